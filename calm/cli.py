@@ -1,0 +1,87 @@
+"""The `calm` command: gathers the subcommands of every installed layer and runs one.
+
+Layers are found through the entry-point group `calm.commands`, each a function that takes the
+Typer app and adds its commands, so this layer imports none above it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from calm.errors import INTERRUPTED, CalmError
+
+EXIT_CODES = """
+Exit codes: 0 done · 1 failed · 2 something named or written can't be used · 3 a budget or quota
+was reached · 4 done, but some rows are unreadable · 5 the endpoint can't be used · 6 the store
+can't be used · 7 the game can't be run · 130 interrupted (everything done so far is kept).
+"""
+
+
+def entry_points_of(group: str) -> list[EntryPoint]:
+    """The entry points of a group: the installed ones, or this clone's own if not installed."""
+    found = list(entry_points(group=group))
+    pyproject = Path(__file__).parent.parent / "pyproject.toml"
+    if not found and pyproject.is_file():
+        declared = tomllib.loads(pyproject.read_text("utf-8"))["project"]["entry-points"]
+        found = [EntryPoint(n, v, group) for n, v in declared.get(group, {}).items()]
+    return sorted(found, key=lambda e: (e.name != "calm", e.name))
+
+
+def missing_layers(app: typer.Typer) -> Iterator[str]:
+    """Adds every layer's commands to `app`; yields a line for each layer that can't be imported."""
+    for entry in entry_points_of("calm.commands"):
+        try:
+            register = entry.load()
+        except ModuleNotFoundError as error:
+            yield f"{entry.value.split(':')[0]} (no module {error.name!r})"
+        else:
+            register(app)
+
+
+def build() -> typer.Typer:
+    """The whole application, with what is not available named in its help."""
+    app = typer.Typer(
+        name="calm",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    missing = list(missing_layers(app))
+    epilog = EXIT_CODES
+    if missing:
+        epilog += (
+            "\nNot available here: "
+            + ", ".join(missing)
+            + ". Run from a clone with `pip install -e '.[dev]'` to have them."
+        )
+
+    @app.callback(epilog=epilog)
+    def calm() -> None:
+        """Credit assignment with language models: judged subgoals as shaped reward."""
+
+    return app
+
+
+def main() -> None:
+    """Runs `calm`; an error raised on purpose becomes one message on stderr and its exit code."""
+    try:
+        build()(standalone_mode=True)
+    except CalmError as error:
+        Console(stderr=True).print(Text(f"calm: {error}", style="red"), soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        Console(stderr=True).print(Text("calm: interrupted; everything done so far is kept."))
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

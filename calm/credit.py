@@ -1,0 +1,89 @@
+"""Credit: what judged subgoals pay, for a batch of environments.
+
+    r = r_env + weight * credit
+
+Three modes. With g_t(i) = 1 if subgoal i was judged achieved at step t, else 0:
+
+`every`      credit = sum_i g_t(i): each achievement pays, as in the paper (arXiv 2409.12798). Can
+             be farmed: pick up, drop, pick up again.
+`once`       as `every`, but each subgoal pays at most once an episode. Still moves the optimum
+             (a detour is worth taking once), but cannot be farmed.
+`potential`  credit = gamma * Phi(s') - Phi(s), Phi = share of subgoals achieved so far, Phi = 0
+             after termination and kept at truncation. The optimal policy stays what it was
+             (Ng, Harada and Russell 1999), because the discounted sum over an episode telescopes
+             to gamma^T Phi(s_T) - Phi(s_0), whatever the agent did in between.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from calm.errors import UsageError, unknown
+
+CreditMode = Literal["every", "once", "potential"]
+CREDIT_MODES: tuple[CreditMode, ...] = get_args(CreditMode)
+
+
+class Credit:
+    """Turns judged subgoals into credit and keeps what each episode has achieved so far.
+
+    Args:
+        n_envs: environments in the batch, B.
+        n_subgoals: subgoals, G >= 1.
+        mode: `every`, `once` (default) or `potential`.
+        gamma: the agent's own discount, in [0, 1]; only `potential` uses it.
+    """
+
+    def __init__(
+        self, n_envs: int, n_subgoals: int, mode: CreditMode = "once", gamma: float = 0.99
+    ) -> None:
+        if mode not in CREDIT_MODES:
+            raise unknown("credit mode", mode, CREDIT_MODES)
+        if n_envs < 1 or n_subgoals < 1:
+            raise UsageError(
+                f"credit needs at least one environment and one subgoal, got {n_envs}, {n_subgoals}"
+            )
+        if not 0.0 <= gamma <= 1.0:
+            raise UsageError(f"gamma must lie in [0, 1], got {gamma}")
+        self.mode = mode
+        self.gamma = gamma
+        self.progress: npt.NDArray[np.bool_] = np.zeros((n_envs, n_subgoals), dtype=np.bool_)
+        """(B, G) which subgoals this episode has achieved; rows are cleared when it ends."""
+        self.unreadable = 0
+        """Answers so far that could not be read. They pay nothing and are not a "no"."""
+
+    def step(
+        self,
+        achieved: npt.NDArray[np.int8],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+    ) -> npt.NDArray[np.float32]:
+        """Credit of one step, (B,) float32, before any weight.
+
+        Args:
+            achieved: (B, G) int8; 1 yes, 0 no, -1 unreadable.
+            terminated: (B,) the episode ended by itself with this step.
+            truncated: (B,) the episode was cut with this step.
+        """
+        if achieved.shape != self.progress.shape:
+            raise ValueError(f"achieved must be {self.progress.shape}, got {achieved.shape}")
+        self.unreadable += int((achieved < 0).any(axis=1).sum())
+        yes = achieved == 1
+        before = self.progress
+        after = before | yes
+        if self.mode == "every":
+            credit = yes.sum(axis=1, dtype=np.float32)
+        elif self.mode == "once":
+            credit = (yes & ~before).sum(axis=1, dtype=np.float32)
+        else:
+            share = after.mean(axis=1, dtype=np.float32) * ~terminated
+            credit = np.float32(self.gamma) * share - before.mean(axis=1, dtype=np.float32)
+        self.progress = after & ~(terminated | truncated)[:, None]
+        return credit.astype(np.float32, copy=False)
+
+    def reset(self) -> None:
+        """Forgets the progress of all environments."""
+        self.progress = np.zeros_like(self.progress)

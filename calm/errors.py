@@ -1,0 +1,74 @@
+"""Every error this project raises on purpose, and the exit code a script sees.
+
+    CalmError                 1   anything below, or a failure without a better name
+    ├── UsageError            2   a name, option, file or config that cannot be used
+    ├── BudgetError           3   a limit on cost, tokens or requests was reached, or no quota is left
+    ├── PartialError          4   the work ended, but some rows have no readable answer
+    ├── EndpointError         5   the model's endpoint cannot be used at all
+    ├── StoreError            6   the store cannot be read or written
+    └── GameError             7   a level does not compile, or the game engine died
+
+Ctrl-C ends with 130, as shells expect.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CalmError(Exception):
+    """Base of all errors raised on purpose; the message says what was wrong and what to do."""
+
+    exit_code = 1
+
+
+class UsageError(CalmError):
+    """Something the user named or wrote cannot be used."""
+
+    exit_code = 2
+
+
+class BudgetError(CalmError):
+    """A limit that the user set (or the account's quota) was reached; work done so far is kept."""
+
+    exit_code = 3
+
+
+class PartialError(CalmError):
+    """The work ended, but some rows have no readable answer."""
+
+    exit_code = 4
+
+
+class EndpointError(CalmError):
+    """The endpoint cannot be used: unreachable, key refused, model unknown."""
+
+    exit_code = 5
+
+
+class StoreError(CalmError):
+    """The store cannot be read or written."""
+
+    exit_code = 6
+
+
+class GameError(CalmError):
+    """A level does not compile, or the game engine died."""
+
+    exit_code = 7
+
+
+INTERRUPTED = 130
+
+
+def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
+    """The error for a name that is not among the `valid` ones: lists them, nearest first.
+
+    >>> str(unknown("judge", "rule", ["rules", "replay"]))
+    "unknown judge 'rule': did you mean 'rules'? Valid: replay, rules"
+    """
+    names = sorted(valid)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f": did you mean {close[0]!r}? Valid" if close else "; valid"
+    return UsageError(f"unknown {kind} {name!r}{hint}: {', '.join(names)}")

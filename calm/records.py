@@ -1,0 +1,157 @@
+"""The nouns of the project: task, subgoal, transition, judgement, usage.
+
+All are frozen and hold plain values, so they can be hashed, stored and compared.
+A judge sees `Transition.texts` and nothing else of the game.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, get_args
+
+Mode = Literal["screen", "crop", "events"]
+"""How a transition is put into words: both whole maps, both 9x9 crops, or only what changed."""
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+
+class Verdict(StrEnum):
+    """What became of one answer. Only `OK` and `REPAIRED` carry a judgement.
+
+    An answer that cannot be read is never "no": it is one of the other five, and is counted.
+    """
+
+    OK = "ok"  # read strictly
+    REPAIRED = "repaired"  # read after small faults of syntax were mended, on request
+    INVALID = "invalid"  # prose, broken JSON, wrong schema, a subgoal missing
+    TRUNCATED = "truncated"  # the model ran into its token limit
+    REFUSED = "refused"  # the model declined
+    FILTERED = "filtered"  # the endpoint's content filter cut it
+    ERROR = "error"  # no answer: transport, server, envelope without choices
+
+    @property
+    def readable(self) -> bool:
+        return self in (Verdict.OK, Verdict.REPAIRED)
+
+
+def content_hash(value: object) -> str:
+    """SHA-256 of a value's canonical JSON, as 64 hex digits: equal content, equal hash."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Subgoal:
+    """A step towards the task's goal that one transition can be seen to achieve.
+
+    Its option starts where the last one ended and terminates when a judge says yes.
+    """
+
+    name: str
+    """Short imperative, the key in a model's answer: "pick up the key"."""
+    definition: str
+    """One sentence that a stranger could check on one transition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a judge is told about the environment's task."""
+
+    id: str
+    goal: str
+    """One English sentence."""
+    subgoals: tuple[Subgoal, ...] = ()
+    """The given subgoals, in order; empty where we know none."""
+    actions: tuple[str, ...] = ()
+    """English name of every action, by its index."""
+    legend: str = ""
+    """What the map's symbols mean; shown with `screen` and `crop`."""
+
+
+def subgoals_hash(subgoals: Sequence[Subgoal]) -> str:
+    """Names a list of subgoals by content and order."""
+    return content_hash([[s.name, s.definition] for s in subgoals])
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step (s, a, s') in words."""
+
+    task: str
+    """Id of the task."""
+    texts: Mapping[str, str]
+    """Description by mode; a judge reads one of them."""
+    action: str
+    """English name of the action."""
+    episode: str = ""
+    """Which episode; "" where it does not matter."""
+    step: int = 0
+    """0 is the first action after a reset."""
+    terminated: bool = False
+    truncated: bool = False
+
+    @property
+    def id(self) -> str:
+        """Hash of the content: task, texts, action, ends. Episode and step don't count."""
+        return content_hash(
+            [self.task, dict(self.texts), self.action, self.terminated, self.truncated]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What answers cost. Add with `+`."""
+
+    requests: int = 0
+    """HTTP requests sent, failed attempts included."""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """Part of `prompt_tokens` that the endpoint read from its own cache."""
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    cost: float | None = 0.0
+    """US dollars; None where the price is not known, which is not zero."""
+
+    def __add__(self, other: Usage) -> Usage:
+        known = self.cost is not None and other.cost is not None
+        return Usage(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.seconds + other.seconds,
+            (self.cost or 0.0) + (other.cost or 0.0) if known else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One judge's answer about one transition."""
+
+    verdict: Verdict
+    achieved: Mapping[str, bool] = field(default_factory=dict)
+    """By subgoal name; holds every subgoal asked about if the verdict is readable, else nothing."""
+    confidence: Mapping[str, float] | None = None
+    """Probability of yes by subgoal name, in [0, 1], where the judge gives one."""
+    raw: str = ""
+    """The answer as it came, before parsing."""
+    reason: str = ""
+    """Why it cannot be read, or what was repaired."""
+    usage: Usage = Usage()
+
+    def __post_init__(self) -> None:
+        if self.verdict.readable != bool(self.achieved):
+            raise ValueError(
+                f"a {self.verdict} judgement must{'' if self.verdict.readable else ' not'}"
+                f" say which subgoals were achieved, got {dict(self.achieved)}"
+            )
+
+    def row(self, subgoals: Sequence[Subgoal]) -> list[int]:
+        """The answer as numbers in the order of `subgoals`: 1 yes, 0 no, -1 unreadable."""
+        if not self.verdict.readable:
+            return [-1] * len(subgoals)
+        return [int(self.achieved[s.name]) for s in subgoals]
