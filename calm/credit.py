@@ -82,7 +82,7 @@ class Credit:
             share = after.mean(axis=1, dtype=np.float32) * ~terminated
             credit = np.float32(self.gamma) * share - before.mean(axis=1, dtype=np.float32)
         self.progress = after & ~(terminated | truncated)[:, None]
-        return credit.astype(np.float32, copy=False)
+        return np.asarray(credit, dtype=np.float32)
 
     def reset(self) -> None:
         """Forgets the progress of all environments."""

@@ -2,9 +2,9 @@
 
     CalmError                 1   anything below, or a failure without a better name
     ├── UsageError            2   a name, option, file or config that cannot be used
-    ├── BudgetError           3   a limit on cost, tokens or requests was reached, or no quota is left
+    ├── BudgetError           3   a limit on cost, tokens or requests was reached
     ├── PartialError          4   the work ended, but some rows have no readable answer
-    ├── EndpointError         5   the model's endpoint cannot be used at all
+    ├── EndpointError         5   the endpoint can't be used: unreachable, refused, no quota
     ├── StoreError            6   the store cannot be read or written
     └── GameError             7   a level does not compile, or the game engine died
 
