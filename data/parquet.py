@@ -1,0 +1,262 @@
+"""Reads and writes the three tables as parquet, and refuses files that are not what they claim.
+
+A file of transitions carries its tasks (goal, subgoals with their definitions, actions, legend) in
+its metadata, so one file is all a judge needs. Files come from strangers: sizes are limited before
+anything is unpacked, and every error names the file and the column.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from calm.errors import UsageError
+from calm.records import Subgoal, Task
+from data.schema import (
+    JUDGEMENTS,
+    LABELS,
+    SCHEMA_VERSION,
+    TRANSITIONS,
+    JudgedTransition,
+    Label,
+    LabelledTransition,
+    judgement_of,
+    judgement_row,
+    label_of,
+    label_row,
+    transition_of,
+    transition_row,
+)
+
+MAX_FILE_BYTES = 1 << 30
+MAX_UNPACKED_BYTES = 8 << 30
+MAX_ROWS = 5_000_000
+MAX_CELL_BYTES = 1 << 20
+"""A text longer than this is no description of one step."""
+
+_BATCH_ROWS = 4096
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """A file of transitions: the rows, and the tasks they are of."""
+
+    rows: list[LabelledTransition]
+    tasks: dict[str, Task]
+
+
+def write_transitions(
+    path: str | Path, rows: Iterable[LabelledTransition], tasks: Mapping[str, Task]
+) -> None:
+    """Writes rows and their tasks; the same rows give the same bytes.
+
+    Raises:
+        UsageError: a row is of a task that is not in `tasks`, or lacks the truth of a subgoal
+            that its task asks about.
+    """
+    kept = list(rows)
+    for row in kept:
+        task = tasks.get(row.transition.task)
+        if task is None:
+            raise UsageError(f"{path}: no task given for {row.transition.task!r}")
+        missing = [s.name for s in task.subgoals if s.name not in row.truth]
+        if missing:
+            raise UsageError(
+                f"{path}: column truth: step {row.transition.step} of episode"
+                f" {row.transition.episode!r} does not say {', '.join(missing)}"
+            )
+    used = {row.transition.task for row in kept}
+    described = {name: task_dict(tasks[name]) for name in sorted(used)}
+    _write(path, "transitions", TRANSITIONS, map(transition_row, kept), {"tasks": described})
+
+
+def read_transitions(path: str | Path) -> Transitions:
+    """Reads a file of transitions.
+
+    Raises:
+        UsageError: no such file, too large, not parquet, a column missing or of another type,
+            a value that cannot be, a row whose id is not the hash of its content.
+    """
+    rows, metadata = _read(path, "transitions", TRANSITIONS, transition_of)
+    try:
+        tasks = {name: task_of(value) for name, value in json.loads(metadata["tasks"]).items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: its metadata does not describe the tasks ({error!r})") from error
+    for row in rows:
+        if row.transition.task not in tasks:
+            raise UsageError(f"{path}: column task: {row.transition.task!r} is not described")
+    return Transitions(rows, tasks)
+
+
+def write_judgements(path: str | Path, rows: Iterable[JudgedTransition]) -> None:
+    """Writes judges' answers, one a row."""
+    _write(path, "judgements", JUDGEMENTS, map(judgement_row, rows))
+
+
+def read_judgements(path: str | Path) -> list[JudgedTransition]:
+    """Reads judges' answers; UsageError as `read_transitions`."""
+    return _read(path, "judgements", JUDGEMENTS, judgement_of)[0]
+
+
+def write_labels(path: str | Path, rows: Iterable[Label]) -> None:
+    """Writes people's labels, one a row."""
+    _write(path, "labels", LABELS, map(label_row, rows))
+
+
+def read_labels(path: str | Path) -> list[Label]:
+    """Reads people's labels; UsageError as `read_transitions`."""
+    return _read(path, "labels", LABELS, label_of)[0]
+
+
+def task_dict(task: Task) -> dict[str, Any]:
+    """A task as plain values, for JSON."""
+    return {
+        "goal": task.goal,
+        "subgoals": [[s.name, s.definition] for s in task.subgoals],
+        "actions": list(task.actions),
+        "legend": task.legend,
+        "id": task.id,
+    }
+
+
+def task_of(value: Mapping[str, Any]) -> Task:
+    """The task of `task_dict`."""
+    return Task(
+        value["id"],
+        value["goal"],
+        tuple(Subgoal(name, definition) for name, definition in value["subgoals"]),
+        tuple(value["actions"]),
+        value["legend"],
+    )
+
+
+def _write(
+    path: str | Path,
+    table: str,
+    schema: pa.Schema,
+    rows: Iterable[Mapping[str, Any]],
+    metadata: Mapping[str, object] | None = None,
+) -> None:
+    """Writes beside the file and renames, so that no reader ever sees half of it."""
+    path = Path(path)
+    described = {"calm.table": table, "calm.schema": SCHEMA_VERSION}
+    described |= {
+        f"calm.{k}": json.dumps(v, ensure_ascii=False) for k, v in (metadata or {}).items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        pq.write_table(
+            pa.Table.from_pylist(list(rows), schema=schema.with_metadata(described)),
+            partial,
+            compression="zstd",
+        )
+        os.replace(partial, path)
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"{path}: cannot write the {table} table: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _read(
+    path: str | Path, table: str, schema: pa.Schema, record: Callable[[Mapping[str, Any]], Row]
+) -> tuple[list[Row], dict[str, str]]:
+    path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; expected a parquet file of {table}")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise UsageError(
+            f"{path}: {path.stat().st_size:,} bytes, more than the {MAX_FILE_BYTES:,} allowed"
+        )
+    rows: list[Row] = []
+    try:
+        with pq.ParquetFile(path) as file:
+            metadata = _checked(path, table, schema, file)
+            for batch in file.iter_batches(_BATCH_ROWS, columns=schema.names):
+                _check_cells(path, batch, schema, len(rows))
+                for value in batch.to_pylist(maps_as_pydicts="strict"):
+                    try:
+                        rows.append(record(value))
+                    except (ValueError, KeyError, TypeError) as error:
+                        raise UsageError(f"{path}: row {len(rows)}: {error}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise UsageError(f"{path}: cannot be read as parquet: {error}") from error
+    return rows, metadata
+
+
+def _checked(path: Path, table: str, schema: pa.Schema, file: pq.ParquetFile) -> dict[str, str]:
+    """The file's metadata under its plain names, once sizes and columns are as they should be."""
+    info = file.metadata
+    unpacked = sum(info.row_group(i).total_byte_size for i in range(info.num_row_groups))
+    if info.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:
+        raise UsageError(
+            f"{path}: {info.num_rows:,} rows, {unpacked:,} bytes unpacked; at most"
+            f" {MAX_ROWS:,} rows and {MAX_UNPACKED_BYTES:,} bytes are read"
+        )
+    found = file.schema_arrow
+    metadata = {
+        key.decode().removeprefix("calm."): value.decode()
+        for key, value in (found.metadata or {}).items()
+        if key.startswith(b"calm.")
+    }
+    said = metadata.get("table", table)
+    if said != table:
+        raise UsageError(f"{path}: a table of {said}, expected {table}")
+    if metadata.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
+        raise UsageError(
+            f"{path}: schema version {metadata['schema']}, this release reads {SCHEMA_VERSION}"
+        )
+    for expected in schema:
+        position = found.get_field_index(expected.name)
+        if position < 0:
+            raise UsageError(
+                f"{path}: column {expected.name} is missing; has {', '.join(found.names)}"
+            )
+        if not _alike(found.field(position).type, expected.type):
+            raise UsageError(
+                f"{path}: column {expected.name} is {found.field(position).type},"
+                f" expected {expected.type}"
+            )
+    return metadata
+
+
+def _alike(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Same type; string and large_string count as one, since other writers choose freely."""
+    if pa.types.is_large_string(expected) or pa.types.is_string(expected):
+        return bool(pa.types.is_large_string(found) or pa.types.is_string(found))
+    if pa.types.is_list(expected):
+        return bool(pa.types.is_list(found)) and _alike(found.value_type, expected.value_type)
+    if pa.types.is_map(expected):
+        return bool(pa.types.is_map(found)) and _alike(found.item_type, expected.item_type)
+    return bool(found.equals(expected))
+
+
+def _check_cells(path: Path, batch: pa.RecordBatch, schema: pa.Schema, first_row: int) -> None:
+    """UsageError for an empty cell where there must be a value, and for a text too long."""
+    for name in schema.names:
+        column = batch.column(name)
+        if column.null_count and not schema.field(name).nullable:
+            row = first_row + pc.index(column.is_null(), True).as_py()
+            raise UsageError(f"{path}: column {name}, row {row}: empty, expected a value")
+        if pa.types.is_large_string(column.type) or pa.types.is_string(column.type):
+            longest = pc.max(pc.binary_length(column)).as_py() or 0
+            if longest > MAX_CELL_BYTES:
+                raise UsageError(
+                    f"{path}: column {name}: a text of {longest:,} bytes,"
+                    f" more than the {MAX_CELL_BYTES:,} allowed"
+                )
+
+
+def names_of(tasks: Mapping[str, Task]) -> Sequence[str]:
+    """Names of all subgoals the tasks ask about, in order, each once."""
+    return list(dict.fromkeys(s.name for task in tasks.values() for s in task.subgoals))

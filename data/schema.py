@@ -1,0 +1,291 @@
+"""The tables on disk: transitions with the engine's truth, judgements, people's labels.
+
+A row of each is a frozen record here and a row of an Arrow table in a file (`data.parquet` reads
+and writes them). Rendered text is stored, so whoever reads the tables needs no game.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from calm.records import MODES, Judgement, Transition, Usage, Verdict
+
+SCHEMA_VERSION = "1"
+"""Goes up when a reader of the old tables would misread the new ones."""
+
+NONE = "none"
+"""Name of the class of a transition that achieved nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The terminal at one moment, for people to look at; no judge sees it."""
+
+    chars: str
+    """Lines of equal length, joined by newlines."""
+    colours: str
+    """As `chars`, each character replaced by its terminal colour, one hex digit (0 to f)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTransition:
+    """One transition, what the engine says it achieved, and where it comes from.
+
+    A collector builds it from what it has: the `Transition` with a text for each mode, a dict of
+    truth by subgoal name, a dict of provenance. Truth may hold more subgoals than a judge is
+    asked about, never fewer.
+    """
+
+    transition: Transition
+    truth: Mapping[str, bool]
+    """By subgoal name; computed from engine state, never from the text."""
+    provenance: Mapping[str, str | int] = field(default_factory=dict)
+    """`level_seed`, `player` and `versions` have columns of their own; other keys are kept as
+    text."""
+    before: Frame | None = None
+    after: Frame | None = None
+
+    @property
+    def cluster(self) -> str:
+        """What intervals are clustered by: the episode, since its steps are not independent."""
+        return f"{self.transition.task}/{self.transition.episode}"
+
+    def achieved(self, names: Sequence[str]) -> npt.NDArray[np.int8]:
+        """Truth in the order of `names`, (G,) int8, 1 or 0. KeyError where truth is not known."""
+        return np.array([self.truth[name] for name in names], dtype=np.int8)
+
+    def kind(self, names: Sequence[str]) -> str:
+        """Its class in the paper's design: the subgoal it achieved, or `none`.
+
+        More than one is rare; the names are then joined with " + ".
+        """
+        return " + ".join(name for name in names if self.truth[name]) or NONE
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTransition:
+    """One judge's answer about one transition, as a row to keep or to share."""
+
+    id: str
+    """The transition's."""
+    judge: str
+    mode: str
+    judgement: Judgement
+    sample: int = 0
+    """0 for the first time it was asked, 1 for the first repeat."""
+    variant: str = ""
+    """The options of the prompt that differ from the default ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One person's answer about one transition."""
+
+    id: str
+    """The transition's."""
+    annotator: str
+    achieved: tuple[str, ...]
+    """Names of the subgoals the person saw achieved; empty for "none"."""
+    asked: tuple[str, ...]
+    """Names of the subgoals that were offered."""
+    unsure: bool = False
+    seconds: float = 0.0
+    """Time from seeing it to answering."""
+    at: str = ""
+    """When, ISO 8601 in UTC."""
+
+    def kind(self) -> str:
+        """As `LabelledTransition.kind`; `unsure` is a class of its own."""
+        if self.unsure:
+            return "unsure"
+        return " + ".join(name for name in self.asked if name in self.achieved) or NONE
+
+
+_TEXT = pa.large_string()
+_FLAGS = pa.map_(pa.string(), pa.bool_())
+
+TRANSITIONS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("task", pa.string(), nullable=False),
+        *(pa.field(mode, _TEXT) for mode in MODES),
+        pa.field("action", pa.string(), nullable=False),
+        pa.field("terminated", pa.bool_(), nullable=False),
+        pa.field("truncated", pa.bool_(), nullable=False),
+        pa.field("truth", _FLAGS, nullable=False),
+        pa.field("episode", pa.string(), nullable=False),
+        pa.field("step", pa.int32(), nullable=False),
+        pa.field("level_seed", pa.int64()),
+        pa.field("player", pa.string()),
+        pa.field("versions", pa.string()),
+        pa.field("provenance", pa.map_(pa.string(), pa.string()), nullable=False),
+        pa.field("before_chars", _TEXT),
+        pa.field("before_colours", _TEXT),
+        pa.field("after_chars", _TEXT),
+        pa.field("after_colours", _TEXT),
+    ]
+)
+
+JUDGEMENTS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("judge", pa.string(), nullable=False),
+        pa.field("mode", pa.string(), nullable=False),
+        pa.field("variant", pa.string(), nullable=False),
+        pa.field("sample", pa.int32(), nullable=False),
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("achieved", _FLAGS, nullable=False),
+        pa.field("confidence", pa.map_(pa.string(), pa.float64())),
+        pa.field("raw", _TEXT, nullable=False),
+        pa.field("reason", _TEXT, nullable=False),
+        pa.field("requests", pa.int64(), nullable=False),
+        pa.field("prompt_tokens", pa.int64(), nullable=False),
+        pa.field("cached_tokens", pa.int64(), nullable=False),
+        pa.field("completion_tokens", pa.int64(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("cost", pa.float64()),
+    ]
+)
+
+LABELS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("annotator", pa.string(), nullable=False),
+        pa.field("achieved", pa.list_(pa.string()), nullable=False),
+        pa.field("asked", pa.list_(pa.string()), nullable=False),
+        pa.field("unsure", pa.bool_(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("at", pa.string(), nullable=False),
+    ]
+)
+
+_OWN_COLUMNS = ("level_seed", "player", "versions")
+
+
+def transition_row(row: LabelledTransition) -> dict[str, Any]:
+    """A row of `TRANSITIONS`."""
+    t, p = row.transition, row.provenance
+    return {
+        "id": t.id,
+        "task": t.task,
+        **{mode: t.texts.get(mode) for mode in MODES},
+        "action": t.action,
+        "terminated": t.terminated,
+        "truncated": t.truncated,
+        "truth": list(row.truth.items()),
+        "episode": t.episode,
+        "step": t.step,
+        **{name: p.get(name) for name in _OWN_COLUMNS},
+        "provenance": [(k, str(v)) for k, v in p.items() if k not in _OWN_COLUMNS],
+        "before_chars": row.before and row.before.chars,
+        "before_colours": row.before and row.before.colours,
+        "after_chars": row.after and row.after.chars,
+        "after_colours": row.after and row.after.colours,
+    }
+
+
+def transition_of(row: Mapping[str, Any]) -> LabelledTransition:
+    """The record of a row of `TRANSITIONS`; ValueError if its id is not the hash of its content."""
+    transition = Transition(
+        task=row["task"],
+        texts={mode: row[mode] for mode in MODES if row[mode] is not None},
+        action=row["action"],
+        episode=row["episode"],
+        step=row["step"],
+        terminated=row["terminated"],
+        truncated=row["truncated"],
+    )
+    if transition.id != row["id"]:
+        raise ValueError(f"its id is {row['id'][:12]}…, its content's is {transition.id[:12]}…")
+    own = {name: row[name] for name in _OWN_COLUMNS if row[name] is not None}
+    return LabelledTransition(
+        transition,
+        dict(row["truth"]),
+        own | dict(row["provenance"]),
+        _frame(row["before_chars"], row["before_colours"]),
+        _frame(row["after_chars"], row["after_colours"]),
+    )
+
+
+def _frame(chars: str | None, colours: str | None) -> Frame | None:
+    return None if chars is None or colours is None else Frame(chars, colours)
+
+
+def judgement_row(row: JudgedTransition) -> dict[str, Any]:
+    """A row of `JUDGEMENTS`."""
+    j, u = row.judgement, row.judgement.usage
+    return {
+        "id": row.id,
+        "judge": row.judge,
+        "mode": row.mode,
+        "variant": row.variant,
+        "sample": row.sample,
+        "verdict": j.verdict.value,
+        "achieved": list(j.achieved.items()),
+        "confidence": None if j.confidence is None else list(j.confidence.items()),
+        "raw": j.raw,
+        "reason": j.reason,
+        "requests": u.requests,
+        "prompt_tokens": u.prompt_tokens,
+        "cached_tokens": u.cached_tokens,
+        "completion_tokens": u.completion_tokens,
+        "seconds": u.seconds,
+        "cost": u.cost,
+    }
+
+
+def judgement_of(row: Mapping[str, Any]) -> JudgedTransition:
+    """The record of a row of `JUDGEMENTS`; ValueError for a verdict that does not exist."""
+    judgement = Judgement(
+        Verdict(row["verdict"]),
+        dict(row["achieved"]),
+        None if row["confidence"] is None else dict(row["confidence"]),
+        row["raw"],
+        row["reason"],
+        Usage(
+            row["requests"],
+            row["prompt_tokens"],
+            row["cached_tokens"],
+            row["completion_tokens"],
+            row["seconds"],
+            row["cost"],
+        ),
+    )
+    return JudgedTransition(
+        row["id"], row["judge"], row["mode"], judgement, row["sample"], row["variant"]
+    )
+
+
+def label_row(row: Label) -> dict[str, Any]:
+    """A row of `LABELS`."""
+    return {
+        "id": row.id,
+        "annotator": row.annotator,
+        "achieved": list(row.achieved),
+        "asked": list(row.asked),
+        "unsure": row.unsure,
+        "seconds": row.seconds,
+        "at": row.at,
+    }
+
+
+def label_of(row: Mapping[str, Any]) -> Label:
+    """The record of a row of `LABELS`; ValueError if it names a subgoal that was not offered."""
+    label = Label(
+        row["id"],
+        row["annotator"],
+        tuple(row["achieved"]),
+        tuple(row["asked"]),
+        row["unsure"],
+        row["seconds"],
+        row["at"],
+    )
+    if extra := set(label.achieved) - set(label.asked):
+        raise ValueError(f"achieved names what was not asked: {', '.join(sorted(extra))}")
+    return label
