@@ -1,0 +1,91 @@
+"""Level seeds: three splits that never meet, and streams of them that anyone can draw again.
+
+MiniHack ignores `reset(seed=)`; what seeds the engine is `nle.seed(core, disp, reseed, lgen)`
+before the reset. One number, the level seed, stands for all four (`engine_seeds`).
+
+`data` levels are for shipped and judged transitions, `test` levels for measuring success, `train`
+levels for learning.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from calm.errors import UsageError, unknown
+
+SPLITS: Mapping[str, range] = MappingProxyType(
+    {
+        "data": range(0, 1_000_000),
+        "test": range(1_000_000, 2_000_000),
+        "train": range(2_000_000, 2**31),
+    }
+)
+"""Level seeds by split. No number lies in two."""
+
+_MASK = 2**64 - 1
+
+
+def _mix(x: int) -> int:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014), a bijection of 64-bit numbers."""
+    x = (x + 0x9E3779B97F4A7C15) & _MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)
+
+
+def split_of(level_seed: int) -> str:
+    """The split a level seed belongs to."""
+    for name, seeds in SPLITS.items():
+        if level_seed in seeds:
+            return name
+    raise UsageError(f"level seed {level_seed} lies in no split; seeds run from 0 to 2**31 - 1")
+
+
+def engine_seeds(level_seed: int) -> tuple[int, int, bool, int | None]:
+    """Arguments (core, disp, reseed, lgen) of `nle.seed` for a level seed.
+
+    The same that MiniHack's own `seeds=[level_seed]` sets: both generators get the seed, the game
+    never reseeds itself, levels are drawn from the core generator.
+    """
+    return level_seed, level_seed, False, None
+
+
+class LevelSeeds(Iterator[int]):
+    """The level seeds one environment plays, episode after episode, without end.
+
+    A function of (split, seed, env index, episode) alone: neither the number of environments or
+    workers nor the order in which they finish changes it.
+
+    Args:
+        split: `data`, `test` or `train`.
+        seed: the run's seed, any integer.
+        env_index: which environment of the batch, from 0.
+        episode: the next episode's number, from 0; a run that goes on starts where it stopped.
+    """
+
+    def __init__(self, split: str, seed: int, env_index: int, episode: int = 0) -> None:
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        if env_index < 0 or episode < 0:
+            raise UsageError(
+                f"environments and episodes count from 0, got {env_index} and {episode}"
+            )
+        self.split = split
+        self.episode = episode
+        """The number of the episode whose seed comes next."""
+        self._range = SPLITS[split]
+        stream = zlib.crc32(split.encode())
+        for part in (seed & _MASK, env_index):
+            stream = _mix(stream ^ part)
+        self._stream = stream
+
+    def at(self, episode: int) -> int:
+        """The level seed of one episode, wherever the iterator stands."""
+        return self._range[_mix(self._stream ^ _mix(episode)) % len(self._range)]
+
+    def __next__(self) -> int:
+        level_seed = self.at(self.episode)
+        self.episode += 1
+        return level_seed

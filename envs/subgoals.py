@@ -1,0 +1,98 @@
+"""The given subgoals by name: what tasks list, truth computes and rules look for.
+
+A name means the same in every task, so truth and rules are tables by name. Distances are moves of
+the hero with nothing in the way (Chebyshev: a diagonal move counts one).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from calm.records import Subgoal
+
+STEPS = (8, 4, 2, 1)
+"""The distances that descriptions tell apart: within 8, 4 and 2 moves, and next to."""
+
+
+class Approach(NamedTuple):
+    """Coming within so many moves of the nearest thing of a kind, maybe while carrying another."""
+
+    thing: str
+    """A kind of `envs.things`, e.g. "key"."""
+    steps: int | None
+    """One of `STEPS`, or None: it comes into view."""
+    carrying: str | None = None
+    """A kind of object that must be in the inventory."""
+
+
+THE = {
+    "key": "the key",
+    "closed door": "the locked door",
+    "staircase down": "the staircase down",
+    "boulder": "a boulder",
+    "wand": "a wand",
+    "lava": "the lava",
+}
+"""How subgoals name the things they speak of."""
+
+
+def _approach(what: Approach) -> Subgoal:
+    thing = THE[what.thing]
+    holding = f" with the {what.carrying}" if what.carrying else ""
+    having = f" while carrying the {what.carrying}" if what.carrying else ""
+    if what.steps is None:
+        return Subgoal(
+            f"find {thing}{holding}",
+            f"{thing.capitalize()} comes into the hero's view{having}; before, it was not in view.",
+        )
+    if what.steps == 1:
+        return Subgoal(
+            f"stand next to {thing}{holding}",
+            f"The hero comes next to {thing} (1 step away){having}; before, it was farther away.",
+        )
+    return Subgoal(
+        f"come within {what.steps} steps of {thing}{holding}",
+        f"The hero comes within {what.steps} steps of {thing}{having}; before, it was farther away"
+        " or not in view.",
+    )
+
+
+def _with_steps(thing: str, carrying: str | None = None) -> list[Approach]:
+    return [Approach(thing, steps, carrying) for steps in (None, *STEPS)]
+
+
+_APPROACHES = [
+    *(a for thing in THE for a in _with_steps(thing)),
+    *_with_steps("closed door", "key"),
+]
+
+APPROACHES: dict[str, Approach] = {_approach(a).name: a for a in _APPROACHES}
+"""Every subgoal of getting somewhere, by name."""
+
+DEEDS: dict[str, str] = {
+    "pick up the key": "The key enters the hero's inventory.",
+    "open the locked door": "A door that was closed is open or gone after the step.",
+    "reach the staircase down": (
+        "The hero stands on the staircase down, which ends the episode with success."
+    ),
+    "step into a doorway": "The hero comes from another kind of ground to stand in a doorway.",
+    "step into a corridor": "The hero comes from another kind of ground to stand in a corridor.",
+    "step into a room": "The hero comes from a doorway or a corridor to stand on a room's floor.",
+    "push a boulder": "The hero pushes a boulder out of its place.",
+    "fill water or lava with a boulder": (
+        "A boulder goes into water or lava and fills it, so that the hero can walk there."
+    ),
+    "pick up a wand": "A wand enters the hero's inventory.",
+    "pick up a horn": "A horn enters the hero's inventory.",
+    "pick up an object": "An object of any kind enters the hero's inventory.",
+    "turn lava into solid ground": "A place that was lava is solid ground after the step.",
+    "float in the air": "The hero begins to levitate.",
+    "kill a monster": "The hero kills a monster.",
+}
+"""Every other subgoal: name to definition."""
+
+SUBGOALS: dict[str, Subgoal] = {
+    **{s.name: s for s in map(_approach, _APPROACHES)},
+    **{name: Subgoal(name, definition) for name, definition in DEEDS.items()},
+}
+"""Every given subgoal by name."""

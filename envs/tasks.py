@@ -1,0 +1,248 @@
+"""The tasks: every KeyRoom, Corridor, Room, River, MazeWalk and Quest task of MiniHack 1.0.2.
+
+For each its id, goal, given subgoals, actions in English, legend and step limit. The subgoals name
+the steps between as well as the deeds, in the order a player meets them.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from calm.errors import unknown
+from calm.records import Subgoal, Task
+from envs import actions
+from envs.subgoals import SUBGOALS
+
+_STAIRS = ("stand next to the staircase down", "reach the staircase down")
+_KEY = ("stand next to the key", "pick up the key")
+_DOOR = ("stand next to the locked door with the key", "open the locked door")
+
+_KEYROOM_S5 = (
+    "come within 2 steps of the key",
+    *_KEY,
+    "come within 2 steps of the locked door with the key",
+    *_DOOR,
+    *_STAIRS,
+)
+_KEYROOM_S15 = (
+    # These distances are the ones measured to make S15 learnable.
+    *(f"come within {n} steps of the key" for n in (8, 4, 2)),
+    *_KEY,
+    *(f"come within {n} steps of the locked door with the key" for n in (8, 4, 2)),
+    *_DOOR,
+    "come within 4 steps of the staircase down",
+    *_STAIRS,
+)
+_CORRIDOR = (
+    "step into a doorway",
+    "step into a corridor",
+    "step into a room",
+    "find the staircase down",
+    "come within 4 steps of the staircase down",
+    *_STAIRS,
+)
+_ROOM_SMALL = ("come within 2 steps of the staircase down", *_STAIRS)
+_ROOM_LARGE = (*(f"come within {n} steps of the staircase down" for n in (8, 4, 2)), *_STAIRS)
+_RIVER = (
+    "come within 2 steps of a boulder",
+    "stand next to a boulder",
+    "push a boulder",
+    "fill water or lava with a boulder",
+    "come within 4 steps of the staircase down",
+    *_STAIRS,
+)
+_MAZE = (*(f"come within {n} steps of the staircase down" for n in (8, 4)), *_STAIRS)
+_QUEST_EASY = (
+    "pick up a wand",
+    "pick up a horn",
+    "turn lava into solid ground",
+    "find the staircase down",
+    "come within 4 steps of the staircase down",
+    *_STAIRS,
+)
+_QUEST_MEDIUM = (
+    "pick up a wand",
+    "pick up a horn",
+    "kill a monster",
+    "stand next to the lava",
+    "turn lava into solid ground",
+    "find the staircase down",
+    *_STAIRS,
+)
+_QUEST_HARD = (
+    "pick up an object",
+    "stand next to the lava",
+    "turn lava into solid ground",
+    "float in the air",
+    "kill a monster",
+    "find the staircase down",
+    *_STAIRS,
+)
+
+_GROUND = {
+    ".": "floor",
+    "|": "wall, or an open door",
+    "-": "wall, or an open door",
+    "@": "the hero",
+    "<": "staircase up",
+    ">": "staircase down",
+}
+_DOORS = {"+": "closed door", "#": "corridor"}
+_MONSTERS = {"letters": "monsters"}
+
+_REACH = "Reach the staircase down (`>`)"
+
+
+class _Family:
+    """What tasks of one kind share."""
+
+    def __init__(
+        self,
+        goal: str,
+        action_set: Sequence[enum.IntEnum],
+        legend: Mapping[str, str],
+    ) -> None:
+        self.goal = goal
+        self.actions = tuple(actions.english(a) for a in action_set)
+        self.legend = legend
+
+
+_FAMILIES = {
+    "KeyRoom": _Family(
+        "Pick up the key, open the locked door of the inner room with it, and reach the staircase"
+        " down behind the door.",
+        actions.KEYROOM,
+        {**_GROUND, "+": "closed door", "(": "useful item, here the key"},
+    ),
+    "Corridor": _Family(
+        f"{_REACH}, which lies in another room at the end of corridors.",
+        actions.CORRIDOR,
+        {**_GROUND, **_DOORS},
+    ),
+    "Room": _Family(
+        f"{_REACH} somewhere in the room, alive.",
+        actions.MOVES,
+        {**_GROUND, "^": "trap", **_MONSTERS},
+    ),
+    "River": _Family(
+        f"{_REACH} on the other side of the river, pushing boulders into it to make a way across.",
+        actions.MOVES,
+        {**_GROUND, "`": "boulder", "}": "water or lava", **_MONSTERS},
+    ),
+    "MazeWalk": _Family(f"{_REACH} of the maze.", actions.MOVES, _GROUND),
+    "Quest-Easy": _Family(
+        f"{_REACH} behind a river of lava: take the wand or the horn that makes cold and freeze"
+        " a way across.",
+        actions.SKILLS,
+        {},
+    ),
+    "Quest-Medium": _Family(
+        f"{_REACH} behind the monsters and a river of lava: take the wand and the horn that make"
+        " cold, fight or freeze the monsters, and freeze a way across.",
+        actions.SKILLS,
+        {},
+    ),
+    "Quest-Hard": _Family(
+        f"{_REACH} behind a maze, a river of lava and a guarding monster: take what lies in the"
+        " first room, which kills the monster and helps across the lava by freezing it or by"
+        " levitation.",
+        actions.SKILLS,
+        {},
+    ),
+}
+_QUEST_LEGEND = {
+    **_GROUND,
+    **_DOORS,
+    "}": "water or lava",
+    "/": "wand",
+    "(": "tool, such as a horn",
+    "=": "ring",
+    "!": "potion",
+    "[": "armor",
+    "^": "trap",
+    **_MONSTERS,
+}
+
+_TABLE: tuple[tuple[str, str, tuple[str, ...], int], ...] = (
+    # family, rest of the id, subgoals, step limit
+    ("KeyRoom", "Fixed-S5", _KEYROOM_S5, 200),
+    ("KeyRoom", "S5", _KEYROOM_S5, 200),
+    ("KeyRoom", "Dark-S5", _KEYROOM_S5, 200),
+    ("KeyRoom", "S15", _KEYROOM_S15, 400),
+    ("KeyRoom", "Dark-S15", _KEYROOM_S15, 400),
+    *(("Corridor", f"R{n}", _CORRIDOR, 1000) for n in (2, 3, 5)),
+    *(
+        ("Room", f"{variant}{size}x{size}", subgoals, size * 20)
+        for size, subgoals in ((5, _ROOM_SMALL), (15, _ROOM_LARGE))
+        for variant in ("", "Random-", "Dark-", "Monster-", "Trap-", "Ultimate-")
+    ),
+    *(
+        ("River", variant, _RIVER, 350)
+        for variant in ("", "Monster", "Lava", "MonsterLava", "Narrow")
+    ),
+    *(
+        ("MazeWalk", f"{mapped}{size}", _MAZE if mapped else ("find the staircase down", *_MAZE), n)
+        for size, n in (("9x9", 200), ("15x15", 1000), ("45x19", 1000))
+        for mapped in ("", "Mapped-")
+    ),
+    ("Quest-Easy", "", _QUEST_EASY, 500),
+    ("Quest-Medium", "", _QUEST_MEDIUM, 1000),
+    ("Quest-Hard", "", _QUEST_HARD, 1000),
+)
+
+
+def _id(family: str, rest: str) -> str:
+    return "-".join(part for part in ("MiniHack", family, rest, "v0") if part)
+
+
+def _legend(symbols: Mapping[str, str]) -> str:
+    return "\n".join(f"{symbol}  {meaning}" for symbol, meaning in symbols.items())
+
+
+def _build(family: str, rest: str, names: Iterable[str]) -> Task:
+    shared = _FAMILIES[family]
+    return Task(
+        id=_id(family, rest),
+        goal=shared.goal,
+        subgoals=tuple(SUBGOALS[name] for name in names),
+        actions=shared.actions,
+        legend=_legend(shared.legend or _QUEST_LEGEND),
+    )
+
+
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {_id(family, rest): _build(family, rest, names) for family, rest, names, _ in _TABLE}
+)
+"""Every task by MiniHack's id."""
+
+MAX_STEPS: Mapping[str, int] = MappingProxyType(
+    {_id(family, rest): limit for family, rest, _, limit in _TABLE}
+)
+"""Steps after which MiniHack cuts an episode, by id."""
+
+
+def task(name: str) -> Task:
+    """The task of that id; `MiniHack-` before it and `-v0` after it may be left out.
+
+    Raises:
+        UsageError: no such task; lists them all.
+    """
+    short = re.sub(r"-v0$", "", name.removeprefix("MiniHack-"))
+    found = TASKS.get(f"MiniHack-{short}-v0")
+    if found is None:
+        raise unknown("task", name, TASKS)
+    return found
+
+
+def subgoal(name: str) -> Subgoal:
+    """The given subgoal of that name, the same in every task.
+
+    Raises:
+        UsageError: no such subgoal; lists them all.
+    """
+    if name not in SUBGOALS:
+        raise unknown("subgoal", name, SUBGOALS)
+    return SUBGOALS[name]
