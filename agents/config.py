@@ -1,0 +1,150 @@
+"""The settings of one training run: one frozen record, saved as YAML beside what it produced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from agents.extractor import ENCODERS, READS
+from calm.credit import CREDIT_MODES, CreditMode
+from calm.errors import UsageError, unknown
+from envs.tasks import task as find_task
+
+
+class TrainConfig(BaseModel):
+    """What to train, on what reward, for how long. Everything that a run needs to be run again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    task: str = "MiniHack-KeyRoom-S5-v0"
+    """MiniHack id of the task; `KeyRoom-S5` will do."""
+    judge: str = "rules"
+    """Whose credit shapes the reward: none, truth (the engine's own), rules, openai:MODEL, ..."""
+    subgoals: Path | None = None
+    """JSON file of subgoals to judge; the task's given ones by default."""
+    shaping: CreditMode = "once"
+    """every, once (each subgoal pays at most once an episode) or potential."""
+    weight: float = Field(default=0.3, ge=0)
+    """What one subgoal pays; in `potential`, what all of them together do."""
+    penalty: bool = False
+    """Keep MiniHack's -0.01 for every step in which no game time passes."""
+    encoder: str = "cnn"
+    """The mechanism that sees the map."""
+    keys: tuple[str, ...] = ("glyphs_crop", "inv_glyphs", "blstats")
+    """Observation keys that the policy sees; `progress` is added where there is a judge."""
+    crop: int = Field(default=9, ge=3)
+    """Side of the square around the hero in `glyphs_crop`; odd."""
+    seed: int = Field(default=0, ge=0)
+    """Of weights, actions and levels."""
+    steps: int = Field(default=300_000, ge=1)
+    """Environment steps to train for."""
+    n_envs: int = Field(default=32, ge=1)
+    """Environments stepped together."""
+    n_steps: int = Field(default=128, ge=2)
+    """Steps of each environment in one rollout."""
+    minibatches: int = Field(default=4, ge=1)
+    """Parts that a rollout is split into for one epoch."""
+    n_epochs: int = Field(default=3, ge=1)
+    """Passes over a rollout."""
+    learning_rate: float = Field(default=5e-4, gt=0)
+    """Adam's step size."""
+    gamma: float = Field(default=0.99, ge=0, le=1)
+    """Discount, of the agent and of `potential`."""
+    gae_lambda: float = Field(default=0.95, ge=0, le=1)
+    """Lambda of the advantage estimate."""
+    ent_coef: float = Field(default=0.01, ge=0)
+    """Weight of the entropy bonus."""
+    features_dim: int = Field(default=128, ge=8)
+    """Width of the features that policy and value share."""
+    eval_every: int = Field(default=40_000, ge=1)
+    """Steps between evaluations on held-out levels."""
+    eval_episodes: int = Field(default=100, ge=1)
+    """Held-out levels played at each evaluation, each once."""
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, name: str) -> str:
+        return find_task(name).id
+
+    @field_validator("encoder")
+    @classmethod
+    def _known_encoder(cls, name: str) -> str:
+        if name not in ENCODERS:
+            raise ValueError(str(unknown("encoder", name, ENCODERS)))
+        return name
+
+    @field_validator("keys")
+    @classmethod
+    def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for key in keys:
+            if key not in READS:
+                raise ValueError(str(unknown("observation key", key, READS)))
+        return keys
+
+    @field_validator("shaping", mode="before")
+    @classmethod
+    def _known_shaping(cls, mode: str) -> str:
+        if mode not in CREDIT_MODES:
+            raise ValueError(str(unknown("credit mode", mode, CREDIT_MODES)))
+        return mode
+
+    @field_validator("crop")
+    @classmethod
+    def _odd_crop(cls, side: int) -> int:
+        if side % 2 == 0:
+            raise ValueError(f"the crop has the hero in its middle, so it must be odd, got {side}")
+        return side
+
+    @property
+    def batch_size(self) -> int:
+        """Transitions in one minibatch."""
+        return max(1, self.n_envs * self.n_steps // self.minibatches)
+
+    @property
+    def name(self) -> str:
+        """A folder's name that tells runs apart at a glance."""
+        short = self.task.removeprefix("MiniHack-").removesuffix("-v0")
+        judged = self.judge if self.judge == "none" else f"{self.judge}-{self.shaping}"
+        return f"{short}-{judged}-{self.encoder}-seed{self.seed}".replace("/", "_").replace(
+            ":", "_"
+        )
+
+    def save(self, path: Path) -> None:
+        """Writes all fields as YAML, the defaults included."""
+        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), "utf-8")
+
+
+def make_config(values: dict[str, Any], source: str = "the options") -> TrainConfig:
+    """A config from plain values; a bad one is a UsageError that names the field.
+
+    Raises:
+        UsageError: unknown field, wrong type, or a value out of range.
+    """
+    try:
+        return TrainConfig(**values)
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        )
+        raise UsageError(f"{source} can't be used: {'; '.join(faults)}") from None
+
+
+def load_config(path: Path, overrides: dict[str, Any] | None = None) -> TrainConfig:
+    """Reads a YAML config; `overrides` win over the file.
+
+    Raises:
+        UsageError: the file is missing, is not YAML, or names a field that is wrong.
+    """
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"no config at {path}; expected a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} must hold fields and values, got {type(values).__name__}")
+    return make_config(values | (overrides or {}), str(path))

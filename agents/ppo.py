@@ -1,0 +1,35 @@
+"""PPO as stable-baselines3 has it, built from a run's settings."""
+
+from __future__ import annotations
+
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.config import TrainConfig
+from agents.extractor import NetHackExtractor
+
+
+def make_ppo(config: TrainConfig, env: VecEnv) -> PPO:
+    """A fresh agent: weights and actions follow `config.seed`."""
+    return PPO(
+        "MultiInputPolicy",
+        env,
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.n_epochs,
+        learning_rate=config.learning_rate,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        ent_coef=config.ent_coef,
+        seed=config.seed,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        policy_kwargs={
+            "features_extractor_class": NetHackExtractor,
+            "features_extractor_kwargs": {
+                "features_dim": config.features_dim,
+                "encoder": config.encoder,
+            },
+            "net_arch": [],  # the extractor's joint layer is what policy and value share
+        },
+    )

@@ -1,0 +1,121 @@
+"""A run is a folder: settings, what it ran on, metrics, the last checkpoint, the report.
+
+config.yaml         every setting, the defaults included
+provenance.json     versions, git commit, machine, start
+metrics.parquet     one row an evaluation
+checkpoint.pt       weights, optimiser, counters and random state: tensors and plain values only
+tensorboard/
+report.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from agents.config import TrainConfig, load_config
+from calm.errors import UsageError
+
+Row = dict[str, Any]
+
+
+def provenance() -> dict[str, str]:
+    """What a result hangs on beside its settings: versions, commit, machine, the time now."""
+    root = Path(__file__).parent.parent
+    git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        commit = ""
+    packages = ("torch", "stable-baselines3", "nle", "minihack", "gymnasium", "numpy", "openai")
+    return {
+        "commit": commit or "unknown",
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    } | {name: version(name) for name in packages}
+
+
+class Run:
+    """The folder of one training run; all writes replace whole files, so a kill leaves no half."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoint_path = folder / "checkpoint.pt"
+        self.metrics_path = folder / "metrics.parquet"
+        self.tensorboard = folder / "tensorboard"
+
+    @classmethod
+    def create(cls, folder: Path, config: TrainConfig) -> Run:
+        """Starts a run in an empty or new folder.
+
+        Raises:
+            UsageError: the folder already holds a run.
+        """
+        if (folder / "config.yaml").exists():
+            raise UsageError(
+                f"{folder} already holds a run; go on with `calm train --resume {folder}`, or name"
+                " another folder with --out"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        config.save(folder / "config.yaml")
+        (folder / "provenance.json").write_text(json.dumps(provenance(), indent=2), "utf-8")
+        return cls(folder)
+
+    @property
+    def config(self) -> TrainConfig:
+        """The settings the run was started with."""
+        return load_config(self.folder / "config.yaml")
+
+    @property
+    def started_with(self) -> dict[str, str]:
+        """Versions, commit and machine of the start."""
+        text = (self.folder / "provenance.json").read_text("utf-8")
+        return {str(k): str(v) for k, v in json.loads(text).items()}
+
+    def metrics(self) -> list[Row]:
+        """Rows written so far, oldest first."""
+        if not self.metrics_path.exists():
+            return []
+        rows: list[Row] = pq.read_table(self.metrics_path).to_pylist()
+        return rows
+
+    def write_metrics(self, rows: list[Row]) -> None:
+        """Replaces the metrics by `rows`."""
+        new = self.metrics_path.with_suffix(".new")
+        pq.write_table(pa.Table.from_pylist(rows), new)
+        os.replace(new, self.metrics_path)
+
+    def save_checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Replaces the checkpoint; `state` holds tensors and plain values only."""
+        new = self.checkpoint_path.with_suffix(".new")
+        torch.save(dict(state), new)
+        os.replace(new, self.checkpoint_path)
+
+    def load_checkpoint(self) -> dict[str, Any]:
+        """The last checkpoint.
+
+        Raises:
+            UsageError: there is none, or it can't be read.
+        """
+        try:
+            # weights_only refuses anything that is not a tensor or a plain value: no code runs.
+            state: dict[str, Any] = torch.load(self.checkpoint_path, weights_only=True)
+        except FileNotFoundError:
+            raise UsageError(
+                f"{self.folder} has no checkpoint.pt to go on from; start a run with `calm train`"
+            ) from None
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise UsageError(f"{self.checkpoint_path} can't be read: {error}") from None
+        return state

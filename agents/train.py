@@ -1,0 +1,280 @@
+"""Trains one run: PPO on the environment's reward plus judged credit, evaluated as it goes.
+
+The environment's reward, the credit and their sum are three numbers, logged apart. Success is
+measured on levels that training never sees, on the environment's own reward.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.config import TrainConfig
+from agents.judging import Shaper, load_subgoals, make_shaper
+from agents.ppo import make_ppo
+from agents.run import Row, Run
+from agents.success import measure_success
+from calm.annotator import Annotator
+from calm.records import Subgoal
+from calm.store import Store
+from envs import make_vec
+from envs.tasks import task as find_task
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training run stands."""
+
+    steps: int
+    total: int
+    steps_per_second: float
+    """Of collection and update, evaluations not counted."""
+    success: float | None
+    """At the last evaluation on held-out levels."""
+    asked: int
+    """Distinct questions put to the judge so far."""
+
+
+def ignore(_: Progress) -> None:
+    """Shows no progress."""
+
+
+@dataclass
+class Clock:
+    """Seconds of training and of evaluation, apart; both go on over a resumed run."""
+
+    training: float = 0.0
+    evaluating: float = 0.0
+    resumed: list[int] = field(default_factory=list)
+    """Steps at which the run was resumed."""
+
+
+class Trainer(BaseCallback):
+    """Evaluates, logs, checkpoints and reports progress between rollouts."""
+
+    def __init__(
+        self,
+        run: Run,
+        held_out: VecEnv,
+        shaper: Shaper,
+        clock: Clock,
+        rows: list[Row],
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        super().__init__()
+        self.run, self.held_out, self.shaper, self.clock = run, held_out, shaper, clock
+        self.config: TrainConfig = run.config
+        self.rows = rows
+        self.on_progress = on_progress
+        self.since = time.perf_counter()
+
+    def _on_training_start(self) -> None:
+        self.since = time.perf_counter()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        done = self.rows[-1]["steps"] if self.rows else -self.config.eval_every
+        if self.num_timesteps - done >= self.config.eval_every:
+            self.evaluate()
+
+    def _on_rollout_end(self) -> None:
+        for name, value in self.recent().items():
+            if value is not None:
+                self.logger.record(f"calm/{name}", value)
+        self.report()
+
+    def stop_clock(self) -> None:
+        """Books the time since the last call as training."""
+        now = time.perf_counter()
+        self.clock.training += now - self.since
+        self.since = now
+
+    def recent(self) -> Row:
+        """Means over the last episodes of training, and what the judge was asked."""
+        ended = list(self.model.ep_info_buffer or ())
+
+        def mean(key: str) -> float | None:
+            return float(np.mean([e[key] for e in ended])) if ended else None
+
+        row: Row = {
+            "train_success": mean("success"),
+            "return_env": mean("r_env"),
+            "return_credit": mean("credit"),
+            "return_shaped": mean("r"),
+            "episode_length": mean("l"),
+        }
+        if isinstance(self.shaper, Annotator):
+            row |= {
+                "asked": self.shaper.asked,
+                "looked_up": self.shaper.looked_up,
+                "unreadable": sum(n for v, n in self.shaper.verdicts.items() if not v.readable),
+                "requests": self.shaper.usage.requests,
+                "prompt_tokens": self.shaper.usage.prompt_tokens,
+                "completion_tokens": self.shaper.usage.completion_tokens,
+                "cost": self.shaper.usage.cost,
+            }
+        return row
+
+    def report(self) -> None:
+        self.stop_clock()
+        self.on_progress(
+            Progress(
+                self.num_timesteps,
+                self.config.steps,
+                self.num_timesteps / max(self.clock.training, 1e-9),
+                self.rows[-1]["success"] if self.rows else None,
+                self.shaper.asked if isinstance(self.shaper, Annotator) else 0,
+            )
+        )
+
+    def evaluate(self) -> None:
+        """Plays the held-out levels, adds a row to the metrics and replaces the checkpoint."""
+        self.stop_clock()
+        self.held_out.seed(self.config.seed)
+        found = measure_success(self.model, self.held_out, self.config.eval_episodes)
+        low, high = found.interval
+        self.clock.evaluating += time.perf_counter() - self.since
+        self.since = time.perf_counter()
+        self.rows.append(
+            {
+                "steps": self.num_timesteps,
+                "success": found.rate,
+                "success_low": low,
+                "success_high": high,
+                "episodes": found.episodes,
+                "test_return_env": found.return_env,
+                "test_length": found.length,
+                "seconds": self.clock.training,
+                "eval_seconds": self.clock.evaluating,
+            }
+            | self.recent()
+        )
+        for key in ("success", "test_return_env", "test_length"):
+            self.logger.record(f"test/{key}", self.rows[-1][key])
+        self.run.write_metrics(self.rows)
+        self.checkpoint()
+        self.report()
+
+    def checkpoint(self) -> None:
+        """Replaces the checkpoint by where training stands now."""
+        self.stop_clock()
+        self.run.save_checkpoint(
+            {
+                "steps": self.num_timesteps,
+                "policy": self.model.policy.state_dict(),
+                "optimizer": self.model.policy.optimizer.state_dict(),
+                "updates": self.model._n_updates,
+                "torch_rng": torch.get_rng_state(),
+                "training_seconds": self.clock.training,
+                "eval_seconds": self.clock.evaluating,
+                "resumed": self.clock.resumed,
+            }
+        )
+
+
+def restore(model: PPO, state: dict[str, Any], clock: Clock) -> None:
+    """Puts a checkpoint's weights, optimiser, counters and random state into `model`."""
+    model.policy.load_state_dict(state["policy"])
+    model.policy.optimizer.load_state_dict(state["optimizer"])
+    model.num_timesteps = state["steps"]
+    model._n_updates = state["updates"]
+    torch.set_rng_state(state["torch_rng"])
+    clock.training = state["training_seconds"]
+    clock.evaluating = state["eval_seconds"]
+    clock.resumed = [*state["resumed"], state["steps"]]
+
+
+def subgoals_of(config: TrainConfig) -> tuple[Subgoal, ...]:
+    """The subgoals a run is shaped by: those of its file, or the task's given ones."""
+    return load_subgoals(config.subgoals) if config.subgoals else find_task(config.task).subgoals
+
+
+def train(
+    run: Run,
+    *,
+    store: Store | None = None,
+    base_url: str | None = None,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] = ignore,
+) -> list[Row]:
+    """Trains `run` to its last step and returns its metrics, one row an evaluation.
+
+    Ctrl-C saves a checkpoint and is passed on; `resume=True` goes on from the last checkpoint with
+    weights, optimiser and counters as they were, on new levels.
+
+    Args:
+        run: a folder that `Run.create` made.
+        store: where a language model's answers are kept and looked up.
+        base_url: the endpoint of an `openai:` judge.
+        resume: go on from the checkpoint instead of starting.
+        on_progress: called after every rollout.
+    """
+    config = run.config
+    clock = Clock()
+    state = run.load_checkpoint() if resume else None
+    rows = [r for r in run.metrics() if r["steps"] <= state["steps"]] if state else []
+    task, subgoals = find_task(config.task), subgoals_of(config)
+    shaper = make_shaper(config.judge, task, subgoals, store, base_url, config.seed)
+    torch.set_num_threads(1)
+
+    def environment(split: str, n_envs: int, seed: int) -> VecEnv:
+        env: VecEnv = make_vec(
+            config.task,
+            n_envs,
+            kind="sb3",
+            split=split,
+            seed=seed,
+            keys=config.keys,
+            crop=config.crop,
+            penalty=config.penalty,
+            judge=shaper,
+            subgoals=subgoals,
+            shaping=config.shaping,
+            weight=config.weight,
+            gamma=config.gamma,
+            workers=0,
+        )
+        return env
+
+    n_eval = next(
+        n for n in range(min(50, config.eval_episodes), 0, -1) if config.eval_episodes % n == 0
+    )
+    # A resumed run meets new levels: its seed moves on with the steps done.
+    level_seed = config.seed + (state["steps"] if state else 0)
+    env = environment("train", config.n_envs, level_seed)
+    held_out = environment("test", n_eval, config.seed)
+    try:
+        model = make_ppo(config, env)
+        env.seed(level_seed)
+        if state:
+            restore(model, state, clock)
+        model.set_logger(configure(str(run.tensorboard), ["tensorboard"]))
+        trainer = Trainer(run, held_out, shaper, clock, rows, on_progress)
+        try:
+            model.learn(
+                max(0, config.steps - model.num_timesteps),
+                callback=trainer,
+                reset_num_timesteps=state is None,
+            )
+            if not rows or rows[-1]["steps"] < model.num_timesteps:
+                trainer.evaluate()
+        except KeyboardInterrupt:
+            trainer.checkpoint()
+            raise
+        finally:
+            model.logger.close()
+    finally:
+        env.close()
+        held_out.close()
+    return rows

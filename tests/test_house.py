@@ -1,0 +1,98 @@
+"""What the house promises: the wheel holds calm alone, and calm needs neither game nor torch."""
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+import calm
+names = [m.name for m in pkgutil.walk_packages(calm.__path__, "calm.")]
+for name in names:
+    if name not in ("calm.__main__", "calm.gym"):  # calm.gym is the one file that wants gymnasium
+        importlib.import_module(name)
+heavy = {"nle", "minihack", "torch", "stable_baselines3", "gymnasium", "pyarrow"} & set(sys.modules)
+assert not heavy, heavy
+print(len(names))
+"""
+
+BLOCK = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {names}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def test_calm_imports_without_the_game_and_without_torch() -> None:
+    absent = {"nle", "minihack", "torch", "stable_baselines3", "gymnasium", "pyarrow", "envs"}
+    code = BLOCK.format(names=absent) + IMPORT_ALL
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 10
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(out)]
+    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_calm_alone(wheel: Path) -> None:
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {t for t in tops if not t.endswith(".dist-info")} == {"calm"}
+
+
+def test_the_wheel_carries_the_prompts(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    for template in (ROOT / "calm" / "prompts").glob("*.j2"):
+        assert f"calm/prompts/{template.name}" in names
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_works_in_a_bare_environment(wheel: Path, tmp_path: Path) -> None:
+    """A fresh venv with the wheel and its own dependencies only: no game, no torch."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    done = subprocess.run(
+        [python, "-c", IMPORT_ALL], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = subprocess.run(
+        [python, "-m", "calm", "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stderr
+    assert "Not available here" in said.stdout
+
+
+def test_torch_is_pinned_where_the_checks_run() -> None:
+    assert (ROOT / "constraints.txt").read_text().splitlines()[-1] == "torch==2.13.0"
+
+
+def test_no_top_level_folder_without_a_reason() -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for folder in {line.split("/")[0] for line in listed.stdout.splitlines() if "/" in line}:
+        assert f"`{folder}/`" in told, folder
+
+
+def test_every_declared_dependency_floor_is_a_range() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for requirement in project["dependencies"]:
+        assert any(sign in requirement for sign in (">=", "==", "<")), requirement
