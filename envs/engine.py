@@ -1,0 +1,320 @@
+"""One MiniHack game, stepped by MiniHack's own rules without MiniHack's wrappers.
+
+MiniHack's object is built once by `gymnasium.make` (its des-file, options, actions and limits, to
+the letter); its low-level engine is then pointed at rows of the caller's arrays and stepped here.
+Rewritten from what minihack 1.0.2 and nle 1.3.0 do (minihack/base.py, minihack/envs/keyroom.py,
+nle/env/base.py, nle/env/tasks.py); tests/envs/test_conformance.py steps both side by side.
+
+Where we differ, on purpose:
+
+* the time limit is `truncated` alone; MiniHack says terminated=True, truncated=False and
+  info["end_status"] = ABORTED. Every other end is `terminated` alone.
+* the last observation of an episode is the one in which it ended. MiniHack quits the game first
+  and then returns the blank screen of a game that is no more (0.7 ms, and nothing to bootstrap a
+  value from).
+* KeyRoom's APPLY forces the door in a loop without end; ours gives up after `MACRO_LIMIT` tries.
+* `fix_moon_phase`: the phase of the moon follows the level seed and not the calendar.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from calm.errors import GameError, UsageError, unknown
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # minihack 1.0.2 imports pkg_resources
+    import gymnasium
+    from minihack.base import MiniHack
+    from minihack.envs.keyroom import MiniHackKeyDoor
+    from nle import nethack
+    from nle.env.base import NLE
+    from nle.env.tasks import NetHackScore
+
+Array = npt.NDArray[Any]
+Path = Literal["rules", "keyroom", "minihack"]
+"""How a task is stepped: our rules, our rules with KeyRoom's APPLY macro, or MiniHack's `step`."""
+
+ENGINE_KEYS: dict[str, tuple[tuple[int, ...], type]] = {
+    name: (tuple(desc["shape"]), desc["dtype"]) for name, desc in nethack.OBSERVATION_DESC.items()
+}
+"""Shape and dtype of one observation, by nle's key."""
+
+NO_GLYPH: int = nethack.MAX_GLYPH
+"""5976, nle's id for "nothing here": one past every glyph, so never a monster's."""
+
+RULE_KEYS = ("message", "blstats", "program_state", "internal")
+"""What MiniHack's rules read at every step."""
+MACRO_KEYS = ("glyphs", "inv_glyphs", "inv_letters")
+"""What KeyRoom's macro reads besides."""
+
+SPACE, ESC, APPLY, YES = 32, 27, int(nethack.Command.APPLY), ord("y")
+QUIT = (0x80 | ord("q"), YES)
+ASKED = (b"eat", b"attack", b"direction?", b"pray")
+"""Questions that are left to the agent even where others are declined."""
+DIRECTIONS = b"yku" + b"h.l" + b"bjn"
+"""The key that moves to each of the 9 cells around the hero, row by row."""
+CLOSED_DOORS = (nethack.GLYPH_CMAP_OFF + 15, nethack.GLYPH_CMAP_OFF + 16)
+"""Glyphs 2374, 2375 that nle describes as "closed door" (S_vcdoor and S_hcdoor of rm.h)."""
+KEY = nethack.GLYPH_OBJ_OFF + 196
+"""Glyph of a skeleton key, the one object of KeyRoom whose name has "key" in it."""
+MACRO_LIMIT = 100
+"""Tries to open the door. MiniHack has no limit; a door that is not stuck takes one to five."""
+START_LIMIT = 1000
+"""Presses of SPACE to get through the game's opening screens, as in nle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What MiniHack's object says about its task."""
+
+    path: Path
+    presses: tuple[int, ...]
+    """Key code of every action, by index."""
+    max_steps: int
+    allow_all_yn: bool
+    """Leave every y/n question to the agent."""
+    allow_all_modes: bool
+    """Leave menus, prompts and --More-- to the agent too."""
+    reward_win: float
+    reward_lose: float
+    penalty_step: float
+    """Added (negative) for a step in which no game time passes."""
+
+
+def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
+    """MiniHack's own environment object, unwrapped, with its level compiled and checked.
+
+    Args:
+        task: id in gymnasium's registry, e.g. "MiniHack-KeyRoom-S5-v0".
+        options: keyword arguments of the MiniHack class, e.g. `des_file` for the Custom tasks.
+
+    Raises:
+        UsageError: no such task, or options it does not take.
+        GameError: the level does not compile.
+    """
+    if task not in gymnasium.registry:
+        known = [name for name in gymnasium.registry if name.startswith("MiniHack-")]
+        raise unknown("task", task, known)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            env = gymnasium.make(
+                task, disable_env_checker=True, **{"fix_moon_phase": True, **(options or {})}
+            ).unwrapped
+    except TypeError as error:
+        raise UsageError(f"{task} can't be made with {dict(options or {})}: {error}") from error
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{task} needs what is not installed here: {error}") from error
+    if not isinstance(env, MiniHack):
+        raise UsageError(f"{task} is not a MiniHack task but a {type(env).__name__}")
+    try:
+        check_level(env, task)
+    except BaseException:
+        env.close()
+        raise
+    return env
+
+
+def check_level(env: Any, task: str) -> None:
+    """Raises GameError unless the des-file was really compiled (MiniHack doesn't look)."""
+    vardir = env.nethack._vardir
+    if os.path.exists(os.path.join(vardir, "lib", "mylevel.lev")):
+        return
+    source = os.path.join(vardir, "mylevel.des")
+    why = f"there is no level {source!r}; give des_file the text of a level or a .des file's path"
+    if os.path.exists(source):
+        compiled = subprocess.run(
+            [os.path.join(nethack.nethack.HACKDIR, "lev_comp"), source],
+            cwd=vardir, capture_output=True, text=True, errors="replace", check=False,
+        )  # fmt: skip
+        said = compiled.stderr.strip().replace(source, "line")
+        why = said or 'its level must be named "mylevel"'
+    raise GameError(f"the level of {task} does not compile: {why}")
+
+
+def read_rules(env: Any) -> Rules:
+    """What MiniHack's object says about its task, and which path steps it exactly."""
+    cls = type(env)
+    ours = {
+        "reset": (MiniHack,),
+        "step": (MiniHack, MiniHackKeyDoor),
+        "_reward_fn": (MiniHack,),
+        "_is_episode_end": (MiniHack,),
+        "_get_time_penalty": (NetHackScore,),
+        "_get_end_status": (NLE,),
+        "_check_abort": (NLE,),
+        "_perform_known_steps": (NLE,),
+    }
+    plain = (
+        all(
+            any(getattr(cls, name) is getattr(base, name) for base in bases)
+            for name, bases in ours.items()
+        )
+        and env.reward_manager is None
+        and env._level_seeds is None
+        and env.penalty_mode == "constant"
+        and env.penalty_time == 0
+    )
+    path: Path = "minihack"
+    if plain:
+        path = "keyroom" if cls.step is MiniHackKeyDoor.step else "rules"
+    return Rules(
+        path=path,
+        presses=tuple(int(action) for action in env.actions),
+        max_steps=int(env._max_episode_steps),
+        allow_all_yn=bool(env._allow_all_yn_questions),
+        allow_all_modes=bool(env._allow_all_modes),
+        reward_win=float(env.reward_win),
+        reward_lose=float(env.reward_lose),
+        penalty_step=float(env.penalty_step),
+    )
+
+
+def rule_keys(path: Path) -> tuple[str, ...]:
+    """The nle keys that must be filled to step a task on this path."""
+    if path == "minihack":
+        return tuple(ENGINE_KEYS)
+    return RULE_KEYS + (MACRO_KEYS if path == "keyroom" else ())
+
+
+class Game:
+    """One game whose observations are written into given arrays.
+
+    Args:
+        env: from `make_minihack`, never reset; it is ours from here on.
+        rows: by nle key, an array of the shape and dtype in `ENGINE_KEYS`; at least `rule_keys`.
+        penalty: False leaves MiniHack's penalty for steps without game time out of the reward.
+    """
+
+    def __init__(self, env: Any, rows: Mapping[str, Array], penalty: bool = True) -> None:
+        self.rules = read_rules(env)
+        self._env = env
+        self._nethack = env.nethack._pynethack
+        self._nethack.set_buffers(**rows)
+        self._rows = rows  # the engine keeps bare pointers
+        self._penalty = penalty
+        self._steps = 0
+        if self.rules.path == "minihack":
+            buffers = tuple(rows[key] for key in env._observation_keys)
+            env.nethack._obs = buffers
+            # The rows are the observation; and see "where we differ" above.
+            env._get_observation = lambda observation: None
+            env._quit_game = lambda observation, done: None
+            if not penalty:
+                env._get_time_penalty = lambda before, after: 0.0
+        # Plain ints out of a memoryview cost a third of numpy's scalars.
+        self._state = memoryview(rows["program_state"])
+        self._internal = memoryview(rows["internal"])
+        self._blstats = memoryview(rows["blstats"])
+        self._message = rows["message"]
+
+    def reset(self, seed: int) -> None:
+        """Starts an episode on the level of `seed`; the rows hold its first observation."""
+        self._steps = 0
+        if self.rules.path == "minihack":
+            self._env.seed(seed, seed, False)
+            self._env.reset()
+            return
+        self._nethack.set_initial_seeds(seed, seed, False, None)
+        self._nethack.reset()
+        for _ in range(START_LIMIT):
+            if self._state[3]:  # in the move loop
+                return
+            self._press(SPACE)
+        raise GameError(f"the game of level seed {seed} does not start: it asks for ever")
+
+    def step(self, action: int) -> tuple[float, bool, bool]:
+        """One action: (MiniHack's reward, terminated, truncated)."""
+        rules = self.rules
+        if rules.path == "minihack":
+            return self._step_minihack(action)
+        press = rules.presses[action]
+        done = False
+        if press == APPLY and rules.path == "keyroom":
+            done = self._open_door()
+        before = self._blstats[20]
+        if not done:
+            done = self._press(press)
+            if self._state[0] == 1 or not rules.allow_all_modes:
+                done = self._known_steps(done)
+        self._steps += 1
+        won = lost = truncated = False
+        if done:
+            lost = True  # nle: `done or end_status` is True, and True is DEATH
+        elif self._steps >= rules.max_steps:
+            truncated = True
+        elif self._internal[4]:  # on the stairs down
+            won = True
+        reward = rules.reward_win if won else rules.reward_lose if lost or truncated else 0.0
+        if self._penalty and self._blstats[20] == before:
+            reward += rules.penalty_step
+        return reward, won or lost, truncated
+
+    def _step_minihack(self, action: int) -> tuple[float, bool, bool]:
+        _, reward, done, _, info = self._env.step(action)
+        truncated = done and info["end_status"] == self._env.StepStatus.ABORTED
+        return reward, done and not truncated, truncated
+
+    def _press(self, key: int) -> bool:
+        """One key into the engine; whether the game is over."""
+        self._nethack.step(key)
+        return bool(self._nethack.done())
+
+    def _known_steps(self, done: bool) -> bool:
+        """Goes through --More-- and declines what agents are not asked (NLE's method)."""
+        internal = self._internal
+        while not done:
+            if internal[3]:  # waits for a space
+                done = self._press(SPACE)
+            elif internal[2]:  # asks for a line of text
+                done = self._press(ESC)
+            elif internal[1]:  # asks for one character
+                message = self._message.tobytes()
+                if self.rules.allow_all_yn or any(word in message for word in ASKED):
+                    break
+                return self._press(ESC)
+            else:
+                break
+        return done
+
+    def _door(self) -> int | None:
+        """Key of the first direction with a closed door, row by row as KeyRoom looks."""
+        x, y = self._blstats[0], self._blstats[1]
+        around = self._rows["glyphs"][y - 1 : y + 2, x - 1 : x + 2].ravel()
+        for glyph, key in zip(around.tolist(), DIRECTIONS, strict=False):
+            if glyph in CLOSED_DOORS:
+                return key
+        return None
+
+    def _open_door(self) -> bool:
+        """KeyRoom's macro: unlock and open the door next to the hero if he holds a key."""
+        carried = self._rows["inv_glyphs"]
+        held = np.flatnonzero(carried == KEY)
+        direction = self._door() if held.size else None
+        if direction is None:
+            return False
+        letter = int(self._rows["inv_letters"][held[0]])
+        for key in (APPLY, letter, direction, YES):
+            if self._press(key):
+                return True
+        done = self._known_steps(False)
+        for _ in range(MACRO_LIMIT):
+            if done:
+                break
+            done = self._known_steps(self._press(direction))
+            if self._door() is None:
+                break
+        return done
+
+    def close(self) -> None:
+        """Ends the game and removes its temporary folder."""
+        self._env.close()
