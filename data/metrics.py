@@ -1,0 +1,267 @@
+"""The numbers that say how well a judge judges, as pure functions of counts.
+
+Everything starts from counts `(..., 2, 3)`: axis -2 is the truth (no, yes), axis -1 the answer
+(no, yes, unreadable). Leading axes are whatever is compared: subgoals, resamples. So one function
+gives the point value and all its resamples at once.
+
+Two ways of reading an unreadable answer. The paper's four numbers (`paper_*`) count it as "no",
+as its authors did; all others count it as neither: never right, never a "yes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Counts = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float64]
+
+NO, YES, UNREADABLE = 0, 1, 2
+
+
+class Estimate(NamedTuple):
+    """A number with its 95 % interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def confusion(truth: npt.ArrayLike, answer: npt.ArrayLike) -> Counts:
+    """Counts (2, 3) of truth (N,) in {0, 1} against answer (N,) in {1 yes, 0 no, -1 unreadable}."""
+    t = np.asarray(truth, dtype=np.int64)
+    a = np.asarray(answer, dtype=np.int64)
+    a = np.where(a < 0, UNREADABLE, a)
+    return np.bincount(t * 3 + a, minlength=6).reshape(2, 3).astype(np.float64)
+
+
+def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Values:
+    """top / bottom, NaN where bottom is 0."""
+    top, bottom = np.broadcast_arrays(np.asarray(top, float), np.asarray(bottom, float))
+    out = np.full(top.shape, np.nan)
+    np.divide(top, bottom, out=out, where=bottom != 0)
+    return out
+
+
+def precision(c: Counts) -> Values:
+    """Share of the "yes" answers that are true; NaN without any."""
+    return _ratio(c[..., YES, YES], c[..., YES].sum(-1))
+
+
+def recall(c: Counts) -> Values:
+    """Share of the achieved that got a "yes"; an unreadable answer is a miss."""
+    return _ratio(c[..., YES, YES], c[..., YES, :].sum(-1))
+
+
+def f1(c: Counts) -> Values:
+    """2 TP / (yes answers + achieved); NaN only where there is neither."""
+    return _ratio(2 * c[..., YES, YES], c[..., YES].sum(-1) + c[..., YES, :].sum(-1))
+
+
+def accuracy(c: Counts) -> Values:
+    """Share of all answers that are right."""
+    return _ratio(c[..., NO, NO] + c[..., YES, YES], c.sum((-2, -1)))
+
+
+def balanced_accuracy(c: Counts) -> Values:
+    """Mean over the two classes of the share answered rightly; 0.5 for any constant answer."""
+    return (_ratio(c[..., NO, NO], c[..., NO, :].sum(-1)) + recall(c)) / 2
+
+
+def mcc(c: Counts) -> Values:
+    """Matthews' correlation coefficient, in [-1, 1]; 0 for a constant answer.
+
+    With unreadable answers it is Gorodkin's R_K (2004) with "unreadable" as a third answer that is
+    never true; without them it is the usual binary coefficient. NaN where all truths are equal.
+    """
+    total = c.sum((-2, -1))
+    truths = c.sum(-1)
+    answers = c.sum(-2)
+    right = c[..., NO, NO] + c[..., YES, YES]
+    covariance = right * total - (truths * answers[..., :2]).sum(-1)
+    truth_var = total**2 - (truths**2).sum(-1)
+    answer_var = total**2 - (answers**2).sum(-1)
+    value = _ratio(covariance, np.sqrt(truth_var * answer_var))
+    return np.where((answer_var == 0) & (truth_var != 0), 0.0, value)
+
+
+def precision_at(c: Counts, rate: float) -> Values:
+    """Precision if a share `rate` of all transitions achieved something, by Bayes' rule.
+
+    The classes' own rates of "yes" are kept. NaN if nothing is ever answered "yes".
+    """
+    hit = recall(c) * rate
+    false = _ratio(c[..., NO, YES], c[..., NO, :].sum(-1)) * (1 - rate)
+    return _ratio(hit, hit + false)
+
+
+def unreadable(c: Counts) -> Values:
+    """Share of the answers that cannot be read."""
+    return _ratio(c[..., UNREADABLE].sum(-1), c.sum((-2, -1)))
+
+
+def as_the_paper_read(c: Counts) -> Counts:
+    """The counts with every unreadable answer turned into a "no", as the paper's code did."""
+    out = c.copy()
+    out[..., NO] += out[..., UNREADABLE]
+    out[..., UNREADABLE] = 0
+    return out
+
+
+def _paper(metric: Callable[[Counts], Values]) -> Callable[[Counts], Values]:
+    return lambda c: metric(as_the_paper_read(c))
+
+
+PAPER: Mapping[str, Callable[[Counts], Values]] = {
+    "paper_f1": _paper(f1),
+    "paper_accuracy": _paper(accuracy),
+    "paper_precision": _paper(precision),
+    "paper_recall": _paper(recall),
+}
+"""The paper's four numbers, for counts of "any subgoal". It prints 0/0 as 0; here it is NaN."""
+
+_SHARES = frozenset({*PAPER.values(), precision, recall, accuracy, unreadable}) - {
+    PAPER["paper_f1"]
+}
+
+HONEST: Mapping[str, Callable[[Counts], Values]] = {
+    "mcc": mcc,
+    "balanced_accuracy": balanced_accuracy,
+    "precision": precision,
+    "recall": recall,
+    "f1": f1,
+    "unreadable": unreadable,
+}
+
+
+def estimate(metric: Callable[[Counts], Values], by_cluster: Counts, drawn: Counts) -> Estimate:
+    """The metric of all clusters together, with its percentile interval over resamples.
+
+    A metric that is 0 or 1 in every cluster is so in every resample too, which says nothing of
+    what was not seen; its interval is then Wilson's over the clusters in which it is defined.
+
+    Args:
+        metric: one of the functions above.
+        by_cluster: (K, 2, 3) counts of each cluster (episode).
+        drawn: (R, 2, 3) counts of each resample, from `resample`.
+    """
+    value = float(metric(by_cluster.sum(0)))
+    values = metric(drawn)
+    values = values[~np.isnan(values)]
+    if np.isnan(value) or not len(values):
+        return Estimate(value, np.nan, np.nan)
+    low, high = np.quantile(values, [0.025, 0.975])
+    if low == high and value in (0.0, 1.0) and metric in _SHARES:
+        alone = np.asarray(metric(by_cluster))
+        n = int(np.count_nonzero(~np.isnan(alone)))
+        low, high = wilson(value * n, n)
+    return Estimate(value, float(low), float(high))
+
+
+def wilson(hits: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval (1927) of the share of `hits` among `n` trials; [0, 1] for none."""
+    if n == 0:
+        return 0.0, 1.0
+    share = hits / n
+    z = float(stats.norm.ppf(0.975))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def resample(counts_by_cluster: Counts, resamples: int, rng: np.random.Generator) -> Counts:
+    """Sums of clusters drawn with replacement: (K, ...) -> (R, ...).
+
+    A cluster is an episode: its transitions come or stay away together.
+    """
+    k = len(counts_by_cluster)
+    weights = rng.multinomial(k, np.full(k, 1 / k), size=resamples).astype(np.float64)
+    return np.tensordot(weights, counts_by_cluster, axes=1)
+
+
+class Paired(NamedTuple):
+    """Two judges on the same transitions."""
+
+    difference: Estimate
+    """Of the first's metric over the second's, by paired bootstrap."""
+    only_first: int
+    """Transitions that only the first judged rightly."""
+    only_second: int
+    p: float
+    """McNemar's exact two-sided p over those two counts."""
+
+    @property
+    def tie(self) -> bool:
+        """Whether the data cannot tell them apart: the interval of the difference holds 0."""
+        return not (self.difference.low > 0 or self.difference.high < 0)
+
+
+def mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> tuple[int, int, float]:
+    """(only first right, only second right, exact two-sided p); p is 1 where they never differ."""
+    a = np.asarray(first_right, bool)
+    b = np.asarray(second_right, bool)
+    first, second = int((a & ~b).sum()), int((b & ~a).sum())
+    if first + second == 0:
+        return first, second, 1.0
+    return first, second, float(stats.binomtest(first, first + second, 0.5).pvalue)
+
+
+def holm(p: npt.ArrayLike) -> Values:
+    """p-values adjusted for being one of several (Holm 1979), in the order given."""
+    p = np.asarray(p, float)
+    order = np.argsort(p)
+    adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    out = np.empty_like(p)
+    out[order] = np.minimum(adjusted, 1.0)
+    return out
+
+
+def brier(truth: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
+    """Mean squared distance of the probability of "yes" from what was so; 0 is best."""
+    t, p = np.asarray(truth, float), np.asarray(confidence, float)
+    return float(np.mean((p - t) ** 2)) if len(t) else float("nan")
+
+
+class Bin(NamedTuple):
+    """One bin of a reliability curve."""
+
+    confidence: float
+    """Mean probability of "yes" in it."""
+    frequency: float
+    """Share that was so."""
+    n: int
+
+
+def reliability(truth: npt.ArrayLike, confidence: npt.ArrayLike, bins: int = 10) -> list[Bin]:
+    """Confidence against frequency in equal bins of [0, 1]; empty bins are left out."""
+    t, p = np.asarray(truth, float), np.asarray(confidence, float)
+    which = np.minimum((p * bins).astype(int), bins - 1)
+    return [
+        Bin(float(p[which == i].mean()), float(t[which == i].mean()), int((which == i).sum()))
+        for i in range(bins)
+        if (which == i).any()
+    ]
+
+
+def calibration_error(curve: list[Bin]) -> float:
+    """Expected calibration error: the mean distance of a reliability curve from the diagonal."""
+    n = sum(b.n for b in curve)
+    return sum(abs(b.confidence - b.frequency) * b.n for b in curve) / n if n else float("nan")
+
+
+def flip_rate(answers: npt.NDArray[np.int8]) -> float:
+    """Share of questions whose answer changed over repeats; answers (S repeats, N questions).
+
+    The chance that two different repeats of the same question disagree, averaged over questions.
+    NaN for a single repeat.
+    """
+    repeats = len(answers)
+    if repeats < 2:
+        return float("nan")
+    counts = np.stack([(answers == value).sum(0) for value in (-1, 0, 1)])
+    agreeing = (counts * (counts - 1)).sum(0)
+    return float(np.mean(1 - agreeing / (repeats * (repeats - 1))))
