@@ -50,6 +50,7 @@ class Batch:
         split: which level seeds are played, see `envs.seeding`.
         seed: of the streams of level seeds, one for each environment.
         level_seeds: instead of split and seed, one iterator of level seeds for each environment.
+        extra_keys: keys to fill for observers, beside `keys`.
         options: keyword arguments of the MiniHack class, e.g. `des_file` for Custom tasks.
 
     Raises:
@@ -68,11 +69,12 @@ class Batch:
         split: str = "train",
         seed: int = 0,
         level_seeds: Sequence[Iterator[int]] | None = None,
+        extra_keys: Sequence[str] = (),
         options: Mapping[str, Any] | None = None,
     ) -> None:
         if n_envs < 1:
             raise UsageError(f"a batch needs at least one environment, got {n_envs}")
-        for key in keys:
+        for key in (*keys, *extra_keys):
             if key not in KEYS:
                 raise unknown("observation key", key, KEYS)
         if level_seeds is None:
@@ -85,7 +87,7 @@ class Batch:
         self.n_envs = n_envs
         self.keys = tuple(dict.fromkeys(keys))
         """The observation keys asked for; `arrays` may hold more."""
-        self.streams = list(level_seeds)
+        self.streams: list[Iterator[int]] = list(level_seeds)
         self.observers: list[Observer] = []
         self.level_seeds: npt.NDArray[np.int64] = np.full(n_envs, -1, np.int64)
         """(B,) level seed of the running episode."""
@@ -93,6 +95,10 @@ class Batch:
         """(B,) steps of the running episode so far."""
         self.final_steps: npt.NDArray[np.int32] = np.zeros(n_envs, np.int32)
         """(B,) length of the episode that the last step ended; valid where it ended one."""
+        self.final_level_seeds = self.level_seeds.copy()
+        """(B,) level seed of that episode."""
+        self.status: npt.NDArray[np.int8] = np.zeros(n_envs, np.int8)
+        """(B,) what the last step left: `RUNNING`, `WON`, `DIED` or `ABORTED` of `envs.engine`."""
         self._closed = False
         self._ready = False
 
@@ -101,10 +107,10 @@ class Batch:
         self.n_actions = len(self.rules.presses)
         self._crops = {
             key: Crop(key.removesuffix("_crop"), n_envs, crop, ENGINE_KEYS[base][1])
-            for key in self.keys
+            for key in dict.fromkeys((*self.keys, *extra_keys))
             if (base := key.removesuffix("_crop")) != key
         }
-        needed = [*self.keys, *rule_keys(self.rules.path)]
+        needed = [*self.keys, *extra_keys, *rule_keys(self.rules.path)]
         for key in self._crops:
             needed += [key.removesuffix("_crop"), "blstats"]
         self.arrays: dict[str, Array] = {}
@@ -160,10 +166,9 @@ class Batch:
             raise UsageError("call reset() before step()")
         actions = self._checked(actions)
         rewards = np.empty(self.n_envs, np.float32)
-        terminated = np.empty(self.n_envs, np.bool_)
-        truncated = np.empty(self.n_envs, np.bool_)
         for i, (game, action) in enumerate(zip(self._games, actions.tolist(), strict=True)):
-            rewards[i], terminated[i], truncated[i] = game.step(action)
+            rewards[i], self.status[i] = game.step(action)
+        terminated, truncated = self.status > 0, self.status < 0
         self.steps += 1
         for observer in self.observers:
             observer.on_step(actions, terminated, truncated)
@@ -174,9 +179,28 @@ class Batch:
             for key, rows in self.arrays.items():
                 self.final[key][ended] = rows[ended]
             self.final_steps[ended] = self.steps[ended]
+            self.final_level_seeds[ended] = self.level_seeds[ended]
             self._reset(ended, None)
         self._crop(self.arrays)
         return rewards, terminated, truncated
+
+    def reseed(self, split: str, seed: int | Sequence[int | None]) -> None:
+        """New streams of level seeds, from which the next reset draws.
+
+        Args:
+            split: see `envs.seeding`.
+            seed: one for the batch, as in the constructor; or one for each environment, which then
+                plays what a batch of one with that seed would; None leaves a stream as it is.
+        """
+        if isinstance(seed, int | np.integer):
+            self.streams = [LevelSeeds(split, int(seed), i) for i in range(self.n_envs)]
+            return
+        if len(seed) != self.n_envs:
+            raise UsageError(f"{self.n_envs} environments need as many seeds, got {len(seed)}")
+        self.streams = [
+            stream if s is None else LevelSeeds(split, int(s), 0)
+            for stream, s in zip(self.streams, seed, strict=True)
+        ]
 
     def _reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
         for i in rows.tolist():

@@ -72,6 +72,10 @@ START_LIMIT = 1000
 """Presses of SPACE to get through the game's opening screens, as in nle."""
 
 
+RUNNING, WON, DIED, ABORTED = 0, 2, 1, -1
+"""What a step left behind: MiniHack's own `StepStatus`. ABORTED is the time limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What MiniHack's object says about its task."""
@@ -212,9 +216,9 @@ class Game:
             if not penalty:
                 env._get_time_penalty = lambda before, after: 0.0
         # Plain ints out of a memoryview cost a third of numpy's scalars.
-        self._state = memoryview(rows["program_state"])
-        self._internal = memoryview(rows["internal"])
-        self._blstats = memoryview(rows["blstats"])
+        self._state = rows["program_state"].data
+        self._internal = rows["internal"].data
+        self._blstats = rows["blstats"].data
         self._message = rows["message"]
 
     def reset(self, seed: int) -> None:
@@ -232,11 +236,12 @@ class Game:
             self._press(SPACE)
         raise GameError(f"the game of level seed {seed} does not start: it asks for ever")
 
-    def step(self, action: int) -> tuple[float, bool, bool]:
-        """One action: (MiniHack's reward, terminated, truncated)."""
+    def step(self, action: int) -> tuple[float, int]:
+        """One action: MiniHack's reward, and one of `RUNNING`, `WON`, `DIED`, `ABORTED`."""
         rules = self.rules
         if rules.path == "minihack":
-            return self._step_minihack(action)
+            _, reward, _, _, info = self._env.step(action)
+            return reward, int(info["end_status"])
         press = rules.presses[action]
         done = False
         if press == APPLY and rules.path == "keyroom":
@@ -247,22 +252,18 @@ class Game:
             if self._state[0] == 1 or not rules.allow_all_modes:
                 done = self._known_steps(done)
         self._steps += 1
-        won = lost = truncated = False
+        reward, status = rules.reward_lose, RUNNING
         if done:
-            lost = True  # nle: `done or end_status` is True, and True is DEATH
+            status = DIED  # even on the stairs, as in nle: a game that is over counts as a death
         elif self._steps >= rules.max_steps:
-            truncated = True
+            status = ABORTED  # even on the stairs
         elif self._internal[4]:  # on the stairs down
-            won = True
-        reward = rules.reward_win if won else rules.reward_lose if lost or truncated else 0.0
+            reward, status = rules.reward_win, WON
+        else:
+            reward = 0.0
         if self._penalty and self._blstats[20] == before:
             reward += rules.penalty_step
-        return reward, won or lost, truncated
-
-    def _step_minihack(self, action: int) -> tuple[float, bool, bool]:
-        _, reward, done, _, info = self._env.step(action)
-        truncated = done and info["end_status"] == self._env.StepStatus.ABORTED
-        return reward, done and not truncated, truncated
+        return reward, status
 
     def _press(self, key: int) -> bool:
         """One key into the engine; whether the game is over."""

@@ -1,0 +1,125 @@
+"""`make` and `make_vec`: all that a user of the environments needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from calm.credit import CreditMode
+from calm.errors import UsageError, unknown
+from calm.records import Subgoal
+from envs.batch import Batch
+from envs.episodes import Episodes
+from envs.gym_env import GymEnv
+from envs.gym_vec import GymVec
+from envs.tasks import task as find_task
+
+if TYPE_CHECKING:
+    from envs.sb3_vec import Sb3Vec
+    from envs.shaping import Judging
+
+KEYS = ("glyphs_crop", "blstats", "message", "inv_glyphs")
+"""Observation keys by default."""
+
+
+def make(task: str, **settings: Any) -> GymEnv:
+    """One MiniHack environment as a `gymnasium.Env`.
+
+    Args:
+        task: as for `make_vec`.
+        **settings: as for `make_vec`, without `kind`, `copy` and `workers`.
+    """
+    split = settings.get("split", "train")
+    return GymEnv(_episodes(task, 1, copy=True, **settings), split)
+
+
+@overload
+def make_vec(
+    task: str, n_envs: int, *, kind: Literal["gym"] = "gym", **settings: Any
+) -> GymVec: ...
+
+
+@overload
+def make_vec(task: str, n_envs: int, *, kind: Literal["sb3"], **settings: Any) -> Sb3Vec: ...
+
+
+def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> GymVec | Sb3Vec:
+    """Many MiniHack environments stepped together, with automatic reset.
+
+    Args:
+        task: "MiniHack-KeyRoom-S5-v0", or "KeyRoom-S5" for the tasks of `envs.tasks`.
+        n_envs: B >= 1.
+        kind: "gym" for a `gymnasium.vector.VectorEnv`, "sb3" for a stable-baselines3 `VecEnv`.
+        split: level seeds to play, "train", "test" or "data"; the three never meet.
+        seed: of the streams of level seeds; same seed, same levels in every environment, whatever
+            the number of workers.
+        keys: observation keys, see `envs.batch.KEYS`.
+        crop: odd size of the `*_crop` keys.
+        penalty: False leaves MiniHack's -0.01 for steps in which no game time passes out of the
+            reward.
+        judge: a `calm.annotator.Annotator`, or "truth", or a function (batch, subgoals) that
+            builds a source of achievements; None for the plain reward.
+        subgoals: that pay; by default the annotator's or the task's given ones.
+        shaping: "once", "every" or "potential", see `calm.credit`.
+        weight: of the credit in the reward.
+        gamma: the agent's discount; "potential" needs it.
+        progress: with a judge, offer the observation "progress" (B, G).
+        copy: False hands out the batch's own arrays, which the next step overwrites ("gym" only:
+            SB3 keeps observations across steps).
+        options: keyword arguments of the MiniHack class.
+    """
+    split = settings.get("split", "train")
+    if kind == "gym":
+        return GymVec(_episodes(task, n_envs, **settings), split)
+    if kind != "sb3":
+        raise unknown("kind of vector environment", kind, ("gym", "sb3"))
+    if not settings.get("copy", True):
+        raise UsageError("SB3 keeps observations across steps; copy=False would change them")
+    try:
+        from envs.sb3_vec import Sb3Vec
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            'kind="sb3" needs stable-baselines3; install the extra [agents]'
+        ) from error
+    return Sb3Vec(_episodes(task, n_envs, **settings), split)
+
+
+def _episodes(
+    task: str,
+    n_envs: int,
+    *,
+    split: str = "train",
+    seed: int = 0,
+    keys: Sequence[str] = KEYS,
+    crop: int = 9,
+    penalty: bool = True,
+    judge: Judging | None = None,
+    subgoals: Sequence[Subgoal] | None = None,
+    shaping: CreditMode = "once",
+    weight: float = 0.5,
+    gamma: float = 0.99,
+    progress: bool = True,
+    copy: bool = True,
+    options: Mapping[str, Any] | None = None,
+) -> Episodes:
+    if judge is not None:
+        from envs.shaping import Shaping, keys_of  # a plain reward needs none of it
+    batch = Batch(
+        find_task(task).id,
+        n_envs,
+        keys,
+        extra_keys=() if judge is None else keys_of(judge),
+        crop=crop,
+        penalty=penalty,
+        split=split,
+        seed=seed,
+        options=options,
+    )
+    try:
+        credit = None
+        if judge is not None:
+            credit = Shaping(batch, judge, subgoals, shaping, weight, gamma)
+        return Episodes(batch, credit, progress, copy)
+    except BaseException:
+        batch.close()
+        raise

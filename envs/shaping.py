@@ -1,0 +1,156 @@
+"""Credit beside the reward of a batch: who says what was achieved, and what it pays.
+
+r = r_env + weight * credit, three numbers kept apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from calm.annotator import Annotator
+from calm.credit import Credit, CreditMode
+from calm.errors import UsageError
+from calm.records import Subgoal
+from envs.batch import Batch, Bools, Observer, Rewards
+from envs.events import EventStream
+from envs.tasks import task as find_task
+from envs.truth import TruthStream
+
+Achieved = npt.NDArray[np.int8]
+
+RETRY_EVERY = 1000
+"""Batch steps between two attempts to get a readable answer for descriptions that have none."""
+
+
+class Achievements(Observer, Protocol):
+    """An observer that says which subgoals the last step achieved."""
+
+    achieved: Achieved
+    """(B, G) int8: 1 yes, 0 no, -1 unreadable."""
+
+
+class MakeAchievements(Protocol):
+    """Builds a source of achievements for a batch, e.g. the truth with errors mixed in."""
+
+    def __call__(self, batch: Batch, subgoals: Sequence[Subgoal]) -> Achievements: ...
+
+
+Judging = Annotator | str | MakeAchievements
+"""Who says what was achieved: an annotator, "truth", or a function that builds the source."""
+
+
+class Judged:
+    """What an annotator says about the `events` description of each step.
+
+    A description is asked for once, all new ones of a step together; afterwards a verdict is one
+    row of a table, looked up by the description's number.
+    """
+
+    keys: tuple[str, ...] = EventStream.keys
+
+    def __init__(self, batch: Batch, annotator: Annotator) -> None:
+        self.stream = EventStream(batch.task, batch)
+        self.annotator = annotator
+        self._table: Achieved = np.zeros((0, len(annotator.subgoals)), np.int8)
+        self._step = 0
+        self._retry_at = RETRY_EVERY
+        self.achieved: Achieved = np.zeros((batch.n_envs, len(annotator.subgoals)), np.int8)
+
+    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+        self.stream.on_reset(rows)
+
+    def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
+        self.stream.on_step(actions, terminated, truncated)
+        known, texts = len(self._table), self.stream.texts
+        if len(texts) > known:
+            new = self.annotator.judge_texts(texts[known:])
+            self._table = np.concatenate([self._table, new])
+        self._step += 1
+        if self._step >= self._retry_at:
+            self._retry_at = self._step + RETRY_EVERY
+            self._retry()
+        self.achieved = self._table[self.stream.ids]
+
+    def _retry(self) -> None:
+        unread = np.flatnonzero((self._table < 0).any(axis=1))
+        if unread.size:
+            texts = [self.stream.texts[i] for i in unread]
+            self._table[unread] = self.annotator.judge_texts(texts)
+
+
+class Shaping:
+    """Turns what a batch achieves into credit.
+
+    Args:
+        batch: not yet reset; its arrays hold `keys_of(judge)`.
+        judge: see `Judging`.
+        subgoals: by default the annotator's, or the task's given ones.
+        mode: `every`, `once` or `potential`, see `calm.credit`.
+        weight: of the credit in the reward.
+        gamma: the agent's discount; only `potential` uses it.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        judge: Judging,
+        subgoals: Sequence[Subgoal] | None = None,
+        mode: CreditMode = "once",
+        weight: float = 0.5,
+        gamma: float = 0.99,
+    ) -> None:
+        if isinstance(judge, str) and judge != "truth":
+            raise UsageError(f'judge must be an Annotator or "truth", got {judge!r}')
+        if isinstance(judge, Annotator):
+            if subgoals is not None and tuple(subgoals) != tuple(judge.subgoals):
+                raise UsageError("the annotator judges other subgoals than those given")
+            subgoals = judge.subgoals
+        elif subgoals is None:
+            subgoals = find_task(batch.task).subgoals
+        if not subgoals:
+            raise UsageError(f"{batch.task} has no given subgoals; name some to pay for")
+        self.subgoals = tuple(subgoals)
+        self.weight = weight
+        self.source: Achievements
+        if isinstance(judge, Annotator):
+            self.source = Judged(batch, judge)
+        elif isinstance(judge, str):
+            self.source = TruthStream(batch.task, self.subgoals, batch)
+        else:
+            self.source = judge(batch, self.subgoals)
+        batch.observers.append(self.source)
+        self.credit = Credit(batch.n_envs, len(self.subgoals), mode, gamma)
+        self.progress: npt.NDArray[np.float32] = np.zeros(
+            (batch.n_envs, len(self.subgoals)), np.float32
+        )
+        """(B, G) 1 where this episode has achieved the subgoal."""
+        self.final_progress = self.progress.copy()
+        """(B, G) the same for the episode that the last step ended, where it ended one."""
+
+    def step(self, terminated: Bools, truncated: Bools) -> Rewards:
+        """Credit of the step that the batch has just made, (B,) float32, before any weight."""
+        achieved = self.source.achieved
+        self.final_progress[:] = self.credit.progress | (achieved == 1)
+        credit = self.credit.step(achieved, terminated, truncated)
+        self.progress[:] = self.credit.progress
+        return credit
+
+    def reset(self) -> None:
+        """Forgets the progress of all environments."""
+        self.credit.reset()
+        self.progress[:] = 0
+
+
+def keys_of(judge: Judging | None) -> tuple[str, ...]:
+    """The observation keys that a judge's source reads."""
+    if judge is None:
+        return ()
+    if isinstance(judge, str):
+        return TruthStream.keys
+    if isinstance(judge, Annotator):
+        return Judged.keys
+    return tuple(getattr(judge, "keys", ()))
