@@ -73,6 +73,17 @@ class Run:
         (folder / "provenance.json").write_text(json.dumps(provenance(), indent=2), "utf-8")
         return cls(folder)
 
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run in an existing folder.
+
+        Raises:
+            UsageError: the folder holds no run.
+        """
+        if not (folder / "config.yaml").is_file():
+            raise UsageError(f"{folder} holds no run (no config.yaml in it)")
+        return cls(folder)
+
     @property
     def config(self) -> TrainConfig:
         """The settings the run was started with."""
@@ -83,6 +94,17 @@ class Run:
         """Versions, commit and machine of the start."""
         text = (self.folder / "provenance.json").read_text("utf-8")
         return {str(k): str(v) for k, v in json.loads(text).items()}
+
+    @property
+    def resumed_at(self) -> list[int]:
+        """Steps at which the run was gone on with after an interruption."""
+        path = self.folder / "resumed.json"
+        steps: list[int] = json.loads(path.read_text("utf-8")) if path.exists() else []
+        return steps
+
+    def note_resumed(self, step: int) -> None:
+        """Remembers that the run was gone on with at `step`."""
+        (self.folder / "resumed.json").write_text(json.dumps([*self.resumed_at, step]), "utf-8")
 
     def metrics(self) -> list[Row]:
         """Rows written so far, oldest first."""

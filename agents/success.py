@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.statistics import wilson
+from data.metrics import wilson
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm

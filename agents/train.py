@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,8 +54,6 @@ class Clock:
 
     training: float = 0.0
     evaluating: float = 0.0
-    resumed: list[int] = field(default_factory=list)
-    """Steps at which the run was resumed."""
 
 
 class Trainer(BaseCallback):
@@ -178,7 +176,6 @@ class Trainer(BaseCallback):
                 "torch_rng": torch.get_rng_state(),
                 "training_seconds": self.clock.training,
                 "eval_seconds": self.clock.evaluating,
-                "resumed": self.clock.resumed,
             }
         )
 
@@ -192,7 +189,6 @@ def restore(model: PPO, state: dict[str, Any], clock: Clock) -> None:
     torch.set_rng_state(state["torch_rng"])
     clock.training = state["training_seconds"]
     clock.evaluating = state["eval_seconds"]
-    clock.resumed = [*state["resumed"], state["steps"]]
 
 
 def subgoals_of(config: TrainConfig) -> tuple[Subgoal, ...]:
@@ -259,6 +255,7 @@ def train(
         env.seed(level_seed)
         if state:
             restore(model, state, clock)
+            run.note_resumed(model.num_timesteps)
         model.set_logger(configure(str(run.tensorboard), ["tensorboard"]))
         trainer = Trainer(run, held_out, shaper, clock, rows, on_progress)
         try:

@@ -1,0 +1,238 @@
+"""The commands of this layer: train, report, demo, collect, doctor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+
+from calm.errors import CalmError, UsageError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1.",
+        envvar="OPENAI_BASE_URL",
+        show_envvar=True,
+    ),
+]
+StorePath = Annotated[
+    Path | None,
+    typer.Option("--store", help="SQLite file that keeps every answer; made if missing."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds this layer's commands to `calm`."""
+    app.command()(doctor)
+    app.command()(demo)
+    app.command()(collect)
+    app.command()(train)
+    app.command()(report)
+
+
+def doctor(
+    base_url: BaseUrl = None,
+    store: StorePath = None,
+    as_json: Json = False,
+) -> None:
+    """Check that everything works here: packages, the game, the store, the endpoint if one is set.
+
+    Exit code 1 if something does not; each failure says what to do.
+    """
+    from agents.doctor import examine
+
+    console = Console(highlight=False)
+    findings = []
+    for finding in examine(base_url, store):
+        findings.append(finding)
+        if not as_json:
+            sign, style = ("ok  ", "green") if finding.good else ("FAIL", "red")
+            console.print(f"{sign} {finding.name:18}", style=style, end="", markup=False)
+            console.print(finding.detail, markup=False, soft_wrap=True)
+            if not finding.good:
+                console.print(f"     -> {finding.remedy}", markup=False, soft_wrap=True)
+    if as_json:
+        typer.echo(json.dumps([vars(f) for f in findings], indent=2))
+    if not all(f.good for f in findings):
+        raise typer.Exit(1)
+
+
+def demo(
+    judge: Annotated[
+        str, typer.Option(help="Who judges: rules (no key, no network) or openai:MODEL.")
+    ] = "rules",
+    base_url: BaseUrl = None,
+    out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("runs/demo"),
+    steps: Annotated[
+        int, typer.Option(min=1, help="Environment steps for each of the three agents.")
+    ] = 300_000,
+    episodes: Annotated[
+        int, typer.Option(min=1, help="Episodes to collect from each of the two players.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of levels, weights and actions.")] = 0,
+    fresh: Annotated[
+        bool, typer.Option(help="Start anew, also where an interrupted demo could be gone on with.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """See the whole of it in minutes: judge real transitions, train three agents, read the report.
+
+    Collects transitions of KeyRoom-S5 from a scripted and a random player, lets the judge label
+    them, scores it against the engine's truth, trains PPO three times on the same budget
+    (MiniHack's reward; the same without its -0.01 for idle steps; shaped by the judge) and writes
+    a report. Interrupted, it goes on where it was.
+    """
+    from agents.demo import DemoPlan, run_demo
+
+    plan = DemoPlan(judge=judge, steps=steps, episodes=episodes, seed=seed)
+    outcome = run_demo(plan, out, base_url=base_url, fresh=fresh, console=Console(stderr=True))
+    if as_json:
+        typer.echo(json.dumps(outcome.to_dict(), indent=2))
+    else:
+        for line in outcome.lines():
+            typer.echo(line)
+
+
+def collect(
+    task: Annotated[str, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    player: Annotated[str, typer.Option(help="scripted, random, or both.")] = "both",
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each player.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the levels and the play.")] = 0,
+    split: Annotated[
+        str, typer.Option(help="Which levels: data, test or train; they never meet.")
+    ] = "data",
+    as_json: Json = False,
+) -> None:
+    """Play a task and keep every transition in words, with the engine's truth beside it."""
+    from agents.collect import collect_rows, write_rows
+
+    rows = collect_rows(
+        task, player=player, episodes=episodes, seed=seed, split=split, console=Console(stderr=True)
+    )
+    told = write_rows(out, rows)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        typer.echo(f"{told['transitions']} transitions of {told['episodes']} episodes in {out}")
+        for name, count in told["achieved"].items():
+            typer.echo(f"  {count:6d}  {name}")
+
+
+def train(
+    task: Annotated[str | None, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="none, truth (the engine's own), rules, openai:MODEL or replay."),
+    ] = None,
+    shaping: Annotated[
+        str | None, typer.Option(help="every, once (each subgoal pays once an episode), potential.")
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="What sees the map, such as cnn.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Environment steps.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="First seed.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each a run.")] = 1,
+    subgoals: Annotated[
+        Path | None, typer.Option(help="JSON file of subgoals, as `calm decompose` writes it.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings; options win over it.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting, such as n_envs=16."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder that holds the runs' folders.")] = Path("runs"),
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Go on with the run in this folder; takes no other settings."),
+    ] = None,
+    store: StorePath = Path("runs/store.sqlite"),
+    base_url: BaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Train PPO on a task, on its reward plus what a judge's subgoals pay.
+
+    Success is measured on levels that training never sees. Ctrl-C saves a checkpoint; go on with
+    --resume FOLDER. The run's folder holds every setting (config.yaml), metrics and a report.
+    """
+    from agents.config import load_config, make_config
+    from agents.progress import train_with_progress
+    from agents.report import report_runs
+    from agents.run import Run
+
+    if resume is not None:
+        if task is not None or config is not None:
+            raise UsageError("--resume goes on with a run as it was; name no task and no config")
+        runs = [Run.open(resume)]
+    else:
+        given = {
+            "task": task,
+            "judge": judge,
+            "shaping": shaping,
+            "encoder": encoder,
+            "steps": steps,
+            "seed": seed,
+            "subgoals": subgoals,
+        }
+        values = {k: v for k, v in given.items() if v is not None} | _settings(setting or [])
+        if config is None and task is None and "task" not in values:
+            raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
+        base = load_config(config, values) if config else make_config(values)
+        runs = []
+        for i in range(seeds):
+            one = base.model_copy(update={"seed": base.seed + i})
+            runs.append(Run.create(out / one.name, one))
+    if store is not None:
+        store.parent.mkdir(parents=True, exist_ok=True)
+    train_with_progress(runs, store=store, base_url=base_url, console=Console(stderr=True))
+    told = []
+    for run in runs:
+        path = report_runs([run], run.folder / "report.html")
+        last = run.metrics()[-1]
+        told.append({"run": str(run.folder), "report": str(path)} | last)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+        return
+    for row in told:
+        typer.echo(
+            f"{row['run']}: success {row['success']:.0%} on {row['episodes']} held-out levels"
+            f" [{row['success_low']:.0%}, {row['success_high']:.0%}] after {row['steps']:,} steps;"
+            f" report in {row['report']}"
+        )
+
+
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; report.html in the first run by default.")
+    ] = None,
+) -> None:
+    """Write one self-contained HTML report of runs: curves, intervals, cost, settings."""
+    from agents.report import report_runs
+    from agents.run import Run
+
+    opened = [Run.open(folder) for folder in runs]
+    if not any(run.metrics() for run in opened):
+        raise CalmError("none of these runs has been evaluated yet, so there is nothing to draw")
+    typer.echo(str(report_runs(opened, out or runs[0] / "report.html")))
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """FIELD=VALUE pairs as values, read as YAML."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name:
+            raise UsageError(f"--set takes FIELD=VALUE, got {pair!r}")
+        try:
+            values[name.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {pair!r} is not a value: {error}") from None
+    return values

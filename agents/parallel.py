@@ -1,0 +1,118 @@
+"""Trains several runs at once, one process each, and shows where all of them stand.
+
+A run that fails does not take the others down; its error is raised when they have ended. Ctrl-C
+reaches every process: each saves its checkpoint and ends, and so can be gone on with.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import queue
+import signal
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from agents.run import Run
+from agents.train import Progress, train
+from calm.errors import CalmError
+from calm.store import Store
+
+Message = tuple[int, Progress | CalmError | BaseException | None]
+
+
+def _train_one(
+    index: int, folder: Path, store: Path | None, base_url: str | None, messages: Any
+) -> None:
+    """What a child process does: trains one run and reports to its parent."""
+    try:
+        run = Run(folder)
+        resume = run.checkpoint_path.exists()
+
+        def tell(progress: Progress) -> None:
+            messages.put((index, progress))
+
+        if store is None:
+            train(run, resume=resume, on_progress=tell)
+        else:
+            with Store(store) as opened:
+                train(run, store=opened, base_url=base_url, resume=resume, on_progress=tell)
+    except KeyboardInterrupt:
+        messages.put((index, KeyboardInterrupt()))
+    except CalmError as error:
+        messages.put((index, error))
+    except Exception as error:  # whatever it was, the parent says which run it ended
+        messages.put((index, CalmError(f"{type(error).__name__}: {error}")))
+    else:
+        messages.put((index, None))
+
+
+def train_all(
+    runs: Sequence[Run],
+    *,
+    store: Path | None = None,
+    base_url: str | None = None,
+    at_once: int | None = None,
+    on_progress: Callable[[int, Progress], None] = lambda _i, _p: None,
+) -> None:
+    """Trains every run to its end; those with a checkpoint go on from it.
+
+    Args:
+        runs: made with `Run.create`, or interrupted before.
+        store: path of the store that judges of all runs share.
+        base_url: the endpoint of `openai:` judges.
+        at_once: processes at a time; by default one a core.
+        on_progress: called with a run's index and where it stands.
+
+    Raises:
+        CalmError: a run failed; the others were trained to their end first.
+        KeyboardInterrupt: after every process has saved its checkpoint.
+    """
+    context = mp.get_context("spawn")
+    messages: Any = context.Queue()
+    waiting = list(range(len(runs)))
+    working: dict[int, BaseProcess] = {}
+    failures: list[str] = []
+    at_once = at_once or os.cpu_count() or 1
+    interrupted = False
+    try:
+        while waiting or working:
+            while waiting and len(working) < at_once and not interrupted:
+                i = waiting.pop(0)
+                arguments = (i, runs[i].folder, store, base_url, messages)
+                # Daemons end with their parent, whatever ends it.
+                process = context.Process(target=_train_one, args=arguments, daemon=True)
+                process.start()
+                working[i] = process
+            try:
+                i, message = messages.get(timeout=1.0)
+            except queue.Empty:
+                for i, process in list(working.items()):
+                    if not process.is_alive():
+                        working.pop(i)
+                        failures.append(f"{runs[i].folder}: died with exit code {process.exitcode}")
+                continue
+            if isinstance(message, Progress):
+                on_progress(i, message)
+                continue
+            working.pop(i).join()
+            if isinstance(message, KeyboardInterrupt):
+                interrupted = True
+                waiting.clear()
+            elif message is not None:
+                failures.append(f"{runs[i].folder}: {message}")
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        for process in working.values():
+            if interrupted and process.is_alive() and process.pid:
+                os.kill(process.pid, signal.SIGINT)
+        for process in working.values():
+            process.join(timeout=30)
+            process.kill()
+    if interrupted:
+        raise KeyboardInterrupt
+    if failures:
+        raise CalmError("training failed; " + "; ".join(failures))

@@ -1,0 +1,67 @@
+"""Progress of training runs in the terminal: a line a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from agents.parallel import train_all
+from agents.run import Run
+from agents.train import Progress as Standing
+
+
+def time_left(standing: Standing) -> str:
+    """Minutes and seconds until the last step at the rate so far."""
+    if not standing.steps:
+        return "-:--"
+    left = int((standing.total - standing.steps) / max(standing.steps_per_second, 1e-9))
+    return f"{left // 60}:{left % 60:02d}"
+
+
+def train_with_progress(
+    runs: Sequence[Run],
+    *,
+    store: Path | None,
+    base_url: str | None,
+    console: Console,
+    labels: Sequence[str] | None = None,
+    at_once: int | None = None,
+) -> None:
+    """Trains `runs` and shows, for each, steps/s, success on held-out levels and time left."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[told]}", markup=False),
+        TimeElapsedColumn(),
+    )
+    names = labels or [run.config.name for run in runs]
+    width = max(len(name) for name in names)
+    with Progress(*columns, console=console) as progress:
+        bars = [
+            progress.add_task(name.ljust(width), total=run.config.steps, told="starting")
+            for name, run in zip(names, runs, strict=True)
+        ]
+
+        def show(i: int, standing: Standing) -> None:
+            success = "-" if standing.success is None else f"{standing.success:.0%}"
+            asked = f"  asked {standing.asked}" if standing.asked else ""
+            progress.update(
+                bars[i],
+                completed=min(standing.steps, standing.total),
+                told=f"{standing.steps_per_second:,.0f} steps/s  success {success}{asked}"
+                f"  left {time_left(standing)}",
+            )
+
+        train_all(runs, store=store, base_url=base_url, at_once=at_once, on_progress=show)
