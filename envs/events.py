@@ -1,0 +1,260 @@
+"""The `events` description: what one step changed, in short sentences of a fixed order.
+
+It says the kind of action, the message, what entered or left the inventory, what opened, filled
+or was pushed, how near the hero has come to notable things, what ground it steps on, changes of
+status, and how the episode ended. Never where: no position and no direction. So few different
+texts arise (hundreds in a million steps), and each is judged once and kept for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nle import nethack
+
+from envs import sight
+from envs.actions import kind as action_kind
+from envs.sight import Arrays, Pieces, Sight
+from envs.tasks import task
+from envs.things import CARRIED, GROUNDS, THINGS
+
+_ARTICLE = {
+    "key": "the key",
+    "staircase down": "the staircase down",
+    "staircase up": "the staircase up",
+    "lava": "lava",
+    "water": "water",
+    "object": "an object",
+    "open door": "an open door",
+}
+
+_PLURAL = {"coins": "Coins"}
+
+NEARNESS = {
+    sight.FAR: "more than 8 steps away",
+    sight.WITHIN_8: "within 8 steps",
+    sight.WITHIN_4: "within 4 steps",
+    sight.WITHIN_2: "within 2 steps",
+    sight.NEXT_TO: "next to the hero",
+    sight.ON: "under the hero",
+}
+"""Words for the levels of nearness. Kinds told coarsely are only "in view" when far."""
+
+_CAME = {
+    sight.WITHIN_8: "within 8 steps of",
+    sight.WITHIN_4: "within 4 steps of",
+    sight.WITHIN_2: "within 2 steps of",
+    sight.NEXT_TO: "next to",
+    sight.ON: "onto",
+}
+
+_HUNGER = ("satiated", "not hungry", "hungry", "weak from hunger", "fainting", "fainted", "starved")
+_BURDEN = ("unburdened", "burdened", "stressed", "strained", "overtaxed", "overloaded")
+_CONDITIONS = {
+    nethack.BL_MASK_STONE: "turning to stone",
+    nethack.BL_MASK_SLIME: "turning into slime",
+    nethack.BL_MASK_STRNGL: "being strangled",
+    nethack.BL_MASK_FOODPOIS: "food-poisoned",
+    nethack.BL_MASK_TERMILL: "terminally ill",
+    nethack.BL_MASK_BLIND: "blind",
+    nethack.BL_MASK_DEAF: "deaf",
+    nethack.BL_MASK_STUN: "stunned",
+    nethack.BL_MASK_CONF: "confused",
+    nethack.BL_MASK_HALLU: "hallucinating",
+    nethack.BL_MASK_LEV: "levitating",
+    nethack.BL_MASK_FLY: "flying",
+    nethack.BL_MASK_RIDE: "riding",
+}
+_CHANGES = (
+    (sight.HP, "Hit points fell.", "Hit points rose."),
+    (sight.GOLD, "Gold fell.", "Gold rose."),
+    (sight.EXPERIENCE, "Experience points fell.", "Experience points rose."),
+    (sight.LEVEL, "The experience level fell.", "The experience level rose."),
+    (sight.ARMOR, "Armor class got better.", "Armor class got worse."),
+    (sight.DEPTH, "The hero is on a higher level.", "The hero is on a deeper level."),
+)
+_ENDS = {
+    sight.ON_STAIRS: "The episode ended: the hero reached the staircase down, the goal.",
+    sight.DIED: "The episode ended: the hero died.",
+    sight.OUT_OF_TIME: "The episode ended: time ran out.",
+    sight.OTHER_END: "The episode ended.",
+}
+
+
+def clean(message: npt.NDArray[Any] | bytes) -> str:
+    """A message of the game as plain text: up to the first NUL, printable ASCII, single spaces."""
+    raw = bytes(message).split(b"\0", 1)[0]
+    text = "".join(chr(c) if 32 <= c < 127 else " " for c in raw)
+    return " ".join(text.split())
+
+
+def _quote(message: npt.NDArray[Any]) -> str:
+    # Numbers are positions, amounts and dates of no event: 3 daggers and 4 are one text.
+    text = re.sub(r"\d+", "several", clean(message))
+    return text.replace('"', "'")
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _nearness(kind: int, code: int) -> str:
+    """The sentence for one kind of thing."""
+    name = THINGS[kind]
+    thing = _ARTICLE.get(name, f"a {name}")
+    if code == sight.AWAY:
+        return f"The hero went away from {thing}."
+    if code == sight.LOST:
+        return f"{_sentence(thing)} went out of view."
+    if code >= sight.STATE:
+        return f"{_sentence(thing)} is {NEARNESS[code - sight.STATE]}."
+    before, after = divmod(code, 8)
+    fine = sight.is_fine(name)
+    if before == sight.ABSENT:
+        where = NEARNESS[after] if fine or after != sight.FAR else ""
+        return f"{_sentence(thing)} came into view" + (f", {where}." if where else ".")
+    was = NEARNESS[before] if fine or before != sight.FAR else "in view, farther away"
+    return f"The hero came {_CAME[after]} {thing} (before: {was})."
+
+
+def _conditions(low_high: npt.NDArray[np.uint8]) -> list[str]:
+    mask = int(low_high[0]) + 256 * int(low_high[1])
+    return [name for bit, name in _CONDITIONS.items() if mask & bit]
+
+
+def words(
+    signature: npt.NDArray[np.uint8],
+    action: str,
+    message: str,
+    question: str,
+    pieces: Pieces,
+) -> str:
+    """The `events` text of one signature of `Sight`.
+
+    Args:
+        signature: (WIDTH,) uint8.
+        action: kind of the action, "move".
+        message: what the game says after the step.
+        question: what it was asking before, "" for nothing.
+        pieces: what entered and left the inventory.
+    """
+    seen, end = int(signature[sight.SEEN]), int(signature[sight.END])
+    head = [f"Action: {action}."]
+    if seen & sight.ASKED:
+        head[0] = f'Action: {action}, answering "{question}"'
+    if seen & sight.WITH_KEY:
+        head.append("The hero carries the key.")
+    if message:
+        head.append(f'Message: "{message}"')
+    lines = []
+    entered, left = pieces
+    for numbers, verb in ((entered, "entered"), (left, "left")):
+        for number in numbers:
+            name = CARRIED[number]
+            subject = _PLURAL.get(name) or _sentence(_a(name))
+            lines.append(f"{subject} {verb} the inventory.")
+    for bit, text in (
+        (sight.OPENED, "A closed door is open now."),
+        (sight.PUSHED, "The hero pushed a boulder."),
+        (sight.WATER_FILLED, "Water turned into solid ground."),
+        (sight.LAVA_FILLED, "Lava turned into solid ground."),
+    ):
+        if seen & bit:
+            lines.append(text)
+    if seen & sight.MOVED:
+        lines.append("The hero moved.")
+    elif action.startswith("move") and not seen & sight.ASKED and end != sight.DIED:
+        lines.append("The hero did not move.")
+    ground = int(signature[sight.GROUND_NOW])
+    if ground:
+        lines.append(f"The hero stepped into a {GROUNDS[ground]}.")
+    codes = signature[sight.KINDS].tolist()
+    lines += [_nearness(kind, code) for kind, code in enumerate(codes, start=1) if code]
+    for column, fell, rose in _CHANGES:
+        if signature[column]:
+            lines.append(fell if signature[column] == 1 else rose)
+    for column, states in ((sight.HUNGER, _HUNGER), (sight.BURDEN, _BURDEN)):
+        if signature[column]:
+            state = int(signature[column]) - 1
+            lines.append(f"The hero is now {states[min(state, len(states) - 1)]}.")
+    lines += [f"The hero is now {name}." for name in _conditions(signature[sight.GAINED])]
+    lines += [f"The hero is no longer {name}." for name in _conditions(signature[sight.ENDED])]
+    if end:
+        lines.append(_ENDS[end])
+    if not lines:
+        lines.append("Nothing changed.")
+    return "\n".join(head + lines)
+
+
+def _a(name: str) -> str:
+    if name == "key":
+        return "the key"
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+class EventStream:
+    """Names every step of a batch by its event, and keeps the text of each event.
+
+    An observer: append it to `batch.observers` before `batch.reset()`.
+
+    Args:
+        task_id: names the actions.
+        batch: has `arrays` with the keys in `EventStream.keys`.
+        actions: English names of the batch's actions, where they aren't the task's own.
+    """
+
+    keys = Sight.keys
+
+    def __init__(self, task_id: str, batch: Arrays, actions: tuple[str, ...] | None = None) -> None:
+        names = [action_kind(name) for name in (actions or task(task_id).actions)]
+        self._kinds = list(dict.fromkeys(names))
+        numbers = np.array([self._kinds.index(name) for name in names], np.uint8)
+        self._arrays = batch.arrays
+        self._sight = Sight(batch, numbers)
+        self.ids: npt.NDArray[np.int64] = np.zeros(len(self._sight.signatures), np.int64)
+        """(B,) event of the last step: equal events have equal ids."""
+        self.texts: list[str] = []
+        """The `events` text of each id."""
+        self._by_signature: dict[bytes, int] = {}
+        self._by_text: dict[str, int] = {}
+
+    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+        self._sight.on_reset(rows)
+
+    def on_step(
+        self,
+        actions: npt.NDArray[np.int64],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+    ) -> None:
+        self._sight.on_step(actions, terminated, truncated)
+        known = self._by_signature
+        signatures = self._sight.signatures.view(f"V{sight.WIDTH}").ravel().tolist()
+        ids = [known.get(signature, -1) for signature in signatures]
+        if -1 in ids:
+            ids = [
+                self._put_into_words(row, signatures[row]) if i < 0 else i
+                for row, i in enumerate(ids)
+            ]
+        self.ids = np.array(ids, np.int64)
+
+    def _put_into_words(self, row: int, signature: bytes) -> int:
+        if signature in self._by_signature:  # two environments met it in this very step
+            return self._by_signature[signature]
+        seen = self._sight
+        values = seen.signatures[row]
+        text = words(
+            values,
+            self._kinds[int(values[sight.ACTION])],
+            _quote(self._arrays["message"][row]),
+            _quote(seen.questions[row]),
+            seen.pieces[int(values[sight.INVENTORY][0]) + 256 * int(values[sight.INVENTORY][1])],
+        )
+        number = self._by_text.setdefault(text, len(self.texts))
+        if number == len(self.texts):
+            self.texts.append(text)
+        self._by_signature[signature] = number
+        return number

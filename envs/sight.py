@@ -1,0 +1,374 @@
+"""What of a batch's step a player sees change, as one short row of numbers for each environment.
+
+`Sight` follows a batch and packs every step into a signature of `WIDTH` bytes, all environments at
+once. Equal signatures are equal events, so words have to be found only for signatures never seen
+before (`envs.events`). It reads what is on the player's screen: map, bottom lines, message and
+inventory, and whether the game asks a question.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from nle import nethack
+
+from envs.things import (
+    CARRIED,
+    CARRIED_OF_GLYPH,
+    CORRIDORS,
+    GROUND,
+    GROUND_OF_GLYPH,
+    ROOM_FLOORS,
+    SOLID_OF_GLYPH,
+    STONE,
+    THING,
+    THING_OF_GLYPH,
+    THINGS,
+)
+
+Array = npt.NDArray[Any]
+
+ROWS, COLUMNS = 21, 79
+CELLS = ROWS * COLUMNS
+
+# How far the nearest thing of a kind is. Distances are the hero's moves (Chebyshev).
+ABSENT, FAR, WITHIN_8, WITHIN_4, WITHIN_2, NEXT_TO, ON, IN_HAND = range(8)
+
+_FINE = ("key", "closed door", "staircase down", "boulder", "lava")
+"""Kinds with all levels; the others are in view, next to the hero or under it."""
+_DISTANT = ("open door", "staircase up")
+"""Kinds of which only is said that they come into view."""
+
+
+def is_fine(kind: str) -> bool:
+    """Whether a kind of thing is told with all levels of nearness."""
+    return kind in _FINE
+
+
+def _level(kind: str, distance: int) -> int:
+    if kind in _DISTANT:
+        return FAR
+    if distance == 0:
+        return ON
+    if distance == 1:
+        return NEXT_TO
+    if kind not in _FINE:
+        return FAR
+    return next((n for n, d in ((WITHIN_2, 2), (WITHIN_4, 4), (WITHIN_8, 8)) if distance <= d), FAR)
+
+
+_LEVEL = np.array([[_level(kind, d) for d in range(COLUMNS)] for kind in THINGS], dtype=np.uint8)
+
+# What a change of level is worth saying: 8 * before + after, or one of these.
+NO_CHANGE, AWAY, LOST, STATE = 0, 64, 65, 128
+
+
+def _change(before: int, after: int) -> int:
+    if before == after or IN_HAND in (before, after):
+        return NO_CHANGE
+    if after == ABSENT:
+        return LOST
+    return AWAY if after < before else 8 * before + after
+
+
+_CHANGE = np.array([[_change(b, a) for a in range(8)] for b in range(8)], dtype=np.uint8)
+
+# Columns of a signature.
+KINDS = slice(1, len(THINGS))  # by kind of thing, one of the codes above
+ACTION, SEEN, GROUND_NOW, END = 16, 17, 18, 19
+HP, GOLD, HUNGER, BURDEN, LEVEL, ARMOR, DEPTH, EXPERIENCE = range(20, 28)
+INVENTORY = slice(28, 30)
+GAINED, ENDED = slice(30, 32), slice(32, 34)  # conditions
+MESSAGE, QUESTION = slice(40, 48), slice(48, 56)
+WIDTH = 56
+
+# Bits of SEEN.
+MOVED, WITH_KEY, OPENED, PUSHED, WATER_FILLED, LAVA_FILLED, ASKED = (1 << i for i in range(7))
+
+# Values of END.
+RUNNING, ON_STAIRS, DIED, OUT_OF_TIME, OTHER_END = range(5)
+
+_HERO = np.array([nethack.NLE_BL_X, nethack.NLE_BL_Y])
+_STATUS = np.array(
+    [
+        nethack.NLE_BL_HP,
+        nethack.NLE_BL_GOLD,
+        nethack.NLE_BL_HUNGER,
+        nethack.NLE_BL_CAP,
+        nethack.NLE_BL_XP,
+        nethack.NLE_BL_AC,
+        nethack.NLE_BL_DEPTH,
+        nethack.NLE_BL_EXP,
+        nethack.NLE_BL_CONDITION,
+    ]
+)
+_HASH = np.random.Generator(np.random.PCG64(2409_12798)).integers(
+    1, 2**63, size=32, dtype=np.uint64
+) * np.uint64(2) + np.uint64(1)
+"""Odd multipliers: a message's 256 bytes are told apart by one 64-bit number."""
+
+_CLOSED, _OPEN, _BOULDER = THING["closed door"], THING["open door"], THING["boulder"]
+_WATER, _LAVA, _KEY = THING["water"], THING["lava"], THING["key"]
+_MONSTER = THING["monster"]
+_CARRIED_KEY = CARRIED.index("key")
+_PASSABLE = SOLID_OF_GLYPH.copy()
+_PASSABLE[THING_OF_GLYPH == _OPEN] = True
+
+KINDS_OF_THINGS = len(THINGS)
+
+Pieces = tuple[tuple[int, ...], tuple[int, ...]]
+"""What entered and what left the inventory, as numbers in `CARRIED`."""
+
+
+class Arrays(Protocol):
+    """The part of a batch that is looked at."""
+
+    arrays: dict[str, Array]
+
+
+class Sight:
+    """Follows a batch of games and says what each step changed.
+
+    Args:
+        batch: its `arrays` hold the keys below, (B, ...).
+        action_kinds: by action index, the number of the action's kind (uint8).
+    """
+
+    keys: tuple[str, ...] = ("glyphs", "blstats", "message", "inv_glyphs", "internal")
+
+    def __init__(self, batch: Arrays, action_kinds: npt.NDArray[np.uint8]) -> None:
+        self._arrays = batch.arrays
+        n = len(batch.arrays["blstats"])
+        self._action_kinds = action_kinds
+        self.signatures: npt.NDArray[np.uint8] = np.zeros((n, WIDTH), np.uint8)
+        """(B, WIDTH) of the last step."""
+        self.questions: npt.NDArray[np.uint8] = np.zeros((n, 256), np.uint8)
+        """(B, 256) what the game asked before the last step, in rows where ASKED is set."""
+        self.pieces: list[Pieces] = [((), ())]
+        """Changes of the inventory by the number in INVENTORY."""
+        self._piece_numbers: dict[Pieces, int] = {self.pieces[0]: 0}
+        # What was seen before.
+        self._glyphs: npt.NDArray[np.int16] = np.full((n, CELLS), STONE, np.int16)
+        self._things: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
+        self._levels: npt.NDArray[np.uint8] = np.zeros((n, KINDS_OF_THINGS), np.uint8)
+        self._hero: npt.NDArray[np.intp] = np.zeros(n, np.intp)
+        self._under: npt.NDArray[np.uint8] = np.zeros(n, np.uint8)
+        self._ground: npt.NDArray[np.uint8] = np.zeros(n, np.uint8)
+        self._inventory: npt.NDArray[np.int16] = np.zeros((n, 55), np.int16)
+        self._status: npt.NDArray[np.int64] = np.zeros((n, len(_STATUS)), np.int64)
+        self._with_key: npt.NDArray[np.bool_] = np.zeros(n, np.bool_)
+        self._asked: npt.NDArray[np.bool_] = np.zeros(n, np.bool_)
+        self._pending = self.questions
+        self._asked_hash: npt.NDArray[np.uint64] = np.zeros(n, np.uint64)
+        # Constants of this size.
+        self._row_starts = np.arange(n, dtype=np.intp) * CELLS
+        self._envs = np.arange(n, dtype=np.intp)
+
+    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+        """Forgets what these environments had seen; the arrays hold their first observation."""
+        arrays = self._arrays
+        glyphs = arrays["glyphs"][rows].reshape(len(rows), CELLS)
+        self._glyphs[rows] = glyphs
+        self._things[rows] = THING_OF_GLYPH[glyphs]
+        x, y = arrays["blstats"][rows][:, _HERO].T
+        self._hero[rows] = y * COLUMNS + x
+        self._under[rows] = 0
+        # The hero hides what it stands on: take the ground next to it.
+        around = np.stack(
+            [
+                glyphs[np.arange(len(rows)), np.clip(self._hero[rows] + d, 0, CELLS - 1)]
+                for d in (-80, -79, -78, -1, 1, 78, 79, 80)
+            ]
+        )
+        corridor = np.isin(around, CORRIDORS).any(0) & ~np.isin(around, ROOM_FLOORS).any(0)
+        self._ground[rows] = np.where(corridor, GROUND["corridor"], GROUND["room"])
+        self._inventory[rows] = arrays["inv_glyphs"][rows]
+        self._with_key[rows] = (CARRIED_OF_GLYPH[arrays["inv_glyphs"][rows]] == _CARRIED_KEY).any(1)
+        self._status[rows] = arrays["blstats"][rows][:, _STATUS]
+        self._levels[rows] = self._look(self._hero)[rows]
+        self._listen()
+
+    def on_step(
+        self,
+        actions: npt.NDArray[np.int64],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+    ) -> None:
+        """Fills `signatures` with what this step changed; the arrays hold s' for all rows."""
+        arrays, out = self._arrays, self.signatures
+        out[:] = 0
+        self.questions = self._pending
+        blstats = arrays["blstats"]
+        hero = blstats[:, 1] * COLUMNS + blstats[:, 0]
+        moved = hero != self._hero
+        out[:, ACTION] = self._action_kinds[actions]
+
+        # Where the hero stands now, as the map showed it before.
+        shown = self._glyphs[self._envs, hero]
+        under = THING_OF_GLYPH[shown]
+        pushed = moved & (under == _BOULDER)
+        stands_on = np.where((under == _MONSTER) | (under == _BOULDER), 0, under)
+        self._under = np.where(moved, stands_on, self._under)
+        ground = np.where(moved, GROUND_OF_GLYPH[shown], 0)
+        ground = np.where(ground == 0, self._ground, ground)
+        out[:, GROUND_NOW] = np.where(ground != self._ground, ground, 0)
+        self._ground = ground
+        self._hero = hero
+
+        seen = moved * np.uint8(MOVED) + pushed * np.uint8(PUSHED) + self._asked * np.uint8(ASKED)
+        self._changed_cells(seen)
+        self._changed_inventory()
+        self._changed_status()
+        seen |= self._with_key * np.uint8(WITH_KEY)
+        out[:, SEEN] = seen
+
+        levels = self._look(hero)
+        out[:, KINDS] = _CHANGE[self._levels, levels][:, 1:]
+        self._levels = levels
+        if self._asked.any():
+            asked = self._asked
+            out[asked, QUESTION] = self._asked_hash[asked].view(np.uint8).reshape(-1, 8)
+        out[:, MESSAGE] = self._listen().view(np.uint8).reshape(-1, 8)
+
+        for row in np.flatnonzero((seen & (OPENED | PUSHED)) | out[:, INVENTORY].any(1)).tolist():
+            self._say_once(row)
+        for row in np.flatnonzero(terminated | truncated).tolist():
+            self._end(row, bool(terminated[row]))
+
+    def _look(self, hero: npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
+        """(B, kinds) level of the nearest thing of each kind."""
+        levels = np.zeros((len(hero), KINDS_OF_THINGS), np.uint8)
+        at = np.flatnonzero(self._things.ravel() != 0)
+        env, cell = np.divmod(at, CELLS)
+        y, x = np.divmod(cell, COLUMNS)
+        hy, hx = np.divmod(hero, COLUMNS)
+        distance = np.maximum(np.abs(y - hy[env]), np.abs(x - hx[env]))
+        kind = self._things.ravel()[at]
+        level = _LEVEL[kind, distance]
+        level[distance == 0] = ABSENT  # the hero's own glyph
+        np.maximum.at(levels.reshape(-1), env * KINDS_OF_THINGS + kind, level)
+        on = self._under != 0
+        levels[on, self._under[on]] = np.maximum(
+            levels[on, self._under[on]], _LEVEL[self._under[on], 0]
+        )
+        levels[self._with_key, _KEY] = IN_HAND
+        levels[:, 0] = 0
+        return levels
+
+    def _changed_cells(self, seen: npt.NDArray[np.uint8]) -> None:
+        """Brings the remembered map up to date and marks what opened or filled in `seen`."""
+        now = self._arrays["glyphs"].reshape(-1)
+        before = self._glyphs.reshape(-1)
+        at = np.flatnonzero(now != before)
+        if not at.size:
+            return
+        new = now[at]
+        old_things = self._things.reshape(-1)[at]
+        before[at] = new
+        self._things.reshape(-1)[at] = THING_OF_GLYPH[new]
+        for kind, passable, bit in (
+            (_CLOSED, _PASSABLE, OPENED),
+            (_WATER, SOLID_OF_GLYPH, WATER_FILLED),
+            (_LAVA, SOLID_OF_GLYPH, LAVA_FILLED),
+        ):
+            here = old_things == kind
+            if here.any():
+                here &= passable[new]
+                seen[at[here] // CELLS] |= bit
+
+    def _changed_inventory(self) -> None:
+        now = self._arrays["inv_glyphs"]
+        differs = now != self._inventory
+        if not differs.any():
+            return
+        for row in np.flatnonzero(differs.any(1)).tolist():
+            before = np.bincount(CARRIED_OF_GLYPH[self._inventory[row]], minlength=len(CARRIED))
+            after = np.bincount(CARRIED_OF_GLYPH[now[row]], minlength=len(CARRIED))
+            self._inventory[row] = now[row]
+            self._with_key[row] = after[_CARRIED_KEY] > 0
+            change = after - before
+            change[0] = 0  # empty places
+            entered, left = np.flatnonzero(change > 0), np.flatnonzero(change < 0)
+            pieces = (tuple(entered.tolist()), tuple(left.tolist()))
+            number = self._piece_numbers.setdefault(pieces, len(self.pieces))
+            if number == len(self.pieces):
+                self.pieces.append(pieces)
+            self.signatures[row, INVENTORY] = (number & 255, number >> 8)
+            if entered.size and self._under[row] and THINGS[self._under[row]] in _PORTABLE:
+                self._under[row] = 0
+            elif left.size:
+                name = CARRIED[left[0]]
+                self._under[row] = THING.get(name, THING["object"])
+
+    def _changed_status(self) -> None:
+        now = self._arrays["blstats"][:, _STATUS]
+        differs = now != self._status
+        if not differs.any():
+            return
+        out = self.signatures
+        for row in np.flatnonzero(differs.any(1)).tolist():
+            hp, gold, _, _, level, armor, depth, experience, _ = (
+                now[row] - self._status[row]
+            ).tolist()
+            _, _, hunger, burden, *_, gained = now[row].tolist()
+            _, _, old_hunger, old_burden, *_, had = self._status[row].tolist()
+            # One point more is the body healing by itself, whatever the hero does.
+            out[row, HP] = 1 if hp < 0 else 2 if hp > 1 else 0
+            for column, change in (
+                (GOLD, gold),
+                (LEVEL, level),
+                (ARMOR, armor),
+                (DEPTH, depth),
+                (EXPERIENCE, experience),
+            ):
+                out[row, column] = 1 if change < 0 else 2 if change > 0 else 0
+            out[row, HUNGER] = hunger + 1 if hunger != old_hunger else 0
+            out[row, BURDEN] = burden + 1 if burden != old_burden else 0
+            begun, over = gained & ~had, had & ~gained
+            out[row, GAINED] = (begun & 255, begun >> 8 & 255)
+            out[row, ENDED] = (over & 255, over >> 8 & 255)
+        self._status = now
+
+    def _listen(self) -> npt.NDArray[np.uint64]:
+        """Remembers whether the game asks something; the hashes of all messages, (B,)."""
+        message = self._arrays["message"]
+        hashes: npt.NDArray[np.uint64] = message.view(np.uint64) @ _HASH
+        self._asked = self._arrays["internal"][:, 1] != 0
+        if self._asked.any():
+            self._pending = message.copy()
+        self._asked_hash = hashes
+        return hashes
+
+    def _say_once(self, row: int) -> None:
+        """Leaves out of a row what the same row says in a better way."""
+        out = self.signatures[row]
+        kinds = out[: len(THINGS)]
+        if out[SEEN] & OPENED:
+            kinds[_CLOSED] = kinds[_OPEN] = NO_CHANGE
+        if out[SEEN] & PUSHED:
+            kinds[_BOULDER] = NO_CHANGE
+        entered, left = self.pieces[int(out[28]) + 256 * int(out[29])]
+        if entered or left:
+            for name in _PORTABLE:
+                kinds[THING[name]] = NO_CHANGE
+        if _CARRIED_KEY in entered and self._levels[row, _CLOSED]:
+            kinds[_CLOSED] = STATE + self._levels[row, _CLOSED]
+
+    def _end(self, row: int, terminated: bool) -> None:
+        out = self.signatures[row]
+        if not terminated:
+            out[END] = OUT_OF_TIME
+        elif self._arrays["blstats"][row, nethack.NLE_BL_HP] <= 0:
+            # The screen of a dead hero is blank: nothing else can be said.
+            action, message = out[ACTION], out[MESSAGE].copy()
+            out[:] = 0
+            out[ACTION], out[END] = action, DIED
+            out[MESSAGE] = message
+        else:
+            on_stairs = self._under[row] == THING["staircase down"]
+            out[END] = ON_STAIRS if on_stairs else OTHER_END
+
+
+_PORTABLE = ("key", "wand", "horn", "object")

@@ -1,0 +1,169 @@
+"""What the map's glyphs show, in the coarse kinds that descriptions speak of.
+
+Tables indexed by nle's glyph id, built once from nle's own glyph functions and object classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from nle import nethack
+
+THINGS = (
+    "nothing",
+    "key",
+    "closed door",
+    "staircase down",
+    "boulder",
+    "lava",
+    "wand",
+    "horn",
+    "object",
+    "monster",
+    "water",
+    "open door",
+    "staircase up",
+    "trap",
+)
+"""Kinds of notable things; a kind's number is its place here, 0 is nothing of note."""
+
+GROUNDS = ("unknown", "room", "corridor", "doorway")
+"""Kinds of ground to stand on; 0 is any other, or not known."""
+
+CARRIED = (
+    "nothing",
+    "key",
+    "wand",
+    "horn",
+    "weapon",
+    "piece of armor",
+    "ring",
+    "amulet",
+    "tool",
+    "piece of food",
+    "potion",
+    "scroll",
+    "spellbook",
+    "coins",
+    "gem or stone",
+    "other object",
+)
+"""Kinds of objects in the inventory; 0 is an empty place."""
+
+THING = {name: number for number, name in enumerate(THINGS)}
+GROUND = {name: number for number, name in enumerate(GROUNDS)}
+
+NO_GLYPH: int = nethack.NO_GLYPH
+"""An empty place in `inv_glyphs`."""
+
+# Places of the map's symbols (defsym in NetHack's drawing.c), as glyphs.
+_CMAP = nethack.GLYPH_CMAP_OFF
+STONE = _CMAP
+DOORWAY = _CMAP + 12
+OPEN_DOORS = (_CMAP + 13, _CMAP + 14)
+CLOSED_DOORS = (_CMAP + 15, _CMAP + 16)
+ROOM_FLOORS = (_CMAP + 19, _CMAP + 20)
+CORRIDORS = (_CMAP + 21, _CMAP + 22)
+STAIRCASE_UP, STAIRCASE_DOWN = _CMAP + 23, _CMAP + 24
+LADDER_UP, LADDER_DOWN = _CMAP + 25, _CMAP + 26
+WATERS = (_CMAP + 32, _CMAP + 41)
+ICE = _CMAP + 33
+LAVA = _CMAP + 34
+
+_OBJECT_CLASSES = {
+    nethack.WEAPON_CLASS: "weapon",
+    nethack.ARMOR_CLASS: "piece of armor",
+    nethack.RING_CLASS: "ring",
+    nethack.AMULET_CLASS: "amulet",
+    nethack.TOOL_CLASS: "tool",
+    nethack.FOOD_CLASS: "piece of food",
+    nethack.POTION_CLASS: "potion",
+    nethack.SCROLL_CLASS: "scroll",
+    nethack.SPBOOK_CLASS: "spellbook",
+    nethack.WAND_CLASS: "wand",
+    nethack.COIN_CLASS: "coins",
+    nethack.GEM_CLASS: "gem or stone",
+}
+
+
+def _carried(glyph: int) -> str:
+    if nethack.glyph_is_body(glyph):
+        return "piece of food"
+    if not nethack.glyph_is_normal_object(glyph):
+        return "other object"
+    kind = nethack.objclass(nethack.glyph_to_obj(glyph))
+    # As a player sees it: every skeleton key is "key", every horn but the unicorn's is "horn".
+    looks = nethack.OBJ_DESCR(kind)
+    if looks in ("key", "horn"):
+        return str(looks)
+    return _OBJECT_CLASSES.get(ord(kind.oc_class), "other object")
+
+
+def _thing(glyph: int) -> str:
+    if nethack.glyph_is_object(glyph):  # statues and bodies too
+        if nethack.glyph_is_normal_object(glyph):
+            kind = nethack.objclass(nethack.glyph_to_obj(glyph))
+            if nethack.OBJ_NAME(kind) == "boulder":
+                return "boulder"
+        carried = _carried(glyph)
+        return carried if carried in THING else "object"
+    if (
+        nethack.glyph_is_monster(glyph)
+        or nethack.glyph_is_invisible(glyph)
+        or nethack.glyph_is_warning(glyph)
+    ):
+        return "monster"
+    if nethack.glyph_is_trap(glyph):
+        return "trap"
+    return _FEATURES.get(glyph, "nothing")
+
+
+_FEATURES = {
+    **dict.fromkeys(CLOSED_DOORS, "closed door"),
+    **dict.fromkeys(OPEN_DOORS, "open door"),
+    **dict.fromkeys((STAIRCASE_UP, LADDER_UP), "staircase up"),
+    **dict.fromkeys((STAIRCASE_DOWN, LADDER_DOWN), "staircase down"),
+    **dict.fromkeys(WATERS, "water"),
+    LAVA: "lava",
+}
+
+
+def _table(values: list[int]) -> npt.NDArray[np.uint8]:
+    table = np.array(values, dtype=np.uint8)
+    table.setflags(write=False)
+    return table
+
+
+_ALL = range(nethack.MAX_GLYPH + 1)
+
+THING_OF_GLYPH: npt.NDArray[np.uint8] = _table(
+    [THING[_thing(g)] if g < nethack.MAX_GLYPH else 0 for g in _ALL]
+)
+"""(MAX_GLYPH + 1,) uint8: number in `THINGS` by glyph."""
+
+CARRIED_OF_GLYPH: npt.NDArray[np.uint8] = _table(
+    [
+        CARRIED.index(_carried(g)) if g < nethack.MAX_GLYPH and nethack.glyph_is_object(g) else 0
+        for g in _ALL
+    ]
+)
+"""(MAX_GLYPH + 1,) uint8: number in `CARRIED` by glyph."""
+
+
+def _ground(glyph: int) -> int:
+    if glyph in ROOM_FLOORS:
+        return GROUND["room"]
+    if glyph in CORRIDORS:
+        return GROUND["corridor"]
+    if glyph == DOORWAY or glyph in OPEN_DOORS:
+        return GROUND["doorway"]
+    return GROUND["unknown"]
+
+
+GROUND_OF_GLYPH: npt.NDArray[np.uint8] = _table([_ground(g) for g in _ALL])
+"""(MAX_GLYPH + 1,) uint8: number in `GROUNDS` by glyph."""
+
+SOLID_OF_GLYPH: npt.NDArray[np.bool_] = np.isin(
+    np.arange(nethack.MAX_GLYPH + 1), [*ROOM_FLOORS, *CORRIDORS, DOORWAY, ICE]
+)
+"""(MAX_GLYPH + 1,) bool: bare ground that anyone can walk on."""
