@@ -183,23 +183,6 @@ def resample(counts_by_cluster: Counts, resamples: int, rng: np.random.Generator
     return np.tensordot(weights, counts_by_cluster, axes=1)
 
 
-class Paired(NamedTuple):
-    """Two judges on the same transitions."""
-
-    difference: Estimate
-    """Of the first's metric over the second's, by paired bootstrap."""
-    only_first: int
-    """Transitions that only the first judged rightly."""
-    only_second: int
-    p: float
-    """McNemar's exact two-sided p over those two counts."""
-
-    @property
-    def tie(self) -> bool:
-        """Whether the data cannot tell them apart: the interval of the difference holds 0."""
-        return not (self.difference.low > 0 or self.difference.high < 0)
-
-
 def mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> tuple[int, int, float]:
     """(only first right, only second right, exact two-sided p); p is 1 where they never differ."""
     a = np.asarray(first_right, bool)

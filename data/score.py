@@ -25,7 +25,7 @@ class Asked:
     names: tuple[str, ...]
     """(G,) subgoals, over all tasks."""
     truth: npt.NDArray[np.int8]
-    """(N, G) 1 achieved, 0 not, -2 not asked, since the transition is of another task."""
+    """(N, G) 1 achieved, 0 not, -2 not known, since the transition is of another task."""
     kinds: tuple[str, ...]
     """(N,) the class of each transition, `none` or what it achieved."""
     clusters: npt.NDArray[np.int64]
@@ -195,10 +195,12 @@ def score(
 def answer_array(asked: Asked, judgements: Sequence[Judgement]) -> npt.NDArray[np.int8]:
     """(N, G) int8: 1 yes, 0 no, -1 unreadable, -2 not asked."""
     out = np.full(asked.truth.shape, -2, dtype=np.int8)
+    column = {name: g for g, name in enumerate(asked.names)}
     for i, judgement in enumerate(judgements):
-        for g, name in enumerate(asked.names):
-            if asked.truth[i, g] != -2:
-                out[i, g] = judgement.achieved[name] if judgement.verdict.readable else -1
+        if not judgement.verdict.readable:
+            out[i, asked.truth[i] != -2] = -1
+        for name, yes in judgement.achieved.items():
+            out[i, column[name]] = yes
     return out
 
 

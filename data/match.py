@@ -1,0 +1,118 @@
+"""Which given subgoal each discovered one means: an explicit rule, shown, and overruled by hand.
+
+The rule: reduce each name to its content words (small words dropped, a few synonyms and endings
+folded); a discovered subgoal means the given one whose words it holds the largest share of, if that
+is more than half of them, and none otherwise. Ties go to the given subgoal that comes first. What
+the rule gets wrong, a file says: {"discovered name": "given name" or null}.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calm.errors import UsageError, unknown
+from calm.records import Judgement, Subgoal
+
+OTHER = "(another discovered subgoal)"
+"""Column for discovered subgoals that mean no given one; there is no truth to score them on."""
+
+THRESHOLD = 0.5
+"""More than this share of a given name's words must be found. Our choice: half of "open the door"
+is "door", which "look at the door" has too."""
+
+_SMALL = frozenset(
+    ["a", "an", "the", "to", "of", "in", "on", "at", "up", "with", "into", "by", "for", "and", "or",
+     "from", "is", "your", "its", "it"]
+)  # fmt: skip
+_SAME = {
+    "get": "pick", "take": "pick", "grab": "pick", "collect": "pick", "obtain": "pick",
+    "acquire": "pick", "retrieve": "pick", "unlock": "open", "staircase": "stair",
+    "stairway": "stair", "descend": "reach", "arrive": "reach", "go": "reach", "down": "",
+    "downstair": "stair", "locked": "", "closed": "",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The discovered subgoals of a task and the given one each means."""
+
+    discovered: tuple[Subgoal, ...]
+    given: tuple[Subgoal, ...]
+    of: Mapping[str, str | None]
+    """Name of the given subgoal by the discovered one's name; None for none."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "of": dict(self.of),
+            "unmatched_given": [s.name for s in self.given if s.name not in self.of.values()],
+        }
+
+
+def match(
+    discovered: Sequence[Subgoal],
+    given: Sequence[Subgoal],
+    overrule: Mapping[str, str | None] | None = None,
+) -> Match:
+    """Matches by the rule above, then by `overrule`; UsageError where that names none of them."""
+    names = [s.name for s in given]
+    of = {d.name: _best(d.name, names) for d in discovered}
+    for name, meant in (overrule or {}).items():
+        if name not in of:
+            raise unknown("discovered subgoal", name, of)
+        if meant is not None and meant not in names:
+            raise unknown("given subgoal", meant, names)
+        of[name] = meant
+    return Match(tuple(discovered), tuple(given), of)
+
+
+def read_overrule(path: str | Path) -> dict[str, str | None]:
+    """Reads the file that overrules the rule; UsageError where it is not such a file."""
+    try:
+        value = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(value, dict) or not all(
+        v is None or isinstance(v, str) for v in value.values()
+    ):
+        raise UsageError(f'{path}: expected {{"discovered name": "given name" or null, …}}')
+    return value
+
+
+def translate(judgement: Judgement, match: Match) -> Judgement:
+    """The same answer about the given subgoals: yes if any discovered one that means it is yes.
+
+    A given subgoal that no discovered one means was never looked for: it counts as "no".
+    """
+    if not judgement.verdict.readable:
+        return judgement
+    achieved = {s.name: False for s in match.given} | {OTHER: False}
+    for name, yes in judgement.achieved.items():
+        achieved[match.of[name] or OTHER] |= yes
+    return Judgement(
+        judgement.verdict, achieved, None, judgement.raw, judgement.reason, judgement.usage
+    )
+
+
+def _best(discovered: str, given: Sequence[str]) -> str | None:
+    words = _words(discovered)
+    shares = [len(words & _words(name)) / max(1, len(_words(name))) for name in given]
+    best = max(shares, default=0.0)
+    return given[shares.index(best)] if best > THRESHOLD else None
+
+
+def _words(text: str) -> set[str]:
+    words = set()
+    for word in re.findall(r"[a-z0-9]+", text.lower()):
+        if word in _SMALL:
+            continue
+        for ending in ("ing", "ed", "s"):
+            if word not in _SAME and word.endswith(ending) and len(word) - len(ending) >= 3:
+                word = word.removesuffix(ending)
+                break
+        words.add(_SAME.get(word, word))
+    return words - {""}
