@@ -1,0 +1,141 @@
+"""A labelled set: a folder of parquet parts with a card, and a manifest of what must be there.
+
+    keyroom-v1/
+      README.md       the card: who played, how many, licence, known faults
+      manifest.json   file hashes, content hashes, counts, seeds, versions
+      balanced.parquet, natural.parquet   its parts
+
+A set's name ends in its version and its content never changes in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calm.errors import UsageError, unknown
+from calm.records import Task, content_hash
+from data.parquet import Transitions, read_transitions, write_transitions
+from data.schema import SCHEMA_VERSION, LabelledTransition
+
+SHIPPED = Path(__file__).parent
+MANIFEST = "manifest.json"
+CARD = "README.md"
+NATURAL = "natural"
+"""The part whose classes come as often as they do in play; it gives the natural rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A set in memory."""
+
+    name: str
+    parts: dict[str, Transitions]
+
+    def natural_rate(self, tasks: Mapping[str, Task]) -> float | None:
+        """Share of the natural part that achieves a subgoal of `tasks`; None without that part."""
+        if NATURAL not in self.parts:
+            return None
+        asked = {id: [s.name for s in task.subgoals] for id, task in tasks.items()}
+        rows = [r for r in self.parts[NATURAL].rows if r.transition.task in asked]
+        if not rows or any(n not in r.truth for r in rows for n in asked[r.transition.task]):
+            return None
+        hits = [any(r.truth[n] for n in asked[r.transition.task]) for r in rows]
+        return sum(hits) / len(hits)
+
+
+def shipped() -> list[str]:
+    """Names of the sets that come with the project."""
+    return sorted(p.parent.name for p in SHIPPED.glob(f"*/{MANIFEST}"))
+
+
+def load(spec: str | Path) -> Dataset:
+    """A set by its name, its folder, or a single parquet file of transitions.
+
+    Raises:
+        UsageError: no such set, or a file that cannot be read; names the sets there are.
+    """
+    path = Path(spec)
+    if path.is_file():
+        return Dataset(path.stem, {"": read_transitions(path)})
+    if not (path / MANIFEST).is_file():
+        path = SHIPPED / str(spec)
+        if str(spec) not in shipped():
+            raise unknown("data set, folder or file", str(spec), shipped())
+    manifest = read_manifest(path)
+    return Dataset(
+        manifest["name"],
+        {name: read_transitions(path / part["file"]) for name, part in manifest["parts"].items()},
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder; UsageError where it does not name its parts or a file outside."""
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        files = [part["file"] for part in manifest["parts"].values()]
+        ok = isinstance(manifest["name"], str) and files
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{path}: not a manifest of a data set: {error!r}") from error
+    if not ok or any(Path(f).name != f for f in files):
+        raise UsageError(f"{path}: needs a name, and parts whose files lie beside it")
+    return dict(manifest)
+
+
+def write_part(
+    folder: Path, name: str, rows: Sequence[LabelledTransition], tasks: Mapping[str, Task]
+) -> dict[str, Any]:
+    """Writes `NAME.parquet` and returns its entry for the manifest."""
+    path = folder / f"{name}.parquet"
+    write_transitions(path, rows, tasks)
+    return {"file": path.name, "sha256": file_hash(path)} | describe(read_transitions(path))
+
+
+def describe(part: Transitions) -> dict[str, Any]:
+    """What a part holds, as the manifest says it: counts, classes, and a hash of the content.
+
+    The content hash does not depend on the writer's version, as the file's does.
+    """
+    kinds: Counter[str] = Counter()
+    for row in part.rows:
+        kinds[row.kind([s.name for s in part.tasks[row.transition.task].subgoals])] += 1
+    seeds = [int(s) for r in part.rows if (s := r.provenance.get("level_seed")) is not None]
+    return {
+        "content": content_hash([_content(row) for row in part.rows]),
+        "rows": len(part.rows),
+        "episodes": len({r.cluster for r in part.rows}),
+        "tasks": dict(sorted(Counter(r.transition.task for r in part.rows).items())),
+        "players": dict(
+            sorted(Counter(str(r.provenance.get("player")) for r in part.rows).items())
+        ),
+        "classes": dict(kinds.most_common()),
+        "level_seeds": [min(seeds), max(seeds)] if seeds else None,
+    }
+
+
+def _content(row: LabelledTransition) -> list[object]:
+    t = row.transition
+    frames = [None if f is None else [f.chars, f.colours] for f in (row.before, row.after)]
+    provenance = sorted((k, str(v)) for k, v in row.provenance.items())
+    return [t.id, t.episode, t.step, sorted(row.truth.items()), provenance, frames]
+
+
+def write_manifest(
+    folder: Path, name: str, parts: Mapping[str, Mapping[str, Any]], about: Mapping[str, Any]
+) -> None:
+    """Writes the manifest; `about` holds what only the builder knows (seeds, versions, licence)."""
+    manifest = {"name": name, "schema": SCHEMA_VERSION, **about, "parts": parts}
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", "utf-8")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
