@@ -15,6 +15,9 @@ from data.metrics import Estimate
 from data.paper import paper_table
 from data.score import Score
 
+_WIDE = ("MCC", "balanced accuracy", "P at natural rate", "MCC difference")
+"""Columns of intervals, which must not break."""
+
 _PAPER = ("f1", "accuracy", "precision", "recall")
 
 
@@ -24,10 +27,11 @@ def two(value: float) -> str:
 
 
 def interval(e: Estimate) -> str:
-    """`0.81 [0.75 0.86]`."""
+    """`0.81 [.75 .86]`."""
     if np.isnan(e.low):
         return two(e.value)
-    return f"{two(e.value)} [{two(e.low)} {two(e.high)}]"
+    low, high = (two(x).replace("0.", ".") for x in (e.low, e.high))
+    return f"{two(e.value)} [{low} {high}]"
 
 
 def short(number: float) -> str:
@@ -68,9 +72,9 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
 def quality(scores: Sequence[Score]) -> Table:
     """What tells judgement from enthusiasm."""
     out = _table(
-        "Any subgoal, with 95 % intervals clustered by episode",
+        "Any subgoal, 95 % intervals clustered by episode; exact: every subgoal right; lost: unreadable",
         ["judge", "reads"],
-        ["MCC", "balanced acc.", "P at natural rate", "all right", "unread."],
+        ["MCC", "balanced accuracy", "P at natural rate", "exact", "lost"],
     )
     for s in scores:
         m = s.metrics
@@ -96,7 +100,7 @@ def papers(scores: Sequence[Score], discovered: bool) -> Table:
         out.add_section()
         for r in paper_table(mode, asked):
             numbers = (two(getattr(r, k)) for k in _PAPER)
-            out.add_row(Text(f"paper: {r.annotator}", "dim"), f"{r.mode}, {asked}", *numbers)
+            out.add_row(Text(r.annotator, "dim"), f"paper: {r.mode}, {asked}", *numbers)
     return out
 
 
@@ -126,7 +130,7 @@ def lost(table: EvaluationTable) -> Table:
     for s in table.scores:
         verdicts = ", ".join(f"{n} {name}" for name, n in s.verdicts.items())
         shares = (two(s.unreadable_by_kind[k]) for k in kinds)
-        out.add_row(*_who(s), *shares, verdicts)
+        out.add_row(*_who(s), *shares, Text(verdicts))
     return out
 
 
@@ -155,9 +159,9 @@ def bill(scores: Sequence[Score]) -> Table:
 def against(table: EvaluationTable, pairs: int) -> Table:
     """Paired tests on the same transitions."""
     out = _table(
-        "Paired on the same transitions: difference of MCC; McNemar's p, Holm-adjusted",
+        "Paired on the same transitions: difference of MCC, and McNemar's p (Holm-adjusted)",
         ["better", "than"],
-        ["MCC difference", "only one right", "p", "verdict"],
+        ["MCC difference", "only one right", "p", "by MCC"],
     )
     best = sorted(range(len(table.scores)), key=lambda i: -table.scores[i].metrics["mcc"].value)
     rank = {i: r for r, i in enumerate(best)}
@@ -201,5 +205,5 @@ def _table(title: str, texts: Iterable[str], numbers: Iterable[str]) -> Table:
     for name in texts:
         out.add_column(Text(name), overflow="fold")
     for name in numbers:
-        out.add_column(Text(name), justify="right", overflow="fold")
+        out.add_column(Text(name), justify="right", no_wrap=name in _WIDE)
     return out

@@ -1,0 +1,88 @@
+"""A transition as the game showed it, cut to what there is to see, changed cells marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from data.schema import Frame, LabelledTransition
+
+MAP_ROWS = slice(1, 22)
+"""Rows of the terminal that hold the map; row 0 is the message, the last two the status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Neighbouring cells of a line that look alike."""
+
+    text: str
+    colour: str
+    """The terminal's colour, one hex digit."""
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame, ready to be written into a page."""
+
+    message: str
+    lines: list[list[Span]]
+    status: list[str]
+
+
+def pictures(row: LabelledTransition) -> tuple[Picture, Picture] | None:
+    """The frames before and after, cut to the same window; None where the row holds none."""
+    if row.before is None or row.after is None:
+        return None
+    before, after = _Grid(row.before), _Grid(row.after)
+    window = _window(before, after)
+    return before.picture(after, window), after.picture(before, window)
+
+
+class _Grid:
+    """A frame as rows of (character, colour)."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.chars = [_plain(line) for line in frame.chars.split("\n")]
+        self.colours = frame.colours.split("\n")
+
+    def cell(self, y: int, x: int) -> tuple[str, str]:
+        if y < len(self.chars) and x < len(self.chars[y]):
+            colours = self.colours[y] if y < len(self.colours) else ""
+            char = self.chars[y][x]
+            # A blank looks the same in every colour.
+            colour = colours[x] if x < len(colours) and char != " " else "7"
+            return char, colour if colour in "0123456789abcdef" else "7"
+        return " ", "7"
+
+    def picture(self, other: _Grid, window: tuple[range, range]) -> Picture:
+        ys, xs = window
+        lines = [list(self._spans(other, y, xs)) for y in ys]
+        status = [line.strip() for line in self.chars[MAP_ROWS.stop :] if line.strip()]
+        return Picture(self.chars[0].strip(), lines, status)
+
+    def _spans(self, other: _Grid, y: int, xs: range) -> Iterator[Span]:
+        cells = [(*self.cell(y, x), self.cell(y, x) != other.cell(y, x)) for x in xs]
+        for (colour, changed), run in groupby(cells, key=lambda cell: cell[1:]):
+            yield Span("".join(char for char, *_ in run), colour, changed)
+
+
+def _window(*grids: _Grid) -> tuple[range, range]:
+    """The smallest rows and columns of the map that hold every cell with something in it."""
+    filled = [
+        (y, x)
+        for grid in grids
+        for y in range(MAP_ROWS.start, min(MAP_ROWS.stop, len(grid.chars)))
+        for x, char in enumerate(grid.chars[y])
+        if char != " "
+    ]
+    if not filled:
+        return range(0), range(0)
+    ys, xs = zip(*filled, strict=True)
+    return range(min(ys), max(ys) + 1), range(min(xs), max(xs) + 1)
+
+
+def _plain(line: str) -> str:
+    """Control characters as blanks, so that every cell keeps its place."""
+    return "".join(c if c.isprintable() else " " for c in line)

@@ -1,0 +1,66 @@
+"""Serves the labelling page on this machine's loopback address until interrupted."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from calm.errors import UsageError
+from data.label.server import Session, application
+
+HOST = "127.0.0.1"
+PORT = 8765
+
+
+def kept_token(labels: Path) -> str:
+    """The address's token, kept beside the labels so that an open page finds the server again.
+
+    The file is readable by its owner alone.
+    """
+    path = labels.with_name(f"{labels.name}.token")
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(24))
+    token = path.read_text("utf-8").strip()
+    if len(token) < 16 or "/" in token:
+        raise UsageError(f"{path}: not a token; remove it and start again")
+    return token
+
+
+def serve(session: Session, port: int = PORT, *, ready: Callable[[str], None]) -> None:
+    """Serves until Ctrl-C; calls `ready` with the page's address once it listens.
+
+    Args:
+        session: what is labelled.
+        port: on 127.0.0.1; 0 takes a free one.
+        ready: told the address, token included.
+
+    Raises:
+        UsageError: the port is taken.
+    """
+    token = kept_token(session.store.path)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise UsageError(f"port {port} cannot be used ({error}); name another") from error
+        port = listener.getsockname()[1]
+        listener.listen(16)
+        config = uvicorn.Config(
+            application(session, token, port),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        ready(f"http://{HOST}:{port}/{token}/")
+        uvicorn.Server(config).run(sockets=[listener])

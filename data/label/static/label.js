@@ -1,0 +1,113 @@
+// Keyboard, and answers that are never lost: one that could not be saved stays in the browser and is
+// sent again until the server has it. Without this script the page works by its plain forms.
+"use strict";
+const base = document.body.dataset.base;
+const waiting = "calm-label-waiting";
+let shown = performance.now();
+let busy = false;
+
+const one = (selector) => document.querySelector(selector);
+
+async function post(path, body) {
+  const response = await fetch(base + path, {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded", "x-part": "main" },
+    body,
+  });
+  const text = await response.text();
+  if (response.ok) return text;
+  const error = new Error(text);
+  error.refused = response.status < 500;
+  throw error;
+}
+
+function show(html) {
+  // Our own server's template, which escapes all text; the policy forbids inline scripts besides.
+  const next = new DOMParser().parseFromString(html, "text/html").querySelector("main");
+  one("main").replaceWith(next);
+  one("#trouble").hidden = true;
+  shown = performance.now();
+}
+
+async function send(path, body) {
+  if (busy) return;
+  busy = true;
+  if (path === "/label") localStorage.setItem(waiting, body);
+  for (;;) {
+    try {
+      const html = await post(path, body);
+      localStorage.removeItem(waiting);
+      show(html);
+      break;
+    } catch (error) {
+      const trouble = one("#trouble");
+      trouble.hidden = false;
+      if (error.refused) {
+        localStorage.removeItem(waiting);
+        trouble.textContent = `Not saved: ${error.message}`;
+        break;
+      }
+      trouble.textContent = "Not saved yet: no answer from the server. Trying again; your answer is kept.";
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+  }
+  busy = false;
+}
+
+function answer(values) {
+  const form = one("#answers");
+  const body = new URLSearchParams();
+  body.set("id", form.elements.id.value);
+  body.set("nonce", form.elements.nonce.value);
+  body.set("seconds", ((performance.now() - shown) / 1000).toFixed(2));
+  for (const value of values) body.append("answer", value);
+  send("/label", body.toString());
+}
+
+function choose(button) {
+  const several = one("#several");
+  if (several && several.checked && !button.value.startsWith(":")) {
+    button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+  } else {
+    answer([button.value]);
+  }
+}
+
+function save() {
+  const chosen = [...document.querySelectorAll('[aria-pressed="true"]')].map((b) => b.value);
+  if (chosen.length) answer(chosen);
+}
+
+document.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (event.target.id !== "answers") send("/undo", "");
+  else if (event.submitter) choose(event.submitter);
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.id !== "several") return;
+  one("#save").hidden = !event.target.checked;
+  document.querySelectorAll("[aria-pressed]").forEach((b) => b.removeAttribute("aria-pressed"));
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("#save")) save();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || busy) return;
+  const several = one("#several");
+  if (event.key === "Enter" && several && several.checked) {
+    event.preventDefault();
+    save();
+    return;
+  }
+  const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!target || target.disabled) return;
+  event.preventDefault();
+  target.click();
+});
+
+// An answer that was under way when the page was closed.
+const left = localStorage.getItem(waiting);
+if (left) send("/label", left);
