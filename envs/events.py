@@ -28,10 +28,8 @@ _ARTICLE = {
     "lava": "lava",
     "water": "water",
     "object": "an object",
-    "open door": "an open door",
+    "coins": "coins",
 }
-
-_PLURAL = {"coins": "Coins"}
 
 NEARNESS = {
     sight.FAR: "more than 8 steps away",
@@ -97,25 +95,32 @@ def _quote(message: npt.NDArray[Any]) -> str:
     return text.replace('"', "'")
 
 
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
+def named(kind: str, *, first: bool = False) -> str:
+    """A kind of thing with its article: "the key", "a boulder"; `first` in a sentence or not."""
+    name = _ARTICLE.get(kind) or f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return name[0].upper() + name[1:] if first else name
+
+
+def came(level: int) -> str:
+    """What the hero came, when it came so near: "within 4 steps of", "next to"."""
+    return _CAME[level]
 
 
 def _nearness(kind: int, code: int) -> str:
     """The sentence for one kind of thing."""
     name = THINGS[kind]
-    thing = _ARTICLE.get(name, f"a {name}")
+    thing, subject = named(name), named(name, first=True)
     if code == sight.AWAY:
         return f"The hero went away from {thing}."
     if code == sight.LOST:
-        return f"{_sentence(thing)} went out of view."
+        return f"{subject} went out of view."
     if code >= sight.STATE:
-        return f"{_sentence(thing)} is {NEARNESS[code - sight.STATE]}."
+        return f"{subject} is {NEARNESS[code - sight.STATE]}."
     before, after = divmod(code, 8)
     fine = sight.is_fine(name)
     if before == sight.ABSENT:
         where = NEARNESS[after] if fine or after != sight.FAR else ""
-        return f"{_sentence(thing)} came into view" + (f", {where}." if where else ".")
+        return f"{subject} came into view" + (f", {where}." if where else ".")
     was = NEARNESS[before] if fine or before != sight.FAR else "in view, farther away"
     return f"The hero came {_CAME[after]} {thing} (before: {was})."
 
@@ -153,9 +158,7 @@ def words(
     entered, left = pieces
     for numbers, verb in ((entered, "entered"), (left, "left")):
         for number in numbers:
-            name = CARRIED[number]
-            subject = _PLURAL.get(name) or _sentence(_a(name))
-            lines.append(f"{subject} {verb} the inventory.")
+            lines.append(f"{named(CARRIED[number], first=True)} {verb} the inventory.")
     for bit, text in (
         (sight.OPENED, "A closed door is open now."),
         (sight.PUSHED, "The hero pushed a boulder."),
@@ -187,12 +190,6 @@ def words(
     if not lines:
         lines.append("Nothing changed.")
     return "\n".join(head + lines)
-
-
-def _a(name: str) -> str:
-    if name == "key":
-        return "the key"
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 class EventStream:

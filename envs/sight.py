@@ -90,7 +90,6 @@ MOVED, WITH_KEY, OPENED, PUSHED, WATER_FILLED, LAVA_FILLED, ASKED = (1 << i for 
 # Values of END.
 RUNNING, ON_STAIRS, DIED, OUT_OF_TIME, OTHER_END = range(5)
 
-_HERO = np.array([nethack.NLE_BL_X, nethack.NLE_BL_Y])
 _STATUS = np.array(
     [
         nethack.NLE_BL_HP,
@@ -115,6 +114,12 @@ _MONSTER = THING["monster"]
 _CARRIED_KEY = CARRIED.index("key")
 _PASSABLE = SOLID_OF_GLYPH.copy()
 _PASSABLE[THING_OF_GLYPH == _OPEN] = True
+_FILLS = (
+    (_CLOSED, _PASSABLE, OPENED),
+    (_WATER, SOLID_OF_GLYPH, WATER_FILLED),
+    (_LAVA, SOLID_OF_GLYPH, LAVA_FILLED),
+)
+"""What was there, what must be there now, and what to say then."""
 
 KINDS_OF_THINGS = len(THINGS)
 
@@ -153,6 +158,8 @@ class Sight:
         self._glyphs: npt.NDArray[np.int16] = np.full((n, CELLS), STONE, np.int16)
         self._things: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
         self._levels: npt.NDArray[np.uint8] = np.zeros((n, KINDS_OF_THINGS), np.uint8)
+        self._x: npt.NDArray[np.int64] = np.zeros(n, np.int64)
+        self._y: npt.NDArray[np.int64] = np.zeros(n, np.int64)
         self._hero: npt.NDArray[np.intp] = np.zeros(n, np.intp)
         self._under: npt.NDArray[np.uint8] = np.zeros(n, np.uint8)
         self._ground: npt.NDArray[np.uint8] = np.zeros(n, np.uint8)
@@ -165,15 +172,19 @@ class Sight:
         # Constants of this size.
         self._row_starts = np.arange(n, dtype=np.intp) * CELLS
         self._envs = np.arange(n, dtype=np.intp)
+        self._note(np.zeros(0, np.intp))
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         """Forgets what these environments had seen; the arrays hold their first observation."""
         arrays = self._arrays
         glyphs = arrays["glyphs"][rows].reshape(len(rows), CELLS)
         self._glyphs[rows] = glyphs
-        self._things[rows] = THING_OF_GLYPH[glyphs]
-        x, y = arrays["blstats"][rows][:, _HERO].T
+        x, y = arrays["blstats"][rows, :2].T
+        self._x[rows], self._y[rows] = x, y
         self._hero[rows] = y * COLUMNS + x
+        self._things[rows] = THING_OF_GLYPH[glyphs]
+        self._things[rows, self._hero[rows]] = 0
+        self._note(np.flatnonzero(self._things.reshape(-1) != 0))
         self._under[rows] = 0
         # The hero hides what it stands on: take the ground next to it.
         around = np.stack(
@@ -187,7 +198,7 @@ class Sight:
         self._inventory[rows] = arrays["inv_glyphs"][rows]
         self._with_key[rows] = (CARRIED_OF_GLYPH[arrays["inv_glyphs"][rows]] == _CARRIED_KEY).any(1)
         self._status[rows] = arrays["blstats"][rows][:, _STATUS]
-        self._levels[rows] = self._look(self._hero)[rows]
+        self._levels[rows] = self._look()[rows]
         self._listen()
 
     def on_step(
@@ -201,7 +212,8 @@ class Sight:
         out[:] = 0
         self.questions = self._pending
         blstats = arrays["blstats"]
-        hero = blstats[:, 1] * COLUMNS + blstats[:, 0]
+        self._x, self._y = blstats[:, :2].T.copy()
+        hero = self._y * COLUMNS + self._x
         moved = hero != self._hero
         out[:, ACTION] = self._action_kinds[actions]
 
@@ -224,7 +236,7 @@ class Sight:
         seen |= self._with_key * np.uint8(WITH_KEY)
         out[:, SEEN] = seen
 
-        levels = self._look(hero)
+        levels = self._look()
         out[:, KINDS] = _CHANGE[self._levels, levels][:, 1:]
         self._levels = levels
         if self._asked.any():
@@ -237,46 +249,50 @@ class Sight:
         for row in np.flatnonzero(terminated | truncated).tolist():
             self._end(row, bool(terminated[row]))
 
-    def _look(self, hero: npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
+    def _look(self) -> npt.NDArray[np.uint8]:
         """(B, kinds) level of the nearest thing of each kind."""
-        levels = np.zeros((len(hero), KINDS_OF_THINGS), np.uint8)
-        at = np.flatnonzero(self._things.ravel() != 0)
-        env, cell = np.divmod(at, CELLS)
-        y, x = np.divmod(cell, COLUMNS)
-        hy, hx = np.divmod(hero, COLUMNS)
-        distance = np.maximum(np.abs(y - hy[env]), np.abs(x - hx[env]))
-        kind = self._things.ravel()[at]
-        level = _LEVEL[kind, distance]
-        level[distance == 0] = ABSENT  # the hero's own glyph
-        np.maximum.at(levels.reshape(-1), env * KINDS_OF_THINGS + kind, level)
-        on = self._under != 0
-        levels[on, self._under[on]] = np.maximum(
-            levels[on, self._under[on]], _LEVEL[self._under[on], 0]
-        )
+        n = len(self._hero)
+        flat = np.zeros(n * KINDS_OF_THINGS, np.uint8)
+        env, y, x, kind = self._seen
+        distance = np.maximum(np.abs(y - self._y[env]), np.abs(x - self._x[env]))
+        np.maximum.at(flat, env * KINDS_OF_THINGS + kind, _LEVEL[kind, distance])
+        levels = flat.reshape(n, KINDS_OF_THINGS)
+        if self._under.any():
+            on = np.flatnonzero(self._under)
+            under = self._under[on]
+            levels[on, under] = _LEVEL[under, 0]
         levels[self._with_key, _KEY] = IN_HAND
-        levels[:, 0] = 0
         return levels
+
+    def _note(self, at: npt.NDArray[np.intp]) -> None:
+        """Remembers at which places of all maps, one after the other, notable things are."""
+        self._at = at
+        env, cell = np.divmod(at, CELLS)
+        self._seen = (env, *np.divmod(cell, COLUMNS), self._things.reshape(-1)[at].astype(np.intp))
 
     def _changed_cells(self, seen: npt.NDArray[np.uint8]) -> None:
         """Brings the remembered map up to date and marks what opened or filled in `seen`."""
         now = self._arrays["glyphs"].reshape(-1)
         before = self._glyphs.reshape(-1)
+        things = self._things.reshape(-1)
         at = np.flatnonzero(now != before)
         if not at.size:
             return
         new = now[at]
-        old_things = self._things.reshape(-1)[at]
+        old_things = things[at]
+        new_things = THING_OF_GLYPH[new]
         before[at] = new
-        self._things.reshape(-1)[at] = THING_OF_GLYPH[new]
-        for kind, passable, bit in (
-            (_CLOSED, _PASSABLE, OPENED),
-            (_WATER, SOLID_OF_GLYPH, WATER_FILLED),
-            (_LAVA, SOLID_OF_GLYPH, LAVA_FILLED),
-        ):
-            here = old_things == kind
-            if here.any():
-                here &= passable[new]
-                seen[at[here] // CELLS] |= bit
+        things[at] = new_things
+        things[self._row_starts + self._hero] = 0  # the hero is no monster
+        if (old_things | new_things).any():
+            known = self._at[things[self._at] != 0]
+            fresh = at[(old_things == 0) & (things[at] != 0)]
+            self._note(np.concatenate((known, fresh)))
+            for kind, passable, bit in _FILLS:
+                here = old_things == kind
+                if here.any():
+                    here &= passable[new]
+                    seen[at[here] // CELLS] |= bit
 
     def _changed_inventory(self) -> None:
         now = self._arrays["inv_glyphs"]

@@ -46,7 +46,7 @@ CARRIED = (
     "spellbook",
     "coins",
     "gem or stone",
-    "other object",
+    "object",
 )
 """Kinds of objects in the inventory; 0 is an empty place."""
 
@@ -90,13 +90,13 @@ def _carried(glyph: int) -> str:
     if nethack.glyph_is_body(glyph):
         return "piece of food"
     if not nethack.glyph_is_normal_object(glyph):
-        return "other object"
+        return "object"
     kind = nethack.objclass(nethack.glyph_to_obj(glyph))
     # As a player sees it: every skeleton key is "key", every horn but the unicorn's is "horn".
     looks = nethack.OBJ_DESCR(kind)
     if looks in ("key", "horn"):
         return str(looks)
-    return _OBJECT_CLASSES.get(ord(kind.oc_class), "other object")
+    return _OBJECT_CLASSES.get(ord(kind.oc_class), "object")
 
 
 def _thing(glyph: int) -> str:
