@@ -1,0 +1,189 @@
+"""What can go wrong between us and an endpoint, and what each fault calls for.
+
+Three answers to a fault: try again (`Transient`), give this row up (`RowFault`), or stop the run
+(`EndpointError`, `BudgetError`: retrying a refused key or an empty account helps nobody).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NoReturn
+
+from calm.errors import BudgetError, EndpointError
+from calm.records import Verdict
+
+
+class Transient(Exception):
+    """May go away by itself: try again, later.
+
+    Args:
+        kind: short name for counting, e.g. `429`, `timeout`.
+        detail: what was said, without keys.
+        retry_after: seconds the endpoint asked us to wait, if it did.
+        pushback: the endpoint is telling us to slow down.
+        limit: give up after this many of the same kind and detail in a row; None: the deadline.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        pushback: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+        self.detail = detail
+        self.retry_after = retry_after
+        self.pushback = pushback
+        self.limit = limit
+
+
+class RowFault(Exception):
+    """This question can't be answered, others may: too long for the model, filtered, malformed."""
+
+    def __init__(self, kind: str, detail: str, verdict: Verdict = Verdict.ERROR) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
+        self.verdict = verdict
+
+
+class Unsupported(Exception):
+    """The endpoint does not know a parameter: leave it out and ask once more."""
+
+    def __init__(self, parameter: str, detail: str, sent: object = None) -> None:
+        super().__init__(f"{parameter} is not supported: {detail}")
+        self.parameter = parameter
+        self.detail = detail
+        self.sent = sent
+
+
+_NO_QUOTA = re.compile(
+    r"insufficient[ _]quota|exceeded your current quota|insufficient[ _](?:balance|credit|funds)"
+    r"|billing[ _](?:hard[ _]limit|not[ _]active)|payment required|out of credits",
+    re.IGNORECASE,
+)
+_TOO_LONG = re.compile(
+    r"context[ _](?:length|window|size)|maximum context|too many tokens|prompt is too long"
+    r"|exceeds? the (?:available|maximum|model)|input is too long",
+    re.IGNORECASE,
+)
+_FILTER = re.compile(r"content[ _](?:filter|management|policy)|safety", re.IGNORECASE)
+_NOT_KNOWN = re.compile(
+    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|extra inputs|invalid"
+    r"|not allowed|only the default|not available|does(?:n't| not) (?:support|allow)",
+    re.IGNORECASE,
+)
+# What we may send beyond model and messages, as error messages name it. Order: see `unsupported`.
+OPTIONAL = (
+    "max_completion_tokens",
+    "max_tokens",
+    "response_format",
+    "top_logprobs",
+    "logprobs",
+    "temperature",
+    "top_p",
+    "reasoning_effort",
+    "seed",
+)
+_RESPONSE_FORMAT = re.compile(r"response_format|json_schema|json_object|guided|grammar|schema")
+
+
+def unsupported(detail: str, sent: Mapping[str, object]) -> str | None:
+    """Which of the optional parameters that were sent an error message refuses, if any."""
+    if not _NOT_KNOWN.search(detail):
+        return None
+    named = [p for p in OPTIONAL if p in sent and re.search(rf"\b{p}\b", detail)]
+    if named:
+        # "max_tokens is not supported, use max_completion_tokens": the first named is the refused.
+        return min(named, key=lambda p: detail.index(p))
+    return (
+        "response_format" if "response_format" in sent and _RESPONSE_FORMAT.search(detail) else None
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds asked for by `retry-after-ms` or `Retry-After` (seconds or a date), if any."""
+    if (ms := headers.get("retry-after-ms")) is not None:
+        try:
+            return max(0.0, float(ms) / 1000)
+        except ValueError:
+            pass
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def raise_for(
+    status: int,
+    detail: str,
+    headers: Mapping[str, str],
+    *,
+    sent: Mapping[str, object],
+    endpoint: str,
+) -> NoReturn:
+    """Raises the fault that an HTTP error status means.
+
+    Args:
+        detail: the body or message, already without keys.
+        headers: with lower-case names.
+        sent: the request's body.
+        endpoint: address, for messages.
+    """
+    short = " ".join(detail.split())[:300]
+    model = str(sent.get("model", ""))
+    if status == 402 or (status in (400, 403, 429) and _NO_QUOTA.search(detail)):
+        raise BudgetError(
+            f"the account at {endpoint} has no quota left: {short}."
+            " Add credit, then run the same command again: what is answered is kept"
+        )
+    if status == 401:
+        raise EndpointError(
+            f"{endpoint} refused the key: {short}. Set OPENAI_API_KEY to a key that is valid there"
+        )
+    if status == 403:
+        raise EndpointError(
+            f"{endpoint} does not allow this key to use model {model!r}: {short}."
+            " Ask for access, or choose another model"
+        )
+    if status == 404:
+        raise EndpointError(
+            f"{endpoint} knows no model {model!r} or no chat completions: {short}."
+            " Check the model's name, and that the base URL ends as the server wants (often /v1)"
+        )
+    if status == 429:
+        raise Transient("429", short, retry_after=retry_after(headers), pushback=True)
+    if status in (408, 409, 425) or status >= 500:
+        # An overloaded server says 503 or 529; any other 5xx that stays the same is a fault of its.
+        overloaded = status in (503, 529) or retry_after(headers) is not None
+        raise Transient(
+            str(status),
+            short,
+            retry_after=retry_after(headers),
+            pushback=overloaded,
+            limit=None if retry_after(headers) is not None else 6,
+        )
+    if parameter := unsupported(detail, sent):
+        raise Unsupported(parameter, short, sent[parameter])
+    if _TOO_LONG.search(detail) or status == 413:
+        raise RowFault("too long", short)
+    if _FILTER.search(detail):
+        raise RowFault("filtered", short, Verdict.FILTERED)
+    raise RowFault(str(status), short)

@@ -1,0 +1,69 @@
+"""The kinds of judge, and how one is built from its name."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from calm.errors import UsageError, unknown
+from calm.judge import Judge
+from calm.judges.openai import OpenAIJudge, OpenAIOptions
+from calm.judges.replay import ReplayJudge
+from calm.judges.rules import RulesJudge
+from calm.judges.trivial import Always, Random
+from calm.records import MODES, Mode
+from calm.store import Store
+
+JUDGES = ("openai:MODEL", "rules", "replay", "replay:MODEL", "always-yes", "always-no", "random:P")
+"""The specs that `make_judge` understands."""
+
+__all__ = ["JUDGES", "make_judge"]
+
+
+def make_judge(
+    spec: str,
+    *,
+    mode: Mode = "events",
+    store: Store | None = None,
+    base_url: str | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Judge:
+    """The judge that a spec names: `openai:MODEL`, `rules`, `replay[:MODEL]`, `random[:P]`, ...
+
+    Args:
+        mode: which description it reads.
+        store: where `openai` keeps and `replay` finds answers.
+        base_url: the endpoint of `openai`; None for `OPENAI_BASE_URL` or OpenAI's own.
+        seed: of `random`. (`openai` sends a seed only if `extra={"seed": n}` says so.)
+        options: fields of `OpenAIOptions`, `on_progress`, `rules` (a table for `rules`), `repair`.
+
+    Raises:
+        UsageError: no such judge, mode or option.
+    """
+    if mode not in MODES:
+        raise unknown("mode", mode, MODES)
+    kind, _, rest = spec.partition(":")
+    if kind == "openai":
+        progress = {k: options.pop(k) for k in ("on_progress",) if k in options}
+        valid = {f.name for f in fields(OpenAIOptions)} - {"base_url"}
+        for name in options:
+            if name not in valid:
+                raise unknown("option of an openai judge", name, valid)
+        opened = OpenAIOptions(base_url=base_url, **options)
+        return OpenAIJudge(rest, mode, store=store, options=opened, **progress)
+    if kind == "replay":
+        if store is None:
+            raise UsageError("the replay judge needs a store to replay from: name it with --store")
+        return ReplayJudge(rest, mode, store=store, repair=bool(options.get("repair")))
+    if kind == "random":
+        try:
+            p = float(rest) if rest else 0.5
+        except ValueError:
+            raise UsageError(f"random:P needs a probability, got {rest!r}") from None
+        return Random(p, mode, seed)
+    if spec == "rules":
+        return RulesJudge(mode, options.get("rules"))
+    if spec in ("always-yes", "always-no"):
+        return Always(spec == "always-yes", mode)
+    raise unknown("judge", spec, JUDGES)

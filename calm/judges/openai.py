@@ -1,0 +1,243 @@
+"""The judge that asks a language model at any OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import statistics
+import weakref
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from calm.ask import Asker, Tally
+from calm.budget import Budget, Limits
+from calm.confidence import vote
+from calm.endpoint import Connection, Endpoint
+from calm.errors import UsageError
+from calm.loop import LoopThread
+from calm.pace import Pace
+from calm.pricing import Price, price_of
+from calm.prompt import JUDGE_TEMPLATE, JudgePrompt
+from calm.question import Context, Question
+from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage, Verdict
+from calm.store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class OpenAIOptions:
+    """How a model is asked."""
+
+    base_url: str | None = None
+    """None: `OPENAI_BASE_URL`, or OpenAI's own."""
+    key_env: str = "OPENAI_API_KEY"
+    """Environment variable that holds the key."""
+    template: str = JUDGE_TEMPLATE
+    """Prompt template, a file in calm/prompts."""
+    temperature: float | None = None
+    """None: 0 for one sample, 0.7 for several."""
+    max_tokens: int = 1024
+    """Most tokens of one answer, as in the paper."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """More sampling parameters, as the endpoint names them (`reasoning_effort`, `top_p`, ...)."""
+    samples: int = 1
+    """Answers for each question; the majority counts, the share of yes is the confidence."""
+    logprobs: bool = False
+    """Take the confidence from log-probabilities, where the endpoint gives them."""
+    per_request: int = 1
+    """Transitions in one request."""
+    repair: bool = False
+    """Mend small faults of form, and mark the answer `repaired`."""
+    again: tuple[Verdict, ...] = ()
+    """Verdicts that are asked again rather than taken from the store."""
+    concurrency: int = 64
+    """Never more requests at once."""
+    rpm: float | None = None
+    """Requests a minute that the account allows."""
+    tpm: float | None = None
+    """Tokens a minute that the account allows."""
+    timeout: float = 120.0
+    """Seconds for one attempt, in all."""
+    deadline: float = 900.0
+    """Seconds for one question, its retries included."""
+    limits: Limits = field(default_factory=Limits)
+    """What may be spent."""
+    price: Price | None = None
+    """US dollars per million tokens; None: looked up in a price file."""
+    prices: Path | None = None
+    """The price file."""
+
+
+class OpenAIJudge:
+    """Asks `model` about transitions; every answer goes through the store.
+
+    Args:
+        store: None keeps the answers in memory, for this judge alone.
+        seed: sent to the endpoint as it is, plus the sample's number.
+        on_progress: called with the tally whenever it has changed, from the loop's thread.
+
+    Raises:
+        UsageError: an option can't be used. EndpointError: no key where one is needed.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        mode: Mode = "events",
+        *,
+        store: Store | None = None,
+        options: OpenAIOptions | None = None,
+        seed: int | None = None,
+        on_progress: Callable[[Tally], None] = lambda tally: None,
+    ) -> None:
+        o = self.options = options or OpenAIOptions()
+        if not model:
+            raise UsageError("name the model: openai:MODEL, e.g. openai:gpt-5-mini")
+        if o.samples < 1 or o.per_request < 1 or o.max_tokens < 1:
+            raise UsageError("samples, transitions a request and tokens an answer must be positive")
+        self.model = model
+        self.mode: Mode = mode
+        self.store = store or Store()
+        self.price = o.price or price_of(model, o.prices)
+        """None: not known, so the cost is not known either."""
+        temperature = o.temperature if o.temperature is not None else (0.7 if o.samples > 1 else 0)
+        self.params: dict[str, Any] = {
+            "temperature": temperature,
+            "max_tokens": o.max_tokens,
+            **({"seed": seed} if seed is not None else {}),
+            **({"logprobs": True, "top_logprobs": 5} if o.logprobs else {}),
+            **({"per_request": o.per_request} if o.per_request > 1 else {}),
+            **dict(o.extra),
+        }
+        connection = Connection(model, o.base_url, o.key_env, o.timeout, o.deadline)
+        self.budget = Budget(o.limits, self.price, o.max_tokens)
+        self.endpoint = Endpoint(
+            connection,
+            pace=Pace(o.concurrency, o.rpm, o.tpm),
+            budget=self.budget,
+        )
+        address, keep = self.endpoint.address, self.store.keep_card
+        self.endpoint.card |= self.store.card(address, model)
+        self.endpoint.keep_card = lambda news: keep(address, model, news)
+        self.asker = Asker(
+            self.endpoint,
+            self.store,
+            per_request=o.per_request,
+            repair=o.repair,
+            again=o.again,
+            on_progress=on_progress,
+        )
+        self._loop = LoopThread()
+        # Connections are closed when the judge goes, or the process does.
+        self.close = weakref.finalize(self, _close, self._loop, self.endpoint)
+        """Closes connections; the store stays open for whoever opened it."""
+        self._prompts: dict[tuple[Task, tuple[Subgoal, ...]], JudgePrompt] = {}
+
+    @property
+    def name(self) -> str:
+        return f"openai:{self.model}"
+
+    @property
+    def usage(self) -> Usage:
+        """What this judge has spent, failed attempts included."""
+        return self.budget.spent
+
+    def judge(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement]:
+        """One judgement for each transition, in the same order."""
+        return self._loop.run(self.ajudge(task, subgoals, transitions))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a coroutine on this judge's event loop, where its connections live."""
+        return self._loop.run(work)
+
+    async def ajudge(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement]:
+        """The same, for callers that run an event loop. Equal texts are asked once."""
+        prompt = self._prompt(task, subgoals)
+        context = self.context(task, subgoals)
+        texts = [t.texts[self.mode] for t in transitions]
+        questions = self.questions(context, texts)
+        found = await self.asker.answers(context, prompt, questions)
+        return self._together(context, questions, found, texts)
+
+    def recall(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement | None]:
+        """What the store answers already, without asking; None where a sample is missing."""
+        context = self.context(task, subgoals)
+        texts = [t.texts[self.mode] for t in transitions]
+        questions = self.questions(context, texts)
+        found = self.asker.stored(context, questions)
+        missing = {q.text for q in questions if q.key not in found}
+        known = [t for t in texts if t not in missing]
+        questions = [q for q in questions if q.text not in missing]
+        judged = iter(self._together(context, questions, found, known))
+        return [None if t in missing else next(judged) for t in texts]
+
+    def context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context:
+        """All of the key of an answer but the text and the sample number."""
+        prompt = self._prompt(task, subgoals)
+        return Context(
+            task.id,
+            tuple(subgoals),
+            self.model,
+            self.mode,
+            prompt.template,
+            prompt.hash,
+            self.params,
+        )
+
+    def questions(self, context: Context, texts: Iterable[str]) -> list[Question]:
+        """The distinct questions about texts: one for each sample of each."""
+        return [
+            Question(context.key(text, sample), text, sample)
+            for sample in range(self.options.samples)
+            for text in dict.fromkeys(texts)
+        ]
+
+    def _prompt(self, task: Task, subgoals: Sequence[Subgoal]) -> JudgePrompt:
+        key = (task, tuple(subgoals))
+        if key not in self._prompts:
+            self._prompts[key] = JudgePrompt(task, subgoals, self.mode, self.options.template)
+        return self._prompts[key]
+
+    def _together(
+        self,
+        context: Context,
+        questions: Sequence[Question],
+        found: Mapping[bytes, Judgement],
+        texts: Sequence[str],
+    ) -> list[Judgement]:
+        """One judgement for each text from those of its samples."""
+        samples: dict[str, list[Judgement]] = {}
+        for question in questions:
+            samples.setdefault(question.text, []).append(found[question.key])
+        combined = {text: _combine(ones, context.subgoals) for text, ones in samples.items()}
+        return [combined[text] for text in texts]
+
+
+def _combine(samples: Sequence[Judgement], subgoals: Sequence[Subgoal]) -> Judgement:
+    if len(samples) == 1:
+        return samples[0]
+    names = [s.name for s in subgoals]
+    verdict, achieved, shares = vote(
+        [j.row(subgoals) for j in samples], [j.verdict for j in samples]
+    )
+    counts = statistics.multimode(j.verdict.value for j in samples)
+    return Judgement(
+        verdict,
+        {n: bool(a) for n, a in zip(names, achieved, strict=True)} if achieved else {},
+        dict(zip(names, shares, strict=True)) if shares else None,
+        "\n".join(j.raw for j in samples),
+        f"{len(samples)} samples, mostly {counts[0]}",
+        sum((j.usage for j in samples), Usage()),
+    )
+
+
+def _close(loop: LoopThread, endpoint: Endpoint) -> None:
+    loop.run(endpoint.aclose())
+    loop.close()

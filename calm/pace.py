@@ -1,0 +1,151 @@
+"""How fast to ask: as many requests at once as the endpoint takes without pushing back.
+
+Two limits, both found while running. Concurrency grows by one with each good answer while nothing
+has gone wrong (it doubles each round trip), then by one a round trip; a push-back (429, overload,
+timeout) multiplies it by 0.8. Rate is free until the first push-back; from then on it follows what
+was really accepted, a little below, and creeps up again. Concurrency alone can't hold a rate limit:
+at 50 ms an answer, a limit of 50 a second lies between two and three requests at once.
+
+Requests and tokens per minute that the user knows are kept with aiolimiter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+
+from aiolimiter import AsyncLimiter
+
+from calm.errors import UsageError
+
+_SHRINK = 0.8  # of concurrency, at a push-back
+_BELOW = 0.95  # of the accepted rate, at a push-back
+_CREEP = 0.01  # growth of the rate a second, while all is well
+_WINDOW = 2.0  # seconds over which the accepted rate is measured
+
+
+class Pace:
+    """Gives out slots to send a request in.
+
+    Args:
+        cap: never more requests at once than this.
+        rpm, tpm: requests and tokens a minute that the account allows, if known.
+        clock: seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        cap: int = 64,
+        rpm: float | None = None,
+        tpm: float | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        if cap < 1 or (rpm is not None and rpm <= 0) or (tpm is not None and tpm <= 0):
+            raise UsageError("concurrency, requests and tokens a minute must be positive")
+        self.cap = cap
+        self.limit = float(min(cap, max(20, cap // 4)))
+        """Requests at once, just now."""
+        self.rate: float | None = None
+        """Requests a second, just now; None: free."""
+        self.in_flight = 0
+        self._clock = clock
+        # Evenly spaced: servers that grant N a minute often check over a second.
+        self._rpm = None if rpm is None else AsyncLimiter(1, 60 / rpm)
+        self._tpm = None if tpm is None else AsyncLimiter(tpm, 60)
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._slow_start = True
+        self._accepted: deque[float] = deque()
+        self._quiet_until = 0.0
+        self._shrunk_at = -1e9
+        self._next_send = 0.0
+        self._crept_at = 0.0
+        self._latency = 1.0
+
+    @asynccontextmanager
+    async def slot(self, tokens: int = 0) -> AsyncIterator[None]:
+        """A context in which one request of about `tokens` tokens may be in flight."""
+        await self._enter()
+        try:
+            if self._rpm is not None:
+                await self._rpm.acquire()
+            if self._tpm is not None:
+                await self._tpm.acquire(min(tokens, self._tpm.max_rate))
+            await self._spacing()
+            yield
+        finally:
+            self.in_flight -= 1
+            self._wake()
+
+    def good(self, seconds: float) -> None:
+        """An answer came, `seconds` after it was asked for."""
+        now = self._clock()
+        self._latency += 0.1 * (seconds - self._latency)
+        self._accepted.append(now)
+        while self._accepted[0] < now - _WINDOW:
+            self._accepted.popleft()
+        # One more only where the present limit is in use: an idle limit proves nothing.
+        if self.in_flight + 1 >= int(self.limit):
+            self.limit = min(self.cap, self.limit + (1 if self._slow_start else 1 / self.limit))
+        if self.rate is not None and now - self._crept_at > 1:
+            self.rate *= 1 + _CREEP * min(now - self._crept_at, 5)
+            self._crept_at = now
+        self._wake()
+
+    def pushed_back(self, retry_after: float | None = None) -> None:
+        """The endpoint asked us to slow down, perhaps for a stated time (seconds)."""
+        now = self._clock()
+        if retry_after:
+            self._quiet_until = max(self._quiet_until, now + retry_after)
+        if now - self._shrunk_at < max(self._latency, 0.1):
+            return  # what was in flight together is one push-back
+        self._shrunk_at = self._crept_at = now
+        self._slow_start = False
+        self.limit = max(1.0, self.limit * _SHRINK)
+        recent = [t for t in self._accepted if t > now - _WINDOW]
+        span = now - recent[0] if recent else 0.0
+        if len(recent) >= 5 and span > 0.2:
+            accepted = _BELOW * len(recent) / span
+            self.rate = accepted if self.rate is None else min(self.rate * _BELOW, accepted)
+        elif self.rate is not None:
+            self.rate *= _SHRINK
+
+    def slowed(self) -> None:
+        """A request timed out: perhaps too many at once for the server."""
+        now = self._clock()
+        if now - self._shrunk_at >= max(self._latency, 0.1):
+            self._shrunk_at = now
+            self._slow_start = False
+            self.limit = max(1.0, self.limit * _SHRINK)
+
+    async def _enter(self) -> None:
+        while self.in_flight >= int(self.limit):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._wake()  # pass the turn on
+                raise
+        self.in_flight += 1
+
+    def _wake(self) -> None:
+        free = int(self.limit) - self.in_flight
+        while free > 0 and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
+
+    async def _spacing(self) -> None:
+        """Waits until the rate and a stated Retry-After allow one more."""
+        while (now := self._clock()) < self._quiet_until:
+            await asyncio.sleep(self._quiet_until - now)
+        if self.rate is not None:
+            send_at = max(now, self._next_send)
+            self._next_send = send_at + 1 / self.rate
+            if send_at > now:
+                await asyncio.sleep(send_at - now)

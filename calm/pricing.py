@@ -1,0 +1,102 @@
+"""What tokens cost: a price file that the user edits; an unknown price is unknown, not zero.
+
+The file is YAML, US dollars per million tokens, by model name or pattern (`*` matches anything):
+
+    gpt-5-mini: {input: 0.25, cached: 0.025, output: 2.00, batch: 0.5}
+    "local/*": {input: 0, output: 0}
+
+`cached` (input that the endpoint read from its cache) defaults to `input`; `batch` is the factor
+for the Batch API and defaults to 1. No prices are shipped: they change, and a wrong one is worse
+than none. Looked for in `--prices FILE`, `$CALM_PRICES`, `prices.yaml` here, and
+`~/.config/calm/prices.yaml`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from calm.errors import UsageError
+from calm.records import Usage
+
+
+class Price(BaseModel):
+    """US dollars per million tokens of one model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)
+    batch: float = Field(default=1.0, ge=0)
+
+    def cost(self, usage: Usage, *, batch: bool = False) -> float:
+        """US dollars for a usage's tokens."""
+        cached = self.input if self.cached is None else self.cached
+        millionths = (
+            (usage.prompt_tokens - usage.cached_tokens) * self.input
+            + usage.cached_tokens * cached
+            + usage.completion_tokens * self.output
+        )
+        return millionths / 1e6 * (self.batch if batch else 1.0)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A price given as `INPUT,OUTPUT` or `INPUT,OUTPUT,CACHED`."""
+        try:
+            numbers = [float(part) for part in text.split(",")]
+            input, output, *cached = numbers
+            return cls(input=input, output=output, cached=cached[0] if cached else None)
+        except ValueError:
+            raise UsageError(
+                f"a price is INPUT,OUTPUT[,CACHED] in US dollars per million tokens, not {text!r}"
+            ) from None
+
+
+def price_files() -> list[Path]:
+    """Where a price file is looked for, in order."""
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    places = [Path("prices.yaml"), config / "calm" / "prices.yaml"]
+    named = os.environ.get("CALM_PRICES")
+    return [Path(named), *places] if named else places
+
+
+def read_prices(path: Path) -> dict[str, Price]:
+    """The prices in a file, by model name or pattern.
+
+    Raises:
+        UsageError: it can't be read; the message names the model and the field.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"can't read the price file {path}: {error}") from None
+    if not isinstance(content or {}, dict):
+        raise UsageError(f"the price file {path} must map model names to prices")
+    prices = {}
+    for model, value in (content or {}).items():
+        try:
+            prices[str(model)] = Price.model_validate(value)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, (model, *first["loc"])))
+            raise UsageError(f"{path}: {field}: {first['msg']}") from None
+    return prices
+
+
+def price_of(model: str, path: Path | None = None) -> Price | None:
+    """The price of a model: an exact name first, then the first pattern that fits; None unknown."""
+    files = [path] if path is not None else [p for p in price_files() if p.is_file()]
+    for file in files:
+        prices = read_prices(file)
+        if model in prices:
+            return prices[model]
+        for pattern, price in prices.items():
+            if fnmatch.fnmatchcase(model, pattern):
+                return price
+    return None
