@@ -1,4 +1,4 @@
-"""The commands about data: evaluate judges, label transitions, move tables in and out."""
+"""The commands about data: evaluate judges, label transitions, move labels in and out."""
 
 from __future__ import annotations
 
@@ -10,3 +10,21 @@ def register(app: typer.Typer) -> None:
     from data.evaluate_command import evaluate_command
 
     app.command("evaluate")(evaluate_command)
+
+    try:
+        from data.label_command import (
+            agreement_command,
+            export_command,
+            import_command,
+            label_command,
+        )
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in ("starlette", "uvicorn"):
+            raise
+        return
+    app.command("label")(label_command)
+    labels = typer.Typer(no_args_is_help=True, help="Move labels in and out, measure agreement.")
+    labels.command("export")(export_command)
+    labels.command("import")(import_command)
+    labels.command("agreement")(agreement_command)
+    app.add_typer(labels, name="labels")

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from calm.records import Usage
 from data.evaluate import EvaluationTable
+from data.label.agree import Agreement
 from data.metrics import Estimate
 from data.paper import paper_table
 from data.score import Score
@@ -201,3 +202,35 @@ def _table(title: str, texts: Iterable[str], numbers: Iterable[str]) -> Table:
     for name in numbers:
         out.add_column(Text(name), justify="right", no_wrap=name in _WIDE)
     return out
+
+
+def render_agreement(found: Agreement, most: int = 20) -> Group:
+    """Agreement as tables, with the first disagreements."""
+    pairs = _table(
+        "Cohen's kappa, 95 % intervals clustered by episode",
+        ["annotator", "and"],
+        ["n", "alike", "kappa"],
+    )
+    for p in found.pairs:
+        pairs.add_row(Text(p.first), Text(p.second), str(p.n), str(p.alike), interval(p.kappa))
+    parts: list[RenderableType] = [pairs]
+    if found.fleiss is not None:
+        parts.append(
+            Text(
+                f"Fleiss' kappa of all {len(found.annotators)} people on {found.fleiss_n}"
+                f" transitions: {interval(found.fleiss)}"
+            )
+        )
+    if unsure := {k: v for k, v in found.unsure.items() if v}:
+        parts.append(Text("Unsure: " + ", ".join(f"{k} {v}" for k, v in unsure.items())))
+    if found.elsewhere:
+        parts.append(Text(f"{found.elsewhere} labels are of transitions not in this set"))
+    if found.disagreements:
+        out = _table("Disagreements", ["transition", "task", "classes"], [])
+        for d in found.disagreements[:most]:
+            classes = ", ".join(f"{who}: {what}" for who, what in d.classes.items())
+            out.add_row(d.id[:12], Text(d.task), Text(classes))
+        if len(found.disagreements) > most:
+            out.caption = f"{len(found.disagreements) - most} more: see --json"
+        parts.append(out)
+    return Group(*parts)

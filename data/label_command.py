@@ -1,0 +1,135 @@
+"""`calm label` and `calm labels`: label transitions, move labels in and out, measure agreement."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from calm.errors import UsageError, unknown
+from data.dataset import load
+from data.label.agree import ENGINE, agreement
+from data.label.csv import read_csv, write_csv
+from data.label.serve import PORT, serve
+from data.label.server import Session
+from data.label.store import LabelStore
+from data.parquet import Transitions, read_labels, write_labels
+from data.schema import Label
+from data.show import render_agreement
+
+LABELS = Path("runs/labels.sqlite")
+
+DataOption = Annotated[
+    str, typer.Option(help="A labelled set: its name, a folder or a parquet file.")
+]
+PartOption = Annotated[str, typer.Option(help="Part of the set.", show_default="the first")]
+LabelsOption = Annotated[Path, typer.Option(help="The file of labels (SQLite).")]
+
+
+def label_command(
+    annotator: Annotated[str, typer.Option("--as", help="Your name; each label carries it.")],
+    data: DataOption = "keyroom-v1",
+    part: PartOption = "",
+    labels: LabelsOption = LABELS,
+    limit: Annotated[int, typer.Option(min=0, help="Only the first N; 0: all.")] = 0,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 takes a free one.")] = PORT,
+) -> None:
+    """Label transitions on a page in your browser, served to this machine alone.
+
+    Open the address that is printed. One key a subgoal, n for none, u for unsure, z to undo. Each
+    answer is on the disk before the next step appears; Ctrl-C stops, the same command goes on.
+    """
+    name = annotator.strip()
+    if not name or len(name) > 64 or not name.isprintable() or name == ENGINE:
+        raise UsageError(f"an annotator's name has 1 to 64 printable characters, not {ENGINE!r}")
+    chosen = _part(data, part)
+    console = Console()
+    with LabelStore(labels) as store:
+        session = Session(name, chosen.rows[: limit or None], chosen.tasks, store)
+        done = len(session.done())
+        head = f"{len(session.order)} transitions, {done} labelled by {name}; labels in {labels}"
+        console.print(Text(head))
+        serve(
+            session,
+            port,
+            ready=lambda url: console.print(
+                Text(f"Label at {url}  (Ctrl-C to stop)"), soft_wrap=True
+            ),
+        )
+
+
+def export_command(
+    to: Annotated[Path, typer.Argument(help="A .csv or .parquet file.")],
+    labels: LabelsOption = LABELS,
+) -> None:
+    """Write all labels to a CSV or parquet file."""
+    _must_exist(labels)
+    with LabelStore(labels) as store:
+        found = store.labels()
+    if to.suffix == ".csv":
+        write_csv(to, found)
+    elif to.suffix == ".parquet":
+        write_labels(to, found)
+    else:
+        raise unknown("kind of file", to.suffix, [".csv", ".parquet"])
+    sys.stdout.write(f"{len(found)} labels written to {to}\n")
+
+
+def import_command(
+    files: Annotated[list[Path], typer.Argument(help=".csv or .parquet files of labels.")],
+    labels: LabelsOption = LABELS,
+) -> None:
+    """Add the labels of other files, each under its own annotator's name."""
+    with LabelStore(labels) as store:
+        for file in files:
+            sys.stdout.write(f"{file}: {store.merge(_read(file))} new labels\n")
+
+
+def agreement_command(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help=".csv or .parquet files of labels.", show_default="--labels"),
+    ] = None,
+    data: DataOption = "keyroom-v1",
+    part: PartOption = "",
+    labels: LabelsOption = LABELS,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """How far annotators agree with one another and with the engine: kappas, and where they differ.
+
+    Cohen's kappa for each pair, the engine among them, and Fleiss' for all on what all have
+    labelled, with 95 % intervals clustered by episode.
+    """
+    if files:
+        found = [label for file in files for label in _read(file)]
+    else:
+        _must_exist(labels)
+        with LabelStore(labels) as store:
+            found = store.labels()
+    result = agreement(found, _part(data, part).rows)
+    if as_json:
+        sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
+    else:
+        Console().print(render_agreement(result))
+
+
+def _part(data: str, part: str) -> Transitions:
+    chosen = load(data)
+    if part and part not in chosen.parts:
+        raise unknown("part", part, chosen.parts)
+    return chosen.parts[part or next(iter(chosen.parts))]
+
+
+def _read(file: Path) -> list[Label]:
+    return read_csv(file) if file.suffix == ".csv" else read_labels(file)
+
+
+def _must_exist(labels: Path) -> None:
+    if not os.path.isfile(labels):
+        raise UsageError(f"{labels}: no labels yet; `calm label --as YOU` makes some")
