@@ -139,7 +139,8 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="First seed.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each a run.")] = 1,
     subgoals: Annotated[
-        Path | None, typer.Option(help="JSON file of subgoals, as `calm decompose` writes it.")
+        str | None,
+        typer.Option(help="given, a YAML file as `calm decompose` writes it, or a list's hash."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file of settings; options win over it.")

@@ -23,8 +23,8 @@ class TrainConfig(BaseModel):
     """MiniHack id of the task; `KeyRoom-S5` will do."""
     judge: str = "rules"
     """Whose credit shapes the reward: none, truth (the engine's own), rules, openai:MODEL, ..."""
-    subgoals: Path | None = None
-    """JSON file of subgoals to judge; the task's given ones by default."""
+    subgoals: str = "given"
+    """Subgoals to judge: given, a YAML file of them, or the start of a stored list's hash."""
     shaping: CreditMode = "once"
     """every, once (each subgoal pays at most once an episode) or potential."""
     weight: float = Field(default=0.3, ge=0)

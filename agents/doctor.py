@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -43,7 +44,7 @@ def examine(base_url: str | None = None, store: Path | None = None) -> Iterator[
     """
     yield _python()
     for package, module in PACKAGES.items():
-        yield _guarded(package, lambda m=module, p=package: _import(m, p), _install_hint(package))
+        yield _guarded(package, partial(_import, module, package), _install_hint(package))
     yield _guarded("game", _play, "reinstall with `make demo`, or see nle's page for your platform")
     yield _guarded("store", lambda: _write_store(store), "check the disk's space and permissions")
     url = base_url or os.environ.get("OPENAI_BASE_URL")
@@ -108,4 +109,4 @@ def _reach(url: str | None) -> str:
     from calm.endpoint import list_models
 
     models = list_models(url)
-    return f"{url or 'api.openai.com'} answers; {len(models)} models"
+    return f"{url or 'the default endpoint'} answers; it offers {len(models)} models"

@@ -89,10 +89,10 @@ def train_all(
             try:
                 i, message = messages.get(timeout=1.0)
             except queue.Empty:
-                for i, process in list(working.items()):
-                    if not process.is_alive():
+                for i, child in list(working.items()):
+                    if not child.is_alive():
                         working.pop(i)
-                        failures.append(f"{runs[i].folder}: died with exit code {process.exitcode}")
+                        failures.append(f"{runs[i].folder}: died with exit code {child.exitcode}")
                 continue
             if isinstance(message, Progress):
                 on_progress(i, message)
@@ -106,12 +106,12 @@ def train_all(
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        for process in working.values():
-            if interrupted and process.is_alive() and process.pid:
-                os.kill(process.pid, signal.SIGINT)
-        for process in working.values():
-            process.join(timeout=30)
-            process.kill()
+        for child in working.values():
+            if interrupted and child.is_alive() and child.pid:
+                os.kill(child.pid, signal.SIGINT)
+        for child in working.values():
+            child.join(timeout=30)
+            child.kill()
     if interrupted:
         raise KeyboardInterrupt
     if failures:

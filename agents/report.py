@@ -185,14 +185,13 @@ def costs_table(runs: Sequence[Run]) -> Table | None:
         last = (run.metrics() or [{}])[-1]
         if last.get("asked") is None:
             continue
-        looked_up = max(1, last["looked_up"])
         cost = last["cost"]
         rows.append(
             (
                 run.config.name,
                 f"{last['asked']:,}",
-                f"{last['looked_up']:,}",
-                f"{100 * (1 - last['asked'] / looked_up):.2f} %",
+                f"{last['judged']:,}",
+                f"{100 * (1 - last['asked'] / max(1, last['judged'])):.2f} %",
                 f"{last['unreadable']:,}",
                 f"{last['requests']:,}",
                 f"{last['prompt_tokens']:,} + {last['completion_tokens']:,}",

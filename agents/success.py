@@ -53,7 +53,7 @@ def measure_success(model: BaseAlgorithm, env: VecEnv, episodes: int) -> Success
     ended: list[dict[str, float]] = []
     observation = env.reset()
     while left.any():
-        actions, _ = model.predict(observation, deterministic=False)  # type: ignore[arg-type]
+        actions, _ = model.predict(observation, deterministic=False)
         observation, _, dones, infos = env.step(actions)
         for i in np.flatnonzero(dones & (left > 0)):
             left[i] -= 1

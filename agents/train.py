@@ -19,12 +19,12 @@ from stable_baselines3.common.logger import configure
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.config import TrainConfig
-from agents.judging import Shaper, load_subgoals, make_shaper
+from agents.judging import Shaper, make_shaper
 from agents.ppo import make_ppo
 from agents.run import Row, Run
 from agents.success import measure_success
 from calm.annotator import Annotator
-from calm.records import Subgoal
+from calm.decompose import find_subgoals
 from calm.store import Store
 from envs import make_vec
 from envs.tasks import task as find_task
@@ -115,7 +115,7 @@ class Trainer(BaseCallback):
         if isinstance(self.shaper, Annotator):
             row |= {
                 "asked": self.shaper.asked,
-                "looked_up": self.shaper.looked_up,
+                "judged": self.num_timesteps,
                 "unreadable": sum(n for v, n in self.shaper.verdicts.items() if not v.readable),
                 "requests": self.shaper.usage.requests,
                 "prompt_tokens": self.shaper.usage.prompt_tokens,
@@ -191,11 +191,6 @@ def restore(model: PPO, state: dict[str, Any], clock: Clock) -> None:
     clock.evaluating = state["eval_seconds"]
 
 
-def subgoals_of(config: TrainConfig) -> tuple[Subgoal, ...]:
-    """The subgoals a run is shaped by: those of its file, or the task's given ones."""
-    return load_subgoals(config.subgoals) if config.subgoals else find_task(config.task).subgoals
-
-
 def train(
     run: Run,
     *,
@@ -220,7 +215,8 @@ def train(
     clock = Clock()
     state = run.load_checkpoint() if resume else None
     rows = [r for r in run.metrics() if r["steps"] <= state["steps"]] if state else []
-    task, subgoals = find_task(config.task), subgoals_of(config)
+    task = find_task(config.task)
+    subgoals = () if config.judge == "none" else find_subgoals(config.subgoals, task, store)
     shaper = make_shaper(config.judge, task, subgoals, store, base_url, config.seed)
     torch.set_num_threads(1)
 
@@ -235,11 +231,10 @@ def train(
             crop=config.crop,
             penalty=config.penalty,
             judge=shaper,
-            subgoals=subgoals,
+            subgoals=subgoals or None,
             shaping=config.shaping,
             weight=config.weight,
             gamma=config.gamma,
-            workers=0,
         )
         return env
 

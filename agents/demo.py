@@ -1,0 +1,376 @@
+"""The main job once, end to end: collect, judge, score the judge, train three agents, report.
+
+Every stage leaves its product in the demo's folder, so an interrupted demo goes on where it was:
+
+    plan.json  subgoals.yaml  transitions.parquet  evaluation.json  store.sqlite
+    agents/NAME/ (a run each)  report.html  outcome.json
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from agents.collect import collect_rows
+from agents.config import TrainConfig
+from agents.progress import train_with_progress
+from agents.report import Arm, Report, Table, costs_table, percent, steps_to
+from agents.run import Run
+from agents.samples import pick_samples
+from calm.decompose import decompose, write_subgoals
+from calm.errors import UsageError
+from calm.judges import make_judge
+from calm.records import Subgoal, Task
+from calm.store import Store
+from data.evaluate import EvaluationTable, evaluate
+from data.match import match
+from data.parquet import read_transitions, write_transitions
+from data.schema import LabelledTransition
+from envs.tasks import task as find_task
+
+SUBGOALS = "subgoals.yaml"
+WEIGHT = 0.3
+"""What a subgoal pays; MiniHack pays 1 for the stairs."""
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """What a demo is asked to do."""
+
+    judge: str = "rules"
+    steps: int = 300_000
+    """For each agent."""
+    episodes: int = 20
+    """Collected from each player."""
+    seed: int = 0
+    task: str = "MiniHack-KeyRoom-S5-v0"
+
+    def arms(self, subgoals: str) -> list[tuple[str, str, TrainConfig]]:
+        """Name, the reward in words, and settings of the three agents."""
+        common = TrainConfig(
+            task=self.task,
+            judge="none",
+            steps=self.steps,
+            seed=self.seed,
+            weight=WEIGHT,
+            eval_every=max(1, self.steps // 8),
+        )
+        shaped = {"judge": self.judge, "penalty": True, "subgoals": subgoals}
+        return [
+            (
+                "unshaped",
+                "MiniHack's own",
+                common.model_copy(update={"penalty": True}),
+            ),
+            (
+                "unshaped, no idle penalty",
+                "MiniHack's without its -0.01 for steps in which no game time passes",
+                common,
+            ),
+            (
+                f"shaped by {self.judge}",
+                f"MiniHack's own, and {WEIGHT} for each subgoal judged achieved, once an episode",
+                common.model_copy(update=shaped),
+            ),
+        ]
+
+
+@dataclass
+class Outcome:
+    """What a demo showed."""
+
+    judge: str
+    transitions: int
+    evaluation: dict[str, Any]
+    agents: list[dict[str, Any]]
+    asked: int
+    """Distinct questions put to the judge, by evaluation and training together."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    report: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """The summary in ten lines or fewer."""
+        told = [
+            f"Judge {self.judge}: {self.transitions} transitions labelled;"
+            f" {self.asked} distinct questions asked in all."
+        ]
+        told += [
+            f"  {s['judge']:<12} MCC {_figure(s, 'mcc')}  precision {_figure(s, 'precision')}"
+            f"  recall {_figure(s, 'recall')}  F1 {_figure(s, 'f1')}"
+            for s in self.evaluation["scores"]
+        ]
+        told += [
+            f"  {a['label']:<26} success {percent(a['success']):>5} [{percent(a['low'])},"
+            f" {percent(a['high'])}]  90 % at"
+            f" {format(a['to_90'], ',') if a['to_90'] else 'not reached':>11}"
+            f"  {a['steps_per_s']:,.0f} steps/s"
+            for a in self.agents
+        ]
+        told.append(verdict(self.agents))
+        told.append(f"Report: {self.report} ({sum(self.seconds.values()):.0f} s in all)")
+        return told
+
+
+def _figure(score: dict[str, Any], name: str) -> str:
+    value = score["metrics"][name]["value"]
+    return "  - " if value is None else f"{value:.2f}"
+
+
+def verdict(agents: Sequence[dict[str, Any]]) -> str:
+    """What the three agents showed, in one plain sentence that follows from their figures."""
+    own, fair, shaped = agents
+
+    def reached(agent: dict[str, Any]) -> str:
+        return f"at {agent['to_90']:,} steps" if agent["to_90"] else "not at all"
+
+    told = (
+        f"90 % success was reached {reached(shaped)} with credit, {reached(fair)} without credit"
+        f" but without the idle penalty, {reached(own)} on MiniHack's own reward."
+    )
+    if fair["to_90"] and not own["to_90"]:
+        told += " So here the penalty, not missing credit, is what stops the plain agent."
+    return told
+
+
+def run_demo(
+    plan: DemoPlan, out: Path, *, base_url: str | None, fresh: bool, console: Console
+) -> Outcome:
+    """Runs every stage that has not run yet and returns what the demo showed."""
+    _make_room(plan, out, fresh, console)
+    seconds = _read_json(out / "seconds.json", {})
+    task = find_task(plan.task)
+    with Store(out / "store.sqlite") as store:
+        started = time.perf_counter()
+        rows = _collected(plan, out, console)
+        subgoals = _subgoals(plan, task, out, store, base_url, console)
+        seconds.setdefault("collecting", time.perf_counter() - started)
+
+        started = time.perf_counter()
+        table = _evaluated(plan, task, subgoals, rows, store, base_url, console)
+        seconds.setdefault("judging", time.perf_counter() - started)
+    (out / "seconds.json").write_text(json.dumps(seconds), "utf-8")
+
+    started = time.perf_counter()
+    arms = _trained(plan, out, base_url, console)
+    seconds["training"] = seconds.get("training", 0.0) + time.perf_counter() - started
+    (out / "seconds.json").write_text(json.dumps(seconds), "utf-8")
+
+    outcome = Outcome(
+        judge=plan.judge,
+        transitions=len(rows),
+        evaluation=table.to_dict(),
+        agents=[_agent(arm) for arm in arms],
+        asked=_asked(table, arms[-1].runs[0]),
+        seconds=seconds,
+        report=str(out / "report.html"),
+    )
+    _report(plan, out, arms, table, subgoals, rows, outcome)
+    (out / "outcome.json").write_text(json.dumps(outcome.to_dict(), indent=2), "utf-8")
+    return outcome
+
+
+def _make_room(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> None:
+    """Goes on with an interrupted demo of the same plan; moves any other one aside."""
+    wanted = json.loads(json.dumps(asdict(plan)))
+    found = _read_json(out / "plan.json", None)
+    if out.exists() and any(out.iterdir()) and found is None:
+        raise UsageError(f"{out} holds something other than a demo; name another folder with --out")
+    finished = (out / "outcome.json").exists()
+    if found is not None and (fresh or finished or found != wanted):
+        stamp = datetime.fromtimestamp((out / "plan.json").stat().st_mtime)
+        aside = out.with_name(f"{out.name}-{stamp:%Y%m%d-%H%M%S}")
+        os.replace(out, aside)
+        console.print(Text(f"The demo that was in {out} is now in {aside}."))
+    elif found is not None:
+        console.print(Text(f"Going on with the interrupted demo in {out}."))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "plan.json").write_text(json.dumps(wanted, indent=2), "utf-8")
+
+
+def _read_json(path: Path, otherwise: Any) -> Any:
+    return json.loads(path.read_text("utf-8")) if path.exists() else otherwise
+
+
+def _collected(plan: DemoPlan, out: Path, console: Console) -> list[LabelledTransition]:
+    path = out / "transitions.parquet"
+    if path.exists():
+        return list(read_transitions(path).rows)
+    rows = collect_rows(
+        plan.task,
+        player="both",
+        episodes=plan.episodes,
+        seed=plan.seed,
+        split="data",
+        console=console,
+    )
+    write_transitions(path, rows, {plan.task: find_task(plan.task)})
+    return rows
+
+
+def _subgoals(
+    plan: DemoPlan, task: Task, out: Path, store: Store, base_url: str | None, console: Console
+) -> tuple[Subgoal, ...]:
+    """The task's given subgoals, or those that the language model names."""
+    judge = make_judge(plan.judge, store=store, base_url=base_url)
+    found = decompose(task, judge, store)
+    write_subgoals(out / SUBGOALS, task.id, found)
+    console.print(Text("Subgoals: " + "; ".join(s.name for s in found)))
+    return found
+
+
+def _evaluated(
+    plan: DemoPlan,
+    task: Task,
+    subgoals: Sequence[Subgoal],
+    rows: Sequence[LabelledTransition],
+    store: Store,
+    base_url: str | None,
+    console: Console,
+) -> EvaluationTable:
+    """The judge beside the trivial annotators, against the engine's truth."""
+    trivial = [make_judge(spec, seed=plan.seed) for spec in ("always-yes", "always-no", "random")]
+    judge = make_judge(plan.judge, store=store, base_url=base_url, seed=plan.seed)
+    discovered = tuple(subgoals) != task.subgoals
+    matches = {task.id: match(subgoals, task.subgoals)} if discovered else None
+    with console.status(Text(f"{plan.judge} judges {len(rows)} transitions ...")):
+        table = evaluate([judge], rows, task, name="demo", matches=matches)
+        others = evaluate(trivial, rows, task, name="demo")
+    table.scores.extend(others.scores)
+    console.print(_terminal_table(table))
+    return table
+
+
+SHOWN = {
+    "judge": "annotator",
+    "mcc": "MCC",
+    "balanced_accuracy": "balanced acc.",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "accuracy": "accuracy",
+}
+
+
+def _scores(table: EvaluationTable) -> Table:
+    """One row a judge: figures for "any subgoal", with intervals clustered by episode."""
+    rows = []
+    for score in table.scores:
+        cells: list[object] = [score.judge]
+        for name in list(SHOWN)[1:]:
+            e = score.metrics[name]
+            cells.append(
+                f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]" if e.value == e.value else "–"
+            )
+        cells.append(f"{score.metrics['exact'].value:.2f}")
+        unread = sum(n for v, n in score.verdicts.items() if v not in ("ok", "repaired"))
+        cells.append(unread)
+        rows.append(cells)
+    return Table([*SHOWN.values(), "all subgoals right", "unreadable"], rows)
+
+
+def _terminal_table(table: EvaluationTable) -> RichTable:
+    scores = _scores(table)
+    shown = RichTable(title=f"Judged against the engine's truth, {len(table.rows)} transitions")
+    for name in scores.columns:
+        shown.add_column(Text(name))
+    for row in scores.rows:
+        shown.add_row(*(Text(str(cell)) for cell in row))
+    return shown
+
+
+def _trained(plan: DemoPlan, out: Path, base_url: str | None, console: Console) -> list[Arm]:
+    """The three agents, trained side by side; those that are done are left alone."""
+    arms, waiting = [], []
+    discovered = plan.judge.startswith("openai:")
+    subgoals = str(out / SUBGOALS) if discovered else "given"
+    for label, reward, config in plan.arms(subgoals):
+        folder = out / "agents" / re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+        exists = (folder / "config.yaml").exists()
+        run = Run.open(folder) if exists else Run.create(folder, config)
+        arms.append(Arm(label, [run], reward))
+        metrics = run.metrics()
+        if not metrics or metrics[-1]["steps"] < config.steps:
+            waiting.append(arms[-1])
+    if waiting:
+        train_with_progress(
+            [arm.runs[0] for arm in waiting],
+            store=out / "store.sqlite",
+            base_url=base_url,
+            console=console,
+            labels=[arm.label for arm in waiting],
+            at_once=len(waiting),
+        )
+    return arms
+
+
+def _agent(arm: Arm) -> dict[str, Any]:
+    metrics = arm.runs[0].metrics()
+    last = metrics[-1]
+    return {
+        "label": arm.label,
+        "reward": arm.reward,
+        "steps": last["steps"],
+        "success": last["success"],
+        "low": last["success_low"],
+        "high": last["success_high"],
+        "episodes": last["episodes"],
+        "to_90": steps_to(metrics, 0.9),
+        "steps_per_s": last["steps"] / max(last["seconds"], 1e-9),
+        "asked": last.get("asked"),
+    }
+
+
+def _asked(table: EvaluationTable, shaped: Run) -> int:
+    """Distinct texts judged: those of the evaluation, and those that training added."""
+    mode = table.scores[0].mode
+    texts = {row.transition.texts[mode] for row in table.rows}
+    return len(texts) + int(shaped.metrics()[-1].get("asked") or 0)
+
+
+def _report(
+    plan: DemoPlan,
+    out: Path,
+    arms: Sequence[Arm],
+    table: EvaluationTable,
+    subgoals: Sequence[Subgoal],
+    rows: Sequence[LabelledTransition],
+    outcome: Outcome,
+) -> None:
+    """The report, with a few judged transitions as the game showed them."""
+    judged = {j.id: j.judgement for j in table.judged if j.judge == plan.judge}
+    Report(
+        title=f"CALM demo: {plan.task}",
+        summary=[
+            verdict(outcome.agents),
+            f"One seed ({plan.seed}), {plan.steps:,} steps for each agent; another seed gives other"
+            " figures. Success is the share of held-out levels finished, on the environment's own"
+            " reward.",
+        ],
+        arms=arms,
+        evaluation=_scores(table),
+        evaluation_note=(
+            f"{len(rows)} transitions of a scripted and a random player, {table.episodes} episodes."
+            " Figures are for “any subgoal achieved”, with 95 % intervals by bootstrap over"
+            " episodes; “all subgoals right” checks which one. An annotator that always says yes"
+            " has recall 1, and MCC 0."
+        ),
+        costs=costs_table([run for arm in arms for run in arm.runs]),
+        samples=pick_samples(rows, judged, [s.name for s in subgoals], "events"),
+        subgoals=subgoals,
+        provenance=arms[0].runs[0].started_with
+        | {f"seconds {k}": f"{v:.0f}" for k, v in outcome.seconds.items()},
+    ).write(out / "report.html")

@@ -1,0 +1,109 @@
+"""Training on real MiniHack: three rewards apart, held-out success, and going on after a stop."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents.config import TrainConfig
+from agents.run import Run
+from agents.success import measure_success
+from agents.train import Progress, train
+from calm.errors import UsageError
+from envs import make_vec
+
+SMALL = {
+    "task": "KeyRoom-S5",
+    "steps": 512,
+    "n_envs": 4,
+    "n_steps": 64,
+    "eval_every": 256,
+    "eval_episodes": 4,
+    "features_dim": 16,
+}
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return run.load_checkpoint()["policy"]
+
+
+def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="rules", penalty=True))
+    told: list[Progress] = []
+    rows = train(run, on_progress=told.append)
+    assert [row["steps"] for row in rows] == [0, 256, 512]
+    last = rows[-1]
+    assert last["return_shaped"] == pytest.approx(
+        last["return_env"] + run.config.weight * last["return_credit"], abs=1e-4
+    )
+    assert last["return_credit"] > 0  # random play comes near the key in a few hundred steps
+    assert 0 < last["asked"] < last["judged"] == 512
+    assert last["unreadable"] == 0
+    assert last["episodes"] == 4
+    assert run.metrics() == rows
+    assert told[-1].steps == 512
+    assert list(run.tensorboard.glob("events*"))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path: Path) -> None:
+    runs = []
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        config = TrainConfig(**SMALL | {"steps": 256}, judge="none", seed=seed)
+        runs.append(Run.create(tmp_path / name, config))
+        train(runs[-1])
+    first, second, other = map(weights, runs)
+    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert not all(torch.equal(first[k], other[k]) for k in first)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="truth"))
+
+    def stop(progress: Progress) -> None:
+        if progress.steps >= 256:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(run, on_progress=stop)
+    kept = run.load_checkpoint()
+    assert kept["steps"] == 256
+    rows = train(run, resume=True)
+    assert rows[-1]["steps"] == 512
+    assert run.resumed_at == [256]
+    assert run.load_checkpoint()["updates"] > kept["updates"]
+    assert [r["steps"] for r in rows] == sorted({r["steps"] for r in rows})
+
+
+def test_success_counts_every_episode_once_and_knows_a_winner() -> None:
+    env = make_vec("Room-5x5", 3, kind="sb3", split="test", keys=("glyphs_crop",))
+
+    class ToTheStairs:
+        """The stairs of this room are in its lower right corner, the hero starts upper left."""
+
+        def predict(self, observation: dict, deterministic: bool) -> tuple[np.ndarray, None]:
+            return np.full(3, 5), None
+
+    try:
+        found = measure_success(ToTheStairs(), env, 6)  # type: ignore[arg-type]
+    finally:
+        env.close()
+    assert found.episodes == 6
+    assert found.successes == 6
+    assert found.return_env == pytest.approx(1.0)
+    assert 0.6 < found.interval[0] < found.interval[1] == 1.0
+
+
+def test_success_wants_episodes_that_divide() -> None:
+    env = make_vec("Room-5x5", 3, kind="sb3", keys=("glyphs_crop",))
+    try:
+        with pytest.raises(ValueError, match="don't divide"):
+            measure_success(None, env, 4)  # type: ignore[arg-type]
+    finally:
+        env.close()
+
+
+def test_an_unknown_judge_is_named_before_anything_is_built(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="rule"))
+    with pytest.raises(UsageError, match="unknown judge 'rule'"):
+        train(run)
