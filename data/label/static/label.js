@@ -80,7 +80,8 @@ function save() {
 
 document.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (event.target.id !== "answers") send("/undo", "");
+  // Not `.id`: the form has a field of that name.
+  if (!event.target.matches("#answers")) send("/undo", "");
   else if (event.submitter) choose(event.submitter);
 });
 

@@ -1,0 +1,160 @@
+"""An annotator's session in a real Chromium: by keyboard alone, through undo, reload and a kill."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from calm.records import Subgoal, Task, Transition
+from data.label.store import LabelStore
+from data.parquet import write_transitions
+from data.schema import Frame, LabelledTransition
+from tests.data.label.browser import Browser, executable
+
+pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on this machine")
+
+NAMES = ("pick up the key", "open the locked door")
+TASK = Task("MiniHack-KeyRoom-S5-v0", "Reach the stairs.", tuple(Subgoal(n, "…") for n in NAMES))
+EVIL = "<img src=x onerror=alert(1)>"
+
+
+def frame(i: int, hero: int) -> Frame:
+    row = list("|.......|")
+    row[hero] = "@"
+    lines = [f"{EVIL} {i}".ljust(80), *[" " * 80] * 8, ("  " + "".join(row)).ljust(80)]
+    lines += [" " * 80] * 12 + ["Agent the Rambler St:18".ljust(80), "Dlvl:1 HP:12".ljust(80)]
+    return Frame("\n".join(lines), "\n".join("7" * 80 for _ in lines))
+
+
+def dataset(folder: Path) -> Path:
+    rows = [
+        LabelledTransition(
+            Transition(TASK.id, {"screen": f"{i}"}, "move east", f"e{i}", i),
+            dict.fromkeys(NAMES, False),
+            {"player": "random", "level_seed": i},
+            frame(i, 2),
+            frame(i, 3),
+        )
+        for i in range(14)
+    ]
+    write_transitions(folder / "set.parquet", rows, {TASK.id: TASK})
+    return folder / "set.parquet"
+
+
+@contextmanager
+def serving(folder: Path, data: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`calm label` in a process of its own, and the address it printed."""
+    command = [sys.executable, "-m", "calm", "label", "--as", "ann", "--data", str(data)]
+    command += ["--labels", str(folder / "labels.sqlite"), "--port", str(port)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            if "http://" in line:
+                yield child, line.split()[2]
+                break
+    finally:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+def test_a_session_by_keyboard(tmp_path: Path) -> None:
+    pictures = Path(os.environ.get("CALM_TEST_PICTURES", tmp_path))
+    data = dataset(tmp_path)
+    store = LabelStore(tmp_path / "labels.sqlite")
+
+    def labels() -> list[tuple[str, ...] | None]:
+        return [None if x.unsure else x.achieved for x in store.labels()]
+
+    with store, Browser(tmp_path / "profile") as page:
+
+        def press(key: str, done: int) -> None:
+            page.press(key)
+            page.wait(f"document.querySelector('#count')?.textContent === '{done} of 14'")
+
+        with serving(tmp_path, data) as (server, url):
+            page.open(url)
+            port = int(url.split(":")[2].split("/")[0])
+            page.picture(pictures / "label.png")
+            assert page.js("document.querySelector('img') === null")
+            assert page.js("document.querySelectorAll('.changed').length") == 2
+            assert EVIL in page.js("document.querySelector('.message').textContent")
+
+            # Ten transitions: six keys of each kind, one with two subgoals, some by Tab and Enter.
+            for done, key in enumerate("12nu12", 1):
+                press(key, done)
+            for key in ("m", "1", "2"):
+                page.press(key)
+            assert page.js("document.querySelectorAll('[aria-pressed=true]').length") == 2
+            press("Enter", 7)
+            page.js("document.querySelector('[data-key=n]').focus()")
+            press("Enter", 8)
+            press("n", 9)
+            press("u", 10)
+            key, door = (NAMES[0],), (NAMES[1],)
+            ten = [key, door, (), None, key, door, NAMES, (), (), None]
+            assert labels() == ten
+
+            # Undo twice, the same transition comes back; answer anew.
+            press("z", 9)
+            shown = page.js("document.querySelector('main').dataset.id")
+            press("z", 8)
+            press("1", 9)
+            assert page.js("document.querySelector('main').dataset.id") == shown
+            press("2", 10)
+            assert labels() == [*ten[:8], key, door]
+
+            page.send("Page.reload")
+            page.wait("document.querySelector('#count')?.textContent === '10 of 14'")
+
+            # The server is killed; an answer given then waits in the page.
+            os.kill(server.pid, signal.SIGKILL)
+            server.wait()
+            page.press("n")
+            page.wait("!document.querySelector('#trouble').hidden")
+            page.picture(pictures / "label-killed.png")
+            assert len(labels()) == 10
+
+        with serving(tmp_path, data, port) as (server, again):
+            assert again == url
+            page.wait("document.querySelector('#count')?.textContent === '11 of 14'")
+            assert page.js("document.querySelector('#trouble').hidden")
+
+            # Killed again with an answer under way, and the tab is closed over it.
+            os.kill(server.pid, signal.SIGKILL)
+            server.wait()
+            page.press("1")
+            page.wait("!document.querySelector('#trouble').hidden")
+            page.send("Page.navigate", url="about:blank")
+
+        with serving(tmp_path, data, port):
+            page.open(url)
+            page.wait("document.querySelector('#count')?.textContent === '12 of 14'")
+            assert labels()[-2:] == [(), key]
+
+            # A phone: nothing is wider than the screen, and the answers are large enough to touch.
+            page.resize(360, 740)
+            page.wait("innerWidth === 360")
+            assert page.js("document.documentElement.scrollWidth") == 360
+            smallest = "Math.min(...[...document.querySelectorAll('#answers button')]"
+            smallest += ".filter(b => !b.hidden).map(b => b.offsetHeight))"
+            assert page.js(smallest) >= 44
+            page.picture(pictures / "label-phone.png")
+            for done in (13, 14):
+                page.press("n")
+                expected = f"'{done} of 14'"
+                page.wait(f"document.querySelector('#count')?.textContent === {expected}")
+            assert "All 14 are labelled" in page.js("document.body.innerText")
+            assert len(labels()) == 14
+
+        assert page.complaints() == []
+        asked = {u for u in page.requested() if not u.startswith("about:")}
+        assert all(u.startswith(f"http://127.0.0.1:{port}/") for u in asked)
