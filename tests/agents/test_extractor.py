@@ -5,7 +5,7 @@ import pytest
 import torch
 from gymnasium import spaces
 
-from agents.extractor import NetHackExtractor
+from agents.extractor import ENCODERS, NetHackExtractor
 from agents.parts import NO_GLYPH, STONE, InventoryEncoder
 from calm.errors import UsageError
 
@@ -43,8 +43,9 @@ def test_a_crop_of_another_size() -> None:
     assert NetHackExtractor(space)({"glyphs_crop": torch.zeros(2, 15, 15)}).shape == (2, 128)
 
 
-def test_no_sample_sees_another_and_batch_size_does_not_matter() -> None:
-    model = extractor(list(SPACE)).double().eval()
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_no_sample_sees_another_and_batch_size_does_not_matter(encoder: str) -> None:
+    model = extractor(list(SPACE), encoder=encoder).double()
     batch = {k: v.double() for k, v in observations(list(SPACE), 7).items()}
     whole = model(batch)
     for i in range(7):
@@ -52,17 +53,19 @@ def test_no_sample_sees_another_and_batch_size_does_not_matter() -> None:
         torch.testing.assert_close(alone[0], whole[i], rtol=0, atol=1e-12)
 
 
-def test_where_a_thing_stands_is_seen() -> None:
-    model = extractor(["glyphs_crop"])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_where_a_thing_stands_is_seen(encoder: str) -> None:
+    model = extractor(["glyphs_crop"], encoder=encoder)
     crops = torch.full((2, 9, 9), float(STONE))
     crops[0, 2, 3] = crops[1, 3, 2] = 2000.0
     first, second = model({"glyphs_crop": crops})
     assert not torch.allclose(first, second)
 
 
-def test_all_void_maps_are_finite_and_have_gradients() -> None:
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_all_void_maps_are_finite_and_have_gradients(encoder: str) -> None:
     keys = ["glyphs", "glyphs_crop"]
-    model = extractor(keys)
+    model = extractor(keys, encoder=encoder)
     void = {key: torch.full((2, *SPACE[key].shape), float(NO_GLYPH)) for key in keys}
     model(void).sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
