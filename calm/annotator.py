@@ -1,8 +1,8 @@
 """Judgements for training: each distinct text is asked once, then looked up by number.
 
-Forty thousand steps hold a hundred and fifty different events (reference: the counts in
-`calm bench judge`'s docs), so the path that matters is the lookup: a text becomes a small number
-once, and a step costs one row of a table.
+Forty thousand steps of KeyRoom-S5 hold about a hundred and fifty different events, so the path that
+matters is the lookup: a text becomes a number once, and from then on a step costs one row of a
+table.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from calm.errors import UsageError
 from calm.judge import Judge
 from calm.records import Subgoal, Task, Transition, Usage, Verdict
-
-_UNASKED = -2
+from calm.store import Store
 
 
 class Annotator:
@@ -29,12 +29,23 @@ class Annotator:
     Args:
         judge: any judge; its own store, if it has one, outlives this object.
         subgoals: None for the task's given ones.
+        store: where the list of subgoals is kept under its hash, so that it can be named later.
     """
 
-    def __init__(self, judge: Judge, task: Task, subgoals: Sequence[Subgoal] | None = None) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        task: Task,
+        subgoals: Sequence[Subgoal] | None = None,
+        store: Store | None = None,
+    ) -> None:
         self.judge = judge
         self.task = task
         self.subgoals = tuple(task.subgoals if subgoals is None else subgoals)
+        if not self.subgoals:
+            raise UsageError(f"{task.id} has no given subgoals; name some (see `calm decompose`)")
+        if store is not None:
+            store.keep_subgoals(task.id, self.subgoals, judge.name)
         self.texts: list[str] = []
         """Text by number."""
         self.table: npt.NDArray[np.int8] = np.empty((0, len(self.subgoals)), dtype=np.int8)
@@ -59,15 +70,13 @@ class Annotator:
         number = self._number
         try:
             found = [number[text] for text in texts]
-        except KeyError:
-            self._ask([t for t in dict.fromkeys(texts) if t not in number])
-            found = [number[text] for text in texts]
-        else:
             self.looked_up += len(texts)
-        if self.verdicts[Verdict.ERROR]:
-            failed = {i for i in found if self._verdict[i] is Verdict.ERROR}
-            if failed:
-                self._ask([self.texts[i] for i in sorted(failed)])
+            if not self.verdicts[Verdict.ERROR]:
+                return np.array(found, dtype=np.int64)
+        except KeyError:
+            pass
+        self._ask([t for t in dict.fromkeys(texts) if self._unanswered(t)])
+        found = [number[text] for text in texts]
         return np.array(found, dtype=np.int64)
 
     def judge_texts(self, texts: Sequence[str]) -> npt.NDArray[np.int8]:
@@ -75,7 +84,13 @@ class Annotator:
         ids = self.ids(texts)
         return self.table[ids]
 
+    def _unanswered(self, text: str) -> bool:
+        known = self._number.get(text)
+        return known is None or self._verdict[known] is Verdict.ERROR
+
     def _ask(self, texts: Sequence[str]) -> None:
+        if not texts:
+            return
         transitions = [Transition(self.task.id, {self.judge.mode: t}, action="") for t in texts]
         judged = self.judge.judge(self.task, self.subgoals, transitions)
         self.asked += len(texts)

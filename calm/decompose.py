@@ -6,6 +6,7 @@ to a YAML file, edited by hand, and given to any command that takes `--subgoals`
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -167,14 +168,20 @@ def _read(reply: Reply) -> tuple[Subgoal, ...]:
 
 
 def write_subgoals(path: Path, task: str, subgoals: Sequence[Subgoal]) -> None:
-    """Writes a list of subgoals as YAML that a person can edit."""
+    """Writes a list of subgoals for a person to edit: JSON to a `.json` file, else YAML."""
     listed = [{"name": s.name, "definition": s.definition} for s in subgoals]
-    text = yaml.safe_dump({"task": task, "subgoals": listed}, sort_keys=False, allow_unicode=True)
+    content = {"task": task, "subgoals": listed}
+    if path.suffix == ".json":
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     path.write_text(text, "utf-8")
 
 
 def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
-    """The subgoals in a YAML file, checked as a model's are.
+    """The subgoals in a YAML or JSON file, checked as a model's are.
+
+    The file holds a list of name and definition, or a mapping with such a list as `subgoals`.
 
     Raises:
         UsageError: it can't be read; the message names the field.
@@ -183,16 +190,18 @@ def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
         value: Any = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"can't read the subgoals in {path}: {error}") from None
-    if not isinstance(value, dict) or "subgoals" not in value:
-        raise UsageError(f"{path} has no field `subgoals`: a list of name and definition")
+    if isinstance(value, dict):
+        if "subgoals" not in value:
+            raise UsageError(f"{path} has no field `subgoals`: a list of name and definition")
+        value = value["subgoals"]
     try:
-        return check_subgoals(value["subgoals"])
+        return check_subgoals(value)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
 
 
 def find_subgoals(spec: str, task: Task, store: Store | None = None) -> tuple[Subgoal, ...]:
-    """The subgoals that `--subgoals` names: `given`, a YAML file, or the start of a stored hash.
+    """The subgoals that `--subgoals` names: `given`, a file, or the start of a stored hash.
 
     Raises:
         UsageError: there are none under that name.

@@ -319,6 +319,39 @@ class Endpoint:
             await client.close()
 
 
+def list_models(
+    base_url: str | None = None, key_env: str = "OPENAI_API_KEY", timeout: float = 10.0
+) -> list[str]:
+    """The models that an endpoint names.
+
+    Raises:
+        EndpointError: no key where one is needed, or the endpoint can't be reached or refuses.
+    """
+    endpoint = Endpoint(Connection("", base_url, key_env, timeout))
+
+    async def ask() -> httpx2.Response:
+        first = endpoint._least_loaded()
+        try:
+            async with asyncio.timeout(timeout):
+                return await endpoint._clients[first].get("/models", cast_to=httpx2.Response)
+        finally:
+            await endpoint.aclose()
+
+    try:
+        content = asyncio.run(ask()).json()
+        return sorted(str(m["id"]) for m in content["data"])
+    except openai.APIStatusError as error:
+        said = f"status {error.status_code}: {endpoint.scrub(error.message)[:300]}"
+    except (TimeoutError, openai.OpenAIError) as error:
+        said = endpoint.scrub(str(error.__cause__ or error) or type(error).__name__)
+    except (ValueError, TypeError, KeyError):
+        said = "no list of models came back; is it an OpenAI-compatible server?"
+    raise EndpointError(
+        f"{endpoint.address}: {said}. Check the address (often it ends in /v1),"
+        f" that the server runs, and the key in {key_env}"
+    )
+
+
 def public_address(url: str) -> str:
     """An address as it may be shown and stored: no user, password, query or fragment."""
     parts = urlsplit(url)

@@ -49,9 +49,9 @@ class Price(BaseModel):
     def parse(cls, text: str) -> Self:
         """A price given as `INPUT,OUTPUT` or `INPUT,OUTPUT,CACHED`."""
         try:
-            numbers = [float(part) for part in text.split(",")]
-            input, output, *cached = numbers
-            return cls(input=input, output=output, cached=cached[0] if cached else None)
+            input, output, *cached = (float(part) for part in text.split(","))
+            (cached_or_none,) = cached or [None]
+            return cls(input=input, output=output, cached=cached_or_none)
         except ValueError:
             raise UsageError(
                 f"a price is INPUT,OUTPUT[,CACHED] in US dollars per million tokens, not {text!r}"

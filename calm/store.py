@@ -76,9 +76,13 @@ class Store:
                 raise StoreError(f"{self.path} is not a database")
             self._move_aside()
         with self._explained():
-            self._db = self._connect(synchronous)
+            self._db = self._connect()
             try:
-                self._migrate()
+                version = self._version()  # before anything is written: it may not be ours
+                if not readonly:
+                    self._db.execute("PRAGMA journal_mode = WAL")
+                    self._db.execute(f"PRAGMA synchronous = {synchronous}")
+                self._migrate(version)
             except BaseException:
                 self._db.close()
                 raise
@@ -108,7 +112,7 @@ class Store:
             f"{self.path} is not a database; moved to {aside} and a new store begun", stacklevel=3
         )
 
-    def _connect(self, synchronous: str) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         name = ":memory:"
         if self.path is not None:
             name = self.path.resolve().as_uri() + ("?mode=ro" if self.readonly else "")
@@ -116,13 +120,9 @@ class Store:
             name, uri=True, timeout=60, isolation_level=None, check_same_thread=False
         )
         db.execute("PRAGMA foreign_keys = OFF")  # keys are hashes; rows are only ever added
-        if not self.readonly:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute(f"PRAGMA synchronous = {synchronous}")
         return db
 
-    def _migrate(self) -> None:
-        version = self._version()
+    def _migrate(self, version: int) -> None:
         if version == len(MIGRATIONS):
             return
         if version > len(MIGRATIONS):

@@ -1,0 +1,52 @@
+"""A task to judge, and no key or endpoint from the outside."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from calm.records import Subgoal, Task, Transition
+from calm.store import Store
+
+SUBGOALS = (
+    Subgoal("pick up the key", "The key enters the inventory."),
+    Subgoal("open the door", "A closed door opens."),
+)
+RULES = {"pick up the key": ("key entered the inventory",), "open the door": ("door is open",)}
+
+
+@pytest.fixture(autouse=True)
+def _no_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "CALM_PRICES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def rules() -> dict[str, tuple[str, ...]]:
+    return RULES
+
+
+@pytest.fixture
+def task() -> Task:
+    return Task("Room-v0", "Find the stairs.", SUBGOALS)
+
+
+@pytest.fixture
+def transitions() -> list[Transition]:
+    """Twelve, of seven distinct texts: three take the key, two open the door."""
+    said = [
+        "Action: pick up.\nThe key entered the inventory.",
+        "Action: apply.\nA closed door is open now.",
+        "Action: north.",
+        "Action: pick up.\nNothing happened.",
+        "Action: south.",
+        "Action: pick up.\nThe key entered the inventory. It is heavy.",
+        "Action: west.",
+    ]
+    order = [0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 2]
+    return [Transition("Room-v0", {"events": said[i]}, "", step=n) for n, i in enumerate(order)]
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with Store() as opened:
+        yield opened

@@ -1,0 +1,49 @@
+"""Prices: what is not known is said, and not taken for zero."""
+
+from pathlib import Path
+
+import pytest
+
+from calm.errors import UsageError
+from calm.pricing import Price, price_of, read_prices
+from calm.records import Usage
+
+
+def test_a_cost_counts_cached_tokens_at_their_own_price() -> None:
+    price = Price(input=2.0, output=8.0, cached=0.5)
+    usage = Usage(1, prompt_tokens=1000, cached_tokens=400, completion_tokens=50)
+    assert price.cost(usage) == pytest.approx((600 * 2 + 400 * 0.5 + 50 * 8) / 1e6)
+    assert Price(input=2, output=8).cost(usage) == pytest.approx((1000 * 2 + 50 * 8) / 1e6)
+    assert Price(input=2, output=8, batch=0.5).cost(usage, batch=True) == pytest.approx(0.0012)
+
+
+def test_a_price_file_is_read_exact_names_before_patterns(tmp_path: Path) -> None:
+    path = tmp_path / "prices.yaml"
+    path.write_text('"m*": {input: 1, output: 2}\nmini: {input: 3, output: 4, cached: 0.3}\n')
+    assert price_of("mini", path) == Price(input=3, output=4, cached=0.3)
+    assert price_of("mega", path) == Price(input=1, output=2)
+    assert price_of("other", path) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("m: {input: 1}", "m.output"),
+        ("m: {input: -1, output: 2}", "m.input"),
+        ("m: {input: 1, output: 2, per: day}", "m.per"),
+        ("[1, 2]", "must map"),
+        ("m: {", "can't read"),
+    ],
+)
+def test_a_broken_price_file_names_the_field(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        read_prices(tmp_path / "p.yaml")
+
+
+def test_a_price_on_the_command_line() -> None:
+    assert Price.parse("0.25,2") == Price(input=0.25, output=2)
+    assert Price.parse("0.25,2,0.1") == Price(input=0.25, output=2, cached=0.1)
+    for wrong in ("1", "a,b", "1,2,3,4", "-1,2"):
+        with pytest.raises(UsageError):
+            Price.parse(wrong)
