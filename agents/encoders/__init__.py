@@ -1,0 +1,81 @@
+"""Attention mechanisms that see a map, each a plain torch module in a file of its own.
+
+    mechanism = make_mechanism("agent", dim=64, height=21, width=79, heads=4)
+    tokens = tokens + mechanism(norm(tokens), mask)      # (batch, height * width, dim)
+
+`mask` (batch, height * width) is True at valid cells, or None. A masked cell changes nothing and
+gets 0. `make_mechanism` scales the result by 0.1 at the start (`scaled.py`), so that the line above
+starts near the identity. The modules are imported when one is made.
+
+Class-semantics attention gates features over time rather than over a map and so is not in this
+list: `agents.encoders.semantics`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from calm.errors import unknown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["MECHANISMS", "Mechanism", "make_mechanism"]
+
+
+class Mechanism(NamedTuple):
+    """Where a mechanism is, and what of the map its constructor asks for."""
+
+    module: str
+    name: str
+    sized: bool
+    """Takes height and width: it was built for maps of one shape."""
+    defaults: dict[str, Any]
+    """Options where they differ from the class's own."""
+    about: str
+
+
+MECHANISMS: dict[str, Mechanism] = {
+    "agent": Mechanism(
+        "agent", "AgentAttention", True, {"heads": 4}, "softmax through a few pooled agents"
+    ),
+    "gaussian": Mechanism(
+        "gaussian", "GaussianAdaptiveAttention", False, {}, "gates by how typical a feature is"
+    ),
+    "scan": Mechanism(
+        "scan", "MultiHeadScan", True, {"fusion": "sigmoid"}, "scans along several routes"
+    ),
+    "gated-scan": Mechanism(
+        "scan", "GatedScan", True, {}, "scan with the convolution and gate of its block"
+    ),
+    "softmax": Mechanism(
+        "softmax", "SoftmaxAttention", False, {"heads": 4}, "every cell looks at every cell"
+    ),
+    "pooled": Mechanism(
+        "softmax", "PooledSoftmaxAttention", True, {"heads": 4}, "softmax with pooled keys"
+    ),
+    "squeeze": Mechanism(
+        "squeeze", "SqueezeExcitation", False, {}, "channels gated by their mean over the map"
+    ),
+    "ss2d": Mechanism("ss2d", "SS2D", True, {}, "the four-way scan of VMamba"),
+}
+
+
+def make_mechanism(name: str, dim: int, height: int, width: int, **options: Any) -> nn.Module:
+    """The mechanism of that name for maps of height x width cells and dim channels.
+
+    `options` go to its class, over the defaults of `MECHANISMS`. The module's forward takes
+    (x (batch, height * width, dim), mask (batch, height * width) bool or None) and gives x's shape.
+
+    Raises:
+        UsageError: no mechanism has this name.
+    """
+    if name not in MECHANISMS:
+        raise unknown("mechanism", name, MECHANISMS)
+    from agents.encoders.scaled import Scaled
+
+    entry = MECHANISMS[name]
+    kind = getattr(import_module(f"agents.encoders.{entry.module}"), entry.name)
+    size = {"height": height, "width": width} if entry.sized else {}
+    return Scaled(kind(dim, **size, **{**entry.defaults, **options}), dim)

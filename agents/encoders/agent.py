@@ -1,0 +1,157 @@
+"""Agent Attention: softmax attention through a few pooled agent tokens, at linear cost.
+
+    Q, K, V = x W_q, x W_k, x W_v;   A = pool(Q)                        n agents, n << N
+    V_A = softmax(A Kᵀ / √d + B1) V                                     agents gather
+    O = softmax(Q Aᵀ / √d + B2) V_A + DWConv3x3(V),   out = O W_o       agents hand out
+
+B1 and B2 are learned for each head: a 7 x 7 table resized to the map, a term for each row and one
+for each column. Tokens without a place on the map come first, as the class token does in the
+paper: agents are pooled from map tokens only, the convolution passes them by, and each has a
+bias of its own to and from every agent.
+
+Source: Han et al., ECCV 2024, arXiv 2312.08874, and the authors' code (commit
+207ce3e) for what the paper leaves open (agents are pooled from Q after its projection; the
+initialisation).
+
+Where we deviate, and why:
+- any map and any grid of agents: the code takes the square root of both counts, and a NetHack map
+  is 21 x 79.
+- `mask`: void cells are pooled into no agent, are no keys, are 0 to the convolution, and get 0.
+  Left in, the blank 98 % of a map makes the agents near copies of one another.
+- the biases are broadcast over the batch rather than repeated for each sample.
+- no dropout: PPO must see in its update the network it acted with.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.encoders.pooling import bins, masked_pool, resizing
+
+TABLE = 7
+"""Side of the table that position biases are resized from: constant in the authors' code."""
+
+
+class AgentAttention(nn.Module):
+    """x (batch, extra_tokens + height * width, dim) to the same shape.
+
+    Args:
+        dim: channels, divisible by `heads`.
+        agents: the grid (rows, columns) that Q is pooled to. It pools evenly where it divides
+            the map; 3 x 9 on 21 x 79 has rows of 7 and columns that overlap by a cell.
+        qkv_bias: the published models have it.
+        extra_tokens: tokens without a place on the map, in front.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        height: int,
+        width: int,
+        agents: tuple[int, int] = (3, 9),
+        qkv_bias: bool = True,
+        *,
+        extra_tokens: int = 0,
+    ) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ValueError(f"dim {dim} does not divide into {heads} heads")
+        self.heads, self.height, self.width, self.extra = heads, height, width, extra_tokens
+        count = agents[0] * agents[1]
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.out = nn.Linear(dim, dim)
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
+        # B1 (to the agents, gathering) and B2 (from them, handing out): stacked, in this order.
+        self.bias_table = nn.Parameter(torch.empty(2, heads, count, TABLE, TABLE))
+        self.bias_rows = nn.Parameter(torch.empty(2, heads, count, height))
+        self.bias_columns = nn.Parameter(torch.empty(2, heads, count, width))
+        self.bias_extra = nn.Parameter(torch.empty(2, heads, count, extra_tokens))
+        for weight in (self.qkv.weight, self.out.weight):
+            nn.init.trunc_normal_(weight, std=0.02)
+        for table in (self.bias_table, self.bias_rows, self.bias_columns, self.bias_extra):
+            nn.init.trunc_normal_(table, std=0.02)
+        for bias in (self.qkv.bias, self.out.bias):
+            if bias is not None:
+                nn.init.zeros_(bias)
+
+        self.pool_rows: Tensor
+        self.pool_columns: Tensor
+        self.resize_rows: Tensor
+        self.resize_columns: Tensor
+        self.register_buffer("pool_rows", bins(height, agents[0]), persistent=False)
+        self.register_buffer("pool_columns", bins(width, agents[1]), persistent=False)
+        self.register_buffer("resize_rows", resizing(height, TABLE), persistent=False)
+        self.register_buffer("resize_columns", resizing(width, TABLE), persistent=False)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`mask` (batch, tokens) is True where a token is valid."""
+        q, k, v, a = self._project(x, mask)
+        gather, hand_out = self._weights(q, k, a, mask)
+        mixed = hand_out.to(v.dtype) @ (gather.to(v.dtype) @ v)
+        merged = mixed.transpose(1, 2).flatten(2) + self._local(v, mask)
+        out: Tensor = self.out(merged)
+        return out if mask is None else out * mask.unsqueeze(-1)
+
+    def attention(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What agents gather (batch, heads, n, N) and hand out (batch, heads, N, n); rows sum to 1.
+
+        Their product, the second times the first, is the attention of token to token.
+        """
+        q, k, _, a = self._project(x, mask)
+        return self._weights(q, k, a, mask)
+
+    def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How much each token is looked at: (batch, tokens), mean over heads and valid tokens."""
+        gather, hand_out = self.attention(x, mask)
+        looked = hand_out if mask is None else hand_out * mask[:, None, :, None]
+        share = looked.sum(2, keepdim=True) / looked.sum((2, 3), keepdim=True).clamp_min(1)
+        seen = (share @ gather).mean(1).squeeze(1)
+        return seen if mask is None else seen * mask
+
+    def _project(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Q, K, V (batch, heads, N, d) and the agents (batch, heads, n, d)."""
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        on_map = None if mask is None else mask[:, self.extra :]
+        agents, _ = masked_pool(q[:, self.extra :], self.pool_rows, self.pool_columns, on_map)
+        q, k, v, agents = (
+            t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v, agents)
+        )
+        return q, k, v, agents
+
+    def _weights(
+        self, q: Tensor, k: Tensor, a: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """The two softmaxes, written out: with a bias that learns, the fused kernels step aside."""
+        gather_bias, hand_out_bias = self._biases(mask)
+        a = a * q.shape[-1] ** -0.5
+        # The biases are float32 under autocast, and so then are the logits.
+        gather = (a @ k.transpose(-2, -1)).to(gather_bias.dtype).add_(gather_bias)
+        hand_out = (q @ a.transpose(-2, -1)).to(hand_out_bias.dtype).add_(hand_out_bias)
+        return gather.softmax(-1), hand_out.softmax(-1)
+
+    def _biases(self, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """B1 (1 or batch, heads, n, N), -inf at void keys, and B2 (1, heads, N, n)."""
+        table: Tensor = self.bias_table
+        rows, columns = self.resize_rows.to(table), self.resize_columns.to(table)
+        with torch.autocast(device_type=table.device.type, enabled=False):
+            table = rows @ table @ columns.t()
+        table = table + self.bias_rows.unsqueeze(-1) + self.bias_columns.unsqueeze(-2)
+        gather, hand_out = torch.cat([self.bias_extra, table.flatten(-2)], dim=-1).unsqueeze(1)
+        if mask is not None:
+            # Where nothing is valid nothing is masked: the softmax stays finite, and what comes
+            # of it is set to 0 with every other masked token.
+            void = (~mask & mask.any(1, keepdim=True))[:, None, None]
+            gather = gather.masked_fill(void, -torch.inf)
+        return gather, hand_out.transpose(-2, -1)
+
+    def _local(self, v: Tensor, mask: Tensor | None) -> Tensor:
+        """The depth-wise convolution of V (batch, N, dim); 0 for tokens without a place."""
+        v = v.transpose(1, 2).flatten(2)
+        if mask is not None:
+            v = v * mask.unsqueeze(-1)
+        grid = v[:, self.extra :].unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
+        local: Tensor = self.conv(grid).permute(0, 2, 3, 1).flatten(1, 2)
+        return F.pad(local, (0, 0, self.extra, 0)) if self.extra else local

@@ -1,0 +1,140 @@
+"""Multi-Head Scan with Scan Route Attention (MHS-VM: Ji 2024, arXiv 2406.05992).
+
+The channels are projected onto n sub-spaces, one for each head, and each head scans its own along
+the routes of one pattern: r0, r0 backwards, r1, r1 backwards. How much the four results of a
+cell differ decides how much of their sum is let through (the paper's scan route attention, in
+its code the gated fusion unit):
+
+    cv = std_k(y_k) / (mean_k(y_k - min_k y_k) + ε),   z = (Σ_k y_k) · σ(cv - t)
+    out = W_o LayerNorm(concat_heads z)
+
+with the unbiased standard deviation over the four routes k, for every cell and channel.
+
+Where we deviate, and why:
+- fusion "cv-relu", σ = ReLU and ε = 1e-5, is the paper's and its code's. With four routes cv lies
+  between 2/3 and 2, so a threshold below 2/3 only rescales (theirs are 0, 0.4 and 0.5), one above
+  it makes cells go silent; and where the routes agree to the last bit, output and gradient are 0.
+- fusion "sigmoid" is ours, for reinforcement learning, after the abstract's remark that σ may be
+  other functions: never silent, and ε + a hundredth of the routes' root mean square below the
+  fraction, so that nearly equal routes (a long run of blank stone) give no gradient of 1/ε.
+- `GatedScan` ends with the Linear that figure 1 draws and the code leaves out.
+- dropout of whole paths is left out: PPO must see in its update the network it acted with.
+- heads need not divide the channels: a head is dim // n wide, as in the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.encoders.route_scan import RouteScan
+from agents.encoders.routes import PATTERNS, scan_routes
+
+Fusion = Literal["cv-relu", "sigmoid"]
+
+
+class MultiHeadScan(nn.Module):
+    """x (batch, height * width, dim), row-major, to the same shape.
+
+    `routes` names the pattern of each head (`scan_routes`); `threshold` is t above. Masked cells
+    neither give nor get anything: they leave the state of every scan as it was, and give 0.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        height: int,
+        width: int,
+        routes: Sequence[str] = PATTERNS,
+        state: int = 16,
+        fusion: Fusion = "cv-relu",
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if fusion not in ("cv-relu", "sigmoid"):
+            raise ValueError(f"fusion is 'cv-relu' or 'sigmoid', not {fusion!r}")
+        patterns = scan_routes(height, width)
+        if unknown := [name for name in routes if name not in patterns]:
+            raise ValueError(f"routes are among {', '.join(patterns)}, not {', '.join(unknown)}")
+        self.heads, self.size = len(routes), dim // len(routes)
+        self.fusion, self.threshold = fusion, threshold
+        both_ways = [torch.stack([r, r.flip(-1)], 1).flatten(0, 1) for r in patterns.values()]
+        index = dict(zip(patterns, both_ways, strict=True))
+        self.subspaces = nn.Linear(dim, self.heads * self.size, bias=False)
+        self.scan = RouteScan(torch.stack([index[name] for name in routes]), self.size, state)
+        self.norm = nn.LayerNorm(self.heads * self.size)
+        self.out = nn.Linear(self.heads * self.size, dim, bias=False)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        y = self._routes(x, mask)
+        fused = y.sum(3) * self._gate(y)
+        out: Tensor = self.out(self.norm(fused.flatten(2)).to(x.dtype))
+        return out if mask is None else out * mask.unsqueeze(-1)
+
+    def route_weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """What the gate lets through at each cell: (batch, cells, heads), mean over channels."""
+        gate = self._gate(self._routes(x, mask)).mean(-1)
+        return gate if mask is None else gate * mask.unsqueeze(-1)
+
+    def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How much of each cell passes: (batch, cells), mean over heads of `route_weights`."""
+        return self.route_weights(x, mask).mean(-1)
+
+    def _routes(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """What each route says of each cell: (batch, cells, heads, 4, size), float32 at least."""
+        batch, cells, _ = x.shape
+        parts = self.subspaces(x).view(batch, cells, self.heads, self.size)
+        y: Tensor = self.scan(parts, mask)
+        return y if y.dtype == torch.float64 else y.float()
+
+    def _gate(self, y: Tensor) -> Tensor:
+        mean = y.mean(3)
+        variance = (y - mean.unsqueeze(3)).square().sum(3) / (y.shape[3] - 1)
+        differ = variance > 0
+        # The root's slope at 0 is infinite: where all routes agree the gate is given none.
+        std = torch.where(differ, variance, 1.0).sqrt() * differ
+        spread = mean - y.amin(3)
+        if self.fusion == "cv-relu":
+            return F.relu(std / (spread + 1e-5) - self.threshold)
+        floor = 1e-5 + 1e-2 * (y.square().mean(3) + 1e-12).sqrt()
+        return torch.sigmoid(std / (spread + floor) - self.threshold)
+
+
+class GatedScan(nn.Module):
+    """MHS-VM's whole block without its outer norm and residual (`VSSGate` in its code).
+
+    [x, z] = W_in u;  x ← SiLU(DWConv3x3 x);  out = W_out (LayerNorm(MHS(x)) · SiLU(z))
+
+    Shapes and options as `MultiHeadScan`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        height: int,
+        width: int,
+        routes: Sequence[str] = PATTERNS,
+        state: int = 16,
+        fusion: Fusion = "sigmoid",
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+        self.inside = nn.Linear(dim, 2 * dim, bias=False)
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
+        self.mix = MultiHeadScan(dim, height, width, routes, state, fusion, threshold)
+        self.norm = nn.LayerNorm(dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, u: Tensor, mask: Tensor | None = None) -> Tensor:
+        x, z = self.inside(u).chunk(2, dim=-1)
+        if mask is not None:
+            x = x * mask.unsqueeze(-1)  # what the convolution sees of a masked cell is 0
+        grid = x.unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
+        x = F.silu(self.conv(grid)).permute(0, 2, 3, 1).flatten(1, 2)
+        out: Tensor = self.out(self.norm(self.mix(x, mask)) * F.silu(z))
+        return out if mask is None else out * mask.unsqueeze(-1)

@@ -1,0 +1,69 @@
+"""Class-semantics attention: gates learned from what a classifier says, applied to features.
+
+With semantics R (class scores over time), features F and, for each, time t and channel c:
+
+    a_c = sigmoid(W_c mean_t ReLU(conv_c R) + b_c)        one gate for each feature channel
+    a_t = sigmoid(W_t mean_c ReLU(conv_t Rᵀ) + b_t)       one gate for each step of time
+    out = P [F · a_c ; F · a_t]
+
+Where squeeze-and-excitation learns its gates from F and applies them to F, here they are learned
+from R: who judges is not who is judged.
+
+Source: Sridhar et al., ICCV 2021, arXiv 2109.02613, figure 1; there is no code of the authors. In
+an agent R is what the judge said of each subgoal in the last T steps and what was in sight.
+
+What figure 1 leaves open, and our choice: kernels of 3, hidden widths equal to the outputs', P a
+1x1 convolution, no norm. The temporal branch's convolution takes time for its channels and slides
+over the classes, which is what leaves a vector over time after its pooling.
+
+Beyond it: steps before an episode's start (`valid` False) are 0 to the convolutions, are outside
+the pooled mean, and get 0. R's gradient is the caller's to stop: an observation has none.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ClassSemanticsAttention(nn.Module):
+    """Gate features (batch, Cout, T) by semantics (batch, Cin, T), for windows of T steps.
+
+    Args:
+        semantic_channels: Cin. feature_channels: Cout. window: T.
+    """
+
+    def __init__(self, semantic_channels: int, feature_channels: int, window: int) -> None:
+        super().__init__()
+        self.channel_conv = nn.Conv1d(semantic_channels, feature_channels, 3, padding=1)
+        self.channel_gate = nn.Linear(feature_channels, feature_channels)
+        self.time_conv = nn.Conv1d(window, window, 3, padding=1)
+        self.time_gate = nn.Linear(window, window)
+        self.project = nn.Conv1d(2 * feature_channels, feature_channels, 1)
+
+    def forward(self, semantics: Tensor, features: Tensor, valid: Tensor | None = None) -> Tensor:
+        """Features (batch, Cout, T) after both gates; valid (batch, T), True for real steps."""
+        channel, time = self.gates(semantics, valid)
+        both = torch.cat([features * channel.unsqueeze(2), features * time.unsqueeze(1)], dim=1)
+        out: Tensor = self.project(both)
+        return out if valid is None else out * valid.unsqueeze(1)
+
+    def gates(self, semantics: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """a_c (batch, Cout) and a_t (batch, T), each in (0, 1)."""
+        if valid is not None:
+            semantics = semantics * valid.unsqueeze(1)
+        along_time = _wide(torch.relu(self.channel_conv(semantics)))
+        if valid is None:
+            over_time = along_time.mean(2)
+        else:
+            count = valid.sum(1, keepdim=True).clamp_min(1)
+            over_time = (along_time * valid.unsqueeze(1)).sum(2) / count
+        over_classes = _wide(torch.relu(self.time_conv(semantics.transpose(1, 2)))).mean(2)
+        channel = torch.sigmoid(self.channel_gate(over_time))
+        time = torch.sigmoid(self.time_gate(over_classes))
+        return channel, time
+
+
+def _wide(x: Tensor) -> Tensor:
+    """Means are taken in float32 at least, autocast or not."""
+    return x if x.dtype == torch.float64 else x.float()

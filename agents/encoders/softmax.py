@@ -1,0 +1,100 @@
+"""Softmax attention: the baselines that agent attention is compared with.
+
+    Q, K, V = x W_q, x W_k, x W_v;   out = softmax(Q Kᵀ / √d) V W_o
+
+`SoftmaxAttention` sees every token, at a cost quadratic in their number. `PooledSoftmaxAttention`
+pools K and V to a coarse grid, as PVTv2's linear attention does (Wang et al. 2022, arXiv
+2106.13797): with as many pooled keys as agent attention has agents it costs about
+the same, which makes it the fair rival.
+
+Sources: Vaswani et al. 2017, arXiv 1706.03762, equation 1. Masked cells are no keys, are left out
+of the pooled means, and get 0.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.encoders.pooling import bins, masked_pool
+
+
+class SoftmaxAttention(nn.Module):
+    """x (batch, tokens, dim) to the same shape; mask (batch, tokens), True where valid."""
+
+    def __init__(self, dim: int, heads: int, qkv_bias: bool = True) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ValueError(f"dim {dim} does not divide into {heads} heads")
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.out = nn.Linear(dim, dim)
+        for layer in (self.qkv, self.out):
+            nn.init.trunc_normal_(layer.weight, std=0.02)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        q, k, v, keys = self._project(x, mask)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return out if mask is None else out * mask.unsqueeze(-1)
+
+    def attention(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, heads, tokens, keys), rows summing to 1."""
+        q, k, _, keys = self._project(x, mask)
+        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+        scores = scores if keys is None else scores.masked_fill(~keys, -torch.inf)
+        weights: Tensor = scores.softmax(-1)
+        return weights
+
+    def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How much each key is looked at: (batch, keys), mean over heads and valid tokens."""
+        looked = self.attention(x, mask).mean(1)
+        if mask is None:
+            return looked.mean(1)
+        return (looked * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
+
+    def _project(
+        self, x: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Q, K, V (batch, heads, ..., d) and which keys count (batch, 1, 1, keys)."""
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        k, v, keys = self._keys(k, v, mask)
+        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
+        if keys is not None:
+            # Where no key counts all do: the softmax stays finite, and the result is set to 0.
+            keys = (keys | ~keys.any(1, keepdim=True))[:, None, None]
+        return q, k, v, keys
+
+    def _keys(
+        self, k: Tensor, v: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        return k, v, mask
+
+
+class PooledSoftmaxAttention(SoftmaxAttention):
+    """Softmax attention to K and V pooled to the grid `pool` (rows, columns) of a map."""
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        height: int,
+        width: int,
+        pool: tuple[int, int] = (3, 9),
+        qkv_bias: bool = True,
+    ) -> None:
+        super().__init__(dim, heads, qkv_bias)
+        self.pool_rows: Tensor
+        self.pool_columns: Tensor
+        self.register_buffer("pool_rows", bins(height, pool[0]), persistent=False)
+        self.register_buffer("pool_columns", bins(width, pool[1]), persistent=False)
+
+    def _keys(
+        self, k: Tensor, v: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        pooled, count = masked_pool(torch.cat([k, v], -1), self.pool_rows, self.pool_columns, mask)
+        k, v = pooled.chunk(2, dim=-1)
+        return k, v, None if mask is None else count.squeeze(-1) > 0

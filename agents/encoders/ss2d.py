@@ -1,0 +1,48 @@
+"""SS2D, the four-way scan of VMamba and VM-UNet: the baseline of `scan.py`.
+
+    [x, z] = W_in u;  x ← SiLU(DWConv3x3 x)
+    y = Σ_k Scan_k(x), k: row by row, column by column, and both backwards
+    out = W_out (LayerNorm(y) · SiLU(z))
+
+Sources: VMamba (Liu et al. 2024, arXiv 2401.10166) and VM-UNet's code, whose sizes
+these are: inner width expand * dim, rank ⌈dim / 16⌉, state 16. Their `expand` is 2; 1 is the same
+net without the widening that MHS-VM leaves out, so that the two can be told apart.
+Left out: dropout. Masked cells are left out of the convolution and skipped by the scans.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agents.encoders.route_scan import RouteScan
+from agents.encoders.routes import scan_routes
+
+
+class SS2D(nn.Module):
+    """x (batch, height * width, dim), row-major, to the same shape; mask (batch, cells) or None."""
+
+    def __init__(self, dim: int, height: int, width: int, expand: int = 2, state: int = 16) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+        inner = expand * dim
+        plain = scan_routes(height, width)["Z"]
+        self.inside = nn.Linear(dim, 2 * inner, bias=False)
+        self.conv = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
+        routes = torch.cat([plain, plain.flip(-1)]).unsqueeze(0)  # one head of four routes
+        self.scan = RouteScan(routes, inner, state, rank=math.ceil(dim / 16))
+        self.norm = nn.LayerNorm(inner)
+        self.out = nn.Linear(inner, dim, bias=False)
+
+    def forward(self, u: Tensor, mask: Tensor | None = None) -> Tensor:
+        x, z = self.inside(u).chunk(2, dim=-1)
+        if mask is not None:
+            x = x * mask.unsqueeze(-1)
+        grid = x.unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
+        x = F.silu(self.conv(grid)).permute(0, 2, 3, 1).flatten(1, 2)
+        y = self.scan(x.unsqueeze(2), mask)[:, :, 0].sum(2)
+        out: Tensor = self.out(self.norm(y).to(z.dtype) * F.silu(z))
+        return out if mask is None else out * mask.unsqueeze(-1)
