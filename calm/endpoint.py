@@ -204,6 +204,7 @@ class Endpoint:
         """One HTTP request; every way it can fail comes out as one of our own faults."""
         client = self._least_loaded()
         self._load[client] += 1
+        refused: openai.APIStatusError | None = None
         try:
             async with asyncio.timeout(self.connection.timeout):
                 response = await self._clients[client].post(
@@ -219,9 +220,8 @@ class Endpoint:
                 "timeout", f"no whole answer in {self.connection.timeout:g} s"
             ) from None
         except openai.APIStatusError as error:
-            headers = {k.lower(): v for k, v in error.response.headers.items()}
-            detail = self.scrub(error.response.text or error.message)
-            raise_for(error.status_code, detail, headers, sent=body, endpoint=self.address)
+            refused = error  # raised below, where the SDK's error is not the context of ours:
+            # its text holds the key if the server echoed it
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             detail = self.scrub(f"{type(cause).__name__}: {cause}")
@@ -235,6 +235,10 @@ class Endpoint:
             raise Transient("connection", detail, limit=5) from None
         finally:
             self._load[client] -= 1
+        if refused is not None:
+            headers = {k.lower(): v for k, v in refused.response.headers.items()}
+            detail = self.scrub(refused.response.text or refused.message)
+            raise_for(refused.status_code, detail, headers, sent=body, endpoint=self.address)
         if self._key and self._key in reply.text:
             reply = replace(reply, text=self.scrub(reply.text))
         return reply

@@ -291,7 +291,7 @@ def test_a_limit_is_kept_and_the_rest_can_be_bought_later(
         assert 5 < spent.requests < 60
         assert limits.requests is None or spent.requests <= limits.requests
         assert limits.tokens is None or spent.prompt_tokens + spent.completion_tokens <= 6000
-        rest = _judge(server, store=judge.store)
+        rest = _judge(server, store=judge.store, max_tokens=100)
         assert {j.verdict for j in rest.judge(task, task.subgoals, many)} == {Verdict.OK}
         assert server.requests == 60
 
