@@ -2,62 +2,62 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from envs.terrain import COLUMNS, MOVES, ROWS, Cell, Terrain
 
+# Cells as one number each, in a map with a border, so that every move is one addition.
+_WIDTH = COLUMNS + 2
+_STEPS = tuple(dy * _WIDTH + dx for dy, dx in MOVES)
+_SIZE = (ROWS + 2) * _WIDTH
 
-def push_plan(terrain: Terrain, boulder: Cell, target: Cell) -> list[int] | None:
-    """The fewest moves that push one boulder into a cell of water or lava; None if there is no way.
+
+def push_plan(terrain: Terrain, boulder: Cell, targets: set[Cell]) -> list[int] | None:
+    """The fewest moves that push one boulder into one of the cells; None if there is no way.
 
     Args:
         terrain: other boulders, walls and water stay where they are.
         boulder: where the boulder is.
-        target: the cell to fill.
+        targets: cells of water or lava.
     """
-    start = (terrain.hero, boulder)
-    came: dict[tuple[Cell, Cell], tuple[tuple[Cell, Cell], int]] = {}
-    known = {start}
-    queue = deque([start])
-    while queue:
-        state = queue.popleft()
-        hero, stone = state
-        for move, (dy, dx) in enumerate(MOVES):
-            to = (hero[0] + dy, hero[1] + dx)
-            if not (0 <= to[0] < ROWS and 0 <= to[1] < COLUMNS):
-                continue
-            if to == stone:
-                beyond = (to[0] + dy, to[1] + dx)
-                if beyond == target:
-                    return _moves(came, start, state, move)
-                if not _free(terrain, beyond, boulder):
+    free = bytearray(_SIZE)
+    for y in range(ROWS):
+        for x in range(COLUMNS):
+            free[_number((y, x))] = terrain.walkable((y, x))
+    free[_number(boulder)] = 1  # the place it leaves is ground too
+    goals = {_number(cell) for cell in targets}
+    start = _number(terrain.hero) * _SIZE + _number(boulder)
+    came = {start: (start, -1)}
+    level = [start]
+    while level:
+        following = []
+        for state in level:
+            hero, stone = divmod(state, _SIZE)
+            for move, step in enumerate(_STEPS):
+                to = hero + step
+                if to == stone:
+                    beyond = to + step
+                    if beyond in goals:
+                        return [*_moves(came, state), move]
+                    if not free[beyond]:
+                        continue
+                    after = to * _SIZE + beyond
+                elif free[to]:
+                    after = to * _SIZE + stone
+                else:
                     continue
-                after = (to, beyond)
-            elif _free(terrain, to, boulder):
-                after = (to, stone)
-            else:
-                continue
-            if after not in known:
-                known.add(after)
-                came[after] = (state, move)
-                queue.append(after)
+                if after not in came:
+                    came[after] = (state, move)
+                    following.append(after)
+        level = following
     return None
 
 
-def _free(terrain: Terrain, cell: Cell, boulder: Cell) -> bool:
-    # The place the boulder has left is ground too.
-    inside = 0 <= cell[0] < ROWS and 0 <= cell[1] < COLUMNS
-    return inside and (cell == boulder or terrain.walkable(cell))
+def _number(cell: Cell) -> int:
+    return (cell[0] + 1) * _WIDTH + cell[1] + 1
 
 
-def _moves(
-    came: dict[tuple[Cell, Cell], tuple[tuple[Cell, Cell], int]],
-    start: tuple[Cell, Cell],
-    state: tuple[Cell, Cell],
-    last: int,
-) -> list[int]:
-    moves = [last]
-    while state != start:
+def _moves(came: dict[int, tuple[int, int]], state: int) -> list[int]:
+    moves = []
+    while came[state][1] >= 0:
         state, move = came[state]
         moves.append(move)
     return moves[::-1]
@@ -66,19 +66,15 @@ def _moves(
 def best_push(terrain: Terrain) -> list[int] | None:
     """Moves that bring some boulder into the river, where it helps a crossing most.
 
-    The row that lacks the fewest fills comes first, then the shortest plan.
+    That is in the row whose nearest water lies farthest east: where fills have been made before.
     """
-    liquid = [*terrain.find("water"), *terrain.find("lava")]
-    if not liquid:
-        return None
+    nearest: dict[int, int] = {}
+    for y, x in (*terrain.find("water"), *terrain.find("lava")):
+        nearest[y] = min(x, nearest.get(y, COLUMNS))
     boulders = terrain.find("boulder")
-    lacking = {row: sum(y == row for y, _ in liquid) for row, _ in liquid}
-    for least in sorted(set(lacking.values())):
-        plans = []
-        for row in (r for r, n in lacking.items() if n == least):
-            target = min((y, x) for y, x in liquid if y == row)
-            plans += [push_plan(terrain, boulder, target) for boulder in boulders]
-        found = [plan for plan in plans if plan]
+    for column in sorted(set(nearest.values()), reverse=True):
+        targets = {(y, x) for y, x in nearest.items() if x == column}
+        found = [plan for b in boulders if (plan := push_plan(terrain, b, targets))]
         if found:
             return min(found, key=len)
     return None

@@ -73,6 +73,7 @@ class Scripted:
         self._stuck = 0
         self._last: Cell | None = None
         self._locked: set[Cell] = set()
+        self._hopeless = b""
 
     def act(self, seen: Mapping[str, Array]) -> int:
         here = self._map
@@ -118,17 +119,26 @@ class Scripted:
         return way[0][0] if way else None
 
     def _river(self, seen: Mapping[str, Array]) -> int | None:
-        if not self._map.find("boulder"):
+        here = self._map
+        if not here.find("boulder") or not (here.find("water") or here.find("lava")):
             return None
-        if not self._plan:
-            self._plan = best_push(self._map) or []
-        if not self._plan:
-            return None
-        dy, dx = MOVES[self._plan[0]]
-        y, x = self._map.hero
-        if THING_OF_GLYPH[self._map.glyphs[y + dy, x + dx]] in _LIQUID or self._stuck:
+        if self._stuck:
             self._plan = []  # a boulder did not go where it was meant to
-            return None
+        if not self._plan:
+            scene = here.glyphs.tobytes()
+            if scene == self._hopeless:
+                return None
+            plan = best_push(here)
+            if plan is None:
+                self._hopeless = scene
+                return None
+            # One more: onto the filled cell, from where the next ones can be seen.
+            self._plan = [*plan, plan[-1]]
+        dy, dx = MOVES[self._plan[0]]
+        y, x = here.hero
+        if THING_OF_GLYPH[here.glyphs[y + dy, x + dx]] in _LIQUID:
+            self._plan = []  # the boulder sank without filling it
+            return self._river(seen)
         return self._plan.pop(0)
 
     def _explore(self, seen: Mapping[str, Array]) -> int | None:
