@@ -55,6 +55,13 @@ class EvaluationTable:
         return int(self.asked.clusters.max()) + 1
 
     @property
+    def is_papers_design(self) -> bool:
+        """Whether it can stand beside the paper's table: KeyRoom, two subgoals and none, evenly."""
+        counts = list(self.kinds.values())
+        keyroom = all("KeyRoom" in row.transition.task for row in self.rows)
+        return keyroom and len(counts) == 3 and max(counts) - min(counts) <= 1
+
+    @property
     def unreadable(self) -> int:
         """Answers that cannot be read, over all judges."""
         return sum(not j.judgement.verdict.readable for j in self.judged)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from calm.decompose import read_subgoals
 from calm.errors import PartialError, UsageError, unknown
 from calm.judge import Judge
 from calm.judges import make_judge
@@ -23,6 +24,7 @@ from data.dataset import Dataset, load
 from data.evaluate import Contestant, EvaluationTable, evaluate
 from data.match import Match, match, read_overrule
 from data.parquet import Transitions, write_judgements
+from data.report import write_report
 from data.show import render
 
 
@@ -48,6 +50,9 @@ def evaluate_command(
     ] = None,
     part: Annotated[
         list[str] | None, typer.Option(help="Parts of the set.", show_default="all")
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(help="Tasks of the set.", show_default="all")
     ] = None,
     subgoals: Annotated[
         str,
@@ -97,14 +102,14 @@ def evaluate_command(
     chosen = load(data)
     specs = judge or ["rules", "always-yes", "always-no", "random"]
     modes = _modes(mode or ["events"])
-    overrule = read_overrule(match_file) if match_file else None
-    found = _discovered(discovered) if discovered else None
+    overrule = read_overrule(match_file) if match_file else {}
+    found = read_subgoals(discovered) if discovered else ()
     tables: list[EvaluationTable] = []
     with ExitStack() as stack:
         answers = stack.enter_context(Store(store)) if store else None
         ask = partial(_contestant, store=answers, base_url=base_url, seed=seed, repeats=repeats)
         contestants = [ask(spec, m) for spec in specs for m in modes]
-        for name, transitions in _parts(chosen, part).items():
+        for name, transitions in _parts(chosen, part, task).items():
             tasks = _asked(chosen, transitions, subgoals)
             tables.append(
                 evaluate(
@@ -124,7 +129,7 @@ def evaluate_command(
     else:
         console = Console()
         for table in tables:
-            console.print(render(table, paper=_is_papers(table)))
+            console.print(render(table, paper=table.is_papers_design))
             console.print()
     lost = sum(t.unreadable for t in tables)
     if lost:
@@ -134,6 +139,7 @@ def evaluate_command(
 def save(folder: Path, tables: Sequence[EvaluationTable]) -> None:
     """Writes the report, the numbers and every answer of the tables into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_report(folder / "evaluate.html", tables, "Evaluation of judges")
     numbers = json.dumps({"tables": [t.to_dict() for t in tables]}, indent=2)
     (folder / "evaluate.json").write_text(numbers + "\n", "utf-8")
     for table in tables:
@@ -163,11 +169,26 @@ def _modes(names: Sequence[str]) -> list[Mode]:
     return [m for m in MODES if m in names]
 
 
-def _parts(chosen: Dataset, names: Sequence[str] | None) -> dict[str, Transitions]:
+def _parts(
+    chosen: Dataset, names: Sequence[str] | None, tasks: Sequence[str] | None
+) -> dict[str, Transitions]:
     for name in names or ():
         if name not in chosen.parts:
             raise unknown("part", name, chosen.parts)
-    return {n: p for n, p in chosen.parts.items() if not names or n in names}
+    parts = {n: p for n, p in chosen.parts.items() if not names or n in names}
+    if not tasks:
+        return parts
+    valid = {id for p in parts.values() for id in p.tasks}
+    for id in tasks:
+        if id not in valid:
+            raise unknown("task of this set", id, valid)
+    return {
+        n: Transitions(
+            [r for r in p.rows if r.transition.task in tasks],
+            {id: t for id, t in p.tasks.items() if id in tasks},
+        )
+        for n, p in parts.items()
+    }
 
 
 def _asked(chosen: Dataset, part: Transitions, wanted: str) -> dict[str, Task]:
@@ -192,41 +213,11 @@ def _asked(chosen: Dataset, part: Transitions, wanted: str) -> dict[str, Task]:
     }
 
 
-def _discovered(path: Path) -> dict[str, tuple[Subgoal, ...]]:
-    """Subgoals by task id; "" where the file is a list for any task."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-        listed = value["subgoals"] if isinstance(value, dict) else value
-        task = str(value.get("task", "")) if isinstance(value, dict) else ""
-        subgoals = tuple(Subgoal(str(e["name"]), str(e["definition"])) for e in listed)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UsageError(
-            f'{path}: must hold [{{"name": ..., "definition": ...}}, ...], as `calm decompose`'
-            f" writes it: {error!r}"
-        ) from error
-    if not subgoals:
-        raise UsageError(f"{path}: names no subgoal")
-    return {task: subgoals}
-
-
 def _matches(
-    tasks: Mapping[str, Task],
-    found: Mapping[str, tuple[Subgoal, ...]] | None,
-    overrule: Mapping[str, str | None] | None,
+    tasks: Mapping[str, Task], found: Sequence[Subgoal], overrule: Mapping[str, str | None]
 ) -> dict[str, Match]:
     if not found:
         return {}
-    matches = {}
-    for id, task in tasks.items():
-        subgoals = found.get(id) or found.get("")
-        if subgoals is None:
-            raise UsageError(f"the discovered subgoals are of {', '.join(found)}, not of {id}")
-        matches[id] = match(subgoals, task.subgoals, overrule)
-    return matches
-
-
-def _is_papers(table: EvaluationTable) -> bool:
-    """Whether it has the paper's design: KeyRoom, two subgoals and none, evenly."""
-    counts = list(table.kinds.values())
-    keyroom = all("KeyRoom" in id for id in table.tasks)
-    return keyroom and len(counts) == 3 and max(counts) - min(counts) <= 1
+    if len(tasks) > 1:
+        raise UsageError("discovered subgoals are of one task; choose it with --task")
+    return {id: match(found, task.subgoals, overrule) for id, task in tasks.items()}

@@ -130,6 +130,7 @@ _SHARES = frozenset({*PAPER.values(), precision, recall, accuracy, unreadable}) 
 
 HONEST: Mapping[str, Callable[[Counts], Values]] = {
     "mcc": mcc,
+    "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "precision": precision,
     "recall": recall,

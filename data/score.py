@@ -59,6 +59,8 @@ class Score:
     mode: str
     variant: str
     n: int
+    repeats: int
+    """Times each was asked."""
     metrics: dict[str, Estimate]
     """`paper_*`, then those of `metrics.HONEST` for "any subgoal", `precision_natural`, and
     `exact`: the share of transitions with every subgoal right."""
@@ -70,6 +72,7 @@ class Score:
     """Share of unreadable answers in each class of transitions."""
     verdicts: dict[str, int]
     usage: Usage
+    """Over all repeats."""
     flip_rate: float
     """Chance that two repeats of a question disagree; NaN if it was asked once."""
     calibration: Calibration | None
@@ -77,6 +80,21 @@ class Score:
     """(N, G) 1 yes, 0 no, -1 unreadable, -2 not asked."""
     right: npt.NDArray[np.bool_] = field(repr=False)
     """(N,) every subgoal right."""
+
+    @property
+    def tokens(self) -> float:
+        """Tokens for one answer about one transition."""
+        return (self.usage.prompt_tokens + self.usage.completion_tokens) / (self.n * self.repeats)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds for one answer, waiting side by side with others included."""
+        return self.usage.seconds / (self.n * self.repeats)
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars for one answer; None where the price is not known."""
+        return None if self.usage.cost is None else self.usage.cost / (self.n * self.repeats)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; NaN becomes null."""
@@ -86,6 +104,7 @@ class Score:
             "mode": self.mode,
             "variant": self.variant,
             "n": self.n,
+            "repeats": self.repeats,
             "metrics": {k: _estimate(v) for k, v in self.metrics.items()},
             "subgoals": {
                 name: {k: _estimate(v) for k, v in values.items()}
@@ -110,9 +129,9 @@ class Score:
                 "completion_tokens": u.completion_tokens,
                 "seconds": round(u.seconds, 4),
                 "cost": u.cost,
-                "tokens_per_transition": number((u.prompt_tokens + u.completion_tokens) / self.n),
-                "seconds_per_transition": number(u.seconds / self.n),
-                "cost_per_transition": None if u.cost is None else number(u.cost / self.n),
+                "tokens_per_transition": number(self.tokens),
+                "seconds_per_transition": number(self.seconds),
+                "cost_per_transition": self.cost,
             },
         }
 
@@ -154,9 +173,7 @@ def score(
         value = estimated(metric, 0)
         numbers[name] = value._replace(value=float(np.nan_to_num(value.value)))
     numbers |= {name: estimated(metric, 0) for name, metric in metrics.HONEST.items()}
-    numbers["precision_natural"] = estimated(
-        lambda c: metrics.precision_at(c, asked.natural_rate), 0
-    )
+    numbers["precision_natural"] = _natural(asked, by_cluster[:, 0], drawn[:, 0])
     # Right and wrong as the yes and no of a constant truth: its recall is the share that is right.
     exact = _by_cluster(asked, np.ones(len(right), np.int8), right.astype(np.int8))
     numbers["exact"] = metrics.estimate(
@@ -171,6 +188,7 @@ def score(
         mode,
         variant,
         len(judged),
+        len(judgements),
         numbers,
         {
             name: {
@@ -190,6 +208,23 @@ def score(
         first,
         right,
     )
+
+
+def _natural(asked: Asked, by_cluster: Counts, drawn: Counts) -> Estimate:
+    """Precision at the natural rate.
+
+    Without a single false alarm every resample is perfect too; the lower end is then what the
+    highest rate of false alarms that Wilson's interval allows would leave.
+    """
+    rate = asked.natural_rate
+    found = metrics.estimate(lambda c: metrics.precision_at(c, rate), by_cluster, drawn)
+    total = by_cluster.sum(0)
+    if found.value < 1 or np.isnan(found.value) or rate >= 1:
+        return found
+    quiet = int((by_cluster[:, metrics.NO].sum(1) > 0).sum())
+    false = metrics.wilson(0, quiet)[1] * (1 - rate)
+    hit = float(metrics.recall(total)) * rate
+    return found._replace(low=hit / (hit + false))
 
 
 def answer_array(asked: Asked, judgements: Sequence[Judgement]) -> npt.NDArray[np.int8]:

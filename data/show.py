@@ -73,7 +73,7 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
 def quality(scores: Sequence[Score]) -> Table:
     """What tells judgement from enthusiasm."""
     out = _table(
-        "Any subgoal; 95 % intervals clustered by episode; exact: every subgoal is right",
+        "Any subgoal, 95 % intervals by episode; exact: every subgoal right",
         ["judge", "reads"],
         ["MCC", "bal. accuracy", "P at nat. rate", "exact"],
     )
@@ -132,18 +132,18 @@ def lost(table: EvaluationTable) -> Table:
 def bill(scores: Sequence[Score]) -> Table:
     """What a transition costs, and how far the answers can be relied on."""
     out = _table(
-        "Cost per transition, and reliability",
+        "Cost of an answer, and reliability",
         ["judge", "reads"],
         ["requests", "tokens", "seconds", "US$", "flips", "Brier", "ECE"],
     )
     for s in scores:
-        u, c = s.usage, s.calibration
+        c = s.calibration
         out.add_row(
             *_who(s),
-            str(u.requests),
-            short((u.prompt_tokens + u.completion_tokens) / s.n),
-            short(u.seconds / s.n),
-            "unknown" if u.cost is None else short(u.cost / s.n),
+            str(s.usage.requests),
+            short(s.tokens),
+            short(s.seconds),
+            "unknown" if s.cost is None else short(s.cost),
             two(s.flip_rate),
             two(c.brier) if c else "–",
             two(c.error) if c else "–",

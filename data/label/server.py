@@ -13,11 +13,11 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -26,9 +26,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from calm.records import Task
-from data.label.picture import pictures
 from data.label.store import LabelStore
+from data.picture import pictures
 from data.schema import Label, LabelledTransition
+
+HERE = Path(__file__).parent
 
 KEYS = "123456789abcdefghijklopqrstvwxy"
 """One key a subgoal, in order; without those of the other answers (m, n, u, z)."""
@@ -46,11 +48,18 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-_STATIC = {"label.js": "text/javascript", "label.css": "text/css"}
+_STATIC = {
+    "label.js": (HERE / "static", "text/javascript"),
+    "label.css": (HERE / "static", "text/css"),
+    "terminal.css": (HERE.parent / "templates", "text/css"),
+}
+"""What is served besides pages: its folder and type."""
 _MAX_BODY = 64 * 1024
 
 _templates = Environment(
-    loader=PackageLoader("data.label", "templates"), autoescape=True, undefined=StrictUndefined
+    loader=FileSystemLoader([HERE / "templates", HERE.parent / "templates"]),
+    autoescape=True,
+    undefined=StrictUndefined,
 )
 
 
@@ -121,8 +130,8 @@ def application(session: Session, token: str, port: int) -> Starlette:
         name = request.path_params["name"]
         if name not in _STATIC:
             return PlainTextResponse("no such file", 404)
-        body = (files("data.label") / "static" / name).read_bytes()
-        return Response(body, media_type=_STATIC[name])
+        folder, kind = _STATIC[name]
+        return Response((folder / name).read_bytes(), media_type=kind)
 
     async def label(request: Request) -> Response:
         form = parse_qs((await request.body()).decode("utf-8", "replace"))

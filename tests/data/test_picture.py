@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calm.records import Transition
-from data.label.picture import Span, pictures
+from data.picture import Span, pictures
 from data.schema import Frame, LabelledTransition
 
 

@@ -1,0 +1,162 @@
+"""The commands as a user calls them, in this process; a model behind real HTTP on loopback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from calm.cli import build
+from calm.errors import PartialError, UsageError
+from calm.loopback import Loopback
+from calm.records import Subgoal, Task, Transition, content_hash
+from data.label.store import LabelStore
+from data.parquet import read_judgements, read_labels, write_transitions
+from data.schema import Label, LabelledTransition
+
+KEY = Subgoal("pick up the key", "The key enters the inventory.")
+DOOR = Subgoal("open the door", "A closed door becomes an open one.")
+TASK = Task("MiniHack-KeyRoom-S5-v0", "Take the key, open the door.", (KEY, DOOR))
+EVENTS = ("The key entered the inventory.", "The door opened.", "Nothing changed.")
+
+
+@pytest.fixture
+def transitions(tmp_path: Path) -> Path:
+    rows = [
+        LabelledTransition(
+            Transition(
+                TASK.id,
+                {"events": f"{EVENTS[i % 3]} [{i}]", "screen": f"<{EVENTS[i % 3]} {i}>"},
+                "apply",
+                f"e{i // 2}",
+                i,
+            ),
+            {KEY.name: i % 3 == 0, DOOR.name: i % 3 == 1},
+            {"level_seed": i},
+        )
+        for i in range(24)
+    ]
+    path = tmp_path / "t.parquet"
+    write_transitions(path, rows, {TASK.id: TASK})
+    return path
+
+
+def calm(*words: object) -> Result:
+    return CliRunner().invoke(build(), [str(w) for w in words], terminal_width=100)
+
+
+def test_trivial_judges_in_a_table_beside_the_papers(transitions: Path) -> None:
+    result = calm(
+        "evaluate", "--data", transitions, "--judge", "always-yes", "--judge", "always-no"
+    )
+    assert result.exit_code == 0, result.output
+    line = next(x for x in result.output.splitlines() if x.startswith("always-yes"))
+    assert "0.00 [.00 .00]" in line
+    assert "gemma-1.1-7b-it" in result.output
+    assert "24 transitions of 12 episodes" in result.output
+    assert "tie" in result.output
+
+
+def test_json_and_files(transitions: Path, tmp_path: Path) -> None:
+    words = ["--judge", "always-yes", "--judge", "random", "--mode", "all", "--json"]
+    result = calm("evaluate", "--data", transitions, *words, "--out", tmp_path / "out")
+    assert isinstance(result.exception, UsageError)  # there is no crop in this file
+    words[-2] = "events"
+    result = calm("evaluate", "--data", transitions, *words, "--out", tmp_path / "out")
+    found = json.loads(result.output)["tables"][0]
+    assert found == json.loads((tmp_path / "out/evaluate.json").read_text())["tables"][0]
+    assert [s["judge"] for s in found["scores"]] == ["always-yes", "random"]
+    assert found["scores"][0]["metrics"]["paper_f1"]["value"] == 0.8
+    answers = read_judgements(tmp_path / "out/answers-t.parquet")
+    assert len(answers) == 48
+    assert (tmp_path / "out/evaluate.html").stat().st_size > 1000
+
+
+def test_a_model_on_loopback_with_faults_exits_with_4(transitions: Path, tmp_path: Path) -> None:
+    rules = {KEY.name: ("key entered",), DOOR.name: ("door opened",)}
+    faults = {"prose": 0.2, "length": 0.2, "refusal": 0.2, "filter": 0.2}
+    shared = ["--data", transitions, "--store", tmp_path / "s.sqlite", "--json"]
+    with Loopback(rules, faults=faults, seed=1) as server:
+        words = ["--judge", "openai:m", "--base-url", server.url, "--mode", "screen"]
+        result = calm("evaluate", *shared, *words, "--repeats", 2)
+    assert isinstance(result.exception, PartialError)
+    score = json.loads(result.output)["tables"][0]["scores"][0]
+    assert {"ok", "invalid", "truncated", "refused", "filtered"} <= set(score["verdicts"])
+    assert sum(score["verdicts"].values()) == 24
+    assert score["usage"]["requests"] == 48
+    assert score["flip_rate"] > 0
+    # What the store holds is replayed without the server, and reads the same.
+    result = calm("evaluate", *shared, "--judge", "replay:m", "--mode", "screen")
+    replayed = json.loads(result.output)["tables"][0]["scores"][0]
+    assert sum(replayed["verdicts"].values()) == 24
+
+
+def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
+    listed = [
+        {"name": "get the key", "definition": "The hero gets the key."},
+        {"name": "feel fine", "definition": "The hero feels fine."},
+    ]
+    (tmp_path / "found.json").write_text(json.dumps(listed))
+    words = ["evaluate", "--data", transitions, "--judge", "always-yes", "--json"]
+    words += ["--discovered", tmp_path / "found.json"]
+    table = json.loads(calm(*words).output)["tables"][0]
+    of = {"get the key": KEY.name, "feel fine": None}
+    assert table["matches"][TASK.id] == {"of": of, "unmatched_given": [DOOR.name]}
+    (tmp_path / "match.json").write_text(json.dumps({"feel fine": DOOR.name}))
+    table = json.loads(calm(*words, "--match", tmp_path / "match.json").output)["tables"][0]
+    assert table["matches"][TASK.id]["unmatched_given"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--data", "keyroom-v9"], "unknown data set, folder or file 'keyroom-v9'"),
+        (["--mode", "screan"], "unknown description 'screan': did you mean 'screen'"),
+        (["--judge", "rule"], "unknown judge 'rule'"),
+        (["--part", "natural"], "unknown part 'natural'"),
+        (["--subgoals", "open the dor"], "did you mean 'open the door'"),
+        (["--task", "Corridor"], "unknown task of this set 'Corridor'"),
+        (["--judge", "replay:m"], "needs a store"),
+    ],
+)
+def test_wrong_names_list_the_right_ones(transitions: Path, words: list[str], told: str) -> None:
+    result = calm("evaluate", "--data", transitions, *words)
+    assert isinstance(result.exception, UsageError)
+    assert told in str(result.exception)
+
+
+def test_a_part_of_the_subgoals_and_rows(transitions: Path) -> None:
+    words = ["--judge", "always-yes", "--subgoals", KEY.name, "--limit", "9", "--json"]
+    table = json.loads(calm("evaluate", "--data", transitions, *words).output)["tables"][0]
+    assert table["subgoals"] == [KEY.name]
+    assert table["classes"] == {KEY.name: 3, "none": 6}
+
+
+def test_labels_go_out_and_in_and_agree(transitions: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "l.sqlite"
+    text = f"{EVENTS[0]} [0]"
+    first = Transition(TASK.id, {"events": text, "screen": f"<{EVENTS[0]} 0>"}, "apply").id
+    with LabelStore(labels) as store:
+        label = Label(first, "=ann", (KEY.name,), (KEY.name, DOOR.name), at="2026")
+        store.add(label, content_hash(first))
+    for name in ("l.csv", "l.parquet"):
+        out = tmp_path / name
+        assert calm("labels", "export", out, "--labels", labels).exit_code == 0
+        again = tmp_path / f"{name}.sqlite"
+        assert "1 new labels" in calm("labels", "import", out, "--labels", again).output
+        assert "0 new labels" in calm("labels", "import", out, "--labels", again).output
+        with LabelStore(again) as store:
+            assert store.labels() == [label]
+    assert read_labels(tmp_path / "l.parquet") == [label]
+    shared = ["--data", transitions, "--labels", labels]
+    result = calm("labels", "agreement", *shared, "--json")
+    assert json.loads(result.output)["pairs"][0]["alike"] == 1
+    assert "=ann" in calm("labels", "agreement", *shared).output
+    assert isinstance(
+        calm("labels", "export", tmp_path / "l.xls", "--labels", labels).exception, UsageError
+    )
+    absent = ["--labels", tmp_path / "absent.sqlite"]
+    assert isinstance(calm("labels", "export", tmp_path / "x.csv", *absent).exception, UsageError)
+    assert isinstance(calm("label", "--as", "engine", *shared).exception, UsageError)
