@@ -1,4 +1,4 @@
-"""The commands about data: evaluate judges, label transitions, move labels in and out."""
+"""The commands about data: annotate, evaluate judges, label transitions, move labels in and out."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Adds this layer's commands to `app`."""
+    from data.annotate_command import annotate_command
     from data.evaluate_command import evaluate_command
 
+    app.command("annotate")(annotate_command)
     app.command("evaluate")(evaluate_command)
 
     try:

@@ -11,7 +11,7 @@ import numpy as np
 
 from calm.errors import UsageError
 from calm.judge import Judge
-from calm.records import Judgement, Task
+from calm.records import Judgement, Task, Usage
 from data.compare import Comparison, compare
 from data.match import OTHER, Match, translate
 from data.parquet import names_of
@@ -124,6 +124,7 @@ def evaluate(
                 who.judge.mode,
                 asked,
                 [[t for _, t in repeat] for repeat in repeats],
+                sum((_bill(who.judge.mode, rows, repeat) for repeat in repeats), Usage()),
                 variant=who.variant,
                 resamples=resamples,
                 seed=seed,
@@ -203,3 +204,14 @@ def _judge(
         for i, answer in zip(indices, got, strict=True):
             answers[i] = (answer, answer if match is None else translate(answer, match))
     return [answers[i] for i in range(len(rows))]
+
+
+def _bill(
+    mode: str, rows: Sequence[LabelledTransition], answers: Sequence[tuple[Judgement, Judgement]]
+) -> Usage:
+    """What the answers cost: equal texts were one question."""
+    questions = {
+        (row.transition.task, row.transition.texts[mode]): answer.usage
+        for row, (answer, _) in zip(rows, answers, strict=True)
+    }
+    return sum(questions.values(), Usage())

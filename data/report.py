@@ -154,7 +154,7 @@ def calibration_plot(score: Score) -> Markup:
 
 
 def quality_plot(scores: Sequence[Score]) -> Markup:
-    """Tokens of an answer against MCC, as an inline SVG; empty where nothing was paid."""
+    """Tokens per transition against MCC, as an inline SVG; empty where nothing was paid."""
     priced = [
         (i, s, s.tokens)
         for i, s in enumerate(scores)
@@ -169,7 +169,7 @@ def quality_plot(scores: Sequence[Score]) -> Markup:
         x = (math.log10(tokens) - least) / max(1e-9, most - least)
         y = max(0.0, s.metrics["mcc"].value)
         dots.append(_dot(x, y, 5, f"{line(s)}: {tokens:.0f} tokens, MCC {two(y)}", i))
-    axis = f"tokens of an answer, {10**least:.0f} to {10**most:.0f} (logarithmic)"
+    axis = f"tokens per transition, {10**least:.0f} to {10**most:.0f} (logarithmic)"
     return _plot(axis, "MCC", "".join(dots))
 
 

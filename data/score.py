@@ -72,7 +72,7 @@ class Score:
     """Share of unreadable answers in each class of transitions."""
     verdicts: dict[str, int]
     usage: Usage
-    """Over all repeats."""
+    """Over all repeats; a text is paid once, however many transitions have it."""
     flip_rate: float
     """Chance that two repeats of a question disagree; NaN if it was asked once."""
     calibration: Calibration | None
@@ -83,17 +83,17 @@ class Score:
 
     @property
     def tokens(self) -> float:
-        """Tokens for one answer about one transition."""
+        """Tokens for one transition; one whose text was seen before costs nothing."""
         return (self.usage.prompt_tokens + self.usage.completion_tokens) / (self.n * self.repeats)
 
     @property
     def seconds(self) -> float:
-        """Seconds for one answer, waiting side by side with others included."""
+        """Seconds of waiting for one transition; others may have waited at the same time."""
         return self.usage.seconds / (self.n * self.repeats)
 
     @property
     def cost(self) -> float | None:
-        """US dollars for one answer; None where the price is not known."""
+        """US dollars for one transition; None where the price is not known."""
         return None if self.usage.cost is None else self.usage.cost / (self.n * self.repeats)
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,12 +150,13 @@ def score(
     mode: str,
     asked: Asked,
     judgements: Sequence[Sequence[Judgement]],
+    usage: Usage,
     *,
     variant: str = "",
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Score:
-    """The score of a judge from its answers, (S repeats, N transitions).
+    """The score of a judge from its answers, (S repeats, N transitions), and what they cost.
 
     All numbers but the flip rate and the bill are of the first repeat.
     """
@@ -202,7 +203,7 @@ def score(
         dict(zip(("any", *asked.names), total, strict=True)),
         _unreadable_by_kind(asked, judged),
         {v.value: n for v in Verdict if (n := sum(j.verdict is v for j in judged))},
-        sum((j.usage for repeat in judgements for j in repeat), Usage()),
+        usage,
         metrics.flip_rate(answers[:, asked.truth != -2]),
         _calibration(asked, judged),
         first,

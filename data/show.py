@@ -132,7 +132,7 @@ def lost(table: EvaluationTable) -> Table:
 def bill(scores: Sequence[Score]) -> Table:
     """What a transition costs, and how far the answers can be relied on."""
     out = _table(
-        "Cost of an answer, and reliability",
+        "Cost per transition, and reliability",
         ["judge", "reads"],
         ["requests", "tokens", "seconds", "US$", "flips", "Brier", "ECE"],
     )

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from calm.cli import build
-from calm.errors import PartialError, UsageError
+from calm.errors import BudgetError, PartialError, UsageError
 from calm.loopback import Loopback
-from calm.records import Subgoal, Task, Transition, content_hash
+from calm.records import Subgoal, Task, Transition, Verdict, content_hash
 from data.label.store import LabelStore
 from data.parquet import read_judgements, read_labels, write_transitions
 from data.schema import Label, LabelledTransition
@@ -91,6 +91,39 @@ def test_a_model_on_loopback_with_faults_exits_with_4(transitions: Path, tmp_pat
     result = calm("evaluate", *shared, "--judge", "replay:m", "--mode", "screen")
     replayed = json.loads(result.output)["tables"][0]["scores"][0]
     assert sum(replayed["verdicts"].values()) == 24
+
+
+def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_path: Path) -> None:
+    words = ["annotate", "--data", transitions, "--judge", "openai:m", "--json"]
+    words += ["--store", tmp_path / "s.sqlite", "--out", tmp_path / "a.parquet"]
+    with Loopback({KEY.name: ("key entered",)}) as server:
+        words += ["--base-url", server.url]
+        planned = json.loads(calm(*words, "--dry-run").output)[TASK.id]
+        assert (planned["questions"], planned["stored"]) == (24, 0)
+        result = calm(*words, "--max-requests", 10, "--concurrency", 2)
+        assert isinstance(result.exception, BudgetError)
+        partly = read_judgements(tmp_path / "a.parquet")
+        answered = sum(j.judgement.verdict is Verdict.OK for j in partly)
+        assert 1 <= answered <= 10
+        assert len(partly) == 24
+        result = calm(*words)
+        assert result.exit_code == 0
+        told = json.loads(result.output)[0]
+        assert (told["hits"], told["asked"], told["verdicts"]) == (
+            answered,
+            24 - answered,
+            {"ok": 24},
+        )
+    found = [j.judgement.achieved[KEY.name] for j in read_judgements(tmp_path / "a.parquet")]
+    assert found == [i % 3 == 0 for i in range(24)]
+
+
+def test_annotate_with_what_costs_nothing(transitions: Path, tmp_path: Path) -> None:
+    words = ["annotate", "--data", transitions, "--judge", "always-no"]
+    words += ["--store", tmp_path / "s.sqlite"]
+    assert "24 ok" in calm(*words).output
+    assert isinstance(calm(*words, "--dry-run").exception, UsageError)
+    assert "unknown description 'crops'" in str(calm(*words, "--mode", "crops").exception)
 
 
 def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:

@@ -167,7 +167,17 @@ def test_calibration_and_the_bill() -> None:
     bill = score.to_dict()["usage"]
     assert bill["tokens_per_transition"] == 110
     assert bill["seconds_per_transition"] == 0.5
-    assert bill["cost_per_transition"] == 0.002
+    assert bill["cost_per_transition"] == pytest.approx(0.002)
+
+
+def test_equal_texts_are_paid_once() -> None:
+    def paid(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
+        return Judgement(Verdict.OK, dict.fromkeys(("key", "door"), False), usage=Usage(1, 7))
+
+    same = [row(0, "none", episode=str(k)) for k in range(5)]
+    score = evaluate([Scripted("paid", paid)], [*same, row(1, "key")], ROOM).scores[0]
+    assert score.usage == Usage(2, 14)
+    assert score.tokens == 14 / 6
 
 
 def test_discovered_subgoals_are_matched_and_shown() -> None:

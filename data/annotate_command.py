@@ -1,0 +1,161 @@
+"""`calm annotate`: one judge's answers about every transition of a set, kept and written out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from calm.annotate import Summary, annotate, plan
+from calm.ask import Tally
+from calm.budget import Limits
+from calm.errors import PartialError, UsageError, unknown
+from calm.judges import make_judge
+from calm.judges.openai import OpenAIJudge
+from calm.records import MODES, Mode, Usage
+from calm.store import Store
+from data.dataset import load
+from data.parquet import Transitions, write_judgements
+from data.schema import JudgedTransition
+
+
+def annotate_command(
+    judge: Annotated[
+        str, typer.Option(help="Whom to ask: openai:MODEL, rules, replay:MODEL, always-no, ...")
+    ],
+    data: Annotated[
+        str, typer.Option(help="A labelled set, or a parquet file as `calm collect` writes it.")
+    ] = "keyroom-v1",
+    part: Annotated[str, typer.Option(help="Part of the set.", show_default="the first")] = "",
+    mode: Annotated[str, typer.Option(help="What it reads: screen, crop or events.")] = "events",
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet file for the answers, a row for each transition.")
+    ] = None,
+    store: Annotated[
+        Path, typer.Option(help="The store of answers; what it holds is not asked again.")
+    ] = Path("runs/store.sqlite"),
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="Of the OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL"),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Only the first N; 0: all.")] = 0,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Answers to each question; the majority counts.")
+    ] = 1,
+    concurrency: Annotated[int, typer.Option(min=1, help="Most requests at once.")] = 64,
+    max_cost: Annotated[float | None, typer.Option(help="Stop before US$ this much.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Stop before this many tokens.")] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(help="Stop before this many requests.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked and cost; ask nothing.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the random judge.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Have one judge answer about every transition, through the store.
+
+    Stopped by Ctrl-C, a limit or a dead endpoint, it keeps what was answered, and the same command
+    goes on from there. Exits with 4 if some answers could not be read.
+    """
+    chosen = _part(data, part)
+    if mode not in MODES:
+        raise unknown("description", mode, MODES)
+    reads: Mode = mode
+    options: dict[str, Any] = {}
+    if judge.startswith("openai:"):
+        limits = Limits(max_cost, max_tokens, max_requests)
+        options = {"samples": samples, "concurrency": concurrency, "limits": limits}
+    rows = chosen.rows[: limit or None]
+    with Store(store) as answers:
+        asked = make_judge(
+            judge, mode=reads, store=answers, base_url=base_url, seed=seed, **options
+        )
+        if dry_run:
+            _show_plan(asked, chosen, rows, as_json)
+            return
+        found: list[JudgedTransition] = []
+        summaries: list[Summary] = []
+        console = Console(stderr=True)
+        for id, task in chosen.tasks.items():
+            transitions = [r.transition for r in rows if r.transition.task == id]
+            if not transitions:
+                continue
+            with _bar(console) as bar:
+                line = bar.add_task(Text(id).plain, total=None)
+
+                def show(tally: Tally, usage: Usage, bar: Progress = bar, line: Any = line) -> None:
+                    done = tally.hits + tally.answered
+                    bar.update(line, completed=done, total=tally.questions)
+
+                result = annotate(asked, task, task.subgoals, transitions, progress=show)
+            summaries.append(result.summary)
+            found += [
+                JudgedTransition(t.id, asked.name, reads, j)
+                for t, j in zip(transitions, result.judgements, strict=True)
+            ]
+            if result.summary.stopped:
+                break
+    if out:
+        write_judgements(out, found)
+    _show(summaries, out, as_json)
+    if stopped := next((s.stopped for s in summaries if s.stopped), None):
+        raise stopped
+    if lost := sum(s.unreadable for s in summaries):
+        raise PartialError(f"{lost} of {len(found)} answers could not be read; they are kept")
+
+
+def _part(data: str, part: str) -> Transitions:
+    chosen = load(data)
+    if part and part not in chosen.parts:
+        raise unknown("part", part, chosen.parts)
+    return chosen.parts[part or next(iter(chosen.parts))]
+
+
+def _bar(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+
+
+def _show_plan(judge: object, chosen: Transitions, rows: list[Any], as_json: bool) -> None:
+    if not isinstance(judge, OpenAIJudge):
+        raise UsageError("--dry-run tells what a model would cost; this judge costs nothing")
+    plans = {
+        id: vars(plan(judge, task, task.subgoals, transitions))
+        for id, task in chosen.tasks.items()
+        if (transitions := [r.transition for r in rows if r.transition.task == id])
+    }
+    if as_json:
+        sys.stdout.write(json.dumps(plans, indent=2) + "\n")
+        return
+    for id, p in plans.items():
+        cost = "unknown" if p["cost"] is None else f"US$ {p['cost']:.4f}"
+        sys.stdout.write(
+            f"{id}: {p['transitions']} transitions, {p['questions']} questions, {p['stored']}"
+            f" already answered, {p['new']} to ask in {p['requests']} requests; about"
+            f" {p['prompt_tokens'] + p['completion_tokens']:,} tokens, cost {cost}\n"
+        )
+
+
+def _show(summaries: list[Summary], out: Path | None, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps([s.as_json() for s in summaries], indent=2) + "\n")
+        return
+    for s in summaries:
+        verdicts = ", ".join(f"{n} {v}" for v, n in Counter(s.verdicts).most_common())
+        cost = "unknown" if s.usage.cost is None else f"US$ {s.usage.cost:.4f}"
+        sys.stdout.write(
+            f"{s.judge}: {s.transitions} transitions, {s.questions} questions, {s.hits} from the"
+            f" store, {s.asked} asked now in {s.seconds:.1f} s; {verdicts}; tokens"
+            f" {s.usage.prompt_tokens + s.usage.completion_tokens:,}, cost {cost}\n"
+        )
+    if out:
+        sys.stdout.write(f"answers written to {out}\n")
