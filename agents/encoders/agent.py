@@ -68,11 +68,14 @@ class AgentAttention(nn.Module):
         self.bias_table = nn.Parameter(torch.empty(2, heads, count, TABLE, TABLE))
         self.bias_rows = nn.Parameter(torch.empty(2, heads, count, height))
         self.bias_columns = nn.Parameter(torch.empty(2, heads, count, width))
-        self.bias_extra = nn.Parameter(torch.empty(2, heads, count, extra_tokens))
+        self.bias_extra: nn.Parameter | None = None
+        if extra_tokens:
+            self.bias_extra = nn.Parameter(torch.empty(2, heads, count, extra_tokens))
         for weight in (self.qkv.weight, self.out.weight):
             nn.init.trunc_normal_(weight, std=0.02)
         for table in (self.bias_table, self.bias_rows, self.bias_columns, self.bias_extra):
-            nn.init.trunc_normal_(table, std=0.02)
+            if table is not None:
+                nn.init.trunc_normal_(table, std=0.02)
         for bias in (self.qkv.bias, self.out.bias):
             if bias is not None:
                 nn.init.zeros_(bias)
@@ -139,7 +142,10 @@ class AgentAttention(nn.Module):
         with torch.autocast(device_type=table.device.type, enabled=False):
             table = rows @ table @ columns.t()
         table = table + self.bias_rows.unsqueeze(-1) + self.bias_columns.unsqueeze(-2)
-        gather, hand_out = torch.cat([self.bias_extra, table.flatten(-2)], dim=-1).unsqueeze(1)
+        table = table.flatten(-2)
+        if self.bias_extra is not None:
+            table = torch.cat([self.bias_extra, table], dim=-1)
+        gather, hand_out = table.unsqueeze(1)
         if mask is not None:
             # Where nothing is valid nothing is masked: the softmax stays finite, and what comes
             # of it is set to 0 with every other masked token.

@@ -4,12 +4,13 @@ The features of each head are read in the order of each of its routes; every rou
 weights, reads its own gates off what it sees and scans; results are put back in map order.
 
     [δ_t, B_t, C_t] = W_r u_t,  Δ_t = softplus(V_r δ_t + b_r),  A_r = -exp(a_r)
-    h_t = exp(Δ_t A_r) h_{t-1} + Δ_t B_t u_t,   y_t = C_t h_t + D_r u_t
+    h_t = exp(Δ_t A_r) h_{t-1} + Δ_t B_t u_t,   s_t = C_t h_t,   y_t = s_t + D_r u_t
 
 Source: Mamba (arXiv 2312.00752), VMamba's SS2D (arXiv 2401.10166), MHS-VM (arXiv 2406.05992
 and its code, commit be64b6f). Initialisation is theirs.
 
-Where we go beyond: Δ is set to 0 at masked cells, so that they leave the state as it was.
+Where we go beyond: Δ is set to 0 at masked cells, so that they leave the state as it was. And the
+scan gives s; the skip D u, which needs no route, is its callers' to add in map order.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from agents.encoders.selective_scan import selective_scan
 class RouteScan(nn.Module):
     """Scan (batch, cells, heads, size) along `routes` (heads, K, cells) of each head.
 
-    The result (batch, cells, heads, K, size) is in map order, one entry for each route.
-    `routes[h, k, t]` is the cell that route k of head h visits at step t.
+    The result s (batch, cells, heads, K, size) is in map order, one entry for each route.
+    `routes[h, k, t]` is the cell that route k of head h visits at step t. `skip` (heads, K, size)
+    holds D.
     """
 
     def __init__(self, routes: Tensor, size: int, state: int = 16, rank: int | None = None) -> None:
@@ -50,7 +52,7 @@ class RouteScan(nn.Module):
         self.log_rate = nn.Parameter(
             torch.arange(1.0, state + 1).log().repeat(groups * size, 1)  # A = -1, -2, ..., -state
         )
-        self.skip = nn.Parameter(torch.ones(groups * size))
+        self.skip = nn.Parameter(torch.ones(self.heads, self.per_head, size))
         bound = size**-0.5  # nn.Linear's own
         nn.init.uniform_(self.read, -bound, bound)
         bound = self.rank**-0.5
@@ -82,7 +84,6 @@ class RouteScan(nn.Module):
             -self.log_rate.to(delta.dtype).exp(),
             B,
             C,
-            self.skip,
         )
         y = y.permute(2, 0, 1).reshape(cells, batch, self.heads, self.per_head, self.size)
         back: Tensor = _Return.apply(y, self.order, self.back)

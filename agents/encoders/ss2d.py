@@ -43,6 +43,6 @@ class SS2D(nn.Module):
             x = x * mask.unsqueeze(-1)
         grid = x.unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
         x = F.silu(self.conv(grid)).permute(0, 2, 3, 1).flatten(1, 2)
-        y = self.scan(x.unsqueeze(2), mask)[:, :, 0].sum(2)
+        y = self.scan(x.unsqueeze(2), mask)[:, :, 0].sum(2) + self.scan.skip.sum((0, 1)) * x
         out: Tensor = self.out(self.norm(y).to(z.dtype) * F.silu(z))
         return out if mask is None else out * mask.unsqueeze(-1)

@@ -1,0 +1,242 @@
+"""What every mechanism must hold to be trained by PPO, whatever it computes."""
+
+import copy
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from agents.encoders import MECHANISMS, make_mechanism
+from calm.errors import UsageError
+
+DIM, HEIGHT, WIDTH, BATCH = 12, 5, 7, 3
+CELLS = HEIGHT * WIDTH
+
+VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
+    "agent": ("agent", {"heads": 3, "agents": (2, 3)}),
+    "gaussian gate": ("gaussian", {}),
+    "gaussian gate, 2 heads": ("gaussian", {"heads": 2}),
+    "gaussian softmax": ("gaussian", {"form": "softmax"}),
+    "gaussian mixture": ("gaussian", {"form": "mixture"}),
+    "scan": ("scan", {"state": 3}),
+    "scan, cv-relu": ("scan", {"state": 3, "fusion": "cv-relu", "routes": ("C", "X", "S")}),
+    "gated-scan": ("gated-scan", {"state": 3}),
+    "softmax": ("softmax", {"heads": 2}),
+    "pooled": ("pooled", {"heads": 2, "pool": (2, 3)}),
+    "squeeze": ("squeeze", {"reduction": 2}),
+    "ss2d": ("ss2d", {"state": 3}),
+    "ss2d, expand 1": ("ss2d", {"state": 3, "expand": 1}),
+}
+COMPILED = [
+    pytest.param(v, marks=[pytest.mark.slow] if v == "gated-scan" else [])
+    for v in VARIANTS
+    if "," not in v
+]
+every = pytest.mark.parametrize("variant", VARIANTS)
+
+
+def made(variant: str, seed: int = 0) -> nn.Module:
+    name, options = VARIANTS[variant]
+    torch.manual_seed(seed)
+    return make_mechanism(name, DIM, HEIGHT, WIDTH, **options)
+
+
+def inputs(batch: int = BATCH) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(batch, CELLS, DIM, generator=generator)
+    return x, torch.rand(batch, CELLS, generator=generator) < 0.6
+
+
+def test_every_mechanism_is_tested() -> None:
+    assert {name for name, _ in VARIANTS.values()} == set(MECHANISMS)
+
+
+def test_an_unknown_name_lists_the_valid_ones() -> None:
+    with pytest.raises(UsageError, match="unknown mechanism 'agents': did you mean 'agent'"):
+        make_mechanism("agents", DIM, HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_defaults_suit_a_map_and_a_crop(name: str) -> None:
+    for height, width in ((7, 40), (9, 9)):
+        m = make_mechanism(name, 64, height, width)
+        x = torch.randn(1, height * width, 64)
+        assert m(x).shape == x.shape
+
+
+@every
+@pytest.mark.parametrize("masked", [False, True])
+def test_no_sample_sees_another(variant: str, masked: bool) -> None:
+    m, (x, mask) = made(variant), inputs()
+    mask = mask if masked else None  # type: ignore[assignment]
+    y = m(x, mask)
+    moved = x.clone()
+    moved[1] += torch.randn(CELLS, DIM)
+    after = m(moved, mask)
+    assert torch.equal(y[[0, 2]], after[[0, 2]])
+    assert not torch.allclose(y[1], after[1], atol=1e-6)
+    grad = torch.autograd.grad(m(x.requires_grad_(), mask)[1].square().sum(), x)[0]
+    assert (grad[[0, 2]] == 0).all()
+    assert grad[1].abs().max() > 0
+
+
+@every
+def test_size_and_order_of_the_batch_do_not_matter(variant: str) -> None:
+    m, (x, mask) = made(variant), inputs(5)
+    y = m(x, mask)
+    order = torch.tensor([3, 0, 4, 1, 2])
+    assert torch.allclose(m(x[order], mask[order]), y[order], rtol=0, atol=1e-6)
+    for i in range(5):
+        assert torch.allclose(m(x[i : i + 1], mask[i : i + 1])[0], y[i], rtol=0, atol=1e-6)
+
+
+@every
+def test_masked_cells_change_nothing_and_get_nothing(variant: str) -> None:
+    m, (x, mask) = made(variant), inputs()
+    void = ~mask.unsqueeze(-1)
+    other = torch.where(void, 100 * torch.randn_like(x), x)
+    y = m(x, mask)
+    assert torch.equal(m(other, mask), y)
+    assert (y[~mask] == 0).all()
+    grad = torch.autograd.grad(m(other.requires_grad_(), mask).square().sum(), other)[0]
+    assert (grad[~mask] == 0).all()
+
+
+@every
+def test_with_every_cell_valid_a_mask_is_no_mask(variant: str) -> None:
+    m, (x, _) = made(variant), inputs()
+    full = torch.ones(BATCH, CELLS, dtype=torch.bool)
+    assert torch.allclose(m(x, full), m(x), rtol=1e-5, atol=1e-6)
+
+
+@every
+def test_void_maps_are_finite_and_so_are_their_gradients(variant: str) -> None:
+    m, (x, mask) = made(variant), inputs()
+    mask[0], mask[1] = False, torch.arange(CELLS) == 17  # nothing, one cell, some
+    for filling in (x, torch.zeros_like(x), torch.ones_like(x)):
+        filling = filling.clone().requires_grad_()
+        y = m(filling, mask)
+        m.zero_grad()
+        y.square().sum().backward()
+        assert y.isfinite().all()
+        assert (y[0] == 0).all()
+        assert filling.grad is not None
+        assert filling.grad.isfinite().all()
+        for name, p in m.named_parameters():
+            assert p.grad is not None, name
+            assert p.grad.isfinite().all(), name
+
+
+@every
+def test_every_weight_learns(variant: str) -> None:
+    m, (x, mask) = made(variant), inputs()
+    (m(x, mask) * torch.randn_like(x)).sum().backward()
+    # A projection's shift leaves the mixture as it is; heads need not use all of a tiny bias.
+    free = {"mechanism.project.bias"}
+    for name, p in m.named_parameters():
+        assert name in free or (p.grad is not None and p.grad.abs().max() > 0), name
+
+
+@every
+def test_a_residual_branch_starts_near_the_identity(variant: str) -> None:
+    m, (x, mask) = made(variant), inputs()
+    size = m(x, mask).norm() / x[mask].norm()
+    assert 0 < size < 0.25
+
+
+@every
+def test_the_same_seed_gives_the_same_weights_and_another_others(variant: str) -> None:
+    first, again = made(variant).state_dict(), made(variant).state_dict()
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    if variant not in ("gaussian gate", "gaussian gate, 2 heads"):  # which starts without chance
+        other = made(variant, seed=1).state_dict()
+        assert any(not torch.equal(first[key], other[key]) for key in first)
+
+
+@every
+def test_what_ppo_updates_is_what_it_acted_with(variant: str) -> None:
+    """The same numbers with and without gradient, in training and evaluation mode, once more."""
+    m, (x, mask) = made(variant), inputs()
+    with torch.no_grad():
+        acted = m.eval()(x, mask)
+    for _ in range(2):
+        assert torch.allclose(m.train()(x, mask), acted, rtol=0, atol=1e-6)
+    assert torch.equal(m(x, mask), m(x, mask))
+
+
+@every
+def test_gradients_are_the_same_twice(variant: str) -> None:
+    m, (x, mask) = made(variant), inputs()
+    grads = []
+    for _ in range(2):
+        m.zero_grad()
+        m(x, mask).square().sum().backward()
+        grads.append([p.grad.clone() for p in m.parameters() if p.grad is not None])
+    assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))
+
+
+@every
+def test_weights_and_config_restore_it(variant: str) -> None:
+    m, (x, mask) = made(variant), inputs()
+    other = made(variant, seed=1)
+    other.load_state_dict(m.state_dict())
+    assert torch.equal(other(x, mask), m(x, mask))
+    assert torch.equal(copy.deepcopy(m)(x, mask), m(x, mask))
+    assert not any(b.numel() for k, b in m.state_dict().items() if "pool" in k or "order" in k)
+
+
+@every
+def test_float32_agrees_with_float64(variant: str) -> None:
+    m, (x, mask) = made(variant), inputs()
+    y = m(x, mask)
+    exact = copy.deepcopy(m).double()(x.double(), mask)
+    assert exact.dtype == torch.float64
+    assert (y - exact).abs().max() < 1e-5 * exact.abs().max()
+
+
+@every
+def test_under_autocast_statistics_stay_float32(variant: str) -> None:
+    """Inputs of 300 ± 1: in bfloat16, whose steps are 2 there, no spread would be left of them."""
+    m, (x, mask) = made(variant), inputs()
+    y = m(x, mask)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = m(x, mask)
+        cast.float().square().sum().backward()
+    assert (cast.float() - y).norm() < 0.05 * y.norm()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in m.parameters())
+    if variant.startswith(("gaussian gate", "gaussian softmax")):
+        far = 300 + x
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.allclose(m(far, mask), m(far, mask), rtol=1e-6)
+
+
+# Torch's own tracer makes a Function, and looks at .grad of what it traces.
+@pytest.mark.filterwarnings("ignore:<class 'torch.autograd.function.Function'> should not be")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize("variant", COMPILED)
+def test_it_can_be_compiled(variant: str) -> None:
+    """Traced, not lowered: the selective scan is told not to be and stays as it is."""
+    m, (x, mask) = made(variant), inputs()
+    torch._dynamo.reset()
+    compiled = torch.compile(m, backend="aot_eager")
+    y = m(x, mask)
+    assert torch.allclose(compiled(x, mask), y, rtol=1e-5, atol=1e-6)
+    compiled(x, mask).square().sum().backward()
+    grads = [p.grad.clone() for p in m.parameters() if p.grad is not None]
+    m.zero_grad()
+    y.square().sum().backward()
+    for a, p in zip(grads, [p for p in m.parameters() if p.grad is not None], strict=True):
+        assert p.grad is not None
+        assert torch.allclose(a, p.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_each_mechanism_is_imported_alone_and_the_list_without_torch() -> None:
+    code = "import sys, agents.encoders; assert 'torch' not in sys.modules, 'torch'"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    code = (
+        "import sys, agents.encoders.agent; others = 'gaussian', 'scan', 'softmax', 'semantics';"
+        "assert not [o for o in others if f'agents.encoders.{o}' in sys.modules]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
