@@ -53,7 +53,7 @@ def _approach(approach: Approach) -> tuple[str, ...]:
 
 
 _DEEDS = {
-    "pick up the key": (r"^The key entered the inventory\.$",),
+    "pick up the key": (r"^The key entered the inventory[.:]",),
     "open the locked door": (r"^A closed door is open now\.$",),
     "reach the staircase down": (r"^The episode ended: the hero reached the staircase down\b",),
     "step into a doorway": (r"^The hero stepped into a doorway\.$",),
@@ -63,9 +63,9 @@ _DEEDS = {
     "fill water or lava with a boulder": (
         r"^The hero pushed a boulder\.\n(?:Water|Lava) turned into solid ground\.$",
     ),
-    "pick up a wand": (r"^A wand entered the inventory\.$",),
-    "pick up a horn": (r"^A horn entered the inventory\.$",),
-    "pick up an object": (r" entered the inventory\.$",),
+    "pick up a wand": (r"^A wand entered the inventory[.:]",),
+    "pick up a horn": (r"^A horn entered the inventory[.:]",),
+    "pick up an object": (r" entered the inventory[.:]",),
     "turn lava into solid ground": (r"^Lava turned into solid ground\.$",),
     "float in the air": (r"^The hero is now levitating\.$",),
     "kill a monster": (r"^Experience points rose\.$", r'^Message: ".*\bYou kill '),

@@ -8,6 +8,7 @@ inventory, and whether the game asks a question.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -108,6 +109,8 @@ _HASH = np.random.Generator(np.random.PCG64(2409_12798)).integers(
 ) * np.uint64(2) + np.uint64(1)
 """Odd multipliers: a message's 256 bytes are told apart by one 64-bit number."""
 
+_FOUR = np.arange(4)
+
 _CLOSED, _OPEN, _BOULDER = THING["closed door"], THING["open door"], THING["boulder"]
 _WATER, _LAVA, _KEY = THING["water"], THING["lava"], THING["key"]
 _MONSTER = THING["monster"]
@@ -130,7 +133,9 @@ Pieces = tuple[tuple[int, ...], tuple[int, ...]]
 class Arrays(Protocol):
     """The part of a batch that is looked at."""
 
-    arrays: dict[str, Array]
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """By key, (B, ...)."""
 
 
 class Sight:
@@ -157,6 +162,7 @@ class Sight:
         # What was seen before.
         self._glyphs: npt.NDArray[np.int16] = np.full((n, CELLS), STONE, np.int16)
         self._things: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
+        self._covered: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
         self._levels: npt.NDArray[np.uint8] = np.zeros((n, KINDS_OF_THINGS), np.uint8)
         self._x: npt.NDArray[np.int64] = np.zeros(n, np.int64)
         self._y: npt.NDArray[np.int64] = np.zeros(n, np.int64)
@@ -186,6 +192,7 @@ class Sight:
         self._things[rows, self._hero[rows]] = 0
         self._note(np.flatnonzero(self._things.reshape(-1) != 0))
         self._under[rows] = 0
+        self._covered[rows] = 0
         # The hero hides what it stands on: take the ground next to it.
         around = np.stack(
             [
@@ -212,7 +219,8 @@ class Sight:
         out[:] = 0
         self.questions = self._pending
         blstats = arrays["blstats"]
-        self._x, self._y = blstats[:, :2].T.copy()
+        self._x = blstats[:, nethack.NLE_BL_X].copy()
+        self._y = blstats[:, nethack.NLE_BL_Y].copy()
         hero = self._y * COLUMNS + self._x
         moved = hero != self._hero
         out[:, ACTION] = self._action_kinds[actions]
@@ -221,19 +229,23 @@ class Sight:
         shown = self._glyphs[self._envs, hero]
         under = THING_OF_GLYPH[shown]
         pushed = moved & (under == _BOULDER)
-        stands_on = np.where((under == _MONSTER) | (under == _BOULDER), 0, under)
-        self._under = np.where(moved, stands_on, self._under)
-        ground = np.where(moved, GROUND_OF_GLYPH[shown], 0)
-        ground = np.where(ground == 0, self._ground, ground)
-        out[:, GROUND_NOW] = np.where(ground != self._ground, ground, 0)
+        hidden = pushed | (under == _MONSTER)
+        if hidden.any():
+            under = np.where(hidden, self._covered[self._envs, hero], under)
+        self._under = np.where(moved, under, self._under)
+        ground = GROUND_OF_GLYPH[shown]
+        ground = np.where(moved & (ground != 0), ground, self._ground)
+        out[:, GROUND_NOW] = ground * (ground != self._ground)
         self._ground = ground
         self._hero = hero
 
-        seen = moved * np.uint8(MOVED) + pushed * np.uint8(PUSHED) + self._asked * np.uint8(ASKED)
+        seen = moved.astype(np.uint8)  # MOVED is 1
+        seen[pushed] |= PUSHED
+        seen[self._asked] |= ASKED
         self._changed_cells(seen)
         self._changed_inventory()
         self._changed_status()
-        seen |= self._with_key * np.uint8(WITH_KEY)
+        seen[self._with_key] |= WITH_KEY
         out[:, SEEN] = seen
 
         levels = self._look()
@@ -275,7 +287,12 @@ class Sight:
         now = self._arrays["glyphs"].reshape(-1)
         before = self._glyphs.reshape(-1)
         things = self._things.reshape(-1)
-        at = np.flatnonzero(now != before)
+        if now.size % 4 == 0:  # four cells at a time: two thirds of the time goes here
+            words = np.flatnonzero(now.view(np.uint64) != before.view(np.uint64))
+            at = (words[:, None] * 4 + _FOUR).reshape(-1)
+            at = at[now[at] != before[at]]
+        else:
+            at = np.flatnonzero(now != before)
         if not at.size:
             return
         new = now[at]
@@ -284,6 +301,10 @@ class Sight:
         before[at] = new
         things[at] = new_things
         things[self._row_starts + self._hero] = 0  # the hero is no monster
+        covers = (new_things == _MONSTER) | (new_things == _BOULDER)
+        if covers.any():  # what lies under it is not forgotten
+            covers &= (old_things != _MONSTER) & (old_things != _BOULDER)
+            self._covered.reshape(-1)[at[covers]] = old_things[covers]
         if (old_things | new_things).any():
             known = self._at[things[self._at] != 0]
             fresh = at[(old_things == 0) & (things[at] != 0)]

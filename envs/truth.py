@@ -11,7 +11,7 @@ the step that was not so. A key in the inventory counts as near.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,7 @@ class TruthStream:
         self.ground_before: Array = np.zeros(n, np.int8)
 
     @property
-    def now(self) -> dict[str, Array]:
+    def now(self) -> Mapping[str, Array]:
         """The arrays of s'."""
         return self._arrays
 
