@@ -76,6 +76,10 @@ def demo(
         int, typer.Option(min=1, help="Episodes to collect from each of the two players.")
     ] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of levels, weights and actions.")] = 0,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the agents, as in train."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option(help="Start anew, also where an interrupted demo could be gone on with.")
     ] = False,
@@ -90,7 +94,7 @@ def demo(
     """
     from agents.demo import DemoPlan, run_demo
 
-    plan = DemoPlan(judge=judge, steps=steps, episodes=episodes, seed=seed)
+    plan = DemoPlan(judge, steps, episodes, seed, settings=_settings(setting or []))
     outcome = run_demo(plan, out, base_url=base_url, fresh=fresh, console=Console(stderr=True))
     if as_json:
         typer.echo(json.dumps(outcome.to_dict(), indent=2))
@@ -102,7 +106,10 @@ def demo(
 def collect(
     task: Annotated[str, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")],
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
-    player: Annotated[str, typer.Option(help="scripted, random, or both.")] = "both",
+    player: Annotated[
+        list[str] | None,
+        typer.Option(help="scripted, sloppy or random; several take turns. Scripted and random."),
+    ] = None,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes of each player.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the levels and the play.")] = 0,
     split: Annotated[
@@ -114,9 +121,14 @@ def collect(
     from agents.collect import collect_rows, write_rows
 
     rows = collect_rows(
-        task, player=player, episodes=episodes, seed=seed, split=split, console=Console(stderr=True)
+        task,
+        players=player or ("scripted", "random"),
+        episodes=episodes,
+        seed=seed,
+        split=split,
+        console=Console(stderr=True),
     )
-    told = write_rows(out, rows)
+    told = write_rows(out, task, rows)
     if as_json:
         typer.echo(json.dumps(told, indent=2))
     else:

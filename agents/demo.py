@@ -12,7 +12,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from agents.collect import collect_rows
-from agents.config import TrainConfig
+from agents.collect import collect_rows, write_rows
+from agents.config import TrainConfig, make_config
 from agents.progress import train_with_progress
 from agents.report import Arm, Report, Table, costs_table, percent, steps_to
 from agents.run import Run
@@ -35,8 +35,9 @@ from calm.records import Subgoal, Task
 from calm.store import Store
 from data.evaluate import EvaluationTable, evaluate
 from data.match import match
-from data.parquet import read_transitions, write_transitions
+from data.parquet import read_transitions
 from data.schema import LabelledTransition
+from data.show import interval, two
 from envs.tasks import task as find_task
 
 SUBGOALS = "subgoals.yaml"
@@ -55,32 +56,39 @@ class DemoPlan:
     """Collected from each player."""
     seed: int = 0
     task: str = "MiniHack-KeyRoom-S5-v0"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of the agents, where they differ from the demo's; see `agents.config`."""
 
     def arms(self, subgoals: str) -> list[tuple[str, str, TrainConfig]]:
-        """Name, the reward in words, and settings of the three agents."""
-        common = TrainConfig(
-            task=self.task,
-            judge="none",
-            steps=self.steps,
-            seed=self.seed,
-            weight=WEIGHT,
-            eval_every=max(1, self.steps // 8),
-        )
-        shaped = {"judge": self.judge, "penalty": True, "subgoals": subgoals}
+        """Name, the reward in words, and settings of the three agents.
+
+        The first two differ by the penalty alone, the last two by the credit alone.
+        """
+        values = {
+            "task": self.task,
+            "judge": "none",
+            "steps": self.steps,
+            "seed": self.seed,
+            "weight": WEIGHT,
+            "eval_every": max(1, self.steps // 8),
+        }
+        common = make_config(values | dict(self.settings))
+        shaped = {"judge": self.judge, "subgoals": subgoals}
         return [
             (
-                "unshaped",
-                "MiniHack's own",
+                "unshaped, MiniHack's reward",
+                "1 for the stairs, -0.01 for every step in which no game time passes",
                 common.model_copy(update={"penalty": True}),
             ),
             (
                 "unshaped, no idle penalty",
-                "MiniHack's without its -0.01 for steps in which no game time passes",
+                "1 for the stairs",
                 common,
             ),
             (
                 f"shaped by {self.judge}",
-                f"MiniHack's own, and {WEIGHT} for each subgoal judged achieved, once an episode",
+                f"1 for the stairs, {common.weight} for each subgoal judged achieved, once an"
+                " episode",
                 common.model_copy(update=shaped),
             ),
         ]
@@ -135,11 +143,12 @@ def verdict(agents: Sequence[dict[str, Any]]) -> str:
     own, fair, shaped = agents
 
     def reached(agent: dict[str, Any]) -> str:
-        return f"at {agent['to_90']:,} steps" if agent["to_90"] else "not at all"
+        return f"after {agent['to_90']:,} steps" if agent["to_90"] else "never"
 
     told = (
-        f"90 % success was reached {reached(shaped)} with credit, {reached(fair)} without credit"
-        f" but without the idle penalty, {reached(own)} on MiniHack's own reward."
+        f"90 % success on held-out levels: with credit {reached(shaped)}, without credit"
+        f" {reached(fair)}; without credit and with MiniHack's penalty for idle steps"
+        f" {reached(own)}."
     )
     if fair["to_90"] and not own["to_90"]:
         told += " So here the penalty, not missing credit, is what stops the plain agent."
@@ -211,13 +220,13 @@ def _collected(plan: DemoPlan, out: Path, console: Console) -> list[LabelledTran
         return list(read_transitions(path).rows)
     rows = collect_rows(
         plan.task,
-        player="both",
+        players=("scripted", "random"),
         episodes=plan.episodes,
         seed=plan.seed,
         split="data",
         console=console,
     )
-    write_transitions(path, rows, {plan.task: find_task(plan.task)})
+    write_rows(path, plan.task, rows)
     return rows
 
 
@@ -242,7 +251,12 @@ def _evaluated(
     console: Console,
 ) -> EvaluationTable:
     """The judge beside the trivial annotators, against the engine's truth."""
-    trivial = [make_judge(spec, seed=plan.seed) for spec in ("always-yes", "always-no", "random")]
+    names = [s.name for s in task.subgoals]
+    rate = sum(any(row.truth[name] for name in names) for row in rows) / len(rows)
+    # As often "any subgoal" as the truth: 1 - (1 - p)^G = rate.
+    chance = 1 - (1 - rate) ** (1 / len(names))
+    specs = ("always-yes", "always-no", f"random:{chance:.4f}")
+    trivial = [make_judge(spec, seed=plan.seed) for spec in specs]
     judge = make_judge(plan.judge, store=store, base_url=base_url, seed=plan.seed)
     discovered = tuple(subgoals) != task.subgoals
     matches = {task.id: match(subgoals, task.subgoals)} if discovered else None
@@ -257,7 +271,7 @@ def _evaluated(
 SHOWN = {
     "judge": "annotator",
     "mcc": "MCC",
-    "balanced_accuracy": "balanced acc.",
+    "balanced_accuracy": "bal. acc.",
     "precision": "precision",
     "recall": "recall",
     "f1": "F1",
@@ -272,10 +286,8 @@ def _scores(table: EvaluationTable) -> Table:
         cells: list[object] = [score.judge]
         for name in list(SHOWN)[1:]:
             e = score.metrics[name]
-            cells.append(
-                f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]" if e.value == e.value else "–"
-            )
-        cells.append(f"{score.metrics['exact'].value:.2f}")
+            cells.append(interval(e))
+        cells.append(two(score.metrics["exact"].value))
         unread = sum(n for v, n in score.verdicts.items() if v not in ("ok", "repaired"))
         cells.append(unread)
         rows.append(cells)
@@ -283,12 +295,15 @@ def _scores(table: EvaluationTable) -> Table:
 
 
 def _terminal_table(table: EvaluationTable) -> RichTable:
-    scores = _scores(table)
-    shown = RichTable(title=f"Judged against the engine's truth, {len(table.rows)} transitions")
-    for name in scores.columns:
-        shown.add_column(Text(name))
-    for row in scores.rows:
-        shown.add_row(*(Text(str(cell)) for cell in row))
+    """The figures without their intervals, which are in the report."""
+    shown = RichTable(
+        title=f"Any subgoal, against the engine's truth, on {len(table.rows)} transitions"
+    )
+    for name in (*SHOWN.values(), "exact"):
+        shown.add_column(Text(name), justify="left" if name == "annotator" else "right")
+    for score in table.scores:
+        figures = [score.metrics[name].value for name in (*list(SHOWN)[1:], "exact")]
+        shown.add_row(Text(score.judge), *(Text(two(value)) for value in figures))
     return shown
 
 
@@ -335,10 +350,9 @@ def _agent(arm: Arm) -> dict[str, Any]:
 
 
 def _asked(table: EvaluationTable, shaped: Run) -> int:
-    """Distinct texts judged: those of the evaluation, and those that training added."""
+    """Distinct texts judged, by the evaluation and in training together."""
     mode = table.scores[0].mode
-    texts = {row.transition.texts[mode] for row in table.rows}
-    return len(texts) + int(shaped.metrics()[-1].get("asked") or 0)
+    return len({row.transition.texts[mode] for row in table.rows} | set(shaped.judged()))
 
 
 def _report(
@@ -366,7 +380,7 @@ def _report(
             f"{len(rows)} transitions of a scripted and a random player, {table.episodes} episodes."
             " Figures are for “any subgoal achieved”, with 95 % intervals by bootstrap over"
             " episodes; “all subgoals right” checks which one. An annotator that always says yes"
-            " has recall 1, and MCC 0."
+            " has recall 1, and MCC 0; the random one says yes as often as the truth does."
         ),
         costs=costs_table([run for arm in arms for run in arm.runs]),
         samples=pick_samples(rows, judged, [s.name for s in subgoals], "events"),

@@ -24,7 +24,8 @@ def time_left(standing: Standing) -> str:
     """Minutes and seconds until the last step at the rate so far."""
     if not standing.steps:
         return "-:--"
-    left = int((standing.total - standing.steps) / max(standing.steps_per_second, 1e-9))
+    todo = max(0, standing.total - standing.steps)
+    left = int(todo / max(standing.steps_per_second, 1e-9))
     return f"{left // 60}:{left % 60:02d}"
 
 

@@ -119,6 +119,20 @@ class Run:
         pq.write_table(pa.Table.from_pylist(rows), new)
         os.replace(new, self.metrics_path)
 
+    def judged(self) -> dict[str, list[str] | None]:
+        """By text that was judged: names of the subgoals it achieved, None where unreadable."""
+        path = self.folder / "judged.json"
+        read: dict[str, list[str] | None] = (
+            json.loads(path.read_text("utf-8")) if path.exists() else {}
+        )
+        return read
+
+    def write_judged(self, judged: Mapping[str, list[str] | None]) -> None:
+        """Adds what was judged to what is already known."""
+        new = self.folder / "judged.new"
+        new.write_text(json.dumps(self.judged() | dict(judged), indent=1), "utf-8")
+        os.replace(new, self.folder / "judged.json")
+
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint; `state` holds tensors and plain values only."""
         new = self.checkpoint_path.with_suffix(".new")

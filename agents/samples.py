@@ -31,10 +31,16 @@ COLOURS = [
 ]
 
 
-def draw(frame: Frame) -> Markup:
-    """A terminal frame as HTML: escaped text in spans of the game's own colours."""
+def draw(frame: Frame, beside: Frame) -> Markup:
+    """A terminal frame as HTML: escaped text in spans of the game's own colours.
+
+    Lines that are blank both here and in the frame `beside` it are left out.
+    """
     lines = []
-    for chars, colours in zip(frame.chars.split("\n"), frame.colours.split("\n"), strict=True):
+    frames = (frame.chars, frame.colours, beside.chars)
+    for chars, colours, other in zip(*(text.split("\n") for text in frames), strict=True):
+        if not chars.strip() and not other.strip():
+            continue
         spans, start = [], 0
         for i in range(1, len(chars) + 1):
             if i == len(chars) or colours[i] != colours[start]:
@@ -77,8 +83,8 @@ def pick_samples(
         )
         chosen[kind] = Sample(
             f"{kind} ({where})",
-            draw(row.before),
-            draw(row.after),
+            draw(row.before, row.after),
+            draw(row.after, row.before),
             row.transition.texts[mode],
             said,
             truth,

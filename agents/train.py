@@ -161,6 +161,8 @@ class Trainer(BaseCallback):
         for key in ("success", "test_return_env", "test_length"):
             self.logger.record(f"test/{key}", self.rows[-1][key])
         self.run.write_metrics(self.rows)
+        if isinstance(self.shaper, Annotator):
+            self.run.write_judged(answers(self.shaper))
         self.checkpoint()
         self.report()
 
@@ -178,6 +180,15 @@ class Trainer(BaseCallback):
                 "eval_seconds": self.clock.evaluating,
             }
         )
+
+
+def answers(annotator: Annotator) -> dict[str, list[str] | None]:
+    """By text: names of the subgoals it was judged to achieve, None where unreadable."""
+    names = [s.name for s in annotator.subgoals]
+    return {
+        text: None if min(row) < 0 else [n for n, yes in zip(names, row, strict=True) if yes]
+        for text, row in zip(annotator.texts, annotator.table.tolist(), strict=True)
+    }
 
 
 def restore(model: PPO, state: dict[str, Any], clock: Clock) -> None:
