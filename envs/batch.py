@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
-from envs.crops import PADDING, Crop
-from envs.engine import ENGINE_KEYS, Array, Game, Rules, make_minihack, read_rules, rule_keys
+from envs.backend import Backend
+from envs.crops import PADDING
+from envs.engine import ENGINE_KEYS, Array, Rules
+from envs.native import make_backend
 from envs.seeding import LevelSeeds
 
 Bools = npt.NDArray[np.bool_]
@@ -52,6 +54,11 @@ class Batch:
         level_seeds: instead of split and seed, one iterator of level seeds for each environment.
         extra_keys: keys to fill for observers, beside `keys`.
         options: keyword arguments of the MiniHack class, e.g. `des_file` for Custom tasks.
+        workers: processes that play the games on the native path; by default one for each core,
+            at most one for each environment. 0 plays in this process, which an abort of the
+            engine then takes along.
+        native: True insists on the native path, False on the plain one; by default the native one
+            where the task and the machine allow it.
 
     Raises:
         UsageError: unknown task or key, no environments, a crop without a centre.
@@ -71,6 +78,8 @@ class Batch:
         level_seeds: Sequence[Iterator[int]] | None = None,
         extra_keys: Sequence[str] = (),
         options: Mapping[str, Any] | None = None,
+        workers: int | None = None,
+        native: bool | None = None,
     ) -> None:
         if n_envs < 1:
             raise UsageError(f"a batch needs at least one environment, got {n_envs}")
@@ -89,50 +98,31 @@ class Batch:
         """The observation keys asked for; `arrays` may hold more."""
         self.streams: list[Iterator[int]] = list(level_seeds)
         self.observers: list[Observer] = []
-        self.level_seeds: npt.NDArray[np.int64] = np.full(n_envs, -1, np.int64)
-        """(B,) level seed of the running episode."""
-        self.steps: npt.NDArray[np.int32] = np.zeros(n_envs, np.int32)
-        """(B,) steps of the running episode so far."""
-        self.final_steps: npt.NDArray[np.int32] = np.zeros(n_envs, np.int32)
-        """(B,) length of the episode that the last step ended; valid where it ended one."""
-        self.final_level_seeds = self.level_seeds.copy()
-        """(B,) level seed of that episode."""
-        self.status: npt.NDArray[np.int8] = np.zeros(n_envs, np.int8)
-        """(B,) what the last step left: `RUNNING`, `WON`, `DIED` or `ABORTED` of `envs.engine`."""
         self._closed = False
         self._ready = False
 
-        first = make_minihack(task, options)
-        self.rules: Rules = read_rules(first)
+        needed = [*self.keys, *extra_keys]
+        needed += [key.removesuffix("_crop") for key in needed if key in CROPS]
+        self.backend: Backend = make_backend(
+            task, options, n_envs, needed, crop, penalty, self._next_seed, workers, native
+        )
+        self.rules: Rules = self.backend.rules
         self.n_actions = len(self.rules.presses)
-        self._crops = {
-            key: Crop(key.removesuffix("_crop"), n_envs, crop, ENGINE_KEYS[base][1])
-            for key in dict.fromkeys((*self.keys, *extra_keys))
-            if (base := key.removesuffix("_crop")) != key
-        }
-        needed = [*self.keys, *extra_keys, *rule_keys(self.rules.path)]
-        for key in self._crops:
-            needed += [key.removesuffix("_crop"), "blstats"]
-        self.arrays: dict[str, Array] = {}
+        self.arrays: Mapping[str, Array] = self.backend.arrays
         """By key, (B, ...): what the engine wrote. Rows are overwritten by every step."""
-        for key in dict.fromkeys(needed):
-            shape, dtype = ENGINE_KEYS.get(key) or (
-                (crop, crop), ENGINE_KEYS[key.removesuffix("_crop")][1],
-            )  # fmt: skip
-            self.arrays[key] = np.zeros((n_envs, *shape), dtype)
-        self.final: dict[str, Array] = {k: np.zeros_like(v) for k, v in self.arrays.items()}
+        self.final: Mapping[str, Array] = self.backend.final
         """By key, (B, ...): the last observation of the episode that the last step ended, in the
         rows where it ended one."""
-        engine = [key for key in self.arrays if key in ENGINE_KEYS]
-        self._games: list[Game] = []
-        try:
-            for i in range(n_envs):
-                env = first if i == 0 else make_minihack(task, options)
-                rows = {key: self.arrays[key][i] for key in engine}
-                self._games.append(Game(env, rows, penalty))
-        except BaseException:
-            self.close()
-            raise
+        self.status: npt.NDArray[np.int8] = self.backend.status
+        """(B,) what the last step left: `RUNNING`, `WON`, `DIED` or `ABORTED` of `envs.engine`."""
+        self.level_seeds: npt.NDArray[np.int64] = self.backend.level_seed
+        """(B,) level seed of the running episode."""
+        self.steps: npt.NDArray[np.int32] = self.backend.steps
+        """(B,) steps of the running episode so far."""
+        self.final_level_seeds: npt.NDArray[np.int64] = self.backend.final_level_seed
+        """(B,) level seed of the episode that the last step ended, where it ended one."""
+        self.final_steps: npt.NDArray[np.int32] = self.backend.final_steps
+        """(B,) length of that episode."""
 
     def reset(self, seeds: Sequence[int] | None = None) -> None:
         """Starts a new episode in every environment.
@@ -141,16 +131,20 @@ class Batch:
             seeds: B level seeds for these episodes; by default the next of each stream.
         """
         self._check_open()
-        if seeds is not None and len(seeds) != self.n_envs:
-            raise UsageError(f"reset needs {self.n_envs} level seeds, got {len(seeds)}")
+        if seeds is not None:
+            seeds = [int(seed) for seed in seeds]
+            if len(seeds) != self.n_envs or min(seeds) < 0:
+                raise UsageError(f"reset needs {self.n_envs} level seeds >= 0, got {seeds}")
         for observer in self.observers:
             if missing := [key for key in observer.keys if key not in self.arrays]:
                 raise UsageError(
                     f"{type(observer).__name__} reads {', '.join(missing)}; add to the batch's keys"
                 )
-        self._reset(np.arange(self.n_envs), seeds)
-        self._crop(self.arrays)
+        rows = np.arange(self.n_envs)
+        self.backend.reset(rows, seeds)
         self._ready = True
+        for observer in self.observers:
+            observer.on_reset(rows)
 
     def step(self, actions: npt.ArrayLike) -> tuple[Rewards, Bools, Bools]:
         """One action in every environment; those that end are reset in the same step.
@@ -164,25 +158,20 @@ class Batch:
         self._check_open()
         if not self._ready:
             raise UsageError("call reset() before step()")
-        actions = self._checked(actions)
-        rewards = np.empty(self.n_envs, np.float32)
-        for i, (game, action) in enumerate(zip(self._games, actions.tolist(), strict=True)):
-            rewards[i], self.status[i] = game.step(action)
+        checked = self._checked(actions)
+        observers = self.observers
+        # Observers see every row before it is reset, which takes a turn of its own.
+        self.backend.step(checked, reset=not observers)
         terminated, truncated = self.status > 0, self.status < 0
-        self.steps += 1
-        for observer in self.observers:
-            observer.on_step(actions, terminated, truncated)
-        ended = np.flatnonzero(terminated | truncated)
-        if ended.size:
-            if self._crops:
-                self._crop(self.arrays)
-            for key, rows in self.arrays.items():
-                self.final[key][ended] = rows[ended]
-            self.final_steps[ended] = self.steps[ended]
-            self.final_level_seeds[ended] = self.level_seeds[ended]
-            self._reset(ended, None)
-        self._crop(self.arrays)
-        return rewards, terminated, truncated
+        if observers:
+            for observer in observers:
+                observer.on_step(checked, terminated, truncated)
+            ended = np.flatnonzero(self.status)
+            if ended.size:
+                self.backend.reset(ended, None)
+                for observer in observers:
+                    observer.on_reset(ended)
+        return self.backend.reward.copy(), terminated, truncated
 
     def reseed(self, split: str, seed: int | Sequence[int | None]) -> None:
         """New streams of level seeds, from which the next reset draws.
@@ -194,26 +183,17 @@ class Batch:
         """
         if isinstance(seed, int | np.integer):
             self.streams = [LevelSeeds(split, int(seed), i) for i in range(self.n_envs)]
-            return
-        if len(seed) != self.n_envs:
+            anew = list(range(self.n_envs))
+        elif len(seed) != self.n_envs:
             raise UsageError(f"{self.n_envs} environments need as many seeds, got {len(seed)}")
-        self.streams = [
-            stream if s is None else LevelSeeds(split, int(s), 0)
-            for stream, s in zip(self.streams, seed, strict=True)
-        ]
+        else:
+            anew = [i for i, s in enumerate(seed) if s is not None]
+            for i in anew:
+                self.streams[i] = LevelSeeds(split, int(seed[i] or 0), 0)
+        self.backend.redraw(anew)
 
-    def _reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
-        for i in rows.tolist():
-            seed = next(self.streams[i]) if seeds is None else int(seeds[i])
-            self._games[i].reset(seed)
-            self.level_seeds[i] = seed
-            self.steps[i] = 0
-        for observer in self.observers:
-            observer.on_reset(rows)
-
-    def _crop(self, arrays: dict[str, Array]) -> None:
-        for key, crop in self._crops.items():
-            crop(arrays[key.removesuffix("_crop")], arrays["blstats"], arrays[key])
+    def _next_seed(self, row: int) -> int:
+        return next(self.streams[row])
 
     def _checked(self, actions: npt.ArrayLike) -> npt.NDArray[np.int64]:
         array = np.asarray(actions)
@@ -232,11 +212,10 @@ class Batch:
             raise UsageError("this batch is closed; make a new one")
 
     def close(self) -> None:
-        """Ends all games and removes their temporary folders. More than once does no harm."""
-        self._closed = True
-        for game in self._games:
-            game.close()
-        self._games = []
+        """Ends all games, processes and temporary folders. More than once does no harm."""
+        if not self._closed:
+            self._closed = True
+            self.backend.close()
 
     def __enter__(self) -> Batch:
         return self

@@ -92,6 +92,9 @@ class Rules:
     reward_lose: float
     penalty_step: float
     """Added (negative) for a step in which no game time passes."""
+    spawn_monsters: bool
+    """Whether the game makes new monsters as time goes by."""
+    fix_moon_phase: bool
 
 
 def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
@@ -180,6 +183,8 @@ def read_rules(env: Any) -> Rules:
         reward_win=float(env.reward_win),
         reward_lose=float(env.reward_lose),
         penalty_step=float(env.penalty_step),
+        spawn_monsters=bool(env.spec.kwargs.get("spawn_monsters", False)),
+        fix_moon_phase=bool(env.spec.kwargs.get("fix_moon_phase", False)),
     )
 
 

@@ -90,8 +90,9 @@ def side_by_side(task: str, steps: int, **batch: Any) -> int:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_equals_minihack(task: str) -> None:
-    assert side_by_side(task, 1600) >= 2
+@pytest.mark.parametrize("native", [False, True])
+def test_equals_minihack(task: str, native: bool) -> None:
+    assert side_by_side(task, 1600, native=native) >= 2
 
 
 def test_offers_every_key_of_nle() -> None:

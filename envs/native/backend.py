@@ -1,0 +1,239 @@
+"""The native path: games stepped in C, in worker processes over shared memory or in this process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nle import nethack
+
+from calm.errors import GameError
+from envs.backend import NextSeed
+from envs.engine import ABORTED, Array, Rules
+from envs.native.build import Built
+from envs.native.layout import Memory
+from envs.native.workers import Workers
+
+STEP, STEP_AND_RESET, RESET = 1, 2, 3
+"""Commands, as in calm.h."""
+LOOK_UP_US = 100_000
+"""How long to wait for a turn before looking whether all workers live."""
+SPIN_US = 50
+"""How long both sides look again before they sleep. Chosen on 2 cores, see envs/README.md."""
+
+
+class NativeBackend:
+    """See `envs.backend.Backend` and `envs.native`.
+
+    Args:
+        built: the compiled stepper.
+        env: MiniHack's object: its options, its compiled level; it may be closed afterwards.
+        rules: of the task; its path is not "minihack".
+        task: for messages.
+        n_envs: B.
+        n_workers: processes; 0 plays in this one.
+        keys: to fill, crops among them; those the rules need are there already.
+        crop: odd size of the crops.
+        penalty: False leaves MiniHack's penalty for steps without game time out of the reward.
+        next_seed: draws level seeds.
+    """
+
+    def __init__(
+        self,
+        built: Built,
+        env: Any,
+        rules: Rules,
+        task: str,
+        n_envs: int,
+        n_workers: int,
+        keys: Sequence[str],
+        crop: int,
+        penalty: bool,
+        next_seed: NextSeed,
+    ) -> None:
+        self.rules = rules
+        self._next_seed = next_seed
+        self._library = _library(str(built.library))
+        self._memory = memory = Memory(n_envs, n_workers, keys, crop)
+        self.arrays: Mapping[str, Array] = memory.arrays
+        self.final: Mapping[str, Array] = memory.final
+        rows = memory.rows
+        self.reward: npt.NDArray[np.float32] = rows["reward"]
+        self.status: npt.NDArray[np.int8] = rows["status"]
+        self.steps: npt.NDArray[np.int32] = rows["steps"]
+        self.level_seed: npt.NDArray[np.int64] = rows["level_seed"]
+        self.final_steps: npt.NDArray[np.int32] = rows["final_steps"]
+        self.final_level_seed: npt.NDArray[np.int64] = rows["final_level_seed"]
+        self._action = rows["action"]
+        self._seed = rows["next_seed"]
+        self._flag = rows["flag"]
+        self._seed[:] = [next_seed(i) for i in range(n_envs)]
+        self.level_seed[:] = -1
+        memory.place[:] = -1
+        self._lost: set[int] = set()
+        self._busy = False
+        self._root = _game_folders(env, n_envs)
+        _describe(memory, env, rules, penalty, self._root)
+        self._address = ctypes.c_void_p(memory.address)
+        self._games: ctypes.c_void_p | None = None
+        self._workers: Workers | None = None
+        try:
+            if n_workers:
+                self._workers = Workers(built.worker, memory, task)
+            else:
+                why = ctypes.create_string_buffer(256)
+                self._games = self._library.calm_open_all(self._address, why)
+                if not self._games:
+                    raise GameError(f"the engine can't be loaded: {why.value.decode()}")
+        except BaseException:
+            _tidy(self._workers, memory, self._root)
+            raise
+        # Also when the interpreter ends without close().
+        self._tidy = weakref.finalize(self, _tidy, self._workers, memory, self._root)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return self._workers.pids if self._workers else []
+
+    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> None:
+        self._action[:] = actions
+        lost = self._turn(STEP_AND_RESET if reset else STEP)
+        if lost or self._lost:
+            self._end_lost(sorted(lost | self._lost), reset)
+        if reset:
+            for i in np.flatnonzero(self.status).tolist():
+                self._seed[i] = self._next_seed(i)
+
+    def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
+        ahead = self._seed[rows]
+        if seeds is not None:
+            self._seed[rows] = seeds
+        self._flag[:] = 0
+        self._flag[rows] = 1
+        todo = set(rows.tolist())
+        while lost := self._turn(RESET):
+            # A new worker has no games at all: its other rows are reset too, and say so in the
+            # next step. Levels that kill the engine are not tried again.
+            self._lost |= lost - todo
+            for i in lost:
+                self._seed[i] = self._next_seed(i)
+            self._flag[:] = 0
+            self._flag[sorted(lost)] = 1
+        if seeds is None:
+            for i in rows.tolist():
+                self._seed[i] = self._next_seed(i)
+        else:
+            self._seed[rows] = ahead
+
+    def redraw(self, rows: Sequence[int]) -> None:
+        for i in rows:
+            self._seed[i] = self._next_seed(i)
+
+    def _turn(self, command: int) -> set[int]:
+        """All workers do a command; the rows whose games were lost meanwhile."""
+        if self._workers is None:
+            if self._library.calm_here(self._address, self._games, command):
+                raise GameError(f"the game of level seed {self.level_seed.tolist()} does not start")
+            return set()
+        if self._busy:  # an exception (Ctrl-C) came between: let that turn end first
+            self._finish()
+        self._busy = True
+        self._workers.turn_begins()
+        over = self._library.calm_turn(self._address, command, LOOK_UP_US)
+        lost = set() if over else self._finish()
+        self._busy = False
+        return lost
+
+    def _finish(self) -> set[int]:
+        lost: set[int] = set()
+        assert self._workers is not None
+        while True:
+            for rows in self._workers.bury():
+                lost.update(rows)
+            if self._library.calm_wait(self._address, LOOK_UP_US):
+                return lost
+
+    def _end_lost(self, rows: list[int], reset: bool) -> None:
+        """Ends the episodes of rows whose games are gone as truncated, with what was seen last."""
+        self._lost.clear()
+        for key, array in self.arrays.items():
+            self.final[key][rows] = array[rows]
+        self.final_steps[rows] = self.steps[rows]
+        self.final_level_seed[rows] = self.level_seed[rows]
+        others = self.status.copy()
+        if reset:
+            self.reset(np.array(rows), None)
+        self.status[:] = others
+        self.status[rows] = ABORTED
+        self.reward[rows] = 0.0
+
+    def close(self) -> None:
+        if self._games:
+            self._library.calm_close_all(self._address, self._games)
+            self._games = None
+        self._tidy()
+
+
+def _library(path: str) -> ctypes.CDLL:
+    """The stepper's functions, called without the interpreter's lock."""
+    library = ctypes.CDLL(path)
+    pointer, number = ctypes.c_void_p, ctypes.c_int
+    library.calm_turn.argtypes = [pointer, ctypes.c_uint32, number]
+    library.calm_wait.argtypes = [pointer, number]
+    library.calm_open_all.argtypes = [pointer, ctypes.c_char_p]
+    library.calm_open_all.restype = pointer
+    library.calm_close_all.argtypes = [pointer, pointer]
+    library.calm_close_all.restype = None
+    library.calm_here.argtypes = [pointer, pointer, ctypes.c_uint32]
+    return library
+
+
+def _game_folders(env: Any, n_envs: int) -> Path:
+    """A temporary folder with one for each game, as nle makes them, all with the one level."""
+    memory = Path("/dev/shm")
+    where = memory if os.access(memory, os.W_OK) else None
+    root = Path(tempfile.mkdtemp(prefix="calm-", dir=where))
+    shutil.copyfile(Path(env.nethack._vardir) / "nhdat", root / "nhdat")
+    for i in range(n_envs):
+        folder = root / str(i)
+        (folder / "save").mkdir(parents=True)
+        for name in ("perm", "record", "logfile", "xlogfile"):
+            (folder / name).touch()
+        (folder / "nhdat").symlink_to(root / "nhdat")
+    return root
+
+
+def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path) -> None:
+    """Fills the header with what MiniHack's object says."""
+    header = memory.header
+    header.path = ("rules", "keyroom").index(rules.path)
+    header.allow_all_yn = rules.allow_all_yn
+    header.allow_all_modes = rules.allow_all_modes
+    header.max_steps = rules.max_steps
+    header.penalty = penalty
+    header.spawn_monsters = rules.spawn_monsters
+    header.fix_moon_phase = rules.fix_moon_phase
+    header.n_actions = len(rules.presses)
+    header.spin_us = SPIN_US
+    header.reward_win, header.reward_lose = rules.reward_win, rules.reward_lose
+    header.penalty_step = rules.penalty_step
+    header.presses[: len(rules.presses)] = rules.presses
+    header.library = os.fsencode(nethack.nethack.DLPATH)
+    header.root = os.fsencode(root)
+    header.options = env.nethack._nethackoptions.encode()
+
+
+def _tidy(workers: Workers | None, memory: Memory, root: Path) -> None:
+    if workers is not None:
+        workers.close()
+    memory.close()
+    shutil.rmtree(root, ignore_errors=True)

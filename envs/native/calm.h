@@ -1,0 +1,112 @@
+/* What the parts of the native stepper share: the engine's binary interface and the shared memory.
+ *
+ * The engine is NetHack as nle 1.3.0 ships it (libnethack.so). `nle_obs` and `nle_settings` repeat
+ * the layout of its include/nletypes.h; envs/native.py compares both paths before it trusts them.
+ */
+#ifndef CALM_H
+#define CALM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { N_KEYS = 17, N_CROPS = 4, HISTORY = 16 };
+
+/* Order of the pointers in nle_obs. envs/native.py has the same list. */
+enum {
+    K_GLYPHS, K_CHARS, K_COLORS, K_SPECIALS, K_BLSTATS, K_MESSAGE, K_PROGRAM_STATE, K_INTERNAL,
+    K_INV_GLYPHS, K_INV_STRS, K_INV_LETTERS, K_INV_OCLASSES, K_SCREEN_DESCRIPTIONS, K_TTY_CHARS,
+    K_TTY_COLORS, K_TTY_CURSOR, K_MISC
+};
+
+typedef struct {
+    int action;
+    int done;
+    char in_normal_game;
+    int how_done;
+    void *keys[N_KEYS];
+} nle_obs;
+
+typedef struct {
+    char hackdir[4096];
+    char scoreprefix[4096];
+    char options[32768];
+    char wizkit[4096];
+    int spawn_monsters;
+    char ttyrecname[4096];
+    struct {
+        unsigned long core, disp;
+        char reseed;
+        bool given;
+        unsigned long lgen;
+        bool lgen_given;
+    } seeds;
+    bool fix_moon_phase;
+    unsigned long time_seed;
+    bool time_seed_given;
+} nle_settings;
+
+enum { RUNNING = 0, DIED = 1, WON = 2, ABORTED = -1 };
+enum { STEP = 1, STEP_AND_RESET = 2, RESET = 3, STOP = 4 };
+enum { PATH_RULES = 0, PATH_KEYROOM = 1 };
+
+/* Start of the shared memory. envs/native.py has the same structure in ctypes. Offsets count bytes
+ * from the start of the memory; 0 means absent. */
+typedef struct {
+    /* What to run. */
+    int32_t n_envs, n_workers;
+    int32_t path, allow_all_yn, allow_all_modes, max_steps, penalty;
+    int32_t spawn_monsters, fix_moon_phase, crop, n_actions, spin_us;
+    double reward_win, reward_lose, penalty_step;
+    int32_t presses[256];
+    char library[4096]; /* libnethack.so */
+    char root[4096];    /* game i plays in root/i */
+    char options[32768];
+    /* Arrays of n_envs rows. */
+    uint64_t key[N_KEYS], key_final[N_KEYS], row_bytes[N_KEYS];
+    uint64_t crop_at[N_CROPS], crop_final[N_CROPS];
+    uint64_t action;     /* int32 */
+    uint64_t next_seed;  /* uint64, level of the next episode */
+    uint64_t level_seed; /* int64, level of this episode */
+    uint64_t reward;     /* float */
+    uint64_t status;     /* int8 */
+    uint64_t flag;       /* uint8, reset this row */
+    uint64_t history;    /* uint8 [HISTORY], last actions as a ring */
+    uint64_t steps;      /* int32, steps of this episode */
+    uint64_t final_steps, final_level_seed; /* of the episode that just ended */
+    uint64_t place;      /* int32 by worker: the row it is at, or -1 */
+    uint64_t sync;       /* calm_sync */
+} calm_header;
+
+/* Turns: the parent starts one, every worker takes part, the last one wakes the parent. Fields that
+ * different processes write lie in different cache lines. */
+typedef struct {
+    _Alignas(64) _Atomic uint32_t turn;
+    uint32_t command;
+    _Alignas(64) _Atomic uint32_t pending; /* workers that have not finished the turn */
+    _Atomic uint32_t parent_sleeps;
+    _Alignas(64) _Atomic uint32_t sleepers; /* workers that must be woken */
+    _Alignas(64) _Atomic uint32_t finished[]; /* by worker, the last turn it finished */
+} calm_sync;
+
+static inline void *calm_at(calm_header *h, uint64_t offset)
+{
+    return (char *) h + offset;
+}
+
+typedef struct calm_game calm_game;
+
+/* NULL and a reason in `why` if the engine can't be loaded. */
+calm_game *calm_open(calm_header *h, int row, char why[256]);
+void calm_close(calm_game *g);
+/* 0, or -1 if the game does not start. */
+int calm_reset(calm_game *g);
+void calm_step(calm_game *g);
+
+/* Does `command` for rows first..last-1 of games. Returns 0, or -1 if a game did not start. */
+int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t command,
+            _Atomic int32_t *place);
+
+#endif

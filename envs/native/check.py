@@ -1,0 +1,77 @@
+"""Compares the native path with the plain one before it is trusted.
+
+The layout of nle's structures is not part of its Python interface, so another build of it could
+differ. Each pair of stepper and libnethack.so is compared once on this machine, in a worker process
+(a wrong layout may crash it), and the result is kept beside the compiled stepper.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from functools import cache
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from nle import nethack
+
+from calm.errors import CalmError
+from envs.backend import PlainBackend
+from envs.crops import PADDING
+from envs.engine import ENGINE_KEYS, make_minihack, read_rules
+from envs.native.backend import NativeBackend
+from envs.native.build import Built
+
+log = logging.getLogger(__name__)
+
+TASK = "MiniHack-KeyRoom-S5-v0"
+ENVS, STEPS, EPISODE = 2, 80, 8
+
+
+@cache
+def trusted(stepper: Built) -> bool:
+    """Whether both paths gave the same arrays; says so in the log if not."""
+    library = Path(nethack.nethack.DLPATH)
+    known = hashlib.sha256(library.read_bytes()).hexdigest()[:16]
+    mark = stepper.folder / f"same-{known}"
+    if mark.exists():
+        return True
+    try:
+        differs = _difference(stepper)
+    except CalmError as error:
+        differs = str(error)
+    if differs:
+        log.warning("environments take the plain path, which is slower: %s", differs)
+        return False
+    mark.touch()
+    return True
+
+
+def _difference(stepper: Built) -> str:
+    """What differs between the two paths over some steps; "" if nothing does."""
+    keys = (*ENGINE_KEYS, *(f"{key}_crop" for key in PADDING))
+    seeds = [count(1), count(1)]
+    env = make_minihack(TASK)
+    native = NativeBackend(
+        stepper, env, read_rules(env), TASK, ENVS, 1, keys, 9, True, lambda i: next(seeds[0])
+    )
+    plain = PlainBackend(env, TASK, None, ENVS, keys, 9, True, lambda i: next(seeds[1]))
+    rng = np.random.default_rng(0)
+    try:
+        for step in range(STEPS):
+            if step % EPISODE == 0:
+                for backend in (native, plain):
+                    backend.reset(np.arange(ENVS), [step, step + 1])
+            actions = rng.integers(len(plain.rules.presses), size=ENVS)
+            for backend in (native, plain):
+                backend.step(actions, reset=False)
+            for key in keys:
+                if not np.array_equal(native.arrays[key], plain.arrays[key]):
+                    return f"the native path gives another {key!r} in step {step}"
+            if not np.array_equal(native.reward, plain.reward):
+                return f"the native path gives another reward in step {step}"
+    finally:
+        native.close()
+        plain.close()
+    return ""

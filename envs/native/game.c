@@ -1,0 +1,428 @@
+/* One game on its own copy of the engine, stepped by MiniHack's rules; see envs/engine.py, which
+ * says the same in Python and where we differ from MiniHack. */
+#define _GNU_SOURCE
+#include "calm.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SPACE = 32, ESC = 27, APPLY = 'a', YES = 'y', MACRO_LIMIT = 100, START_LIMIT = 1000 };
+enum { ROWS = 21, COLS = 79, TIME = 20, INVENTORY = 55, NO_GLYPH = 5976 };
+enum { KEY = 1906 + 196, CLOSED_DOOR = 2359 + 15 }; /* two glyphs, vertical and horizontal */
+
+/* The writable memory of one loaded copy, as it was before the first game. Putting it back costs
+ * 20 us; nle unloads and loads the library for every episode instead, which costs 800. */
+typedef struct {
+    ElfW(Addr) base;
+    uint8_t *data;
+    size_t bytes;
+    uint8_t *before;
+    void (**init)(int, char **, char **);
+    size_t n_init;
+    void (**fini)(void);
+    size_t n_fini;
+} image;
+
+struct calm_game {
+    calm_header *h;
+    int row;
+    void *library;
+    int copy;
+    void *(*start)(nle_obs *, FILE *, nle_settings *);
+    void *(*step)(void *, nle_obs *);
+    void (*end)(void *);
+    void *engine;
+    nle_obs obs;
+    nle_settings settings;
+    image image;
+};
+
+/* --- the library ------------------------------------------------------------------------- */
+
+static int share_text(image *im, const ElfW(Phdr) *phdr, int n, const char *path)
+{
+    /* Every copy has pages of its own. What is never written may come from the one file on disk,
+     * so that all games share one machine code in memory and in the caches. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    for (int i = 0; i < n; i++) {
+        const ElfW(Phdr) *p = &phdr[i];
+        if (p->p_type != PT_LOAD || (p->p_flags & PF_W) || p->p_offset % 4096)
+            continue;
+        int prot = PROT_READ | ((p->p_flags & PF_X) ? PROT_EXEC : 0);
+        void *where = (void *) (im->base + p->p_vaddr);
+        if (mmap(where, p->p_filesz, prot, MAP_PRIVATE | MAP_FIXED, fd, (off_t) p->p_offset)
+            == MAP_FAILED) {
+            close(fd);
+            return -1;
+        }
+    }
+    close(fd);
+    return 0;
+}
+
+typedef struct {
+    image *im;
+    const char *path;
+    bool found;
+} search;
+
+static int find_image(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    (void) size;
+    search *s = arg;
+    image *im = s->im;
+    if (info->dlpi_addr != im->base)
+        return 0;
+    ElfW(Addr) relro_end = 0;
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type == PT_GNU_RELRO)
+            relro_end = im->base + p->p_vaddr + p->p_memsz;
+    }
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        if (p->p_type == PT_LOAD && (p->p_flags & PF_W)) {
+            ElfW(Addr) from = im->base + p->p_vaddr, to = from + p->p_memsz;
+            if (relro_end > from && relro_end < to)
+                from = relro_end; /* read-only once loaded */
+            im->data = (uint8_t *) from;
+            im->bytes = to - from;
+        } else if (p->p_type == PT_DYNAMIC) {
+            for (ElfW(Dyn) *d = (void *) (im->base + p->p_vaddr); d->d_tag != DT_NULL; d++) {
+                ElfW(Addr) there = im->base + d->d_un.d_ptr;
+                if (d->d_tag == DT_INIT_ARRAY)
+                    im->init = (void *) there;
+                else if (d->d_tag == DT_INIT_ARRAYSZ)
+                    im->n_init = d->d_un.d_val / sizeof(void *);
+                else if (d->d_tag == DT_FINI_ARRAY)
+                    im->fini = (void *) there;
+                else if (d->d_tag == DT_FINI_ARRAYSZ)
+                    im->n_fini = d->d_un.d_val / sizeof(void *);
+            }
+        }
+    }
+    share_text(im, info->dlpi_phdr, info->dlpi_phnum, s->path);
+    s->found = im->data != NULL;
+    return 1;
+}
+
+static const char *load(calm_game *g)
+{
+    const char *path = g->h->library;
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    int copy = memfd_create("libnethack.so", MFD_CLOEXEC);
+    struct stat st;
+    if (from < 0 || copy < 0 || fstat(from, &st))
+        return "libnethack.so can't be read";
+    for (off_t done = 0; done < st.st_size;)
+        if (sendfile(copy, from, &done, (size_t) (st.st_size - done)) <= 0)
+            return "libnethack.so can't be copied";
+    close(from);
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", copy);
+    /* The descriptor stays open: the loader knows libraries by name, and the next copy would get
+     * the same number and be taken for this one. */
+    g->copy = copy;
+    g->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!g->library)
+        return dlerror();
+    g->start = (void *(*) (nle_obs *, FILE *, nle_settings *)) dlsym(g->library, "nle_start");
+    g->step = (void *(*) (void *, nle_obs *)) dlsym(g->library, "nle_step");
+    g->end = (void (*)(void *)) dlsym(g->library, "nle_end");
+    Dl_info where;
+    if (!g->start || !g->step || !g->end || !dladdr((void *) g->start, &where))
+        return "libnethack.so has no nle_start, nle_step, nle_end";
+    g->image.base = (ElfW(Addr)) where.dli_fbase;
+    search s = { &g->image, path, false };
+    dl_iterate_phdr(find_image, &s);
+    if (!s.found || !(g->image.before = malloc(g->image.bytes)))
+        return "libnethack.so has no writable segment";
+    memcpy(g->image.before, g->image.data, g->image.bytes);
+    return NULL;
+}
+
+static void rewind_image(image *im)
+{
+    /* What unloading and loading would do: destructors, fresh memory, constructors. */
+    for (size_t i = im->n_fini; i-- > 0;)
+        im->fini[i]();
+    memcpy(im->data, im->before, im->bytes);
+    for (size_t i = 0; i < im->n_init; i++)
+        im->init[i](0, NULL, NULL);
+}
+
+calm_game *calm_open(calm_header *h, int row, char why[256])
+{
+    calm_game *g = calloc(1, sizeof *g);
+    if (!g)
+        return NULL;
+    g->h = h;
+    g->row = row;
+    const char *fault = load(g);
+    if (fault) {
+        snprintf(why, 256, "%s", fault);
+        if (g->library)
+            dlclose(g->library);
+        if (g->copy > 0)
+            close(g->copy);
+        free(g);
+        return NULL;
+    }
+    for (int k = 0; k < N_KEYS; k++)
+        if (h->key[k])
+            g->obs.keys[k] = (char *) calm_at(h, h->key[k]) + h->row_bytes[k] * (uint64_t) row;
+    snprintf(g->settings.hackdir, sizeof g->settings.hackdir, "%.4000s/%d", h->root, row);
+    memcpy(g->settings.options, h->options, sizeof h->options);
+    g->settings.spawn_monsters = h->spawn_monsters;
+    g->settings.fix_moon_phase = h->fix_moon_phase;
+    return g;
+}
+
+void calm_close(calm_game *g)
+{
+    if (!g)
+        return;
+    if (g->engine)
+        g->end(g->engine);
+    dlclose(g->library);
+    close(g->copy);
+    free(g->image.before);
+    free(g);
+}
+
+/* --- the rules --------------------------------------------------------------------------- */
+
+static inline bool press(calm_game *g, int key)
+{
+    g->obs.action = key;
+    g->step(g->engine, &g->obs);
+    return g->obs.done;
+}
+
+int calm_reset(calm_game *g)
+{
+    calm_header *h = g->h;
+    if (g->engine) {
+        g->end(g->engine);
+        g->engine = NULL;
+        rewind_image(&g->image);
+    }
+    uint64_t seed = ((uint64_t *) calm_at(h, h->next_seed))[g->row];
+    g->settings.seeds.core = g->settings.seeds.disp = seed;
+    g->settings.seeds.reseed = 0;
+    g->settings.seeds.given = true;
+    g->settings.time_seed = seed + 1; /* what nle makes of it; used with fix_moon_phase alone */
+    g->settings.time_seed_given = g->settings.fix_moon_phase;
+    g->engine = g->start(&g->obs, NULL, &g->settings);
+    ((int64_t *) calm_at(h, h->level_seed))[g->row] = (int64_t) seed;
+    ((int32_t *) calm_at(h, h->steps))[g->row] = 0;
+    const int32_t *state = g->obs.keys[K_PROGRAM_STATE];
+    for (int i = 0; i < START_LIMIT && !g->obs.done; i++) {
+        if (state[3]) /* in the move loop */
+            return 0;
+        press(g, SPACE);
+    }
+    return -1;
+}
+
+static bool asked(const char *message)
+{
+    static const char *const words[] = { "eat", "attack", "direction?", "pray" };
+    char text[257];
+    memcpy(text, message, 256);
+    text[256] = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(text, words[i]))
+            return true;
+    return false;
+}
+
+static bool known_steps(calm_game *g, bool done)
+{
+    const int32_t *internal = g->obs.keys[K_INTERNAL];
+    while (!done) {
+        if (internal[3]) /* waits for a space */
+            done = press(g, SPACE);
+        else if (internal[2]) /* asks for a line of text */
+            done = press(g, ESC);
+        else if (internal[1]) { /* asks for one character */
+            if (g->h->allow_all_yn || asked(g->obs.keys[K_MESSAGE]))
+                break;
+            return press(g, ESC);
+        } else
+            break;
+    }
+    return done;
+}
+
+static int door(calm_game *g)
+{
+    const int64_t *blstats = g->obs.keys[K_BLSTATS];
+    const int16_t *glyphs = g->obs.keys[K_GLYPHS];
+    const char *keys = "ykuh.lbjn";
+    for (int i = 0; i < 9; i++) {
+        int64_t x = blstats[0] + i % 3 - 1, y = blstats[1] + i / 3 - 1;
+        if (x < 0 || y < 0 || x >= COLS || y >= ROWS)
+            continue;
+        int glyph = glyphs[y * COLS + x];
+        if (glyph == CLOSED_DOOR || glyph == CLOSED_DOOR + 1)
+            return keys[i];
+    }
+    return 0;
+}
+
+static bool open_door(calm_game *g)
+{
+    const int16_t *carried = g->obs.keys[K_INV_GLYPHS];
+    const uint8_t *letters = g->obs.keys[K_INV_LETTERS];
+    int held = 0;
+    while (held < INVENTORY && carried[held] != KEY)
+        held++;
+    int direction = held < INVENTORY ? door(g) : 0;
+    if (!direction)
+        return false;
+    if (press(g, APPLY) || press(g, letters[held]) || press(g, direction) || press(g, YES))
+        return true;
+    bool done = known_steps(g, false);
+    for (int i = 0; i < MACRO_LIMIT && !done; i++) {
+        done = known_steps(g, press(g, direction));
+        if (!door(g))
+            break;
+    }
+    return done;
+}
+
+void calm_step(calm_game *g)
+{
+    calm_header *h = g->h;
+    const int row = g->row;
+    const int action = ((int32_t *) calm_at(h, h->action))[row];
+    int32_t *steps = (int32_t *) calm_at(h, h->steps) + row;
+    ((uint8_t *) calm_at(h, h->history))[row * HISTORY + *steps % HISTORY] = (uint8_t) action;
+    const int key = h->presses[action];
+    const int64_t *blstats = g->obs.keys[K_BLSTATS];
+    const int32_t *state = g->obs.keys[K_PROGRAM_STATE];
+    const int32_t *internal = g->obs.keys[K_INTERNAL];
+    bool done = h->path == PATH_KEYROOM && key == APPLY && open_door(g);
+    const int64_t before = blstats[TIME];
+    if (!done) {
+        done = press(g, key);
+        if (state[0] == 1 || !h->allow_all_modes)
+            done = known_steps(g, done);
+    }
+    ++*steps;
+    double reward = h->reward_lose;
+    int8_t status = RUNNING;
+    if (done)
+        status = DIED; /* even on the stairs, as in nle */
+    else if (*steps >= h->max_steps)
+        status = ABORTED; /* even on the stairs */
+    else if (internal[4]) { /* on the stairs down */
+        reward = h->reward_win;
+        status = WON;
+    } else
+        reward = 0.0;
+    if (h->penalty && blstats[TIME] == before)
+        reward += h->penalty_step;
+    ((float *) calm_at(h, h->reward))[row] = (float) reward;
+    ((int8_t *) calm_at(h, h->status))[row] = status;
+}
+
+/* --- a batch ----------------------------------------------------------------------------- */
+
+static void cut_bytes(const uint8_t *map, int64_t x, int64_t y, int size, uint8_t *out)
+{
+    for (int r = 0; r < size; r++)
+        for (int c = 0; c < size; c++) {
+            int64_t i = y + r, j = x + c;
+            bool inside = i >= 0 && i < ROWS && j >= 0 && j < COLS;
+            *out++ = inside ? map[i * COLS + j] : 0;
+        }
+}
+
+static void cut_glyphs(const int16_t *map, int64_t x, int64_t y, int size, int16_t *out)
+{
+    for (int r = 0; r < size; r++)
+        for (int c = 0; c < size; c++) {
+            int64_t i = y + r, j = x + c;
+            bool inside = i >= 0 && i < ROWS && j >= 0 && j < COLS;
+            *out++ = inside ? map[i * COLS + j] : NO_GLYPH;
+        }
+}
+
+static void crop(calm_game *g)
+{
+    calm_header *h = g->h;
+    const int64_t *blstats = g->obs.keys[K_BLSTATS];
+    const int64_t x = blstats[0] - h->crop / 2, y = blstats[1] - h->crop / 2;
+    const size_t cells = (size_t) h->crop * (size_t) h->crop;
+    for (int k = K_GLYPHS; k <= K_SPECIALS; k++) {
+        if (!h->crop_at[k])
+            continue;
+        char *out = calm_at(h, h->crop_at[k]);
+        if (k == K_GLYPHS)
+            cut_glyphs(g->obs.keys[k], x, y, h->crop, (int16_t *) out + cells * (size_t) g->row);
+        else
+            cut_bytes(g->obs.keys[k], x, y, h->crop, (uint8_t *) out + cells * (size_t) g->row);
+    }
+}
+
+static void keep_final(calm_game *g)
+{
+    calm_header *h = g->h;
+    const uint64_t row = (uint64_t) g->row;
+    ((int32_t *) calm_at(h, h->final_steps))[row] = ((int32_t *) calm_at(h, h->steps))[row];
+    ((int64_t *) calm_at(h, h->final_level_seed))[row] =
+        ((int64_t *) calm_at(h, h->level_seed))[row];
+    for (int k = 0; k < N_KEYS; k++)
+        if (h->key_final[k])
+            memcpy((char *) calm_at(h, h->key_final[k]) + h->row_bytes[k] * row, g->obs.keys[k],
+                   h->row_bytes[k]);
+    for (int k = K_GLYPHS; k <= K_SPECIALS; k++)
+        if (h->crop_at[k]) {
+            size_t bytes = (size_t) h->crop * (size_t) h->crop * (k == K_GLYPHS ? 2 : 1);
+            memcpy((char *) calm_at(h, h->crop_final[k]) + bytes * row,
+                   (char *) calm_at(h, h->crop_at[k]) + bytes * row, bytes);
+        }
+}
+
+int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t command,
+            _Atomic int32_t *place)
+{
+    const uint8_t *flag = calm_at(h, h->flag);
+    const int8_t *status = calm_at(h, h->status);
+    for (int row = first; row < last; row++) {
+        calm_game *g = games[row - first];
+        atomic_store_explicit(place, row, memory_order_relaxed);
+        if (command == RESET) {
+            if (!flag[row])
+                continue;
+            if (calm_reset(g))
+                return -1;
+            crop(g);
+            continue;
+        }
+        calm_step(g);
+        crop(g);
+        if (status[row] != RUNNING) {
+            keep_final(g);
+            if (command == STEP_AND_RESET) {
+                if (calm_reset(g))
+                    return -1;
+                crop(g);
+            }
+        }
+    }
+    atomic_store_explicit(place, -1, memory_order_relaxed);
+    return 0;
+}

@@ -1,0 +1,142 @@
+"""The memory that the parent and its workers share: a header and the arrays of the batch.
+
+It is an anonymous file (memfd), so nothing with a name can be left behind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.crops import PADDING
+from envs.engine import ENGINE_KEYS
+
+NLE_ORDER = (
+    "glyphs", "chars", "colors", "specials", "blstats", "message", "program_state", "internal",
+    "inv_glyphs", "inv_strs", "inv_letters", "inv_oclasses", "screen_descriptions", "tty_chars",
+    "tty_colors", "tty_cursor", "misc",
+)  # fmt: skip
+"""Order of the pointers in nle's observation structure; calm.h has the same list."""
+CROP_ORDER = tuple(PADDING)
+HISTORY = 16
+"""Last actions kept for each environment."""
+LINE = 64
+"""Bytes of a cache line."""
+
+ROWS: Mapping[str, tuple[type, tuple[int, ...]]] = {
+    "action": (np.int32, ()),
+    "next_seed": (np.uint64, ()),
+    "level_seed": (np.int64, ()),
+    "reward": (np.float32, ()),
+    "status": (np.int8, ()),
+    "flag": (np.uint8, ()),
+    "history": (np.uint8, (HISTORY,)),
+    "steps": (np.int32, ()),
+    "final_steps": (np.int32, ()),
+    "final_level_seed": (np.int64, ()),
+}
+"""Arrays with a row for every environment, beside the observations."""
+
+
+class Header(ctypes.Structure):
+    """`calm_header` of calm.h, which says what the fields mean."""
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in (
+            "n_envs", "n_workers", "path", "allow_all_yn", "allow_all_modes", "max_steps",
+            "penalty", "spawn_monsters", "fix_moon_phase", "crop", "n_actions", "spin_us",
+        )),
+        *((name, ctypes.c_double) for name in ("reward_win", "reward_lose", "penalty_step")),
+        ("presses", ctypes.c_int32 * 256),
+        ("library", ctypes.c_char * 4096),
+        ("root", ctypes.c_char * 4096),
+        ("options", ctypes.c_char * 32768),
+        ("key", ctypes.c_uint64 * len(NLE_ORDER)),
+        ("key_final", ctypes.c_uint64 * len(NLE_ORDER)),
+        ("row_bytes", ctypes.c_uint64 * len(NLE_ORDER)),
+        ("crop_at", ctypes.c_uint64 * len(CROP_ORDER)),
+        ("crop_final", ctypes.c_uint64 * len(CROP_ORDER)),
+        *((name, ctypes.c_uint64) for name in (*ROWS, "place", "sync")),
+    ]  # fmt: skip
+
+
+class Memory:
+    """Lays out and maps the shared memory of a batch.
+
+    Args:
+        n_envs: rows of every array.
+        n_workers: processes that write into it.
+        keys: observation keys, crops among them.
+        crop: size of the crops.
+    """
+
+    def __init__(self, n_envs: int, n_workers: int, keys: Iterable[str], crop: int) -> None:
+        self._end = ctypes.sizeof(Header)
+        plan: list[tuple[str, int, type, tuple[int, ...]]] = []
+
+        def place(name: str, dtype: type, shape: tuple[int, ...]) -> int:
+            start = -(-self._end // LINE) * LINE
+            self._end = start + int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+            plan.append((name, start, dtype, shape))
+            return start
+
+        offsets: dict[str, int] = {}
+        for name, (dtype, shape) in ROWS.items():
+            offsets[name] = place(name, dtype, (n_envs, *shape))
+        offsets["place"] = place("place", np.int32, (max(n_workers, 1),))
+        offsets["sync"] = place("sync", np.uint32, (LINE // 4 * 3 + max(n_workers, 1),))
+        key_at: dict[str, int] = {}
+        final_at: dict[str, int] = {}
+        for key in keys:
+            base = key.removesuffix("_crop")
+            shape, dtype = ENGINE_KEYS[base]
+            shape = (n_envs, *((crop, crop) if base != key else shape))
+            key_at[key] = place(f"now {key}", dtype, shape)
+            final_at[key] = place(f"final {key}", dtype, shape)
+
+        self.fd = os.memfd_create("calm")
+        os.ftruncate(self.fd, self._end)
+        self._map = mmap.mmap(self.fd, self._end)
+        self.header = Header.from_buffer(self._map)
+        for name, offset in offsets.items():
+            setattr(self.header, name, offset)
+        for i, key in enumerate(NLE_ORDER):
+            self.header.key[i] = key_at.get(key, 0)
+            self.header.key_final[i] = final_at.get(key, 0)
+            shape, dtype = ENGINE_KEYS[key]
+            self.header.row_bytes[i] = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        for i, key in enumerate(CROP_ORDER):
+            self.header.crop_at[i] = key_at.get(f"{key}_crop", 0)
+            self.header.crop_final[i] = final_at.get(f"{key}_crop", 0)
+        self.header.n_envs, self.header.n_workers, self.header.crop = n_envs, n_workers, crop
+        views = {
+            name: np.frombuffer(
+                self._map, dtype, int(np.prod(shape, dtype=np.int64)), start
+            ).reshape(shape)
+            for name, start, dtype, shape in plan
+        }
+        self.rows: dict[str, npt.NDArray[Any]] = {name: views[name] for name in ROWS}
+        self.place: npt.NDArray[np.int32] = views["place"]
+        sync: npt.NDArray[np.uint32] = views["sync"]
+        self.turn = sync[:1]
+        self.pending = sync[LINE // 4 : LINE // 4 + 1]
+        self.finished = sync[LINE // 4 * 3 :]
+        self.arrays = {key: views[f"now {key}"] for key in key_at}
+        self.final = {key: views[f"final {key}"] for key in final_at}
+
+    @property
+    def address(self) -> int:
+        """Of the header in this process."""
+        return ctypes.addressof(self.header)
+
+    def close(self) -> None:
+        """Closes the descriptor; the memory goes when the last array that looks at it goes."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1

@@ -1,0 +1,145 @@
+"""Worker processes for the rows of a batch, and what happens when one dies.
+
+A worker is a small C program. If one dies (an abort in the engine, `kill -9`, the memory running
+out) or hangs, its rows' episodes end as truncated ones, a new worker takes its place, and the log
+says where it was. A batch whose workers keep dying raises GameError with the same words.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+
+from calm.errors import GameError
+from envs.native.layout import HISTORY, Memory
+
+log = logging.getLogger(__name__)
+
+MAX_DEATHS = 5
+"""Deaths of workers within `DEATH_WINDOW` turns after which a batch gives up."""
+DEATH_WINDOW = 1000
+HANG_SECONDS = 30.0
+"""A turn takes less than a second; a worker that takes longer than this is killed."""
+
+
+class Workers:
+    """The processes that play a batch, one range of rows each.
+
+    Args:
+        program: the compiled worker.
+        memory: shared with them; its header is complete.
+        task: for messages.
+        actions: names of the actions for messages, by index.
+    """
+
+    def __init__(self, program: Path, memory: Memory, task: str) -> None:
+        n_envs, n_workers = memory.header.n_envs, memory.header.n_workers
+        edges = [n_envs * i // n_workers for i in range(n_workers + 1)]
+        self.ranges = [range(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        self._program = program
+        self._memory = memory
+        self._task = task
+        self._deaths: deque[int] = deque(maxlen=MAX_DEATHS)
+        self._turns = 0
+        self._said: list[int] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
+        try:
+            for index in range(n_workers):
+                self._said.append(os.memfd_create("said"))
+                self._processes.append(self._start(index))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids, by worker."""
+        return [process.pid for process in self._processes]
+
+    def _start(self, index: int) -> subprocess.Popen[bytes]:
+        rows, memory = self.ranges[index], self._memory
+        os.ftruncate(self._said[index], 0)
+        numbers = (memory.fd, index, rows.start, rows.stop, int(memory.turn[0]))
+        return subprocess.Popen(
+            [str(self._program), *map(str, numbers)],
+            pass_fds=(memory.fd,),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said[index],
+            process_group=0,  # Ctrl-C is the parent's to handle
+        )
+
+    def turn_begins(self) -> None:
+        """Counts the turns, so that deaths long ago are forgotten."""
+        self._turns += 1
+        self._began = time.monotonic()
+
+    def bury(self) -> list[range]:
+        """Replaces workers that are gone or hang; the rows they lost.
+
+        To be called while a turn is not over. Those replaced are through with it; the others may
+        still be at work.
+
+        Raises:
+            GameError: they keep dying.
+        """
+        memory, lost = self._memory, []
+        if time.monotonic() - self._began > HANG_SECONDS:
+            for index, process in enumerate(self._processes):
+                if memory.finished[index] != memory.turn[0]:
+                    process.kill()
+                    process.wait()
+            self._began = time.monotonic()
+        for index, process in enumerate(self._processes):
+            if process.poll() is None:
+                continue
+            self._deaths.append(self._turns)
+            story = self._story(index, process.returncode)
+            if len(self._deaths) == MAX_DEATHS and self._deaths[0] > self._turns - DEATH_WINDOW:
+                raise GameError(f"{story}. Workers keep dying; giving up")
+            log.warning("%s. Its episodes start anew", story)
+            self._processes[index] = self._start(index)
+            lost.append(self.ranges[index])
+            memory.finished[index] = memory.turn[0]
+        if (memory.finished[: len(self.ranges)] == memory.turn[0]).all():
+            memory.pending[0] = 0  # whoever died did not count itself out
+        return lost
+
+    def _story(self, index: int, code: int) -> str:
+        """What is known about a death, in one sentence."""
+        memory = self._memory
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        os.lseek(self._said[index], 0, os.SEEK_SET)
+        said = os.read(self._said[index], 500).decode(errors="replace").strip()
+        where = "between two steps"
+        row = int(memory.place[index])
+        if row >= 0:
+            steps = int(memory.rows["steps"][row])
+            last = np.arange(max(0, steps - HISTORY + 1), steps + 1) % HISTORY
+            where = (
+                f"in environment {row} on level seed {int(memory.rows['level_seed'][row])}, step"
+                f" {steps}, last actions {memory.rows['history'][row][last].tolist()}"
+            )
+        rows = self.ranges[index]
+        return (
+            f"worker {index} of {self._task} (environments {rows.start} to {rows.stop - 1}) {how}"
+            f" {where}{f': {said}' if said else ''}"
+        )
+
+    def close(self) -> None:
+        """Ends the processes; those that don't listen are killed."""
+        for process in self._processes:
+            process.kill()  # they hold nothing that needs tidying
+        for process in self._processes:
+            process.wait()
+        self._processes = []
+        for fd in self._said:
+            os.close(fd)
+        self._said = []
