@@ -74,6 +74,7 @@ class Scripted:
         self._last: Cell | None = None
         self._locked: set[Cell] = set()
         self._hopeless = b""
+        self._expected: Cell | None = None
 
     def act(self, seen: Mapping[str, Array]) -> int:
         here = self._map
@@ -122,8 +123,8 @@ class Scripted:
         here = self._map
         if not here.find("boulder") or not (here.find("water") or here.find("lava")):
             return None
-        if self._stuck:
-            self._plan = []  # a boulder did not go where it was meant to
+        if here.hero != self._expected:
+            self._plan = []  # something came between
         if not self._plan:
             scene = here.glyphs.tobytes()
             if scene == self._hopeless:
@@ -132,6 +133,7 @@ class Scripted:
             if plan is None:
                 self._hopeless = scene
                 return None
+            self._expected = here.hero
             # One more: onto the filled cell, from where the next ones can be seen.
             self._plan = [*plan, plan[-1]]
         dy, dx = MOVES[self._plan[0]]
@@ -139,6 +141,7 @@ class Scripted:
         if THING_OF_GLYPH[here.glyphs[y + dy, x + dx]] in _LIQUID:
             self._plan = []  # the boulder sank without filling it
             return self._river(seen)
+        self._expected = (y + dy, x + dx)
         return self._plan.pop(0)
 
     def _explore(self, seen: Mapping[str, Array]) -> int | None:

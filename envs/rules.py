@@ -65,7 +65,7 @@ _DEEDS = {
     ),
     "pick up a wand": (r"^A wand entered the inventory[.:]",),
     "pick up a horn": (r"^A horn entered the inventory[.:]",),
-    "pick up an object": (r" entered the inventory[.:]",),
+    "pick up an object": (r"^[A-Z][\w ]* entered the inventory[.:]",),
     "turn lava into solid ground": (r"^Lava turned into solid ground\.$",),
     "float in the air": (r"^The hero is now levitating\.$",),
     "kill a monster": (r"^Experience points rose\.$", r'^Message: ".*\bYou kill '),

@@ -30,7 +30,6 @@ THE = {
     "closed door": "the locked door",
     "staircase down": "the staircase down",
     "boulder": "a boulder",
-    "wand": "a wand",
     "lava": "the lava",
 }
 """How subgoals name the things they speak of."""

@@ -1,0 +1,69 @@
+"""Collected play: every step with its texts, truth, provenance and pictures."""
+
+import itertools
+import re
+
+import pytest
+
+from calm.errors import UsageError
+from calm.records import MODES
+from envs.collect import play
+from envs.seeding import SPLITS, LevelSeeds
+from envs.tasks import task
+
+
+def test_a_step_holds_all() -> None:
+    steps = list(play("KeyRoom-S5", ("scripted", "random"), episodes=2, seed=5))
+    names = {s.name for s in task("KeyRoom-S5").subgoals}
+    seeds = LevelSeeds("data", 5, 0)
+    for step in steps:
+        t = step.transition
+        assert set(t.texts) == set(MODES)
+        assert set(step.truth) == names
+        assert t.texts["screen"].startswith(f"Action: {t.action}.\n")
+        assert t.texts["crop"].startswith(f"Action: {t.action}.\n")
+        assert all(re.fullmatch(r"[ -~\n]+", text) for text in t.texts.values())
+        for picture in (step.before, step.after):
+            for lines in (picture.chars, picture.colours):
+                assert [len(line) for line in lines.split("\n")] == [80] * 24
+            assert set(picture.colours) <= set("0123456789abcdef\n")
+        number = step.provenance["number"]
+        assert step.provenance["level_seed"] == seeds.at(int(number))
+        assert step.provenance["player"] == ("scripted", "random")[int(number)]
+        assert re.fullmatch(r"nle [\d.]+, minihack [\d.]+", str(step.provenance["versions"]))
+    firsts = [i for i, s in enumerate(steps) if s.transition.step == 0]
+    assert len(firsts) == 2
+    assert [s.transition.step for s in steps[: firsts[1]]] == list(range(firsts[1]))
+    assert len({s.transition.episode for s in steps}) == 2
+
+
+def test_frames_follow_each_other() -> None:
+    """What is after one step is before the next, and the end is the end, not the next level."""
+    steps = list(play("KeyRoom-S5", "scripted", episodes=1, seed=5))
+    for one, next_ in itertools.pairwise(steps):
+        assert one.after == next_.before
+        assert not one.transition.terminated
+    last = steps[-1]
+    assert last.transition.terminated
+    assert not last.transition.truncated
+    assert last.truth["reach the staircase down"]
+    assert last.before.chars.count(">") == 1
+    assert last.after.chars.count(">") == 0  # the hero stands on it
+    for text in last.transition.texts.values():
+        assert text.endswith("The episode ended: the hero reached the staircase down, the goal.")
+
+
+def test_seeds_come_from_the_split() -> None:
+    steps = list(play("Room-5x5", "random", episodes=2, split="test", seed=1))
+    assert {int(s.provenance["level_seed"]) in SPLITS["test"] for s in steps} == {True}
+
+
+def test_bad_input() -> None:
+    with pytest.raises(UsageError, match="unknown task"):
+        play("KeyRum-S5")
+    with pytest.raises(UsageError, match="unknown player"):
+        play("KeyRoom-S5", "cheater")
+    with pytest.raises(UsageError, match="needs episodes"):
+        play("KeyRoom-S5", episodes=0)
+    with pytest.raises(UsageError, match="unknown split"):
+        list(play("KeyRoom-S5", split="trian"))
