@@ -41,9 +41,10 @@ def doctor(
     store: StorePath = None,
     as_json: Json = False,
 ) -> None:
-    """Check that everything works here: packages, the game, the store, the endpoint if one is set.
+    """Check that everything works here.
 
-    Exit code 1 if something does not; each failure says what to do.
+    Packages and versions, a level compiled and stepped, a store written, the endpoint reached if
+    one is set. Exit code 1 if something does not; each failure says what to do.
     """
     from agents.doctor import examine
 
@@ -85,7 +86,7 @@ def demo(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """See the whole of it in minutes: judge real transitions, train three agents, read the report.
+    """Judge, train and report, in minutes.
 
     Collects transitions of KeyRoom-S5 from a scripted and a random player, lets the judge label
     them, scores it against the engine's truth, trains PPO three times on the same budget
@@ -117,7 +118,11 @@ def collect(
     ] = "data",
     as_json: Json = False,
 ) -> None:
-    """Play a task and keep every transition in words, with the engine's truth beside it."""
+    """Play a task and keep every step in words.
+
+    Each row holds the three descriptions of a transition, what it achieved by the engine's truth,
+    where it comes from, and the game's own screen for people to look at.
+    """
     from agents.collect import collect_rows, write_rows
 
     rows = collect_rows(
@@ -141,14 +146,17 @@ def train(
     task: Annotated[str | None, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")] = None,
     judge: Annotated[
         str | None,
-        typer.Option(help="none, truth (the engine's own), rules, openai:MODEL or replay."),
+        typer.Option(help="none, truth (the engine's own), rules, openai:MODEL, replay. [rules]"),
     ] = None,
     shaping: Annotated[
-        str | None, typer.Option(help="every, once (each subgoal pays once an episode), potential.")
+        str | None,
+        typer.Option(help="every, once (each subgoal pays once an episode), potential. [once]"),
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="What sees the map, such as cnn.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Environment steps.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="First seed.")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="What sees the map; an unknown name lists them. [cnn]")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Environment steps. [300000]")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="First seed. [0]")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each a run.")] = 1,
     subgoals: Annotated[
         str | None,
@@ -170,7 +178,7 @@ def train(
     base_url: BaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Train PPO on a task, on its reward plus what a judge's subgoals pay.
+    """Train PPO on reward plus judged credit.
 
     Success is measured on levels that training never sees. Ctrl-C saves a checkpoint; go on with
     --resume FOLDER. The run's folder holds every setting (config.yaml), metrics and a report.
@@ -227,7 +235,11 @@ def report(
         Path | None, typer.Option(help="File to write; report.html in the first run by default.")
     ] = None,
 ) -> None:
-    """Write one self-contained HTML report of runs: curves, intervals, cost, settings."""
+    """Write one HTML report of runs.
+
+    Learning curves with intervals, a table of the agents, what the judge cost, every setting; all
+    in one file. Runs that differ only in their seed share a colour.
+    """
     from agents.report import report_runs
     from agents.run import Run
 

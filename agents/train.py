@@ -208,6 +208,7 @@ def train(
     store: Store | None = None,
     base_url: str | None = None,
     resume: bool = False,
+    workers: int | None = 0,
     on_progress: Callable[[Progress], None] = ignore,
 ) -> list[Row]:
     """Trains `run` to its last step and returns its metrics, one row an evaluation.
@@ -220,6 +221,8 @@ def train(
         store: where a language model's answers are kept and looked up.
         base_url: the endpoint of an `openai:` judge.
         resume: go on from the checkpoint instead of starting.
+        workers: processes that play the games; 0 plays them in this one, None takes one a core.
+            The run is the same.
         on_progress: called after every rollout.
     """
     config = run.config
@@ -246,6 +249,7 @@ def train(
             shaping=config.shaping,
             weight=config.weight,
             gamma=config.gamma,
+            workers=workers,
         )
         return env
 

@@ -69,6 +69,6 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     "unknown judge 'rule': did you mean 'rules'? Valid: replay, rules"
     """
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f": did you mean {close[0]!r}? Valid" if close else "; valid"
     return UsageError(f"unknown {kind} {name!r}{hint}: {', '.join(names)}")

@@ -67,6 +67,7 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
         copy: False hands out the batch's own arrays, which the next step overwrites ("gym" only:
             SB3 keeps observations across steps).
         options: keyword arguments of the MiniHack class.
+        workers: processes that play the games; 0 plays them in this one, None takes one a core.
     """
     split = settings.get("split", "train")
     if kind == "gym":
@@ -101,6 +102,7 @@ def _episodes(
     progress: bool = True,
     copy: bool = True,
     options: Mapping[str, Any] | None = None,
+    workers: int | None = None,
 ) -> Episodes:
     if judge is not None:
         from envs.shaping import Shaping, keys_of  # a plain reward needs none of it
@@ -114,6 +116,7 @@ def _episodes(
         split=split,
         seed=seed,
         options=options,
+        workers=workers,
     )
     try:
         credit = None
