@@ -80,7 +80,7 @@ def versions() -> str:
 
 def play(
     task: str,
-    player: str | Sequence[str] = "scripted",
+    player: str | players.Player | Sequence[str | players.Player] = "scripted",
     *,
     episodes: int = 1,
     split: str = "data",
@@ -93,7 +93,7 @@ def play(
 
     Args:
         task: id, short or whole.
-        player: a name of `envs.players.PLAYERS`, or several that take turns.
+        player: a player, or the name of one in `envs.players.PLAYERS`; or several that take turns.
         episodes: how many, each to its end.
         split: `data` for transitions that are kept or shown to a judge.
         seed: of the levels and of the players' chance.
@@ -102,10 +102,13 @@ def play(
         UsageError: unknown task, player or split, no episodes.
     """
     known = find_task(task)
-    names = (player,) if isinstance(player, str) else tuple(player)
-    if episodes < 1 or not names:
-        raise UsageError(f"play needs episodes and a player, got {episodes} and {names}")
-    crew = [(name, players.make_player(name, known.id)) for name in names]
+    if isinstance(player, str) or not isinstance(player, Sequence):
+        player = (player,)
+    turns = tuple(player)
+    if episodes < 1 or not turns:
+        raise UsageError(f"play needs episodes and a player, got {episodes} and {turns}")
+    made = [players.make_player(p, known.id) if isinstance(p, str) else p for p in turns]
+    crew = [(p.name, p) for p in made]
     return _play(known.id, crew, episodes, split, seed)
 
 

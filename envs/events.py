@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from nle import nethack
 
+from calm.errors import UsageError
 from envs import sight
 from envs.actions import kind as action_kind
 from envs.sight import Arrays, Pieces, Sight
@@ -192,6 +193,24 @@ def words(
     return "\n".join(head + lines)
 
 
+def names_of_actions(
+    task_id: str, batch: Arrays, actions: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """The English names of a batch's actions: those given, or else the task's.
+
+    Raises:
+        UsageError: the batch has more or fewer actions.
+    """
+    names = task(task_id).actions if actions is None else actions
+    needed = getattr(batch, "n_actions", len(names))
+    if needed != len(names):
+        raise UsageError(
+            f"the batch has {needed} actions and {task_id} names {len(names)};"
+            " give the English names of the batch's own"
+        )
+    return names
+
+
 class EventStream:
     """Names every step of a batch by its event, and keeps the text of each event.
 
@@ -201,12 +220,15 @@ class EventStream:
         task_id: names the actions.
         batch: has `arrays` with the keys in `EventStream.keys`.
         actions: English names of the batch's actions, where they aren't the task's own.
+
+    Raises:
+        UsageError: no such task, or names that don't fit the batch's actions.
     """
 
     keys = Sight.keys
 
     def __init__(self, task_id: str, batch: Arrays, actions: tuple[str, ...] | None = None) -> None:
-        names = [action_kind(name) for name in (actions or task(task_id).actions)]
+        names = [action_kind(name) for name in names_of_actions(task_id, batch, actions)]
         self._kinds = list(dict.fromkeys(names))
         numbers = np.array([self._kinds.index(name) for name in names], np.uint8)
         self._arrays = batch.arrays

@@ -2,7 +2,9 @@
 
 import itertools
 import re
+from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from calm.errors import UsageError
@@ -67,3 +69,19 @@ def test_bad_input() -> None:
         play("KeyRoom-S5", episodes=0)
     with pytest.raises(UsageError, match="unknown split"):
         list(play("KeyRoom-S5", split="trian"))
+
+
+def test_a_player_of_ones_own() -> None:
+    class East:
+        name = "east"
+
+        def begin(self, rng: np.random.Generator) -> None: ...
+
+        def act(self, seen: Mapping[str, np.ndarray]) -> int:
+            return 1
+
+    steps = list(play("Room-5x5", (East(), "scripted"), episodes=2))
+    assert {s.transition.action for s in steps if s.provenance["player"] == "east"} == {"move east"}
+    assert steps[99].transition.truncated
+    assert not steps[99].transition.terminated
+    assert steps[-1].provenance["player"] == "scripted"

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nle import nethack
 
+from calm.errors import UsageError
 from envs import sight
 from envs.batch import Batch
 from envs.collect import play
@@ -214,3 +216,15 @@ def test_words_of_a_signature() -> None:
 
 def test_nothing_changed() -> None:
     assert words(signature(), "search", "", "", ((), ())) == "Action: search.\nNothing changed."
+
+
+def test_names_must_fit_the_actions() -> None:
+    options = {"actions": (nethack.CompassDirection.N, nethack.Command.SEARCH)}
+    with Batch("MiniHack-Room-5x5-v0", 1, EventStream.keys, options=options, native=False) as batch:
+        with pytest.raises(UsageError, match="has 2 actions and MiniHack-Room-5x5-v0 names 8"):
+            EventStream(batch.task, batch)
+        stream = EventStream(batch.task, batch, ("move north", "search"))
+        batch.observers.append(stream)
+        batch.reset([1])
+        batch.step(np.array([1]))
+        assert stream.texts[0].startswith("Action: search.\n")

@@ -25,8 +25,8 @@ def test_scripted_player_finishes(task_id: str, episodes: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("task_id", "share"),
-    [("River", 0.9), ("River-Lava", 0.4), ("Corridor-R3", 0.8), ("Corridor-R5", 0.7), ("Room-Monster-15x15", 0.9),
-     ("MazeWalk-45x19", 0.8)],
+    [("River", 0.9), ("River-Lava", 0.4), ("Corridor-R3", 0.8), ("Corridor-R5", 0.7),
+     ("Room-Monster-15x15", 0.9), ("MazeWalk-45x19", 0.8)],
 )  # fmt: skip
 def test_scripted_player_mostly_finishes(task_id: str, share: float) -> None:
     steps = list(play(task_id, "scripted", episodes=20, seed=6))
