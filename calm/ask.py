@@ -22,6 +22,7 @@ from calm.prompt import JudgePrompt, transition_ids
 from calm.question import Answer, Call, Context, Question, Settled
 from calm.records import Judgement, Usage, Verdict
 from calm.store import Store
+from calm.writer import Writer
 
 _LEASE = 60.0  # seconds; renewed while at work
 _LOOK_AGAIN = 0.25  # seconds between looks for what other processes are asking
@@ -152,6 +153,8 @@ class _Job:
         self.theirs: deque[Question] = deque()
         self.owner = f"{self.store.owner}:{uuid.uuid4().hex[:12]}"
         self.stop: CalmError | None = None
+        self.writer = Writer(asker.store)
+        self._unsettled: set[asyncio.Future[None]] = set()
         self._feeding = asyncio.Lock()
 
     async def run(self) -> None:
@@ -168,6 +171,8 @@ class _Job:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(heartbeat, *workers, return_exceptions=True)
+            await asyncio.gather(*self._unsettled, return_exceptions=True)
+            self.writer.close()
             self.store.release(self.owner)
         if self.stop is not None:
             raise self.stop
@@ -228,8 +233,10 @@ class _Job:
             reason = f"{fault.kind}: {fault.detail}"[:500]
             self._row_fault(group, fault.verdict, reason)
             return
-        self.store.record(self.context, self.endpoint.address, call, group)
         assert call.reply is not None
+        await self.writer.submit(
+            lambda: self.store.record(self.context, self.endpoint.address, call, group)
+        )
         parsed = read_reply(
             call.reply, self.names, transition_ids(len(group)), repair=self.asker.repair
         )
@@ -237,7 +244,8 @@ class _Job:
         for item, (question, one) in enumerate(zip(group, parsed, strict=True)):
             answer = Answer(None, (), None, "", item, len(group), call.reply)
             settled.append(settle(question.key, one, answer, self.names))
-        self.store.settle(settled)
+        # Not waited for: whoever is killed now finds the answer unread, and reads it.
+        self._later(lambda: self.store.settle(settled))
         for row, item in zip(settled, range(len(group)), strict=True):
             answer = Answer(
                 row.verdict, row.achieved, row.confidence, row.reason, item, len(group), call.reply
@@ -246,8 +254,20 @@ class _Job:
 
     def _failed(self, call: Call) -> None:
         self.asker.tally.failures[call.outcome] += 1
-        self.store.record(self.context, self.endpoint.address, call)
+        self._later(lambda: self.store.record(self.context, self.endpoint.address, call))
         self.asker.on_progress(self.asker.tally)
+
+    def _later(self, write: Callable[[], None]) -> None:
+        """Queues a write that nothing waits for; if it fails, the work stops."""
+
+        def written(future: asyncio.Future[None]) -> None:
+            self._unsettled.discard(future)
+            if not future.cancelled() and isinstance(error := future.exception(), CalmError):
+                self.stop = self.stop or error
+
+        future = self.writer.submit(write)
+        self._unsettled.add(future)
+        future.add_done_callback(written)
 
     def _row_fault(self, group: Sequence[Question], verdict: Verdict, reason: str) -> None:
         """No answer: the rows are an `error` of this run, and a later run asks them again."""

@@ -69,7 +69,7 @@ def check_subgoals(value: object) -> tuple[Subgoal, ...]:
 
 def _one(i: int, name: str, definition: str) -> Subgoal:
     name = name.rstrip(".")
-    if clean(name) != name or "\n" in name or len(name) > 80 or len(name.split()) > 10:
+    if clean(name) != name or "\n" in name or len(name) > 80 or len(name.split()) > 12:
         raise UsageError(f"subgoal {i}: the name must be one short line, got {name[:100]!r}")
     if found := _COMPOUND.search(name):
         raise UsageError(f"subgoal {i} names more than one thing ({found[0]!r}): {name!r}")

@@ -10,6 +10,8 @@ A key comes from the environment alone, and is taken out of everything that leav
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+import json
 import os
 import random
 import re
@@ -33,7 +35,7 @@ from calm.records import Usage
 from calm.reply import Malformed, Reply, read_body
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
-_A_CLIENT = 32  # requests at once on one connection pool; a pool's cost grows with its size
+_A_POOL = 32  # requests at once on one connection pool of httpx2
 _SECRET = re.compile(r"\b(?:sk|rk|pk|key)-[A-Za-z0-9_\-]{8,}|(?i:bearer)\s+[^\s\"',]{8,}")
 
 
@@ -50,6 +52,8 @@ class Connection:
     """Seconds one attempt may take in all."""
     deadline: float = 900.0
     """Seconds after which a question is given up, its retries included."""
+    backoff: float = 0.5
+    """Seconds before the second attempt, about; doubles with each, up to half a minute."""
 
 
 class Endpoint:
@@ -134,7 +138,7 @@ class Endpoint:
                 last = str(fault)
                 wait = fault.retry_after
                 if wait is None:
-                    wait = min(30.0, 0.5 * 2.0 ** min(attempt - 1, 10))
+                    wait = min(30.0, self.connection.backoff * 2.0 ** min(attempt - 1, 10))
                     wait *= self._random.uniform(0.5, 1.0)
                 left = self.connection.deadline - (time.monotonic() - began)
                 if fault.limit is not None and same >= fault.limit:
@@ -208,14 +212,16 @@ class Endpoint:
         try:
             async with asyncio.timeout(self.connection.timeout):
                 response = await self._clients[client].post(
-                    "/chat/completions", cast_to=httpx2.Response, body=body
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    content=json.dumps(body).encode(),  # as `body` the SDK copies it three times
                 )
             reply = read_body(
                 response.content,
                 response.headers.get("content-type", ""),
                 request_id=response.headers.get("x-request-id", ""),
             )
-        except (TimeoutError, openai.APITimeoutError):
+        except TimeoutError:
             raise Transient(
                 "timeout", f"no whole answer in {self.connection.timeout:g} s"
             ) from None
@@ -223,9 +229,10 @@ class Endpoint:
             refused = error  # raised below, where the SDK's error is not the context of ours:
             # its text holds the key if the server echoed it
         except openai.APIConnectionError as error:
-            cause = error.__cause__ or error
+            cause = _root(error)
             detail = self.scrub(f"{type(cause).__name__}: {cause}")
-            # A host that never answered is more likely wrong than busy.
+            # A refused connection, too, is an APITimeoutError where aiohttp makes it. A host that
+            # never answered is more likely wrong than busy.
             limit = 5 if self._answered_at is None else None
             raise Transient("connection", detail, limit=limit) from None
         except Malformed as error:
@@ -245,22 +252,17 @@ class Endpoint:
 
     def _least_loaded(self) -> int:
         if not self._clients:
-            number = -(-self.pace.cap // _A_CLIENT)
-            context = ssl.create_default_context() if self._base_url.startswith("https") else False
             self._clients = [
                 AsyncOpenAI(
                     api_key=self._key or "none",
                     base_url=self._base_url,
                     max_retries=0,
-                    timeout=self.connection.timeout,
-                    http_client=openai.DefaultAsyncHttpxClient(
-                        verify=context,
-                        limits=httpx2.Limits(max_connections=None, keepalive_expiry=60),
-                    ),
+                    timeout=self.connection.timeout + 10,  # ours is the one that counts
+                    http_client=http_client,
                 )
-                for _ in range(number)
+                for http_client in _http_clients(self._base_url, self.pace.cap)
             ]
-            self._load = [0] * number
+            self._load = [0] * len(self._clients)
         return min(range(len(self._load)), key=self._load.__getitem__)
 
     # --- learning and giving up ------------------------------------------------------------------
@@ -323,6 +325,30 @@ class Endpoint:
             await client.close()
 
 
+def _root(error: BaseException) -> BaseException:
+    """What an error goes back to."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _http_clients(base_url: str, cap: int) -> list[httpx2.AsyncClient]:
+    """Connections for `cap` requests at once.
+
+    aiohttp takes half the time on the processor; without it several small pools do, as the cost of
+    one of httpx2's grows with its size.
+    """
+    if importlib.util.find_spec("aiohttp") is not None:
+        limits = httpx2.Limits(max_connections=cap + 8, keepalive_expiry=60)
+        return [openai.DefaultAioHttpClient(limits=limits)]
+    context = ssl.create_default_context() if base_url.startswith("https") else False
+    limits = httpx2.Limits(max_connections=None, keepalive_expiry=60)
+    return [
+        openai.DefaultAsyncHttpxClient(verify=context, limits=limits)
+        for _ in range(-(-cap // _A_POOL))
+    ]
+
+
 def list_models(
     base_url: str | None = None, key_env: str = "OPENAI_API_KEY", timeout: float = 10.0
 ) -> list[str]:
@@ -347,7 +373,7 @@ def list_models(
     except openai.APIStatusError as error:
         said = f"status {error.status_code}: {endpoint.scrub(error.message)[:300]}"
     except (TimeoutError, openai.OpenAIError) as error:
-        said = endpoint.scrub(str(error.__cause__ or error) or type(error).__name__)
+        said = endpoint.scrub(str(_root(error)) or type(error).__name__)
     except (ValueError, TypeError, KeyError):
         said = "no list of models came back; is it an OpenAI-compatible server?"
     raise EndpointError(

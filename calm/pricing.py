@@ -50,8 +50,9 @@ class Price(BaseModel):
         """A price given as `INPUT,OUTPUT` or `INPUT,OUTPUT,CACHED`."""
         try:
             input, output, *cached = (float(part) for part in text.split(","))
-            (cached_or_none,) = cached or [None]
-            return cls(input=input, output=output, cached=cached_or_none)
+            if len(cached) > 1:
+                raise ValueError("four numbers")
+            return cls(input=input, output=output, cached=cached[0] if cached else None)
         except ValueError:
             raise UsageError(
                 f"a price is INPUT,OUTPUT[,CACHED] in US dollars per million tokens, not {text!r}"

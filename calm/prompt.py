@@ -113,11 +113,19 @@ class JudgePrompt:
         self.subgoals = tuple(Subgoal(clean(s.name), clean(s.definition)) for s in subgoals)
         if [s.name for s in self.subgoals] != names:
             raise UsageError(f"a subgoal's name holds control characters or marks: {names}")
-        self.hash = content_hash([self.template_hash, self.render([""])])
-        """Names everything a model is shown but the transition itself."""
+        self.hash = content_hash([self.template_hash, self._task.goal, self._legend])
+        """Names what a model is shown but the subgoals and the transition."""
+        # All of a prompt but the transition is the same for every transition: rendered once.
+        self._before, self._after = self._render(["\0"]).split("\0")
 
     def render(self, texts: Sequence[str]) -> str:
         """The prompt about one transition or several, with ids `t1`, `t2`, ..."""
+        cleaned = [clean(text) for text in texts]
+        if len(cleaned) == 1:
+            return self._before + cleaned[0] + self._after
+        return self._render(cleaned)
+
+    def _render(self, texts: Sequence[str]) -> str:
         ids = transition_ids(len(texts))
         answer = {s.name: False for s in self.subgoals}
         example: object = answer if len(ids) == 1 else dict.fromkeys(ids[:2], answer)
@@ -129,7 +137,7 @@ class JudgePrompt:
             legend=self._legend,
             subgoals=self.subgoals,
             ids=ids,
-            texts=[clean(t) for t in texts],
+            texts=texts,
             example=form,
         )
 

@@ -21,7 +21,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -134,7 +134,7 @@ class Store:
             raise StoreError(
                 f"the store {self.path} has the older schema {version}; open it once for writing"
             )
-        with self._transaction():
+        with self.transaction():
             for migration in MIGRATIONS[self._version() :]:
                 # executescript would commit in between.
                 for statement in re.sub(r"--.*", "", migration).split(";"):
@@ -185,14 +185,18 @@ class Store:
             raise StoreError(f"the store {self.path}: {advice} ({text})") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
+        """All writes within are committed together; inside another transaction, with that one."""
         with self._lock, self._explained():
+            if self._db.in_transaction:
+                yield
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:
+                with suppress(sqlite3.OperationalError):  # SQLite may have rolled back itself
                     self._db.execute("ROLLBACK")
                 raise
 
@@ -203,7 +207,7 @@ class Store:
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> None:
         """Runs and commits one statement."""
-        with self._transaction():
+        with self.transaction():
             self._db.execute(sql, values)
 
     def close(self) -> None:
@@ -290,7 +294,7 @@ class Store:
         """
         number = self.context(context)
         reply = call.reply or Reply("", None)
-        with self._transaction():
+        with self.transaction():
             cursor = self._db.execute(
                 "INSERT INTO calls (context, endpoint, started, seconds, outcome, items, raw,"
                 " finish, refusal, odds, detail, request_id, served_by, prompt_tokens,"
@@ -334,7 +338,7 @@ class Store:
     def settle(self, settled: Iterable[Settled]) -> None:
         """Commits how answers were read, and gives back the leases on them."""
         rows = list(settled)
-        with self._transaction():
+        with self.transaction():
             self._db.executemany(
                 "UPDATE answers SET verdict = ?, achieved = ?, confidence = ?, reason = ?"
                 " WHERE key = ?",
@@ -361,7 +365,7 @@ class Store:
         """
         now = time.time()
         ours: set[bytes] = set()
-        with self._transaction():
+        with self.transaction():
             for chunk in _chunks(keys):
                 marks = ",".join("?" * len(chunk))
                 taken = {
@@ -391,7 +395,7 @@ class Store:
 
     def release(self, owner: str, keys: Sequence[bytes] | None = None) -> None:
         """Gives back an owner's leases: all, or those on `keys`."""
-        with self._transaction():
+        with self.transaction():
             if keys is None:
                 self._db.execute("DELETE FROM leases WHERE owner = ?", [owner])
             else:
@@ -401,7 +405,7 @@ class Store:
 
     def forget(self, keys: Sequence[bytes]) -> None:
         """Drops answers, so that they are asked again; their calls and cost stay on the books."""
-        with self._transaction():
+        with self.transaction():
             self._db.executemany("DELETE FROM answers WHERE key = ?", [(k,) for k in keys])
 
     # --- cards and subgoals --------------------------------------------------------------------

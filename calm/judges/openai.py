@@ -61,6 +61,8 @@ class OpenAIOptions:
     """Seconds for one attempt, in all."""
     deadline: float = 900.0
     """Seconds for one question, its retries included."""
+    backoff: float = 0.5
+    """Seconds before a second attempt, about; doubles with each."""
     limits: Limits = field(default_factory=Limits)
     """What may be spent."""
     price: Price | None = None
@@ -110,7 +112,7 @@ class OpenAIJudge:
             **({"per_request": o.per_request} if o.per_request > 1 else {}),
             **dict(o.extra),
         }
-        connection = Connection(model, o.base_url, o.key_env, o.timeout, o.deadline)
+        connection = Connection(model, o.base_url, o.key_env, o.timeout, o.deadline, o.backoff)
         self.budget = Budget(o.limits, self.price, o.max_tokens)
         self.endpoint = Endpoint(
             connection,

@@ -51,7 +51,9 @@ TRANSIENT = [f for f in FAULTS if f not in SETTLED and f not in FATAL and f != "
 
 
 def _judge(server: Loopback, **options: Any) -> OpenAIJudge:
-    judge = make_judge("openai:m", base_url=server.url, **{"timeout": 0.4, **options})
+    judge = make_judge(
+        "openai:m", base_url=server.url, **{"timeout": 0.4, "backoff": 0.01, **options}
+    )
     assert isinstance(judge, OpenAIJudge)
     return judge
 
@@ -112,10 +114,7 @@ def test_a_wait_beyond_the_deadline_gives_the_row_up(task: Task, rules: dict) ->
         assert server.requests == 1
 
 
-def test_a_500_that_stays_the_same_is_given_up_after_six(
-    task: Task, rules: dict, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _quick(monkeypatch)
+def test_a_500_that_stays_the_same_is_given_up_after_six(task: Task, rules: dict) -> None:
     with Loopback(rules, faults={"500": 1.0}) as server:
         judged = _one(_judge(server), task)
         assert judged.verdict is Verdict.ERROR
@@ -132,15 +131,8 @@ def test_an_error_is_asked_again_by_the_next_run_and_then_kept(task: Task, rules
         assert server.requests == 2
 
 
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits between attempts take no time."""
-    sleep = asyncio.sleep
-    monkeypatch.setattr("calm.endpoint.asyncio.sleep", lambda seconds: sleep(0))
-
-
 def test_nobody_there_is_told_with_the_address(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    _quick(monkeypatch)
-    judge = make_judge("openai:m", base_url="http://127.0.0.1:9/v1")
+    judge = make_judge("openai:m", base_url="http://127.0.0.1:9/v1", backoff=0.01)
     with pytest.raises(EndpointError, match=r"can't reach http://127\.0\.0\.1:9/v1"):
         judge.judge(task, task.subgoals, [Transition("T", {"events": "x"}, "")])
 

@@ -22,7 +22,7 @@ def test_a_judge_is_built_from_its_name_and_named_by_it(spec: str) -> None:
 
 @pytest.mark.parametrize(
     ("spec", "said"),
-    [("rule", "did you mean 'rules'"), ("oracle", "valid"), ("random:x", "probability"),
+    [("rule", "did you mean 'rules'"), ("oracle", "replay:MODEL"), ("random:x", "probability"),
      ("random:2", r"\[0, 1\]"), ("openai:", "name the model"), ("replay", "store")],
 )  # fmt: skip
 def test_a_wrong_name_says_what_would_be_right(spec: str, said: str) -> None:

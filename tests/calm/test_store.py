@@ -231,7 +231,7 @@ def test_opening_ten_thousand_answers_takes_no_longer_than_opening_ten(tmp_path:
     path = tmp_path / "s.sqlite"
     with Store(path) as store:
         store.context(CONTEXT)
-        with store._transaction():
+        with store.transaction():
             store._db.execute(
                 "INSERT INTO calls SELECT 1, 1, '', 0, 0, 'ok', 1, '', 'stop', '', NULL, '', '',"
                 " '', 1, 0, 1, NULL"
