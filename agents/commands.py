@@ -188,21 +188,24 @@ def train(
     from agents.report import report_runs
     from agents.run import Run
 
+    given = {
+        "task": task,
+        "judge": judge,
+        "shaping": shaping,
+        "encoder": encoder,
+        "steps": steps,
+        "seed": seed,
+        "subgoals": subgoals,
+    }
+    values = {k: v for k, v in given.items() if v is not None} | _settings(setting or [])
     if resume is not None:
-        if task is not None or config is not None:
-            raise UsageError("--resume goes on with a run as it was; name no task and no config")
+        if values or config is not None:
+            raise UsageError(
+                "--resume goes on with a run as it was and takes no other settings, got "
+                + ", ".join([*values, *(["config"] if config else [])])
+            )
         runs = [Run.open(resume)]
     else:
-        given = {
-            "task": task,
-            "judge": judge,
-            "shaping": shaping,
-            "encoder": encoder,
-            "steps": steps,
-            "seed": seed,
-            "subgoals": subgoals,
-        }
-        values = {k: v for k, v in given.items() if v is not None} | _settings(setting or [])
         if config is None and task is None and "task" not in values:
             raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
         base = load_config(config, values) if config else make_config(values)

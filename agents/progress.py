@@ -14,6 +14,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from agents.parallel import train_all
 from agents.run import Run
@@ -49,20 +50,25 @@ def train_with_progress(
     )
     names = labels or [run.config.name for run in runs]
     width = max(len(name) for name in names)
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bars = [
             progress.add_task(name.ljust(width), total=run.config.steps, told="starting")
             for name, run in zip(names, runs, strict=True)
         ]
 
+        said = [0.0] * len(runs)
+
         def show(i: int, standing: Standing) -> None:
             success = "-" if standing.success is None else f"{standing.success:.0%}"
             asked = f"  asked {standing.asked}" if standing.asked else ""
-            progress.update(
-                bars[i],
-                completed=min(standing.steps, standing.total),
-                told=f"{standing.steps_per_second:,.0f} steps/s  success {success}{asked}"
-                f"  left {time_left(standing)}",
+            told = (
+                f"{standing.steps_per_second:,.0f} steps/s  success {success}{asked}"
+                f"  left {time_left(standing)}"
             )
+            done = min(standing.steps, standing.total)
+            progress.update(bars[i], completed=done, told=told)
+            if not console.is_terminal and done / standing.total >= said[i] + 0.1:
+                said[i] = done / standing.total  # a log has no bars: a line every tenth
+                console.print(Text(f"{names[i]}: {done:,} of {standing.total:,} steps  {told}"))
 
         train_all(runs, store=store, base_url=base_url, at_once=at_once, on_progress=show)
