@@ -17,7 +17,7 @@ import random
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -28,7 +28,7 @@ from openai import AsyncOpenAI
 
 from calm.budget import Budget
 from calm.errors import EndpointError, UsageError
-from calm.faults import RowFault, Transient, Unsupported, raise_for
+from calm.faults import RowFault, Transient, Unsupported, fault_of
 from calm.pace import Pace
 from calm.question import Call
 from calm.records import Usage
@@ -162,7 +162,7 @@ class Endpoint:
             started, clock = time.time(), time.monotonic()
             used = Usage()
             try:
-                reply = await self._send(body)
+                reply = await self.send(body)
             except BaseException as fault:
                 seconds = time.monotonic() - clock
                 used = self.budget.settle(expected, Usage(seconds=seconds))
@@ -204,23 +204,71 @@ class Endpoint:
             body["response_format"] = {"type": "json_object"}
         return body
 
-    async def _send(self, body: Mapping[str, Any]) -> Reply:
-        """One HTTP request; every way it can fail comes out as one of our own faults."""
-        client = self._least_loaded()
-        self._load[client] += 1
-        refused: openai.APIStatusError | None = None
+    async def send(self, body: Mapping[str, Any]) -> Reply:
+        """One request for a completion, just once; it fails with one of our own faults.
+
+        Raises:
+            Transient, RowFault, Unsupported, EndpointError, BudgetError: see `calm.faults`.
+        """
+        response = await self._exchange(
+            "POST",
+            "/chat/completions",
+            sent=body,
+            content=json.dumps(body).encode(),  # as `body` the SDK copies it three times
+        )
         try:
-            async with asyncio.timeout(self.connection.timeout):
-                response = await self._clients[client].post(
-                    "/chat/completions",
-                    cast_to=httpx2.Response,
-                    content=json.dumps(body).encode(),  # as `body` the SDK copies it three times
-                )
             reply = read_body(
                 response.content,
                 response.headers.get("content-type", ""),
                 request_id=response.headers.get("x-request-id", ""),
             )
+        except Malformed as error:
+            raise Transient("malformed", self.scrub(str(error)), limit=4) from None
+        if self._key and self._key in reply.text:
+            reply = replace(reply, text=self.scrub(reply.text))
+        return reply
+
+    async def get(self, path: str) -> bytes:
+        """The body of a page, e.g. `/models`; fails as `send` does."""
+        return (await self._exchange("GET", path)).content
+
+    async def post(
+        self, path: str, value: Mapping[str, Any], files: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """The body of what a page answers to a JSON value, or to a form with files."""
+        if files is not None:
+            return (await self._exchange("POST", path, body=value, files=files)).content
+        return (await self._exchange("POST", path, content=json.dumps(value).encode())).content
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        sent: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        body: Mapping[str, Any] | None = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> httpx2.Response:
+        """One HTTP request; every way it can fail comes out as one of our own faults."""
+        client = self._least_loaded()
+        self._load[client] += 1
+        try:
+            async with asyncio.timeout(self.connection.timeout):
+                if method == "GET":
+                    return await self._clients[client].get(path, cast_to=httpx2.Response)
+                if files is not None:
+                    headers = {"content-type": "multipart/form-data"}
+                    return await self._clients[client].post(
+                        path,
+                        cast_to=httpx2.Response,
+                        body=body,
+                        files=files,
+                        options={"headers": headers},
+                    )
+                return await self._clients[client].post(
+                    path, cast_to=httpx2.Response, content=content
+                )
         except TimeoutError:
             raise Transient(
                 "timeout", f"no whole answer in {self.connection.timeout:g} s"
@@ -235,20 +283,15 @@ class Endpoint:
             # never answered is more likely wrong than busy.
             limit = 5 if self._answered_at is None else None
             raise Transient("connection", detail, limit=limit) from None
-        except Malformed as error:
-            raise Transient("malformed", self.scrub(str(error)), limit=4) from None
         except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
             detail = self.scrub(f"{type(error).__name__}: {error}")
             raise Transient("connection", detail, limit=5) from None
         finally:
             self._load[client] -= 1
-        if refused is not None:
-            headers = {k.lower(): v for k, v in refused.response.headers.items()}
-            detail = self.scrub(refused.response.text or refused.message)
-            raise_for(refused.status_code, detail, headers, sent=body, endpoint=self.address)
-        if self._key and self._key in reply.text:
-            reply = replace(reply, text=self.scrub(reply.text))
-        return reply
+        answer = refused.response
+        headers = {k.lower(): v for k, v in answer.headers.items()}
+        detail = self.scrub(answer.text or refused.message)
+        raise fault_of(refused.status_code, detail, headers, sent=sent or {}, endpoint=self.address)
 
     def _least_loaded(self) -> int:
         if not self._clients:
@@ -357,29 +400,65 @@ def list_models(
     Raises:
         EndpointError: no key where one is needed, or the endpoint can't be reached or refuses.
     """
-    endpoint = Endpoint(Connection("", base_url, key_env, timeout))
+    endpoint = Endpoint(Connection("", base_url, key_env, timeout), pace=Pace(1))
 
-    async def ask() -> httpx2.Response:
-        first = endpoint._least_loaded()
+    async def ask() -> bytes:
         try:
-            async with asyncio.timeout(timeout):
-                return await endpoint._clients[first].get("/models", cast_to=httpx2.Response)
+            return await endpoint.get("/models")
         finally:
             await endpoint.aclose()
 
     try:
-        content = asyncio.run(ask()).json()
-        return sorted(str(m["id"]) for m in content["data"])
-    except openai.APIStatusError as error:
-        said = f"status {error.status_code}: {endpoint.scrub(error.message)[:300]}"
-    except (TimeoutError, openai.OpenAIError) as error:
-        said = endpoint.scrub(str(_root(error)) or type(error).__name__)
+        return sorted(str(m["id"]) for m in json.loads(asyncio.run(ask()))["data"])
+    except (Transient, RowFault, Unsupported) as error:
+        said = str(error)
     except (ValueError, TypeError, KeyError):
         said = "no list of models came back; is it an OpenAI-compatible server?"
     raise EndpointError(
         f"{endpoint.address}: {said}. Check the address (often it ends in /v1),"
         f" that the server runs, and the key in {key_env}"
     )
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What asking through the SDK alone brought."""
+
+    answered: int
+    requests: int
+    seconds: float
+
+
+def plain_gather(base_url: str, prompts: Sequence[str], at_once: int) -> Gathered:
+    """Asks as one would with the SDK alone, its own retries and all: the bench's comparison."""
+    requests = 0
+
+    async def count(request: object) -> None:
+        nonlocal requests
+        requests += 1
+
+    async def ask() -> int:
+        http_client = openai.DefaultAsyncHttpxClient(event_hooks={"request": [count]})
+        gate = asyncio.Semaphore(at_once)
+        async with AsyncOpenAI(
+            api_key="none", base_url=base_url, http_client=http_client
+        ) as client:
+
+            async def one(prompt: str) -> bool:
+                async with gate:
+                    try:
+                        await client.chat.completions.create(
+                            model="bench", messages=[{"role": "user", "content": prompt}]
+                        )
+                    except openai.OpenAIError:
+                        return False
+                    return True
+
+            return sum(await asyncio.gather(*map(one, prompts)))
+
+    clock = time.perf_counter()
+    answered = asyncio.run(ask())
+    return Gathered(answered, requests, time.perf_counter() - clock)
 
 
 def public_address(url: str) -> str:

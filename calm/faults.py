@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NoReturn
 
 from calm.errors import BudgetError, EndpointError
 from calm.records import Verdict
@@ -131,15 +130,15 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
-def raise_for(
+def fault_of(
     status: int,
     detail: str,
     headers: Mapping[str, str],
     *,
     sent: Mapping[str, object],
     endpoint: str,
-) -> NoReturn:
-    """Raises the fault that an HTTP error status means.
+) -> Exception:
+    """The fault that an HTTP error status means.
 
     Args:
         detail: the body or message, already without keys.
@@ -150,30 +149,30 @@ def raise_for(
     short = " ".join(detail.split())[:300]
     model = str(sent.get("model", ""))
     if status == 402 or (status in (400, 403, 429) and _NO_QUOTA.search(detail)):
-        raise BudgetError(
+        return BudgetError(
             f"the account at {endpoint} has no quota left: {short}."
             " Add credit, then run the same command again: what is answered is kept"
         )
     if status == 401:
-        raise EndpointError(
+        return EndpointError(
             f"{endpoint} refused the key: {short}. Set OPENAI_API_KEY to a key that is valid there"
         )
     if status == 403:
-        raise EndpointError(
+        return EndpointError(
             f"{endpoint} does not allow this key to use model {model!r}: {short}."
             " Ask for access, or choose another model"
         )
     if status == 404:
-        raise EndpointError(
+        return EndpointError(
             f"{endpoint} knows no model {model!r} or no chat completions: {short}."
             " Check the model's name, and that the base URL ends as the server wants (often /v1)"
         )
     if status == 429:
-        raise Transient("429", short, retry_after=retry_after(headers), pushback=True)
+        return Transient("429", short, retry_after=retry_after(headers), pushback=True)
     if status in (408, 409, 425) or status >= 500:
         # An overloaded server says 503 or 529; any other 5xx that stays the same is a fault of its.
         overloaded = status in (503, 529) or retry_after(headers) is not None
-        raise Transient(
+        return Transient(
             str(status),
             short,
             retry_after=retry_after(headers),
@@ -181,9 +180,9 @@ def raise_for(
             limit=None if retry_after(headers) is not None else 6,
         )
     if parameter := unsupported(detail, sent):
-        raise Unsupported(parameter, short, sent[parameter])
+        return Unsupported(parameter, short, sent[parameter])
     if _TOO_LONG.search(detail) or status == 413:
-        raise RowFault("too long", short)
+        return RowFault("too long", short)
     if _FILTER.search(detail):
-        raise RowFault("filtered", short, Verdict.FILTERED)
-    raise RowFault(str(status), short)
+        return RowFault("filtered", short, Verdict.FILTERED)
+    return RowFault(str(status), short)

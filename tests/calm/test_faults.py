@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from calm.errors import BudgetError, EndpointError
-from calm.faults import RowFault, Transient, Unsupported, raise_for, retry_after, unsupported
+from calm.faults import RowFault, Transient, Unsupported, fault_of, retry_after, unsupported
 from calm.records import Verdict
 
 SENT = {"model": "m", "temperature": 0, "max_tokens": 9, "response_format": {"type": "json_schema"}}
@@ -38,18 +38,18 @@ SENT = {"model": "m", "temperature": 0, "max_tokens": 9, "response_format": {"ty
 )
 def test_each_status_has_its_fault(status: int, detail: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        raise_for(status, detail, {}, sent=SENT, endpoint="http://e")
+        raise fault_of(status, detail, {}, sent=SENT, endpoint="http://e")
 
 
 def test_details_of_faults() -> None:
     with pytest.raises(Transient) as slow:
-        raise_for(429, "x", {"retry-after": "3"}, sent=SENT, endpoint="e")
+        raise fault_of(429, "x", {"retry-after": "3"}, sent=SENT, endpoint="e")
     assert (slow.value.retry_after, slow.value.pushback, slow.value.limit) == (3.0, True, None)
     with pytest.raises(Transient) as broken:
-        raise_for(500, "x", {}, sent=SENT, endpoint="e")
+        raise fault_of(500, "x", {}, sent=SENT, endpoint="e")
     assert (broken.value.pushback, broken.value.limit) == (False, 6)
     with pytest.raises(RowFault) as cut:
-        raise_for(400, "content_filter", {}, sent=SENT, endpoint="e")
+        raise fault_of(400, "content_filter", {}, sent=SENT, endpoint="e")
     assert cut.value.verdict is Verdict.FILTERED
 
 

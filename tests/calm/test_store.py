@@ -230,16 +230,7 @@ def test_a_folder_in_the_way_is_told(tmp_path: Path) -> None:
 def test_opening_ten_thousand_answers_takes_no_longer_than_opening_ten(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     with Store(path) as store:
-        store.context(CONTEXT)
-        with store.transaction():
-            store._db.execute(
-                "INSERT INTO calls SELECT 1, 1, '', 0, 0, 'ok', 1, '', 'stop', '', NULL, '', '',"
-                " '', 1, 0, 1, NULL"
-            )
-            store._db.executemany(
-                "INSERT INTO answers VALUES (?, 1, 1, 0, 1, 0, 'ok', '[1, 0]', NULL, '')",
-                ((CONTEXT.key(str(i)),) for i in range(10_000)),
-            )
+        store.fill(CONTEXT, [CONTEXT.key(str(i)) for i in range(10_000)])
     began = time.perf_counter()
     with Store(path) as store:
         assert len(store.answers([CONTEXT.key("17")])) == 1
