@@ -74,7 +74,7 @@ def _change(before: int, after: int) -> int:
     return AWAY if after < before else 8 * before + after
 
 
-_CHANGE = np.array([[_change(b, a) for a in range(8)] for b in range(8)], dtype=np.uint8)
+_CHANGE = np.array([_change(b, a) for b in range(8) for a in range(8)], dtype=np.uint8)
 
 # Columns of a signature.
 KINDS = slice(1, len(THINGS))  # by kind of thing, one of the codes above
@@ -178,6 +178,9 @@ class Sight:
         # Constants of this size.
         self._row_starts = np.arange(n, dtype=np.intp) * CELLS
         self._envs = np.arange(n, dtype=np.intp)
+        self._heard = self.signatures[:, MESSAGE].view(np.uint64)[:, 0]
+        self._question = self.signatures[:, QUESTION].view(np.uint64)[:, 0]
+        self._again: list[int] = []
         self._note(np.zeros(0, np.intp))
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
@@ -219,44 +222,50 @@ class Sight:
         out[:] = 0
         self.questions = self._pending
         blstats = arrays["blstats"]
+        self._again.clear()
         self._x = blstats[:, nethack.NLE_BL_X].copy()
         self._y = blstats[:, nethack.NLE_BL_Y].copy()
         hero = self._y * COLUMNS + self._x
         moved = hero != self._hero
         out[:, ACTION] = self._action_kinds[actions]
+        seen = out[:, SEEN]
+        np.multiply(moved, MOVED, out=seen, casting="unsafe")
+        if self._asked.any():
+            seen[self._asked] |= ASKED
+            self._question[self._asked] = self._asked_hash[self._asked]
 
         # Where the hero stands now, as the map showed it before.
         shown = self._glyphs[self._envs, hero]
         under = THING_OF_GLYPH[shown]
-        pushed = moved & (under == _BOULDER)
-        hidden = pushed | (under == _MONSTER)
+        hidden = (under == _BOULDER) | (under == _MONSTER)
+        hidden &= moved
         if hidden.any():
+            pushed = np.flatnonzero(moved & (under == _BOULDER))
+            seen[pushed] |= PUSHED
+            self._again += pushed.tolist()
             under = np.where(hidden, self._covered[self._envs, hero], under)
         self._under = np.where(moved, under, self._under)
         ground = GROUND_OF_GLYPH[shown]
-        ground = np.where(moved & (ground != 0), ground, self._ground)
-        out[:, GROUND_NOW] = ground * (ground != self._ground)
-        self._ground = ground
+        stepped = moved & (ground != 0)
+        stepped &= ground != self._ground
+        if stepped.any():
+            self._ground = np.where(stepped, ground, self._ground)
+            np.multiply(ground, stepped, out=out[:, GROUND_NOW])
         self._hero = hero
 
-        seen = moved.astype(np.uint8)  # MOVED is 1
-        seen[pushed] |= PUSHED
-        seen[self._asked] |= ASKED
         self._changed_cells(seen)
         self._changed_inventory()
         self._changed_status()
-        seen[self._with_key] |= WITH_KEY
-        out[:, SEEN] = seen
+        seen |= self._with_key * np.uint8(WITH_KEY)
 
         levels = self._look()
-        out[:, KINDS] = _CHANGE[self._levels, levels][:, 1:]
+        change = self._levels << 3
+        change |= levels
+        out[:, : len(THINGS)] = _CHANGE[change]
         self._levels = levels
-        if self._asked.any():
-            asked = self._asked
-            out[asked, QUESTION] = self._asked_hash[asked].view(np.uint8).reshape(-1, 8)
-        out[:, MESSAGE] = self._listen().view(np.uint8).reshape(-1, 8)
+        self._heard[:] = self._listen()
 
-        for row in np.flatnonzero((seen & (OPENED | PUSHED)) | out[:, INVENTORY].any(1)).tolist():
+        for row in set(self._again):
             self._say_once(row)
         for row in np.flatnonzero(terminated | truncated).tolist():
             self._end(row, bool(terminated[row]))
@@ -265,9 +274,9 @@ class Sight:
         """(B, kinds) level of the nearest thing of each kind."""
         n = len(self._hero)
         flat = np.zeros(n * KINDS_OF_THINGS, np.uint8)
-        env, y, x, kind = self._seen
+        env, y, x, kind, place = self._seen
         distance = np.maximum(np.abs(y - self._y[env]), np.abs(x - self._x[env]))
-        np.maximum.at(flat, env * KINDS_OF_THINGS + kind, _LEVEL[kind, distance])
+        np.maximum.at(flat, place, _LEVEL[kind, distance])
         levels = flat.reshape(n, KINDS_OF_THINGS)
         if self._under.any():
             on = np.flatnonzero(self._under)
@@ -280,7 +289,8 @@ class Sight:
         """Remembers at which places of all maps, one after the other, notable things are."""
         self._at = at
         env, cell = np.divmod(at, CELLS)
-        self._seen = (env, *np.divmod(cell, COLUMNS), self._things.reshape(-1)[at].astype(np.intp))
+        kind = self._things.reshape(-1)[at].astype(np.intp)
+        self._seen = (env, *np.divmod(cell, COLUMNS), kind, env * KINDS_OF_THINGS + kind)
 
     def _changed_cells(self, seen: npt.NDArray[np.uint8]) -> None:
         """Brings the remembered map up to date and marks what opened or filled in `seen`."""
@@ -297,23 +307,24 @@ class Sight:
             return
         new = now[at]
         old_things = things[at]
-        new_things = THING_OF_GLYPH[new]
         before[at] = new
-        things[at] = new_things
+        things[at] = THING_OF_GLYPH[new]
         things[self._row_starts + self._hero] = 0  # the hero is no monster
+        new_things = things[at]
+        if not (old_things | new_things).any():
+            return
         covers = (new_things == _MONSTER) | (new_things == _BOULDER)
-        if covers.any():  # what lies under it is not forgotten
-            covers &= (old_things != _MONSTER) & (old_things != _BOULDER)
-            self._covered.reshape(-1)[at[covers]] = old_things[covers]
-        if (old_things | new_things).any():
-            known = self._at[things[self._at] != 0]
-            fresh = at[(old_things == 0) & (things[at] != 0)]
-            self._note(np.concatenate((known, fresh)))
-            for kind, passable, bit in _FILLS:
-                here = old_things == kind
-                if here.any():
-                    here &= passable[new]
-                    seen[at[here] // CELLS] |= bit
+        covers &= (old_things != _MONSTER) & (old_things != _BOULDER)
+        self._covered.reshape(-1)[at[covers]] = old_things[covers]  # it is not forgotten
+        known = self._at[things[self._at] != 0]
+        fresh = at[(old_things == 0) & (new_things != 0)]
+        self._note(np.concatenate((known, fresh)))
+        for kind, passable, bit in _FILLS:
+            here = old_things == kind
+            if here.any():
+                rows = at[here & passable[new]] // CELLS
+                seen[rows] |= bit
+                self._again += rows.tolist()
 
     def _changed_inventory(self) -> None:
         now = self._arrays["inv_glyphs"]
@@ -333,6 +344,8 @@ class Sight:
             if number == len(self.pieces):
                 self.pieces.append(pieces)
             self.signatures[row, INVENTORY] = (number & 255, number >> 8)
+            self._again.append(row)
+            self._covered[row, self._hero[row]] = 0
             if entered.size and self._under[row] and THINGS[self._under[row]] in _PORTABLE:
                 self._under[row] = 0
             elif left.size:
