@@ -73,7 +73,7 @@ class PlainBackend:
         next_seed: NextSeed,
     ) -> None:
         self._next_seed = next_seed
-        self.arrays: dict[str, Array] = {}
+        arrays: dict[str, Array] = {}
         self._crops: dict[str, tuple[str, Crop]] = {}
         for key in keys:
             base = key.removesuffix("_crop")
@@ -81,8 +81,9 @@ class PlainBackend:
             if base != key:
                 self._crops[key] = base, Crop(base, n_envs, crop, dtype)
                 shape = (crop, crop)
-            self.arrays[key] = np.zeros((n_envs, *shape), dtype)
-        self.final: dict[str, Array] = {k: np.zeros_like(v) for k, v in self.arrays.items()}
+            arrays[key] = np.zeros((n_envs, *shape), dtype)
+        self.arrays: Mapping[str, Array] = arrays
+        self.final: Mapping[str, Array] = {k: np.zeros_like(v) for k, v in arrays.items()}
         self.reward = np.zeros(n_envs, np.float32)
         self.status = np.zeros(n_envs, np.int8)
         self.steps = np.zeros(n_envs, np.int32)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
-from envs.backend import Backend
+from envs.backend import Backend, NextSeed
 from envs.crops import PADDING
 from envs.engine import ENGINE_KEYS, Array, Rules
 from envs.native import make_backend
@@ -86,6 +86,8 @@ class Batch:
         for key in (*keys, *extra_keys):
             if key not in KEYS:
                 raise unknown("observation key", key, KEYS)
+        if crop < 1 or crop % 2 == 0:
+            raise UsageError(f"a crop has a centre, so its size is odd and positive, got {crop}")
         if level_seeds is None:
             level_seeds = [LevelSeeds(split, seed, i) for i in range(n_envs)]
         elif len(level_seeds) != n_envs:
@@ -104,7 +106,7 @@ class Batch:
         needed = [*self.keys, *extra_keys]
         needed += [key.removesuffix("_crop") for key in needed if key in CROPS]
         self.backend: Backend = make_backend(
-            task, options, n_envs, needed, crop, penalty, self._next_seed, workers, native
+            task, options, n_envs, needed, crop, penalty, _drawer(self.streams), workers, native
         )
         self.rules: Rules = self.backend.rules
         self.n_actions = len(self.rules.presses)
@@ -182,7 +184,7 @@ class Batch:
                 plays what a batch of one with that seed would; None leaves a stream as it is.
         """
         if isinstance(seed, int | np.integer):
-            self.streams = [LevelSeeds(split, int(seed), i) for i in range(self.n_envs)]
+            self.streams[:] = [LevelSeeds(split, int(seed), i) for i in range(self.n_envs)]
             anew = list(range(self.n_envs))
         elif len(seed) != self.n_envs:
             raise UsageError(f"{self.n_envs} environments need as many seeds, got {len(seed)}")
@@ -191,9 +193,6 @@ class Batch:
             for i in anew:
                 self.streams[i] = LevelSeeds(split, int(seed[i] or 0), 0)
         self.backend.redraw(anew)
-
-    def _next_seed(self, row: int) -> int:
-        return next(self.streams[row])
 
     def _checked(self, actions: npt.ArrayLike) -> npt.NDArray[np.int64]:
         array = np.asarray(actions)
@@ -222,3 +221,9 @@ class Batch:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _drawer(streams: list[Iterator[int]]) -> NextSeed:
+    """Draws a row's next level seed. It knows the list alone, so that a batch that is dropped
+    goes at once, and its processes with it."""
+    return lambda row: next(streams[row])

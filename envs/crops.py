@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from calm.errors import UsageError
-
 PADDING = {"glyphs": 5976, "chars": 0, "colors": 0, "specials": 0}
 """The id beyond the map, by the key that is cropped; 5976 is `envs.engine.NO_GLYPH`."""
 
@@ -32,8 +30,6 @@ class Crop:
     """
 
     def __init__(self, key: str, n_envs: int, size: int, dtype: npt.DTypeLike) -> None:
-        if size < 1 or size % 2 == 0:
-            raise UsageError(f"a crop has a centre, so its size is odd and positive, got {size}")
         self.half = size // 2
         height, width = MAP[0] + 2 * self.half, MAP[1] + 2 * self.half
         self._padded = np.full((n_envs, height, width), PADDING[key], dtype)

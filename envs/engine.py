@@ -20,8 +20,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +36,7 @@ from calm.errors import GameError, UsageError, unknown
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # minihack 1.0.2 imports pkg_resources
     import gymnasium
-    from minihack.base import MiniHack
+    from minihack.base import PATH_DAT_DIR, MiniHack
     from minihack.envs.keyroom import MiniHackKeyDoor
     from nle import nethack
     from nle.env.base import NLE
@@ -111,8 +114,9 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
     if task not in gymnasium.registry:
         known = [name for name in gymnasium.registry if name.startswith("MiniHack-")]
         raise unknown("task", task, known)
+    level: list[str] = []
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _noting_levels(level):
             warnings.simplefilter("ignore")
             env = gymnasium.make(
                 task, disable_env_checker=True, **{"fix_moon_phase": True, **(options or {})}
@@ -124,28 +128,58 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
     if not isinstance(env, MiniHack):
         raise UsageError(f"{task} is not a MiniHack task but a {type(env).__name__}")
     try:
-        check_level(env, task)
+        check_level(task, level[-1])
     except BaseException:
         env.close()
         raise
     return env
 
 
-def check_level(env: Any, task: str) -> None:
-    """Raises GameError unless the des-file was really compiled (MiniHack doesn't look)."""
-    vardir = env.nethack._vardir
-    if os.path.exists(os.path.join(vardir, "lib", "mylevel.lev")):
-        return
-    source = os.path.join(vardir, "mylevel.des")
-    why = f"there is no level {source!r}; give des_file the text of a level or a .des file's path"
-    if os.path.exists(source):
+_MAKING = threading.Lock()
+
+
+@contextmanager
+def _noting_levels(levels: list[str]) -> Iterator[None]:
+    """Notes the des-files that MiniHack's objects compile meanwhile; they don't keep them."""
+    compile_level = MiniHack._patch_nhdat
+
+    def noting(self: Any, des_file: str) -> None:
+        levels.append(des_file)
+        compile_level(self, des_file)
+
+    with _MAKING:
+        MiniHack._patch_nhdat = noting
+        try:
+            yield
+        finally:
+            MiniHack._patch_nhdat = compile_level
+
+
+def check_level(task: str, des_file: str) -> None:
+    """Raises GameError unless a level compiles. MiniHack doesn't look, and plays another one.
+
+    Args:
+        task: for the message.
+        des_file: text of a level, or a .des file's path as MiniHack takes it.
+    """
+    if des_file.endswith(".des"):
+        places = (os.path.abspath(des_file), os.path.join(PATH_DAT_DIR, des_file))
+        found = next((place for place in places if os.path.exists(place)), None)
+        if found is None:
+            raise GameError(f"the level of {task} does not compile: there is no {des_file!r}")
+        with open(found) as file:
+            des_file = file.read()
+    with tempfile.TemporaryDirectory(prefix="calm-") as folder:
+        with open(os.path.join(folder, "level.des"), "w") as file:
+            file.write(des_file)
         compiled = subprocess.run(
-            [os.path.join(nethack.nethack.HACKDIR, "lev_comp"), source],
-            cwd=vardir, capture_output=True, text=True, errors="replace", check=False,
+            [os.path.join(nethack.nethack.HACKDIR, "lev_comp"), "level.des"],
+            cwd=folder, capture_output=True, text=True, errors="replace", check=False,
         )  # fmt: skip
-        said = compiled.stderr.strip().replace(source, "line")
-        why = said or 'its level must be named "mylevel"'
-    raise GameError(f"the level of {task} does not compile: {why}")
+        named = os.path.exists(os.path.join(folder, "mylevel.lev"))
+    if compiled.returncode or not named:
+        why = compiled.stderr.strip() or 'it must be named "mylevel"'
+        raise GameError(f"the level of {task} does not compile: {why}")
 
 
 def read_rules(env: Any) -> Rules:

@@ -27,7 +27,7 @@ def make(task: str, **settings: Any) -> GymEnv:
 
     Args:
         task: as for `make_vec`.
-        **settings: as for `make_vec`, without `kind`, `copy` and `workers`.
+        **settings: as for `make_vec`, without `kind` and `copy`.
     """
     split = settings.get("split", "train")
     return GymEnv(_episodes(task, 1, copy=True, **settings), split)
@@ -67,6 +67,8 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
         copy: False hands out the batch's own arrays, which the next step overwrites ("gym" only:
             SB3 keeps observations across steps).
         options: keyword arguments of the MiniHack class.
+        workers: processes that play the games, see `envs.batch.Batch`.
+        native: insists on the native or the plain path, see `envs.batch.Batch`.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
     """
     split = settings.get("split", "train")

@@ -201,7 +201,7 @@ def _game_folders(env: Any, n_envs: int) -> Path:
     """A temporary folder with one for each game, as nle makes them, all with the one level."""
     memory = Path("/dev/shm")
     where = memory if os.access(memory, os.W_OK) else None
-    root = Path(tempfile.mkdtemp(prefix="calm-", dir=where))
+    root = Path(tempfile.mkdtemp(prefix=f"calm-{os.getpid()}-", dir=where))
     shutil.copyfile(Path(env.nethack._vardir) / "nhdat", root / "nhdat")
     for i in range(n_envs):
         folder = root / str(i)

@@ -105,6 +105,9 @@ void calm_close(calm_game *g);
 int calm_reset(calm_game *g);
 void calm_step(calm_game *g);
 
+/* As calm_reset, but with the library unloaded and loaded anew, as nle does it. */
+int calm_reload(calm_game *g);
+
 /* Does `command` for rows first..last-1 of games. Returns 0, or -1 if a game did not start. */
 int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t command,
             _Atomic int32_t *place);

@@ -235,6 +235,22 @@ int calm_reset(calm_game *g)
     return -1;
 }
 
+int calm_reload(calm_game *g)
+{
+    if (g->engine) {
+        g->end(g->engine);
+        g->engine = NULL;
+    }
+    dlclose(g->library);
+    char name[64];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", g->copy);
+    g->library = dlopen(name, RTLD_LAZY);
+    g->start = (void *(*) (nle_obs *, FILE *, nle_settings *)) dlsym(g->library, "nle_start");
+    g->step = (void *(*) (void *, nle_obs *)) dlsym(g->library, "nle_step");
+    g->end = (void (*)(void *)) dlsym(g->library, "nle_end");
+    return calm_reset(g);
+}
+
 static bool asked(const char *message)
 {
     static const char *const words[] = { "eat", "attack", "direction?", "pray" };

@@ -115,7 +115,7 @@ class Memory:
             self.header.crop_at[i] = key_at.get(f"{key}_crop", 0)
             self.header.crop_final[i] = final_at.get(f"{key}_crop", 0)
         self.header.n_envs, self.header.n_workers, self.header.crop = n_envs, n_workers, crop
-        views = {
+        views: dict[str, npt.NDArray[Any]] = {
             name: np.frombuffer(
                 self._map, dtype, int(np.prod(shape, dtype=np.int64)), start
             ).reshape(shape)

@@ -6,7 +6,7 @@
 #define _GNU_SOURCE
 #include "calm.h"
 
-#include <errno.h>
+#include <ftw.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,6 +25,12 @@ static double now(void)
     return (double) t.tv_sec * 1e6 + (double) t.tv_nsec * 1e-3;
 }
 
+static int discard(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void) st, (void) type, (void) where;
+    return remove(path), 0;
+}
+
 static uint32_t next_turn(calm_header *h, uint32_t last, pid_t parent)
 {
     calm_sync *s = calm_at(h, h->sync);
@@ -37,8 +43,10 @@ static uint32_t next_turn(calm_header *h, uint32_t last, pid_t parent)
             sched_yield();
             continue;
         }
-        if (getppid() != parent)
+        if (getppid() != parent) { /* killed, so it could not tidy up */
+            nftw(h->root, discard, 16, FTW_DEPTH | FTW_PHYS);
             _exit(0);
+        }
         struct timespec t = { 0, 500 * 1000 * 1000 };
         atomic_fetch_add(&s->sleepers, 1);
         syscall(SYS_futex, &s->turn, FUTEX_WAIT, last, &t, NULL, 0);

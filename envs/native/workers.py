@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections import deque
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ class Workers:
     def __init__(self, program: Path, memory: Memory, task: str) -> None:
         n_envs, n_workers = memory.header.n_envs, memory.header.n_workers
         edges = [n_envs * i // n_workers for i in range(n_workers + 1)]
-        self.ranges = [range(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        self.ranges = [range(a, b) for a, b in pairwise(edges)]
         self._program = program
         self._memory = memory
         self._task = task

@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calm.errors import GameError, UsageError
+from envs.batch import Batch
+from envs.engine import ABORTED, Game, make_minihack, read_rules
+from envs.native.backend import NativeBackend
+
+TASK = "MiniHack-KeyRoom-S5-v0"
+KEYS = ("glyphs", "glyphs_crop", "blstats", "message", "inv_glyphs")
+
+
+class Recorder:
+    """An observer that keeps what it is shown."""
+
+    keys = ("glyphs", "message")
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.seen: list[Any] = []
+
+    def on_reset(self, rows: np.ndarray[Any, Any]) -> None:
+        self.seen.append((rows.tolist(), self.batch.arrays["glyphs"][rows].copy()))
+
+    def on_step(self, actions: Any, terminated: Any, truncated: Any) -> None:
+        glyphs = self.batch.arrays["glyphs"].copy()
+        self.seen.append((actions.tolist(), terminated.tolist(), truncated.tolist(), glyphs))
+
+
+def play(steps: int = 450, observe: bool = False, **settings: Any) -> list[Any]:
+    """Everything a batch of five gives over some random steps."""
+    rng = np.random.default_rng(3)
+    with Batch(TASK, 5, KEYS, seed=11, **settings) as batch:
+        if observe:
+            batch.observers.append(Recorder(batch))
+        batch.reset()
+        played: list[Any] = [batch.arrays[key].copy() for key in KEYS]
+        for _ in range(steps):
+            rewards, terminated, truncated = batch.step(rng.integers(batch.n_actions, size=5))
+            played += [rewards, terminated, truncated, batch.level_seeds.copy()]
+            played += [batch.arrays[key].copy() for key in KEYS]
+            ended = terminated | truncated
+            played += [batch.final[key][ended] for key in KEYS]
+            played += [batch.final_steps[ended], batch.final_level_seeds[ended]]
+    return played
+
+
+@pytest.fixture(scope="module")
+def played() -> list[Any]:
+    return play(workers=0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"workers": 1}, {"workers": 2}, {"workers": 3}, {"native": False},
+     {"workers": 2, "observe": True}, {"native": False, "observe": True}],
+    ids=str,
+)  # fmt: skip
+def test_seeds_give_every_array_bit_for_bit(settings: dict[str, Any], played: list[Any]) -> None:
+    again = play(**settings)
+    assert len(again) == len(played)
+    assert all(np.array_equal(a, b) for a, b in zip(again, played, strict=True))
+
+
+def test_the_order_in_which_observers_are_called() -> None:
+    seeds = [count(5), count(6)]
+    with Batch(TASK, 2, ("glyphs", "message"), level_seeds=seeds, workers=1) as batch:
+        recorder = Recorder(batch)
+        batch.observers.append(recorder)
+        batch.reset()
+        assert recorder.seen[0][0] == [0, 1]
+        for _ in range(200):
+            batch.step([0, 1])
+        step, reset = recorder.seen[-2:]
+        assert step[:3] == ([0, 1], [False, False], [True, True])
+        assert np.array_equal(step[3], batch.final["glyphs"])  # s' before the reset
+        assert reset[0] == [0, 1]
+        assert np.array_equal(reset[1], batch.arrays["glyphs"])
+        assert batch.level_seeds.tolist() == [6, 7]
+
+
+def test_reset_plays_the_levels_asked_for_and_then_goes_on_with_the_streams() -> None:
+    with Batch(TASK, 2, level_seeds=[count(5), count(50)], workers=1) as batch:
+        batch.reset([8, 9])
+        assert batch.level_seeds.tolist() == [8, 9]
+        batch.reset()
+        assert batch.level_seeds.tolist() == [5, 50]
+        batch.reset()
+        assert batch.level_seeds.tolist() == [6, 51]
+
+
+# --- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [
+        ([0], "2 integers"),
+        ([[0, 1]], "2 integers"),
+        ([0.0, 1.0], "2 integers"),
+        ([0, 10], "from 0 to 9"),
+        ([-1, 0], "from 0 to 9"),
+    ],
+)
+def test_wrong_actions(actions: Any, words: str) -> None:
+    with Batch(TASK, 2, workers=0) as batch:
+        batch.reset()
+        with pytest.raises(UsageError, match=words):
+            batch.step(actions)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Batch(TASK, 0), "at least one"),
+        (lambda: Batch(TASK, 1, ("glyph",)), "'glyphs'"),
+        (lambda: Batch("MiniHack-KeyRom-S5-v0", 1), "KeyRoom-S5"),
+        (lambda: Batch(TASK, 1, ("glyphs_crop",), crop=4), "odd"),
+        (lambda: Batch(TASK, 1, ("glyphs_crop",), crop=0), "odd"),
+        (lambda: Batch(TASK, 2, level_seeds=[count()]), "as many streams"),
+        (lambda: Batch(TASK, 2, workers=-1), "workers"),
+        (lambda: Batch("MiniHack-Eat-v0", 1, native=True), "native"),
+        (lambda: Batch(TASK, 1, options={"colour": 1}), "colour"),
+    ],
+)
+def test_wrong_settings(make: Callable[[], Batch], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        make()
+
+
+def test_step_before_reset_and_after_close() -> None:
+    batch = Batch(TASK, 1, workers=0)
+    with pytest.raises(UsageError, match=r"reset\(\) before"):
+        batch.step([0])
+    batch.close()
+    batch.close()
+    for call in (batch.reset, lambda: batch.step([0])):
+        with pytest.raises(UsageError, match="closed"):
+            call()
+
+
+def test_wrong_level_seeds() -> None:
+    with Batch(TASK, 2, workers=0) as batch:
+        for seeds in ([1], [1, -1]):
+            with pytest.raises(UsageError, match="2 level seeds"):
+                batch.reset(seeds)
+
+
+def test_an_observer_whose_keys_are_missing() -> None:
+    with Batch("MiniHack-Room-5x5-v0", 1, ("blstats",), workers=0) as batch:
+        batch.observers.append(Recorder(batch))
+        with pytest.raises(UsageError, match="Recorder reads glyphs"):
+            batch.reset()
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        ("MAZE: \"mylevel\", ' '\nMAPP\n.\nENDMAP\n", "line 2.*syntax error"),
+        ("MAZE: \"other\", ' '\nGEOMETRY:center,center\nMAP\n.\nENDMAP\n", "named"),
+        ("nowhere.des", "nowhere.des"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_level_that_does_not_compile(level: str, words: str) -> None:
+    with pytest.raises(GameError, match=words):
+        Batch("MiniHack-Navigation-Custom-v0", 1, options={"des_file": level})
+
+
+def test_keyroom_gives_up_on_a_door_that_does_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    # MiniHack would force it for ever. Level 3's key lies where the scripted moves below find it.
+    env = make_minihack(TASK)
+    with Batch(TASK, 1, KEYS, native=False) as batch:
+        batch.reset([3])
+        game: Game = batch.backend._games[0]  # type: ignore[attr-defined]
+        monkeypatch.setattr(game, "_door", lambda: ord("k"))
+        batch.arrays["inv_glyphs"][0, 0] = 1906 + 196
+        start = time.monotonic()
+        batch.step([9])
+        assert time.monotonic() - start < 5
+    assert read_rules(env).path == "keyroom"
+    env.close()
+
+
+# --- workers that die, and what is left behind ---------------------------------------------------
+
+
+def killed(batch: Batch, worker: int) -> None:
+    assert isinstance(batch.backend, NativeBackend)
+    os.kill(batch.backend.pids[worker], signal.SIGKILL)
+
+
+def test_a_killed_worker_is_noticed_and_its_episodes_start_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Batch(TASK, 4, KEYS, seed=1, workers=2) as batch:
+        batch.reset()
+        for _ in range(3):
+            batch.step([8, 8, 8, 8])
+        before = batch.level_seeds.copy()
+        killed(batch, 1)
+        start = time.monotonic()
+        with caplog.at_level(logging.WARNING):
+            rewards, terminated, truncated = batch.step([8, 8, 8, 8])
+        assert time.monotonic() - start < 1
+        assert truncated.tolist() == [False, False, True, True]
+        assert not terminated.any()
+        assert rewards[2:].tolist() == [0, 0]
+        assert batch.status[2:].tolist() == [ABORTED, ABORTED]
+        assert batch.final_steps[2:].tolist() == [3, 3]
+        assert batch.final_level_seeds[2:].tolist() == before[2:].tolist()
+        assert "worker 1" in caplog.text
+        assert "SIGKILL" in caplog.text
+        assert batch.level_seeds[:2].tolist() == before[:2].tolist()
+        assert (batch.level_seeds[2:] != before[2:]).all()
+        for _ in range(20):
+            _, terminated, truncated = batch.step([0, 1, 2, 3])
+            assert not (terminated | truncated).any()
+        assert batch.steps.tolist() == [24, 24, 20, 20]
+
+
+def test_a_worker_that_is_killed_while_it_plays_is_told_with_seed_and_actions(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Batch(TASK, 1, KEYS, workers=1) as batch:
+        batch.reset([77])
+        for action in (0, 1, 2):
+            batch.step([action])
+        assert isinstance(batch.backend, NativeBackend)
+        batch.backend._memory.place[0] = 0  # as if it were at work
+        killed(batch, 0)
+        with caplog.at_level(logging.WARNING):
+            batch.step([3])
+        assert "level seed 77, step 3, last actions [0, 1, 2" in caplog.text
+
+
+def test_workers_that_keep_dying_end_the_run() -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        with pytest.raises(GameError, match="keep dying"):
+            for _ in range(10):
+                killed(batch, 0)
+                batch.step([0, 0])
+
+
+def leftovers(temporary: Path) -> tuple[int, list[Path]]:
+    """Child processes of this one, and temporary folders of its games."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    shared = Path("/dev/shm").glob(f"calm-{os.getpid()}-*")
+    return len(children), [*shared, *temporary.iterdir()]
+
+
+def test_nothing_is_left_after_close_or_an_exception(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = leftovers(tmp_path)
+    batch = Batch(TASK, 3, KEYS, workers=2)
+    batch.reset()
+    assert leftovers(tmp_path)[0] == before[0] + 2
+    batch.close()
+    assert leftovers(tmp_path) == before
+
+    def fail() -> None:
+        with Batch(TASK, 3, KEYS, workers=2) as batch:
+            batch.reset()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert leftovers(tmp_path) == before
+    batch = Batch(TASK, 3, KEYS, workers=2)
+    batch.reset()
+    del batch
+    assert leftovers(tmp_path) == before
+    batch = Batch(TASK, 3, KEYS, native=False)
+    batch.reset()
+    batch.close()
+    assert leftovers(tmp_path) == before
+
+
+SCRIPT = """
+    import os, sys, time
+    import numpy as np
+    from envs.batch import Batch
+    batch = Batch("MiniHack-KeyRoom-S5-v0", 4, ("glyphs",), workers=2)
+    print(batch.backend._root, *batch.backend.pids, flush=True)
+    batch.reset()
+    while True:
+        batch.step([0, 0, 0, 0])
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_when_the_parent_is_stopped(how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(SCRIPT)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdout is not None
+    root, *pids = process.stdout.readline().split()
+    assert Path(root).exists()
+    time.sleep(0.3)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=20)
+    if how == signal.SIGINT:
+        assert "KeyboardInterrupt" in errors
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in pids):
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not Path(root).exists()

@@ -1,0 +1,274 @@
+"""`make` and `make_vec`: both interfaces, and judged credit in the reward."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+from stable_baselines3 import PPO
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+import envs
+from calm.annotator import Annotator
+from calm.errors import UsageError
+from calm.judges import make_judge
+from calm.records import Subgoal
+from envs.tasks import task as find_task
+
+TASK = "KeyRoom-S5"
+LIMIT = 200
+TRUE, FALSE = [True, True, True], [False, False, False]
+
+
+class Every:
+    """A source of achievements: in every third step the first two subgoals, never the third."""
+
+    keys = ("glyphs",)
+
+    def __init__(self, batch: Any, subgoals: Any) -> None:
+        self.achieved = np.zeros((batch.n_envs, len(subgoals)), np.int8)
+        self.step = 0
+
+    def on_reset(self, rows: Any) -> None:
+        pass
+
+    def on_step(self, actions: Any, terminated: Any, truncated: Any) -> None:
+        self.step += 1
+        self.achieved[:, :2] = self.step % 3 == 0
+
+
+SUBGOALS = (Subgoal("a", "A."), Subgoal("b", "B."), Subgoal("c", "C."))
+
+
+# --- one environment -----------------------------------------------------------------------------
+
+
+# SB3 prefers flat observations; ours are for networks that look at maps.
+@pytest.mark.filterwarnings("ignore:.*unconventional shape:UserWarning")
+def test_passes_the_checks_of_gymnasium_and_sb3() -> None:
+    with envs.make(TASK, workers=0) as env:
+        check_env(env, skip_render_check=True)
+    with envs.make(TASK, workers=0, judge="truth") as env:
+        sb3_check_env(env)
+
+
+def test_make_seeds() -> None:
+    with envs.make(TASK, workers=0) as env:
+        first, info = env.reset(seed=3)
+        again, same = env.reset(seed=3)
+        assert info == same
+        assert all(np.array_equal(first[key], again[key]) for key in first)
+        _, other = env.reset()
+        assert other != info
+        _, third = env.reset(options={"level_seed": 9})
+        assert third == {"level_seed": 9}
+        with pytest.raises(UsageError, match="level_seed"):
+            env.reset(options={"level": 9})
+
+
+def test_one_environment_and_each_of_a_vector_play_the_same_levels() -> None:
+    with envs.make(TASK, workers=0) as env:
+        one, _ = env.reset(seed=42)
+    vec = envs.make_vec(TASK, 3, workers=0)
+    many, _ = vec.reset(seed=[7, 42, None])
+    assert all(np.array_equal(one[key], many[key][1]) for key in one)
+    vec.close()
+
+
+def test_an_episode_that_is_over_must_be_reset() -> None:
+    with envs.make(TASK, workers=0) as env:
+        env.reset(seed=0)
+        for _ in range(LIMIT - 1):
+            *_, truncated, info = env.step(8)
+            assert not truncated
+            assert info == {}
+        *_, terminated, truncated, info = env.step(8)
+        assert (terminated, truncated) == (False, True)
+        assert info["episode"]["l"] == LIMIT
+        with pytest.raises(UsageError, match="over"):
+            env.step(8)
+
+
+# --- gymnasium's vector --------------------------------------------------------------------------
+
+
+def test_gym_vector() -> None:
+    vec = envs.make_vec(TASK, 3, seed=1, workers=1)
+    assert vec.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    observation, infos = vec.reset(seed=1)
+    assert infos == {}
+    assert vec.observation_space.contains(observation)
+    kept = observation["message"].copy()
+    for _ in range(LIMIT - 1):
+        _, rewards, terminated, truncated, infos = vec.step(np.array([8, 8, 8]))
+        assert infos == {}
+    assert np.array_equal(observation["message"], kept)  # a copy: steps don't change it
+    observation, rewards, terminated, truncated, infos = vec.step(np.array([8, 8, 8]))
+    assert terminated.tolist() == FALSE
+    assert truncated.tolist() == TRUE
+    assert rewards.dtype == np.float32
+    assert rewards.tolist() == pytest.approx([-0.01] * 3)
+    assert set(infos) == {"final_obs", "_final_obs", "final_info", "_final_info"}
+    assert infos["_final_obs"].tolist() == TRUE
+    final = infos["final_obs"][1]
+    assert vec.single_observation_space.contains(final)
+    assert bytes(final["message"]).startswith(b"The")  # nothing here, or the stairs are fixed
+    assert bytes(observation["message"][1]).startswith(b"Hello Agent")
+    episode = infos["final_info"]["episode"]
+    assert episode["l"].tolist() == [LIMIT] * 3
+    assert episode["r"].tolist() == pytest.approx([-0.01 * LIMIT] * 3, rel=1e-5)
+    assert episode["success"].tolist() == FALSE
+    vec.close()
+    with pytest.raises(UsageError, match="closed"):
+        vec.step(np.array([0, 0, 0]))
+
+
+def test_gym_vector_without_copies_hands_out_the_arrays() -> None:
+    vec = envs.make_vec(TASK, 2, workers=1, copy=False)
+    observation, _ = vec.reset()
+    later, *_ = vec.step(np.array([0, 0]))
+    assert later["blstats"] is observation["blstats"] is vec.batch.arrays["blstats"]
+    vec.close()
+
+
+def test_gym_vector_plays_the_levels_asked_for() -> None:
+    vec = envs.make_vec(TASK, 2, workers=0)
+    vec.reset(options={"level_seeds": [4, 5]})
+    assert vec.batch.level_seeds.tolist() == [4, 5]
+    with pytest.raises(UsageError, match="level_seeds"):
+        vec.reset(options={"seeds": [4, 5]})
+    with pytest.raises(UsageError, match="as many seeds"):
+        vec.reset(seed=[1])
+    vec.close()
+
+
+# --- stable-baselines3 ---------------------------------------------------------------------------
+
+
+def test_sb3_vector() -> None:
+    vec = envs.make_vec(TASK, 2, kind="sb3", seed=5, workers=1)
+    observation = vec.reset()
+    assert vec.observation_space.contains({key: value[0] for key, value in observation.items()})
+    for _ in range(LIMIT - 1):
+        _, _, dones, infos = vec.step(np.array([8, 8]))
+        assert infos == [{}, {}]
+    observation, _, dones, infos = vec.step(np.array([8, 8]))
+    assert dones.tolist() == [True, True]
+    for info in infos:
+        assert info["TimeLimit.truncated"] is True
+        assert info["is_success"] is False
+        assert info["episode"]["l"] == LIMIT
+        assert info["episode"]["r"] == pytest.approx(-0.01 * LIMIT, rel=1e-5)
+        assert bytes(info["terminal_observation"]["message"]).startswith(b"The")
+    assert bytes(observation["message"][0]).startswith(b"Hello Agent")
+    assert vec.get_attr("level_seeds") == vec.batch.level_seeds.tolist()
+    assert vec.get_attr("task", indices=[1]) == [vec.batch.task]
+    assert vec.env_method("summary", indices=0)[0]["l"] == LIMIT
+    assert vec.env_is_wrapped(gymnasium.Wrapper) == [False, False]
+    assert not vec.has_attr("nonsense")
+    with pytest.raises(UsageError, match="share"):
+        vec.set_attr("task", "x")
+    vec.seed(5)
+    vec.reset()
+    levels = vec.batch.level_seeds.copy()
+    vec.reset()
+    assert (vec.batch.level_seeds != levels).all()
+    vec.seed(5)
+    vec.reset()
+    assert (vec.batch.level_seeds == levels).all()
+    vec.close()
+
+
+def test_sb3_learns_on_it() -> None:
+    vec = envs.make_vec(TASK, 2, kind="sb3", judge="truth", workers=1)
+    model = PPO("MultiInputPolicy", vec, n_steps=128, batch_size=64, n_epochs=1, seed=0)
+    model.learn(512)
+    assert {"r", "l", "r_env", "credit"} <= set(model.ep_info_buffer[0])
+    vec.close()
+
+
+# --- credit --------------------------------------------------------------------------------------
+
+
+def test_credit_is_added_and_told_apart() -> None:
+    vec = envs.make_vec(
+        TASK, 2, judge=Every, subgoals=SUBGOALS, shaping="every", weight=0.25, workers=0
+    )
+    observation, _ = vec.reset()
+    assert observation["progress"].tolist() == [[0, 0, 0]] * 2
+    for step in range(1, 7):
+        observation, rewards, _, _, infos = vec.step(np.array([8, 8]))
+        credit = 2.0 if step % 3 == 0 else 0.0
+        assert infos["credit"].tolist() == [credit] * 2
+        assert infos["r_env"].tolist() == pytest.approx([-0.01] * 2)
+        assert rewards.tolist() == pytest.approx([-0.01 + 0.25 * credit] * 2)
+        assert observation["progress"].tolist() == [[step >= 3, step >= 3, 0]] * 2
+    vec.close()
+
+
+def test_sums_of_an_episode_and_its_last_progress() -> None:
+    vec = envs.make_vec(TASK, 2, kind="sb3", judge=Every, subgoals=SUBGOALS, workers=1)
+    vec.reset()
+    for _ in range(LIMIT):
+        observation, _, _, infos = vec.step(np.array([8, 8]))
+    episode = infos[0]["episode"]
+    assert episode["credit"] == 2  # once an episode each
+    assert episode["r_env"] == pytest.approx(-2, rel=1e-4)
+    assert episode["r"] == pytest.approx(-2 + 0.5 * 2, rel=1e-4)
+    assert infos[0]["terminal_observation"]["progress"].tolist() == [1, 1, 0]
+    assert observation["progress"].tolist() == [[0, 0, 0]] * 2
+    vec.close()
+
+
+def test_progress_can_be_left_out() -> None:
+    vec = envs.make_vec(TASK, 1, judge=Every, subgoals=SUBGOALS, progress=False, workers=0)
+    assert "progress" not in vec.reset()[0]
+    vec.close()
+
+
+def test_an_annotator_is_asked_once_for_every_description() -> None:
+    task = find_task(TASK)
+    annotator = Annotator(make_judge("rules"), task, task.subgoals)
+    vec = envs.make_vec(TASK, 4, judge=annotator, workers=0)
+    truth = envs.make_vec(TASK, 4, judge="truth", workers=0)
+    vec.reset(seed=0)
+    truth.reset(seed=0)
+    rng = np.random.default_rng(0)
+    agree = 0
+    for _ in range(250):
+        actions = rng.integers(10, size=4)
+        *_, infos = vec.step(actions)
+        *_, true = truth.step(actions)
+        assert np.array_equal(infos["r_env"], true["r_env"])
+        agree += int((infos["credit"] == true["credit"]).sum())
+    assert agree > 0.95 * 1000
+    assert 0 < annotator.asked < 200
+    vec.close()
+    truth.close()
+
+
+# --- bad input -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"task": "KeyRom-S5"}, "KeyRoom-S5"),
+        ({"kind": "sb4"}, "sb3"),
+        ({"kind": "sb3", "copy": False}, "copy"),
+        ({"split": "training"}, "train"),
+        ({"keys": ("glyfs",)}, "glyphs"),
+        ({"judge": "rules"}, "Annotator"),
+        ({"judge": "truth", "shaping": "twice"}, "once"),
+        ({"judge": "truth", "gamma": 1.5}, "gamma"),
+        ({"judge": "truth", "subgoals": ()}, "no given subgoals"),
+    ],
+)
+def test_wrong_settings(settings: dict[str, Any], words: str) -> None:
+    settings = {"task": TASK, "n_envs": 1, **settings}
+    with pytest.raises(UsageError, match=words):
+        envs.make_vec(**settings)
