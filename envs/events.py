@@ -91,8 +91,8 @@ def clean(message: npt.NDArray[Any] | bytes) -> str:
 
 
 def _quote(message: npt.NDArray[Any]) -> str:
-    # Numbers are positions, amounts and dates of no event: 3 daggers and 4 are one text.
-    text = re.sub(r"\d+", "several", clean(message))
+    # 3 daggers or 4, +0 or +1: the same event.
+    text = re.sub(r"\d+", "N", clean(message))
     return text.replace('"', "'")
 
 

@@ -34,26 +34,25 @@ THE = {
 }
 """How subgoals name the things they speak of."""
 
+_SHOWN = {**THE, "closed door": "the locked door (seen as a closed door)"}
+
 
 def _approach(what: Approach) -> Subgoal:
-    thing = THE[what.thing]
-    holding = f" with the {what.carrying}" if what.carrying else ""
-    having = f" while carrying the {what.carrying}" if what.carrying else ""
+    thing, shown = THE[what.thing], _SHOWN[what.thing]
+    with_it = f" with the {what.carrying}" if what.carrying else ""
     if what.steps is None:
-        return Subgoal(
-            f"find {thing}{holding}",
-            f"{thing.capitalize()} comes into the hero's view{having}; before, it was not in view.",
-        )
-    if what.steps == 1:
-        return Subgoal(
-            f"stand next to {thing}{holding}",
-            f"The hero comes next to {thing} (1 step away){having}; before, it was farther away.",
-        )
-    return Subgoal(
-        f"come within {what.steps} steps of {thing}{holding}",
-        f"The hero comes within {what.steps} steps of {thing}{having}; before, it was farther away"
-        " or not in view.",
-    )
+        name, after, before = f"find {thing}{with_it}", "is in view", "it was not in view"
+    elif what.steps == 1:
+        name, after = f"stand next to {thing}{with_it}", "is next to the hero, 1 step away"
+        before = "it was farther away or not in view"
+    else:
+        name = f"come within {what.steps} steps of {thing}{with_it}"
+        after = f"is within {what.steps} steps of the hero"
+        before = "it was farther away or not in view"
+    if what.carrying:
+        after += f", and the hero carries the {what.carrying}"
+        before = "one of the two was not so"
+    return Subgoal(name, f"After the step {shown} {after}; before the step {before}.")
 
 
 def _with_steps(thing: str, carrying: str | None = None) -> list[Approach]:
