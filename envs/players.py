@@ -164,9 +164,10 @@ class Scripted:
         here = self._map
         search = self._can("search")
         if search is None:
-            rarest = min(int(here.visits[to]) for _, to in here.steps(here.hero))
-            moves = [m for m, to in here.steps(here.hero) if int(here.visits[to]) == rarest]
-            return int(self._rng.choice(moves))
+            ways = [(int(here.visits[to]), m) for m, to in here.steps(here.hero)]
+            if not ways:  # shut in: water all around, or boulders
+                return None
+            return int(self._rng.choice([m for visits, m in ways if visits == min(ways)[0]]))
         if here.searched[here.hero] < 8:
             here.searched[here.hero] += 1
             self._stuck = 0
