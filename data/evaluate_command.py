@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,6 +20,7 @@ from calm.judge import Judge
 from calm.judges import make_judge
 from calm.records import MODES, Mode, Subgoal, Task
 from calm.store import Store
+from data.ablate import NO_ROLE_TEMPLATE, Variant, Varied, parse, title, variants
 from data.dataset import Dataset, load
 from data.evaluate import Contestant, EvaluationTable, evaluate
 from data.match import Match, match, read_overrule
@@ -74,6 +75,21 @@ def evaluate_command(
             "--match", help='Overrule the matching: JSON {"discovered": "given" or null}.'
         ),
     ] = None,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION=LEVEL",
+            help="Change the prompt: role=off, legend=off, goal=win, message=off, action=off,"
+            " spacing=on. Repeat for several.",
+        ),
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION",
+            help="Cross both levels of a prompt option; all crosses all six. Repeat for several.",
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Only the first N of a part; 0: all.")] = 0,
     repeats: Annotated[
         int, typer.Option(min=1, help="Times each question is asked; 2 or more give a flip rate.")
@@ -104,11 +120,12 @@ def evaluate_command(
     modes = _modes(mode or ["events"])
     overrule = read_overrule(match_file) if match_file else {}
     found = read_subgoals(discovered) if discovered else ()
+    ways = variants(parse(prompt or []), sweep or [])
     tables: list[EvaluationTable] = []
     with ExitStack() as stack:
         answers = stack.enter_context(Store(store)) if store else None
         ask = partial(_contestant, store=answers, base_url=base_url, seed=seed, repeats=repeats)
-        contestants = [ask(spec, m) for spec in specs for m in modes]
+        contestants = [ask(spec, m, way) for spec in specs for m in modes for way in ways]
         for name, transitions in _parts(chosen, part, task).items():
             tasks = _asked(chosen, transitions, subgoals)
             tables.append(
@@ -148,16 +165,30 @@ def save(folder: Path, tables: Sequence[EvaluationTable]) -> None:
 
 
 def _contestant(
-    spec: str, mode: Mode, *, store: Store | None, base_url: str | None, seed: int, repeats: int
+    spec: str,
+    mode: Mode,
+    variant: Variant,
+    *,
+    store: Store | None,
+    base_url: str | None,
+    seed: int,
+    repeats: int,
 ) -> Contestant:
-    """A judge, and the judges that ask the same again for its flip rate."""
+    """A judge asked in one way, and the judges that ask the same again for its flip rate."""
 
     def made(k: int) -> Judge:
-        # Only a model takes options. Another seed makes it another question, which is paid again.
-        again = {"extra": {"seed": seed + k}} if k and spec.startswith("openai:") else {}
-        return make_judge(spec, mode=mode, store=store, base_url=base_url, seed=seed + k, **again)
+        options: dict[str, Any] = {}
+        if spec.startswith("openai:"):  # only a model takes options
+            if variant.get("role") == "off":
+                options["template"] = NO_ROLE_TEMPLATE
+            if k:  # another seed makes it another question, which is paid again
+                options["extra"] = {"seed": seed + k}
+        judge = make_judge(
+            spec, mode=mode, store=store, base_url=base_url, seed=seed + k, **options
+        )
+        return Varied(judge, variant) if variant else judge
 
-    return Contestant(made(0), repeats=[made(k) for k in range(1, repeats)])
+    return Contestant(made(0), title(variant), [made(k) for k in range(1, repeats)])
 
 
 def _modes(names: Sequence[str]) -> list[Mode]:

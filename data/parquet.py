@@ -160,6 +160,7 @@ def _write(
             pa.Table.from_pylist(list(rows), schema=schema.with_metadata(described)),
             partial,
             compression="zstd",
+            compression_level=12,
         )
         os.replace(partial, path)
     except (pa.ArrowException, OSError) as error:

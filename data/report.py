@@ -24,7 +24,7 @@ from data.paper import PaperRow, paper_table
 from data.picture import Picture, pictures
 from data.schema import LabelledTransition
 from data.score import Score
-from data.show import interval, short, two
+from data.show import interval, reading, short, two
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST = 300
@@ -93,8 +93,7 @@ def line(score: Score) -> str:
 
 
 def _section(table: EvaluationTable) -> dict[str, Any]:
-    reading = [s for s in table.scores if not s.judge.startswith(("always-", "random"))]
-    judges = reading or table.scores
+    judges = reading(table.scores)
     disputes = list(_disputes(table, judges))
     modes = sorted({s.mode for s in table.scores})
     return {

@@ -84,6 +84,11 @@ def quality(scores: Sequence[Score]) -> Table:
     return out
 
 
+def reading(scores: Sequence[Score]) -> Sequence[Score]:
+    """Those of judges that read what they judge; all, if none does."""
+    return [s for s in scores if not s.judge.startswith(("always-", "random"))] or scores
+
+
 def papers(scores: Sequence[Score], discovered: bool) -> Table:
     """The paper's four numbers for ours, then the paper's own rows of the same conditions."""
     out = _table("As the paper counts: unreadable is no", ["annotator", "reads"], _PAPER)
@@ -100,11 +105,11 @@ def papers(scores: Sequence[Score], discovered: bool) -> Table:
 
 
 def by_subgoal(table: EvaluationTable) -> Table:
-    """Which subgoal it was: precision, recall and F1 of each."""
+    """Which subgoal it was: precision, recall and F1 of each; the trivial judges only if alone."""
     out = _table(
         "By subgoal (n achieved)", ["judge", "reads", "subgoal"], ["n", "P", "R", "F1", "MCC"]
     )
-    for s in table.scores:
+    for s in reading(table.scores):
         for name, m in s.subgoals.items():
             counts = s.counts[name]
             if counts.sum():

@@ -193,3 +193,21 @@ def test_labels_go_out_and_in_and_agree(transitions: Path, tmp_path: Path) -> No
     absent = ["--labels", tmp_path / "absent.sqlite"]
     assert isinstance(calm("labels", "export", tmp_path / "x.csv", *absent).exception, UsageError)
     assert isinstance(calm("label", "--as", "engine", *shared).exception, UsageError)
+
+
+def test_a_sweep_of_the_prompt_in_one_table(transitions: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "--data", transitions, "--limit", 6, "--json"]
+    words += ["--sweep", "role", "--sweep", "message", "--prompt", "goal=win"]
+    with Loopback({KEY.name: ("key entered",)}) as server:
+        result = calm(*words, "--judge", "openai:m", "--base-url", server.url)
+    scores = json.loads(result.output)["tables"][0]["scores"]
+    assert [s["variant"] for s in scores] == [
+        "goal=win",
+        "goal=win message=off",
+        "role=off goal=win",
+        "role=off goal=win message=off",
+    ]
+    assert all(s["verdicts"] == {"ok": 6} for s in scores)
+    # Each way of asking was a question of its own.
+    assert [s["usage"]["requests"] for s in scores] == [6, 6, 6, 6]
+    assert isinstance(calm(*words[:3], "--sweep", "rule").exception, UsageError)
