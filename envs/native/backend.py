@@ -1,4 +1,4 @@
-"""The native path: games stepped in C, in worker processes over shared memory or in this process."""
+"""The native path: games stepped in C, in worker processes over shared memory or in this one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from envs.native.build import Built
 from envs.native.layout import Memory
 from envs.native.workers import Workers
 
-STEP, STEP_AND_RESET, RESET = 1, 2, 3
+STEP, STEP_AND_RESET, RESET, RAW = 1, 2, 3, 5
 """Commands, as in calm.h."""
 LOOK_UP_US = 100_000
 """How long to wait for a turn before looking whether all workers live."""
@@ -137,6 +137,12 @@ class NativeBackend:
     def redraw(self, rows: Sequence[int]) -> None:
         for i in rows:
             self._seed[i] = self._next_seed(i)
+
+    def play_raw(self, steps: int) -> None:
+        """The engine alone, for the bench: each worker plays random actions in its games, one
+        after the other, without batch or crops, and starts episodes as nle does."""
+        self._memory.header.raw_steps = steps
+        self._turn(RAW)
 
     def _turn(self, command: int) -> set[int]:
         """All workers do a command; the rows whose games were lost meanwhile."""

@@ -49,7 +49,7 @@ typedef struct {
 } nle_settings;
 
 enum { RUNNING = 0, DIED = 1, WON = 2, ABORTED = -1 };
-enum { STEP = 1, STEP_AND_RESET = 2, RESET = 3, STOP = 4 };
+enum { STEP = 1, STEP_AND_RESET = 2, RESET = 3, STOP = 4, RAW = 5 };
 enum { PATH_RULES = 0, PATH_KEYROOM = 1 };
 
 /* Start of the shared memory. envs/native.py has the same structure in ctypes. Offsets count bytes
@@ -58,7 +58,7 @@ typedef struct {
     /* What to run. */
     int32_t n_envs, n_workers;
     int32_t path, allow_all_yn, allow_all_modes, max_steps, penalty;
-    int32_t spawn_monsters, fix_moon_phase, crop, n_actions, spin_us;
+    int32_t spawn_monsters, fix_moon_phase, crop, n_actions, spin_us, raw_steps;
     double reward_win, reward_lose, penalty_step;
     int32_t presses[256];
     char library[4096]; /* libnethack.so */
@@ -104,9 +104,6 @@ void calm_close(calm_game *g);
 /* 0, or -1 if the game does not start. */
 int calm_reset(calm_game *g);
 void calm_step(calm_game *g);
-
-/* As calm_reset, but with the library unloaded and loaded anew, as nle does it. */
-int calm_reload(calm_game *g);
 
 /* Does `command` for rows first..last-1 of games. Returns 0, or -1 if a game did not start. */
 int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t command,

@@ -235,7 +235,8 @@ int calm_reset(calm_game *g)
     return -1;
 }
 
-int calm_reload(calm_game *g)
+/* As calm_reset, but with the library unloaded and loaded anew, as nle does it. */
+static int reload(calm_game *g)
 {
     if (g->engine) {
         g->end(g->engine);
@@ -412,6 +413,28 @@ static void keep_final(calm_game *g)
         }
 }
 
+/* The engine alone, for the bench: one game, random actions, no batch, no crops, and episodes start
+ * as nle starts them. */
+static int raw(calm_game *g, int steps)
+{
+    calm_header *h = g->h;
+    uint64_t random = 88172645463325252u + (uint64_t) g->row;
+    for (int i = 0; i < steps; i++) {
+        random ^= random << 13; /* xorshift64, Marsaglia 2003 */
+        random ^= random >> 7;
+        random ^= random << 17;
+        ((int32_t *) calm_at(h, h->action))[g->row] =
+            (int32_t) (random % (uint64_t) h->n_actions);
+        calm_step(g);
+        if (((int8_t *) calm_at(h, h->status))[g->row] != RUNNING) {
+            ++((uint64_t *) calm_at(h, h->next_seed))[g->row];
+            if (reload(g))
+                return -1;
+        }
+    }
+    return 0;
+}
+
 int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t command,
             _Atomic int32_t *place)
 {
@@ -420,6 +443,11 @@ int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t com
     for (int row = first; row < last; row++) {
         calm_game *g = games[row - first];
         atomic_store_explicit(place, row, memory_order_relaxed);
+        if (command == RAW) {
+            if (reload(g) || raw(g, h->raw_steps))
+                return -1;
+            continue;
+        }
         if (command == RESET) {
             if (!flag[row])
                 continue;

@@ -51,6 +51,7 @@ class Header(ctypes.Structure):
         *((name, ctypes.c_int32) for name in (
             "n_envs", "n_workers", "path", "allow_all_yn", "allow_all_modes", "max_steps",
             "penalty", "spawn_monsters", "fix_moon_phase", "crop", "n_actions", "spin_us",
+            "raw_steps",
         )),
         *((name, ctypes.c_double) for name in ("reward_win", "reward_lose", "penalty_step")),
         ("presses", ctypes.c_int32 * 256),

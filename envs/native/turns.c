@@ -86,28 +86,3 @@ int calm_here(calm_header *h, calm_game **games, uint32_t command)
     _Atomic int32_t *place = calm_at(h, h->place);
     return calm_do(h, games, 0, h->n_envs, command, place);
 }
-
-/* The engine alone, for the bench: row 0 plays random actions, no batch, no crops, and episodes
- * start as nle starts them. Returns the seconds it took, or -1. */
-double calm_raw(calm_header *h, calm_game *g, int steps, uint64_t seed)
-{
-    int32_t *action = calm_at(h, h->action);
-    const int8_t *status = calm_at(h, h->status);
-    uint64_t *level = calm_at(h, h->next_seed);
-    const double start = now();
-    if (calm_reload(g))
-        return -1;
-    for (int i = 0; i < steps; i++) {
-        seed ^= seed << 13; /* xorshift64, Marsaglia 2003 */
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        action[0] = (int32_t) (seed % (uint64_t) h->n_actions);
-        calm_step(g);
-        if (status[0] != RUNNING) {
-            ++*level;
-            if (calm_reload(g))
-                return -1;
-        }
-    }
-    return (now() - start) * 1e-6;
-}

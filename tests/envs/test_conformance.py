@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
+from minihack.base import MH_DEFAULT_OBS_KEYS
+from nle.env.base import NLE_SPACE_ITEMS
 
 from envs.batch import Batch
-from envs.engine import ENGINE_KEYS, NO_GLYPH, make_minihack
+from envs.engine import ABORTED, DIED, ENGINE_KEYS, NO_GLYPH, WON, make_minihack
+from envs.players import make_player
+from envs.tasks import TASKS
 
 KEYS = (
     "glyphs", "chars", "colors", "specials", "blstats", "message", "inv_glyphs", "inv_letters",
     "inv_oclasses", "inv_strs", "screen_descriptions", "tty_chars", "tty_colors", "tty_cursor",
     "glyphs_crop", "chars_crop", "colors_crop", "specials_crop",
 )  # fmt: skip
-TASKS = ("MiniHack-KeyRoom-S5-v0", "MiniHack-Corridor-R2-v0", "MiniHack-River-v0")
+SHORT = (
+    "MiniHack-KeyRoom-S5-v0",
+    "MiniHack-Corridor-R2-v0",
+    "MiniHack-River-v0",
+    "MiniHack-Room-Ultimate-5x5-v0",
+)
+OTHERS = (  # menus, prompts, reward managers, several levels, a reward of their own
+    "MiniHack-WoD-Easy-Full-v0",
+    "MiniHack-Levitate-Potion-Full-v0",
+    "MiniHack-Freeze-Random-Restricted-v0",
+    "MiniHack-LockedDoor-v0",
+    "MiniHack-Labyrinth-Small-v0",
+    "MiniHack-HideNSeek-v0",
+    "MiniHack-CorridorBattle-v0",
+    "MiniHack-Memento-F2-v0",
+    "MiniHack-ExploreMaze-Easy-v0",
+    "MiniHack-Pray-v0",
+    "MiniHack-Sokoban2a-v1",
+)
 
 
 class Theirs:
@@ -46,32 +68,44 @@ class Theirs:
         return self.shown or observation, reward, done and not truncated, truncated
 
 
-def same(ours: dict[str, Any], i: int, theirs: dict[str, Any], where: str) -> None:
-    for key in KEYS:
+def same(
+    ours: Mapping[str, Any], i: int, theirs: dict[str, Any], where: str, keys: Sequence[str] = KEYS
+) -> None:
+    for key in keys:
         row, expected = ours[key][i], theirs[key]
         if key == "glyphs_crop":
             row, expected = np.where(row == NO_GLYPH, 0, row), expected
         assert np.array_equal(row, expected), f"{key} differs {where}"
 
 
-def side_by_side(task: str, steps: int, **batch: Any) -> int:
-    """Steps both; the number of episodes that ended."""
-    n = 2
-    seeds: list[Iterator[int]] = [count(100 * i) for i in range(n)]
+def side_by_side(task: str, steps: int, players: tuple[str, str], **batch: Any) -> dict[int, int]:
+    """Steps both, one environment for each player; how many episodes ended how."""
+    n = len(players)
+    seeds: list[Iterator[int]] = [count(100_000 * i) for i in range(n)]
     theirs = [Theirs(task) for _ in range(n)]
     lengths = [0] * n
-    ended = 0
+    ends = {WON: 0, DIED: 0, ABORTED: 0}
     rng = np.random.default_rng(5)
-    with Batch(task, n, KEYS, level_seeds=seeds, **batch) as ours:
+    with Batch(task, n, (*KEYS, "internal"), level_seeds=seeds, **batch) as ours:
+        acting = [make_player(name, task) if name == "scripted" else None for name in players]
+
+        def act(i: int) -> int:
+            player = acting[i]
+            if player is None:
+                return int(rng.integers(ours.n_actions))
+            return player.act({key: rows[i] for key, rows in ours.arrays.items()})
+
         ours.reset()
         for i, env in enumerate(theirs):
-            same(ours.arrays, i, env.reset(100 * i), f"after the first reset of {i}")
+            same(ours.arrays, i, env.reset(100_000 * i), f"after the first reset of {i}")
+            if player := acting[i]:
+                player.begin(np.random.default_rng(0))
         for step in range(steps // n):
-            actions = rng.integers(ours.n_actions, size=n)
+            actions = [act(i) for i in range(n)]
             rewards, terminated, truncated = ours.step(actions)
             for i, env in enumerate(theirs):
                 where = f"in step {step} of {i}, level seed {ours.level_seeds[i]}"
-                observation, reward, term, trunc = env.step(int(actions[i]))
+                observation, reward, term, trunc = env.step(actions[i])
                 lengths[i] += 1
                 assert rewards[i] == np.float32(reward), where
                 assert (terminated[i], truncated[i]) == (term, trunc), where
@@ -79,21 +113,49 @@ def side_by_side(task: str, steps: int, **batch: Any) -> int:
                     same(ours.arrays, i, observation, where)
                     assert ours.steps[i] == lengths[i]
                     continue
-                same(ours.final, i, observation, f"at the end, {where}")
+                # After a death the terminal shows the high scores, among them, in MiniHack, those
+                # of the games that it has quit.
+                keys = [k for k in KEYS if not (k.startswith("tty_") and ours.status[i] == DIED)]
+                same(ours.final, i, observation, f"at the end, {where}", keys)
                 assert ours.final_steps[i] == lengths[i]
                 lengths[i] = 0
-                ended += 1
+                ends[int(ours.status[i])] += 1
                 same(ours.arrays, i, env.reset(int(ours.level_seeds[i])), f"after reset, {where}")
+                if player := acting[i]:
+                    player.begin(np.random.default_rng(step))
     for env in theirs:
         env.env.close()
-    return ended
+    return ends
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", SHORT)
 @pytest.mark.parametrize("native", [False, True])
 def test_equals_minihack(task: str, native: bool) -> None:
-    assert side_by_side(task, 1600, native=native) >= 2
+    ends = side_by_side(task, 1200, ("random", "scripted"), native=native)
+    assert ends[WON] >= 1
+    assert sum(ends.values()) >= 2
 
 
-def test_offers_every_key_of_nle() -> None:
-    assert set(KEYS) - {k for k in KEYS if k.endswith("_crop")} <= set(ENGINE_KEYS)
+@pytest.mark.parametrize("task", ["MiniHack-Eat-v0", "MiniHack-Sokoban1a-v1"])
+def test_tasks_with_a_step_of_their_own_equal_minihack(task: str) -> None:
+    with Batch(task, 1) as batch:
+        assert batch.rules.path == "minihack"
+    side_by_side(task, 600, ("random", "random"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_equals_minihack_for_long(task: str) -> None:
+    ends = side_by_side(task, 20_000, ("random", "scripted"))
+    assert sum(ends.values()) >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", OTHERS)
+def test_other_tasks_equal_minihack_for_long(task: str) -> None:
+    side_by_side(task, 4_000, ("random", "random"))
+
+
+def test_offers_every_key_of_minihack() -> None:
+    assert {*MH_DEFAULT_OBS_KEYS, *dict(NLE_SPACE_ITEMS)} <= {*KEYS, *ENGINE_KEYS}
