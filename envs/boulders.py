@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from envs.terrain import COLUMNS, MOVES, ROWS, Cell, Terrain
+from envs.terrain import MOVES, Cell, Terrain
+from envs.things import COLUMNS, ROWS
 
 # Cells as one number each, in a map with a border, so that every move is one addition.
 _WIDTH = COLUMNS + 2

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nle import nethack
 
 from calm.errors import UsageError
-from envs import sight
+from envs import signature as layout
 from envs.actions import kind as action_kind
 from envs.sight import Arrays, Pieces, Sight
 from envs.tasks import task
@@ -33,21 +33,21 @@ _ARTICLE = {
 }
 
 NEARNESS = {
-    sight.FAR: "more than 8 steps away",
-    sight.WITHIN_8: "within 8 steps",
-    sight.WITHIN_4: "within 4 steps",
-    sight.WITHIN_2: "within 2 steps",
-    sight.NEXT_TO: "next to the hero",
-    sight.ON: "under the hero",
+    layout.FAR: "more than 8 steps away",
+    layout.WITHIN_8: "within 8 steps",
+    layout.WITHIN_4: "within 4 steps",
+    layout.WITHIN_2: "within 2 steps",
+    layout.NEXT_TO: "next to the hero",
+    layout.ON: "under the hero",
 }
 """Words for the levels of nearness. Kinds told coarsely are only "in view" when far."""
 
 _CAME = {
-    sight.WITHIN_8: "within 8 steps of",
-    sight.WITHIN_4: "within 4 steps of",
-    sight.WITHIN_2: "within 2 steps of",
-    sight.NEXT_TO: "next to",
-    sight.ON: "onto",
+    layout.WITHIN_8: "within 8 steps of",
+    layout.WITHIN_4: "within 4 steps of",
+    layout.WITHIN_2: "within 2 steps of",
+    layout.NEXT_TO: "next to",
+    layout.ON: "onto",
 }
 
 _HUNGER = ("satiated", "not hungry", "hungry", "weak from hunger", "fainting", "fainted", "starved")
@@ -68,18 +68,18 @@ _CONDITIONS = {
     nethack.BL_MASK_RIDE: "riding",
 }
 _CHANGES = (
-    (sight.HP, "Hit points fell.", "Hit points rose."),
-    (sight.GOLD, "Gold fell.", "Gold rose."),
-    (sight.EXPERIENCE, "Experience points fell.", "Experience points rose."),
-    (sight.LEVEL, "The experience level fell.", "The experience level rose."),
-    (sight.ARMOR, "Armor class got better.", "Armor class got worse."),
-    (sight.DEPTH, "The hero is on a higher level.", "The hero is on a deeper level."),
+    (layout.HP, "Hit points fell.", "Hit points rose."),
+    (layout.GOLD, "Gold fell.", "Gold rose."),
+    (layout.EXPERIENCE, "Experience points fell.", "Experience points rose."),
+    (layout.LEVEL, "The experience level fell.", "The experience level rose."),
+    (layout.ARMOR, "Armor class got better.", "Armor class got worse."),
+    (layout.DEPTH, "The hero is on a higher level.", "The hero is on a deeper level."),
 )
 _ENDS = {
-    sight.ON_STAIRS: "The episode ended: the hero reached the staircase down, the goal.",
-    sight.DIED: "The episode ended: the hero died.",
-    sight.OUT_OF_TIME: "The episode ended: time ran out.",
-    sight.OTHER_END: "The episode ended.",
+    layout.ON_STAIRS: "The episode ended: the hero reached the staircase down, the goal.",
+    layout.DIED: "The episode ended: the hero died.",
+    layout.OUT_OF_TIME: "The episode ended: time ran out.",
+    layout.OTHER_END: "The episode ended.",
 }
 
 
@@ -111,18 +111,18 @@ def _nearness(kind: int, code: int) -> str:
     """The sentence for one kind of thing."""
     name = THINGS[kind]
     thing, subject = named(name), named(name, first=True)
-    if code == sight.AWAY:
+    if code == layout.AWAY:
         return f"The hero went away from {thing}."
-    if code == sight.LOST:
+    if code == layout.LOST:
         return f"{subject} went out of view."
-    if code >= sight.STATE:
-        return f"{subject} is {NEARNESS[code - sight.STATE]}."
+    if code >= layout.STATE:
+        return f"{subject} is {NEARNESS[code - layout.STATE]}."
     before, after = divmod(code, 8)
-    fine = sight.is_fine(name)
-    if before == sight.ABSENT:
-        where = NEARNESS[after] if fine or after != sight.FAR else ""
+    fine = layout.is_fine(name)
+    if before == layout.ABSENT:
+        where = NEARNESS[after] if fine or after != layout.FAR else ""
         return f"{subject} came into view" + (f", {where}." if where else ".")
-    was = NEARNESS[before] if fine or before != sight.FAR else "in view, farther away"
+    was = NEARNESS[before] if fine or before != layout.FAR else "in view, farther away"
     return f"The hero came {_CAME[after]} {thing} (before: {was})."
 
 
@@ -147,11 +147,11 @@ def words(
         question: what it was asking before, "" for nothing.
         pieces: what entered and left the inventory.
     """
-    seen, end = int(signature[sight.SEEN]), int(signature[sight.END])
+    seen, end = int(signature[layout.SEEN]), int(signature[layout.END])
     head = [f"Action: {action}."]
-    if seen & sight.ASKED:
+    if seen & layout.ASKED:
         head[0] = f'Action: {action}, answering "{question}"'
-    if seen & sight.WITH_KEY:
+    if seen & layout.WITH_KEY:
         head.append("The hero carries the key.")
     if message:
         head.append(f'Message: "{message}"')
@@ -161,31 +161,31 @@ def words(
         for number in numbers:
             lines.append(f"{named(CARRIED[number], first=True)} {verb} the inventory.")
     for bit, text in (
-        (sight.OPENED, "A closed door is open now."),
-        (sight.PUSHED, "The hero pushed a boulder."),
-        (sight.WATER_FILLED, "Water turned into solid ground."),
-        (sight.LAVA_FILLED, "Lava turned into solid ground."),
+        (layout.OPENED, "A closed door is open now."),
+        (layout.PUSHED, "The hero pushed a boulder."),
+        (layout.WATER_FILLED, "Water turned into solid ground."),
+        (layout.LAVA_FILLED, "Lava turned into solid ground."),
     ):
         if seen & bit:
             lines.append(text)
-    if seen & sight.MOVED:
+    if seen & layout.MOVED:
         lines.append("The hero moved.")
-    elif action.startswith("move") and not seen & sight.ASKED and end != sight.DIED:
+    elif action.startswith("move") and not seen & layout.ASKED and end != layout.DIED:
         lines.append("The hero did not move.")
-    ground = int(signature[sight.GROUND_NOW])
+    ground = int(signature[layout.GROUND_NOW])
     if ground:
         lines.append(f"The hero stepped into a {GROUNDS[ground]}.")
-    codes = signature[sight.KINDS].tolist()
+    codes = signature[layout.KINDS].tolist()
     lines += [_nearness(kind, code) for kind, code in enumerate(codes, start=1) if code]
     for column, fell, rose in _CHANGES:
         if signature[column]:
             lines.append(fell if signature[column] == 1 else rose)
-    for column, states in ((sight.HUNGER, _HUNGER), (sight.BURDEN, _BURDEN)):
+    for column, states in ((layout.HUNGER, _HUNGER), (layout.BURDEN, _BURDEN)):
         if signature[column]:
             state = int(signature[column]) - 1
             lines.append(f"The hero is now {states[min(state, len(states) - 1)]}.")
-    lines += [f"The hero is now {name}." for name in _conditions(signature[sight.GAINED])]
-    lines += [f"The hero is no longer {name}." for name in _conditions(signature[sight.ENDED])]
+    lines += [f"The hero is now {name}." for name in _conditions(signature[layout.GAINED])]
+    lines += [f"The hero is no longer {name}." for name in _conditions(signature[layout.ENDED])]
     if end:
         lines.append(_ENDS[end])
     if not lines:
@@ -251,7 +251,7 @@ class EventStream:
     ) -> None:
         self._sight.on_step(actions, terminated, truncated)
         known = self._by_signature
-        signatures = self._sight.signatures.view(f"V{sight.WIDTH}").ravel().tolist()
+        signatures = self._sight.signatures.view(f"V{layout.WIDTH}").ravel().tolist()
         ids = [known.get(signature, -1) for signature in signatures]
         if -1 in ids:
             ids = [
@@ -267,10 +267,10 @@ class EventStream:
         values = seen.signatures[row]
         text = words(
             values,
-            self._kinds[int(values[sight.ACTION])],
+            self._kinds[int(values[layout.ACTION])],
             _quote(self._arrays["message"][row]),
             _quote(seen.questions[row]),
-            seen.pieces[int(values[sight.INVENTORY][0]) + 256 * int(values[sight.INVENTORY][1])],
+            seen.pieces[int(values[layout.INVENTORY][0]) + 256 * int(values[layout.INVENTORY][1])],
         )
         number = self._by_text.setdefault(text, len(self.texts))
         if number == len(self.texts):

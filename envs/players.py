@@ -13,10 +13,9 @@ import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
 from envs.boulders import best_push
-from envs.sight import ROWS
 from envs.tasks import task
 from envs.terrain import MOVES, Cell, Terrain
-from envs.things import CARRIED, CARRIED_OF_GLYPH, STONE, THING, THING_OF_GLYPH
+from envs.things import CARRIED, CARRIED_OF_GLYPH, ROWS, STONE, THING, THING_OF_GLYPH
 
 Array = npt.NDArray[Any]
 

@@ -12,20 +12,20 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from envs import sight
+from envs import signature as layout
 from envs.events import NEARNESS, came, named
 from envs.subgoals import APPROACHES, Approach
 
 _LIMITS = {
-    None: sight.FAR,
-    8: sight.WITHIN_8,
-    4: sight.WITHIN_4,
-    2: sight.WITHIN_2,
-    1: sight.NEXT_TO,
+    None: layout.FAR,
+    8: layout.WITHIN_8,
+    4: layout.WITHIN_4,
+    2: layout.WITHIN_2,
+    1: layout.NEXT_TO,
 }
 """The farthest level that counts as so near."""
 
-_NEAREST = sight.ON
+_NEAREST = layout.ON
 
 
 def _either(choices: list[str]) -> str:
@@ -38,9 +38,9 @@ def _approach(approach: Approach) -> tuple[str, ...]:
     subject = re.escape(named(approach.thing, first=True))
     near = _either([NEARNESS[n] for n in range(least, _NEAREST + 1)])
     lines = [rf"^{subject} came into view, {near}\.$"]
-    if least > sight.FAR:
+    if least > layout.FAR:
         coming = _either([came(n) for n in range(least, _NEAREST + 1)])
-        farther = _either([NEARNESS[n] for n in range(sight.FAR, least)])
+        farther = _either([NEARNESS[n] for n in range(layout.FAR, least)])
         lines.append(rf"^The hero came {coming} {thing} \(before: {farther}\)\.$")
     if approach.carrying is None:
         return tuple(lines)

@@ -15,13 +15,51 @@ import numpy as np
 import numpy.typing as npt
 from nle import nethack
 
+from envs.signature import (
+    ACTION,
+    ARMOR,
+    ASKED,
+    BURDEN,
+    CHANGE_OF_LEVELS,
+    DEPTH,
+    DIED,
+    END,
+    ENDED,
+    EXPERIENCE,
+    GAINED,
+    GOLD,
+    GROUND_NOW,
+    HP,
+    HUNGER,
+    IN_HAND,
+    INVENTORY,
+    LAVA_FILLED,
+    LEVEL,
+    LEVEL_OF_DISTANCE,
+    MESSAGE,
+    MOVED,
+    NO_CHANGE,
+    ON_STAIRS,
+    OPENED,
+    OTHER_END,
+    OUT_OF_TIME,
+    PUSHED,
+    QUESTION,
+    SEEN,
+    STATE,
+    WATER_FILLED,
+    WIDTH,
+    WITH_KEY,
+)
 from envs.things import (
     CARRIED,
     CARRIED_OF_GLYPH,
+    COLUMNS,
     CORRIDORS,
     GROUND,
     GROUND_OF_GLYPH,
     ROOM_FLOORS,
+    ROWS,
     SOLID_OF_GLYPH,
     STONE,
     THING,
@@ -31,79 +69,12 @@ from envs.things import (
 
 Array = npt.NDArray[Any]
 
-ROWS, COLUMNS = 21, 79
 CELLS = ROWS * COLUMNS
 
-# How far the nearest thing of a kind is. Distances are the hero's moves (Chebyshev).
-ABSENT, FAR, WITHIN_8, WITHIN_4, WITHIN_2, NEXT_TO, ON, IN_HAND = range(8)
-
-_FINE = ("key", "closed door", "staircase down", "boulder", "lava")
-"""Kinds with all levels; the others are in view, next to the hero or under it."""
-_DISTANT = ("open door", "staircase up")
-"""Kinds of which only is said that they come into view."""
-
-
-def is_fine(kind: str) -> bool:
-    """Whether a kind of thing is told with all levels of nearness."""
-    return kind in _FINE
-
-
-def _level(kind: str, distance: int) -> int:
-    if kind in _DISTANT:
-        return FAR
-    if distance == 0:
-        return ON
-    if distance == 1:
-        return NEXT_TO
-    if kind not in _FINE:
-        return FAR
-    return next((n for n, d in ((WITHIN_2, 2), (WITHIN_4, 4), (WITHIN_8, 8)) if distance <= d), FAR)
-
-
-_LEVEL = np.array([[_level(kind, d) for d in range(COLUMNS)] for kind in THINGS], dtype=np.uint8)
-
-# What a change of level is worth saying: 8 * before + after, or one of these.
-NO_CHANGE, AWAY, LOST, STATE = 0, 64, 65, 128
-
-
-def _change(before: int, after: int) -> int:
-    if before == after or IN_HAND in (before, after):
-        return NO_CHANGE
-    if after == ABSENT:
-        return LOST
-    return AWAY if after < before else 8 * before + after
-
-
-_CHANGE = np.array([_change(b, a) for b in range(8) for a in range(8)], dtype=np.uint8)
-
-# Columns of a signature.
-KINDS = slice(1, len(THINGS))  # by kind of thing, one of the codes above
-ACTION, SEEN, GROUND_NOW, END = 16, 17, 18, 19
-HP, GOLD, HUNGER, BURDEN, LEVEL, ARMOR, DEPTH, EXPERIENCE = range(20, 28)
-INVENTORY = slice(28, 30)
-GAINED, ENDED = slice(30, 32), slice(32, 34)  # conditions
-MESSAGE, QUESTION = slice(40, 48), slice(48, 56)
-WIDTH = 56
-
-# Bits of SEEN.
-MOVED, WITH_KEY, OPENED, PUSHED, WATER_FILLED, LAVA_FILLED, ASKED = (1 << i for i in range(7))
-
-# Values of END.
-RUNNING, ON_STAIRS, DIED, OUT_OF_TIME, OTHER_END = range(5)
-
 _STATUS = np.array(
-    [
-        nethack.NLE_BL_HP,
-        nethack.NLE_BL_GOLD,
-        nethack.NLE_BL_HUNGER,
-        nethack.NLE_BL_CAP,
-        nethack.NLE_BL_XP,
-        nethack.NLE_BL_AC,
-        nethack.NLE_BL_DEPTH,
-        nethack.NLE_BL_EXP,
-        nethack.NLE_BL_CONDITION,
-    ]
-)
+    [getattr(nethack, f"NLE_BL_{name}") for name in
+     ("HP", "GOLD", "HUNGER", "CAP", "XP", "AC", "DEPTH", "EXP", "CONDITION")]
+)  # fmt: skip
 _HASH = np.random.Generator(np.random.PCG64(2409_12798)).integers(
     1, 2**63, size=32, dtype=np.uint64
 ) * np.uint64(2) + np.uint64(1)
@@ -261,7 +232,7 @@ class Sight:
         levels = self._look()
         change = self._levels << 3
         change |= levels
-        out[:, : len(THINGS)] = _CHANGE[change]
+        out[:, : len(THINGS)] = CHANGE_OF_LEVELS[change]
         self._levels = levels
         self._heard[:] = self._listen()
 
@@ -276,12 +247,12 @@ class Sight:
         flat = np.zeros(n * KINDS_OF_THINGS, np.uint8)
         env, y, x, kind, place = self._seen
         distance = np.maximum(np.abs(y - self._y[env]), np.abs(x - self._x[env]))
-        np.maximum.at(flat, place, _LEVEL[kind, distance])
+        np.maximum.at(flat, place, LEVEL_OF_DISTANCE[kind, distance])
         levels = flat.reshape(n, KINDS_OF_THINGS)
         if self._under.any():
             on = np.flatnonzero(self._under)
             under = self._under[on]
-            levels[on, under] = _LEVEL[under, 0]
+            levels[on, under] = LEVEL_OF_DISTANCE[under, 0]
         levels[self._with_key, _KEY] = IN_HAND
         return levels
 

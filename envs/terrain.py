@@ -15,8 +15,10 @@ import numpy.typing as npt
 
 from envs.things import (
     CLOSED_DOORS,
+    COLUMNS,
     DOORWAY,
     OPEN_DOORS,
+    ROWS,
     SOLID_OF_GLYPH,
     STONE,
     THING,
@@ -28,7 +30,6 @@ Cell = tuple[int, int]
 MOVES: tuple[Cell, ...] = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
 """(dy, dx) of north, east, south, west, northeast, southeast, southwest, northwest."""
 
-ROWS, COLUMNS = 21, 79
 
 _DOORS = (DOORWAY, *OPEN_DOORS)
 _WALKABLE = SOLID_OF_GLYPH.copy()

@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from nle import nethack
 
+ROWS, COLUMNS = 21, 79
+"""The size of the map."""
+
 THINGS = (
     "nothing",
     "key",

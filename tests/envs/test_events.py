@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nle import nethack
 
 from calm.errors import UsageError
-from envs import sight
+from envs import signature as layout
 from envs.batch import Batch
 from envs.collect import play
 from envs.events import EventStream, clean, words
@@ -182,19 +182,19 @@ def test_any_message_becomes_one_plain_line(raw: bytes) -> None:
 
 
 def signature(**columns: int) -> np.ndarray:
-    row = np.zeros(sight.WIDTH, np.uint8)
+    row = np.zeros(layout.WIDTH, np.uint8)
     for name, value in columns.items():
-        row[getattr(sight, name)] = value
+        row[getattr(layout, name)] = value
     return row
 
 
 def test_words_of_a_signature() -> None:
-    row = signature(SEEN=sight.MOVED | sight.WITH_KEY, GROUND_NOW=3, HP=1, HUNGER=3)
-    row[THING["staircase down"]] = 8 * sight.ABSENT + sight.WITHIN_4
-    row[THING["closed door"]] = 8 * sight.WITHIN_4 + sight.NEXT_TO
-    row[THING["monster"]] = 8 * sight.FAR + sight.NEXT_TO
-    row[THING["boulder"]] = sight.AWAY
-    row[THING["wand"]] = sight.LOST
+    row = signature(SEEN=layout.MOVED | layout.WITH_KEY, GROUND_NOW=3, HP=1, HUNGER=3)
+    row[THING["staircase down"]] = 8 * layout.ABSENT + layout.WITHIN_4
+    row[THING["closed door"]] = 8 * layout.WITHIN_4 + layout.NEXT_TO
+    row[THING["monster"]] = 8 * layout.FAR + layout.NEXT_TO
+    row[THING["boulder"]] = layout.AWAY
+    row[THING["wand"]] = layout.LOST
     pieces = ((CARRIED.index("key"),), (CARRIED.index("amulet"),))
     assert words(row, "move", "Ouch!", "", pieces).splitlines() == [
         "Action: move.",
