@@ -1,19 +1,29 @@
 """The commands as a shell sees them: output, JSON, exit codes, what they say of bad input."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from agents.run import Run
 from calm.cli import build
 from calm.errors import CalmError, UsageError
 from data.parquet import read_transitions
 
-SMALL = ["--steps", "64", *(f"--set={s}" for s in (
-    "n_envs=2", "n_steps=32", "eval_every=64", "eval_episodes=2", "features_dim=16"))]  # fmt: skip
+SMALL = [
+    "--steps",
+    "64",
+    *(
+        f"--set={s}"
+        for s in ("n_envs=2", "n_steps=32", "eval_every=64", "eval_episodes=2", "features_dim=16")
+    ),
+]
 
 
 def calm(*arguments: object) -> str:
@@ -43,9 +53,19 @@ def test_collect_writes_what_it_says(tmp_path: Path) -> None:
 
 def test_train_then_report(tmp_path: Path) -> None:
     told = json.loads(
-        calm("train", "Room-5x5", "--judge", "none", *SMALL, "--out", tmp_path, "--store",
-             tmp_path / "s.sqlite", "--json")
-    )  # fmt: skip
+        calm(
+            "train",
+            "Room-5x5",
+            "--judge",
+            "none",
+            *SMALL,
+            "--out",
+            tmp_path,
+            "--store",
+            tmp_path / "s.sqlite",
+            "--json",
+        )
+    )
     (row,) = told
     assert row["steps"] == 64
     assert row["episodes"] == 2
@@ -105,3 +125,42 @@ def test_a_shell_sees_the_exit_code_and_one_message() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("calm: unknown task 'Nowhere'")
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
+    settings = [*SMALL[2:], "--set=eval_every=128"]
+    command = [
+        sys.executable,
+        "-m",
+        "calm",
+        "train",
+        "Room-5x5",
+        "--judge",
+        "rules",
+        "--steps",
+        "1000000",
+        *settings,
+        "--out",
+        str(tmp_path),
+        "--store",
+        str(tmp_path / "s.sqlite"),
+    ]
+    # A process group of its own, as a terminal gives one: Ctrl-C reaches every process in it.
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    run = Run(tmp_path / "Room-5x5-rules-once-cnn-seed0")
+    deadline = time.monotonic() + 120
+    while len(run.metrics()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted; everything done so far is kept" in said
+    assert "Traceback" not in said
+    kept = run.load_checkpoint()["steps"]
+    assert kept >= 128
+    run.config.model_copy(update={"steps": kept + 64}).save(run.folder / "config.yaml")
+    (row,) = json.loads(
+        calm("train", "--resume", run.folder, "--store", tmp_path / "s.sqlite", "--json")
+    )
+    assert row["steps"] >= kept + 64
+    assert run.resumed_at == [kept]
