@@ -174,7 +174,7 @@ def train(
         Path | None,
         typer.Option(help="Go on with the run in this folder; takes no other settings."),
     ] = None,
-    store: StorePath = Path("runs/store.sqlite"),
+    store: StorePath = Path("calm.sqlite"),
     base_url: BaseUrl = None,
     as_json: Json = False,
 ) -> None:
