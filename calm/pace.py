@@ -1,10 +1,16 @@
 """How fast to ask: as many requests at once as the endpoint takes without pushing back.
 
-Two limits, both found while running. Concurrency grows by one with each good answer while nothing
-has gone wrong (it doubles each round trip), then by one a round trip; a push-back (429, overload,
-timeout) multiplies it by 0.8. Rate is free until the first push-back; from then on it follows what
-was really accepted, a little below, and creeps up again. Concurrency alone can't hold a rate limit:
-at 50 ms an answer, a limit of 50 a second lies between two and three requests at once.
+Two limits, both found while running.
+
+Concurrency grows by one with each good answer while nothing has gone wrong (at most doubling each
+half second), then by one a round trip; a push-back (429, overload) or a timeout multiplies it by
+0.8. Alone it can't hold a rate limit: at 50 ms an answer, a limit of 50 a second lies between two
+and three requests at once.
+
+So there is a rate as well, free until the first push-back. Then it falls well below what was being
+accepted, which may have been a burst, and searches upwards. At the second push-back and later ones
+it is measured: the last thirty answers since the one before came as fast as they were let through.
+We stay a little below that, and creep up again.
 
 Requests and tokens per minute that the user knows are kept with aiolimiter.
 """
@@ -22,9 +28,13 @@ from aiolimiter import AsyncLimiter
 from calm.errors import UsageError
 
 _SHRINK = 0.8  # of concurrency, at a push-back
-_BELOW = 0.95  # of the accepted rate, at a push-back
-_CREEP = 0.01  # growth of the rate a second, while all is well
-_WINDOW = 2.0  # seconds over which the accepted rate is measured
+_FIRST = 0.4  # of the accepted rate, at the first push-back: much of it may have been a burst
+_BELOW = 0.97  # of the measured rate, at later ones
+_SEARCH = 1.25  # growth of the rate each step of the search
+_CREEP = 1.02  # growth of the rate a second, once measured
+_RETURN = 1.1  # the same, while it is well below where it was pushed back last
+_STEP = 0.25  # seconds, at least, of a step of the search
+_LAST = 30  # answers over which the rate is measured
 
 
 class Pace:
@@ -46,7 +56,7 @@ class Pace:
         if cap < 1 or (rpm is not None and rpm <= 0) or (tpm is not None and tpm <= 0):
             raise UsageError("concurrency, requests and tokens a minute must be positive")
         self.cap = cap
-        self.limit = float(min(cap, max(20, cap // 4)))
+        self.limit = float(min(cap, max(16, cap // 4)))
         """Requests at once, just now."""
         self.rate: float | None = None
         """Requests a second, just now; None: free."""
@@ -57,12 +67,14 @@ class Pace:
         self._tpm = None if tpm is None else AsyncLimiter(tpm, 60)
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._slow_start = True
-        self._accepted: deque[float] = deque()
+        self._ceiling = 0.0  # rate at the last push-backs
+        self._times: deque[float] = deque(maxlen=_LAST)  # of answers since the last push-back
+        self._measured = False
         self._quiet_until = 0.0
         self._shrunk_at = -1e9
         self._next_send = 0.0
-        self._crept_at = 0.0
-        self._latency = 1.0
+        self._grown_at = 0.0
+        self._latency: float = 0.0
 
     @asynccontextmanager
     async def slot(self, tokens: int = 0) -> AsyncIterator[None]:
@@ -82,16 +94,19 @@ class Pace:
     def good(self, seconds: float) -> None:
         """An answer came, `seconds` after it was asked for."""
         now = self._clock()
-        self._latency += 0.1 * (seconds - self._latency)
-        self._accepted.append(now)
-        while self._accepted[0] < now - _WINDOW:
-            self._accepted.popleft()
+        self._latency += (0.1 if self._latency else 1.0) * (seconds - self._latency)
+        self._times.append(now)
         # One more only where the present limit is in use: an idle limit proves nothing.
         if self.in_flight + 1 >= int(self.limit):
-            self.limit = min(self.cap, self.limit + (1 if self._slow_start else 1 / self.limit))
-        if self.rate is not None and now - self._crept_at > 1:
-            self.rate *= 1 + _CREEP * min(now - self._crept_at, 5)
-            self._crept_at = now
+            grown = min(1.0, seconds / 0.5) if self._slow_start else 1 / self.limit
+            self.limit = min(self.cap, self.limit + grown)
+        if self.rate is not None:
+            step, factor = max(self._latency, _STEP), _SEARCH
+            if self._measured:
+                step, factor = 1.0, _CREEP if self.rate > 0.9 * self._ceiling else _RETURN
+            if now - self._grown_at >= step:
+                self.rate *= factor
+                self._grown_at = now
         self._wake()
 
     def pushed_back(self, retry_after: float | None = None) -> None:
@@ -101,24 +116,38 @@ class Pace:
             self._quiet_until = max(self._quiet_until, now + retry_after)
         if now - self._shrunk_at < max(self._latency, 0.1):
             return  # what was in flight together is one push-back
-        self._shrunk_at = self._crept_at = now
+        self._grown_at = self._shrunk_at = now
+        if not self._measured:
+            self._shrink(now)
+        times = self._times
+        span = times[-1] - times[0] if times else 0.0
+        accepted = (len(times) - 1) / span if len(times) >= 5 and span > 0.02 else None
+        if self.rate is None:
+            if accepted is not None:
+                self.rate = max(1.0, _FIRST * accepted)
+                self._quiet_until = max(self._quiet_until, now + _STEP)
+                times.clear()
+            return
+        self._ceiling = max(self.rate, 0.9 * self._ceiling)
+        if accepted is not None and span > 0.1:
+            # Never far at once: a stall of our own process looks like a slow endpoint.
+            self.rate = max(0.7 * self.rate, _BELOW * min(self.rate, accepted))
+            self._measured = True
+        elif not self._measured:
+            self.rate = max(0.1, self.rate * _SHRINK)
+        times.clear()
+        self._quiet_until = max(self._quiet_until, now + 2 / self.rate)
+
+    def _shrink(self, now: float) -> None:
+        self._shrunk_at = now
         self._slow_start = False
         self.limit = max(1.0, self.limit * _SHRINK)
-        recent = [t for t in self._accepted if t > now - _WINDOW]
-        span = now - recent[0] if recent else 0.0
-        if len(recent) >= 5 and span > 0.2:
-            accepted = _BELOW * len(recent) / span
-            self.rate = accepted if self.rate is None else min(self.rate * _BELOW, accepted)
-        elif self.rate is not None:
-            self.rate *= _SHRINK
 
     def slowed(self) -> None:
         """A request timed out: perhaps too many at once for the server."""
         now = self._clock()
         if now - self._shrunk_at >= max(self._latency, 0.1):
-            self._shrunk_at = now
-            self._slow_start = False
-            self.limit = max(1.0, self.limit * _SHRINK)
+            self._shrink(now)
 
     async def _enter(self) -> None:
         while self.in_flight >= int(self.limit):
