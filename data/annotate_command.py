@@ -40,7 +40,7 @@ def annotate_command(
     ] = None,
     store: Annotated[
         Path, typer.Option(help="The store of answers; what it holds is not asked again.")
-    ] = Path("runs/store.sqlite"),
+    ] = Path("calm.sqlite"),
     base_url: Annotated[
         str | None,
         typer.Option(help="Of the OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL"),

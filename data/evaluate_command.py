@@ -95,9 +95,8 @@ def evaluate_command(
         int, typer.Option(min=1, help="Times each question is asked; 2 or more give a flip rate.")
     ] = 1,
     store: Annotated[
-        Path | None,
-        typer.Option(help="The store of answers; what it holds is not asked again."),
-    ] = None,
+        Path, typer.Option(help="The store of answers; what it holds is not asked again.")
+    ] = Path("calm.sqlite"),
     base_url: Annotated[
         str | None,
         typer.Option(help="Of the OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL"),
@@ -121,9 +120,12 @@ def evaluate_command(
     overrule = read_overrule(match_file) if match_file else {}
     found = read_subgoals(discovered) if discovered else ()
     ways = variants(parse(prompt or []), sweep or [])
+    if not store.exists() and (replayed := [s for s in specs if s.startswith("replay")]):
+        raise UsageError(f"there is no store at {store} for {replayed[0]} to read; name it: --store")
     tables: list[EvaluationTable] = []
     with ExitStack() as stack:
-        answers = stack.enter_context(Store(store)) if store else None
+        stored = any(spec.startswith(("openai:", "replay")) for spec in specs)
+        answers = stack.enter_context(Store(store)) if stored else None
         ask = partial(_contestant, store=answers, base_url=base_url, seed=seed, repeats=repeats)
         contestants = [ask(spec, m, way) for spec in specs for m in modes for way in ways]
         for name, transitions in _parts(chosen, part, task).items():

@@ -151,7 +151,7 @@ def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
         (["--part", "natural"], "unknown part 'natural'"),
         (["--subgoals", "open the dor"], "did you mean 'open the door'"),
         (["--task", "Corridor"], "unknown task of this set 'Corridor'"),
-        (["--judge", "replay:m"], "needs a store"),
+        (["--judge", "replay:m", "--store", "no.sqlite"], "there is no store at no.sqlite"),
     ],
 )
 def test_wrong_names_list_the_right_ones(transitions: Path, words: list[str], told: str) -> None:
