@@ -121,7 +121,9 @@ def evaluate_command(
     found = read_subgoals(discovered) if discovered else ()
     ways = variants(parse(prompt or []), sweep or [])
     if not store.exists() and (replayed := [s for s in specs if s.startswith("replay")]):
-        raise UsageError(f"there is no store at {store} for {replayed[0]} to read; name it: --store")
+        raise UsageError(
+            f"there is no store at {store} for {replayed[0]} to read; name it: --store"
+        )
     tables: list[EvaluationTable] = []
     with ExitStack() as stack:
         stored = any(spec.startswith(("openai:", "replay")) for spec in specs)
