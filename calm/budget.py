@@ -65,6 +65,16 @@ class Budget:
         cost = None if self.price is None else self.price.cost(usage)
         return usage + Usage(cost=cost)
 
+    def allows(self, expected: Usage) -> bool:
+        """Whether this much more would stay within every limit."""
+        return self._passed(expected) is None
+
+    def book(self, used: Usage) -> Usage:
+        """Books what was never set aside, a row of a batch; returns it priced."""
+        used = self._priced(Usage(1, *_tokens(used), used.seconds))
+        self.spent += used
+        return used
+
     async def hold(self, expected: Usage) -> None:
         """Sets aside what a request may cost; waits for what is in flight if that may free it.
 

@@ -35,7 +35,12 @@ class Price(BaseModel):
     cached: float | None = Field(default=None, ge=0)
     batch: float = Field(default=1.0, ge=0)
 
-    def cost(self, usage: Usage, *, batch: bool = False) -> float:
+    def batched(self) -> Price:
+        """The price of the same through the Batch API."""
+        cached = None if self.cached is None else self.cached * self.batch
+        return Price(input=self.input * self.batch, output=self.output * self.batch, cached=cached)
+
+    def cost(self, usage: Usage) -> float:
         """US dollars for a usage's tokens."""
         cached = self.input if self.cached is None else self.cached
         millionths = (
@@ -43,7 +48,7 @@ class Price(BaseModel):
             + usage.cached_tokens * cached
             + usage.completion_tokens * self.output
         )
-        return millionths / 1e6 * (self.batch if batch else 1.0)
+        return millionths / 1e6
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -422,6 +422,11 @@ class Store:
                     "DELETE FROM leases WHERE owner = ? AND key = ?", [(owner, k) for k in keys]
                 )
 
+    def free(self, keys: Sequence[bytes]) -> None:
+        """Ends the leases on `keys`, whoever holds them."""
+        with self.transaction():
+            self._db.executemany("DELETE FROM leases WHERE key = ?", [(k,) for k in keys])
+
     def forget(self, keys: Sequence[bytes]) -> None:
         """Drops answers, so that they are asked again; their calls and cost stay on the books."""
         with self.transaction():

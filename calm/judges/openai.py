@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from calm.ask import Asker, Tally
+from calm.batch import BatchAsker
 from calm.budget import Budget, Limits
 from calm.confidence import vote
 from calm.endpoint import Connection, Endpoint
@@ -47,6 +48,10 @@ class OpenAIOptions:
     """Take the confidence from log-probabilities, where the endpoint gives them."""
     per_request: int = 1
     """Transitions in one request."""
+    batch: bool = False
+    """Through the Batch API: within a day, for less."""
+    poll: float = 30.0
+    """Seconds between looks at a batch."""
     repair: bool = False
     """Mend small faults of form, and mark the answer `repaired`."""
     again: tuple[Verdict, ...] = ()
@@ -103,6 +108,8 @@ class OpenAIJudge:
         self.store = store or Store()
         self.price = o.price or price_of(model, o.prices)
         """None: not known, so the cost is not known either."""
+        if o.batch and self.price is not None:
+            self.price = self.price.batched()
         temperature = o.temperature if o.temperature is not None else (0.7 if o.samples > 1 else 0)
         self.params: dict[str, Any] = {
             "temperature": temperature,
@@ -122,7 +129,8 @@ class OpenAIJudge:
         address, keep = self.endpoint.address, self.store.keep_card
         self.endpoint.card |= self.store.card(address, model)
         self.endpoint.keep_card = lambda news: keep(address, model, news)
-        self.asker = Asker(
+        asker = BatchAsker if o.batch else Asker
+        self.asker = asker(
             self.endpoint,
             self.store,
             per_request=o.per_request,
@@ -130,6 +138,8 @@ class OpenAIJudge:
             again=o.again,
             on_progress=on_progress,
         )
+        if isinstance(self.asker, BatchAsker):
+            self.asker.poll = o.poll
         self._loop = LoopThread()
         # Connections are closed when the judge goes, or the process does.
         self.close = weakref.finalize(self, _close, self._loop, self.endpoint)

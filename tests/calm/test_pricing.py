@@ -14,7 +14,8 @@ def test_a_cost_counts_cached_tokens_at_their_own_price() -> None:
     usage = Usage(1, prompt_tokens=1000, cached_tokens=400, completion_tokens=50)
     assert price.cost(usage) == pytest.approx((600 * 2 + 400 * 0.5 + 50 * 8) / 1e6)
     assert Price(input=2, output=8).cost(usage) == pytest.approx((1000 * 2 + 50 * 8) / 1e6)
-    assert Price(input=2, output=8, batch=0.5).cost(usage, batch=True) == pytest.approx(0.0012)
+    half = Price(input=2, output=8, cached=0.5, batch=0.5).batched()
+    assert half.cost(usage) == pytest.approx((600 * 1 + 400 * 0.25 + 50 * 4) / 1e6)
 
 
 def test_a_price_file_is_read_exact_names_before_patterns(tmp_path: Path) -> None:

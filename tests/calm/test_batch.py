@@ -1,0 +1,137 @@
+"""The Batch API: handed in once, waited for across kills, and only what failed handed in again."""
+
+import json
+from typing import Any
+
+import pytest
+
+from calm.budget import Limits
+from calm.errors import BudgetError, EndpointError
+from calm.judges import make_judge
+from calm.judges.openai import OpenAIJudge
+from calm.loopback import Loopback
+from calm.records import Task, Transition, Verdict
+from calm.store import Store
+
+
+def _judge(server: Loopback, store: Store, **options: Any) -> OpenAIJudge:
+    options = {"batch": True, "poll": 0.01, "backoff": 0.01, **options}
+    judge = make_judge("openai:m", base_url=server.url, store=store, **options)
+    assert isinstance(judge, OpenAIJudge)
+    return judge
+
+
+def test_a_batch_answers_as_the_live_path_does_and_into_the_same_store(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with Loopback(rules) as server:
+        batched = _judge(server, store).judge(task, task.subgoals, transitions)
+        assert len(server.batches.jobs) == 1
+        assert server.requests == 7
+        live = _judge(server, store, batch=False).judge(task, task.subgoals, transitions)
+        assert [j.achieved for j in live] == [j.achieved for j in batched]
+        assert server.requests == 7
+    alone = make_judge("rules", rules=rules).judge(task, task.subgoals, transitions)
+    assert [j.achieved for j in batched] == [j.achieved for j in alone]
+
+
+def test_rows_that_failed_or_expired_are_handed_in_again_and_only_those(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with Loopback(rules) as server:
+        server.batches.expire, server.batches.fail = 2, 1
+        judged = _judge(server, store).judge(task, task.subgoals, transitions)
+        assert {j.verdict for j in judged} == {Verdict.OK}
+        rows = [
+            len(server.batches.files[job["input_file_id"]].splitlines())
+            for job in server.batches.jobs.values()
+        ]
+        assert rows == [7, 3]
+
+
+def test_what_fails_in_every_round_is_an_error(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with Loopback(rules) as server:
+        server.batches.expire = 1000
+        judged = _judge(server, store).judge(task, task.subgoals, transitions)
+        assert {j.verdict for j in judged} == {Verdict.ERROR}
+        assert len(server.batches.jobs) == 3
+
+
+def test_a_row_that_no_retry_can_help_is_settled_at_once(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with Loopback(rules, script=["context", "prose"]) as server:
+        judged = _judge(server, store).judge(task, task.subgoals, transitions[:7])
+        assert [j.verdict for j in judged] == [Verdict.ERROR, Verdict.INVALID] + [Verdict.OK] * 5
+        assert len(server.batches.jobs) == 1
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("moment", ["/files", "/batches", "/batches/batch-0", "/files/file-1/"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_kill_at_any_moment_hands_nothing_in_twice_and_loses_nothing(
+    moment: str, after: bool, task: Task, transitions: list[Transition], rules: dict, store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    with Loopback(rules) as server:
+        judge = _judge(server, store)
+        exchange = judge.endpoint._exchange
+
+        async def cut(method: str, path: str, **rest: Any) -> Any:
+            hit = path == moment or (moment.endswith("/") and path.startswith(moment))
+            if hit and not after:
+                raise Killed
+            response = await exchange(method, path, **rest)
+            if hit:
+                raise Killed
+            return response
+
+        monkeypatch.setattr(judge.endpoint, "_exchange", cut)
+        with pytest.raises(Killed):
+            judge.run(judge.ajudge(task, task.subgoals, transitions))
+        judged = _judge(server, store).judge(task, task.subgoals, transitions)
+        assert {j.verdict for j in judged} == {Verdict.OK}
+        assert server.requests == 7  # every row was computed, and paid, once
+        assert store.query("SELECT count(*) FROM calls") == [(7,)]
+        assert store.query("SELECT count(*) FROM leases") == [(0,)]
+        assert store.query("SELECT DISTINCT status FROM batches") == [("done",)]
+
+
+def test_a_limit_keeps_a_batch_small_and_says_so(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with Loopback(rules) as server:
+        judge = _judge(server, store, limits=Limits(requests=4))
+        with pytest.raises(BudgetError):
+            judge.judge(task, task.subgoals, transitions)
+        (job,) = server.batches.jobs.values()
+        assert len(server.batches.files[job["input_file_id"]].splitlines()) == 4
+        rest = _judge(server, store).judge(task, task.subgoals, transitions)
+        assert {j.verdict for j in rest} == {Verdict.OK}
+        assert server.requests == 7
+
+
+def test_an_endpoint_without_batches_says_so(
+    task: Task, transitions: list[Transition], store: Store
+) -> None:
+    with Loopback() as server:
+        server.batches.respond = lambda *args: None  # type: ignore[method-assign,assignment]
+        with pytest.raises(EndpointError):
+            _judge(server, store).judge(task, task.subgoals, transitions)
+
+
+def test_the_file_holds_one_request_a_line(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with Loopback(rules) as server:
+        _judge(server, store, per_request=3).judge(task, task.subgoals, transitions)
+        lines = [json.loads(x) for x in server.batches.files["file-0"].splitlines()]
+    assert len(lines) == 3
+    assert len({line["custom_id"] for line in lines}) == 3
+    assert {line["url"] for line in lines} == {"/v1/chat/completions"}
+    assert lines[0]["body"]["response_format"]["type"] == "json_schema"
