@@ -121,7 +121,7 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
             env = gymnasium.make(
                 task, disable_env_checker=True, **{"fix_moon_phase": True, **(options or {})}
             ).unwrapped
-    except TypeError as error:
+    except (AttributeError, TypeError) as error:
         raise UsageError(f"{task} can't be made with {dict(options or {})}: {error}") from error
     except ModuleNotFoundError as error:
         raise UsageError(f"{task} needs what is not installed here: {error}") from error

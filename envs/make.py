@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import gymnasium
+
 from calm.credit import CreditMode
 from calm.errors import UsageError, unknown
 from calm.records import Subgoal
@@ -47,7 +49,8 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
     """Many MiniHack environments stepped together, with automatic reset.
 
     Args:
-        task: "MiniHack-KeyRoom-S5-v0", or "KeyRoom-S5" for the tasks of `envs.tasks`.
+        task: "MiniHack-KeyRoom-S5-v0" or any other MiniHack id, or "KeyRoom-S5" for the tasks of
+            `envs.tasks`.
         n_envs: B >= 1.
         kind: "gym" for a `gymnasium.vector.VectorEnv`, "sb3" for a stable-baselines3 `VecEnv`.
         split: level seeds to play, "train", "test" or "data"; the three never meet.
@@ -109,7 +112,7 @@ def _episodes(
     if judge is not None:
         from envs.shaping import Shaping, keys_of  # a plain reward needs none of it
     batch = Batch(
-        find_task(task).id,
+        task if task in gymnasium.registry else find_task(task).id,
         n_envs,
         keys,
         extra_keys=() if judge is None else keys_of(judge),

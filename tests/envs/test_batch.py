@@ -136,6 +136,7 @@ def test_wrong_actions(actions: Any, words: str) -> None:
         (lambda: Batch(TASK, 2, workers=-1), "workers"),
         (lambda: Batch("MiniHack-Eat-v0", 1, native=True), "native"),
         (lambda: Batch(TASK, 1, options={"colour": 1}), "colour"),
+        (lambda: Batch("MiniHack-Navigation-Custom-v0", 1), "can't be made"),
     ],
 )
 def test_wrong_settings(make: Callable[[], Batch], words: str) -> None:
