@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from calm.confidence import from_odds
@@ -110,7 +110,26 @@ class Asker:
         names = [s.name for s in context.subgoals]
         found = self.store.answers([q.key for q in questions])
         judged = {k: read_answer(a, names, repair=self.repair) for k, a in found.items()}
+        if unread := [k for k, a in found.items() if a.verdict is None]:
+            # Someone was killed between keeping them and reading them.
+            self._settle_unread(context, {k: found[k] for k in unread})
         return {k: j for k, j in judged.items() if j.verdict not in self.again}
+
+    def _settle_unread(self, context: Context, unread: Mapping[bytes, Answer]) -> None:
+        if self.store.readonly:
+            return
+        names = [s.name for s in context.subgoals]
+        self.store.settle(
+            settle(
+                key,
+                read_reply(answer.reply, names, transition_ids(answer.items), repair=self.repair)[
+                    answer.item
+                ],
+                answer,
+                names,
+            )
+            for key, answer in unread.items()
+        )
 
     async def answers(
         self, context: Context, prompt: JudgePrompt, questions: Sequence[Question]

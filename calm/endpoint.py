@@ -171,6 +171,8 @@ class Endpoint:
                         self.pace.pushed_back(fault.retry_after)
                     elif fault.kind == "timeout":
                         self.pace.slowed()
+                    else:
+                        self.pace.let_through()
                 if isinstance(fault, Exception):
                     kind = getattr(fault, "kind", type(fault).__name__)
                     detail = self.scrub(str(fault))[:1000]

@@ -10,7 +10,8 @@ and three requests at once.
 So there is a rate as well, free until the first push-back. Then it falls well below what was being
 accepted, which may have been a burst, and searches upwards. At the second push-back and later ones
 it is measured: the last thirty answers since the one before came as fast as they were let through.
-We stay a little below that, and creep up again.
+We stay a little below that, and creep up again. If at half the speed as much is pushed back as
+before, it is not our speed that is the matter: then the rate goes back up and stays for a while.
 
 Requests and tokens per minute that the user knows are kept with aiolimiter.
 """
@@ -35,6 +36,9 @@ _CREEP = 1.02  # growth of the rate a second, once measured
 _RETURN = 1.1  # the same, while it is well below where it was pushed back last
 _STEP = 0.25  # seconds, at least, of a step of the search
 _LAST = 30  # answers over which the rate is measured
+_RECENT = 60  # responses over which the share of push-backs is taken
+_TOO_MANY = 0.05  # share of push-backs that slowing down should have ended
+_HOLD = 30.0  # seconds the rate is left alone when slowing down was no help
 
 
 class Pace:
@@ -68,6 +72,10 @@ class Pace:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._slow_start = True
         self._ceiling = 0.0  # rate at the last push-backs
+        self._peak = 0.0  # rate before it was first cut, and since it was last restored
+        self._pushed: deque[bool] = deque(maxlen=_RECENT)  # by response at the present rates
+        self._hold_until = 0.0
+        self._timeouts = 0.0
         self._times: deque[float] = deque(maxlen=_LAST)  # of answers since the last push-back
         self._measured = False
         self._quiet_until = 0.0
@@ -95,7 +103,8 @@ class Pace:
         """An answer came, `seconds` after it was asked for."""
         now = self._clock()
         self._latency += (0.1 if self._latency else 1.0) * (seconds - self._latency)
-        self._times.append(now)
+        self._timeouts = max(0.0, self._timeouts - 0.25)
+        self.let_through(now)
         # One more only where the present limit is in use: an idle limit proves nothing.
         if self.in_flight + 1 >= int(self.limit):
             grown = min(1.0, seconds / 0.5) if self._slow_start else 1 / self.limit
@@ -109,12 +118,18 @@ class Pace:
                 self._grown_at = now
         self._wake()
 
+    def let_through(self, now: float | None = None) -> None:
+        """A response came that was no push-back, whatever else it was."""
+        self._pushed.append(False)
+        self._times.append(self._clock() if now is None else now)
+
     def pushed_back(self, retry_after: float | None = None) -> None:
         """The endpoint asked us to slow down, perhaps for a stated time (seconds)."""
         now = self._clock()
         if retry_after:
             self._quiet_until = max(self._quiet_until, now + retry_after)
-        if now - self._shrunk_at < max(self._latency, 0.1):
+        self._pushed.append(True)
+        if now < self._hold_until or now - self._shrunk_at < max(self._latency, 0.1):
             return  # what was in flight together is one push-back
         self._grown_at = self._shrunk_at = now
         if not self._measured:
@@ -124,19 +139,30 @@ class Pace:
         accepted = (len(times) - 1) / span if len(times) >= 5 and span > 0.02 else None
         if self.rate is None:
             if accepted is not None:
+                self._peak = accepted
                 self.rate = max(1.0, _FIRST * accepted)
                 self._quiet_until = max(self._quiet_until, now + _STEP)
                 times.clear()
+            return
+        if self._measured and self.rate < self._peak / 2 and self._no_help():
+            self.rate, self._hold_until = self._peak, now + _HOLD
+            self._pushed.clear()
             return
         self._ceiling = max(self.rate, 0.9 * self._ceiling)
         if accepted is not None and span > 0.1:
             # Never far at once: a stall of our own process looks like a slow endpoint.
             self.rate = max(0.7 * self.rate, _BELOW * min(self.rate, accepted))
-            self._measured = True
+            if not self._measured:
+                self._peak = self.rate
+                self._measured = True
         elif not self._measured:
             self.rate = max(0.1, self.rate * _SHRINK)
         times.clear()
         self._quiet_until = max(self._quiet_until, now + 2 / self.rate)
+
+    def _no_help(self) -> bool:
+        recent = self._pushed
+        return len(recent) == _RECENT and sum(recent) > _TOO_MANY * _RECENT
 
     def _shrink(self, now: float) -> None:
         self._shrunk_at = now
@@ -144,10 +170,11 @@ class Pace:
         self.limit = max(1.0, self.limit * _SHRINK)
 
     def slowed(self) -> None:
-        """A request timed out: perhaps too many at once for the server."""
-        now = self._clock()
-        if now - self._shrunk_at >= max(self._latency, 0.1):
-            self._shrink(now)
+        """A request timed out: if many do, too many are asked at once for the server."""
+        self._timeouts += 1
+        if self._timeouts >= max(3.0, self.limit / 4):
+            self._timeouts = 0.0
+            self._shrink(self._clock())
 
     async def _enter(self) -> None:
         while self.in_flight >= int(self.limit):

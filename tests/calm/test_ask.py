@@ -1,0 +1,163 @@
+"""Nothing lost and nothing bought twice: kills, several processes, mixed faults."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from calm.judges import make_judge
+from calm.judges.openai import OpenAIJudge
+from calm.loopback import Loopback
+from calm.records import Subgoal, Task, Transition, Verdict
+from calm.store import Store
+
+SUBGOALS = (Subgoal("even", "The number is even."), Subgoal("ends in seven", "It ends in 7."))
+RULES = {"even": (r"number \d*[02468]\.",), "ends in seven": (r"number \d*7\.",)}
+TASK = Task("Count-v0", "Count.", SUBGOALS)
+
+WORKER = """
+import sys
+from calm.judges import make_judge
+from calm.records import Transition
+from calm.store import Store
+from tests.calm.test_ask import TASK, SUBGOALS, numbers
+url, path, rows, at_once = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+with Store(path) as store:
+    judge = make_judge("openai:m", base_url=url, store=store, concurrency=at_once, timeout=1.0,
+                       backoff=0.05)
+    judged = judge.judge(TASK, SUBGOALS, numbers(rows))
+    judge.close()
+assert all(j.verdict == "ok" for j in judged)
+print("done", judge.usage.requests)
+"""
+
+
+def numbers(n: int) -> list[Transition]:
+    return [Transition("Count-v0", {"events": f"The number {i}."}, "") for i in range(n)]
+
+
+def _table(path: Path) -> str:
+    """Every answer in the store by its text: what a run leaves behind."""
+    with Store(path, readonly=True) as store:
+        rows = store.query(
+            "SELECT t.text, a.sample, a.verdict, a.achieved, c.raw FROM answers a"
+            " JOIN texts t ON t.id = a.text JOIN calls c ON c.id = a.call ORDER BY 1, 2"
+        )
+        assert store.query("PRAGMA integrity_check") == [("ok",)]
+    return json.dumps(rows)
+
+
+def _start(url: str, path: Path, rows: int, at_once: int) -> subprocess.Popen[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER, url, str(path), str(rows), str(at_once)],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _run_with_kills(tmp_path: Path, kills: int, rows: int, latency: float, at_once: int) -> None:
+    rng = random.Random(kills)
+    path = tmp_path / "killed.sqlite"
+    with Loopback(RULES, latency=latency) as server:
+        for _ in range(kills):
+            before = server.requests
+            worker = _start(server.url, path, rows, at_once)
+            # Killed somewhere in its share of the work, wherever that is just then.
+            target = before + rng.randint(1, max(2, rows // (kills + 1)))
+            until = time.monotonic() + 60
+            while server.requests < target and worker.poll() is None and time.monotonic() < until:
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0, 2 * latency))
+            worker.send_signal(signal.SIGKILL)
+            worker.communicate()
+        worker = _start(server.url, path, rows, at_once)
+        said, problem = worker.communicate(timeout=250)
+        assert said.startswith("done"), problem
+        # Nothing was asked again but what was in flight when its process died.
+        assert server.requests <= rows + kills * at_once
+        asked = server.requests
+        with Store(tmp_path / "whole.sqlite") as store:
+            judge = make_judge("openai:m", base_url=server.url, store=store)
+            judge.judge(TASK, SUBGOALS, numbers(rows))
+            assert isinstance(judge, OpenAIJudge)
+            judge.close()
+        assert server.requests == asked + rows
+    assert _table(path) == _table(tmp_path / "whole.sqlite")
+
+
+def test_five_kills_lose_nothing(tmp_path: Path) -> None:
+    _run_with_kills(tmp_path, kills=5, rows=300, latency=0.02, at_once=8)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_fifty_kills_lose_nothing(tmp_path: Path) -> None:
+    _run_with_kills(tmp_path, kills=50, rows=2000, latency=0.03, at_once=16)
+
+
+def test_processes_that_share_a_store_share_the_work(tmp_path: Path) -> None:
+    path = tmp_path / "shared.sqlite"
+    with Loopback(RULES, latency=0.03) as server:
+        workers = [_start(server.url, path, 200, 8) for _ in range(3)]
+        for worker in workers:
+            said, problem = worker.communicate(timeout=120)
+            assert said.startswith("done"), problem
+        assert server.requests == 200
+        assert max(server.asked.values()) == 1
+
+
+def test_an_answer_that_was_kept_but_never_read_is_read_and_not_bought_again(
+    tmp_path: Path,
+) -> None:
+    with Loopback(RULES) as server, Store(tmp_path / "s.sqlite") as store:
+        judge = make_judge("openai:m", base_url=server.url, store=store)
+        judged = judge.judge(TASK, SUBGOALS, numbers(5))
+        store.execute("UPDATE answers SET verdict = NULL, achieved = NULL")
+        assert judge.judge(TASK, SUBGOALS, numbers(5)) == judged
+        assert server.requests == 5
+
+
+MIXED = {"429": 0.1, "500": 0.1, "hang": 0.1, "truncated-json": 0.1}
+
+
+@pytest.mark.parametrize(
+    "rows", [300, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+)
+def test_every_row_ends_in_a_class_with_ten_percent_each_of_four_faults(rows: int) -> None:
+    with Loopback(RULES, faults=MIXED, seed=rows) as server:
+        judge = make_judge(
+            "openai:m", base_url=server.url, concurrency=32, timeout=0.5, backoff=0.05
+        )
+        judged = judge.judge(TASK, SUBGOALS, numbers(rows))
+        classes = {v: sum(j.verdict is v for j in judged) for v in Verdict}
+        assert classes[Verdict.OK] + classes[Verdict.INVALID] == rows
+        assert 0.05 < classes[Verdict.INVALID] / rows < 0.25
+        assert server.requests <= 1.5 * rows
+        right = [
+            j.row(SUBGOALS) == [int(i % 2 == 0), int(i % 10 == 7)]
+            for i, j in enumerate(judged)
+            if j.verdict is Verdict.OK
+        ]
+        assert all(right)
+
+
+def test_all_faults_together_end_in_classes() -> None:
+    faults = ["429", "500", "503-html", "html", "error-200", "empty-choices", "malformed", "cut",
+              "reset", "truncated-json", "length", "refusal", "filter", "prose", "wrong-schema",
+              "missing-subgoal", "echo-key", "context"]  # fmt: skip
+    with Loopback(RULES, faults=dict.fromkeys(faults, 0.03), seed=3) as server:
+        judge = make_judge("openai:m", base_url=server.url, timeout=1.0, backoff=0.02)
+        judged = judge.judge(TASK, SUBGOALS, numbers(400))
+    found = {j.verdict for j in judged}
+    assert found == set(Verdict) - {Verdict.REPAIRED}
+    assert all(j.reason for j in judged if not j.verdict.readable)
