@@ -30,11 +30,12 @@ def stats(store: Store) -> dict[str, Any]:
     for row in store.query(
         "SELECT c.model, count(*), sum(outcome = 'ok'), sum(prompt_tokens), sum(cached_tokens),"
         " sum(completion_tokens), sum(cost), sum(outcome = 'ok' AND cost IS NULL), sum(seconds)"
-        " FROM calls JOIN contexts c ON c.id = calls.context GROUP BY 1 ORDER BY 1"
+        " FROM calls JOIN contexts c ON c.id = calls.context"
+        " WHERE outcome != 'imported' GROUP BY 1 ORDER BY 1"  # others paid for those
     ):
         outcomes = store.query(
             "SELECT outcome, count(*) FROM calls JOIN contexts c ON c.id = calls.context"
-            " WHERE c.model = ? AND outcome != 'ok' GROUP BY 1 ORDER BY 2 DESC",
+            " WHERE c.model = ? AND outcome NOT IN ('ok', 'imported') GROUP BY 1 ORDER BY 2 DESC",
             [row[0]],
         )
         models[row[0]] = {
@@ -54,6 +55,9 @@ def stats(store: Store) -> dict[str, Any]:
             for (k, m, t, mode), v in answers.items()
         ],
         "models": models,
+        "imported_calls": store.query("SELECT count(*) FROM calls WHERE outcome = 'imported'")[0][
+            0
+        ],
         "texts": store.query("SELECT count(*) FROM texts")[0][0],
         "subgoal_sets": store.query("SELECT count(*) FROM subgoal_sets")[0][0],
         "open_batches": store.query("SELECT count(*) FROM batches WHERE status != 'done'")[0][0],

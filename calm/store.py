@@ -328,6 +328,31 @@ class Store:
                     [question.key, number, self._text(question.text), question.sample, row, item],
                 )
 
+    def adopt(
+        self, context: Context, endpoint: str, call: Call, items: int, rows: Mapping[int, Question]
+    ) -> int:
+        """Takes in an answer bought elsewhere, by item; returns how many of its rows were new.
+
+        What this store has an answer to already, it keeps.
+        """
+        with self.transaction():
+            known = self.answers([q.key for q in rows.values()])
+            new = {item: q for item, q in rows.items() if q.key not in known}
+            if new:
+                self.record(context, endpoint, call, [])
+                row = self._db.execute("SELECT max(id) FROM calls").fetchone()[0]
+                self._db.execute("UPDATE calls SET items = ? WHERE id = ?", [items, row])
+                number = self.context(context)
+                self._db.executemany(
+                    "INSERT INTO answers (key, context, text, sample, call, item)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    [
+                        (q.key, number, self._text(q.text), q.sample, row, item)
+                        for item, q in new.items()
+                    ],
+                )
+        return len(new)
+
     def _text(self, text: str) -> int:
         text = _storable(text)
         digest = hashlib.sha256(text.encode()).digest()

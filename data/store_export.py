@@ -1,0 +1,211 @@
+"""Moves a store's answers between people: parquet with a manifest, to be imported and replayed.
+
+A folder holds `answers.parquet`, a row an answer with the raw text it came in, and `manifest.json`:
+the schema's version, models, prompts by hash, counts, and the sha-256 of the parquet file. Keys are
+computed again on import, so no file can put an answer under a question it was not given to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from calm.errors import UsageError
+from calm.question import Call, Context, Question
+from calm.records import Subgoal, Usage
+from calm.reply import Reply
+from calm.store import Store
+
+SCHEMA_VERSION = 1
+MAX_FILE_BYTES = 4 << 30
+MAX_ROWS = 20_000_000
+_BLOCK = 5_000
+
+ANSWERS = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("task", pa.string()),
+        ("mode", pa.string()),
+        ("subgoals", pa.string()),  # JSON [[name, definition], ...]
+        ("template", pa.string()),
+        ("prompt", pa.string()),  # hash
+        ("model", pa.string()),
+        ("params", pa.string()),  # JSON
+        ("text", pa.string()),
+        ("sample", pa.int32()),
+        ("call", pa.int64()),  # rows with the same one share one raw answer
+        ("item", pa.int32()),
+        ("items", pa.int32()),
+        ("endpoint", pa.string()),
+        ("started", pa.float64()),
+        ("seconds", pa.float64()),
+        ("raw", pa.string()),
+        ("finish", pa.string()),
+        ("refusal", pa.string()),
+        ("served_by", pa.string()),
+        ("request_id", pa.string()),
+        ("prompt_tokens", pa.int64()),
+        ("cached_tokens", pa.int64()),
+        ("completion_tokens", pa.int64()),
+        ("cost", pa.float64()),
+        ("verdict", pa.string()),  # as read by the exporter; read again on import
+    ]
+)
+
+_SELECT = (
+    "SELECT c.kind, c.task, c.mode, c.subgoals, c.template, c.prompt, c.model, c.params, t.text,"
+    " a.sample, a.call, a.item, k.items, k.endpoint, k.started, k.seconds, k.raw, k.finish,"
+    " k.refusal, k.served_by, k.request_id, k.prompt_tokens, k.cached_tokens,"
+    " k.completion_tokens, k.cost, a.verdict FROM answers a JOIN contexts c ON c.id = a.context"
+    " JOIN texts t ON t.id = a.text JOIN calls k ON k.id = a.call"
+    " WHERE (a.call, a.item) > (?, ?) ORDER BY a.call, a.item LIMIT ?"
+)
+
+
+def export_store(store: Store, folder: Path) -> dict[str, Any]:
+    """Writes all answers of a store into a new folder; returns the manifest.
+
+    Raises:
+        UsageError: the folder holds an export already; it is not overwritten.
+    """
+    path = folder / "answers.parquet"
+    if path.exists() or (folder / "manifest.json").exists():
+        raise UsageError(f"{folder} holds an export already; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    rows = 0
+    with pq.ParquetWriter(part, ANSWERS, compression="zstd") as writer:
+        last = (-1, -1)
+        while block := store.query(_SELECT, [*last, _BLOCK]):
+            columns = zip(*block, strict=True)
+            arrays = [pa.array(c, t) for c, t in zip(columns, ANSWERS.types, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=ANSWERS))
+            last = (block[-1][10], block[-1][11])
+            rows += len(block)
+    part.rename(path)
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "answers": rows,
+        "models": [m for (m,) in store.query("SELECT DISTINCT model FROM contexts ORDER BY 1")],
+        "prompts": [
+            {"template": template, "hash": prompt}
+            for template, prompt in store.query(
+                "SELECT DISTINCT template, prompt FROM contexts ORDER BY 1, 2"
+            )
+        ],
+        "files": {path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size}},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    return manifest
+
+
+def import_store(folder: Path, store: Store) -> tuple[int, int]:
+    """Takes an export's answers into a store; (new, already there). Answers there already stay.
+
+    Raises:
+        UsageError: it is no export, from a newer version, or was changed since.
+    """
+    path = folder / "answers.parquet"
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+        version, told = manifest["schema_version"], manifest["files"][path.name]["sha256"]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{folder} is no export of a store: {error!r}") from None
+    if version != SCHEMA_VERSION:
+        raise UsageError(f"{folder} has schema {version}, this calm reads {SCHEMA_VERSION}")
+    if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+        raise UsageError(f"{path} is missing, or larger than {MAX_FILE_BYTES >> 30} GiB")
+    if _sha256(path) != told:
+        raise UsageError(f"{path} is not the file its manifest tells of: the sha-256 differs")
+    new = total = 0
+    for context, endpoint, call, items, rows in _calls(path):
+        new += store.adopt(context, endpoint, call, items, rows)
+        total += len(rows)
+    return new, total - new
+
+
+def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Question]]]:
+    """Every call of a file, with its questions by item."""
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowException as error:
+        raise UsageError(f"{path} can't be read: {error}") from None
+    if file.schema_arrow.names != ANSWERS.names or file.metadata.num_rows > MAX_ROWS:
+        raise UsageError(f"{path} has other columns than an export, or too many rows")
+    rows = (row for batch in file.iter_batches(_BLOCK) for row in batch.to_pylist())
+    for _, group in groupby(rows, key=lambda r: r["call"]):
+        shared = list(group)
+        first = shared[0]
+        context = Context(
+            first["task"],
+            tuple(Subgoal(*s) for s in json.loads(first["subgoals"])),
+            first["model"],
+            first["mode"],
+            first["template"],
+            first["prompt"],
+            json.loads(first["params"]),
+            first["kind"],
+        )
+        usage = Usage(
+            1,
+            first["prompt_tokens"],
+            first["cached_tokens"],
+            first["completion_tokens"],
+            first["seconds"],
+            first["cost"],
+        )
+        reply = Reply(
+            first["raw"],
+            first["finish"],
+            first["refusal"],
+            usage=usage,
+            model=first["served_by"],
+            request_id=first["request_id"],
+        )
+        call = Call(first["started"], first["seconds"], "imported", reply, "", first["cost"])
+        questions = {
+            r["item"]: Question(context.key(r["text"], r["sample"]), r["text"], r["sample"])
+            for r in shared
+        }
+        yield context, first["endpoint"], call, first["items"], questions
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def export_command(
+    out: Annotated[Path, typer.Argument(help="Folder to write; must not hold an export yet.")],
+    store: Annotated[Path, typer.Option(help="The store of answers.")] = Path("calm.sqlite"),
+) -> None:
+    """Write a store's answers as parquet with a manifest, for another person to replay."""
+    if not store.is_file():
+        raise UsageError(f"no store at {store}; name one with --store")
+    with Store(store, readonly=True) as opened:
+        manifest = export_store(opened, out)
+    Console(highlight=False).print(Text(f"{manifest['answers']} answers written to {out}"))
+
+
+def import_command(
+    folder: Annotated[Path, typer.Argument(help="An export: manifest.json and answers.parquet.")],
+    store: Annotated[Path, typer.Option(help="The store to take them in; made if missing.")] = Path(
+        "calm.sqlite"
+    ),
+) -> None:
+    """Take another person's answers into a store; answers that are there already stay."""
+    with Store(store) as opened:
+        new, there = import_store(folder, opened)
+    Console(highlight=False).print(Text(f"{new} answers taken in, {there} were there already"))
