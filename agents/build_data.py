@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -107,24 +108,25 @@ class Picker:
         raise CalmError(f"only {len(found)} of {quota} rows in {EPISODES} episodes")
 
     def up_to(
-        self,
-        rows: Iterator[LabelledTransition],
-        names: Iterable[str],
-        most: int,
-        limit: int,
+        self, rows: Iterable[LabelledTransition], names: Iterable[str], most: int
     ) -> list[LabelledTransition]:
-        """Up to `most` rows that achieve each subgoal, from the first `limit` steps of play."""
+        """The first rows that achieve each subgoal, `most` of it at most."""
         wanting = dict.fromkeys(names, most)
         found: list[LabelledTransition] = []
-        for row, _ in zip(rows, range(limit), strict=False):
+        for row in rows:
             useful = [n for n in wanting if row.truth[n] and wanting[n]]
             if useful and row.transition.id not in self._taken:
                 for name in wanting:
                     wanting[name] -= row.truth[name] and wanting[name] > 0
                 found.append(self._take(row))
-            if not any(wanting.values()):
-                break
         return found
+
+    def nothing(self, rows: Iterable[LabelledTransition], quota: int) -> list[LabelledTransition]:
+        """So many rows that achieve nothing, drawn evenly and kept in order."""
+        found = {r.transition.id: r for r in rows if not any(r.truth.values())}
+        fresh = [r for id, r in found.items() if id not in self._taken]
+        chosen = self._rng.choice(len(fresh), quota, replace=False)
+        return [self._take(fresh[i]) for i in sorted(chosen)]
 
     def _take(self, row: LabelledTransition) -> LabelledTransition:
         self._taken.add(row.transition.id)
@@ -190,11 +192,9 @@ def minihack() -> dict[str, Part]:
         crew = ("quester", "sloppy", "random") if "Quest" in id else PLAYERS
         names = [s.name for s in task.subgoals]
         for p, player in enumerate(crew):
-            seed = 1000 + 10 * t + p
-            picked += picker.up_to(steps(id, player, seed), names, most=8, limit=1200)
-            picked += picker.one_an_episode(
-                steps(id, player, seed + 5), lambda r: not any(r.truth.values()), 6
-            )
+            played = list(islice(steps(id, player, 1000 + 10 * t + p), 1200))
+            picked += picker.up_to(played, names, 8)
+            picked += picker.nothing(played, 6)
         for p, player in enumerate(crew):
             natural += picker.sample(steps(id, player, 2000 + 10 * t + p), 10, 40)
     return {"picked": Part(picked, tasks), "natural": Part(natural, tasks)}

@@ -6,24 +6,20 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from calm.annotate import Summary, annotate, plan
-from calm.ask import Tally
-from calm.budget import Limits
 from calm.errors import PartialError, UsageError, unknown
-from calm.judges import make_judge
-from calm.judges.openai import OpenAIJudge
 from calm.records import MODES, Mode, Usage
-from calm.store import Store
-from data.dataset import load
-from data.parquet import Transitions, write_judgements
-from data.schema import JudgedTransition
+
+if TYPE_CHECKING:
+    from calm.annotate import Summary
+    from calm.ask import Tally
+    from data.parquet import Transitions
 
 
 def annotate_command(
@@ -66,6 +62,14 @@ def annotate_command(
     Stopped by Ctrl-C, a limit or a dead endpoint, it keeps what was answered, and the same command
     goes on from there. Exits with 4 if some answers could not be read.
     """
+    # What asks takes a second to import; `calm --help` should not wait for it.
+    from calm.annotate import annotate
+    from calm.budget import Limits
+    from calm.judges import make_judge
+    from calm.store import Store
+    from data.parquet import write_judgements
+    from data.schema import JudgedTransition
+
     chosen = _part(data, part)
     if mode not in MODES:
         raise unknown("description", mode, MODES)
@@ -114,6 +118,8 @@ def annotate_command(
 
 
 def _part(data: str, part: str) -> Transitions:
+    from data.dataset import load
+
     chosen = load(data)
     if part and part not in chosen.parts:
         raise unknown("part", part, chosen.parts)
@@ -126,6 +132,9 @@ def _bar(console: Console) -> Progress:
 
 
 def _show_plan(judge: object, chosen: Transitions, rows: list[Any], as_json: bool) -> None:
+    from calm.annotate import plan
+    from calm.judges.openai import OpenAIJudge
+
     if not isinstance(judge, OpenAIJudge):
         raise UsageError("--dry-run tells what a model would cost; this judge costs nothing")
     plans = {

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from calm.errors import UsageError, unknown
-from data.dataset import load
-from data.label.agree import ENGINE, agreement
-from data.label.csv import read_csv, write_csv
-from data.label.serve import PORT, serve
-from data.label.server import Session
-from data.label.store import LabelStore
-from data.parquet import Transitions, read_labels, write_labels
-from data.schema import Label
-from data.show import render_agreement
+
+if TYPE_CHECKING:
+    from data.parquet import Transitions
+    from data.schema import Label
 
 LABELS = Path("runs/labels.sqlite")
+PORT = 8765
 
 DataOption = Annotated[
     str, typer.Option(help="A labelled set: its name, a folder or a parquet file.")
@@ -45,6 +40,11 @@ def label_command(
     Open the address that is printed. One key a subgoal, n for none, u for unsure, z to undo. Each
     answer is on the disk before the next step appears; Ctrl-C stops, the same command goes on.
     """
+    from data.label.agree import ENGINE
+    from data.label.serve import serve
+    from data.label.server import Session
+    from data.label.store import LabelStore
+
     name = annotator.strip()
     if not name or len(name) > 64 or not name.isprintable() or name == ENGINE:
         raise UsageError(f"an annotator's name has 1 to 64 printable characters, not {ENGINE!r}")
@@ -69,9 +69,10 @@ def export_command(
     labels: LabelsOption = LABELS,
 ) -> None:
     """Write all labels to a CSV or parquet file."""
-    _must_exist(labels)
-    with LabelStore(labels) as store:
-        found = store.labels()
+    from data.label.csv import write_csv
+    from data.parquet import write_labels
+
+    found = _kept(labels)
     if to.suffix == ".csv":
         write_csv(to, found)
     elif to.suffix == ".parquet":
@@ -86,6 +87,8 @@ def import_command(
     labels: LabelsOption = LABELS,
 ) -> None:
     """Add the labels of other files, each under its own annotator's name."""
+    from data.label.store import LabelStore
+
     with LabelStore(labels) as store:
         for file in files:
             sys.stdout.write(f"{file}: {store.merge(_read(file))} new labels\n")
@@ -106,12 +109,10 @@ def agreement_command(
     Cohen's kappa for each pair, the engine among them, and Fleiss' for all on what all have
     labelled, with 95 % intervals clustered by episode.
     """
-    if files:
-        found = [label for file in files for label in _read(file)]
-    else:
-        _must_exist(labels)
-        with LabelStore(labels) as store:
-            found = store.labels()
+    from data.label.agree import agreement
+    from data.show import render_agreement
+
+    found = [label for file in files for label in _read(file)] if files else _kept(labels)
     result = agreement(found, _part(data, part).rows)
     if as_json:
         sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
@@ -120,6 +121,8 @@ def agreement_command(
 
 
 def _part(data: str, part: str) -> Transitions:
+    from data.dataset import load
+
     chosen = load(data)
     if part and part not in chosen.parts:
         raise unknown("part", part, chosen.parts)
@@ -127,9 +130,16 @@ def _part(data: str, part: str) -> Transitions:
 
 
 def _read(file: Path) -> list[Label]:
+    from data.label.csv import read_csv
+    from data.parquet import read_labels
+
     return read_csv(file) if file.suffix == ".csv" else read_labels(file)
 
 
-def _must_exist(labels: Path) -> None:
-    if not os.path.isfile(labels):
+def _kept(labels: Path) -> list[Label]:
+    from data.label.store import LabelStore
+
+    if not labels.is_file():
         raise UsageError(f"{labels}: no labels yet; `calm label --as YOU` makes some")
+    with LabelStore(labels) as store:
+        return store.labels()

@@ -15,12 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Counts = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
 
 NO, YES, UNREADABLE = 0, 1, 2
+
+Z = 1.959963984540054
+"""97.5 % of a standard normal lie below it."""
 
 
 class Estimate(NamedTuple):
@@ -167,8 +169,7 @@ def wilson(hits: float, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval (1927) of the share of `hits` among `n` trials; [0, 1] for none."""
     if n == 0:
         return 0.0, 1.0
-    share = hits / n
-    z = float(stats.norm.ppf(0.975))
+    share, z = hits / n, Z
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
     return max(0.0, middle - half), min(1.0, middle + half)
@@ -186,6 +187,8 @@ def resample(counts_by_cluster: Counts, resamples: int, rng: np.random.Generator
 
 def mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> tuple[int, int, float]:
     """(only first right, only second right, exact two-sided p); p is 1 where they never differ."""
+    from scipy import stats  # takes a second to import, and not every command compares
+
     a = np.asarray(first_right, bool)
     b = np.asarray(second_right, bool)
     first, second = int((a & ~b).sum()), int((b & ~a).sum())

@@ -14,7 +14,6 @@ from calm.errors import UsageError
 from data.label.server import Session, application
 
 HOST = "127.0.0.1"
-PORT = 8765
 
 
 def kept_token(labels: Path) -> str:
@@ -33,7 +32,7 @@ def kept_token(labels: Path) -> str:
     return token
 
 
-def serve(session: Session, port: int = PORT, *, ready: Callable[[str], None]) -> None:
+def serve(session: Session, port: int, *, ready: Callable[[str], None]) -> None:
     """Serves until Ctrl-C; calls `ready` with the page's address once it listens.
 
     Args:
