@@ -96,6 +96,28 @@ def annotate(
     return Annotated(judgements, summary)
 
 
+def progress_line(tally: Tally, usage: Usage, seconds: float) -> str:
+    """One line on work under way: done, rate, hits, classes, cost so far and time left.
+
+    >>> verdicts = Counter({Verdict.OK: 98, Verdict.INVALID: 2})
+    >>> progress_line(Tally(200, 50, 50, verdicts), Usage(), 25)
+    '100/200 · 2.0/s · 50 from the store · 98 ok, 2 invalid · $0.0000 · 0:50 left'
+    """
+    done = tally.hits + tally.answered
+    rate = tally.answered / seconds if seconds > 0 else 0.0
+    classes = ", ".join(f"{n} {v.value}" for v, n in tally.verdicts.most_common() if n)
+    parts = [f"{done}/{tally.questions}", f"{rate:.1f}/s", f"{tally.hits} from the store", classes]
+    if tally.failures:
+        parts.append(f"{sum(tally.failures.values())} attempts failed")
+    parts.append("cost unknown" if usage.cost is None else f"${usage.cost:.4f}")
+    if rate > 0 and done < tally.questions:
+        left = round((tally.questions - done) / rate)
+        hours, minutes = divmod(left // 60, 60)
+        clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+        parts.append(f"{clock}:{left % 60:02} left")
+    return " · ".join(part for part in parts if part)
+
+
 def _through_endpoint(
     judge: OpenAIJudge,
     task: Task,
