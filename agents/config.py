@@ -57,7 +57,7 @@ class TrainConfig(BaseModel):
     """Lambda of the advantage estimate."""
     ent_coef: float = Field(default=0.01, ge=0)
     """Weight of the entropy bonus."""
-    features_dim: int = Field(default=128, ge=8)
+    features_dim: int = Field(default=256, ge=8)
     """Width of the features that policy and value share."""
     eval_every: int = Field(default=40_000, ge=1)
     """Steps between evaluations on held-out levels."""

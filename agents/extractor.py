@@ -6,7 +6,11 @@
 
 Reads whichever of these keys the observation space has: `glyphs` (21, 79) the whole map,
 `glyphs_crop` (h, w) centred on the hero, `message` (256,), `inv_glyphs` (55,), `blstats` (27,),
-`progress` (G,) which subgoals this episode has achieved.
+`progress` (G,) which subgoals this episode has achieved. The encoder `semantics` also reads what
+`envs.window` adds: `semantics`, `window_crop`, `window_valid`.
+
+With the keys of `agents.config` every encoder has 0.58 to 0.68 million weights, most of them in the
+layer that reads the cells out, where a weight costs one multiplication a sample and no more.
 """
 
 from __future__ import annotations
@@ -18,121 +22,121 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from agents.encoders import MECHANISMS, make_mechanism
-from agents.parts import GLYPHS, NO_GLYPH, STONE, InventoryEncoder, MessageEncoder, StatusEncoder
+from agents.encoders import MECHANISMS
+from agents.maps import LARGE, WIDE, MapEncoder, can_join
+from agents.parts import GLYPHS, NO_GLYPH, InventoryEncoder, MessageEncoder, StatusEncoder
+from agents.windowed import WINDOW_KEYS, WindowEncoder
 from calm.errors import UsageError, unknown
 
 MAPS = ("glyphs", "glyphs_crop")
-ENCODERS = ("cnn", *MECHANISMS)
+JOIN = ("message", "inv_glyphs", "blstats")
+ENCODERS = ("cnn", *MECHANISMS, "semantics")
 READS = (*MAPS, "message", "inv_glyphs", "blstats", "progress")
-
-
-class MapEncoder(nn.Module):
-    """A map of glyphs (B, h, w) as (B, out) features.
-
-    Glyphs are embedded, a 3x3 convolution makes `dim` channels (of every second cell, if the map is
-    large), the mechanism mixes the cells, and a strided convolution reads all of them out, so that
-    where a thing stands relative to the hero is kept. Unknown cells count as zeros and are masked
-    from the mechanism. `cnn` has no mechanism between its convolutions.
-    """
-
-    def __init__(
-        self,
-        embedding: nn.Embedding,
-        shape: tuple[int, int],
-        out: int,
-        encoder: str = "cnn",
-        dim: int | None = None,
-        options: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__()
-        dim = dim or (16 if encoder == "cnn" else 32)
-        self.embedding = embedding
-        self.stride = 2 if shape[0] * shape[1] > 400 else 1
-        self.stem = nn.Conv2d(embedding.embedding_dim, dim, 3, stride=self.stride, padding=1)
-        height, width = (-(-n // self.stride) for n in shape)
-        self.mix: nn.Module | None = None
-        if encoder != "cnn":
-            self.mix = make_mechanism(encoder, dim, height, width, **(options or {}))
-            self.place = nn.Parameter(torch.empty(height * width, dim).normal_(std=0.02))
-            self.norm = nn.LayerNorm(dim)
-        self.down = nn.Conv2d(dim, 2 * dim, 3, stride=2, padding=1)
-        self.read = nn.Linear(2 * dim * -(-height // 2) * -(-width // 2), out)
-
-    def forward(self, glyphs: Tensor) -> Tensor:
-        glyphs = glyphs.long()
-        known = (glyphs != STONE) & (glyphs != NO_GLYPH)
-        cells = (self.embedding(glyphs) * known.unsqueeze(-1)).permute(0, 3, 1, 2)
-        cells = torch.relu(self.stem(cells))
-        if self.mix is not None:
-            tokens = cells.flatten(2).transpose(1, 2)
-            mixed = self.mix(self.norm(tokens + self.place), self._mask(known))
-            cells = (tokens + mixed).transpose(1, 2).unflatten(2, cells.shape[2:])
-        cells = torch.relu(self.down(cells))
-        return torch.relu(self.read(cells.flatten(1)))
-
-    def _mask(self, known: Tensor) -> Tensor:
-        """(B, tokens) True where the cell, or one that the strided stem folds into it, is known."""
-        if self.stride > 1:
-            known = nn.functional.max_pool2d(known.float(), 3, self.stride, padding=1) > 0
-        return known.flatten(1)
+PART = 32
+"""Features of the message, of the inventory and of the status, each."""
 
 
 class NetHackExtractor(BaseFeaturesExtractor):
     """Every part of the observation encoded apart, joined by one layer.
 
+    Message, inventory and status also join the cells of each map as one token each, where the
+    mechanism lets them (agent, softmax); a token that says nothing is masked.
+
     Args:
         observation_space: a Dict with at least one of the keys above.
         features_dim: width of the joint features, for policy and value alike.
-        encoder: what mixes the cells of the maps: `cnn`, or a mechanism of `agents.encoders`.
+        encoder: what mixes the cells of the maps: `cnn` for nothing, a mechanism of
+            `agents.encoders`, or `semantics`, which needs the keys of `envs.window`.
         glyph_dim: width of the glyph embedding, shared by maps and inventory.
+        fine: mix every cell of a crop rather than every second one, see `agents.maps.FINE`.
         encoder_options: of the mechanism's class.
     """
 
     def __init__(
         self,
         observation_space: spaces.Dict,
-        features_dim: int = 128,
+        features_dim: int = 256,
         encoder: str = "cnn",
         glyph_dim: int = 12,
+        fine: bool | None = None,
         encoder_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(observation_space, features_dim)
         if encoder not in ENCODERS:
             raise unknown("encoder", encoder, ENCODERS)
-        found = [key for key in READS if key in observation_space.spaces]
+        sizes = {key: space.shape or () for key, space in observation_space.spaces.items()}
+        found = [key for key in READS if key in sizes]
         if not found:
             raise UsageError(
                 f"the observation has none of the keys the extractor reads ({', '.join(READS)});"
-                f" it has {', '.join(observation_space.spaces)}"
+                f" it has {', '.join(sizes)}"
             )
+        self.encoder = encoder
         self.glyphs = nn.Embedding(GLYPHS, glyph_dim)
+        widths = {key: sizes[key][0] if key == "progress" else PART for key in found}
+        self.joining = [key for key in found if key in JOIN] if can_join(encoder, fine) else []
+        self.tokens = nn.ModuleDict({key: nn.Linear(PART, WIDE) for key in self.joining})
         parts: dict[str, nn.Module] = {}
-        widths = 0
+        if encoder == "semantics":
+            if missing := [key for key in WINDOW_KEYS if key not in sizes]:
+                raise UsageError(
+                    f"the encoder semantics reads {', '.join(missing)}; make the environments with"
+                    " window=4, say"
+                )
+            window = WindowEncoder(
+                self.glyphs, sizes["window_crop"], sizes["semantics"][0], 3 * features_dim // 4
+            )
+            parts["window"], widths["window"] = window, window.out
+            found = [key for key in found if key != "glyphs_crop"]  # the window ends with it
         for key in found:
-            shape = observation_space[key].shape
-            assert shape is not None
             if key in MAPS:
-                width = features_dim
-                size = (shape[0], shape[1])
-                parts[key] = MapEncoder(self.glyphs, size, width, encoder, options=encoder_options)
+                kind = "cnn" if encoder == "semantics" else encoder
+                size = (sizes[key][0], sizes[key][1])
+                # A level has many more cells to read: half the features make up for it.
+                widths[key] = features_dim // (2 if size[0] * size[1] > LARGE else 1)
+                parts[key] = MapEncoder(
+                    self.glyphs, size, widths[key], kind, len(self.joining), fine, encoder_options
+                )
             elif key == "message":
-                width = 32
-                parts[key] = MessageEncoder(width)
+                parts[key] = MessageEncoder(PART)
             elif key == "inv_glyphs":
-                width = 32
-                parts[key] = InventoryEncoder(self.glyphs, width)
+                parts[key] = InventoryEncoder(self.glyphs, PART)
             elif key == "blstats":
-                width = 32
-                parts[key] = StatusEncoder(shape[0], width)
+                parts[key] = StatusEncoder(sizes[key][0], PART)
             else:
-                width = shape[0]
                 parts[key] = nn.Identity()
-            widths += width
         self.parts = nn.ModuleDict(parts)
-        self.joint = nn.Linear(widths, features_dim)
+        self.joint = nn.Linear(sum(widths[key] for key in parts), features_dim)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Observations by key, (B, ...) float32 as stable-baselines3 gives them -> (B, D)."""
-        features = [part(observations[key]) for key, part in self.parts.items()]
-        return torch.relu(self.joint(torch.cat(features, dim=1)))
+        features: dict[str, Tensor] = {}
+        for key, part in self.parts.items():
+            if key == "window":
+                features[key] = part(*(observations[name] for name in WINDOW_KEYS))
+            elif key not in MAPS:
+                features[key] = part(observations[key])
+        extra = self.extra(observations, features)
+        for key, part in self.parts.items():
+            if key in MAPS:
+                features[key] = part(observations[key], *extra)
+        return torch.relu(self.joint(torch.cat([features[key] for key in self.parts], dim=1)))
+
+    def extra(
+        self, observations: dict[str, Tensor], features: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor] | tuple[()]:
+        """Tokens that join the maps' cells (B, n, WIDE), and which of them say something (B, n)."""
+        if not self.joining:
+            return ()
+        tokens = [self.tokens[key](features[key]) for key in self.joining]
+        present = [present_in(key, observations[key]) for key in self.joining]
+        return torch.stack(tokens, 1), torch.stack(present, 1)
+
+
+def present_in(key: str, observed: Tensor) -> Tensor:
+    """(B,) bool: the message is not blank, something is carried; a status is always there."""
+    if key == "message":
+        return (observed != 0).any(1)
+    if key == "inv_glyphs":
+        return (observed != NO_GLYPH).any(1)
+    return torch.ones_like(observed[:, 0], dtype=torch.bool)

@@ -16,7 +16,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from calm.errors import unknown
+from calm.errors import UsageError, unknown
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,11 +34,13 @@ class Mechanism(NamedTuple):
     defaults: dict[str, Any]
     """Options where they differ from the class's own."""
     about: str
+    joins: bool = False
+    """Lets tokens without a place on the map (message, inventory, status) join, in front."""
 
 
 MECHANISMS: dict[str, Mechanism] = {
     "agent": Mechanism(
-        "agent", "AgentAttention", True, {"heads": 4}, "softmax through a few pooled agents"
+        "agent", "AgentAttention", True, {"heads": 4}, "softmax through a few pooled agents", True
     ),
     "gaussian": Mechanism(
         "gaussian", "GaussianAdaptiveAttention", False, {}, "gates by how typical a feature is"
@@ -50,7 +52,7 @@ MECHANISMS: dict[str, Mechanism] = {
         "scan", "GatedScan", True, {}, "scan with the convolution and gate of its block"
     ),
     "softmax": Mechanism(
-        "softmax", "SoftmaxAttention", False, {"heads": 4}, "every cell looks at every cell"
+        "softmax", "SoftmaxAttention", False, {"heads": 4}, "every cell looks at every cell", True
     ),
     "pooled": Mechanism(
         "softmax", "PooledSoftmaxAttention", True, {"heads": 4}, "softmax with pooled keys"
@@ -62,20 +64,28 @@ MECHANISMS: dict[str, Mechanism] = {
 }
 
 
-def make_mechanism(name: str, dim: int, height: int, width: int, **options: Any) -> nn.Module:
+def make_mechanism(
+    name: str, dim: int, height: int, width: int, *, extra_tokens: int = 0, **options: Any
+) -> nn.Module:
     """The mechanism of that name for maps of height x width cells and dim channels.
+
+    `extra_tokens` in front of the cells have no place on the map; see `Mechanism.joins`.
 
     `options` go to its class, over the defaults of `MECHANISMS`. The module's forward takes
     (x (batch, height * width, dim), mask (batch, height * width) bool or None) and gives x's shape.
 
     Raises:
-        UsageError: no mechanism has this name.
+        UsageError: no mechanism has this name, or extra tokens cannot join it.
     """
     if name not in MECHANISMS:
         raise unknown("mechanism", name, MECHANISMS)
     from agents.encoders.scaled import Scaled
 
     entry = MECHANISMS[name]
+    if extra_tokens and not entry.joins:
+        raise UsageError(f"{name} mixes the cells of a map; tokens without a place can't join it")
     kind = getattr(import_module(f"agents.encoders.{entry.module}"), entry.name)
     size = {"height": height, "width": width} if entry.sized else {}
+    if entry.sized and extra_tokens:
+        size["extra_tokens"] = extra_tokens
     return Scaled(kind(dim, **size, **{**entry.defaults, **options}), dim)

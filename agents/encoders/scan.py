@@ -24,6 +24,7 @@ Where we deviate, and why:
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -105,7 +106,8 @@ class MultiHeadScan(nn.Module):
         differ = variance > 0
         # The root's slope at 0 is infinite: where all routes agree the gate is given none.
         std = torch.where(differ, variance, 1.0).sqrt() * differ
-        spread = mean - y.amin(3)
+        # Pairwise: `amin` over a short axis takes as long as the scan itself.
+        spread = mean - functools.reduce(torch.minimum, y.unbind(3))
         if self.fusion == "cv-relu":
             return F.relu(std / (spread + 1e-5) - self.threshold)
         squares = (y + shared.unsqueeze(3)).square().mean(3)
