@@ -3,7 +3,7 @@
 Every stage leaves its product in the demo's folder, so an interrupted demo goes on where it was:
 
     plan.json  subgoals.yaml  transitions.parquet  evaluation.json  store.sqlite
-    agents/NAME/ (a run each)  report.html  outcome.json
+    agents/NAME/ (a run each)  success.svg  report.html  outcome.json
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from rich.text import Text
 
 from agents.collect import collect_rows, write_rows
 from agents.config import TrainConfig, make_config
+from agents.curves import Curve, draw_success
 from agents.progress import train_with_progress
 from agents.report import Arm, Report, Table, costs_table, percent, steps_to
 from agents.run import Run
@@ -71,6 +72,7 @@ class DemoPlan:
             "seed": self.seed,
             "weight": WEIGHT,
             "eval_every": max(1, self.steps // 8),
+            "features_dim": 128,  # enough for one small room, and quick on two cores
         }
         common = make_config(values | dict(self.settings))
         shaped = {"judge": self.judge, "subgoals": subgoals}
@@ -178,6 +180,8 @@ def run_demo(
     seconds["training"] = seconds.get("training", 0.0) + time.perf_counter() - started
     (out / "seconds.json").write_text(json.dumps(seconds), "utf-8")
 
+    curves = [Curve(arm.label, [run.metrics() for run in arm.runs]) for arm in arms]
+    (out / "success.svg").write_text(draw_success(curves), "utf-8")
     outcome = Outcome(
         judge=plan.judge,
         transitions=len(rows),
