@@ -33,6 +33,10 @@ class TrainConfig(BaseModel):
     """Keep MiniHack's -0.01 for every step in which no game time passes."""
     encoder: str = "cnn"
     """The mechanism that sees the map."""
+    encoder_options: dict[str, Any] = Field(default_factory=dict)
+    """Of the mechanism's class, such as {form: softmax}."""
+    window: int = Field(default=4, ge=1)
+    """Steps that the encoder `semantics` looks back on, the present one included."""
     keys: tuple[str, ...] = ("glyphs_crop", "inv_glyphs", "blstats")
     """Observation keys that the policy sees; `progress` is added where there is a judge."""
     crop: int = Field(default=9, ge=3)

@@ -64,6 +64,8 @@ class NetHackExtractor(BaseFeaturesExtractor):
         super().__init__(observation_space, features_dim)
         if encoder not in ENCODERS:
             raise unknown("encoder", encoder, ENCODERS)
+        if encoder_options and encoder not in MECHANISMS:
+            raise UsageError(f"the encoder {encoder} takes no options, got {encoder_options}")
         sizes = {key: space.shape or () for key, space in observation_space.spaces.items()}
         found = [key for key in READS if key in sizes]
         if not found:

@@ -182,8 +182,8 @@ class MapEncoder(nn.Module):
         if self.mix is None:
             return cells
         tokens, mask = self.tokens(cells, known)
-        mixed: Tensor = self.mix(tokens, mask)
-        return mixed.transpose(1, 2).unflatten(2, cells.shape[2:])
+        mixed: Tensor = self.mix(tokens, mask).transpose(1, 2).unflatten(2, cells.shape[2:])
+        return mixed
 
 
 def can_join(encoder: str, fine: bool | None = None) -> bool:
@@ -193,4 +193,5 @@ def can_join(encoder: str, fine: bool | None = None) -> bool:
 
 def _folded(known: Tensor) -> Tensor:
     """Cells of every second row and column, known where one that a 3x3 stride folds in is."""
-    return nn.functional.max_pool2d(known.float(), 3, 2, padding=1) > 0
+    most: Tensor = nn.functional.max_pool2d(known.float(), 3, 2, padding=1)
+    return most > 0

@@ -29,6 +29,7 @@ def make_ppo(config: TrainConfig, env: VecEnv) -> PPO:
             "features_extractor_kwargs": {
                 "features_dim": config.features_dim,
                 "encoder": config.encoder,
+                "encoder_options": config.encoder_options,
             },
             "net_arch": [],  # the extractor's joint layer is what policy and value share
         },

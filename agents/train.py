@@ -249,6 +249,7 @@ def train(
             shaping=config.shaping,
             weight=config.weight,
             gamma=config.gamma,
+            window=config.window if config.encoder == "semantics" else 0,
             workers=workers,
         )
         return env

@@ -13,6 +13,7 @@ from nle.env.base import NLE_SPACE_ITEMS
 from calm.errors import UsageError
 from envs.batch import Batch, Bools, Rewards
 from envs.engine import ENGINE_KEYS, WON, Array
+from envs.window import Window
 
 if TYPE_CHECKING:
     from envs.shaping import Shaping
@@ -30,6 +31,7 @@ class Episodes:
         progress: offer the key "progress", if there is shaping.
         copy: hand out observations that stay as they are; False hands out the arrays themselves,
             which the next step overwrites.
+        window: offer the last so many steps too, see `envs.window`; 0 for none.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Episodes:
         shaping: Shaping | None = None,
         progress: bool = True,
         copy: bool = True,
+        window: int = 0,
     ) -> None:
         self.batch = batch
         self.shaping = shaping
@@ -53,6 +56,9 @@ class Episodes:
         self.final_sums = self.sums.copy()
         """(3, B) the same for the episode that the last step ended, where it ended one."""
         self.space = _space(batch, len(shaping.subgoals) if shaping and self.progress else 0)
+        self.window = Window(batch, window, shaping) if window else None
+        if self.window is not None:
+            self.space = spaces.Dict({**self.space.spaces, **self.window.spaces()})
         self.action_space = spaces.Discrete(batch.n_actions)
 
     def reset(self, seeds: Sequence[int] | None = None) -> None:
@@ -60,6 +66,8 @@ class Episodes:
         self.batch.reset(seeds)
         if self.shaping is not None:
             self.shaping.reset()
+        if self.window is not None:
+            self.window.reset()
         self.sums[:] = 0
 
     def step(self, actions: npt.ArrayLike) -> tuple[Rewards, Bools, Bools]:
@@ -71,6 +79,8 @@ class Episodes:
             rewards = self.r_env + np.float32(self.shaping.weight) * self.credit
         self.sums += (rewards, self.r_env, self.credit)
         ended = terminated | truncated
+        if self.window is not None:
+            self.window.step(ended)
         if ended.any():
             self.final_sums[:, ended] = self.sums[:, ended]
             self.sums[:, ended] = 0
@@ -81,6 +91,8 @@ class Episodes:
         arrays = {key: self.batch.arrays[key] for key in self.batch.keys}
         if self.shaping is not None and self.progress:
             arrays[PROGRESS] = self.shaping.progress
+        if self.window is not None:
+            arrays |= self.window.arrays
         return {key: array.copy() for key, array in arrays.items()} if self.copy else arrays
 
     def final(self, i: int) -> dict[str, Array]:
@@ -88,6 +100,8 @@ class Episodes:
         arrays = {key: self.batch.final[key][i].copy() for key in self.batch.keys}
         if self.shaping is not None and self.progress:
             arrays[PROGRESS] = self.shaping.final_progress[i].copy()
+        if self.window is not None:
+            arrays |= {key: array[i].copy() for key, array in self.window.final.items()}
         return arrays
 
     def summary(self, i: int) -> dict[str, float | int | bool]:

@@ -67,6 +67,7 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
         weight: of the credit in the reward.
         gamma: the agent's discount; "potential" needs it.
         progress: with a judge, offer the observation "progress" (B, G).
+        window: offer the last so many steps too, for encoders that look back, see `envs.window`.
         copy: False hands out the batch's own arrays, which the next step overwrites ("gym" only:
             SB3 keeps observations across steps).
         options: keyword arguments of the MiniHack class.
@@ -105,6 +106,7 @@ def _episodes(
     weight: float = 0.5,
     gamma: float = 0.99,
     progress: bool = True,
+    window: int = 0,
     copy: bool = True,
     options: Mapping[str, Any] | None = None,
     workers: int | None = None,
@@ -127,7 +129,7 @@ def _episodes(
         credit = None
         if judge is not None:
             credit = Shaping(batch, judge, subgoals, shaping, weight, gamma)
-        return Episodes(batch, credit, progress, copy)
+        return Episodes(batch, credit, progress, copy, window)
     except BaseException:
         batch.close()
         raise
