@@ -22,6 +22,7 @@ from typing import Any
 
 from calm.annotate import annotate
 from calm.annotator import Annotator
+from calm.ask import Tally
 from calm.endpoint import plain_gather
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.judges.trivial import Random
@@ -111,22 +112,29 @@ def _transitions(n: int) -> list[Transition]:
 
 
 def _share(at_once: int, latency: float, rounds: int) -> tuple[float, float]:
-    """Share of the ideal rate, and processor seconds a request; the first rounds warm up."""
+    """Share of the ideal rate, and processor seconds a request, while the work is under way.
+
+    Two rounds of requests before are left out, and the last, in which the work runs dry.
+    """
+    marks: dict[int, tuple[float, float]] = {}
+
+    def progress(tally: Tally) -> None:
+        if tally.answered in (first, last):
+            marks[tally.answered] = time.perf_counter(), time.process_time()
+
+    first, last = 2 * at_once, (rounds + 2) * at_once
     with (
         tempfile.TemporaryDirectory() as folder,
         _server(latency=latency) as url,
         Store(Path(folder) / "bench.sqlite") as store,
     ):
         options = OpenAIOptions(base_url=url, concurrency=at_once)
-        judge = OpenAIJudge("bench", store=store, options=options)
-        many = _transitions(at_once * (rounds + 3))
+        judge = OpenAIJudge("bench", store=store, options=options, on_progress=progress)
         # The limit has to be found once: that is the endpoint's doing, not ours.
         judge.endpoint.pace.limit = float(at_once)
-        judge.judge(_TASK, _TASK.subgoals, many[: 3 * at_once])
-        clock, cpu = time.perf_counter(), time.process_time()
-        judge.judge(_TASK, _TASK.subgoals, many[3 * at_once :])
-        seconds, used = time.perf_counter() - clock, time.process_time() - cpu
+        judge.judge(_TASK, _TASK.subgoals, _transitions(last + at_once))
         judge.close()
+    seconds, used = (b - a for a, b in zip(marks[first], marks[last], strict=True))
     return rounds * latency / seconds, used / (at_once * rounds)
 
 

@@ -200,8 +200,13 @@ class Pace:
         """Waits until the rate and a stated Retry-After allow one more."""
         while (now := self._clock()) < self._quiet_until:
             await asyncio.sleep(self._quiet_until - now)
-        if self.rate is not None:
+        rate = self.rate
+        if rate is None and self._latency > 0:
+            # Twice what the limit can keep up: else equal latencies keep all requests in one clump,
+            # and the endpoint idles while the whole clump is read and sent anew.
+            rate = 2 * self.limit / self._latency
+        if rate is not None:
             send_at = max(now, self._next_send)
-            self._next_send = send_at + 1 / self.rate
+            self._next_send = send_at + 1 / rate
             if send_at > now:
                 await asyncio.sleep(send_at - now)
