@@ -71,7 +71,7 @@ class DemoPlan:
             "steps": self.steps,
             "seed": self.seed,
             "weight": WEIGHT,
-            "eval_every": max(1, self.steps // 8),
+            "eval_every": max(1, self.steps // 12),
             "features_dim": 128,  # enough for one small room, and quick on two cores
         }
         common = make_config(values | dict(self.settings))
