@@ -68,7 +68,8 @@ def run(quick: bool = False, progress: Progress | None = None) -> dict[str, Any]
         "value", "unit", "min", "max"}; ratios are ours over theirs, the geometric mean over tasks:
         "minihack" one core against one core, "best_peer" 16 environments on all cores against the
         fastest of the vector environments, "engine" against the engine alone on the same cores;
-        and "credit_cost", what judged credit adds to a step as a share of it (smaller is better).
+        "credit_cost" and "credit_cost_all_cores" are what judged credit adds to the time of a step,
+        as a share of it (their arithmetic mean; smaller is better).
     """
     say = progress or (lambda text: None)
     rounds, seconds = (3, 0.25) if quick else (5, 0.5)
@@ -90,7 +91,9 @@ def run(quick: bool = False, progress: Progress | None = None) -> dict[str, Any]
             )
         by_task[task] = _ratios(contest)
     ratios = {
-        name: float(np.exp(np.mean([np.log(found[name]) for found in by_task.values()])))
+        name: (statistics.fmean if "cost" in name else statistics.geometric_mean)(
+            found[name] for found in by_task.values()
+        )
         for name in next(iter(by_task.values()))
     }
     return {
@@ -104,7 +107,7 @@ def run(quick: bool = False, progress: Progress | None = None) -> dict[str, Any]
 
 
 OURS, OURS_1 = f"ours, {ENVS} envs, all cores", f"ours, {ENVS} envs, 1 core"
-JUDGED = f"ours, {ENVS} envs, all cores, judged credit"
+JUDGED, JUDGED_1 = f"{OURS}, judged credit", f"{OURS_1}, judged credit"
 ENGINE, ENGINE_1 = "engine alone, all cores", "engine alone, 1 core"
 MINIHACK = "MiniHack, 1 core"
 
@@ -115,7 +118,8 @@ def _ratios(contest: _Contest) -> dict[str, float]:
              if f"{name}, {ENVS} envs" in contest.rates]  # fmt: skip
     if peers:
         found["best_peer"] = min(peers)
-    found["credit_cost"] = max(contest.ratio(OURS, JUDGED) - 1.0, 1e-9)
+    found["credit_cost"] = contest.ratio(OURS_1, JUDGED_1) - 1.0
+    found["credit_cost_all_cores"] = contest.ratio(OURS, JUDGED) - 1.0
     return found
 
 
@@ -145,6 +149,7 @@ def _measure(task: str, rounds: int, seconds: float, say: Progress, missing: lis
             enter(f"{peer}, {ENVS} envs", lambda make=make: make(task))  # type: ignore[misc]
         enter(OURS_1, lambda: _ours(task, workers=0))
         enter(OURS, lambda: _ours(task))
+        enter(JUDGED_1, lambda: _ours(task, workers=0, judged=True))
         enter(JUDGED, lambda: _ours(task, judged=True))
         for play in players.values():
             play(seconds / 2)  # warm up; new descriptions are judged

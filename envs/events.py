@@ -9,6 +9,7 @@ texts arise (hundreds in a million steps), and each is judged once and kept for 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -220,6 +221,7 @@ class EventStream:
         task_id: names the actions.
         batch: has `arrays` with the keys in `EventStream.keys`.
         actions: English names of the batch's actions, where they aren't the task's own.
+        sight: what sees the changes; `envs.native.sight` has a faster one.
 
     Raises:
         UsageError: no such task, or names that don't fit the batch's actions.
@@ -227,12 +229,18 @@ class EventStream:
 
     keys = Sight.keys
 
-    def __init__(self, task_id: str, batch: Arrays, actions: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        task_id: str,
+        batch: Arrays,
+        actions: tuple[str, ...] | None = None,
+        sight: Callable[[Arrays, npt.NDArray[np.uint8]], Sight] = Sight,
+    ) -> None:
         names = [action_kind(name) for name in names_of_actions(task_id, batch, actions)]
         self._kinds = list(dict.fromkeys(names))
         numbers = np.array([self._kinds.index(name) for name in names], np.uint8)
         self._arrays = batch.arrays
-        self._sight = Sight(batch, numbers)
+        self._sight = sight(batch, numbers)
         self.ids: npt.NDArray[np.int64] = np.zeros(len(self._sight.signatures), np.int64)
         """(B,) event of the last step: equal events have equal ids."""
         self.texts: list[str] = []

@@ -17,6 +17,7 @@ from calm.errors import UsageError
 from calm.records import Subgoal
 from envs.batch import Batch, Bools, Observer, Rewards
 from envs.events import EventStream
+from envs.native.sight import best_event_stream
 from envs.tasks import task as find_task
 from envs.truth import TruthStream
 
@@ -53,7 +54,7 @@ class Judged:
     keys: tuple[str, ...] = EventStream.keys
 
     def __init__(self, batch: Batch, annotator: Annotator) -> None:
-        self.stream = EventStream(batch.task, batch)
+        self.stream = best_event_stream(batch.task, batch)
         self.annotator = annotator
         self._table: Achieved = np.zeros((0, len(annotator.subgoals)), np.int8)
         self._step = 0
@@ -128,13 +129,20 @@ class Shaping:
             (batch.n_envs, len(self.subgoals)), np.float32
         )
         """(B, G) 1 where this episode has achieved the subgoal."""
+        self._once = mode == "once"
         self.final_progress = self.progress.copy()
         """(B, G) the same for the episode that the last step ended, where it ended one."""
 
     def step(self, terminated: Bools, truncated: Bools) -> Rewards:
         """Credit of the step that the batch has just made, (B,) float32, before any weight."""
         achieved = self.source.achieved
-        self.final_progress[:] = self.credit.progress | (achieved == 1)
+        before = self.credit.progress
+        # Most steps achieve nothing new, which `once` need not look at any closer.
+        if self._once and not (
+            (achieved > before).any() or (achieved < 0).any() or (terminated | truncated).any()
+        ):
+            return np.zeros(len(achieved), np.float32)
+        self.final_progress[:] = before | (achieved == 1)
         credit = self.credit.step(achieved, terminated, truncated)
         self.progress[:] = self.credit.progress
         return credit

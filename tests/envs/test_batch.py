@@ -19,6 +19,7 @@ import pytest
 from calm.errors import GameError, UsageError
 from envs.batch import Batch
 from envs.engine import ABORTED, Game, make_minihack, read_rules
+from envs.native import workers
 from envs.native.backend import NativeBackend
 
 TASK = "MiniHack-KeyRoom-S5-v0"
@@ -258,6 +259,32 @@ def test_workers_that_keep_dying_end_the_run() -> None:
             batch.step([0, 0])
         killed(batch, 0)
         with pytest.raises(GameError, match="keep dying"):
+            batch.step([0, 0])
+
+
+def test_a_worker_that_hangs_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(workers, "HANG_SECONDS", 0.2)
+    with Batch(TASK, 2, KEYS, workers=2) as batch:
+        batch.reset()
+        assert isinstance(batch.backend, NativeBackend)
+        os.kill(batch.backend.pids[0], signal.SIGSTOP)
+        with caplog.at_level(logging.WARNING):
+            _, _, truncated = batch.step([0, 0])
+        assert truncated.tolist() == [True, False]
+        assert "worker 0" in caplog.text
+        batch.step([0, 0])
+
+
+def test_a_fork_that_ends_leaves_the_batch_alone() -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        if (pid := os.fork()) == 0:
+            batch.backend._tidy()  # type: ignore[attr-defined]
+            os._exit(0)
+        os.waitpid(pid, 0)
+        for _ in range(210):  # resets need the folders
             batch.step([0, 0])
 
 

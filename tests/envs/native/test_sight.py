@@ -1,0 +1,60 @@
+"""The native sight sees what the plain one sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from envs.batch import Batch
+from envs.events import EventStream
+from envs.native.build import built
+from envs.native.sight import NativeEventStream, NativeSight
+from envs.players import make_player
+from envs.sight import Sight
+
+TASKS = ("KeyRoom-S5", "KeyRoom-Dark-S15", "River-Lava", "Corridor-R3", "Room-Ultimate-15x15",
+         "Quest-Easy")  # fmt: skip
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("n", [3, 4])  # the plain one takes another way where 4 divides the cells
+def test_same_signatures(task: str, n: int) -> None:
+    stepper = built()
+    assert stepper is not None
+    task = f"MiniHack-{task}-v0"
+    rng = np.random.default_rng(1)
+    with Batch(task, n, Sight.keys, seed=4, workers=1) as batch:
+        kinds = np.arange(batch.n_actions, dtype=np.uint8)
+        plain, native = Sight(batch, kinds), NativeSight(batch, kinds, stepper)
+        batch.observers += [plain, native]
+        player = make_player("scripted", task)
+        player.begin(rng)
+        batch.reset()
+        for step in range(900):
+            actions = rng.integers(batch.n_actions, size=n)
+            if step % 10:
+                actions[0] = player.act({key: rows[0] for key, rows in batch.arrays.items()})
+            if batch.step(actions)[1][0]:
+                player.begin(rng)
+            assert np.array_equal(plain.signatures, native.signatures), f"step {step}"
+            asked = np.flatnonzero(plain.signatures[:, 17] & 64)
+            assert np.array_equal(plain.questions[asked], native.questions[asked])
+        assert plain.pieces == native.pieces
+
+
+def test_same_ids_and_texts_also_when_the_table_grows() -> None:
+    stepper = built()
+    assert stepper is not None
+    task = "MiniHack-Room-Ultimate-15x15-v0"
+    rng = np.random.default_rng(2)
+    with Batch(task, 8, Sight.keys, seed=4, workers=1) as batch:
+        plain, native = EventStream(task, batch), NativeEventStream(task, batch, stepper)
+        native._learn(4)
+        batch.observers += [plain, native]
+        batch.reset()
+        for _ in range(300):
+            batch.step(rng.integers(batch.n_actions, size=8))
+            assert np.array_equal(plain.ids, native.ids)
+        assert plain.texts == native.texts
+        assert len(plain.texts) > 20
+        assert native._size >= 2 * len(native._by_signature) / 2 > 4
