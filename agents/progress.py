@@ -69,6 +69,7 @@ def train_with_progress(
             progress.update(bars[i], completed=done, told=told)
             if not console.is_terminal and done / standing.total >= said[i] + 0.1:
                 said[i] = done / standing.total  # a log has no bars: a line every tenth
-                console.print(Text(f"{names[i]}: {done:,} of {standing.total:,} steps  {told}"))
+                line = Text(f"{names[i]}: {done:,} of {standing.total:,} steps  {told}")
+                console.print(line, soft_wrap=True)
 
         train_all(runs, store=store, base_url=base_url, at_once=at_once, on_progress=show)
