@@ -59,7 +59,7 @@ class _Grid:
     def picture(self, other: _Grid, window: tuple[range, range]) -> Picture:
         ys, xs = window
         lines = [list(self._spans(other, y, xs)) for y in ys]
-        status = [line.strip() for line in self.chars[MAP_ROWS.stop :] if line.strip()]
+        status = [" ".join(s.split()) for s in self.chars[MAP_ROWS.stop :] if s.strip()]
         return Picture(self.chars[0].strip(), lines, status)
 
     def _spans(self, other: _Grid, y: int, xs: range) -> Iterator[Span]:

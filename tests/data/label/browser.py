@@ -85,7 +85,7 @@ class Browser:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            if not select.select([self._read], [], [], 30)[0]:
+            if not select.select([self._read], [], [], 120)[0]:
                 raise TimeoutError("Chromium does not answer")
             chunk = os.read(self._read, 1 << 20)
             if not chunk:
@@ -103,11 +103,11 @@ class Browser:
             raise RuntimeError(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 20) -> Any:
+    def wait(self, expression: str, seconds: float = 90) -> Any:
         """Waits until an expression is true in the page."""
         return self.until(lambda: self.js(expression), expression, seconds)
 
-    def until(self, true: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    def until(self, true: Callable[[], Any], what: str, seconds: float = 90) -> Any:
         """Waits until a function returns something true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

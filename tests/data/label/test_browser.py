@@ -18,7 +18,11 @@ from data.parquet import write_transitions
 from data.schema import Frame, LabelledTransition
 from tests.data.label.browser import Browser, executable
 
-pytestmark = pytest.mark.skipif(executable() is None, reason="no Chromium on this machine")
+pytestmark = [
+    pytest.mark.skipif(executable() is None, reason="no Chromium on this machine"),
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+]
 
 NAMES = ("pick up the key", "open the locked door")
 TASK = Task("MiniHack-KeyRoom-S5-v0", "Reach the stairs.", tuple(Subgoal(n, "…") for n in NAMES))
