@@ -29,7 +29,7 @@ from calm.store import Store
 from tests.calm.test_ask import TASK, SUBGOALS, numbers
 url, path, rows, at_once = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 with Store(path) as store:
-    judge = make_judge("openai:m", base_url=url, store=store, concurrency=at_once, timeout=1.0,
+    judge = make_judge("openai:m", base_url=url, store=store, concurrency=at_once, timeout=30.0,
                        backoff=0.05)
     judged = judge.judge(TASK, SUBGOALS, numbers(rows))
     judge.close()
@@ -136,7 +136,7 @@ MIXED = {"429": 0.1, "500": 0.1, "hang": 0.1, "truncated-json": 0.1}
 def test_every_row_ends_in_a_class_with_ten_percent_each_of_four_faults(rows: int) -> None:
     with Loopback(RULES, faults=MIXED, seed=rows) as server:
         judge = make_judge(
-            "openai:m", base_url=server.url, concurrency=32, timeout=0.5, backoff=0.05
+            "openai:m", base_url=server.url, concurrency=32, timeout=1.5, backoff=0.05
         )
         judged = judge.judge(TASK, SUBGOALS, numbers(rows))
         classes = {v: sum(j.verdict is v for j in judged) for v in Verdict}
@@ -156,7 +156,7 @@ def test_all_faults_together_end_in_classes() -> None:
               "reset", "truncated-json", "length", "refusal", "filter", "prose", "wrong-schema",
               "missing-subgoal", "echo-key", "context"]  # fmt: skip
     with Loopback(RULES, faults=dict.fromkeys(faults, 0.03), seed=3) as server:
-        judge = make_judge("openai:m", base_url=server.url, timeout=1.0, backoff=0.02)
+        judge = make_judge("openai:m", base_url=server.url, timeout=20.0, backoff=0.02)
         judged = judge.judge(TASK, SUBGOALS, numbers(400))
     found = {j.verdict for j in judged}
     assert found == set(Verdict) - {Verdict.REPAIRED}

@@ -52,7 +52,7 @@ TRANSIENT = [f for f in FAULTS if f not in SETTLED and f not in FATAL and f != "
 
 def _judge(server: Loopback, **options: Any) -> OpenAIJudge:
     judge = make_judge(
-        "openai:m", base_url=server.url, **{"timeout": 0.4, "backoff": 0.01, **options}
+        "openai:m", base_url=server.url, **{"timeout": 1.5, "backoff": 0.01, **options}
     )
     assert isinstance(judge, OpenAIJudge)
     return judge
@@ -80,7 +80,7 @@ def test_a_transient_fault_is_tried_again(fault: str, task: Task, rules: dict) -
         assert server.requests == 2
         assert judge.usage.requests == 2
         assert sum(judge.asker.tally.failures.values()) == 1
-        assert seconds < 2.0
+        assert seconds < 10.0
         if fault == "429-after":
             assert seconds >= 1.0
 
