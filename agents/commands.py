@@ -10,21 +10,9 @@ import typer
 import yaml
 from rich.console import Console
 
+from agents import encoder_commands
 from calm.errors import CalmError, UsageError
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-BaseUrl = Annotated[
-    str | None,
-    typer.Option(
-        help="Address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1.",
-        envvar="OPENAI_BASE_URL",
-        show_envvar=True,
-    ),
-]
-StorePath = Annotated[
-    Path | None,
-    typer.Option("--store", help="SQLite file that keeps every answer; made if missing."),
-]
+from calm.options import BaseUrl, Json, StoreOption
 
 
 def register(app: typer.Typer) -> None:
@@ -34,11 +22,12 @@ def register(app: typer.Typer) -> None:
     app.command()(collect)
     app.command()(train)
     app.command()(report)
+    encoder_commands.register(app)
 
 
 def doctor(
     base_url: BaseUrl = None,
-    store: StorePath = None,
+    store: Annotated[Path | None, typer.Option(help="A store to open too.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check that everything works here.
@@ -174,7 +163,7 @@ def train(
         Path | None,
         typer.Option(help="Go on with the run in this folder; takes no other settings."),
     ] = None,
-    store: StorePath = Path("calm.sqlite"),
+    store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
     as_json: Json = False,
 ) -> None:
@@ -213,8 +202,6 @@ def train(
         for i in range(seeds):
             one = base.model_copy(update={"seed": base.seed + i})
             runs.append(Run.create(out / one.name, one))
-    if store is not None:
-        store.parent.mkdir(parents=True, exist_ok=True)
     train_with_progress(runs, store=store, base_url=base_url, console=Console(stderr=True))
     told = []
     for run in runs:

@@ -19,33 +19,16 @@ from calm.decompose import decompose, find_subgoals, write_subgoals
 from calm.errors import StoreError, UsageError
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
+from calm.options import BaseUrl, Json, Quick, StoreOption, bench_app, run_bench
 from calm.probe import probe
 from calm.records import MODES, Subgoal, subgoals_hash
 from calm.store import Store
 from calm.tasks import find_task
 from calm.why import why
 
-bench_app = typer.Typer(
-    no_args_is_help=True,
-    help="Compare on the same work in one run: ours beside what one would use otherwise.",
-)
-"""Upper layers add their own: `bench_app.command("env")(function)` in their `register`."""
-
 store_app = typer.Typer(no_args_is_help=True, help="Look into a store of answers, and move them.")
 """Upper layers may add commands that need more than this layer has (export, import)."""
 
-StoreOption = Annotated[
-    Path, typer.Option("--store", help="SQLite file that keeps every answer; made if missing.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-BaseUrl = Annotated[
-    str | None,
-    typer.Option(
-        help="Address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1.",
-        envvar="OPENAI_BASE_URL",
-        show_envvar=True,
-    ),
-]
 KeyEnv = Annotated[
     str, typer.Option(help="Environment variable that holds the key; never the key itself.")
 ]
@@ -287,25 +270,9 @@ def _existing(path: Path) -> Store:
 
 
 @bench_app.command("judge")
-def bench_command(
-    quick: Annotated[bool, typer.Option(help="A tenth of the work; figures are rougher.")] = False,
-    as_json: Json = False,
-) -> None:
+def bench_command(quick: Quick = False, as_json: Json = False) -> None:
     """Measure judging: speed at 50 and 500 at once, a rate limit, lookups, a store of a million.
 
     Everything runs on loopback; nothing is asked of a model.
     """
-    console = Console(stderr=True, highlight=False)
-    with console.status("starting") as status:
-        found = bench_judge(quick, lambda line: status.update(Text(line)))
-    if as_json:
-        _print_json(found)
-        return
-    table = Table("what", "value", "unit", "least", "most", title="calm bench judge")
-    for row in found["rows"]:
-        cells = (row["name"], f"{row['value']:.4g}", row["unit"], f"{row['min']:.4g}",
-                 f"{row['max']:.4g}")  # fmt: skip
-        table.add_row(*map(Text, cells))
-    _console().print(table)
-    for name, ratio in found["ratios"].items():
-        _console().print(Text(f"{name:16} {ratio:.4g}"))
+    run_bench(lambda say: bench_judge(quick, say), as_json)

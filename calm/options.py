@@ -1,0 +1,58 @@
+"""What the commands of all layers share: their common options, and how a bench is shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+StoreOption = Annotated[
+    Path, typer.Option("--store", help="SQLite file that keeps every answer; made if missing.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1.",
+        envvar="OPENAI_BASE_URL",
+        show_envvar=True,
+    ),
+]
+Quick = Annotated[bool, typer.Option(help="Less work in less time; figures are rougher.")]
+
+bench_app = typer.Typer(
+    no_args_is_help=True,
+    help="Compare on the same work in one run: ours beside what one would use otherwise.",
+)
+"""Every layer adds its own: `bench_app.command("env")(function)` in its `register`."""
+
+Bench = Callable[[Callable[[str], None]], Mapping[str, Any]]
+"""Runs a bench, telling what is being measured, and returns DESIGN's object of rows and ratios."""
+
+
+def run_bench(bench: Bench, as_json: bool) -> None:
+    """Runs a bench with a line that says what it does, and prints its table or its JSON."""
+    with Console(stderr=True, highlight=False).status("starting") as status:
+        found = bench(lambda line: status.update(Text(line)))
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        return
+    by_task = any("task" in row for row in found["rows"])
+    columns = ("what", *(["task"] if by_task else []), "median", "unit", "least", "most")
+    table = Table(*columns, title=f"calm bench {found['bench']}")
+    for row in found["rows"]:
+        figures = (f"{row['value']:,.4g}", row["unit"], f"{row['min']:,.4g}", f"{row['max']:,.4g}")
+        table.add_row(*map(Text, (row["name"], *([row["task"]] if by_task else []), *figures)))
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    for name, ratio in found["ratios"].items():
+        console.print(Text(f"{name:24} {ratio:.4g}"))
+    for name in found.get("missing", ()):
+        console.print(Text(f"not installed here, so left out: {name}"))
