@@ -1,0 +1,124 @@
+"""The commands about encoders: what there is, how fast it is, where it attends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from calm.options import Json, bench_app
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `calm encoders`, `calm explain` and `calm bench encoders`."""
+    app.command()(encoders)
+    app.command()(explain)
+
+
+def encoders(
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="An observation key; repeat for several. [as calm train]"),
+    ] = None,
+    crop: Annotated[int, typer.Option(min=3, help="Side of the crop; odd.")] = 9,
+    features_dim: Annotated[int, typer.Option(min=8, help="Width of the joint features.")] = 256,
+    as_json: Json = False,
+) -> None:
+    """List the encoders: size, arithmetic and measured time of each.
+
+    A whole encoder each: everything between an observation and the features that policy and value
+    share. Times are of a forward at batch 16 on one core; all take turns.
+    """
+    from agents.config import make_config
+    from agents.encoder_table import BATCH, table
+
+    values = {"crop": crop, "features_dim": features_dim} | ({"keys": keys} if keys else {})
+    entries = table(make_config(values))
+    if as_json:
+        typer.echo(
+            json.dumps({"batch": BATCH, "encoders": [e._asdict() for e in entries]}, indent=2)
+        )
+        return
+    shown = Table(
+        "encoder", "parameters", "MFLOP", f"ms at batch {BATCH}", "of the CNN's", "what it does"
+    )
+    for entry in entries:
+        cells = (
+            entry.name,
+            f"{entry.parameters:,}",
+            f"{entry.mflops:.2f}",
+            f"{entry.ms:.2f}",
+            f"{entry.times_cnn:.1f} x",
+            entry.about,
+        )
+        shown.add_row(*map(Text, cells))
+    Console(highlight=False).print(shown)
+
+
+@bench_app.command("encoders")
+def bench_encoders(
+    quick: Annotated[
+        bool, typer.Option(help="Fewer sizes and rounds; figures are rougher.")
+    ] = False,
+    device: Annotated[
+        str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure every mechanism and baseline against tokens and batch, and the scan's rivals.
+
+    Forward, forward with backward, and peak memory; contestants take turns. The whole takes about
+    half an hour on two cores, --quick about one minute.
+    """
+    from agents.bench_encoders import run
+
+    console = Console(stderr=True, highlight=False)
+    with console.status("starting") as status:
+        found = run(quick, lambda line: status.update(Text(line)), device)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    shown = Table("what", "median ms", "least", "most", "peak MiB", title="calm bench encoders")
+    for row in found["rows"]:
+        peak = f"{row['peak_mib']:,.1f}" if "peak_mib" in row else ""
+        times = (f"{row[key]:,.3f}" for key in ("value", "min", "max"))
+        shown.add_row(*map(Text, (row["name"], *times, peak)))
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(shown)
+    for name, ratio in found["ratios"].items():
+        out.print(Text(f"{name:24} {ratio:.4g}"))
+    for line in found["left_out"]:
+        out.print(Text(f"left out: {line}"))
+
+
+def explain(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    situations: Annotated[
+        int, typer.Option(min=1, max=24, help="Recorded situations to draw.")
+    ] = 6,
+    observations: Annotated[
+        int, typer.Option(min=16, help="Observations to average over and to check by occlusion.")
+    ] = 256,
+    hide: Annotated[int, typer.Option(min=1, help="Cells to hide in the check.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Of levels and of the random cells.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Draw where a trained agent looks, and check that it matters.
+
+    Plays held-out levels with the run's policy and draws a few situations, the mean over all, and
+    importance by kind of glyph, as PNGs and as one HTML file in the run's folder. The check: how
+    far the policy moves when the top cells are hidden, against as many random known cells.
+    """
+    from agents.explain import explain_run
+
+    found = explain_run(run, situations, observations, hide, seed)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+        return
+    for line in found.lines():
+        typer.echo(line)
