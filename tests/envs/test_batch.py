@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from calm.errors import GameError, UsageError
 from envs.batch import Batch
@@ -103,6 +104,15 @@ def test_reset_plays_the_levels_asked_for_and_then_goes_on_with_the_streams() ->
         assert batch.level_seeds.tolist() == [5, 50]
         batch.reset()
         assert batch.level_seeds.tolist() == [6, 51]
+
+
+def test_torch_reads_the_arrays_without_a_copy() -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        for array in batch.arrays.values():
+            tensor = torch.from_numpy(array)
+            assert tensor.data_ptr() == array.ctypes.data
+            assert tensor.is_contiguous()
 
 
 # --- bad input ---------------------------------------------------------------------------------
@@ -265,7 +275,7 @@ def test_workers_that_keep_dying_end_the_run() -> None:
 def test_a_worker_that_hangs_is_replaced(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(workers, "HANG_SECONDS", 0.2)
+    monkeypatch.setattr(workers, "HANG_SECONDS", 2.0)
     with Batch(TASK, 2, KEYS, workers=2) as batch:
         batch.reset()
         assert isinstance(batch.backend, NativeBackend)
