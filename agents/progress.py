@@ -6,14 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from agents.parallel import train_all
@@ -41,12 +34,10 @@ def train_with_progress(
 ) -> None:
     """Trains `runs` and shows, for each, steps/s, success on held-out levels and time left."""
     columns = (
+        # Narrow enough for a terminal of 80 columns; what matters least comes last.
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=8),
         TextColumn("{task.fields[told]}", markup=False),
-        TimeElapsedColumn(),
     )
     names = labels or [run.config.name for run in runs]
     width = max(len(name) for name in names)
@@ -62,8 +53,8 @@ def train_with_progress(
             success = "-" if standing.success is None else f"{standing.success:.0%}"
             asked = f"  asked {standing.asked}" if standing.asked else ""
             told = (
-                f"{standing.steps_per_second:,.0f} steps/s  success {success}{asked}"
-                f"  left {time_left(standing)}"
+                f"{standing.steps_per_second:,.0f} steps/s  success {success}"
+                f"  left {time_left(standing)}{asked}"
             )
             done = min(standing.steps, standing.total)
             progress.update(bars[i], completed=done, told=told)
