@@ -7,32 +7,20 @@ Typer app and adds its commands, so this layer imports none above it.
 from __future__ import annotations
 
 import sys
-import tomllib
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from calm.errors import INTERRUPTED, CalmError
+from calm.plugins import entry_points_of
 
 EXIT_CODES = """
 Exit codes: 0 done · 1 failed · 2 something named or written can't be used · 3 a budget or quota
 was reached · 4 done, but some rows are unreadable · 5 the endpoint can't be used · 6 the store
 can't be used · 7 the game can't be run · 130 interrupted (everything done so far is kept).
 """
-
-
-def entry_points_of(group: str) -> list[EntryPoint]:
-    """The entry points of a group: the installed ones, or this clone's own if not installed."""
-    found = list(entry_points(group=group))
-    pyproject = Path(__file__).parent.parent / "pyproject.toml"
-    if not found and pyproject.is_file():
-        declared = tomllib.loads(pyproject.read_text("utf-8"))["project"]["entry-points"]
-        found = [EntryPoint(n, v, group) for n, v in declared.get(group, {}).items()]
-    return sorted(found, key=lambda e: (e.name != "calm", e.name))
 
 
 def missing_layers(app: typer.Typer) -> Iterator[str]:

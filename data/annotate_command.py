@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TextColumn
 
 from calm.errors import PartialError, UsageError, unknown
-from calm.records import MODES, Mode, Usage
+from calm.records import MODES, Mode, Task, Usage
 
 if TYPE_CHECKING:
     from calm.annotate import Summary
@@ -45,7 +47,34 @@ def annotate_command(
     samples: Annotated[
         int, typer.Option(min=1, help="Answers to each question; the majority counts.")
     ] = 1,
+    subgoals: Annotated[
+        str, typer.Option(help="given, a YAML file of `calm decompose`, or a stored list's hash.")
+    ] = "given",
+    per_request: Annotated[
+        int, typer.Option(min=1, help="Transitions in one request, matched by id.")
+    ] = 1,
+    repair: Annotated[
+        bool, typer.Option(help="Mend small faults of form; such answers are marked.")
+    ] = False,
+    logprobs: Annotated[
+        bool, typer.Option(help="Take the confidence from log-probabilities, where given.")
+    ] = False,
+    batch: Annotated[
+        bool, typer.Option(help="Through the Batch API: cheaper, within a day, resumable.")
+    ] = False,
     concurrency: Annotated[int, typer.Option(min=1, help="Most requests at once.")] = 64,
+    rpm: Annotated[float | None, typer.Option(help="Requests a minute you may send.")] = None,
+    tpm: Annotated[float | None, typer.Option(help="Tokens a minute you may use.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one attempt.")] = 120.0,
+    deadline: Annotated[
+        float, typer.Option(min=0.1, help="Seconds for one question, retries included.")
+    ] = 900.0,
+    prices: Annotated[
+        Path | None, typer.Option(help="Your price file; an unknown price is told, not zero.")
+    ] = None,
+    key_env: Annotated[
+        str, typer.Option(help="Environment variable that holds the key; never the key itself.")
+    ] = "OPENAI_API_KEY",
     max_cost: Annotated[float | None, typer.Option(help="Stop before US$ this much.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Stop before this many tokens.")] = None,
     max_requests: Annotated[
@@ -63,8 +92,9 @@ def annotate_command(
     goes on from there. Exits with 4 if some answers could not be read.
     """
     # What asks takes a second to import; `calm --help` should not wait for it.
-    from calm.annotate import annotate
+    from calm.annotate import annotate, progress_line
     from calm.budget import Limits
+    from calm.decompose import find_subgoals
     from calm.judges import make_judge
     from calm.store import Store
     from data.parquet import write_judgements
@@ -76,29 +106,52 @@ def annotate_command(
     reads: Mode = mode
     options: dict[str, Any] = {}
     if judge.startswith("openai:"):
-        limits = Limits(max_cost, max_tokens, max_requests)
-        options = {"samples": samples, "concurrency": concurrency, "limits": limits}
+        options = {
+            "limits": Limits(max_cost, max_tokens, max_requests),
+            "samples": samples,
+            "per_request": per_request,
+            "repair": repair,
+            "logprobs": logprobs,
+            "batch": batch,
+            "concurrency": concurrency,
+            "rpm": rpm,
+            "tpm": tpm,
+            "timeout": timeout,
+            "deadline": deadline,
+            "prices": prices,
+            "key_env": key_env,
+        }
     rows = chosen.rows[: limit or None]
     with Store(store) as answers:
+        tasks = {
+            id: replace(task, subgoals=find_subgoals(subgoals, task, answers))
+            for id, task in chosen.tasks.items()
+            if any(r.transition.task == id for r in rows)
+        }
         asked = make_judge(
             judge, mode=reads, store=answers, base_url=base_url, seed=seed, **options
         )
         if dry_run:
-            _show_plan(asked, chosen, rows, as_json)
+            _show_plan(asked, tasks, rows, as_json)
             return
         found: list[JudgedTransition] = []
         summaries: list[Summary] = []
         console = Console(stderr=True)
-        for id, task in chosen.tasks.items():
+        for id, task in tasks.items():
             transitions = [r.transition for r in rows if r.transition.task == id]
-            if not transitions:
-                continue
             with _bar(console) as bar:
-                line = bar.add_task(Text(id).plain, total=None)
+                line, since = bar.add_task(id, total=None, told=""), time.monotonic()
 
-                def show(tally: Tally, usage: Usage, bar: Progress = bar, line: Any = line) -> None:
-                    done = tally.hits + tally.answered
-                    bar.update(line, completed=done, total=tally.questions)
+                def show(
+                    tally: Tally,
+                    usage: Usage,
+                    bar: Progress = bar,
+                    line: Any = line,
+                    since: float = since,
+                ) -> None:
+                    done, spent = tally.hits + tally.answered, time.monotonic() - since
+                    told = progress_line(tally, usage, spent)
+                    bar.update(line, completed=done, total=tally.questions, told=told)
 
                 result = annotate(asked, task, task.subgoals, transitions, progress=show)
             summaries.append(result.summary)
@@ -127,20 +180,24 @@ def _part(data: str, part: str) -> Transitions:
 
 
 def _bar(console: Console) -> Progress:
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+    names = ("{task.description}", "{task.fields[told]}")
+    task, told = (TextColumn(name, markup=False) for name in names)
+    return Progress(task, BarColumn(bar_width=8), told, console=console, transient=True)
 
 
-def _show_plan(judge: object, chosen: Transitions, rows: list[Any], as_json: bool) -> None:
+def _show_plan(judge: object, tasks: Mapping[str, Task], rows: list[Any], as_json: bool) -> None:
     from calm.annotate import plan
     from calm.judges.openai import OpenAIJudge
 
     if not isinstance(judge, OpenAIJudge):
         raise UsageError("--dry-run tells what a model would cost; this judge costs nothing")
     plans = {
-        id: vars(plan(judge, task, task.subgoals, transitions))
-        for id, task in chosen.tasks.items()
-        if (transitions := [r.transition for r in rows if r.transition.task == id])
+        id: vars(
+            plan(
+                judge, task, task.subgoals, [r.transition for r in rows if r.transition.task == id]
+            )
+        )
+        for id, task in tasks.items()
     }
     if as_json:
         sys.stdout.write(json.dumps(plans, indent=2) + "\n")

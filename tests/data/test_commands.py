@@ -118,6 +118,26 @@ def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_
     assert found == [i % 3 == 0 for i in range(24)]
 
 
+def test_annotate_many_in_a_request_about_subgoals_of_a_file(
+    transitions: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "mine.yaml"
+    listed.write_text(
+        "subgoals:\n"
+        "- {name: take the key, definition: The key is carried after the step.}\n"
+        "- {name: pass the door, definition: The hero stands beyond the door after the step.}\n"
+    )
+    words = ["annotate", "--data", transitions, "--judge", "openai:m", "--per-request", 5]
+    words += ["--subgoals", listed, "--store", tmp_path / "s.sqlite", "--out", tmp_path / "a"]
+    with Loopback(rules={"take the key": ("The key entered",)}) as server:
+        result = calm(*words, "--base-url", server.url)
+        assert result.exit_code == 0, result.output
+        assert server.requests == 5  # 24 different texts, five to a request
+    answers = read_judgements(tmp_path / "a")
+    assert [a.judgement.achieved["take the key"] for a in answers] == [True, False, False] * 8
+    assert not any(a.judgement.achieved["pass the door"] for a in answers)
+
+
 def test_annotate_with_what_costs_nothing(transitions: Path, tmp_path: Path) -> None:
     words = ["annotate", "--data", transitions, "--judge", "always-no"]
     words += ["--store", tmp_path / "s.sqlite"]
