@@ -1,5 +1,7 @@
 """Every encoder inside SB3's PPO: what it updates is what it acted with."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -21,8 +23,17 @@ def environment(n: int = 3) -> Sb3Vec:
     return make_vec("KeyRoom-S5", n, kind="sb3", seed=5, **settings)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for one another on a busy machine cost more than these small nets."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
-def env() -> Sb3Vec:
+def env() -> Iterator[Sb3Vec]:
     made = environment()
     yield made
     made.close()
