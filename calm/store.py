@@ -80,7 +80,7 @@ class Store:
             try:
                 version = self._version()  # before anything is written: it may not be ours
                 if not readonly:
-                    self._db.execute("PRAGMA journal_mode = WAL")
+                    self._begin_wal()
                     self._db.execute(f"PRAGMA synchronous = {synchronous}")
                 self._migrate(version)
             except BaseException:
@@ -122,6 +122,18 @@ class Store:
         db.execute("PRAGMA foreign_keys = OFF")  # keys are hashes; rows are only ever added
         return db
 
+    def _begin_wal(self) -> None:
+        """Switches to WAL. SQLite does not wait for others here, whatever the timeout; we do."""
+        for attempt in range(600):
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or attempt == 599:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
     def _migrate(self, version: int) -> None:
         if version == len(MIGRATIONS):
             return
@@ -145,9 +157,17 @@ class Store:
             log.info("store %s brought from schema %d to %d", self.path, version, len(MIGRATIONS))
 
     def _version(self) -> int:
-        application = self._db.execute("PRAGMA application_id").fetchone()[0]
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        # One snapshot: another process may be making the store between two of these.
+        alone = not self._db.in_transaction
+        if alone:
+            self._db.execute("BEGIN")
+        try:
+            application = self._db.execute("PRAGMA application_id").fetchone()[0]
+            version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        finally:
+            if alone:
+                self._db.execute("COMMIT")
         if application != APPLICATION_ID and (tables or version):
             raise StoreError(
                 f"{self.path} is another program's database; nothing was changed."

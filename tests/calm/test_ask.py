@@ -38,9 +38,12 @@ def work(url, path, rows, at_once):
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
-        good = work(*json.loads(line))
-        os.write(1, f"{os.getpid()} {'done' if good else 'wrong'}\\n".encode())
-        os._exit(0)
+        good = False
+        try:
+            good = work(*json.loads(line))
+        finally:
+            os.write(1, f"{os.getpid()} {'done' if good else 'wrong'}\\n".encode())
+            os._exit(0)
     os.write(1, f"{child} began\\n".encode())
 """
 

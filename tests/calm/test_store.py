@@ -1,11 +1,13 @@
 """The store: raw before read, asked once whoever asks, and nothing overwritten, ever."""
 
+import multiprocessing
 import os
 import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -245,3 +247,25 @@ def test_subgoals_and_cards_are_kept(store: Store) -> None:
     store.keep_card("http://e", "m", {"drop": ["seed"]})
     assert store.card("http://e", "m") == {"format": "json", "drop": ["seed"]}
     assert store.card("http://e", "n") == {}
+
+
+def _open(path: Path, gate: Any, said: Any) -> None:
+    gate.wait()
+    try:
+        with Store(path):
+            said.put("")
+    except Exception as error:  # whatever it is, the parent shows it
+        said.put(repr(error))
+
+
+def test_many_processes_may_make_the_same_store_at_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for i in range(10):
+        gate, said = context.Barrier(6), context.Queue()
+        arguments = (tmp_path / f"{i}.sqlite", gate, said)
+        processes = [context.Process(target=_open, args=arguments) for _ in range(6)]
+        for process in processes:
+            process.start()
+        assert [said.get(timeout=60) for _ in processes] == [""] * 6
+        for process in processes:
+            process.join()
