@@ -168,8 +168,8 @@ class Batch:
         if observers:
             for observer in observers:
                 observer.on_step(checked, terminated, truncated)
-            ended = np.flatnonzero(self.status)
-            if ended.size:
+            if np.count_nonzero(self.status):
+                ended = np.flatnonzero(self.status)
                 self.backend.reset(ended, None)
                 for observer in observers:
                     observer.on_reset(ended)
@@ -200,11 +200,12 @@ class Batch:
             raise UsageError(
                 f"actions must be {self.n_envs} integers, got {array.dtype} of shape {array.shape}"
             )
-        if array.min() < 0 or array.max() >= self.n_actions:
+        array = array.astype(np.int64, copy=False)
+        if array.view(np.uint64).max() >= self.n_actions:  # negative ones are huge here
             raise UsageError(
                 f"actions of {self.task} run from 0 to {self.n_actions - 1}, got {array.tolist()}"
             )
-        return array.astype(np.int64, copy=False)
+        return array
 
     def _check_open(self) -> None:
         if self._closed:

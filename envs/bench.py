@@ -36,6 +36,9 @@ TASKS = (
 )
 KEYS = ("glyphs_crop", "blstats", "message")
 ENVS = 16
+CORES = len(os.sched_getaffinity(0))
+ENVS_1 = max(ENVS // CORES, 1)
+"""Environments on one core where all cores have `ENVS`."""
 PEERS = ("SB3 DummyVecEnv", "SB3 SubprocVecEnv", "gymnasium AsyncVectorEnv")
 UNIT = "steps/s"
 
@@ -106,7 +109,7 @@ def run(quick: bool = False, progress: Progress | None = None) -> dict[str, Any]
     }
 
 
-OURS, OURS_1 = f"ours, {ENVS} envs, all cores", f"ours, {ENVS} envs, 1 core"
+OURS, OURS_1 = f"ours, {ENVS} envs, all cores", f"ours, {ENVS_1} envs, 1 core"
 JUDGED, JUDGED_1 = f"{OURS}, judged credit", f"{OURS_1}, judged credit"
 ENGINE, ENGINE_1 = "engine alone, all cores", "engine alone, 1 core"
 MINIHACK = "MiniHack, 1 core"
@@ -141,16 +144,15 @@ def _measure(task: str, rounds: int, seconds: float, say: Progress, missing: lis
             stack.callback(close)
             players[name] = play
 
-        cores = len(os.sched_getaffinity(0))
         enter(ENGINE_1, lambda: _engine(task, 1))
-        enter(ENGINE, lambda: _engine(task, cores))
+        enter(ENGINE, lambda: _engine(task, CORES))
         enter(MINIHACK, lambda: _minihack(task))
         for peer, make in _PEERS.items():
             enter(f"{peer}, {ENVS} envs", lambda make=make: make(task))  # type: ignore[misc]
-        enter(OURS_1, lambda: _ours(task, workers=0))
-        enter(OURS, lambda: _ours(task))
-        enter(JUDGED_1, lambda: _ours(task, workers=0, judged=True))
-        enter(JUDGED, lambda: _ours(task, judged=True))
+        enter(OURS_1, lambda: _ours(task, ENVS_1, workers=0))
+        enter(JUDGED_1, lambda: _ours(task, ENVS_1, workers=0, judged=True))
+        enter(OURS, lambda: _ours(task, ENVS))
+        enter(JUDGED, lambda: _ours(task, ENVS, judged=True))
         for play in players.values():
             play(seconds / 2)  # warm up; new descriptions are judged
         for number in range(rounds):
@@ -232,27 +234,27 @@ _PEERS: Mapping[str, Callable[[str], tuple[Play, Callable[[], Any]]]] = {
 
 
 def _ours(
-    task: str, workers: int | None = None, judged: bool = False
+    task: str, n_envs: int, workers: int | None = None, judged: bool = False
 ) -> tuple[Play, Callable[[], Any]]:
     judge = None
     if judged:
         described = find_task(task)
         judge = Annotator(make_judge("rules"), described, described.subgoals)
-    vec = make_vec(task, ENVS, keys=KEYS, judge=judge, workers=workers)
+    vec = make_vec(task, n_envs, keys=KEYS, judge=judge, workers=workers)
     vec.reset()
-    return _vector(vec.step, vec.batch.n_actions), vec.close
+    return _vector(vec.step, vec.batch.n_actions, n_envs), vec.close
 
 
-def _vector(step: Callable[[Any], Any], n_actions: int) -> Play:
+def _vector(step: Callable[[Any], Any], n_actions: int, n_envs: int = ENVS) -> Play:
     """Plays a vector environment; its actions are drawn beforehand."""
-    actions = np.random.default_rng(0).integers(n_actions, size=(1024, ENVS))
+    actions = np.random.default_rng(0).integers(n_actions, size=(1024, n_envs))
     at = 0
 
     def once() -> int:
         nonlocal at
         at = (at + 1) % len(actions)
         step(actions[at])
-        return ENVS
+        return n_envs
 
     return lambda seconds: _for_a_while(once, seconds)
 
@@ -267,7 +269,7 @@ def _machine() -> dict[str, Any]:
         pass  # not Linux
     return {
         "cpu": model,
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": CORES,
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
     }

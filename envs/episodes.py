@@ -74,14 +74,16 @@ class Episodes:
         """One step: (B,) shaped rewards, terminated, truncated."""
         self.r_env, terminated, truncated = self.batch.step(actions)
         rewards = self.r_env
-        if self.shaping is not None:
+        if self.shaping is None:
+            self.sums[:2] += rewards
+        else:
             self.credit = self.shaping.step(terminated, truncated)
             rewards = self.r_env + np.float32(self.shaping.weight) * self.credit
-        self.sums += (rewards, self.r_env, self.credit)
+            self.sums += (rewards, self.r_env, self.credit)
         ended = terminated | truncated
         if self.window is not None:
             self.window.step(ended)
-        if ended.any():
+        if np.count_nonzero(ended):
             self.final_sums[:, ended] = self.sums[:, ended]
             self.sums[:, ended] = 0
         return rewards, terminated, truncated

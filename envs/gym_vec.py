@@ -81,7 +81,7 @@ class GymVec(VectorEnv[Observation, Array, Array]):
             infos = {"r_env": episodes.r_env, "_r_env": every}
             infos |= {"credit": episodes.credit, "_credit": every}
         ended = terminated | truncated
-        if ended.any():
+        if np.count_nonzero(ended):
             infos |= self._final(ended)
         return episodes.observation(), rewards, terminated, truncated, infos
 

@@ -138,8 +138,9 @@ class Shaping:
         achieved = self.source.achieved
         before = self.credit.progress
         # Most steps achieve nothing new, which `once` need not look at any closer.
+        count = np.count_nonzero
         if self._once and not (
-            (achieved > before).any() or (achieved < 0).any() or (terminated | truncated).any()
+            count(achieved > before) or count(achieved < 0) or count(terminated | truncated)
         ):
             return np.zeros(len(achieved), np.float32)
         self.final_progress[:] = before | (achieved == 1)

@@ -1,7 +1,7 @@
 /* What the parts of the native stepper share: the engine's binary interface and the shared memory.
  *
  * The engine is NetHack as nle 1.3.0 ships it (libnethack.so). `nle_obs` and `nle_settings` repeat
- * the layout of its include/nletypes.h; envs/native.py compares both paths before it trusts them.
+ * the layout of its include/nletypes.h; check.py compares both paths before it trusts them.
  */
 #ifndef CALM_H
 #define CALM_H
@@ -14,7 +14,7 @@
 
 enum { N_KEYS = 17, N_CROPS = 4, HISTORY = 16 };
 
-/* Order of the pointers in nle_obs. envs/native.py has the same list. */
+/* Order of the pointers in nle_obs. layout.py has the same list. */
 enum {
     K_GLYPHS, K_CHARS, K_COLORS, K_SPECIALS, K_BLSTATS, K_MESSAGE, K_PROGRAM_STATE, K_INTERNAL,
     K_INV_GLYPHS, K_INV_STRS, K_INV_LETTERS, K_INV_OCLASSES, K_SCREEN_DESCRIPTIONS, K_TTY_CHARS,
@@ -52,7 +52,7 @@ enum { RUNNING = 0, DIED = 1, WON = 2, ABORTED = -1 };
 enum { STEP = 1, STEP_AND_RESET = 2, RESET = 3, STOP = 4, RAW = 5 };
 enum { PATH_RULES = 0, PATH_KEYROOM = 1 };
 
-/* Start of the shared memory. envs/native.py has the same structure in ctypes. Offsets count bytes
+/* Start of the shared memory. layout.py has the same structure in ctypes. Offsets count bytes
  * from the start of the memory; 0 means absent. */
 typedef struct {
     /* What to run. */
@@ -87,9 +87,20 @@ typedef struct {
     uint32_t command;
     _Alignas(64) _Atomic uint32_t pending; /* workers that have not finished the turn */
     _Atomic uint32_t parent_sleeps;
+    int32_t parent_misses; /* see calm_spins */
     _Alignas(64) _Atomic uint32_t sleepers; /* workers that must be woken */
     _Alignas(64) _Atomic uint32_t finished[]; /* by worker, the last turn it finished */
 } calm_sync;
+
+/* Waking a sleeper takes some 50 us on a virtual machine, which is half a turn, so both sides look
+ * again for `spin_us` before they sleep. Where that was in vain MISSES times in a row (the parent
+ * is training, or others need the cores) it is left out, but for a try now and then. */
+enum { MISSES = 8, TRY_AGAIN = 64 };
+
+static inline bool calm_spins(int misses)
+{
+    return misses < MISSES || misses % TRY_AGAIN == 0;
+}
 
 static inline void *calm_at(calm_header *h, uint64_t offset)
 {

@@ -158,7 +158,7 @@ class NativeSight(sight.Sight):
         if flags & ASKS:
             self._pending = self._places["message"].copy()
         ended = terminated | truncated
-        if ended.any():
+        if np.count_nonzero(ended):
             for row in np.flatnonzero(ended).tolist():
                 self._end(row, bool(terminated[row]))
 

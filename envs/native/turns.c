@@ -32,18 +32,24 @@ static double now(void)
 int calm_wait(calm_header *h, int timeout_us)
 {
     calm_sync *s = calm_at(h, h->sync);
+    int32_t misses = s->parent_misses;
     const double start = now();
+    const bool spins = calm_spins(misses);
+    bool slept = false;
     for (;;) {
         uint32_t left = atomic_load(&s->pending);
-        if (!left)
+        if (!left) {
+            s->parent_misses = slept ? misses + 1 : spins ? 0 : misses;
             return 1;
+        }
         double waited = now() - start;
         if (waited > timeout_us)
             return 0;
-        if (waited < h->spin_us) {
+        if (spins && waited < h->spin_us) {
             sched_yield();
             continue;
         }
+        slept = true;
         atomic_store(&s->parent_sleeps, 1);
         struct timespec t = { 0, 20 * 1000 * 1000 }; /* 20 ms: look up now and then */
         if ((left = atomic_load(&s->pending)))

@@ -2,7 +2,8 @@
  *
  *     worker fd index first last turn
  *
- * It starts with the turn after `turn`. It ends when told to, and when its parent is gone. Ctrl-C is the parent's to handle. */
+ * It starts with the turn after `turn`. It ends when told to, and when its parent is gone. Ctrl-C is
+ * the parent's to handle. */
 #define _GNU_SOURCE
 #include "calm.h"
 
@@ -34,13 +35,18 @@ static int discard(const char *path, const struct stat *st, int type, struct FTW
 
 static uint32_t next_turn(calm_header *h, uint32_t last, pid_t parent)
 {
+    static int misses;
     calm_sync *s = calm_at(h, h->sync);
     const double start = now();
+    const bool spins = calm_spins(misses);
+    bool slept = false;
     for (;;) {
         uint32_t turn = atomic_load(&s->turn);
-        if (turn != last)
+        if (turn != last) {
+            misses = slept ? misses + 1 : spins ? 0 : misses;
             return turn;
-        if (now() - start < h->spin_us) {
+        }
+        if (spins && now() - start < h->spin_us) {
             sched_yield();
             continue;
         }
@@ -48,6 +54,7 @@ static uint32_t next_turn(calm_header *h, uint32_t last, pid_t parent)
             nftw(h->root, discard, 16, FTW_DEPTH | FTW_PHYS);
             _exit(0);
         }
+        slept = true;
         struct timespec t = { 0, 500 * 1000 * 1000 };
         atomic_fetch_add(&s->sleepers, 1);
         syscall(SYS_futex, &s->turn, FUTEX_WAIT, last, &t, NULL, 0);
