@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data.metrics import wilson
+from envs.tally import Tally, Times
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -24,6 +25,10 @@ class Success:
     """Mean return on the environment's reward alone."""
     length: float
     """Mean steps of an episode."""
+    credit: float = 0.0
+    """Mean credit of an episode, before its weight; 0 without a judge."""
+    subgoals: list[Times] = field(default_factory=list)
+    """How often each subgoal was achieved, where a tally was kept."""
 
     @property
     def rate(self) -> float:
@@ -34,8 +39,15 @@ class Success:
         """95 % Wilson interval of the rate."""
         return wilson(self.successes, self.episodes)
 
+    def repeats(self, source: str) -> float | None:
+        """Mean achievements of an episode beyond the first of each subgoal, by truth or judge."""
+        found = [t.repeats for t in self.subgoals if t.source == source]
+        return sum(found) if found else None
 
-def measure_success(model: BaseAlgorithm, env: VecEnv, episodes: int) -> Success:
+
+def measure_success(
+    model: BaseAlgorithm, env: VecEnv, episodes: int, tally: Tally | None = None
+) -> Success:
     """Plays `episodes` episodes, the first `episodes / n_envs` of each environment, all counted.
 
     Counting the first to end instead would favour short episodes, so every environment plays the
@@ -46,11 +58,13 @@ def measure_success(model: BaseAlgorithm, env: VecEnv, episodes: int) -> Success
         model: what has `predict`.
         env: vectorised environment whose infos of ended episodes hold `episode`.
         episodes: how many to play; a multiple of `env.num_envs`.
+        tally: of `env`'s batch, to count subgoals too.
     """
     if episodes % env.num_envs:
         raise ValueError(f"{episodes} episodes don't divide among {env.num_envs} environments")
     left = np.full(env.num_envs, episodes // env.num_envs)
     ended: list[dict[str, float]] = []
+    counted = []
     observation = env.reset()
     while left.any():
         actions, _ = model.predict(observation, deterministic=False)
@@ -58,9 +72,13 @@ def measure_success(model: BaseAlgorithm, env: VecEnv, episodes: int) -> Success
         for i in np.flatnonzero(dones & (left > 0)):
             left[i] -= 1
             ended.append(infos[i]["episode"])
+            if tally is not None:
+                counted.append(tally.of(int(i)))
     return Success(
         successes=sum(bool(e["success"]) for e in ended),
         episodes=len(ended),
         return_env=float(np.mean([e["r_env"] for e in ended])),
         length=float(np.mean([e["l"] for e in ended])),
+        credit=float(np.mean([e["credit"] for e in ended])),
+        subgoals=tally.times(counted) if tally is not None else [],
     )

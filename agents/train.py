@@ -27,6 +27,8 @@ from calm.annotator import Annotator
 from calm.decompose import find_subgoals
 from calm.store import Store
 from envs import make_vec
+from envs.tally import KEYS as TALLIED
+from envs.tally import Tally
 from envs.tasks import task as find_task
 
 
@@ -63,6 +65,7 @@ class Trainer(BaseCallback):
         self,
         run: Run,
         held_out: VecEnv,
+        tally: Tally,
         shaper: Shaper,
         clock: Clock,
         rows: list[Row],
@@ -71,6 +74,7 @@ class Trainer(BaseCallback):
         super().__init__()
         self.run, self.held_out, self.shaper, self.clock = run, held_out, shaper, clock
         self.config: TrainConfig = run.config
+        self.tally = tally
         self.rows = rows
         self.on_progress = on_progress
         self.since = time.perf_counter()
@@ -140,7 +144,7 @@ class Trainer(BaseCallback):
         """Plays the held-out levels, adds a row to the metrics and replaces the checkpoint."""
         self.stop_clock()
         self.held_out.seed(self.config.seed)
-        found = measure_success(self.model, self.held_out, self.config.eval_episodes)
+        found = measure_success(self.model, self.held_out, self.config.eval_episodes, self.tally)
         low, high = found.interval
         self.clock.evaluating += time.perf_counter() - self.since
         self.since = time.perf_counter()
@@ -153,6 +157,10 @@ class Trainer(BaseCallback):
                 "episodes": found.episodes,
                 "test_return_env": found.return_env,
                 "test_length": found.length,
+                "test_credit": found.credit,
+                "repeats": found.repeats("truth"),
+                "judged_repeats": found.repeats("judge"),
+                "subgoals": [t._asdict() for t in found.subgoals],
                 "seconds": self.clock.training,
                 "eval_seconds": self.clock.evaluating,
             }
@@ -250,6 +258,7 @@ def train(
             weight=config.weight,
             gamma=config.gamma,
             window=config.window if config.encoder == "semantics" else 0,
+            extra_keys=TALLIED if split == "test" else (),
             workers=workers,
         )
         return env
@@ -261,6 +270,7 @@ def train(
     level_seed = config.seed + (state["steps"] if state else 0)
     env = environment("train", config.n_envs, level_seed)
     held_out = environment("test", n_eval, config.seed)
+    tally = Tally(held_out.batch, held_out.episodes.shaping)
     try:
         model = make_ppo(config, env)
         env.seed(level_seed)
@@ -268,7 +278,7 @@ def train(
             restore(model, state, clock)
             run.note_resumed(model.num_timesteps)
         model.set_logger(configure(str(run.tensorboard), ["tensorboard"]))
-        trainer = Trainer(run, held_out, shaper, clock, rows, on_progress)
+        trainer = Trainer(run, held_out, tally, shaper, clock, rows, on_progress)
         try:
             model.learn(
                 max(0, config.steps - model.num_timesteps),

@@ -70,6 +70,7 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
         window: offer the last so many steps too, for encoders that look back, see `envs.window`.
         copy: False hands out the batch's own arrays, which the next step overwrites ("gym" only:
             SB3 keeps observations across steps).
+        extra_keys: keys of `batch.arrays` for observers, beside `keys`; no observations.
         options: keyword arguments of the MiniHack class.
         workers: processes that play the games, see `envs.batch.Batch`.
         native: insists on the native or the plain path, see `envs.batch.Batch`.
@@ -108,6 +109,7 @@ def _episodes(
     progress: bool = True,
     window: int = 0,
     copy: bool = True,
+    extra_keys: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
     workers: int | None = None,
 ) -> Episodes:
@@ -117,7 +119,7 @@ def _episodes(
         task if task in gymnasium.registry else find_task(task).id,
         n_envs,
         keys,
-        extra_keys=() if judge is None else keys_of(judge),
+        extra_keys=(*extra_keys, *(() if judge is None else keys_of(judge))),
         crop=crop,
         penalty=penalty,
         split=split,

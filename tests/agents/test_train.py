@@ -12,6 +12,7 @@ from agents.success import measure_success
 from agents.train import Progress, train
 from calm.errors import UsageError
 from envs import make_vec
+from envs.tasks import task as find_task
 
 SMALL = {
     "task": "KeyRoom-S5",
@@ -41,6 +42,12 @@ def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Pat
     assert 0 < last["asked"] < last["judged"] == 1024
     assert last["unreadable"] == 0
     assert last["episodes"] == 4
+    counts = {(t["source"], t["subgoal"]): t for t in last["subgoals"]}
+    assert len(counts) == 2 * len(find_task("KeyRoom-S5").subgoals)
+    assert last["repeats"] == pytest.approx(
+        sum(t["repeats"] for (source, _), t in counts.items() if source == "truth")
+    )
+    assert last["test_credit"] > 0
     assert run.metrics() == rows
     assert told[-1].steps == 1024
     assert list(run.tensorboard.glob("events*"))
