@@ -170,7 +170,7 @@ class _Job:
         self.unclaimed = deque(todo)
         self.ours: deque[Question] = deque()
         self.theirs: deque[Question] = deque()
-        self.owner = f"{self.store.owner}:{uuid.uuid4().hex[:12]}"
+        self.owner = f"{self.store.leases.process}:{uuid.uuid4().hex[:12]}"
         self.stop: CalmError | None = None
         self.writer = Writer(asker.store)
         self._unsettled: set[asyncio.Future[None]] = set()
@@ -192,14 +192,14 @@ class _Job:
             await asyncio.gather(heartbeat, *workers, return_exceptions=True)
             await asyncio.gather(*self._unsettled, return_exceptions=True)
             self.writer.close()
-            self.store.release(self.owner)
+            self.store.leases.release(self.owner)
         if self.stop is not None:
             raise self.stop
 
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(_LEASE / 3)
-            self.store.renew(self.owner, _LEASE)
+            self.store.leases.renew(self.owner, _LEASE)
 
     async def _work(self) -> None:
         while self.stop is None and (group := await self._take()):
@@ -228,7 +228,7 @@ class _Job:
         """Leases the next block of questions; drops those that someone has answered meanwhile."""
         size = max(64, 2 * self.endpoint.pace.cap) * self.asker.per_request
         block = [self.unclaimed.popleft() for _ in range(min(size, len(self.unclaimed)))]
-        claimed = self.store.claim([q.key for q in block], self.owner, _LEASE)
+        claimed = self.store.leases.claim([q.key for q in block], self.owner, _LEASE)
         rest = [q for q in block if q.key not in claimed]
         found = self.asker.stored(self.context, rest) if rest else {}
         for key, judgement in found.items():
@@ -290,7 +290,7 @@ class _Job:
 
     def _row_fault(self, group: Sequence[Question], verdict: Verdict, reason: str) -> None:
         """No answer: the rows are an `error` of this run, and a later run asks them again."""
-        self.store.release(self.owner, [q.key for q in group])
+        self.store.leases.release(self.owner, [q.key for q in group])
         for question in group:
             self._finish(question.key, Judgement(verdict, reason=reason, usage=Usage()))
 

@@ -83,7 +83,7 @@ class BatchAsker(Asker):
         """
         tag = uuid.uuid4().hex
         owner = f"batch:{tag}"
-        ours = self.store.claim([q.key for q in todo], owner, _DAY)
+        ours = self.store.leases.claim([q.key for q in todo], owner, _DAY)
         waiting = [q for q in todo if q.key in ours]
         if not waiting:
             await asyncio.sleep(self.poll)  # all of it is in others' hands
@@ -92,7 +92,7 @@ class BatchAsker(Asker):
         while waiting:
             lines, waiting, planned = self._lines(context, prompt, waiting, planned)
             if not lines:
-                self.store.release(owner, [q.key for q in waiting])
+                self.store.leases.release(owner, [q.key for q in waiting])
                 return BudgetError(
                     "the next question of the batch would pass the limit on spending;"
                     " run again with a higher limit to go on"
@@ -265,7 +265,7 @@ class BatchAsker(Asker):
         """Closes a job and frees what it did not answer."""
         with self.store.transaction():
             self.store.execute("UPDATE batches SET status = 'done' WHERE tag = ?", [tag])
-            self.store.free([q.key for group in groups.values() for q in group])
+            self.store.leases.free([q.key for group in groups.values() for q in group])
 
     async def _patiently(self, ask: Callable[[], Any]) -> bytes:
         """A request about files and jobs, tried again while the fault may go away."""

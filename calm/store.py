@@ -4,249 +4,38 @@ An answer's key is the hash of its context (task, mode, subgoals, prompt, model,
 parameters), the transition's text and the sample number. What a call brought back is committed raw,
 with its usage, before anything tries to read it; so a kill at any moment loses at most the calls in
 flight. While a question is being asked a lease on its key keeps other processes from asking it too.
-
-WAL with `synchronous=NORMAL` survives a killed process; `FULL` survives a power cut as well.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
-import re
-import socket
-import sqlite3
-import threading
 import time
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from calm.errors import StoreError
+from calm.database import Database, chunks
+from calm.leases import Leases
 from calm.question import Answer, Call, Context, Question, Settled
 from calm.records import Subgoal, Usage, Verdict, subgoals_hash
 from calm.reply import Reply, TokenOdds
-from calm.schema import APPLICATION_ID, MIGRATIONS
-
-log = logging.getLogger(__name__)
-
-_MAGIC = b"SQLite format 3\0"
-_CHUNK = 500  # keys in one SQL statement
 
 
-def _chunks(items: Sequence[bytes], size: int = _CHUNK) -> Iterator[Sequence[bytes]]:
-    for i in range(0, len(items), size):
-        yield items[i : i + size]
+class Store(Database):
+    """The answers in one file, with what is known of endpoints and the lists of subgoals.
 
-
-class Store:
-    """Opens the store at `path`, made if need be; a context manager.
-
-    Args:
-        path: file, or None for a store in memory.
-        readonly: never write; the file must be there.
-        synchronous: SQLite's own; `FULL` also survives a power cut and is slower.
-
-    Raises:
-        StoreError: it belongs to another program, comes from a newer version, or can't be opened.
-            A file that is no database at all is moved aside with a warning instead.
+    Args and errors are those of `Database`.
     """
 
     def __init__(
         self, path: Path | str | None = None, *, readonly: bool = False, synchronous: str = "NORMAL"
     ) -> None:
-        self.path = None if path is None else Path(path)
-        self.readonly = readonly
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
-        self._lock = threading.RLock()
+        super().__init__(path, readonly=readonly, synchronous=synchronous)
+        self.leases = Leases(self)
         self._contexts: dict[str, int] = {}
-        if self.path is not None and not readonly:
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StoreError(
-                    f"can't make the folder of the store {self.path}: {error}"
-                ) from None
-        if self.path is not None and self._is_foreign():
-            if readonly:
-                raise StoreError(f"{self.path} is not a database")
-            self._move_aside()
-        with self._explained():
-            self._db = self._connect()
-            try:
-                version = self._version()  # before anything is written: it may not be ours
-                if not readonly:
-                    self._begin_wal()
-                    self._db.execute(f"PRAGMA synchronous = {synchronous}")
-                self._migrate(version)
-            except BaseException:
-                self._db.close()
-                raise
 
-    # --- opening -------------------------------------------------------------------------------
-
-    def _is_foreign(self) -> bool:
-        assert self.path is not None
-        try:
-            with self.path.open("rb") as file:
-                head = file.read(len(_MAGIC))
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise StoreError(f"can't read the store {self.path}: {error}") from None
-        return head not in (b"", _MAGIC)
-
-    def _move_aside(self) -> None:
-        assert self.path is not None
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        aside = self.path.with_name(f"{self.path.name}.not-a-database-{stamp}-{os.getpid()}")
-        for suffix in ("", "-wal", "-shm"):
-            part = self.path.with_name(self.path.name + suffix)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        warnings.warn(
-            f"{self.path} is not a database; moved to {aside} and a new store begun", stacklevel=3
-        )
-
-    def _connect(self) -> sqlite3.Connection:
-        name = ":memory:"
-        if self.path is not None:
-            name = self.path.resolve().as_uri() + ("?mode=ro" if self.readonly else "")
-        db = sqlite3.connect(
-            name, uri=True, timeout=60, isolation_level=None, check_same_thread=False
-        )
-        db.execute("PRAGMA foreign_keys = OFF")  # keys are hashes; rows are only ever added
-        return db
-
-    def _begin_wal(self) -> None:
-        """Switches to WAL. SQLite does not wait for others here, whatever the timeout; we do."""
-        for attempt in range(600):
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or attempt == 599:
-                    raise
-                time.sleep(0.1)
-            else:
-                return
-
-    def _migrate(self, version: int) -> None:
-        if version == len(MIGRATIONS):
-            return
-        if version > len(MIGRATIONS):
-            raise StoreError(
-                f"the store {self.path} has schema {version}, this version of calm knows up to"
-                f" {len(MIGRATIONS)}; upgrade calm, or name another store"
-            )
-        if self.readonly:
-            raise StoreError(
-                f"the store {self.path} has the older schema {version}; open it once for writing"
-            )
-        with self.transaction():
-            for migration in MIGRATIONS[self._version() :]:
-                # executescript would commit in between.
-                for statement in re.sub(r"--.*", "", migration).split(";"):
-                    self._db.execute(statement)
-            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        if version:
-            log.info("store %s brought from schema %d to %d", self.path, version, len(MIGRATIONS))
-
-    def _version(self) -> int:
-        # One snapshot: another process may be making the store between two of these.
-        alone = not self._db.in_transaction
-        if alone:
-            self._db.execute("BEGIN")
-        try:
-            application = self._db.execute("PRAGMA application_id").fetchone()[0]
-            version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        finally:
-            if alone:
-                self._db.execute("COMMIT")
-        if application != APPLICATION_ID and (tables or version):
-            raise StoreError(
-                f"{self.path} is another program's database; nothing was changed."
-                " Name another file for the store"
-            )
-        return version
-
-    # --- plumbing ------------------------------------------------------------------------------
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turns SQLite's errors into ours, which say what to do."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", "") or ""
-            text = str(error)
-            if name.startswith("SQLITE_FULL"):
-                advice = (
-                    "the disk is full; free some space and run again: all answers so far are kept"
-                )
-            elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-                advice = (
-                    "the file is damaged and was left as it is; `calm store verify` says how far,"
-                    " `calm store export` saves what can still be read"
-                )
-            elif name.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
-                advice = "it can't be written; check its permissions, or name another store"
-            elif name.startswith("SQLITE_CANTOPEN"):
-                advice = "it can't be opened; check the path and its permissions"
-            elif name.startswith("SQLITE_BUSY"):
-                advice = "another process has kept it locked for a minute; end that one, or wait"
-            else:
-                raise StoreError(f"the store {self.path}: {text}") from error
-            raise StoreError(f"the store {self.path}: {advice} ({text})") from error
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All writes within are committed together; inside another transaction, with that one."""
-        with self._lock, self._explained():
-            if self._db.in_transaction:
-                yield
-                return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.OperationalError):  # SQLite may have rolled back itself
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT."""
-        with self._lock, self._explained():
-            return self._db.execute(sql, values).fetchall()
-
-    def execute(self, sql: str, values: Sequence[object] = ()) -> None:
-        """Runs and commits one statement."""
-        with self.transaction():
-            self._db.execute(sql, values)
-
-    def close(self) -> None:
-        """Closes the file; answers are already in it."""
-        with self._lock:
-            self._db.close()
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    # --- answers -------------------------------------------------------------------------------
+    # --- answers ---------------------------------------------------------------------------------
 
     def context(self, context: Context) -> int:
         """The row number of a context, made if need be."""
@@ -277,7 +66,7 @@ class Store:
     def answers(self, keys: Sequence[bytes]) -> dict[bytes, Answer]:
         """The stored answers among `keys`."""
         found: dict[bytes, Answer] = {}
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys):
             marks = ",".join("?" * len(chunk))
             for row in self.query(
                 "SELECT a.key, a.verdict, a.achieved, a.confidence, a.reason, a.item, c.items,"
@@ -310,43 +99,11 @@ class Store:
     ) -> None:
         """Commits what a call brought back, unread, under the keys of its questions.
 
-        A failed call has no questions: it is kept for what it cost. Answers already there stay.
+        A failed call has no questions: it is kept for what it cost.
         """
-        number = self.context(context)
-        reply = call.reply or Reply("", None)
         with self.transaction():
-            cursor = self._db.execute(
-                "INSERT INTO calls (context, endpoint, started, seconds, outcome, items, raw,"
-                " finish, refusal, odds, detail, request_id, served_by, prompt_tokens,"
-                " cached_tokens, completion_tokens, cost)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                [
-                    number,
-                    endpoint,
-                    call.started,
-                    call.seconds,
-                    call.outcome,
-                    len(questions),
-                    _storable(reply.text),
-                    reply.finish,
-                    _storable(reply.refusal),
-                    _dump_odds(reply.odds),
-                    _storable(call.detail),
-                    _storable(reply.request_id),
-                    _storable(reply.model),
-                    reply.usage.prompt_tokens,
-                    reply.usage.cached_tokens,
-                    reply.usage.completion_tokens,
-                    call.cost,
-                ],
-            )
-            row = cursor.lastrowid
-            for item, question in enumerate(questions):
-                self._db.execute(
-                    "INSERT OR REPLACE INTO answers (key, context, text, sample, call, item)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    [question.key, number, self._text(question.text), question.sample, row, item],
-                )
+            row = self._call(context, endpoint, call, len(questions))
+            self._answered(context, row, enumerate(questions))
 
     def adopt(
         self, context: Context, endpoint: str, call: Call, items: int, rows: Mapping[int, Question]
@@ -359,32 +116,59 @@ class Store:
             known = self.answers([q.key for q in rows.values()])
             new = {item: q for item, q in rows.items() if q.key not in known}
             if new:
-                self.record(context, endpoint, call, [])
-                row = self._db.execute("SELECT max(id) FROM calls").fetchone()[0]
-                self._db.execute("UPDATE calls SET items = ? WHERE id = ?", [items, row])
-                number = self.context(context)
-                self._db.executemany(
-                    "INSERT INTO answers (key, context, text, sample, call, item)"
-                    " VALUES (?, ?, ?, ?, ?, ?)",
-                    [
-                        (q.key, number, self._text(q.text), q.sample, row, item)
-                        for item, q in new.items()
-                    ],
-                )
+                row = self._call(context, endpoint, call, items)
+                self._answered(context, row, new.items())
         return len(new)
+
+    def _call(self, context: Context, endpoint: str, call: Call, items: int) -> int:
+        reply = call.reply or Reply("", None)
+        return self.insert(
+            "INSERT INTO calls (context, endpoint, started, seconds, outcome, items, raw,"
+            " finish, refusal, odds, detail, request_id, served_by, prompt_tokens,"
+            " cached_tokens, completion_tokens, cost)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            [
+                self.context(context),
+                endpoint,
+                call.started,
+                call.seconds,
+                call.outcome,
+                items,
+                _storable(reply.text),
+                reply.finish,
+                _storable(reply.refusal),
+                _dump_odds(reply.odds),
+                _storable(call.detail),
+                _storable(reply.request_id),
+                _storable(reply.model),
+                reply.usage.prompt_tokens,
+                reply.usage.cached_tokens,
+                reply.usage.completion_tokens,
+                call.cost,
+            ],
+        )
+
+    def _answered(
+        self, context: Context, call: int, questions: Iterable[tuple[int, Question]]
+    ) -> None:
+        number = self.context(context)
+        self.execute_many(
+            "INSERT OR REPLACE INTO answers (key, context, text, sample, call, item)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [(q.key, number, self._text(q.text), q.sample, call, item) for item, q in questions],
+        )
 
     def _text(self, text: str) -> int:
         text = _storable(text)
         digest = hashlib.sha256(text.encode()).digest()
-        self._db.execute("INSERT OR IGNORE INTO texts (hash, text) VALUES (?, ?)", [digest, text])
-        row = self._db.execute("SELECT id FROM texts WHERE hash = ?", [digest]).fetchone()
-        return int(row[0])
+        self.execute("INSERT OR IGNORE INTO texts (hash, text) VALUES (?, ?)", [digest, text])
+        return int(self.query("SELECT id FROM texts WHERE hash = ?", [digest])[0][0])
 
     def settle(self, settled: Iterable[Settled]) -> None:
         """Commits how answers were read, and gives back the leases on them."""
         rows = list(settled)
         with self.transaction():
-            self._db.executemany(
+            self.execute_many(
                 "UPDATE answers SET verdict = ?, achieved = ?, confidence = ?, reason = ?"
                 " WHERE key = ?",
                 [
@@ -398,7 +182,7 @@ class Store:
                     for s in rows
                 ],
             )
-            self._db.executemany("DELETE FROM leases WHERE key = ?", [(s.key,) for s in rows])
+            self.leases.free([s.key for s in rows])
 
     def fill(self, context: Context, keys: Sequence[bytes]) -> None:
         """Puts one and the same good answer under many keys: for the bench and for tests."""
@@ -406,78 +190,18 @@ class Store:
         yes = json.dumps([1] * len(context.subgoals))
         raw = json.dumps(dict.fromkeys((s.name for s in context.subgoals), True))
         with self.transaction():
-            call = self._db.execute(
-                "INSERT INTO calls (context, endpoint, started, seconds, outcome, items, raw,"
-                " finish, refusal, detail, request_id, served_by, prompt_tokens, cached_tokens,"
-                " completion_tokens)"
-                " VALUES (?, '', 0, 0, 'ok', 1, ?, 'stop', '', '', '', '', 0, 0, 0)",
-                [number, raw],
-            ).lastrowid
+            call = self._call(context, "", Call(0.0, 0.0, reply=Reply(raw)), 1)
             text = self._text("")
-            self._db.executemany(
+            self.execute_many(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, 0, ?, 0, 'ok', ?, NULL, '')",
                 ((key, number, text, call, yes) for key in keys),
             )
 
-    # --- leases --------------------------------------------------------------------------------
-
-    def claim(self, keys: Sequence[bytes], owner: str, seconds: float) -> set[bytes]:
-        """Takes a lease on those of `keys` that are neither answered nor leased to others.
-
-        A lease ends when settled, released, after `seconds`, or when its process on this machine
-        is gone.
-        """
-        now = time.time()
-        ours: set[bytes] = set()
-        with self.transaction():
-            for chunk in _chunks(keys):
-                marks = ",".join("?" * len(chunk))
-                taken = {
-                    row[0]
-                    for row in self._db.execute(
-                        f"SELECT key FROM answers WHERE key IN ({marks})", chunk
-                    )
-                }
-                held = self._db.execute(
-                    f"SELECT key, owner, expires FROM leases WHERE key IN ({marks})", chunk
-                )
-                taken |= {
-                    key for key, by, until in held if by != owner and until > now and _alive(by)
-                }
-                ours.update(k for k in chunk if k not in taken)
-            self._db.executemany(
-                "INSERT OR REPLACE INTO leases (key, owner, expires) VALUES (?, ?, ?)",
-                [(key, owner, now + seconds) for key in ours],
-            )
-        return ours
-
-    def renew(self, owner: str, seconds: float) -> None:
-        """Puts off the end of all of an owner's leases."""
-        self.execute(
-            "UPDATE leases SET expires = ? WHERE owner = ?", [time.time() + seconds, owner]
-        )
-
-    def release(self, owner: str, keys: Sequence[bytes] | None = None) -> None:
-        """Gives back an owner's leases: all, or those on `keys`."""
-        with self.transaction():
-            if keys is None:
-                self._db.execute("DELETE FROM leases WHERE owner = ?", [owner])
-            else:
-                self._db.executemany(
-                    "DELETE FROM leases WHERE owner = ? AND key = ?", [(owner, k) for k in keys]
-                )
-
-    def free(self, keys: Sequence[bytes]) -> None:
-        """Ends the leases on `keys`, whoever holds them."""
-        with self.transaction():
-            self._db.executemany("DELETE FROM leases WHERE key = ?", [(k,) for k in keys])
-
     def forget(self, keys: Sequence[bytes]) -> None:
         """Drops answers, so that they are asked again; their calls and cost stay on the books."""
-        with self.transaction():
-            self._db.executemany("DELETE FROM answers WHERE key = ?", [(k,) for k in keys])
+        self.execute_many("DELETE FROM answers WHERE key = ?", [(k,) for k in keys])
 
-    # --- cards and subgoals --------------------------------------------------------------------
+    # --- cards and subgoals ----------------------------------------------------------------------
 
     def card(self, endpoint: str, model: str) -> dict[str, Any]:
         """What is known of an endpoint's abilities; {} if nothing."""
@@ -532,17 +256,3 @@ def _dump_odds(odds: Sequence[TokenOdds]) -> str | None:
 
 def _load_odds(text: str | None) -> tuple[TokenOdds, ...]:
     return tuple(TokenOdds(*o) for o in json.loads(text)) if text else ()
-
-
-def _alive(owner: str) -> bool:
-    """Whether the process of a lease's owner, `host:pid:...`, may still be there."""
-    host, pid, *_ = owner.split(":")
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
