@@ -146,7 +146,7 @@ class BatchAsker(Asker):
         form = {"purpose": "batch"}
         files = {"file": ("calm.jsonl", b"".join(lines), "application/jsonl")}
         uploaded = json.loads(
-            await self._patiently(lambda: self.endpoint.post("/files", form, files))
+            await self._patiently(lambda: self.endpoint.transport.post("/files", form, files))
         )
         job = {
             "input_file_id": uploaded["id"],
@@ -154,7 +154,9 @@ class BatchAsker(Asker):
             "completion_window": "24h",
             "metadata": {"calm": tag},
         }
-        created = json.loads(await self._patiently(lambda: self.endpoint.post("/batches", job)))
+        created = json.loads(
+            await self._patiently(lambda: self.endpoint.transport.post("/batches", job))
+        )
         self._mark(tag, "waiting", created["id"])
 
     # --- waiting and fetching --------------------------------------------------------------------
@@ -179,7 +181,7 @@ class BatchAsker(Asker):
             job = await self._wait(remote)
             for file in (job.get("output_file_id"), job.get("error_file_id")):
                 if file is not None:
-                    page = partial(self.endpoint.get, f"/files/{file}/content")
+                    page = partial(self.endpoint.transport.get, f"/files/{file}/content")
                     content = await self._patiently(page)
                     self._take_in(context, groups, content, refused)
             if job["status"] == "failed":
@@ -189,7 +191,9 @@ class BatchAsker(Asker):
 
     async def _find(self, tag: str) -> str | None:
         """The endpoint's own id of a job whose answer to being handed in we never saw."""
-        listed = json.loads(await self._patiently(lambda: self.endpoint.get("/batches?limit=100")))
+        listed = json.loads(
+            await self._patiently(lambda: self.endpoint.transport.get("/batches?limit=100"))
+        )
         for job in listed.get("data", ()):
             if (job.get("metadata") or {}).get("calm") == tag:
                 return str(job["id"])
@@ -198,7 +202,7 @@ class BatchAsker(Asker):
     async def _wait(self, remote: str) -> dict[str, Any]:
         while True:
             job: dict[str, Any] = json.loads(
-                await self._patiently(lambda: self.endpoint.get(f"/batches/{remote}"))
+                await self._patiently(lambda: self.endpoint.transport.get(f"/batches/{remote}"))
             )
             self.on_wait(remote, job["status"])
             if job["status"] in _ENDED:
@@ -245,7 +249,7 @@ class BatchAsker(Asker):
         status = response.get("status_code", 0)
         body = response.get("body")
         if status != 200:
-            detail = self.endpoint.scrub(json.dumps(body or error))
+            detail = self.endpoint.transport.scrub(json.dumps(body or error))
             sent = {"model": self.endpoint.model}
             if not status:
                 raise Transient("expired", detail)

@@ -23,9 +23,9 @@ from typing import Any
 from calm.annotate import annotate
 from calm.annotator import Annotator
 from calm.ask import Tally
-from calm.endpoint import plain_gather
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.judges.trivial import Random
+from calm.plain import plain_gather
 from calm.question import Context
 from calm.records import Subgoal, Task, Transition
 from calm.store import Store

@@ -20,7 +20,7 @@ from calm.errors import StoreError, UsageError
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
 from calm.options import BaseUrl, Json, Quick, StoreOption, bench_app, run_bench
-from calm.probe import probe
+from calm.probe import list_models, probe
 from calm.records import MODES, Subgoal, subgoals_hash
 from calm.store import Store
 from calm.tasks import find_task
@@ -119,8 +119,6 @@ def probe_command(
 
     Costs about fifteen short requests, and eighty-five more with --concurrency.
     """
-    from calm.endpoint import list_models
-
     if model is None:
         listed = list_models(url, key_env)
         if not listed:

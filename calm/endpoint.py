@@ -1,42 +1,25 @@
-"""Talks to an OpenAI-compatible endpoint: the one file that imports `openai`.
+"""Gets prompts answered by one model at one address: when to send, to try again, and to stop.
 
-The SDK sends and authenticates; when to send, when to try again and when to stop is decided here
-(`max_retries=0`), because of how the SDK's own retries fail (they retry an empty account, give up
-on a long Retry-After, and its timeout is per read, not per request).
-
-A key comes from the environment alone, and is taken out of everything that leaves this file.
+The SDK's own retries are not used, because of how they fail: they retry an empty account, give up
+on a long Retry-After, and their timeout is per read, not per request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import json
-import os
 import random
-import re
-import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
-
-import httpx2
-import openai
-from openai import AsyncOpenAI
 
 from calm.budget import Budget
-from calm.errors import EndpointError, UsageError
-from calm.faults import RowFault, Transient, Unsupported, fault_of
+from calm.errors import EndpointError
+from calm.faults import RowFault, Transient, Unsupported
 from calm.pace import Pace
 from calm.question import Call
 from calm.records import Usage
-from calm.reply import Malformed, Reply, read_body
-
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
-_A_POOL = 32  # requests at once on one connection pool of httpx2
-_SECRET = re.compile(r"\b(?:sk|rk|pk|key)-[A-Za-z0-9_\-]{8,}|(?i:bearer)\s+[^\s\"',]{8,}")
+from calm.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -83,20 +66,11 @@ class Endpoint:
         self.keep_card: Callable[[Mapping[str, Any]], None] = lambda news: None
         """Told what was newly learned of the endpoint's abilities."""
         self._random = random.Random(seed)
-        base_url = connection.base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
-        if not base_url.startswith(("http://", "https://")):
-            raise UsageError(f"a base URL starts with http:// or https://, not {base_url!r}")
-        key = os.environ.get(connection.key_env, "")
-        self.address = public_address(base_url)
+        self.transport = Transport(
+            connection.base_url, connection.key_env, connection.timeout, self.pace.cap
+        )
+        self.address = self.transport.address
         """The base URL without user, password or query."""
-        if not key and urlsplit(base_url).hostname == urlsplit(DEFAULT_BASE_URL).hostname:
-            raise EndpointError(
-                f"no key: set {connection.key_env}, or name another endpoint with --base-url"
-            )
-        self._key = key
-        self._base_url = base_url
-        self._clients: list[AsyncOpenAI] = []
-        self._load: list[int] = []
         self._answered_at: float | None = None
         self._refused = 0
 
@@ -141,7 +115,10 @@ class Endpoint:
                     wait = min(30.0, self.connection.backoff * 2.0 ** min(attempt - 1, 10))
                     wait *= self._random.uniform(0.5, 1.0)
                 left = self.connection.deadline - (time.monotonic() - began)
-                if fault.limit is not None and same >= fault.limit:
+                limit = fault.limit
+                if fault.kind == "connection" and self._answered_at is None:
+                    limit = 5  # a host that never answered is more likely wrong than busy
+                if limit is not None and same >= limit:
                     self._give_up(fault, f"{same} times in a row")
                 if wait > left:
                     self._give_up(fault, f"within {self.connection.deadline:g} s")
@@ -162,7 +139,7 @@ class Endpoint:
             started, clock = time.time(), time.monotonic()
             used = Usage()
             try:
-                reply = await self.send(body)
+                reply = await self.transport.send(body)
             except BaseException as fault:
                 seconds = time.monotonic() - clock
                 used = self.budget.settle(expected, Usage(seconds=seconds))
@@ -175,7 +152,7 @@ class Endpoint:
                         self.pace.let_through()
                 if isinstance(fault, Exception):
                     kind = getattr(fault, "kind", type(fault).__name__)
-                    detail = self.scrub(str(fault))[:1000]
+                    detail = self.transport.scrub(str(fault))[:1000]
                     on_failure(Call(started, seconds, kind, None, detail, used.cost))
                 raise
             seconds = time.monotonic() - clock
@@ -205,110 +182,6 @@ class Endpoint:
         elif schema is not None and form == "json":
             body["response_format"] = {"type": "json_object"}
         return body
-
-    async def send(self, body: Mapping[str, Any]) -> Reply:
-        """One request for a completion, just once; it fails with one of our own faults.
-
-        Raises:
-            Transient, RowFault, Unsupported, EndpointError, BudgetError: see `calm.faults`.
-        """
-        response = await self._exchange(
-            "POST",
-            "/chat/completions",
-            sent=body,
-            content=json.dumps(body).encode(),  # as `body` the SDK copies it three times
-        )
-        try:
-            reply = read_body(
-                response.content,
-                response.headers.get("content-type", ""),
-                request_id=response.headers.get("x-request-id", ""),
-            )
-        except Malformed as error:
-            raise Transient("malformed", self.scrub(str(error)), limit=4) from None
-        if self._key and self._key in reply.text:
-            reply = replace(reply, text=self.scrub(reply.text))
-        return reply
-
-    async def get(self, path: str) -> bytes:
-        """The body of a page, e.g. `/models`; fails as `send` does."""
-        return (await self._exchange("GET", path)).content
-
-    async def post(
-        self, path: str, value: Mapping[str, Any], files: Mapping[str, Any] | None = None
-    ) -> bytes:
-        """The body of what a page answers to a JSON value, or to a form with files."""
-        if files is not None:
-            return (await self._exchange("POST", path, body=value, files=files)).content
-        return (await self._exchange("POST", path, content=json.dumps(value).encode())).content
-
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        sent: Mapping[str, Any] | None = None,
-        content: bytes | None = None,
-        body: Mapping[str, Any] | None = None,
-        files: Mapping[str, Any] | None = None,
-    ) -> httpx2.Response:
-        """One HTTP request; every way it can fail comes out as one of our own faults."""
-        client = self._least_loaded()
-        self._load[client] += 1
-        try:
-            async with asyncio.timeout(self.connection.timeout):
-                if method == "GET":
-                    return await self._clients[client].get(path, cast_to=httpx2.Response)
-                if files is not None:
-                    headers = {"content-type": "multipart/form-data"}
-                    return await self._clients[client].post(
-                        path,
-                        cast_to=httpx2.Response,
-                        body=body,
-                        files=files,
-                        options={"headers": headers},
-                    )
-                return await self._clients[client].post(
-                    path, cast_to=httpx2.Response, content=content
-                )
-        except TimeoutError:
-            raise Transient(
-                "timeout", f"no whole answer in {self.connection.timeout:g} s"
-            ) from None
-        except openai.APIStatusError as error:
-            refused = error  # raised below, where the SDK's error is not the context of ours:
-            # its text holds the key if the server echoed it
-        except openai.APIConnectionError as error:
-            cause = _root(error)
-            detail = self.scrub(f"{type(cause).__name__}: {cause}")
-            # A refused connection, too, is an APITimeoutError where aiohttp makes it. A host that
-            # never answered is more likely wrong than busy.
-            limit = 5 if self._answered_at is None else None
-            raise Transient("connection", detail, limit=limit) from None
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
-            detail = self.scrub(f"{type(error).__name__}: {error}")
-            raise Transient("connection", detail, limit=5) from None
-        finally:
-            self._load[client] -= 1
-        answer = refused.response
-        headers = {k.lower(): v for k, v in answer.headers.items()}
-        detail = self.scrub(answer.text or refused.message)
-        raise fault_of(refused.status_code, detail, headers, sent=sent or {}, endpoint=self.address)
-
-    def _least_loaded(self) -> int:
-        if not self._clients:
-            self._clients = [
-                AsyncOpenAI(
-                    api_key=self._key or "none",
-                    base_url=self._base_url,
-                    max_retries=0,
-                    timeout=self.connection.timeout + 10,  # ours is the one that counts
-                    http_client=http_client,
-                )
-                for http_client in _http_clients(self._base_url, self.pace.cap)
-            ]
-            self._load = [0] * len(self._clients)
-        return min(range(len(self._load)), key=self._load.__getitem__)
 
     # --- learning and giving up ------------------------------------------------------------------
 
@@ -357,116 +230,6 @@ class Endpoint:
             )
         raise RowFault(fault.kind, detail)
 
-    def scrub(self, text: str) -> str:
-        """The text without the key or anything that looks like one."""
-        if self._key:
-            text = text.replace(self._key, "[key]")
-        return _SECRET.sub("[key]", text)
-
     async def aclose(self) -> None:
         """Closes the connections."""
-        clients, self._clients = self._clients, []
-        for client in clients:
-            await client.close()
-
-
-def _root(error: BaseException) -> BaseException:
-    """What an error goes back to."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
-
-
-def _http_clients(base_url: str, cap: int) -> list[httpx2.AsyncClient]:
-    """Connections for `cap` requests at once.
-
-    aiohttp takes half the time on the processor; without it several small pools do, as the cost of
-    one of httpx2's grows with its size.
-    """
-    if importlib.util.find_spec("aiohttp") is not None:
-        limits = httpx2.Limits(max_connections=cap + 8, keepalive_expiry=60)
-        return [openai.DefaultAioHttpClient(limits=limits)]
-    context = ssl.create_default_context() if base_url.startswith("https") else False
-    limits = httpx2.Limits(max_connections=None, keepalive_expiry=60)
-    return [
-        openai.DefaultAsyncHttpxClient(verify=context, limits=limits)
-        for _ in range(-(-cap // _A_POOL))
-    ]
-
-
-def list_models(
-    base_url: str | None = None, key_env: str = "OPENAI_API_KEY", timeout: float = 10.0
-) -> list[str]:
-    """The models that an endpoint names.
-
-    Raises:
-        EndpointError: no key where one is needed, or the endpoint can't be reached or refuses.
-    """
-    endpoint = Endpoint(Connection("", base_url, key_env, timeout), pace=Pace(1))
-
-    async def ask() -> bytes:
-        try:
-            return await endpoint.get("/models")
-        finally:
-            await endpoint.aclose()
-
-    try:
-        return sorted(str(m["id"]) for m in json.loads(asyncio.run(ask()))["data"])
-    except (Transient, RowFault, Unsupported) as error:
-        said = str(error)
-    except (ValueError, TypeError, KeyError):
-        said = "no list of models came back; is it an OpenAI-compatible server?"
-    raise EndpointError(
-        f"{endpoint.address}: {said}. Check the address (often it ends in /v1),"
-        f" that the server runs, and the key in {key_env}"
-    )
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """What asking through the SDK alone brought."""
-
-    answered: int
-    requests: int
-    seconds: float
-
-
-def plain_gather(base_url: str, prompts: Sequence[str], at_once: int) -> Gathered:
-    """Asks as one would with the SDK alone, its own retries and all: the bench's comparison."""
-    requests = 0
-
-    async def count(request: object) -> None:
-        nonlocal requests
-        requests += 1
-
-    async def ask() -> int:
-        http_client = openai.DefaultAsyncHttpxClient(event_hooks={"request": [count]})
-        gate = asyncio.Semaphore(at_once)
-        async with AsyncOpenAI(
-            api_key="none", base_url=base_url, http_client=http_client
-        ) as client:
-
-            async def one(prompt: str) -> bool:
-                async with gate:
-                    try:
-                        await client.chat.completions.create(
-                            model="bench", messages=[{"role": "user", "content": prompt}]
-                        )
-                    except openai.OpenAIError:
-                        return False
-                    return True
-
-            return sum(await asyncio.gather(*map(one, prompts)))
-
-    clock = time.perf_counter()
-    answered = asyncio.run(ask())
-    return Gathered(answered, requests, time.perf_counter() - clock)
-
-
-def public_address(url: str) -> str:
-    """An address as it may be shown and stored: no user, password, query or fragment."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    netloc = host + (f":{parts.port}" if parts.port else "")
-    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))
+        await self.transport.aclose()

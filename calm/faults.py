@@ -137,6 +137,7 @@ def fault_of(
     *,
     sent: Mapping[str, object],
     endpoint: str,
+    key_env: str = "OPENAI_API_KEY",
 ) -> Exception:
     """The fault that an HTTP error status means.
 
@@ -144,7 +145,7 @@ def fault_of(
         detail: the body or message, already without keys.
         headers: with lower-case names.
         sent: the request's body.
-        endpoint: address, for messages.
+        endpoint, key_env: address, and the variable that holds the key; for messages.
     """
     short = " ".join(detail.split())[:300]
     model = str(sent.get("model", ""))
@@ -155,7 +156,7 @@ def fault_of(
         )
     if status == 401:
         return EndpointError(
-            f"{endpoint} refused the key: {short}. Set OPENAI_API_KEY to a key that is valid there"
+            f"{endpoint} refused the key: {short}. Set {key_env} to a key that is valid there"
         )
     if status == 403:
         return EndpointError(

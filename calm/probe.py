@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from calm.endpoint import Endpoint
-from calm.errors import CalmError
+from calm.errors import CalmError, EndpointError
 from calm.faults import RowFault, Transient, Unsupported
 from calm.parse import Unreadable, read_json
 from calm.prompt import answer_schema
 from calm.question import Call
+from calm.transport import Transport
 
 _ASK = (
     "Is the sky blue, and is grass made of iron? Answer with one JSON object and nothing else:"
@@ -86,7 +87,7 @@ async def _raw(endpoint: Endpoint, body: Mapping[str, Any]) -> Call | None:
     for attempt in range(4):
         clock, started = time.monotonic(), time.time()
         try:
-            reply = await endpoint.send(dict(body))
+            reply = await endpoint.transport.send(dict(body))
         except (Unsupported, RowFault):
             return None
         except Transient as fault:
@@ -148,7 +149,7 @@ async def _seed_holds(endpoint: Endpoint, card: Mapping[str, Any]) -> bool:
 async def _context(endpoint: Endpoint) -> int | None:
     """Tokens of context, where the list of models says so (vLLM, llama.cpp)."""
     try:
-        listed = json.loads(await endpoint.get("/models"))["data"]
+        listed = json.loads(await endpoint.transport.get("/models"))["data"]
         mine = next((m for m in listed if m.get("id") == endpoint.model), None)
         if mine is None:
             return None
@@ -170,10 +171,38 @@ async def _concurrency(endpoint: Endpoint, alone: float) -> int:
         began = time.monotonic()
         bodies = [_body(endpoint, {"max_tokens": 16}) for _ in range(rung)]
         try:
-            await asyncio.gather(*(endpoint.send(body) for body in bodies))
+            await asyncio.gather(*(endpoint.transport.send(body) for body in bodies))
         except (Transient, RowFault, Unsupported):
             break
         if time.monotonic() - began > 3 * max(alone, 0.2):
             break
         best = rung
     return best
+
+
+def list_models(
+    base_url: str | None = None, key_env: str = "OPENAI_API_KEY", timeout: float = 10.0
+) -> list[str]:
+    """The models that an endpoint names.
+
+    Raises:
+        EndpointError: no key where one is needed, or the endpoint can't be reached or refuses.
+    """
+    transport = Transport(base_url, key_env, timeout)
+
+    async def ask() -> bytes:
+        try:
+            return await transport.get("/models")
+        finally:
+            await transport.aclose()
+
+    try:
+        return sorted(str(m["id"]) for m in json.loads(asyncio.run(ask()))["data"])
+    except (Transient, RowFault, Unsupported) as error:
+        said = str(error)
+    except (ValueError, TypeError, KeyError):
+        said = "no list of models came back; is it an OpenAI-compatible server?"
+    raise EndpointError(
+        f"{transport.address}: {said}. Check the address (often it ends in /v1),"
+        f" that the server runs, and the key in {key_env}"
+    )

@@ -80,7 +80,7 @@ def test_a_kill_at_any_moment_hands_nothing_in_twice_and_loses_nothing(
 ) -> None:  # fmt: skip
     with Loopback(rules) as server:
         judge = _judge(server, store)
-        exchange = judge.endpoint._exchange
+        exchange = judge.endpoint.transport._exchange
 
         async def cut(method: str, path: str, **rest: Any) -> Any:
             hit = path == moment or (moment.endswith("/") and path.startswith(moment))
@@ -91,7 +91,7 @@ def test_a_kill_at_any_moment_hands_nothing_in_twice_and_loses_nothing(
                 raise Killed
             return response
 
-        monkeypatch.setattr(judge.endpoint, "_exchange", cut)
+        monkeypatch.setattr(judge.endpoint.transport, "_exchange", cut)
         with pytest.raises(Killed):
             judge.run(judge.ajudge(task, task.subgoals, transitions))
         judged = _judge(server, store).judge(task, task.subgoals, transitions)

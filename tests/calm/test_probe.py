@@ -10,7 +10,7 @@ from calm.errors import EndpointError
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
 from calm.loopback import Loopback
-from calm.probe import probe
+from calm.probe import list_models, probe
 from calm.records import Task, Transition, Verdict
 from calm.store import Store
 
@@ -82,3 +82,12 @@ def test_answers_before_a_probe_are_answers_after_it(store: Store, task: Task, r
         _card(server, store, concurrency=False)
         after = make_judge("openai:loopback", base_url=server.url, store=store)
         assert after.judge(task, task.subgoals, one)[0].verdict is Verdict.OK
+
+
+def test_models_are_listed_or_the_reason_is_told() -> None:
+    with Loopback() as server:
+        assert list_models(server.url) == ["loopback"]
+    with pytest.raises(EndpointError, match=r"127\.0\.0\.1:9"):
+        list_models("http://127.0.0.1:9/v1")
+    with pytest.raises(EndpointError, match="OPENAI_API_KEY"):
+        list_models()
