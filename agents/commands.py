@@ -135,7 +135,10 @@ def train(
     task: Annotated[str | None, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")] = None,
     judge: Annotated[
         str | None,
-        typer.Option(help="none, truth (the engine's own), rules, openai:MODEL, replay. [rules]"),
+        typer.Option(
+            help="none, truth (the engine's own), noisy:precision=P,recall=R (the truth with"
+            " errors), rules, openai:MODEL, replay. [rules]"
+        ),
     ] = None,
     shaping: Annotated[
         str | None,

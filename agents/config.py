@@ -22,7 +22,8 @@ class TrainConfig(BaseModel):
     task: str = "MiniHack-KeyRoom-S5-v0"
     """MiniHack id of the task; `KeyRoom-S5` will do."""
     judge: str = "rules"
-    """Whose credit shapes the reward: none, truth (the engine's own), rules, openai:MODEL, ..."""
+    """Whose credit shapes the reward: none, truth (the engine's own), noisy:precision=P,recall=R
+    (the truth with errors, see `agents.noisy`), rules, openai:MODEL, ..."""
     subgoals: str = "given"
     """Subgoals to judge: given, a YAML file of them, or the start of a stored list's hash."""
     shaping: CreditMode = "once"

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from agents.noisy import parse_noisy
 from calm.annotator import Annotator
-from calm.judges import make_judge
+from calm.errors import unknown
+from calm.judges import JUDGES, make_judge
 from calm.records import Subgoal, Task
 from calm.store import Store
+from envs.noisy import NoisyTruth
 
-Shaper = Annotator | Literal["truth"] | None
-"""What pays credit: a judge behind its memory, the engine's truth, or nothing."""
+Shaper = Annotator | NoisyTruth | Literal["truth"] | None
+"""What pays credit: a judge behind its memory, the engine's truth, whole or with errors mixed in,
+or nothing."""
+
+SHAPERS = ("none", "truth", "noisy:precision=P,recall=R", *JUDGES)
+"""The specs that `make_shaper` understands."""
 
 
 def make_shaper(
@@ -22,10 +29,19 @@ def make_shaper(
     base_url: str | None = None,
     seed: int = 0,
 ) -> Shaper:
-    """The shaper that a spec names: none, truth, or any judge of `calm.judges`."""
+    """The shaper that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
+
+    Raises:
+        UsageError: no such judge, or one that can't be built.
+    """
+    kind = spec.partition(":")[0]
     if spec == "none":
         return None
     if spec == "truth":
         return "truth"
+    if kind == "noisy":
+        return parse_noisy(spec, seed)
+    if kind not in {known.partition(":")[0] for known in SHAPERS}:
+        raise unknown("judge", spec, SHAPERS)
     judge = make_judge(spec, mode="events", store=store, base_url=base_url, seed=seed)
     return Annotator(judge, task, subgoals)

@@ -27,6 +27,7 @@ from calm.annotator import Annotator
 from calm.decompose import find_subgoals
 from calm.store import Store
 from envs import make_vec
+from envs.noisy import NoisyStream
 from envs.tally import KEYS as TALLIED
 from envs.tally import Tally
 from envs.tasks import task as find_task
@@ -126,6 +127,10 @@ class Trainer(BaseCallback):
                 "completion_tokens": self.shaper.usage.completion_tokens,
                 "cost": self.shaper.usage.cost,
             }
+        heard = getattr(getattr(self.training_env, "episodes", None), "shaping", None)
+        if heard is not None and isinstance(heard.source, NoisyStream):
+            # In this run's own play, since it was last started; the spec speaks of the reference's.
+            row |= {"judge_precision": heard.source.precision, "judge_recall": heard.source.recall}
         return row
 
     def report(self) -> None:

@@ -53,6 +53,16 @@ def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Pat
     assert list(run.tensorboard.glob("events*"))
 
 
+def test_a_noisy_judges_quality_in_this_run_is_in_the_metrics(tmp_path: Path) -> None:
+    spec = "noisy:precision=0.63,recall=0.53,by=step"
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge=spec))
+    first, *_, last = train(run)
+    assert first["judge_recall"] is None  # nothing was achieved yet
+    assert 0.3 < last["judge_recall"] < 0.75
+    # Play of an untrained agent achieves less than the reference's and hears the same false alarms.
+    assert 0 < last["judge_precision"] < 0.63
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path: Path) -> None:
     runs = []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
