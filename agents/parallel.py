@@ -10,6 +10,7 @@ import multiprocessing as mp
 import os
 import queue
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -23,13 +24,28 @@ from calm.store import Store
 Message = tuple[int, Progress | CalmError | BaseException | None]
 
 
+def _end_with_parent() -> None:
+    """Ends this process when its parent is gone, even killed: else two would train one run."""
+    parent = mp.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _train_one(
     index: int, folder: Path, store: Path | None, base_url: str | None, messages: Any
 ) -> None:
     """What a child process does: trains one run and reports to its parent."""
+    _end_with_parent()
     try:
         run = Run(folder)
         resume = run.checkpoint_path.exists()
+        if not resume:
+            run.note_started()
 
         def tell(progress: Progress) -> None:
             messages.put((index, progress))
@@ -56,6 +72,7 @@ def train_all(
     base_url: str | None = None,
     at_once: int | None = None,
     on_progress: Callable[[int, Progress], None] = lambda _i, _p: None,
+    on_end: Callable[[int], None] = lambda _i: None,
 ) -> None:
     """Trains every run to its end; those with a checkpoint go on from it.
 
@@ -65,6 +82,7 @@ def train_all(
         base_url: the endpoint of `openai:` judges.
         at_once: processes at a time; by default one a core.
         on_progress: called with a run's index and where it stands.
+        on_end: called with the index of a run that has come to its end.
 
     Raises:
         CalmError: a run failed; the others were trained to their end first.
@@ -82,7 +100,6 @@ def train_all(
             while waiting and len(working) < at_once and not interrupted:
                 i = waiting.pop(0)
                 arguments = (i, runs[i].folder, store, base_url, messages)
-                # Daemons end with their parent, whatever ends it.
                 process = context.Process(target=_train_one, args=arguments, daemon=True)
                 process.start()
                 working[i] = process
@@ -103,6 +120,8 @@ def train_all(
                 waiting.clear()
             elif message is not None:
                 failures.append(f"{runs[i].folder}: {message}")
+            else:
+                on_end(i)
     except KeyboardInterrupt:
         interrupted = True
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.text import Text
 from agents.parallel import train_all
 from agents.run import Run
 from agents.train import Progress as Standing
+
+MOST_BARS = 6
+"""Runs that have a bar each; of more, only those at work have one."""
 
 
 def time_left(standing: Standing) -> str:
@@ -31,8 +34,13 @@ def train_with_progress(
     console: Console,
     labels: Sequence[str] | None = None,
     at_once: int | None = None,
+    on_end: Callable[[int], None] = lambda _i: None,
 ) -> None:
-    """Trains `runs` and shows, for each, steps/s, success on held-out levels and time left."""
+    """Trains `runs` and shows, for each, steps/s, success on held-out levels and time left.
+
+    Where there are many, only those at work are shown, and how many have ended.
+    """
+    many = len(runs) > MOST_BARS
     columns = (
         # Narrow enough for a terminal of 80 columns; what matters least comes last.
         TextColumn("{task.description}", markup=False),
@@ -43,9 +51,12 @@ def train_with_progress(
     width = max(len(name) for name in names)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bars = [
-            progress.add_task(name.ljust(width), total=run.config.steps, told="starting")
+            progress.add_task(
+                name.ljust(width), total=run.config.steps, told="starting", visible=not many
+            )
             for name, run in zip(names, runs, strict=True)
         ]
+        whole = progress.add_task("all".ljust(width), total=len(runs), told="", visible=many)
 
         said = [0.0] * len(runs)
 
@@ -57,10 +68,19 @@ def train_with_progress(
                 f"  left {time_left(standing)}{asked}"
             )
             done = min(standing.steps, standing.total)
-            progress.update(bars[i], completed=done, told=told)
+            progress.update(bars[i], completed=done, told=told, visible=True)
             if not console.is_terminal and done / standing.total >= said[i] + 0.1:
                 said[i] = done / standing.total  # a log has no bars: a line every tenth
                 line = Text(f"{names[i]}: {done:,} of {standing.total:,} steps  {told}")
                 console.print(line, soft_wrap=True)
 
-        train_all(runs, store=store, base_url=base_url, at_once=at_once, on_progress=show)
+        def end(i: int) -> None:
+            progress.update(bars[i], visible=not many)
+            progress.advance(whole)
+            ended = int(progress.tasks[whole].completed)
+            progress.update(whole, told=f"{ended} of {len(runs)} runs")
+            on_end(i)
+
+        train_all(
+            runs, store=store, base_url=base_url, at_once=at_once, on_progress=show, on_end=end
+        )

@@ -70,8 +70,9 @@ class Run:
             )
         folder.mkdir(parents=True, exist_ok=True)
         config.save(folder / "config.yaml")
-        (folder / "provenance.json").write_text(json.dumps(provenance(), indent=2), "utf-8")
-        return cls(folder)
+        run = cls(folder)
+        run.note_started()
+        return run
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -94,6 +95,11 @@ class Run:
         """Versions, commit and machine of the start."""
         text = (self.folder / "provenance.json").read_text("utf-8")
         return {str(k): str(v) for k, v in json.loads(text).items()}
+
+    def note_started(self) -> None:
+        """Writes down what the run starts on; a run that waited for its turn does so again."""
+        text = json.dumps(provenance(), indent=2)
+        (self.folder / "provenance.json").write_text(text, "utf-8")
 
     @property
     def resumed_at(self) -> list[int]:
