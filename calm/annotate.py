@@ -36,6 +36,8 @@ class Summary:
     """Failed attempts by kind, of every model call."""
     usage: Usage = field(default_factory=Usage)
     """Every attempt of this run."""
+    paid: Usage = field(default_factory=Usage)
+    """Every attempt at these questions that the store knows of, earlier runs included."""
     seconds: float = 0.0
     stopped: CalmError | None = None
     """Why it stopped early, if it did; rows without an answer are then `error`."""
@@ -140,6 +142,7 @@ def _through_endpoint(
     finally:
         judge.asker.on_progress = lambda tally: None
         summary.usage = _less(judge.usage, before)
+        summary.paid = judge.store.paid(judge.context(task, subgoals))
         summary.hits, summary.asked = tally.hits, tally.answered
         summary.questions = tally.questions
         summary.failures = dict(tally.failures)
@@ -189,6 +192,8 @@ class Plan:
     completion_tokens: int
     cost: float | None
     """US dollars; None where the model's price is not known."""
+    paid: float | None
+    """US dollars that these questions have cost so far, by what the store knows."""
     seconds: float | None
     """At the speed of this model's stored calls; None if there are none."""
 
@@ -198,8 +203,8 @@ def plan(
 ) -> Plan:
     """What `annotate` would ask and cost, without asking.
 
-    Tokens follow the stored calls of the model where there are any, else three characters a token
-    and forty tokens an answer.
+    A prompt has a token for three characters. Tokens of an answer follow the model's stored calls
+    where there are any, else they are forty.
     """
     context = judge.context(task, subgoals)
     texts = [t.texts[judge.mode] for t in transitions]
@@ -232,5 +237,6 @@ def plan(
         prompt_tokens,
         completion_tokens,
         None if judge.price is None else judge.price.cost(usage),
+        judge.store.paid(context).cost,
         seconds,
     )

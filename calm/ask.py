@@ -104,6 +104,7 @@ class Asker:
         self.again = frozenset(again)
         self.on_progress = on_progress
         self.tally = Tally()
+        self._counted: set[str] = set()
 
     def stored(self, context: Context, questions: Sequence[Question]) -> dict[bytes, Judgement]:
         """What the store already answers, by key."""
@@ -131,6 +132,12 @@ class Asker:
             for key, answer in unread.items()
         )
 
+    def count_before(self, context: Context) -> None:
+        """Lets the budget know, once a context, what it has cost before this run."""
+        if context.hash not in self._counted and not self.store.readonly:
+            self._counted.add(context.hash)
+            self.endpoint.budget.count_before(self.store.paid(context))
+
     async def answers(
         self, context: Context, prompt: JudgePrompt, questions: Sequence[Question]
     ) -> dict[bytes, Judgement]:
@@ -149,6 +156,7 @@ class Asker:
         if done:
             self.on_progress(self.tally)
         if todo:
+            self.count_before(context)
             await _Job(self, context, prompt, todo, done).run()
         return done
 

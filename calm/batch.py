@@ -47,6 +47,7 @@ class BatchAsker(Asker):
         self, context: Context, prompt: JudgePrompt, questions: Sequence[Question]
     ) -> dict[bytes, Judgement]:
         """A judgement for each question, by key; what stays unanswered is an `error`."""
+        self.count_before(context)
         done = self.stored(context, questions)
         self.tally.questions += len(questions)
         self.tally.hits += len(done)
@@ -93,10 +94,8 @@ class BatchAsker(Asker):
             lines, waiting, planned = self._lines(context, prompt, waiting, planned)
             if not lines:
                 self.store.leases.release(owner, [q.key for q in waiting])
-                return BudgetError(
-                    "the next question of the batch would pass the limit on spending;"
-                    " run again with a higher limit to go on"
-                )
+                expected = self.endpoint.budget.estimate(len(prompt.render([waiting[0].text])))
+                return BudgetError(self.endpoint.budget.reached(planned + expected))
             tag = uuid.uuid4().hex
             keys = {name: [[q.text, q.sample] for q in group] for name, (group, _) in lines.items()}
             self.store.execute(

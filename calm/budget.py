@@ -1,13 +1,17 @@
-"""Limits on what a run may spend, kept by setting aside the worst case before each request.
+"""Limits on what may be spent, kept by setting aside the worst case before each request.
 
 A request is sent only if what was spent, what is in flight and what it may cost itself stay within
 every limit. So a limit is passed by no more than the error of the estimates of what is in flight.
+
+What earlier runs have paid for the same questions counts: whoever limits a job to five dollars does
+not mean five more after each crash. Of several processes at once each counts what the store held
+when it began, and its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from calm.errors import BudgetError, UsageError
 from calm.pricing import Price
@@ -16,7 +20,7 @@ from calm.records import Usage
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may spend; None is no limit."""
+    """What a job may cost in all, its earlier runs included; None is no limit."""
 
     cost: float | None = None
     """US dollars."""
@@ -39,12 +43,15 @@ class Budget:
     ):
         if limits.cost is not None and price is None:
             raise UsageError(
-                "a limit on cost needs the model's price: add it to prices.yaml"
-                " (`MODEL: {input: USD, output: USD}` per million tokens), or give --price IN,OUT"
+                "a limit on cost needs the model's price: add it to prices.yaml, or to the file of"
+                " --prices (`MODEL: {input: USD, output: USD}`, for a million tokens)"
             )
         self.limits = limits
         self.price = price
         self.spent = Usage(cost=0.0 if price is not None else None)
+        """By this run."""
+        self.before = Usage()
+        """By earlier runs, on the same questions."""
         self._held = Usage()
         self._longest = max_tokens
         self._seen = 0
@@ -65,6 +72,12 @@ class Budget:
         cost = None if self.price is None else self.price.cost(usage)
         return usage + Usage(cost=cost)
 
+    def count_before(self, paid: Usage) -> None:
+        """Counts what earlier runs have paid; at today's price, if theirs was not known."""
+        if paid.cost is None and self.price is not None:
+            paid = replace(paid, cost=self.price.cost(paid))
+        self.before += paid
+
     def allows(self, expected: Usage) -> bool:
         """Whether this much more would stay within every limit."""
         return self._passed(expected) is None
@@ -81,20 +94,24 @@ class Budget:
         Raises:
             BudgetError: it would pass a limit, and nothing is in flight.
         """
-        while (limit := self._passed(expected)) is not None:
+        while not self.allows(expected):
             if self._held.requests == 0:
-                raise BudgetError(
-                    f"the limit of {limit} is reached: {self.spent.requests} requests,"
-                    f" {self.spent.prompt_tokens + self.spent.completion_tokens} tokens"
-                    + (f", ${self.spent.cost:.4f}" if self.spent.cost is not None else "")
-                    + " spent. All answers are kept; run again with a higher limit to go on"
-                )
+                raise BudgetError(self.reached(expected))
             self._freed.clear()
             await self._freed.wait()
         self._held += expected
 
+    def reached(self, expected: Usage) -> str:
+        """What to say when so much more would pass a limit."""
+        earlier = f", by earlier runs {_told(self.before)}" if self.before.requests else ""
+        return (
+            f"the next request might pass the limit of {self._passed(expected)}; spent by this run"
+            f" {_told(self.spent)}{earlier}. All answers are kept; the same command with a higher"
+            " limit goes on"
+        )
+
     def _passed(self, expected: Usage) -> str | None:
-        total = self.spent + self._held + expected
+        total = self.before + self.spent + self._held + expected
         limits = self.limits
         if limits.requests is not None and total.requests > limits.requests:
             return f"{limits.requests} requests"
@@ -135,3 +152,10 @@ class Budget:
 
 def _tokens(usage: Usage) -> tuple[int, int, int]:
     return usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens
+
+
+def _told(usage: Usage) -> str:
+    cost = "" if usage.cost is None else f", ${usage.cost:.4f}"
+    return (
+        f"{usage.requests} requests, {usage.prompt_tokens + usage.completion_tokens} tokens{cost}"
+    )

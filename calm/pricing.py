@@ -16,7 +16,6 @@ from __future__ import annotations
 import fnmatch
 import os
 from pathlib import Path
-from typing import Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -49,19 +48,6 @@ class Price(BaseModel):
             + usage.completion_tokens * self.output
         )
         return millionths / 1e6
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """A price given as `INPUT,OUTPUT` or `INPUT,OUTPUT,CACHED`."""
-        try:
-            input, output, *cached = (float(part) for part in text.split(","))
-            if len(cached) > 1:
-                raise ValueError("four numbers")
-            return cls(input=input, output=output, cached=cached[0] if cached else None)
-        except ValueError:
-            raise UsageError(
-                f"a price is INPUT,OUTPUT[,CACHED] in US dollars per million tokens, not {text!r}"
-            ) from None
 
 
 def price_files() -> list[Path]:

@@ -164,6 +164,18 @@ class Store(Database):
         self.execute("INSERT OR IGNORE INTO texts (hash, text) VALUES (?, ?)", [digest, text])
         return int(self.query("SELECT id FROM texts WHERE hash = ?", [digest])[0][0])
 
+    def paid(self, context: Context) -> Usage:
+        """What every attempt at questions of this context has cost, whoever asked; not imports."""
+        rows = self.query(
+            "SELECT count(*), total(prompt_tokens), total(cached_tokens), total(completion_tokens),"
+            " total(seconds), total(cost), total(cost IS NULL AND outcome = 'ok') FROM calls"
+            " WHERE context = ? AND outcome != 'imported'",
+            [self.context(context)],
+        )
+        requests, prompt, cached, completion, seconds, cost, unpriced = rows[0]
+        known = None if unpriced else cost
+        return Usage(requests, int(prompt), int(cached), int(completion), seconds, known)
+
     def settle(self, settled: Iterable[Settled]) -> None:
         """Commits how answers were read, and gives back the leases on them."""
         rows = list(settled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -75,10 +76,15 @@ def annotate_command(
     key_env: Annotated[
         str, typer.Option(help="Environment variable that holds the key; never the key itself.")
     ] = "OPENAI_API_KEY",
-    max_cost: Annotated[float | None, typer.Option(help="Stop before US$ this much.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Stop before this many tokens.")] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(help="Stop before these questions cost more US$, earlier runs included."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Stop before more tokens, earlier runs included.")
+    ] = None,
     max_requests: Annotated[
-        int | None, typer.Option(help="Stop before this many requests.")
+        int | None, typer.Option(help="Stop before more requests, earlier runs included.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and cost; ask nothing.")
@@ -89,7 +95,9 @@ def annotate_command(
     """Have one judge answer about every transition, through the store.
 
     Stopped by Ctrl-C, a limit or a dead endpoint, it keeps what was answered, and the same command
-    goes on from there. Exits with 4 if some answers could not be read.
+    goes on from there. A limit counts what these questions (task, subgoals, prompt, model) have
+    cost in this store, whichever run paid: a job started again does not get its limit anew. Exits
+    with 3 at a limit, with 4 if some answers could not be read.
     """
     # What asks takes a second to import; `calm --help` should not wait for it.
     from calm.annotate import annotate, progress_line
@@ -203,12 +211,36 @@ def _show_plan(judge: object, tasks: Mapping[str, Task], rows: list[Any], as_jso
         sys.stdout.write(json.dumps(plans, indent=2) + "\n")
         return
     for id, p in plans.items():
-        cost = "unknown" if p["cost"] is None else f"US$ {p['cost']:.4f}"
-        sys.stdout.write(
-            f"{id}: {p['transitions']} transitions, {p['questions']} questions, {p['stored']}"
-            f" already answered, {p['new']} to ask in {p['requests']} requests; about"
-            f" {p['prompt_tokens'] + p['completion_tokens']:,} tokens, cost {cost}\n"
-        )
+        sys.stdout.write(f"{id}: {_told_plan(p)}\n")
+    if len(plans) > 1:
+        sys.stdout.write(f"all: {_told_plan(_total(list(plans.values())))}\n")
+
+
+def _told_plan(p: Mapping[str, Any]) -> str:
+    time = "time not known before the first answers" if p["new"] else "no time"
+    if p["new"] and p["seconds"] is not None:
+        time = f"about {_clock(p['seconds'])} at the speed of earlier answers"
+    return (
+        f"{p['transitions']} transitions, {p['questions']} questions, {p['stored']} already"
+        f" answered, {p['new']} to ask in {p['requests']} requests; about"
+        f" {p['prompt_tokens'] + p['completion_tokens']:,} tokens, cost {_dollars(p['cost'])},"
+        f" {time}; paid so far {_dollars(p['paid'])}"
+    )
+
+
+def _total(plans: list[dict[str, Any]]) -> dict[str, Any]:
+    """The sum of plans; what is not known of one is not known of all."""
+    columns = {name: [p[name] for p in plans] for name in plans[0]}
+    return {name: None if None in column else sum(column) for name, column in columns.items()}
+
+
+def _dollars(cost: float | None) -> str:
+    return "unknown (see --prices)" if cost is None else f"US$ {cost:.4f}"
+
+
+def _clock(seconds: float) -> str:
+    hours, rest = divmod(math.ceil(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
 
 
 def _show(summaries: list[Summary], out: Path | None, as_json: bool) -> None:
@@ -216,12 +248,26 @@ def _show(summaries: list[Summary], out: Path | None, as_json: bool) -> None:
         sys.stdout.write(json.dumps([s.as_json() for s in summaries], indent=2) + "\n")
         return
     for s in summaries:
-        verdicts = ", ".join(f"{n} {v}" for v, n in Counter(s.verdicts).most_common())
-        cost = "unknown" if s.usage.cost is None else f"US$ {s.usage.cost:.4f}"
-        sys.stdout.write(
-            f"{s.judge}: {s.transitions} transitions, {s.questions} questions, {s.hits} from the"
-            f" store, {s.asked} asked now in {s.seconds:.1f} s; {verdicts}; tokens"
-            f" {s.usage.prompt_tokens + s.usage.completion_tokens:,}, cost {cost}\n"
-        )
+        sys.stdout.write(f"{s.judge}: {_told(s)}\n")
     if out:
         sys.stdout.write(f"answers written to {out}\n")
+
+
+def _told(s: Summary) -> str:
+    parts = [
+        f"{s.transitions} transitions, {s.questions} questions, {s.hits} from the store,"
+        f" {s.asked} asked now in {s.seconds:.1f} s",
+        ", ".join(f"{n} {v}" for v, n in Counter(s.verdicts).most_common()),
+    ]
+    if s.failures:
+        failed = ", ".join(f"{n} {kind}" for kind, n in Counter(s.failures).most_common())
+        parts.append(f"attempts that failed: {failed}")
+    if s.paid.requests:  # a judge that asks an endpoint
+        parts.append(f"now {_spent(s.usage)}")
+        parts.append(f"in all, with earlier runs, {_spent(s.paid)}")
+    return "; ".join(parts)
+
+
+def _spent(usage: Usage) -> str:
+    tokens = usage.prompt_tokens + usage.completion_tokens
+    return f"{usage.requests} requests, {tokens:,} tokens, {_dollars(usage.cost)}"

@@ -27,7 +27,13 @@ class Always(Immediate):
 
 
 class Random(Immediate):
-    """Says yes with probability `p`, the same of the same text for the same seed."""
+    """Says yes with probability `p`, drawn anew for each transition and subgoal.
+
+    The draw is a hash of the seed, the transition's id and the subgoal's name, so neither order nor
+    repetition matters. Transitions that a set tells apart (by their screens) are drawn apart even
+    where their events read the same; in training, where a question is its text alone, equal texts
+    share a draw.
+    """
 
     def __init__(self, p: float = 0.5, mode: Mode = "events", seed: int = 0) -> None:
         if not 0.0 <= p <= 1.0:
@@ -41,17 +47,14 @@ class Random(Immediate):
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
         """One judgement for each transition, in the same order."""
+        names = [s.name for s in subgoals]
+        ids = [t.id for t in transitions]
         return [
-            Judgement(
-                Verdict.OK,
-                {s.name: self._draw(t.texts[self.mode], s.name) < self.p for s in subgoals},
-            )
-            for t in transitions
+            Judgement(Verdict.OK, {name: self._draw(id, name) < self.p for name in names})
+            for id in ids
         ]
 
-    def _draw(self, text: str, subgoal: str) -> float:
-        """Uniform in [0, 1), from a hash: the order of questions does not matter."""
-        digest = hashlib.sha256(
-            f"{self.seed}\n{subgoal}\n{text}".encode("utf-8", "replace")
-        ).digest()
-        return int.from_bytes(digest[:7], "big") / 2**56
+    def _draw(self, id: str, subgoal: str) -> float:
+        """Uniform in [0, 1)."""
+        content = f"{self.seed}\n{subgoal}\n{id}".encode("utf-8", "replace")
+        return int.from_bytes(hashlib.sha256(content).digest()[:7], "big") / 2**56

@@ -43,7 +43,10 @@ def test_a_summary_adds_up(
     assert summary.usage.requests == 8
     assert summary.usage.cost
     assert seen[-1] == (7, 8)
+    assert summary.paid.requests == 8
+    assert summary.paid.cost == pytest.approx(summary.usage.cost)
     assert (again.summary.hits, again.summary.asked, again.summary.usage.requests) == (7, 0, 0)
+    assert again.summary.paid == summary.paid
     assert again.judgements == judged
 
 
@@ -100,6 +103,7 @@ def test_a_plan_comes_true(
         told = plan(judge, task, task.subgoals, transitions)
         annotate(judge, task, task.subgoals, transitions)
     assert (told.stored, told.new, told.requests) == (2, 5, 5)
+    assert told.paid == pytest.approx(before.cost)
     assert told.seconds is not None
     assert told.completion_tokens == pytest.approx(
         judge.usage.completion_tokens - before.completion_tokens, rel=0.2

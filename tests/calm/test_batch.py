@@ -111,6 +111,9 @@ def test_a_limit_keeps_a_batch_small_and_says_so(
             judge.judge(task, task.subgoals, transitions)
         (job,) = server.batches.jobs.values()
         assert len(server.batches.files[job["input_file_id"]].splitlines()) == 4
+        with pytest.raises(BudgetError, match="limit of 4 requests"):
+            _judge(server, store, limits=Limits(requests=4)).judge(task, task.subgoals, transitions)
+        assert server.requests == 4
         rest = _judge(server, store).judge(task, task.subgoals, transitions)
         assert {j.verdict for j in rest} == {Verdict.OK}
         assert server.requests == 7

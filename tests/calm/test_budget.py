@@ -36,7 +36,7 @@ def test_a_limit_stops_before_it_is_passed(limits: Limits) -> None:
             budget.settle(expected, Usage(prompt_tokens=95, completion_tokens=5), characters=100)
             sent += 1
 
-    with pytest.raises(BudgetError, match="run again with a higher limit"):
+    with pytest.raises(BudgetError, match="with a higher limit"):
         asyncio.run(spend())
     assert budget.spent.requests == 3 if limits.requests else budget.spent.requests in (2, 3)
     assert budget.spent.prompt_tokens + budget.spent.completion_tokens <= 350
@@ -55,3 +55,23 @@ def test_who_does_not_fit_waits_for_what_is_in_flight() -> None:
             await waiting
 
     asyncio.run(main())
+
+
+def test_what_earlier_runs_have_paid_counts() -> None:
+    budget = Budget(Limits(requests=5))
+    budget.count_before(Usage(4, prompt_tokens=70, completion_tokens=7))
+    first = budget.estimate(10)
+    asyncio.run(budget.hold(first))
+    budget.settle(first, Usage())
+    with pytest.raises(BudgetError, match="by earlier runs 4 requests, 77 tokens"):
+        asyncio.run(budget.hold(first))
+    assert budget.spent.requests == 1
+
+
+def test_earlier_runs_of_unknown_cost_count_at_todays_price() -> None:
+    budget = Budget(Limits(cost=0.002), Price(input=1, output=2))
+    budget.count_before(Usage(2, prompt_tokens=700, completion_tokens=500, cost=None))
+    budget.count_before(Usage(1, prompt_tokens=900, cost=0.0002))
+    assert budget.before.cost == pytest.approx(0.0017 + 0.0002)
+    with pytest.raises(BudgetError):
+        asyncio.run(budget.hold(budget.estimate(100)))

@@ -93,3 +93,15 @@ def test_wrong_shape_is_named() -> None:
     for mode in CREDIT_MODES:
         with pytest.raises(ValueError, match=r"achieved must be \(2, 3\)"):
             Credit(2, 3, mode).step(answers([1, 0]), NO, NO)
+
+
+def test_what_is_not_answered_yet_pays_nothing_and_is_counted_apart() -> None:
+    credit = Credit(3, 2)
+    achieved = np.array([[-2, -2], [-1, 1], [1, 0]], np.int8)
+    alive = np.zeros(3, np.bool_)
+    assert credit.step(achieved, alive, alive).tolist() == [0, 1, 1]
+    assert (credit.pending, credit.unreadable) == (1, 1)
+    # Answered now: it pays, since nothing was taken for a "no".
+    answered = np.array([[1, 1], [0, 1], [0, 0]], np.int8)
+    assert credit.step(answered, alive, alive).tolist() == [2, 0, 0]
+    assert (credit.pending, credit.unreadable) == (1, 1)

@@ -14,7 +14,7 @@ from calm.faults import RowFault
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
 from calm.loopback import FAULTS, Loopback
-from calm.loopback.faults import CONTENT_FAULTS
+from calm.loopback.faults import CONTENT_FAULTS, Wire, error
 from calm.pace import Pace
 from calm.question import Call
 from calm.records import Task, Transition, Verdict
@@ -283,6 +283,10 @@ def test_a_limit_is_kept_and_the_rest_can_be_bought_later(
         assert 5 < spent.requests < 60
         assert limits.requests is None or spent.requests <= limits.requests
         assert limits.tokens is None or spent.prompt_tokens + spent.completion_tokens <= 6000
+        again = _judge(server, store=judge.store, limits=limits, max_tokens=100)
+        with pytest.raises(BudgetError, match="by earlier runs"):
+            again.judge(task, task.subgoals, many)
+        assert again.usage.requests == 0
         rest = _judge(server, store=judge.store, max_tokens=100)
         assert {j.verdict for j in rest.judge(task, task.subgoals, many)} == {Verdict.OK}
         assert server.requests == 60
@@ -352,6 +356,46 @@ def test_a_request_ends_with_its_time_however_it_drips() -> None:
             _ask(Endpoint(connection), failures)()
         assert time.monotonic() - began < 1.5
         assert {f.outcome for f in failures} == {"timeout"}
+
+
+def test_a_patient_one_stops_the_work_when_nothing_was_answered_for_a_whole_deadline() -> None:
+    with Loopback(answer=lambda body: "{}", script=[""], faults={"503": 1.0}) as server:
+        endpoint = Endpoint(Connection("m", server.url, deadline=0.5, backoff=0.05, patient=True))
+
+        async def twice() -> None:
+            try:
+                await endpoint.ask("x", {})
+                await endpoint.ask("y", {})
+            finally:
+                await endpoint.aclose()
+
+        with pytest.raises(EndpointError, match=r"not answered.*503.*run again when it is back"):
+            asyncio.run(twice())
+        assert server.requests > 3
+
+
+def test_a_patient_one_gives_up_a_question_that_alone_has_no_answer() -> None:
+    """Others are answered all the while, so the server is there."""
+
+    class One(Loopback):
+        def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+            if b"unlucky" in content:
+                return error(503, "busy")
+            return super().respond(method, path, key, content)
+
+    with One(answer=lambda body: "{}") as server:
+        endpoint = Endpoint(Connection("m", server.url, deadline=0.5, backoff=0.05, patient=True))
+
+        async def both() -> None:
+            unlucky = asyncio.create_task(endpoint.ask("unlucky", {}))
+            while not unlucky.done():
+                await endpoint.ask("x", {})
+                await asyncio.sleep(0.02)
+            await endpoint.aclose()
+            await unlucky
+
+        with pytest.raises(RowFault, match=r"given up \(within 0\.5 s\): 503"):
+            asyncio.run(both())
 
 
 def test_no_more_than_the_cap_is_in_flight() -> None:

@@ -86,3 +86,10 @@ def test_it_is_a_gymnasium_wrapper() -> None:
     with pytest.warns(UserWarning, match="has a wrapper applied"):
         check_env(env, skip_render_check=True)
     assert isinstance(env.step(0)[4]["achieved"], np.ndarray)
+
+
+def test_a_judge_with_connections_will_do() -> None:
+    """Gymnasium copies what a wrapper was built with, unless told not to; this can't be copied."""
+    judge = make_judge("openai:m", base_url="http://127.0.0.1:9/v1")
+    env = JudgedCredit(Corridor(), Annotator(judge, TASK), describe)
+    assert env.annotator.judge is judge

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from calm.annotator import Annotator
 from calm.errors import EndpointError, UsageError
 from calm.judge import Judge
 from calm.judges import make_judge
@@ -59,6 +60,22 @@ def test_random_is_the_same_for_the_same_text_and_has_its_rate(task: Task) -> No
     assert [j.row(task.subgoals) for j in backwards] == rows[::-1]
     other = make_judge("random:0.25", seed=1).judge(task, task.subgoals, many)
     assert [j.row(task.subgoals) for j in other] != rows
+
+
+def test_random_tells_transitions_apart_that_read_the_same(task: Task) -> None:
+    seen = [Transition("T", {"events": "north", "screen": str(i)}, "") for i in range(2000)]
+    rows = [j.row(task.subgoals) for j in make_judge("random").judge(task, task.subgoals, seen)]
+    assert 0.47 < sum(map(sum, rows)) / 4000 < 0.53
+    assert (
+        make_judge("random").judge(task, task.subgoals, seen[7:8])[0].row(task.subgoals) == rows[7]
+    )
+
+
+def test_random_answers_a_text_alone_as_often_as_asked_the_same(task: Task) -> None:
+    annotator = Annotator(make_judge("random"), task)
+    first = annotator.judge_texts(["a", "b", "c", "d", "e"])
+    again = Annotator(make_judge("random"), task).judge_texts(["e", "d", "c", "b", "a"])
+    assert again[::-1].tolist() == first.tolist()
 
 
 def test_rules_read_the_text(task: Task, transitions: list[Transition], rules: dict) -> None:

@@ -40,11 +40,3 @@ def test_a_broken_price_file_names_the_field(tmp_path: Path, text: str, said: st
     (tmp_path / "p.yaml").write_text(text)
     with pytest.raises(UsageError, match=said):
         read_prices(tmp_path / "p.yaml")
-
-
-def test_a_price_on_the_command_line() -> None:
-    assert Price.parse("0.25,2") == Price(input=0.25, output=2)
-    assert Price.parse("0.25,2,0.1") == Price(input=0.25, output=2, cached=0.1)
-    for wrong in ("1", "a,b", "1,2,3,4", "-1,2"):
-        with pytest.raises(UsageError):
-            Price.parse(wrong)

@@ -87,3 +87,15 @@ def test_subgoals_and_cards_are_kept(store: Store) -> None:
     store.keep_card("http://e", "m", {"drop": ["seed"]})
     assert store.card("http://e", "m") == {"format": "json", "drop": ["seed"]}
     assert store.card("http://e", "n") == {}
+
+
+def test_what_was_paid_is_every_attempt_but_no_import(store: Store) -> None:
+    assert store.paid(CONTEXT) == Usage(cost=0.0)
+    _keep(store, "x")
+    store.record(CONTEXT, "http://e/v1", Call(2.0, 0.25, "500"))
+    store.record(CONTEXT, "http://e/v1", Call(2.0, 0.25, "imported", Reply("{}"), cost=7.0))
+    other = Context("U", CONTEXT.subgoals, "m")
+    store.record(other, "http://e/v1", Call(2.0, 0.25, reply=Reply("{}"), cost=7.0))
+    assert store.paid(CONTEXT) == Usage(2, 30, 20, 5, 0.75, 0.25)
+    store.record(CONTEXT, "http://e/v1", Call(3.0, 1.0, reply=Reply("{}")))
+    assert store.paid(CONTEXT).cost is None
