@@ -17,7 +17,8 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from agents.quest import quester
+from agents.players.half_trained import HalfTrained
+from agents.players.quest import quester
 from agents.skill_play import play_skill
 from agents.skills import SKILLS
 from calm.errors import CalmError, UsageError, unknown
@@ -25,9 +26,11 @@ from calm.records import Task
 from data.dataset import SHIPPED, read_manifest, write_manifest, write_part
 from data.schema import Frame, LabelledTransition
 from envs.collect import Played, play, versions
+from envs.players import Player
 from envs.seeding import SPLITS
 from envs.tasks import task as find_task
 
+KEYROOM_PLAYERS = ("scripted", "half-trained", "random")
 PLAYERS = ("scripted", "sloppy", "random")
 PAPER = ("pick up the key", "open the locked door")
 """The two subgoals of the paper's design, as our tasks name them."""
@@ -53,9 +56,18 @@ def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[Label
         assert isinstance(player, str)
         source = play_skill(SKILLS[task], player, episodes=EPISODES, seed=seed)
     else:
-        who = quester(task) if player == "quester" else player
-        source = play(task, who, episodes=EPISODES, split="data", seed=seed)
+        crew = [_player(p, task) for p in ((player,) if isinstance(player, str) else player)]
+        source = play(task, crew, episodes=EPISODES, split="data", seed=seed)
     return map(labelled, source)
+
+
+def _player(name: str, task: str) -> str | Player:
+    """A player of this layer; the name itself where `envs` has the player."""
+    made: Mapping[str, Callable[[str], Player]] = {
+        "quester": quester,
+        "half-trained": HalfTrained,
+    }
+    return made[name](task) if name in made else name
 
 
 def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransition]]:
@@ -151,12 +163,12 @@ def keyroom() -> dict[str, Part]:
         kinds = (*PAPER, "none")
         for k, (kind, quota) in enumerate(zip(kinds, quotas[id], strict=True)):
             # Nothing happens to everyone; keys and doors need a player who gets that far.
-            crew = PLAYERS if kind == "none" else PLAYERS[:2]
+            crew = KEYROOM_PLAYERS[: 3 if kind == "none" else 2]
             source = steps(id, crew, seed=100 + 10 * t + k)
             balanced += picker.one_an_episode(source, _is_kind(kind), quota)
     natural: list[LabelledTransition] = []
     for t, id in enumerate(ids):
-        for p, player in enumerate(PLAYERS):
+        for p, player in enumerate(KEYROOM_PLAYERS):
             natural += picker.sample(steps(id, player, seed=200 + 10 * t + p), 20, 350)
     whole = {id: find_task(id) for id in ids}
     two = {
@@ -170,6 +182,7 @@ def _is_kind(kind: str) -> Callable[[LabelledTransition], bool]:
     return lambda row: row.kind(PAPER) == kind
 
 
+HARD = "MiniHack-Quest-Hard-v0"
 MINIHACK = (
     "MiniHack-River-v0",
     "MiniHack-River-Lava-v0",
@@ -179,11 +192,15 @@ MINIHACK = (
     "MiniHack-Quest-Easy-v0",
     "MiniHack-Quest-Medium-v0",
     *SKILLS,
+    HARD,
 )
 
 
 def minihack() -> dict[str, Part]:
-    """Other tasks: up to 8 rows of each subgoal and player, and 120 steps at the natural rate."""
+    """Other tasks: up to 8 rows of each subgoal and player, and 120 steps at the natural rate.
+
+    Of the hard quest it looks through more play, since one episode lasts hundreds of steps.
+    """
     picker = Picker(seed=1012)
     picked: list[LabelledTransition] = []
     natural: list[LabelledTransition] = []
@@ -192,7 +209,8 @@ def minihack() -> dict[str, Part]:
         crew = ("quester", "sloppy", "random") if "Quest" in id else PLAYERS
         names = [s.name for s in task.subgoals]
         for p, player in enumerate(crew):
-            played = list(islice(steps(id, player, 1000 + 10 * t + p), 1200))
+            looked = 6000 if id == HARD and player == "quester" else 1200
+            played = list(islice(steps(id, player, 1000 + 10 * t + p), looked))
             picked += picker.up_to(played, names, 8)
             picked += picker.nothing(played, 6)
         for p, player in enumerate(crew):

@@ -5,7 +5,7 @@ A player sees one environment's observation at a time. It may read engine arrays
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,7 +19,7 @@ from envs.things import CARRIED, CARRIED_OF_GLYPH, ROWS, STONE, THING, THING_OF_
 
 Array = npt.NDArray[Any]
 
-KEYS = ("glyphs", "blstats", "message", "inv_glyphs", "internal")
+KEYS = ("glyphs", "blstats", "message", "inv_glyphs", "inv_letters", "internal")
 """What players read."""
 
 
@@ -78,9 +78,9 @@ class Scripted:
     def act(self, seen: Mapping[str, Array]) -> int:
         here = self._map
         here.look(seen["glyphs"], seen["blstats"])
-        if seen["internal"][1]:  # asked something: only our own kick asks
-            answer, self._kick = self._kick, None
-            return answer if answer is not None else int(self._rng.integers(8))
+        reply = self._reply(seen)
+        if reply is not None:
+            return reply
         self._stuck = self._stuck + 1 if here.hero == self._last else 0
         self._last = here.hero
         if self._stuck >= 12:  # something unforeseen is in the way
@@ -88,11 +88,22 @@ class Scripted:
             return int(self._rng.integers(8))
         if b"This door is locked" in bytes(seen["message"]):
             self._locked.update(c for _, c in self._doors_beside())
-        for idea in (self._to_stairs, self._key, self._river, self._explore, self._search):
+        for idea in self._ideas():
             action = idea(seen)
             if action is not None:
                 return action
         return int(self._rng.integers(8))
+
+    def _ideas(self) -> tuple[Callable[[Mapping[str, Array]], int | None], ...]:
+        """What it may do, the most urgent first; an idea that doesn't apply gives None."""
+        return (self._to_stairs, self._key, self._river, self._explore, self._search)
+
+    def _reply(self, seen: Mapping[str, Array]) -> int | None:
+        """Answers what the game asks; None where it asks nothing."""
+        if not seen["internal"][1]:
+            return None
+        answer, self._kick = self._kick, None  # only our own kick asks
+        return answer if answer is not None else int(self._rng.integers(8))
 
     def _can(self, action: str) -> int | None:
         return self._actions.index(action) if action in self._actions else None

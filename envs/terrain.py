@@ -36,6 +36,7 @@ _WALKABLE = SOLID_OF_GLYPH.copy()
 _WALKABLE[np.isin(THING_OF_GLYPH, [THING[k] for k in ("key", "wand", "horn", "object")])] = True
 _WALKABLE[np.isin(THING_OF_GLYPH, [THING[k] for k in ("monster", "open door")])] = True
 _WALKABLE[np.isin(THING_OF_GLYPH, [THING[k] for k in ("staircase down", "staircase up")])] = True
+_FLOATABLE = _WALKABLE | np.isin(THING_OF_GLYPH, [THING["water"], THING["lava"]])
 
 
 class Terrain:
@@ -47,6 +48,8 @@ class Terrain:
         self.hero: Cell = (0, 0)
         self.visits: npt.NDArray[np.int32] = np.zeros((ROWS, COLUMNS), np.int32)
         """(21, 79) how many steps the hero stood there."""
+        self.afloat = False
+        """Whether the hero floats: water and lava are ways too then."""
         self.searched: npt.NDArray[np.int32] = np.zeros((ROWS, COLUMNS), np.int32)
 
     def look(self, glyphs: npt.NDArray[Any], blstats: npt.NDArray[Any]) -> None:
@@ -71,7 +74,8 @@ class Terrain:
         return int(self.glyphs[cell]) in (*_DOORS, *CLOSED_DOORS)
 
     def walkable(self, cell: Cell) -> bool:
-        return bool(_WALKABLE[self.glyphs[cell]])
+        table = _FLOATABLE if self.afloat else _WALKABLE
+        return bool(table[self.glyphs[cell]])
 
     def steps(self, cell: Cell, enter_closed: bool = False) -> Iterator[tuple[int, Cell]]:
         """The moves one may make from a cell: (move, cell it leads to). Doors: never diagonally."""

@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.build_data import PAPER, Part, Picker, build, episodes, labelled, main, steps
-from agents.quest import quester
 from calm.errors import CalmError, UsageError
 from calm.records import Transition
 from data.dataset import load, shipped
@@ -78,14 +77,6 @@ def test_rows_hold_what_was_played() -> None:
     assert set(found[0].transition.texts) == {"screen", "crop", "events"}
     assert found[0].before is not None
     assert set(PAPER) <= set(found[0].truth)
-
-
-def test_the_quester_freezes_lava() -> None:
-    frozen = 0
-    for p in play("Quest-Easy", quester("Quest-Easy"), episodes=3, seed=5):
-        frozen += p.truth["turn lava into solid ground"]
-        assert p.transition.step < 500
-    assert frozen > 0
 
 
 def test_a_set_is_built_once_and_the_same_again(
