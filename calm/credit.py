@@ -53,7 +53,9 @@ class Credit:
         self.progress: npt.NDArray[np.bool_] = np.zeros((n_envs, n_subgoals), dtype=np.bool_)
         """(B, G) which subgoals this episode has achieved; rows are cleared when it ends."""
         self.unreadable = 0
-        """Answers so far that could not be read. They pay nothing and are not a "no"."""
+        """Steps so far of which an answer could not be read. It pays nothing and is not a "no"."""
+        self.pending = 0
+        """Steps so far of which an answer had not come yet. It pays nothing either."""
 
     def step(
         self,
@@ -64,13 +66,15 @@ class Credit:
         """Credit of one step, (B,) float32, before any weight.
 
         Args:
-            achieved: (B, G) int8; 1 yes, 0 no, -1 unreadable.
+            achieved: (B, G) int8; 1 yes, 0 no, -1 unreadable, -2 not answered yet.
             terminated: (B,) the episode ended by itself with this step.
             truncated: (B,) the episode was cut with this step.
         """
         if achieved.shape != self.progress.shape:
             raise ValueError(f"achieved must be {self.progress.shape}, got {achieved.shape}")
-        self.unreadable += int((achieved < 0).any(axis=1).sum())
+        if np.count_nonzero(achieved < 0):
+            self.unreadable += int((achieved == -1).any(axis=1).sum())
+            self.pending += int((achieved == -2).any(axis=1).sum())
         yes = achieved == 1
         before = self.progress
         after = before | yes

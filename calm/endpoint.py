@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from calm.budget import Budget
 from calm.errors import EndpointError
@@ -20,6 +20,9 @@ from calm.pace import Pace
 from calm.question import Call
 from calm.records import Usage
 from calm.transport import Transport
+
+_AWAY = ("connection", "timeout", "502", "503", "504", "529")
+"""Faults of a server that is away; any other may be due to what it was asked."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,9 @@ class Connection:
     """Seconds after which a question is given up, its retries included."""
     backoff: float = 0.5
     """Seconds before the second attempt, about; doubles with each, up to half a minute."""
+    patient: bool = False
+    """An endpoint that is away is waited for until the deadline, and then the work stops, unless it
+    answered other questions meanwhile; else the question alone is given up."""
 
 
 class Endpoint:
@@ -118,9 +124,13 @@ class Endpoint:
                 limit = fault.limit
                 if fault.kind == "connection" and self._answered_at is None:
                     limit = 5  # a host that never answered is more likely wrong than busy
+                elif self.connection.patient and fault.kind in _AWAY:
+                    limit = None
                 if limit is not None and same >= limit:
                     self._give_up(fault, f"{same} times in a row")
                 if wait > left:
+                    if self.connection.patient and (self._answered_at or began) <= began:
+                        self._stop(fault, time.monotonic() - began)
                     self._give_up(fault, f"within {self.connection.deadline:g} s")
                 await asyncio.sleep(wait)
 
@@ -224,11 +234,14 @@ class Endpoint:
             )
         silent = time.monotonic() - (self._answered_at or time.monotonic())
         if silent > 2 * self.connection.deadline:
-            raise EndpointError(
-                f"{self.address} has not answered for {silent:.0f} s, last: {fault}."
-                " All answers so far are kept; run again when it is back"
-            )
+            self._stop(fault, silent)
         raise RowFault(fault.kind, detail)
+
+    def _stop(self, fault: Transient, silent: float) -> NoReturn:
+        raise EndpointError(
+            f"{self.address} has not answered for {silent:.0f} s, last: {fault}."
+            " All answers so far are kept; run again when it is back"
+        )
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -32,8 +32,8 @@ class JudgedCredit(
     """Adds judged credit to an environment's reward: r = r_env + weight * credit.
 
     Each step's `info` holds the three apart, as `r_env`, `credit` and the sum's parts `weight`,
-    with `achieved` ((G,) int8; 1 yes, 0 no, -1 unreadable) and `progress` ((G,) bool; achieved so
-    far in this episode). Measure success on `r_env`.
+    with `achieved` ((G,) int8; 1 yes, 0 no, -1 unreadable, -2 not answered yet) and `progress`
+    ((G,) bool; achieved so far in this episode). Measure success on `r_env`.
 
     Args:
         annotator: whom to ask, about which subgoals.
@@ -55,7 +55,13 @@ class JudgedCredit(
         weight: float = 1.0,
     ) -> None:
         gymnasium.utils.RecordConstructorArgs.__init__(
-            self, annotator=annotator, describe=describe, mode=mode, gamma=gamma, weight=weight
+            self,
+            _disable_deepcopy=True,  # of a judge there is one, with its connections and threads
+            annotator=annotator,
+            describe=describe,
+            mode=mode,
+            gamma=gamma,
+            weight=weight,
         )
         gymnasium.Wrapper.__init__(self, env)
         self.annotator = annotator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +20,15 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`. Ctrl-C cancels it, lets it clean up, and is raised again."""
+        future = self.start(work)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begins `work` and does not wait for it."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -26,15 +36,14 @@ class LoopThread:
                     target=_serve, args=[self._loop], name="calm-loop", daemon=True
                 )
                 self._thread.start()
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            self._cancel(self._loop)
-            raise
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
-    @staticmethod
-    def _cancel(loop: asyncio.AbstractEventLoop) -> None:
+    def cancel(self) -> None:
+        """Cancels all work and gives it some seconds to clean up."""
+        loop = self._loop
+        if loop is None:
+            return
+
         async def stop() -> None:
             others = asyncio.all_tasks() - {asyncio.current_task()}
             for task in others:

@@ -31,7 +31,7 @@ class Achievements(Observer, Protocol):
     """An observer that says which subgoals the last step achieved."""
 
     achieved: Achieved
-    """(B, G) int8: 1 yes, 0 no, -1 unreadable."""
+    """(B, G) int8: 1 yes, 0 no, -1 unreadable, -2 not answered yet."""
 
 
 class MakeAchievements(Protocol):
@@ -48,7 +48,8 @@ class Judged:
     """What an annotator says about the `events` description of each step.
 
     A description is asked for once, all new ones of a step together; afterwards a verdict is one
-    row of a table, looked up by the description's number.
+    row of the annotator's table, looked up by the description's number. Answers that come later
+    count from the next step on.
     """
 
     keys: tuple[str, ...] = EventStream.keys
@@ -56,7 +57,7 @@ class Judged:
     def __init__(self, batch: Batch, annotator: Annotator) -> None:
         self.stream = best_event_stream(batch.task, batch)
         self.annotator = annotator
-        self._table: Achieved = np.zeros((0, len(annotator.subgoals)), np.int8)
+        self._number = np.zeros(0, np.int64)  # the annotator's, by the stream's
         self._step = 0
         self._retry_at = RETRY_EVERY
         self.achieved: Achieved = np.zeros((batch.n_envs, len(annotator.subgoals)), np.int8)
@@ -66,21 +67,16 @@ class Judged:
 
     def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
         self.stream.on_step(actions, terminated, truncated)
-        known, texts = len(self._table), self.stream.texts
-        if len(texts) > known:
-            new = self.annotator.judge_texts(texts[known:])
-            self._table = np.concatenate([self._table, new])
+        annotator, texts = self.annotator, self.stream.texts
+        annotator.collect()
+        if len(texts) > len(self._number):
+            new = annotator.ids(texts[len(self._number) :])
+            self._number = np.concatenate([self._number, new])
         self._step += 1
         if self._step >= self._retry_at:
             self._retry_at = self._step + RETRY_EVERY
-            self._retry()
-        self.achieved = self._table[self.stream.ids]
-
-    def _retry(self) -> None:
-        unread = np.flatnonzero((self._table < 0).any(axis=1))
-        if unread.size:
-            texts = [self.stream.texts[i] for i in unread]
-            self._table[unread] = self.annotator.judge_texts(texts)
+            annotator.ids(texts)  # asks again where no answer came
+        self.achieved = annotator.table[self._number[self.stream.ids]]
 
 
 class Shaping:

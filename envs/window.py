@@ -130,7 +130,8 @@ class Window:
         shown[:, -1] = crops
         said[:, :, :-1] = said[:, :, 1:]
         if self.shaping is not None:
-            said[:, : self.subgoals, -1] = self.shaping.source.achieved
+            # Not answered yet is as unknown as unreadable.
+            said[:, : self.subgoals, -1] = np.maximum(self.shaping.source.achieved, -1)
         said[:, self.subgoals :, -1] = in_sight(crops)
         valid[:, :-1] = valid[:, 1:]
         valid[:, -1] = 1

@@ -68,6 +68,9 @@ class OpenAIOptions:
     """Seconds for one question, its retries included."""
     backoff: float = 0.5
     """Seconds before a second attempt, about; doubles with each."""
+    patient: bool = False
+    """Stop the work (`EndpointError`) when the endpoint is silent for a whole deadline, rather than
+    go on with a row that has no answer."""
     limits: Limits = field(default_factory=Limits)
     """What may be spent."""
     price: Price | None = None
@@ -119,7 +122,9 @@ class OpenAIJudge:
             **({"per_request": o.per_request} if o.per_request > 1 else {}),
             **dict(o.extra),
         }
-        connection = Connection(model, o.base_url, o.key_env, o.timeout, o.deadline, o.backoff)
+        connection = Connection(
+            model, o.base_url, o.key_env, o.timeout, o.deadline, o.backoff, o.patient
+        )
         self.budget = Budget(o.limits, self.price, o.max_tokens)
         self.endpoint = Endpoint(
             connection,
@@ -140,9 +145,10 @@ class OpenAIJudge:
         )
         if isinstance(self.asker, BatchAsker):
             self.asker.poll = o.poll
-        self._loop = LoopThread()
+        self.loop = LoopThread()
+        """Where requests are made and connections live."""
         # Connections are closed when the judge goes, or the process does.
-        self.close = weakref.finalize(self, _close, self._loop, self.endpoint)
+        self.close = weakref.finalize(self, _close, self.loop, self.endpoint)
         """Closes connections; the store stays open for whoever opened it."""
         self._prompts: dict[tuple[Task, tuple[Subgoal, ...]], JudgePrompt] = {}
 
@@ -159,11 +165,11 @@ class OpenAIJudge:
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
         """One judgement for each transition, in the same order."""
-        return self._loop.run(self.ajudge(task, subgoals, transitions))
+        return self.loop.run(self.ajudge(task, subgoals, transitions))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine on this judge's event loop, where its connections live."""
-        return self._loop.run(work)
+        return self.loop.run(work)
 
     async def ajudge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]

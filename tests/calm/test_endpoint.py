@@ -81,8 +81,8 @@ def test_a_transient_fault_is_tried_again(fault: str, task: Task, rules: dict) -
         assert judge.usage.requests == 2
         assert sum(judge.asker.tally.failures.values()) == 1
         assert seconds < 10.0
-        if fault == "429-after":
-            assert seconds >= 1.0
+        if fault in ("429-after", "429-date"):  # one second; a date two seconds on, cut to seconds
+            assert seconds >= 0.9
 
 
 @pytest.mark.parametrize("fault", SETTLED)
@@ -359,7 +359,7 @@ def test_a_request_ends_with_its_time_however_it_drips() -> None:
 
 
 def test_a_patient_one_stops_the_work_when_nothing_was_answered_for_a_whole_deadline() -> None:
-    with Loopback(answer=lambda body: "{}", script=[""], faults={"503": 1.0}) as server:
+    with Loopback(answer=lambda body: "{}", script=[""], faults={"503-html": 1.0}) as server:
         endpoint = Endpoint(Connection("m", server.url, deadline=0.5, backoff=0.05, patient=True))
 
         async def twice() -> None:
