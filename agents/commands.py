@@ -1,16 +1,16 @@
-"""The commands of this layer: train, report, demo, collect, doctor."""
+"""The commands of this layer: train, report, demo, collect, doctor; others have their own files."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 from rich.console import Console
 
 from agents import encoder_commands
+from agents.study import command as study_command
 from calm.errors import CalmError, UsageError
 from calm.options import BaseUrl, Json, StoreOption
 
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
     app.command()(report)
     encoder_commands.register(app)
+    study_command.register(app)
 
 
 def doctor(
@@ -82,9 +83,10 @@ def demo(
     (MiniHack's reward; the same without its -0.01 for idle steps; shaped by the judge) and writes
     a report. Interrupted, it goes on where it was.
     """
+    from agents.config import read_settings
     from agents.demo import DemoPlan, run_demo
 
-    plan = DemoPlan(judge, steps, episodes, seed, settings=_settings(setting or []))
+    plan = DemoPlan(judge, steps, episodes, seed, settings=read_settings(setting or []))
     outcome = run_demo(plan, out, base_url=base_url, fresh=fresh, console=Console(stderr=True))
     if as_json:
         typer.echo(json.dumps(outcome.to_dict(), indent=2))
@@ -175,7 +177,7 @@ def train(
     Success is measured on levels that training never sees. Ctrl-C saves a checkpoint; go on with
     --resume FOLDER. The run's folder holds every setting (config.yaml), metrics and a report.
     """
-    from agents.config import load_config, make_config
+    from agents.config import load_config, make_config, read_settings
     from agents.progress import train_with_progress
     from agents.report import report_runs
     from agents.run import Run
@@ -189,7 +191,7 @@ def train(
         "seed": seed,
         "subgoals": subgoals,
     }
-    values = {k: v for k, v in given.items() if v is not None} | _settings(setting or [])
+    values = {k: v for k, v in given.items() if v is not None} | read_settings(setting or [])
     if resume is not None:
         if values or config is not None:
             raise UsageError(
@@ -240,17 +242,3 @@ def report(
     if not any(run.metrics() for run in opened):
         raise CalmError("none of these runs has been evaluated yet, so there is nothing to draw")
     typer.echo(str(report_runs(opened, out or runs[0] / "report.html")))
-
-
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    """FIELD=VALUE pairs as values, read as YAML."""
-    values: dict[str, Any] = {}
-    for pair in pairs:
-        name, sign, text = pair.partition("=")
-        if not sign or not name:
-            raise UsageError(f"--set takes FIELD=VALUE, got {pair!r}")
-        try:
-            values[name.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"--set {pair!r} is not a value: {error}") from None
-    return values

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agents.extractor import ENCODERS, READS
+from calm.annotator import Ask
 from calm.credit import CREDIT_MODES, CreditMode
 from calm.errors import UsageError, unknown
 from envs.tasks import task as find_task
@@ -24,6 +25,13 @@ class TrainConfig(BaseModel):
     judge: str = "rules"
     """Whose credit shapes the reward: none, truth (the engine's own), noisy:precision=P,recall=R
     (the truth with errors, see `agents.noisy`), rules, openai:MODEL, ..."""
+    ask: Ask = "wait"
+    """wait: training waits for the judge's answers about what is new, and is the same every time;
+    later: it goes on, and an answer counts from when it is there."""
+    patience: float = Field(default=900.0, gt=0)
+    """Seconds without any answer after which training stops, with a checkpoint to go on from."""
+    most_pending: int = Field(default=256, ge=0)
+    """With `later`: questions without an answer at once; at more, training waits for some."""
     subgoals: str = "given"
     """Subgoals to judge: given, a YAML file of them, or the start of a stored list's hash."""
     shaping: CreditMode = "once"
@@ -153,3 +161,21 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> TrainCon
     if not isinstance(values, dict):
         raise UsageError(f"{path} must hold fields and values, got {type(values).__name__}")
     return make_config(values | (overrides or {}), str(path))
+
+
+def read_settings(pairs: list[str]) -> dict[str, Any]:
+    """FIELD=VALUE pairs as values, read as YAML.
+
+    Raises:
+        UsageError: a pair without a sign, or a value that is not YAML.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name:
+            raise UsageError(f"--set takes FIELD=VALUE, got {pair!r}")
+        try:
+            values[name.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {pair!r} is not a value: {error}") from None
+    return values

@@ -49,6 +49,20 @@ class Arm:
     """What the arm was trained on, in words."""
 
 
+@dataclass(frozen=True)
+class Section:
+    """A heading with what stands under it; what is empty is left out."""
+
+    title: str
+    lines: Sequence[str] = ()
+    """A paragraph each."""
+    figure: Markup | None = None
+    caption: str = ""
+    table: Table | None = None
+    folded: bool = False
+    """Shown only when asked for, and in print."""
+
+
 @dataclass
 class Report:
     """Everything that a report may show; what is empty is left out."""
@@ -61,6 +75,7 @@ class Report:
     costs: Table | None = None
     samples: Sequence[Sample] = ()
     subgoals: Sequence[Subgoal] = ()
+    sections: Sequence[Section] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> Path:
@@ -78,13 +93,14 @@ class Report:
             summary=self.summary,
             curves=Markup(draw_success(curves)) if curves else "",
             resumed=any(curve.resumed for curve in curves),
-            arms=arms_table(self.arms),
+            arms=arms_table(self.arms) if self.arms else None,
+            sections=self.sections,
             evaluation=self.evaluation,
             evaluation_note=self.evaluation_note,
             costs=self.costs,
             samples=self.samples,
             subgoals=self.subgoals,
-            settings=settings_table(self.arms),
+            settings=settings_table(self.arms) if self.arms else None,
             provenance=self.provenance,
         )
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,149 @@
+"""The study's figures as SVG: learning curves, success at the end, repeats over training.
+
+An arm has one colour and one kind of line in all of them, from a palette that colour-blind readers
+can tell apart (Okabe and Ito 2008) and that prints in grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from agents.curves import to_svg
+from agents.statistics import Band, iqm_band
+from agents.study.findings import ArmFound, Findings
+from agents.study.plan import Plan
+
+STYLES: Sequence[tuple[str, Any]] = (
+    ("#8a8a8a", (0, (1, 1))),
+    ("#111111", "solid"),
+    ("#0072b2", "solid"),
+    ("#d55e00", "solid"),
+    ("#009e73", (0, (5, 1.5))),
+    ("#cc79a7", (0, (5, 1.5))),
+    ("#e69f00", (0, (3, 1, 1, 1))),
+    ("#56b4e9", (0, (3, 1, 1, 1))),
+)
+"""Colour and line of the plan's arms, in its order."""
+
+
+def style(plan: Plan, arm: str) -> tuple[str, Any]:
+    """Colour and line of an arm."""
+    return STYLES[list(plan.arms).index(arm) % len(STYLES)]
+
+
+def draw_curves(plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]]) -> str:
+    """Success on held-out levels: IQM over seeds with its interval; a row a group of arms."""
+    return _panels(
+        plan, found, groups, lambda arm: arm.band, "success, unseen levels", (-0.02, 1.02)
+    )
+
+
+def draw_repeats(plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]]) -> str:
+    """Repeated subgoals per 100 steps of the evaluations, by the truth."""
+
+    def band(arm: ArmFound) -> Band:
+        rates = [
+            np.interp(
+                arm.steps,
+                [row["steps"] for row in r.rows],
+                [100 * (row["repeats"] or 0.0) / row["test_length"] for row in r.rows],
+            )
+            for r in arm.results
+        ]
+        return iqm_band(np.array(rates))
+
+    return _panels(plan, found, groups, band, "repeats per 100 steps", None)
+
+
+def _panels(
+    plan: Plan,
+    found: Findings,
+    groups: Mapping[str, Sequence[str]],
+    band: Callable[[ArmFound], Band],
+    what: str,
+    limits: tuple[float, float] | None,
+) -> str:
+    tasks = found.tasks
+    figure = Figure(figsize=(2.5 * len(tasks) + 2.2, 2.35 * len(groups)), layout="constrained")
+    grid = figure.subplots(len(groups), len(tasks), squeeze=False, sharey="row", sharex="col")
+    for r, (title, arms) in enumerate(groups.items()):
+        for c, task in enumerate(tasks):
+            axes = grid[r, c]
+            for arm in arms:
+                if (task, arm) in found.arms:
+                    _line(axes, plan, found.arms[task, arm], band)
+            _dress(axes)
+            if limits:
+                axes.set_ylim(*limits)
+            if r == 0:
+                axes.set_title(task, fontsize=9)
+            if r == len(groups) - 1:
+                axes.set_xlabel("environment steps", fontsize=8)
+        grid[r, 0].set_ylabel(what, fontsize=8)
+        handles: dict[str, Any] = {}
+        for axes in grid[r]:
+            lines, labels = axes.get_legend_handles_labels()
+            handles |= dict(zip(labels, lines, strict=True))
+        ordered = [plan.arms[a].label for a in arms if plan.arms[a].label in handles]
+        grid[r, -1].legend(
+            [handles[name] for name in ordered], ordered, title=title, alignment="left",
+            loc="center left", bbox_to_anchor=(1.03, 0.5), frameon=False, fontsize=7.5,
+            title_fontsize=8, handlelength=2.6,
+        )  # fmt: skip
+    return to_svg(figure)
+
+
+def _line(axes: Axes, plan: Plan, arm: ArmFound, band: Callable[[ArmFound], Band]) -> None:
+    colour, dashes = style(plan, arm.arm)
+    curve = band(arm)
+    label = plan.arms[arm.arm].label
+    axes.plot(arm.steps, curve.value, color=colour, linestyle=dashes, linewidth=1.5, label=label)
+    axes.fill_between(arm.steps, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
+
+
+def draw_finals(plan: Plan, found: Findings) -> str:
+    """Success at the end: every seed a dot, the IQM a bar across, its interval a line."""
+    tasks = found.tasks
+    arms = [a for a in plan.arms if any((t, a) in found.arms for t in tasks)]
+    size = (2.0 * len(tasks) + 2.2, 0.27 * len(arms) + 0.8)
+    figure = Figure(figsize=size, layout="constrained")
+    (row,) = figure.subplots(1, len(tasks), squeeze=False, sharey=True)
+    for axes, task in zip(row, tasks, strict=True):
+        for y, arm in enumerate(arms):
+            if (task, arm) not in found.arms:
+                continue
+            one = found.arms[task, arm]
+            colour, _ = style(plan, arm)
+            value, low, high = one.final
+            axes.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.35)
+            axes.plot(one.finals, [y] * one.seeds, "o", color=colour, markersize=3, alpha=0.6)
+            axes.plot([value], [y], "|", color=colour, markersize=11, markeredgewidth=2)
+        _dress(axes, steps=False)
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_title(task, fontsize=9)
+        axes.set_yticks(range(len(arms)), [plan.arms[a].label for a in arms], fontsize=8)
+        axes.set_ylim(len(arms) - 0.5, -0.5)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.0f} %"))
+    return to_svg(figure)
+
+
+def _dress(axes: Axes, steps: bool = True) -> None:
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=7.5)
+    if steps:
+        axes.xaxis.set_major_formatter(FuncFormatter(_count))
+        axes.locator_params(axis="x", nbins=5)
+
+
+def _count(steps: float, _: object = None) -> str:
+    """300k, 1.5M."""
+    if abs(steps) >= 1_000_000:
+        return f"{steps / 1_000_000:g}M"
+    return f"{steps / 1000:g}k" if steps else "0"

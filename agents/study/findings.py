@@ -1,0 +1,225 @@
+"""What a study's results show, as numbers: how well, how soon, who is better, who farms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.report import steps_to
+from agents.statistics import (
+    Band,
+    Comparison,
+    Reached,
+    Values,
+    area,
+    compare,
+    iqm_band,
+    iqm_estimate,
+    reached,
+    success_estimate,
+)
+from agents.study.plan import Plan
+from agents.study.results import Result
+from data.metrics import Estimate
+from envs.subgoals import APPROACHES
+
+RATE = 0.9
+"""The success whose first measurement is told."""
+
+
+@dataclass(frozen=True)
+class Farming:
+    """How often an arm achieves a subgoal again, in an episode of the last evaluation.
+
+    Means over seeds. Going about makes repeats too, so an arm farms where it has more of them, for
+    the steps it makes, than the arms that nothing pays for them.
+    """
+
+    length: float
+    """Steps of an episode."""
+    approaches: float
+    """Repeats of subgoals of getting somewhere, by the truth."""
+    deeds: float
+    """Repeats of all other subgoals, by the truth."""
+    per_hundred: Estimate
+    """All of these per 100 steps, IQM over seeds."""
+    judged: float | None
+    """Repeats by the judge; None without one."""
+    false: float | None
+    """Achievements that the judge says and the truth denies; None without a judge."""
+    credit: float | None
+    """Credit paid, times its weight."""
+    for_repeats: float | None
+    """What of it was paid for repeats; only `every` pays any."""
+    by_subgoal: Mapping[str, float]
+    """Repeats by the truth."""
+
+
+@dataclass(frozen=True)
+class ArmFound:
+    """One arm on one task."""
+
+    task: str
+    arm: str
+    results: Sequence[Result]
+    """One a seed."""
+    steps: Values
+    """(T,) of the evaluations."""
+    curves: Values
+    """(S, T) success."""
+    finals: Values
+    """(S,) success at the last evaluation."""
+    areas: Values
+    """(S,) mean success over the budget."""
+    episodes: int
+    """Held-out levels of one evaluation."""
+    reached: Reached
+    farming: Farming | None
+
+    @property
+    def band(self) -> Band:
+        return iqm_band(self.curves)
+
+    @property
+    def final(self) -> Estimate:
+        return success_estimate(self.finals, self.episodes)
+
+    @property
+    def area(self) -> Estimate:
+        return iqm_estimate([self.areas])
+
+    @property
+    def seeds(self) -> int:
+        return len(self.results)
+
+
+class Pair(NamedTuple):
+    """Two arms compared, on one task or on several together."""
+
+    first: str
+    second: str
+    task: str | None
+    """None: all tasks that have both."""
+    by_area: Comparison
+    """On the mean success over the budget: who learns sooner and better."""
+    by_final: Comparison
+    """On the success at the end."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a study shows so far."""
+
+    arms: Mapping[tuple[str, str], ArmFound]
+    """By task and arm, in the plan's order."""
+    pairs: Sequence[Pair]
+
+    @property
+    def tasks(self) -> list[str]:
+        return list(dict.fromkeys(task for task, _ in self.arms))
+
+    def of(self, task: str) -> list[ArmFound]:
+        """The arms of a task."""
+        return [found for (name, _), found in self.arms.items() if name == task]
+
+    def pair(self, first: str, second: str, task: str | None) -> Pair | None:
+        """A comparison that was made."""
+        found = (p for p in self.pairs if (p.first, p.second, p.task) == (first, second, task))
+        return next(found, None)
+
+
+def find(plan: Plan, results: Sequence[Result]) -> Findings:
+    """What the results of a plan's cells show."""
+    by_arm: dict[tuple[str, str], list[Result]] = {}
+    for result in sorted(results, key=lambda r: r.cell.seed):
+        by_arm.setdefault((result.cell.task, result.cell.arm), []).append(result)
+    arms = {
+        (task, arm): _arm(task, arm, by_arm[task, arm])
+        for task in plan.tasks
+        for arm in plan.arms
+        if (task, arm) in by_arm
+    }
+    pairs = []
+    for first, second in plan.compare:
+        both = [t for t in plan.tasks if (t, first) in arms and (t, second) in arms]
+        groups = [(t, [t]) for t in both] + ([(None, both)] if len(both) > 1 else [])
+        for name, tasks in groups:
+            sides = [(arms[t, first], arms[t, second]) for t in tasks]
+            pairs.append(
+                Pair(
+                    first,
+                    second,
+                    name,
+                    compare([(a.areas, b.areas) for a, b in sides]),
+                    compare([(a.finals, b.finals) for a, b in sides]),
+                )
+            )
+    return Findings(arms, pairs)
+
+
+def _arm(task: str, arm: str, results: list[Result]) -> ArmFound:
+    # A resumed run may have been evaluated at other steps; all are read at those of the first.
+    steps = np.array([row["steps"] for row in results[0].rows], float)
+    curves = np.array(
+        [
+            np.interp(steps, [row["steps"] for row in r.rows], [row["success"] for row in r.rows])
+            for r in results
+        ]
+    )
+    budget = int(results[0].config["steps"])
+    return ArmFound(
+        task,
+        arm,
+        results,
+        steps,
+        curves,
+        np.array([r.rows[-1]["success"] for r in results]),
+        np.array(
+            [area([w["steps"] for w in r.rows], [w["success"] for w in r.rows]) for r in results]
+        ),
+        int(results[0].rows[-1]["episodes"]),
+        reached([steps_to(r.rows, RATE) for r in results], budget),
+        _farming(results),
+    )
+
+
+def _farming(results: Sequence[Result]) -> Farming | None:
+    last = [r.rows[-1] for r in results]
+    if not all(row.get("subgoals") for row in last):
+        return None
+    true = [{s["subgoal"]: s for s in row["subgoals"] if s["source"] == "truth"} for row in last]
+    judge = [[s for s in row["subgoals"] if s["source"] == "judge"] for row in last]
+    names = list(true[0])
+    by_subgoal = {n: float(np.mean([seed[n]["repeats"] for seed in true])) for n in names}
+    length = [row["test_length"] for row in last]
+    rates = [
+        100 * sum(s["repeats"] for s in seed.values()) / steps
+        for seed, steps in zip(true, length, strict=True)
+    ]
+    judged = false = credit = for_repeats = None
+    if all(judge):
+        weight, every = results[0].config["weight"], results[0].config["shaping"] == "every"
+        judged = float(np.mean([sum(s["repeats"] for s in seed) for seed in judge]))
+        known = [[s["false"] for s in seed if s["false"] is not None] for seed in judge]
+        false = float(np.mean([sum(seed) for seed in known])) if all(known) else None
+        credit = weight * float(np.mean([row["test_credit"] for row in last]))
+        for_repeats = weight * judged if every else 0.0
+    return Farming(
+        length=float(np.mean(length)),
+        approaches=sum(v for n, v in by_subgoal.items() if n in APPROACHES),
+        deeds=sum(v for n, v in by_subgoal.items() if n not in APPROACHES),
+        per_hundred=iqm_estimate([np.array(rates)]),
+        judged=judged,
+        false=false,
+        credit=credit,
+        for_repeats=for_repeats,
+        by_subgoal=by_subgoal,
+    )
+
+
+def whole_iqm(found: Sequence[ArmFound]) -> Estimate:
+    """IQM of the final success over the tasks and seeds of one arm."""
+    return iqm_estimate([a.finals for a in found])

@@ -1,0 +1,190 @@
+"""Writes what a study gave: the report, and beside its cells tables, figures and a README.
+
+results/README.md  success.svg  final.svg  repeats.svg  summary.md  success.csv
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from agents.report import Report, Section, Table
+from agents.study.figures import draw_curves, draw_finals, draw_repeats
+from agents.study.findings import Findings, find
+from agents.study.plan import Plan
+from agents.study.results import Result
+from agents.study.statement import caveat, statement
+from agents.study.tables import (
+    comparison_table,
+    cost_table,
+    farming_table,
+    markdown,
+    origin_table,
+    settings_table,
+    subgoal_table,
+    success_table,
+    summary_table,
+)
+
+HOW = (
+    "Success is the share of levels finished that training never saw, on the environment's own"
+    " reward. IQM: mean over the middle half of the seeds (of three, their mean); in brackets 95 %"
+    " intervals by bootstrap over seeds, or Wilson's over all episodes where all seeds agree."
+)
+BETTER = (
+    "The chance that a seed of the first does better than one of the second (a tie counts half), on"
+    " the mean success over the steps and on success at the end; over several tasks the mean, with"
+    " seeds drawn anew within each task. p: exact permutation test. An interval that holds 1/2 is a"
+    " tie."
+)
+REPEATS = (
+    "Achievements of a subgoal beyond its first, per episode of the last evaluation, by the truth"
+    " and by the judge. Whoever goes about makes repeats; farming is more of them, for the steps"
+    " made, than arms show that nothing pays for them. Paid: credit of an episode times its weight."
+)
+
+
+def write_study(
+    plan: Plan, results: Sequence[Result], folder: Path, report: Path, command: str = ""
+) -> None:
+    """Writes `report` and, into the results' folder, figures, tables and a README.
+
+    Args:
+        plan: of the study.
+        results: its finished cells, at least one.
+        folder: where the cells' results are kept.
+        report: the HTML file.
+        command: how it was called.
+    """
+    found = find(plan, results)
+    figures = _figures(plan, found)
+    for name, svg in figures.items():
+        _write(folder / f"{name}.svg", svg)
+    _write(folder / "summary.md", readme_table(plan, found))
+    _write(folder / "success.csv", _csv(success_table(plan, found)))
+    _write(folder / "README.md", _readme(plan, found, results, figures, command))
+    _report(plan, found, results, figures, command).write(report)
+
+
+def readme_table(plan: Plan, found: Findings) -> str:
+    """The table for the project's README: agents against tasks, in markdown."""
+    return markdown(summary_table(plan, found))
+
+
+def _figures(plan: Plan, found: Findings) -> dict[str, str]:
+    there = {arm for _, arm in found.arms}
+    groups = {
+        title: [a for a in arms if a in there]
+        for title, arms in (plan.figures or {"agents": list(plan.arms)}).items()
+        if there & set(arms)
+    }
+    return {
+        "success": draw_curves(plan, found, groups),
+        "final": draw_finals(plan, found),
+        "repeats": draw_repeats(plan, found, groups),
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text if text.endswith("\n") else text + "\n", "utf-8")
+
+
+def _csv(table: Table) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows(table.rows)
+    return out.getvalue()
+
+
+def _origins(results: Sequence[Result]) -> list[str]:
+    """Commit and machine with the number of cells they gave."""
+    groups: dict[tuple[str, str], list[Result]] = {}
+    for r in results:
+        groups.setdefault((r.provenance["commit"], r.provenance["machine"]), []).append(r)
+    return [
+        f"{len(cells)} cells at commit {commit} on {machine}, started"
+        f" {min(c.provenance['started'] for c in cells)} to"
+        f" {max(c.provenance['started'] for c in cells)}"
+        for (commit, machine), cells in groups.items()
+    ]
+
+
+def _readme(
+    plan: Plan,
+    found: Findings,
+    results: Sequence[Result],
+    figures: dict[str, str],
+    command: str,
+) -> str:
+    lines = [f"# {plan.title}", "", "Written by the study itself; do not edit.", ""]
+    lines += [f"![Success on held-out levels]({next(iter(figures))}.svg)", ""]
+    lines += [HOW, caveat(found), "", readme_table(plan, found)]
+    lines += [
+        "In each cell: success at the end, and the step at which 90 % was first measured.",
+        "",
+    ]
+    for task, sentences in statement(plan, found).items():
+        lines += [f"## {task}", "", *(f"- {s}" for s in sentences), ""]
+    lines += ["## Success", "", markdown(success_table(plan, found)), "![](final.svg)", ""]
+    lines += ["## Who does better", "", BETTER, "", markdown(comparison_table(plan, found))]
+    lines += ["## Repeated subgoals", "", REPEATS, "", markdown(farming_table(plan, found))]
+    lines += ["![](repeats.svg)", ""]
+    lines += ["## What the judges were asked", "", markdown(cost_table(plan, found))]
+    lines += ["## Where it comes from", ""]
+    if command:
+        lines += ["```console", f"$ {command}", "```", ""]
+    lines += [f"- {origin}" for origin in _origins(results)]
+    lines += ["", "Every cell's settings and versions are in cells.json, every evaluation in"]
+    lines += ["cells.parquet, every subgoal's counts in subgoals.parquet."]
+    return "\n".join(lines)
+
+
+def _report(
+    plan: Plan,
+    found: Findings,
+    results: Sequence[Result],
+    figures: dict[str, str],
+    command: str,
+) -> Report:
+    said = [
+        Section(f"What it shows: {task}", sentences)
+        for task, sentences in statement(plan, found).items()
+    ]
+    sections = [
+        Section(
+            "Learning",
+            figure=Markup(figures["success"]),
+            caption="Success on unseen levels: IQM over seeds, bands are 95 % bootstrap intervals.",
+            table=summary_table(plan, found),
+        ),
+        *said,
+        Section(
+            "Success",
+            figure=Markup(figures["final"]),
+            caption="At the end: every seed a dot, the IQM a bar across, its interval a line.",
+            table=success_table(plan, found),
+        ),
+        Section("Who does better", [BETTER], table=comparison_table(plan, found)),
+        Section(
+            "Reward hacking: repeated subgoals",
+            [REPEATS],
+            figure=Markup(figures["repeats"]),
+            caption="Repeats per 100 steps in the evaluations, by the engine's truth.",
+            table=farming_table(plan, found),
+        ),
+        Section("Repeats of each subgoal", table=subgoal_table(plan, found), folded=True),
+        Section("What the judges were asked", table=cost_table(plan, found)),
+        Section("Settings", table=settings_table(plan, found), folded=True),
+        Section("Where each cell comes from", table=origin_table(results), folded=True),
+    ]
+    told = {"command": command} if command else {}
+    origins = {f"origin {i + 1}:": line for i, line in enumerate(_origins(results))}
+    return Report(
+        title=plan.title, summary=[HOW, caveat(found)], sections=sections, provenance=told | origins
+    )

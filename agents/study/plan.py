@@ -1,0 +1,145 @@
+"""A study's plan: which tasks, arms and seeds, and the settings of each cell.
+
+The plan is a YAML file beside this one, since it is what people read and change first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from agents.config import TrainConfig, make_config
+from calm.errors import UsageError, unknown
+from envs.tasks import task as find_task
+
+FOLDER = Path(__file__).parent
+
+
+class Cell(NamedTuple):
+    """One run of a study."""
+
+    task: str
+    """As the plan names it, such as KeyRoom-S5."""
+    arm: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.task}/{self.arm}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """What one arm trains on."""
+
+    label: str
+    reward: str
+    """In words."""
+    settings: Mapping[str, Any]
+    """Fields of `TrainConfig`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study: tasks × arms × seeds."""
+
+    name: str
+    title: str
+    common: Mapping[str, Any]
+    tasks: Mapping[str, Mapping[str, Any]]
+    """Settings by task."""
+    arms: Mapping[str, ArmPlan]
+    compare: Sequence[tuple[str, str]]
+    """Pairs of arms: does the first do better than the second?"""
+    figures: Mapping[str, Sequence[str]]
+    """Arms drawn together, by the question they answer."""
+
+    def cells(
+        self,
+        seeds: int,
+        tasks: Sequence[str] | None = None,
+        arms: Sequence[str] | None = None,
+        first_seed: int = 0,
+    ) -> list[Cell]:
+        """The cells in order of work: seed by seed, so that a part of the work has all arms.
+
+        Args:
+            seeds: how many.
+            tasks: a choice of them; None for all.
+            arms: likewise.
+            first_seed: the seeds count up from it.
+
+        Raises:
+            UsageError: a task or an arm that the plan does not have.
+        """
+        for kind, chosen, known in (("task", tasks, self.tasks), ("arm", arms, self.arms)):
+            for name in chosen or ():
+                if name not in known:
+                    raise unknown(f"{kind} of the study {self.name}", name, known)
+        return [
+            Cell(task, arm, seed)
+            for seed in range(first_seed, first_seed + seeds)
+            for task in self.tasks
+            if not tasks or task in tasks
+            for arm in self.arms
+            if not arms or arm in arms
+        ]
+
+    def config(self, cell: Cell, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
+        """The settings of a cell; `overrides` win over the plan's."""
+        arm = self.arms[cell.arm]
+        values = {
+            **self.common,
+            **self.tasks[cell.task],
+            **arm.settings,
+            **(overrides or {}),
+            "task": cell.task,
+            "seed": cell.seed,
+        }
+        config = make_config(values, f"the settings of {cell}")
+        if config.judge != "none" and config.shaping == "potential":
+            # All subgoals together then pay what they do one by one in the other modes.
+            whole = round(config.weight * len(find_task(cell.task).subgoals), 6)
+            config = config.model_copy(update={"weight": whole})
+        return config
+
+
+def load_plan(name: str, path: Path | None = None) -> Plan:
+    """The plan of a study by name, or from a file of one's own.
+
+    Raises:
+        UsageError: no such study, or a file that is none.
+    """
+    path = path or FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise unknown("study", name, [p.stem for p in FOLDER.glob("*.yaml")])
+    try:
+        read = yaml.safe_load(path.read_text("utf-8"))
+        plan = Plan(
+            name=name,
+            title=str(read["title"]),
+            common=dict(read.get("all") or {}),
+            tasks={task: dict(values or {}) for task, values in read["tasks"].items()},
+            arms={
+                arm: ArmPlan(values["label"], values["reward"], dict(values["set"]))
+                for arm, values in read["arms"].items()
+            },
+            compare=[(first, second) for first, second in read.get("compare") or ()],
+            figures={title: list(arms) for title, arms in (read.get("figures") or {}).items()},
+        )
+        if not plan.tasks or not plan.arms:
+            raise ValueError("no task or no arm")
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(
+            f"{path} is no study: {type(error).__name__}: {error}; it needs title, tasks and arms,"
+            " and of each arm label, reward and set (see keyroom.yaml)"
+        ) from None
+    for arm in {a for pair in plan.compare for a in pair}.union(*plan.figures.values()):
+        if arm not in plan.arms:
+            raise unknown(f"arm of the study {name}", arm, plan.arms)
+    for cell in plan.cells(1):
+        plan.config(cell)
+    return plan

@@ -1,0 +1,132 @@
+"""The results of a study's finished cells, in files that are committed and gone on with.
+
+cells.json       one entry a cell: its settings, their hash, commit, machine, versions, times
+cells.parquet    one row an evaluation: task, arm, seed, config (the hash) and all metrics
+subgoals.parquet one row an evaluation and subgoal: how often it was achieved
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from agents.config import TrainConfig, make_config
+from agents.run import Row, Run
+from agents.study.plan import Cell
+from calm.errors import UsageError
+
+INDEX, EVALUATIONS, SUBGOALS = "cells.json", "cells.parquet", "subgoals.parquet"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one finished cell gave."""
+
+    cell: Cell
+    config: Mapping[str, Any]
+    """All settings, as the run kept them."""
+    provenance: Mapping[str, Any]
+    """Commit, machine, versions, start, where it was resumed, seconds."""
+    rows: list[Row]
+    """Metrics, one row an evaluation, oldest first."""
+
+    @property
+    def hash(self) -> str:
+        """Twelve digits that name the settings."""
+        text = json.dumps(self.config, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def fits(self, planned: TrainConfig) -> bool:
+        """Whether it was trained with the settings planned; fields it lacks are the defaults."""
+        try:
+            return make_config(dict(self.config)) == planned
+        except UsageError:
+            return False
+
+
+def result_of(run: Run, cell: Cell) -> Result | None:
+    """The result of a run, or None where it has not come to its last step."""
+    rows = run.metrics()
+    config = run.config
+    if not rows or rows[-1]["steps"] < config.steps:
+        return None
+    provenance = {
+        **run.started_with,
+        "resumed_at": run.resumed_at,
+        "training_seconds": round(rows[-1]["seconds"], 1),
+        "eval_seconds": round(rows[-1]["eval_seconds"], 1),
+    }
+    return Result(cell, config.model_dump(mode="json"), provenance, rows)
+
+
+def read_results(folder: Path) -> dict[Cell, Result]:
+    """The finished cells kept in a folder; none where there is no folder.
+
+    Raises:
+        UsageError: files that can't be read or don't belong together.
+    """
+    if not (folder / INDEX).exists():
+        return {}
+    try:
+        index = json.loads((folder / INDEX).read_text("utf-8"))
+        rows: dict[Cell, list[Row]] = {}
+        for row in pq.read_table(folder / EVALUATIONS).to_pylist():
+            cell = Cell(row.pop("task"), row.pop("arm"), row.pop("seed"))
+            row.pop("config")
+            rows.setdefault(cell, []).append(row | {"subgoals": []})
+        at = {(cell, row["steps"]): row for cell, found in rows.items() for row in found}
+        for row in pq.read_table(folder / SUBGOALS).to_pylist():
+            cell = Cell(row.pop("task"), row.pop("arm"), row.pop("seed"))
+            if (evaluation := at.get((cell, row.pop("steps")))) is not None:
+                evaluation["subgoals"].append(row)
+        found = {}
+        for entry in index:
+            cell = Cell(entry["task"], entry["arm"], entry["seed"])
+            found[cell] = Result(cell, entry["settings"], entry["provenance"], rows[cell])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"the results in {folder} can't be read ({type(error).__name__}: {error}); they are"
+            f" {INDEX}, {EVALUATIONS} and {SUBGOALS}, written together"
+        ) from None
+    return found
+
+
+def write_results(folder: Path, results: Iterable[Result]) -> None:
+    """Replaces a folder's results; each file whole, so a kill leaves no half."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(results, key=lambda r: r.cell)
+    evaluations: list[Row] = []
+    subgoals: list[Row] = []
+    for result in ordered:
+        names = dict(result.cell._asdict())
+        for row in result.rows:
+            plain = {k: v for k, v in row.items() if k != "subgoals"}
+            evaluations.append(names | {"config": result.hash} | plain)
+            subgoals += [names | {"steps": row["steps"]} | s for s in row.get("subgoals") or ()]
+    index = [
+        dict(r.cell._asdict())
+        | {"config": r.hash, "settings": dict(r.config), "provenance": dict(r.provenance)}
+        for r in ordered
+    ]
+    _write_table(folder / EVALUATIONS, evaluations)
+    _write_table(folder / SUBGOALS, subgoals)
+    new = folder / f"{INDEX}.new"
+    new.write_text(json.dumps(index, indent=1) + "\n", "utf-8")
+    os.replace(new, folder / INDEX)
+
+
+def _write_table(path: Path, rows: list[Row]) -> None:
+    # Not all arms have all columns, and pyarrow looks at the first row alone.
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    table = pa.table({c: [row.get(c) for row in rows] for c in columns})
+    new = path.with_name(f"{path.name}.new")
+    pq.write_table(table, new, compression="zstd")
+    os.replace(new, path)

@@ -1,0 +1,179 @@
+"""Runs a study: trains the cells that are not done, keeps their results, writes the report.
+
+Everything is found again after an interruption: finished cells in the results' folder, begun ones
+as runs with a checkpoint.
+
+    OUT/cells/TASK/ARM/seedN/   a run each
+    OUT/results/                what is kept of finished cells, figures, tables
+    OUT/report.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from agents.config import TrainConfig
+from agents.progress import train_with_progress
+from agents.run import Run
+from agents.study.page import write_study
+from agents.study.plan import Cell, Plan
+from agents.study.results import Result, read_results, result_of, write_results
+from calm.errors import CalmError, UsageError
+
+
+@dataclass(frozen=True)
+class Order:
+    """What part of a study to run, and how."""
+
+    seeds: int = 5
+    first_seed: int = 0
+    tasks: Sequence[str] = ()
+    """Empty for all."""
+    arms: Sequence[str] = ()
+    """Empty for all."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of all cells, instead of the plan's."""
+    at_once: int | None = None
+    """Cells trained side by side; None for one a core."""
+    train: bool = True
+    """False writes the report of what is there."""
+    replace: bool = False
+    """Leave out kept cells that were trained with other settings than the plan's."""
+
+
+def run_study(
+    plan: Plan,
+    order: Order,
+    out: Path,
+    *,
+    results: Path | None = None,
+    base_url: str | None = None,
+    command: str = "",
+    console: Console | None = None,
+) -> Path:
+    """Trains what is left of the cells ordered and returns the report's path.
+
+    Args:
+        plan: the whole study; the report shows all cells of it that are kept.
+        order: what part of it to train.
+        out: folder of the runs and the report.
+        results: folder of finished cells' results, read first and added to; OUT/results by default.
+        base_url: the endpoint of `openai:` judges.
+        command: how the study was called, for the report.
+        console: where progress is shown.
+
+    Raises:
+        UsageError: cells were trained with other settings than those planned.
+        CalmError: a cell failed, after the others; or there is nothing to report.
+        KeyboardInterrupt: after checkpoints, results and report are written.
+    """
+    console = console or Console(stderr=True, quiet=True)
+    results = results or out / "results"
+    cells = plan.cells(order.seeds, order.tasks, order.arms, order.first_seed)
+    kept = _kept(plan, order, results)
+    runs: dict[Cell, Run] = {}
+    for cell in cells:
+        if cell in kept:
+            continue
+        run = _run(out / "cells" / str(cell), plan.config(cell, order.overrides), order.train)
+        if run is not None:
+            runs[cell] = run
+    finished = {cell: done for cell, run in runs.items() if (done := result_of(run, cell))}
+    if finished:
+        kept |= finished
+        write_results(results, kept.values())
+    todo = [cell for cell in runs if cell not in finished]
+    console.print(
+        Text(f"{len(cells)} cells: {len(cells) - len(todo)} done, {len(todo)} to train.")
+        if order.train
+        else Text(f"{len(cells)} cells, {sum(c in kept for c in cells)} done.")
+    )
+
+    def keep(i: int) -> None:
+        done = result_of(runs[todo[i]], todo[i])
+        if done is not None:
+            kept[todo[i]] = done
+            write_results(results, kept.values())
+
+    report = out / "report.html"
+    try:
+        if todo and order.train:
+            train_with_progress(
+                [runs[cell] for cell in todo],
+                store=out / "store.sqlite",
+                base_url=base_url,
+                console=console,
+                labels=[str(cell) for cell in todo],
+                at_once=order.at_once,
+                on_end=keep,
+            )
+    finally:
+        if kept:
+            write_study(plan, list(kept.values()), results, report, command)
+    if not kept:
+        raise CalmError(f"no cell of {plan.name} is finished yet, so there is nothing to report")
+    return report
+
+
+def _kept(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
+    """Finished cells, all with the settings planned: else arms would differ in more than credit."""
+    kept = {}
+    others = []
+    for cell, result in read_results(folder).items():
+        if cell.task not in plan.tasks or cell.arm not in plan.arms:
+            others.append(f"{cell} (not in the plan)")
+            continue
+        planned = plan.config(cell, order.overrides)
+        if result.fits(planned):
+            kept[cell] = result
+        else:
+            others.append(f"{cell} ({_differing(result.config, planned)})")
+    if others and not order.replace:
+        raise UsageError(
+            f"{folder} keeps cells trained with other settings than those planned:"
+            f" {_few(others)}; name another folder with --results, or leave these out with"
+            " --replace"
+        )
+    return kept
+
+
+def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
+    """The run of a cell: a new one, or one begun with the same settings."""
+    if not (folder / "config.yaml").exists():
+        return Run.create(folder, planned) if create else None
+    run = Run.open(folder)
+    found = run.config
+    if found != planned and found.steps < planned.steps:
+        # Nothing in training depends on how long it will be, so a longer budget goes on.
+        longer = found.model_copy(update={"steps": planned.steps})
+        if longer == planned:
+            planned.save(folder / "config.yaml")
+            found = planned
+    if found != planned:
+        differing = _differing(found.model_dump(mode="json"), planned)
+        raise UsageError(
+            f"{folder} was begun with other settings than those planned ({differing}); remove it,"
+            " or name another folder with --out"
+        )
+    return run
+
+
+def _differing(found: Mapping[str, Any], planned: TrainConfig) -> str:
+    wanted = planned.model_dump(mode="json")
+    return ", ".join(
+        f"{name}: {found.get(name)}, now {value}"
+        for name, value in wanted.items()
+        if name in found and found[name] != value
+    )
+
+
+def _few(names: Iterable[str], most: int = 5) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return "; ".join(listed[:most]) + more

@@ -1,0 +1,147 @@
+"""What a study found, in plain sentences made from its numbers; a tie is called a tie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.statistics import least_p
+from agents.study.findings import RATE, ArmFound, Findings, Pair
+from agents.study.plan import Plan
+from agents.study.tables import count, rate, two
+from envs.tasks import task as find_task
+
+UNDOING = ("drop", "close", "untie")
+"""Words of actions that undo a deed, so that it can be done again."""
+
+
+def caveat(found: Findings) -> str:
+    """What the number of seeds allows to be said."""
+    fewest = min(one.seeds for one in found.arms.values())
+    if fewest == 1:
+        return (
+            "Some arms have one seed: their interval is a point, and whatever is said of them may"
+            " be luck."
+        )
+    return (
+        f"The fewest seeds of an arm are {fewest}. An interval is drawn from the seeds alone (2,000"
+        f" bootstrap draws), so with {fewest} it shows how far they lie apart and covers less than"
+        f" the 95 % of its name; {fewest} seeds against {fewest} can't give a p below"
+        f" {least_p(fewest, fewest):.3f}. p values are not adjusted for how many there are."
+    )
+
+
+def statement(plan: Plan, found: Findings) -> dict[str, list[str]]:
+    """Sentences by task, and over all tasks under "all tasks together"."""
+    told: dict[str, list[str]] = {}
+    for task in found.tasks:
+        arms = found.of(task)
+        lines = [_levels(plan, arms), _soonest(plan, arms)]
+        lines += [_pair(plan, found, p) for p in found.pairs if p.task == task]
+        told[task] = [line for line in (*lines, *_farming(plan, arms)) if line]
+    together = [_together(plan, p) for p in found.pairs if p.task is None]
+    if together:
+        told["all tasks together"] = together
+    return told
+
+
+def _levels(plan: Plan, arms: Sequence[ArmFound]) -> str:
+    ranked = sorted(arms, key=lambda a: -a.final.value)
+    levels = "; ".join(f"{_name(plan, a.arm)} {rate(a.final)}" for a in ranked)
+    return (
+        f"Success on unseen levels after {count(arms[0].reached.budget)} steps, IQM over seeds:"
+        f" {levels}."
+    )
+
+
+def _soonest(plan: Plan, arms: Sequence[ArmFound]) -> str:
+    got = [(a.reached.median, _name(plan, a.arm)) for a in arms if a.reached.median is not None]
+    never = [_name(plan, a.arm) for a in arms if a.reached.least is None]
+    sentences = []
+    if got:
+        order = ", ".join(f"{label} {count(steps)}" for steps, label in sorted(got))
+        sentences.append(f"{100 * RATE:.0f} % was reached, in the median seed, at: {order}.")
+    if never:
+        sentences.append(f"No seed reached it of: {', '.join(never)}.")
+    return " ".join(sentences)
+
+
+def _pair(plan: Plan, found: Findings, pair: Pair) -> str:
+    first, second = _name(plan, pair.first), _name(plan, pair.second)
+    sooner, better = pair.by_area.verdict, pair.by_final.verdict
+    chance = f"P(better) {two(pair.by_area.probability)} over the steps, p = {pair.by_area.p:.3f}"
+    than = {"ahead": "ahead of", "behind": "behind"}
+    if sooner == better == "tie":
+        said = f"{first} and {second}: a tie, no difference shown on the way or at the end"
+    elif better == "tie":
+        said = f"{first} is {than[sooner]} {second} while learning; at the end it is a tie"
+    elif sooner == "tie":
+        said = f"{first} is {than[better]} {second} at the end; on the way it is a tie"
+    elif sooner == better:
+        said = f"{first} is {than[sooner]} {second}, on the way and at the end"
+    else:
+        said = f"{first} is {than[sooner]} {second} on the way and {better} at the end"
+    line = f"{said} ({chance})."
+    if _pays(plan, pair.first) and not _pays(plan, pair.second) and pair.task:
+        finals = [found.arms[pair.task, arm].final.value for arm in (pair.first, pair.second)]
+        if "ahead" not in (sooner, better):
+            harm = ", and does harm" if "behind" in (sooner, better) else ""
+            line += f" Here this credit adds nothing that these seeds can show{harm}."
+        elif finals[1] >= RATE:
+            line += " The task is learned without this credit too."
+        elif finals[0] >= RATE:
+            line += " Without this credit the task is not solved within these steps."
+        else:
+            line += " Neither solves the task within these steps."
+    return line
+
+
+def _name(plan: Plan, arm: str) -> str:
+    return f"“{plan.arms[arm].label}”"
+
+
+def _pays(plan: Plan, arm: str) -> bool:
+    judge = plan.arms[arm].settings.get("judge", plan.common.get("judge", "rules"))
+    return bool(judge != "none")
+
+
+def _farming(plan: Plan, arms: Sequence[ArmFound]) -> list[str]:
+    """Whether an arm that is paid for repeats makes more of them than those that are not."""
+    counted = [a for a in arms if a.farming is not None]
+    lines = []
+    unpaid = [a for a in counted if not a.farming or not a.farming.for_repeats]
+    for one in counted:
+        f = one.farming
+        if f is None or one.results[0].config["shaping"] != "every" or f.credit is None:
+            continue
+        others = [(a, a.farming.per_hundred) for a in unpaid if a.farming]
+        if not others:
+            continue
+        most, its = max(others, key=lambda pair: pair[1].value)
+        label, other = _name(plan, one.arm), _name(plan, most.arm)
+        farms = f.per_hundred.low > max(e.high for _, e in others)
+        lines.append(
+            f"{label} {'farms' if farms else 'is not seen to farm'}: it repeats a subgoal"
+            f" {two(f.per_hundred)} times in 100 steps, and the most that any arm repeats unpaid is"
+            f" {two(its)} ({other}); {f.for_repeats or 0:.2f} of the {f.credit:.2f} credit of an"
+            " episode was paid for repeats."
+        )
+    if counted and not any(a.farming.deeds for a in counted if a.farming):
+        line = "No deed (taking, opening, arriving) was repeated by any arm."
+        actions = " ".join(find_task(arms[0].task).actions)
+        if not any(word in actions for word in UNDOING):
+            line += (
+                " The task gives no action to drop or to close, so dropping the key to take it"
+                " again, and closing the door to open it again, can't happen; going in and out of"
+                " nearness can."
+            )
+        lines.append(line)
+    return lines
+
+
+def _together(plan: Plan, pair: Pair) -> str:
+    first, second = _name(plan, pair.first), _name(plan, pair.second)
+    verdict = {"ahead": "ahead of", "behind": "behind", "tie": "not told apart from"}
+    return (
+        f"{first} is {verdict[pair.by_area.verdict]} {second} over the steps: P(better)"
+        f" {two(pair.by_area.probability)}."
+    )

@@ -1,0 +1,278 @@
+"""The study's tables, for the report and as markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from agents.report import Table
+from agents.statistics import Comparison, Reached
+from agents.study.findings import Findings
+from agents.study.plan import Plan
+from agents.study.results import Result
+from data.metrics import Estimate
+
+
+def rate(e: Estimate) -> str:
+    """A share with its interval: 97 % [93, 100]."""
+    return f"{100 * e.value:.0f} % [{100 * e.low:.0f}, {100 * e.high:.0f}]"
+
+
+def two(e: Estimate) -> str:
+    """A number with its interval: 0.83 [0.52, 1.00]."""
+    return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
+
+
+def count(steps: float) -> str:
+    """300k or 1.25M."""
+    return f"{steps / 1e6:.4g}M" if steps >= 1e6 else f"{steps / 1e3:.4g}k"
+
+
+def when(r: Reached) -> str:
+    """The median step with least and most; what lies beyond the budget is censored."""
+    beyond = f"> {count(r.budget)}"
+    if r.least is None:
+        return f"{beyond}, in none of {r.of}"
+    median = beyond if r.median is None else count(r.median)
+    most = beyond if r.most is None else count(r.most)
+    return f"{median} [{count(r.least)}, {most}], in {r.n} of {r.of}"
+
+
+def markdown(table: Table) -> str:
+    """A table as GitHub's markdown."""
+
+    def line(cells: Sequence[object]) -> str:
+        return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+
+    rule = line(["---"] * len(table.columns))
+    return "\n".join([line(table.columns), rule, *map(line, table.rows)]) + "\n"
+
+
+def success_table(plan: Plan, found: Findings) -> Table:
+    """How well and how soon, a row an arm of a task."""
+    rows = [
+        (
+            one.task,
+            plan.arms[one.arm].label,
+            one.seeds,
+            count(one.reached.budget),
+            rate(one.final),
+            rate(one.area),
+            when(one.reached),
+            " ".join(f"{100 * f:.0f}" for f in one.finals),
+        )
+        for one in found.arms.values()
+    ]
+    return Table(
+        (
+            "task",
+            "agent",
+            "seeds",
+            "steps",
+            "success at the end",
+            "mean success over the steps",
+            "90 % at",
+            "each seed at the end, %",
+        ),
+        rows,
+    )
+
+
+def summary_table(plan: Plan, found: Findings) -> Table:
+    """Arms against tasks: success at the end, and when 90 % was reached; for a README."""
+    arms = [a for a in plan.arms if any((t, a) in found.arms for t in found.tasks)]
+
+    def cell(task: str, arm: str) -> str:
+        one = found.arms.get((task, arm))
+        if one is None:
+            return "–"
+        median = one.reached.median
+        return f"{rate(one.final)}; {count(median) if median is not None else 'never'}"
+
+    heads = []
+    for task in found.tasks:
+        seeds = sorted({one.seeds for one in found.of(task)})
+        told = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+        heads.append(f"{task}, {count(found.of(task)[0].reached.budget)} steps, {told} seeds")
+    return Table(
+        ("agent", *heads),
+        [(plan.arms[a].label, *(cell(t, a) for t in found.tasks)) for a in arms],
+    )
+
+
+def comparison_table(plan: Plan, found: Findings) -> Table:
+    """Who does better than whom, with the chance that a seed of the first does."""
+
+    def cells(c: Comparison) -> tuple[str, str, str]:
+        return two(c.probability), f"{c.p:.3f}", c.verdict
+
+    rows = [
+        (
+            pair.task or "all tasks together",
+            plan.arms[pair.first].label,
+            plan.arms[pair.second].label,
+            f"{pair.by_area.seeds[0]}, {pair.by_area.seeds[1]}",
+            *cells(pair.by_area),
+            *cells(pair.by_final),
+        )
+        for pair in sorted(found.pairs, key=lambda p: p.task is None)
+    ]
+    return Table(
+        (
+            "task",
+            "agent",
+            "against",
+            "seeds",
+            "P(better), over the steps",
+            "p",
+            "so it is",
+            "P(better), at the end",
+            "p",
+            "so it is",
+        ),
+        rows,
+    )
+
+
+def farming_table(plan: Plan, found: Findings) -> Table:
+    """How often subgoals are achieved again, and what was paid for it."""
+
+    def number(value: float | None) -> str:
+        return "–" if value is None else f"{value:.2f}"
+
+    rows = []
+    for one in found.arms.values():
+        f = one.farming
+        if f is None:
+            continue
+        config = one.results[0].config
+        rows.append(
+            (
+                one.task,
+                plan.arms[one.arm].label,
+                "–" if config["judge"] == "none" else config["shaping"],
+                rate(one.final),
+                f"{f.length:.0f}",
+                number(f.approaches),
+                number(f.deeds),
+                two(f.per_hundred),
+                number(f.judged),
+                number(f.false),
+                number(f.credit),
+                number(f.for_repeats),
+            )
+        )
+    return Table(
+        (
+            "task",
+            "agent",
+            "shaping",
+            "success",
+            "steps of an episode",
+            "repeats: getting somewhere",
+            "repeats: deeds",
+            "repeats per 100 steps",
+            "repeats by the judge",
+            "false yeses",
+            "paid",
+            "of it for repeats",
+        ),
+        rows,
+    )
+
+
+def subgoal_table(plan: Plan, found: Findings) -> Table:
+    """Repeats of each subgoal by the truth, arms in columns."""
+    arms = [a for a in plan.arms if any((t, a) in found.arms for t in found.tasks)]
+    rows: list[tuple[Any, ...]] = []
+    for task in found.tasks:
+        told = {one.arm: one.farming.by_subgoal for one in found.of(task) if one.farming}
+        names = list(next(iter(told.values()), {}))
+        for name in names:
+            cells = (f"{told[a][name]:.2f}" if a in told else "–" for a in arms)
+            rows.append((task, name, *cells))
+    return Table(("task", "subgoal", *(plan.arms[a].label for a in arms)), rows)
+
+
+def cost_table(plan: Plan, found: Findings) -> Table:
+    """What the judges were asked and what training took, means over seeds."""
+    rows = []
+    for one in found.arms.values():
+        last = [r.rows[-1] for r in one.results]
+        speed = _mean([row["steps"] / max(row["seconds"], 1e-9) for row in last])
+        hours = sum(row["seconds"] + row["eval_seconds"] for row in last) / 3600
+        told: tuple[str, ...] = ("–",) * 5
+        if all(row.get("asked") is not None for row in last):
+            asked, judged = _mean([r["asked"] for r in last]), _mean([r["judged"] for r in last])
+            costs = [row["cost"] for row in last]
+            tokens = _mean([row["prompt_tokens"] + row["completion_tokens"] for row in last])
+            told = (
+                f"{asked:,.0f}",
+                f"{100 * (1 - asked / max(1.0, judged)):.2f} %",
+                f"{_mean([row['unreadable'] for row in last]):,.0f}",
+                f"{tokens:,.0f}",
+                "price unknown" if None in costs else f"$ {_mean(costs):.4f}",
+            )
+        rows.append((one.task, plan.arms[one.arm].label, *told, f"{speed:,.0f}", f"{hours:.2f}"))
+    return Table(
+        (
+            "task",
+            "agent",
+            "distinct questions",
+            "answered from memory",
+            "unreadable",
+            "tokens",
+            "cost",
+            "steps/s",
+            "hours, all seeds",
+        ),
+        rows,
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def settings_table(plan: Plan, found: Findings) -> Table:
+    """Settings that the arms of a task share, then those in which arms differ."""
+    rows: list[tuple[Any, ...]] = []
+    configs = {key: one.results[0].config for key, one in found.arms.items()}
+    for name in next(iter(configs.values()), {}):
+        if name in ("task", "seed"):
+            continue
+        by_task: dict[str, list[str]] = {}
+        for (task, _), config in configs.items():
+            by_task.setdefault(task, []).append(_plain(config.get(name)))
+        shared = all(len(set(values)) == 1 for values in by_task.values())
+        cells = ["; ".join(dict.fromkeys(values)) for values in by_task.values()]
+        if shared or name not in _differing(plan):
+            rows.append((name, *cells))
+    for arm, planned in plan.arms.items():
+        if any(a == arm for _, a in found.arms):
+            told = ", ".join(f"{k}: {v}" for k, v in planned.settings.items())
+            rows.append((f"{planned.label}: {planned.reward}", *[told] * len(found.tasks)))
+    return Table(("setting", *found.tasks), rows)
+
+
+def _differing(plan: Plan) -> set[str]:
+    return {name for arm in plan.arms.values() for name in arm.settings}
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def origin_table(results: Sequence[Result]) -> Table:
+    """Where each cell comes from."""
+    rows = []
+    for r in sorted(results, key=lambda r: r.cell):
+        p = r.provenance
+        resumed = ", ".join(f"{s:,}" for s in p.get("resumed_at", ())) or "–"
+        hours = (p.get("training_seconds", 0.0) + p.get("eval_seconds", 0.0)) / 3600
+        rows.append(
+            (str(r.cell), r.hash, p["commit"], p["machine"], p["started"], resumed, f"{hours:.2f}")
+        )
+    return Table(
+        ("cell", "settings", "commit", "machine", "started", "resumed at steps", "hours"), rows
+    )

@@ -1,0 +1,83 @@
+"""The plan of the study: arms that differ in credit alone, and the paper's rows it names."""
+
+from math import sqrt
+from pathlib import Path
+
+import pytest
+
+from agents.study.plan import Cell, load_plan
+from calm.errors import UsageError
+from data.paper import PaperRow, paper_table
+from envs.tasks import task
+
+PLAN = load_plan("keyroom")
+FREE = {"judge", "shaping", "penalty", "weight", "seed"}
+
+
+def test_the_arms_of_a_task_differ_in_their_reward_alone() -> None:
+    for name in PLAN.tasks:
+        configs = [PLAN.config(Cell(name, arm, 3)).model_dump() for arm in PLAN.arms]
+        assert {c["seed"] for c in configs} == {3}
+        for field in set(configs[0]) - FREE:
+            assert all(c[field] == configs[0][field] for c in configs), field
+
+
+def test_the_fair_arm_differs_from_minihack_s_by_the_penalty_alone() -> None:
+    own, fair = (PLAN.config(Cell("KeyRoom-S5", arm, 0)) for arm in ("minihack", "fair"))
+    assert own == fair.model_copy(update={"penalty": True})
+    assert not any(
+        PLAN.config(Cell("KeyRoom-S5", a, 0)).penalty for a in PLAN.arms if a != "minihack"
+    )
+
+
+def test_all_subgoals_together_pay_the_same_in_every_mode() -> None:
+    for name in PLAN.tasks:
+        once = PLAN.config(Cell(name, "rules", 0))
+        potential = PLAN.config(Cell(name, "potential", 0))
+        subgoals = len(task(name).subgoals)
+        assert potential.weight == pytest.approx(once.weight * subgoals)
+
+
+def test_work_goes_seed_by_seed() -> None:
+    cells = PLAN.cells(2, tasks=["KeyRoom-S15", "KeyRoom-S5"], arms=["rules", "fair"], first_seed=5)
+    assert [str(c) for c in cells[:4]] == [
+        "KeyRoom-S5/fair/seed5",
+        "KeyRoom-S5/rules/seed5",
+        "KeyRoom-S15/fair/seed5",
+        "KeyRoom-S15/rules/seed5",
+    ]
+    assert [c.seed for c in cells] == [5] * 4 + [6] * 4
+    assert len(PLAN.cells(3)) == 3 * len(PLAN.tasks) * len(PLAN.arms)
+
+
+def correlation(row: PaperRow) -> float:
+    """Matthews' coefficient that precision and recall give where two thirds are positive."""
+    tp = 2 / 3 * row.recall
+    fp = tp * (1 - row.precision) / row.precision
+    fn, tn = 2 / 3 - tp, 1 / 3 - fp
+    return (tp * tn - fp * fn) / sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+
+
+def test_the_noisy_arms_are_the_paper_s_best_and_worst() -> None:
+    rows = [r for r in paper_table() if r.annotator not in ("human", "random") and r.recall > 0]
+    for arm, pick in (("noisy-best", max), ("noisy-worst", min)):
+        row = pick(rows, key=correlation)
+        spec = f"noisy:precision={row.precision:.2f},recall={row.recall:.2f}"
+        assert PLAN.config(Cell("KeyRoom-S5", arm, 0)).judge == spec
+
+
+def test_what_is_wrong_in_a_choice_or_a_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'KeyRoom-S5'"):
+        PLAN.cells(1, tasks=["KeyRoom-S4"])
+    with pytest.raises(UsageError, match="unknown arm of the study keyroom 'rule'"):
+        PLAN.cells(1, arms=["rule"])
+    with pytest.raises(UsageError, match="unknown study 'keyrom'"):
+        load_plan("keyrom")
+    path = tmp_path / "mine.yaml"
+    arm = "{a: {label: A, reward: r, set: {judge: none}}}"
+    path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{stepz: 3}}}}\narms: {arm}\n")
+    with pytest.raises(UsageError, match="the settings of KeyRoom-S5/a/seed0 can't be used: stepz"):
+        load_plan("mine", path)
+    path.write_text("title: x\n")
+    with pytest.raises(UsageError, match="is no study"):
+        load_plan("mine", path)
