@@ -21,6 +21,7 @@ class Summary:
     """What an annotation did."""
 
     judge: str
+    task: str
     transitions: int
     distinct: int = 0
     """Different texts among the transitions."""
@@ -38,6 +39,8 @@ class Summary:
     """Every attempt of this run."""
     paid: Usage = field(default_factory=Usage)
     """Every attempt at these questions that the store knows of, earlier runs included."""
+    card: dict[str, Any] = field(default_factory=dict)
+    """What is known of the endpoint's abilities (see `calm.probe`)."""
     seconds: float = 0.0
     stopped: CalmError | None = None
     """Why it stopped early, if it did; rows without an answer are then `error`."""
@@ -85,7 +88,7 @@ def annotate(
             times a second; only a judge that asks an endpoint has any.
     """
     began = time.monotonic()
-    summary = Summary(judge.name, len(transitions))
+    summary = Summary(judge.name, task.id, len(transitions))
     distinct = len({t.texts[judge.mode] for t in transitions})
     summary.distinct = summary.questions = distinct
     if isinstance(judge, OpenAIJudge):
@@ -142,6 +145,7 @@ def _through_endpoint(
     finally:
         judge.asker.on_progress = lambda tally: None
         summary.usage = _less(judge.usage, before)
+        summary.card = dict(judge.endpoint.card)
         summary.paid = judge.store.paid(judge.context(task, subgoals))
         summary.hits, summary.asked = tally.hits, tally.answered
         summary.questions = tally.questions

@@ -146,6 +146,7 @@ class Asker:
         Raises:
             EndpointError, BudgetError, StoreError: work has stopped; the store has what was done.
         """
+        self.count_before(context)
         done = self.stored(context, questions)
         self.tally.questions += len(questions)
         self.tally.hits += len(done)
@@ -156,7 +157,6 @@ class Asker:
         if done:
             self.on_progress(self.tally)
         if todo:
-            self.count_before(context)
             await _Job(self, context, prompt, todo, done).run()
         return done
 

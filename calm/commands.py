@@ -106,9 +106,7 @@ def probe_command(
     model: Annotated[
         str | None, typer.Option(help="Which model; without one, the first that is listed.")
     ] = None,
-    store: Annotated[
-        Path | None, typer.Option(help="Keep the card here, so that later runs start from it.")
-    ] = None,
+    store: StoreOption = Path("calm.sqlite"),
     key_env: KeyEnv = "OPENAI_API_KEY",
     concurrency: Annotated[
         bool, typer.Option(help="Also try how many requests at once it takes (up to 64).")
@@ -117,7 +115,8 @@ def probe_command(
 ) -> None:
     """Find out what an endpoint can do: schema, log-probabilities, seed, usage, context, speed.
 
-    Costs about fifteen short requests, and eighty-five more with --concurrency.
+    Costs about fifteen short requests, and eighty-five more with --concurrency. The card is kept in
+    the store, and later runs start from it.
     """
     if model is None:
         listed = list_models(url, key_env)
@@ -138,6 +137,7 @@ def probe_command(
         shown = ", ".join(value) or "nothing" if isinstance(value, list) else str(value)
         table.add_row(Text(name), Text("not told" if value is None else shown))
     _console().print(table)
+    _console().print(Text(f"kept in {store}"))
 
 
 @store_app.command("stats")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,12 @@ class Batches:
         self.expire = 0
         self.fail = 0
         self.polls_needed = 2
-        self._polls: dict[str, int] = {}
+        self._polls: Counter[str] = Counter()
+
+    @property
+    def polls(self) -> int:
+        """Looks at any job so far."""
+        return self._polls.total()
 
     def respond(self, method: str, path: str, content: bytes, complete: Complete) -> bytes | None:
         """The answer to a request for a file or a job; None if it is about neither."""
@@ -65,7 +71,7 @@ class Batches:
 
     def _advance(self, name: str, complete: Complete) -> None:
         job = self.jobs[name]
-        self._polls[name] = self._polls.get(name, 0) + 1
+        self._polls[name] += 1
         if job["status"] != "in_progress" or self._polls[name] < self.polls_needed:
             return
         done: list[dict[str, Any]] = []

@@ -6,8 +6,10 @@ The table follows what was seen of real endpoints; see the fault tests in tests/
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from typing import Any
 
 
@@ -102,6 +104,9 @@ FAULTS: dict[str, Callable[[Case], Wire]] = {
     # The server pushes back, or is broken.
     "429": lambda c: error(429, "Rate limit reached", "rate_limit_exceeded"),
     "429-after": lambda c: error(429, "Rate limit reached", retry_after="1"),
+    "429-date": lambda c: error(
+        429, "Rate limit reached", retry_after=formatdate(time.time() + 2, usegmt=True)
+    ),
     "429-long": lambda c: error(429, "Rate limit reached", retry_after="300"),
     "quota": lambda c: error(429, "You exceeded your current quota", "insufficient_quota"),
     "402": lambda c: error(402, "Insufficient Balance"),

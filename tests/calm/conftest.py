@@ -6,6 +6,7 @@ import pytest
 
 from calm.records import Subgoal, Task, Transition
 from calm.store import Store
+from tests.calm.nursery import Nursery
 
 SUBGOALS = (
     Subgoal("pick up the key", "The key enters the inventory."),
@@ -50,3 +51,10 @@ def transitions() -> list[Transition]:
 def store() -> Iterator[Store]:
     with Store() as opened:
         yield opened
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    made = Nursery()
+    yield made
+    made.close()

@@ -4,102 +4,16 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from calm.judges import make_judge
 from calm.loopback import Loopback
-from calm.records import Subgoal, Task, Transition, Verdict
+from calm.records import Transition, Verdict
 from calm.store import Store
-
-SUBGOALS = (Subgoal("even", "The number is even."), Subgoal("ends in seven", "It ends in 7."))
-RULES = {"even": (r"number \d*[02468]\.",), "ends in seven": (r"number \d*7\.",)}
-TASK = Task("Count-v0", "Count.", SUBGOALS)
-
-NURSERY = """
-import json, os, signal, sys
-from calm.judges import make_judge
-from calm.records import Subgoal, Task, Transition
-from calm.store import Store
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children that are killed are gone at once
-subgoals = tuple(Subgoal(*s) for s in json.loads(sys.argv[1]))
-def work(url, path, rows, at_once):
-    many = [Transition("Count-v0", {"events": f"The number {i}."}, "") for i in range(rows)]
-    with Store(path) as store:
-        judge = make_judge("openai:m", base_url=url, store=store, concurrency=at_once,
-                           timeout=30.0, backoff=0.05)
-        judged = judge.judge(Task("Count-v0", "Count.", subgoals), subgoals, many)
-    return {j.verdict.value for j in judged} == {"ok"}
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        good = False
-        try:
-            good = work(*json.loads(line))
-        finally:
-            os.write(1, f"{os.getpid()} {'done' if good else 'wrong'}\\n".encode())
-            os._exit(0)
-    os.write(1, f"{child} began\\n".encode())
-"""
-
-
-class Nursery:
-    """A process that has everything imported and makes others by forking: quick to start."""
-
-    def __init__(self) -> None:
-        subgoals = json.dumps([[s.name, s.definition] for s in SUBGOALS])
-        root = str(Path(__file__).parents[2])
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", NURSERY, subgoals],
-            cwd=root,
-            env=os.environ | {"PYTHONPATH": root},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._done: set[int] = set()
-
-    def start(self, url: str, path: Path, rows: int, at_once: int) -> int:
-        """The id of a new process that judges the rows."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([url, str(path), rows, at_once]) + "\n")
-        self._process.stdin.flush()
-        while True:
-            number, what = self._line()
-            if what == "began":
-                return number
-
-    def wait(self, number: int) -> None:
-        """Waits until a process says that all its rows are well."""
-        while number not in self._done:
-            self._line()
-
-    def _line(self) -> tuple[int, str]:
-        assert self._process.stdout is not None
-        number, what = self._process.stdout.readline().split()
-        assert what != "wrong"
-        if what == "done":
-            self._done.add(int(number))
-        return int(number), what
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-        self._process.stdout.close()
-
-
-@pytest.fixture
-def nursery() -> Iterator[Nursery]:
-    made = Nursery()
-    yield made
-    made.close()
+from tests.calm.nursery import RULES, SUBGOALS, TASK, Nursery
 
 
 def numbers(n: int) -> list[Transition]:
@@ -125,7 +39,7 @@ def _run_with_kills(
     with Loopback(RULES, latency=latency) as server:
         for _ in range(kills):
             before = server.requests
-            worker = nursery.start(server.url, path, rows, at_once)
+            worker = nursery.start(server.url, path, rows, concurrency=at_once)
             # Killed somewhere in its share of the work, wherever that is just then.
             target = before + rng.randint(1, max(2, rows // (kills + 1)))
             until = time.monotonic() + 60
@@ -133,11 +47,13 @@ def _run_with_kills(
                 time.sleep(0.002)
             time.sleep(rng.uniform(0, 2 * latency))
             os.kill(worker, signal.SIGKILL)
-        nursery.wait(nursery.start(server.url, path, rows, at_once))
+        nursery.wait(nursery.start(server.url, path, rows, concurrency=at_once))
         # Nothing was asked again but what was in flight when its process died.
         assert server.requests <= rows + kills * at_once
         asked = server.requests
-        nursery.wait(nursery.start(server.url, tmp_path / "whole.sqlite", rows, at_once))
+        nursery.wait(
+            nursery.start(server.url, tmp_path / "whole.sqlite", rows, concurrency=at_once)
+        )
         assert server.requests == asked + rows
     assert _table(path) == _table(tmp_path / "whole.sqlite")
 
@@ -155,7 +71,7 @@ def test_fifty_kills_lose_nothing(nursery: Nursery, tmp_path: Path) -> None:
 def test_processes_that_share_a_store_share_the_work(nursery: Nursery, tmp_path: Path) -> None:
     path = tmp_path / "shared.sqlite"
     with Loopback(RULES, latency=0.03) as server:
-        for worker in [nursery.start(server.url, path, 200, 8) for _ in range(3)]:
+        for worker in [nursery.start(server.url, path, 200, concurrency=8) for _ in range(3)]:
             nursery.wait(worker)
         assert server.requests == 200
         assert max(server.asked.values()) == 1

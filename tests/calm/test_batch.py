@@ -1,6 +1,10 @@
 """The Batch API: handed in once, waited for across kills, and only what failed handed in again."""
 
 import json
+import os
+import signal
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from calm.judges.openai import OpenAIJudge
 from calm.loopback import Loopback
 from calm.records import Task, Transition, Verdict
 from calm.store import Store
+from tests.calm.nursery import RULES, Nursery
 
 
 def _judge(server: Loopback, store: Store, **options: Any) -> OpenAIJudge:
@@ -100,6 +105,23 @@ def test_a_kill_at_any_moment_hands_nothing_in_twice_and_loses_nothing(
         assert store.query("SELECT count(*) FROM calls") == [(7,)]
         assert store.query("SELECT count(*) FROM leases") == [(0,)]
         assert store.query("SELECT DISTINCT status FROM batches") == [("done",)]
+
+
+def test_a_process_that_is_killed_while_it_waits_is_taken_over(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    options = {"batch": True, "poll": 0.02}
+    with Loopback(RULES) as server:
+        server.batches.polls_needed = 1_000_000
+        worker = nursery.start(server.url, tmp_path / "s.sqlite", 30, **options)
+        until = time.monotonic() + 60
+        while server.batches.polls < 3 and time.monotonic() < until:
+            time.sleep(0.005)
+        os.kill(worker, signal.SIGKILL)
+        server.batches.polls_needed = server.batches.polls + 1
+        nursery.wait(nursery.start(server.url, tmp_path / "s.sqlite", 30, **options))
+        assert len(server.batches.jobs) == 1
+        assert server.requests == 30
 
 
 def test_a_limit_keeps_a_batch_small_and_says_so(
