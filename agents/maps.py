@@ -25,8 +25,8 @@ between the two; others mix what the second leaves, every second cell."""
 
 SCANS = ("scan", "gated-scan", "ss2d")
 NARROW = 16
-"""Channels that a scan sees, of the `WIDE`: it costs most of all. Even so the whole encoder's
-forward at batch 16 took 3.7 times the CNN's (`calm encoders`, two busy cores)."""
+"""Channels that a scan sees, of the `WIDE`: it costs most of all. The whole encoder's forward at
+batch 16 then takes 2.2 times the CNN's (`calm encoders`)."""
 
 
 class Unchanged(nn.Module):

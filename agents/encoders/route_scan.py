@@ -16,13 +16,12 @@ scan gives s; the skip D u, which needs no route, is its callers' to add in map 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.encoders.selective_scan import selective_scan
+from agents.encoders.selective_scan import scan_map
 
 
 class RouteScan(nn.Module):
@@ -39,10 +38,8 @@ class RouteScan(nn.Module):
         self.size, self.state = size, state
         self.rank = rank if rank is not None else math.ceil(size / 16)
         groups = self.heads * self.per_head
-        order = routes.permute(2, 0, 1)  # (t, head, route): when what is visited
-        back = routes.argsort(dim=-1).permute(2, 0, 1)  # (cell, head, route): when it is
-        self.register_buffer("order", order.contiguous(), persistent=False)
-        self.register_buffer("back", back.contiguous(), persistent=False)
+        self.register_buffer("order", routes.contiguous(), persistent=False)
+        self.register_buffer("back", routes.argsort(dim=-1), persistent=False)
         self.order: Tensor
         self.back: Tensor
 
@@ -64,77 +61,19 @@ class RouteScan(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """x (batch, cells, heads, size), mask (batch, cells) True where valid."""
-        batch, cells = x.shape[:2]
-        groups = self.heads * self.per_head
-        walked: Tensor = _Walk.apply(x, self.order, self.back)  # (cells, batch, heads, K, size)
-        rows = walked.view(cells * batch, groups, self.size).transpose(0, 1)
-        read = torch.bmm(rows, self.read.transpose(1, 2))
+        read, step = self.read.unflatten(0, (self.heads, -1)), self.step
+        rows = x.flatten(0, 1).transpose(0, 1)  # (heads, batch * cells, size)
+        # All of a head's routes read the same features, so one product gives all their gates.
+        read = torch.bmm(rows, read.flatten(1, 2).transpose(1, 2)).unflatten(2, (self.per_head, -1))
         low, *gates = read.split([self.rank, self.state, self.state], dim=-1)
-        delta = torch.baddbmm(self.step_bias.to(low.dtype).unsqueeze(1), low, self.step)
+        low = low.transpose(1, 2).flatten(0, 1)
+        delta = torch.baddbmm(self.step_bias.to(low.dtype).unsqueeze(1), low, step.to(low.dtype))
         # Steps and decays multiply along the whole route: never in half precision.
         delta = F.softplus(delta if delta.dtype == torch.float64 else delta.float())
-        delta = delta.transpose(0, 1).view(cells, batch, groups, self.size)
+        delta = delta.unflatten(1, x.shape[:2]).unflatten(0, (self.heads, -1))
+        delta = delta.permute(2, 3, 0, 1, 4)
         if mask is not None:
-            valid = mask.t()[self.order].permute(0, 3, 1, 2)  # (t, batch, head, route)
-            delta = delta * valid.reshape(cells, batch, groups, 1)
-        B, C = (x.unflatten(1, (cells, batch)).permute(2, 0, 3, 1) for x in gates)
-        y = selective_scan(
-            walked.flatten(2).permute(1, 2, 0),
-            delta.flatten(2).permute(1, 2, 0),
-            -self.log_rate.to(delta.dtype).exp(),
-            B,
-            C,
-        )
-        y = y.permute(2, 0, 1).reshape(cells, batch, self.heads, self.per_head, self.size)
-        back: Tensor = _Return.apply(y, self.order, self.back)
-        return back
-
-
-def _rows(x: Tensor, index: Tensor) -> Tensor:
-    """Rows x[i] of a tensor seen as (rows, size), one for each entry i of `index`."""
-    return x.reshape(-1, x.shape[-1]).index_select(0, index.flatten()).view(*index.shape, -1)
-
-
-class _Walk(torch.autograd.Function):
-    """(batch, cells, heads, size) to the order of the routes, (cells, batch, heads, K, size).
-
-    Indexing's own gradient would scatter (slowly, and on CUDA by atomics, in no fixed order).
-    A permutation's gradient is the inverse permutation: again a gather.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, order: Tensor, back: Tensor) -> Tensor:
-        ctx.save_for_backward(order, back)
-        batch, cells, heads, _ = x.shape
-        head = torch.arange(heads, device=x.device).view(-1, 1)
-        sample = torch.arange(batch, device=x.device).view(-1, 1, 1)
-        return _rows(x, (sample * cells + order.unsqueeze(1)) * heads + head)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        return _to_map(grad, ctx.saved_tensors[1]).sum(3), None, None
-
-
-class _Return(torch.autograd.Function):
-    """(cells, batch, heads, K, size) to the order of the map, (batch, cells, heads, K, size)."""
-
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, order: Tensor, back: Tensor) -> Tensor:
-        ctx.save_for_backward(order)
-        return _to_map(y, back)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (order,) = ctx.saved_tensors
-        batch, cells, heads, routes, _ = grad.shape
-        lane = torch.arange(heads * routes, device=grad.device).view(heads, routes)
-        sample = torch.arange(batch, device=grad.device).view(-1, 1, 1)
-        at = (sample * cells + order.unsqueeze(1)) * heads * routes + lane
-        return _rows(grad, at), None, None
-
-
-def _to_map(y: Tensor, back: Tensor) -> Tensor:
-    batch, heads, routes = y.shape[1:4]
-    lane = torch.arange(heads * routes, device=y.device).view(heads, routes)
-    sample = torch.arange(batch, device=y.device).view(-1, 1, 1, 1)
-    return _rows(y, (back * batch + sample) * heads * routes + lane)
+            delta = delta * mask[:, :, None, None, None]
+        B, C = (gate.unflatten(1, x.shape[:2]).permute(1, 2, 0, 3, 4) for gate in gates)
+        A = -self.log_rate.to(delta.dtype).exp().view(self.heads, self.per_head, self.size, -1)
+        return scan_map(x, delta, A, B, C, self.order, self.back)

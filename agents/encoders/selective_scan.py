@@ -6,11 +6,15 @@
 A is discretised by zero-order hold and B by Euler's rule, as in the authors' code
 (Gu and Dao 2023, arXiv 2312.00752, section 3.2 and `selective_scan_fn`).
 
-One custom autograd function serves every device; the device chooses its two kernels. On a
-CPU they are below: plain torch in blocks of time small enough to stay in the cache, one in-place
-`addcmul_` a step. Only the state at the start of each block is kept for the backward pass, which
-runs the block again; a tensor of the size (length, batch, state, channels) never exists.
-On CUDA they are Triton programs (`selective_scan_cuda.py`), loaded when first needed.
+One custom autograd function serves every device; the device chooses its two kernels. On a CPU
+they are C, compiled when first needed (`selective_scan_native.py`), or, where there is no compiler,
+the plain torch below: blocks of time small enough to stay in the cache, one in-place `addcmul_` a
+step. On CUDA they are Triton programs (`selective_scan_cuda.py`), loaded when first needed. All
+keep the state only at the start of each block of time for the backward pass, which runs the block
+again; a tensor of the size (length, batch, state, channels) never exists.
+
+`selective_scan` is Mamba's; `scan_map` walks the cells of a map along several routes at once, the
+routes of a head reading the same features.
 
 The shortcut `cumsum(b / cumprod(a)) * cumprod(a)` is not used: the running product of decays
 leaves float32's range within tens of steps.
@@ -18,14 +22,17 @@ leaves float32's range within tens of steps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from agents.encoders import selective_scan_native
+
 BLOCK = 1 << 17
-"""Elements of state that a block of time holds: 512 KiB in float32, so that the backward pass's
-four such buffers fit a 2 MiB second-level cache."""
+"""Elements of state that a block of time holds, in plain torch: 512 KiB in float32, so that the
+backward pass's four such buffers fit a 2 MiB second-level cache."""
 SHORTEST = 8
 """Steps of time below which a block is cut by batch instead, to spread its fixed cost."""
 
@@ -52,63 +59,149 @@ def selective_scan(
 
     Differentiable once in all of its arguments.
     """
-    wide = torch.float64 if u.dtype == torch.float64 else torch.float32
     if B.dim() == 3:
         B, C = B.unsqueeze(1), C.unsqueeze(1)
-    batch, channels, length = u.shape
-    groups, state = B.shape[1], B.shape[2]
+    channels, groups, state = u.shape[1], B.shape[1], B.shape[2]
     if channels % groups:
         raise ValueError(f"{channels} channels do not divide into {groups} groups")
-    split = (length, batch, 1, groups, channels // groups)
-    # Order (time, batch, state, group, channel): channels innermost, so that every broadcast
-    # and every sum over the state runs along whole vectors.
+    steps = (x.unflatten(1, (groups, -1)).permute(0, 3, 1, 2) for x in (u, delta))
+    gates = (x.permute(0, 3, 1, 2).unsqueeze(3) for x in (B, C))
+    u_t, delta_t = steps
+    y = scan_map(u_t, delta_t.unsqueeze(3), A.reshape(groups, 1, -1, state), *gates)
+    y = y.squeeze(3).flatten(2).transpose(1, 2)
+    if D is not None:
+        y = torch.addcmul(y, u.to(y.dtype), D.to(y.dtype).unsqueeze(-1))
+    return y.to(u.dtype)
+
+
+def scan_map(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    order: Tensor | None = None,
+    back: Tensor | None = None,
+) -> Tensor:
+    """Scan the cells of a map, each head along K routes: y (batch, cells, heads, K, size).
+
+    Everything is in the order of the map, what comes in and what goes out.
+
+    Args:
+        u: (batch, cells, heads, size), what all routes of a head read.
+        delta: (batch, cells, heads, K, size). A: (heads, K, size, state).
+        B, C: (batch, cells, heads, K, state).
+        order: (heads, K, cells) int64, the cell that a route visits at each step; None for
+            one after another.
+        back: its inverse, `order.argsort(-1)`; needed with `order`.
+
+    Computed, and given, in float64 if `u` is float64, else in float32, autocast or not. Any strides
+    will do. Differentiable once in u, delta, A, B and C.
+    """
+    wide = torch.float64 if u.dtype == torch.float64 else torch.float32
     with torch.autocast(device_type=u.device.type, enabled=False):
-        y: Tensor = _scan(
-            u.to(wide).permute(2, 0, 1).reshape(split),
-            delta.to(wide).permute(2, 0, 1).reshape(split),
-            A.to(wide).reshape(groups, -1, state).permute(2, 0, 1),
-            B.to(wide).permute(3, 0, 2, 1).unsqueeze(-1),
-            C.to(wide).permute(3, 0, 2, 1).unsqueeze(-1),
-        )
-        y = y.reshape(length, batch, channels).permute(1, 2, 0)
-        if D is not None:
-            y = torch.addcmul(y, u.to(wide), D.to(wide).unsqueeze(-1))
-        result: Tensor = y.to(u.dtype)
-    return result
+        y: Tensor = _scan(*(x.to(wide) for x in (u, delta, A, B, C)), order, back)
+    return y
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # a loop over time is not to be unrolled
-def _scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
-    y: Tensor = _SelectiveScan.apply(u, delta, A.contiguous(), B.contiguous(), C.contiguous())
+def _scan(*args: Tensor | None) -> Tensor:
+    y: Tensor = _SelectiveScan.apply(*args)
     return y
 
 
 class _SelectiveScan(torch.autograd.Function):
-    """u, delta (L, b, 1, g, s), A (n, g, s), B, C (L, b, n, g, 1) -> y (L, b, 1, g, s)."""
+    """`scan_map` of tensors of one type."""
 
     @staticmethod
-    def forward(ctx: Any, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        u: Tensor,
+        delta: Tensor,
+        A: Tensor,
+        B: Tensor,
+        C: Tensor,
+        order: Tensor | None,
+        back: Tensor | None,
+    ) -> Tensor:
         keep = any(ctx.needs_input_grad)
-        if u.is_cuda:
-            from agents.encoders import selective_scan_cuda
-
-            y, starts = selective_scan_cuda.forward(u, delta, A, B, C, keep)
+        ctx.native = u.device.type == "cpu" and selective_scan_native.library(u.dtype) is not None
+        if ctx.native:
+            y, starts = selective_scan_native.forward(u, delta, A, B, C, order, keep)
+            kept = [starts]
         else:
-            y, starts = _forward(u, delta, A, B, C, keep)
+            walked = _walk(u, delta, A, B, C, order)
+            steps, kept = _kernels(u).forward(*walked, keep)
+            y = _to_map(steps, delta.shape[2:4], back)
         if keep:
-            ctx.save_for_backward(u, delta, A, B, C, *starts)
+            ctx.save_for_backward(u, delta, A, B, C, order, back, *kept)
         return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, ...]:
-        u, delta, A, B, C, *starts = ctx.saved_tensors
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        u, delta, A, B, C, order, back, *kept = ctx.saved_tensors
         with torch.autocast(device_type=u.device.type, enabled=False):
-            if u.is_cuda:
-                from agents.encoders import selective_scan_cuda
+            if ctx.native:
+                grads = selective_scan_native.backward(dy, u, delta, A, B, C, order, kept[0])
+                return *grads, None, None
+            walked = _walk(u, delta, A, B, C, order)
+            steps = _in_steps(dy, order).unsqueeze(2)
+            grads = _kernels(u).backward(steps, *walked, kept)
+        heads_routes = delta.shape[2:4]
+        du, d_delta, dB, dC = (
+            _to_map(x, heads_routes, back)
+            for x in (grads[0], grads[1], *(x.transpose(2, 4) for x in grads[3:]))
+        )
+        return du.sum(3), d_delta, grads[2].permute(1, 2, 0).view_as(A), dB, dC, None, None
 
-                return selective_scan_cuda.backward(dy, u, delta, A, B, C, starts)
-            return _backward(dy, u, delta, A, B, C, starts)
+
+def _kernels(u: Tensor) -> Any:
+    """`forward` and `backward` on steps.
+
+    u, delta (L, b, 1, g, s), A (n, g, s), B, C (L, b, n, g, 1). A group is a route of a head.
+    Channels innermost, so that every broadcast and every sum over the state runs along vectors.
+    """
+    if u.is_cuda:
+        from agents.encoders import selective_scan_cuda
+
+        return selective_scan_cuda
+    return _Torch
+
+
+def _walk(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, order: Tensor | None
+) -> tuple[Tensor, ...]:
+    """A map's tensors as `_kernels` take them, in the order of the steps."""
+    u, delta = (_in_steps(x, order).unsqueeze(2) for x in (u.unsqueeze(3).expand_as(delta), delta))
+    B, C = (_in_steps(x, order).transpose(2, 3).unsqueeze(-1).contiguous() for x in (B, C))
+    return u, delta, A.flatten(0, 1).permute(2, 0, 1).contiguous(), B, C
+
+
+def _in_steps(x: Tensor, order: Tensor | None) -> Tensor:
+    """(batch, cells, heads, K, d) in map order as (L, batch, groups, d) in steps, contiguous."""
+    x = x.transpose(0, 1).flatten(2, 3)
+    return x.contiguous() if order is None else _permuted(x, order)
+
+
+def _to_map(x: Tensor, heads_routes: Sequence[int], back: Tensor | None) -> Tensor:
+    """(L, batch, 1, groups, d) in steps as (batch, cells, heads, K, d) in map order."""
+    x = x.squeeze(2)
+    x = x if back is None else _permuted(x, back)
+    return x.view(*x.shape[:2], *heads_routes, -1).transpose(0, 1)
+
+
+def _permuted(x: Tensor, index: Tensor) -> Tensor:
+    """x (L, batch, groups, d) with each group's steps in its own order, (heads, K, L).
+
+    A gather both ways: indexing's own gradient would scatter, on CUDA by atomics in no fixed order.
+    """
+    length, batch, groups, _ = x.shape
+    at = index.flatten(0, 1).t().unsqueeze(1)  # (L, 1, groups)
+    sample = torch.arange(batch, device=x.device).unsqueeze(1)
+    rows = (at * batch + sample) * groups + torch.arange(groups, device=x.device)
+    permuted = torch.index_select(x.reshape(-1, x.shape[-1]), 0, rows.flatten())
+    return permuted.view(length, batch, groups, x.shape[-1])
 
 
 def _tiles(u: Tensor, A: Tensor) -> tuple[int, list[slice]]:
@@ -214,3 +307,10 @@ def _over_channels(x: Tensor, ones: Tensor, out: Tensor) -> None:
     takes two to four times as long.
     """
     out.copy_(torch.mv(x.view(-1, len(ones)), ones).view(out.shape))
+
+
+class _Torch:
+    """The plain kernels, as `_kernels` gives them."""
+
+    forward = staticmethod(_forward)
+    backward = staticmethod(_backward)

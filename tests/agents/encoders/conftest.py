@@ -1,9 +1,11 @@
-"""One thread: threads that wait for each other cost more than tensors as small as these."""
+"""The scan's kernels to test; and one thread: more would only wait for tensors so small."""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
+
+from agents.encoders import selective_scan_native
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -12,3 +14,14 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", params=["compiled", "plain"])
+def kernels(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The scan's kernels on a CPU: in C, or in plain torch as where there is no compiler."""
+    if request.param == "compiled" and selective_scan_native.library(torch.float32) is None:
+        pytest.skip("no C compiler")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "plain":
+            patch.setattr(selective_scan_native, "library", lambda _: None)
+        yield request.param

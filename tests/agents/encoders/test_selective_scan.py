@@ -1,4 +1,7 @@
-"""The scan equals its recurrence written as a loop: values, gradients, blocks, types and edges."""
+"""The scan equals its recurrence written as a loop: values, gradients, blocks, types and edges.
+
+Everything twice: with the compiled kernels and with those in plain torch.
+"""
 
 import pytest
 import torch
@@ -7,8 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from agents.encoders import selective_scan as module
-from agents.encoders.selective_scan import selective_scan
+from agents.encoders.selective_scan import scan_map, selective_scan
 
+pytestmark = pytest.mark.usefixtures("kernels")
 NAMES = ("u", "delta", "A", "B", "C", "D")
 
 
@@ -215,3 +219,31 @@ def test_channels_must_divide_into_groups() -> None:
     gates = torch.randn(1, 2, 2, 3, dtype=torch.float64)
     with pytest.raises(ValueError, match="5 channels do not divide into 2 groups"):
         selective_scan(u, delta, A, gates, gates, D)
+
+
+@pytest.mark.parametrize("sizes", [(2, 3, 2, 5, 7), (1, 2, 3, 17, 5), (3, 1, 4, 4, 19)])
+def test_a_map_is_scanned_along_each_route_and_given_back_in_its_order(
+    sizes: tuple[int, ...],
+) -> None:
+    batch, heads, routes, size, cells = sizes
+    state = 3
+    torch.manual_seed(0)
+    order = torch.stack([torch.randperm(cells) for _ in range(heads * routes)])
+    order = order.view(heads, routes, cells)
+    shapes = ((heads, size), (heads, routes, size), (heads, routes, state), (heads, routes, state))
+    u, delta, B, C = (torch.randn(batch, cells, *s, dtype=torch.float64) for s in shapes)
+    A = -torch.rand(heads, routes, size, state, dtype=torch.float64)
+    args = [x.requires_grad_() for x in (u, delta.detach().abs(), A, B, C)]
+    y = scan_map(*args, order, order.argsort(-1))
+    u, delta, A, B, C = args
+    none = torch.zeros(size, dtype=torch.float64)
+    expected = torch.empty_like(y)
+    for h in range(heads):
+        for k in range(routes):
+            at = order[h, k]
+            walked = (x[:, at].transpose(1, 2) for x in (u[:, :, h], delta[:, :, h, k]))
+            gates = (x[:, at, h, k].transpose(1, 2).unsqueeze(1) for x in (B, C))
+            expected[:, at, h, k] = loop(*walked, A[h, k], *gates, none).transpose(1, 2)
+    assert relative(y, expected) < 1e-10
+    for got, wanted in zip(gradients(y, args), gradients(expected, args), strict=True):
+        assert relative(got, wanted) < 1e-10

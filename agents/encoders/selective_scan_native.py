@@ -1,0 +1,182 @@
+"""The selective scan's two kernels for a CPU, in C, compiled once by the machine's own compiler.
+
+`selective_scan.c` is compiled for each of float and double where it is first needed (under a
+second), for the very processor it runs on, and kept in a cache folder. Where it can't be, and
+where the environment says CALM_NATIVE=0, `selective_scan.py` does the same in plain torch.
+
+No copy is made to read a tensor: kernels take any strides, and the order in which cells are
+visited is looked up as they go.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import platform
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+SOURCE = Path(__file__).with_name("selective_scan.c")
+FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd")
+BEST_FIRST = (("-march=native", "-fopenmp"), ("-march=native",), ())
+"""Further flags, the first that compile and load. OpenMP's library is not linked: its functions
+are torch's own, already loaded, so that both share one pool of threads."""
+REAL = {torch.float32: "float", torch.float64: "double"}
+WORTH_A_THREAD = 1 << 17
+"""Elements (cells x samples x channels x state) for which a thread pays; about 50 µs of work."""
+
+
+class _Strided(ctypes.Structure):
+    _fields_ = (
+        ("at", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in ("sample", "cell", "head", "route", "inner")),
+    )
+
+
+class _Job(ctypes.Structure):
+    _fields_ = (
+        *(
+            (name, ctypes.c_int64)
+            for name in ("samples", "cells", "heads", "routes", "size", "state")
+        ),
+        ("order", ctypes.c_void_p),
+        *((name, _Strided) for name in ("u", "delta", "A", "B", "C", "y")),
+        ("starts", ctypes.c_void_p),
+        *((name, _Strided) for name in ("dy", "du", "d_delta", "dA", "dB", "dC")),
+    )
+
+
+@cache
+def library(dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The kernels for that type; None, with one line in the log, where they can't be had."""
+    if os.environ.get("CALM_NATIVE") == "0":
+        log.info("scans run in plain torch: CALM_NATIVE=0 asks for it")
+        return None
+    why: object = None
+    for flags in BEST_FIRST:
+        try:
+            loaded = ctypes.CDLL(str(_compiled(REAL[dtype], flags)))
+        except (OSError, subprocess.SubprocessError) as error:
+            why = why or getattr(error, "stderr", None) or error
+        else:
+            loaded.kept_elements.restype = ctypes.c_int64
+            return loaded
+    log.warning("scans run in plain torch, which is slower: no compiled kernel: %s", why)
+    return None
+
+
+def forward(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, order: Tensor | None, keep: bool
+) -> tuple[Tensor, Tensor]:
+    """y, and the states kept for `backward` (none unless `keep`).
+
+    Args:
+        u: (b, L, h, s), delta (b, L, h, k, s), A (h, k, s, n), B and C (b, L, h, k, n), as
+            `scan_map` takes them.
+        order: (h, k, L), int64 and contiguous, or None.
+    """
+    y = _like(delta)
+    job = _job(u, delta, A, B, C, order)
+    job.y = _strided(y)
+    starts = u.new_empty(_library(u).kept_elements(ctypes.byref(job)) if keep else 0)
+    job.starts = starts.data_ptr() if keep else None
+    _run(job, u, backward=False)
+    return y, starts
+
+
+def backward(
+    dy: Tensor,
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    order: Tensor | None,
+    starts: Tensor,
+) -> tuple[Tensor, ...]:
+    """Gradients of u, delta, A, B, C, each in the shape it came in."""
+    job = _job(u, delta, A, B, C, order)
+    job.dy, job.starts = _strided(dy), starts.data_ptr()
+    du, d_delta, dB, dC = _like(delta), _like(delta), *(torch.empty_like(x) for x in (B, C))
+    dA = A.new_empty(len(u), *A.shape)  # apart for each sample, and added in a fixed order
+    job.du, job.d_delta, job.dB, job.dC = map(_strided, (du, d_delta, dB, dC))
+    job.dA = _strided(dA.unsqueeze(1).transpose(1, 4).squeeze(4))
+    _run(job, u, backward=True)
+    return du.sum(3), d_delta, dA.sum(0), dB, dC
+
+
+def _like(delta: Tensor) -> Tensor:
+    """A new (b, L, h, k, s) with routes outermost in memory: sums over them run along vectors."""
+    b, cells, heads, routes, size = delta.shape
+    return delta.new_empty(routes, b, cells, heads, size).permute(1, 2, 3, 0, 4)
+
+
+def _library(u: Tensor) -> ctypes.CDLL:
+    loaded = library(u.dtype)
+    assert loaded is not None  # the caller has asked
+    return loaded
+
+
+def _job(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, order: Tensor | None) -> _Job:
+    samples, cells, heads, routes, size = delta.shape
+    job = _Job(samples, cells, heads, routes, size, A.shape[-1])
+    job.order = None if order is None else order.data_ptr()
+    job.u = _strided(u.unsqueeze(3).expand_as(delta))
+    job.delta, job.B, job.C = map(_strided, (delta, B, C))
+    # A has no sample and no cell: its channels take the cell's place.
+    job.A = _strided(A.permute(2, 0, 1, 3).unsqueeze(0))
+    return job
+
+
+def _strided(x: Tensor) -> _Strided:
+    return _Strided(x.data_ptr(), *x.stride())
+
+
+def _run(job: _Job, u: Tensor, *, backward: bool) -> None:
+    work = job.samples * job.cells * job.heads * job.routes * job.size * job.state
+    threads = min(torch.get_num_threads(), 1 + work // WORTH_A_THREAD)
+    if _library(u).run(ctypes.byref(job), int(backward), threads):
+        raise MemoryError("no memory for the selective scan's working space")
+
+
+def _compiled(real: str, flags: Sequence[str]) -> Path:
+    compiler = shlex.split(os.environ.get("CC", "cc")) or ["cc"]
+    content = hashlib.sha256(SOURCE.read_bytes())
+    content.update(" ".join((*compiler, *FLAGS, *flags, real, _processor())).encode())
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    target = Path(base) / "calm" / f"scan-{real}-{content.hexdigest()[:16]}.so"
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Compiled aside and moved into place, so that two processes may do this at once.
+    with tempfile.TemporaryDirectory(dir=target.parent) as aside:
+        part, whole = Path(aside) / "scan.o", Path(aside) / "scan.so"
+        _call([*compiler, *FLAGS, *flags, f"-DREAL={real}", "-c", "-o", str(part), str(SOURCE)])
+        _call([*compiler, "-shared", "-o", str(whole), str(part), "-lm"])
+        os.replace(whole, target)
+    return target
+
+
+def _call(command: list[str]) -> None:
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+
+
+def _processor() -> str:
+    """What a compiler for this very processor depends on: home folders may be shared."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.platform() + platform.processor()
+    named = ("model name", "flags", "Features", "CPU part")
+    return platform.machine() + "".join(sorted({x for x in lines if x.startswith(named)}))
