@@ -18,9 +18,12 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
-SOURCES = ("calm.h", "game.c", "turns.c", "worker.c", "sight.c")
+SOURCES = ("calm.h", "library.c", "game.c", "turns.c", "worker.c", "sight.c")
 FLAGS = ("-std=gnu11", "-O2")
-PRODUCTS = {"stepper.so": ("game.c", "turns.c", "sight.c"), "worker": ("game.c", "worker.c")}
+PRODUCTS = {
+    "stepper.so": ("library.c", "game.c", "turns.c", "sight.c"),
+    "worker": ("library.c", "game.c", "worker.c"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@
 #ifndef CALM_H
 #define CALM_H
 
+#include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -106,6 +107,44 @@ static inline void *calm_at(calm_header *h, uint64_t offset)
 {
     return (char *) h + offset;
 }
+
+/* A copy of nle's library, see library.c. */
+enum { MAX_DESTRUCTORS = 16 };
+
+typedef struct {
+    void (*function)(void *);
+    void *object;
+} calm_destructor;
+
+typedef struct calm_library {
+    void *(*start)(nle_obs *, FILE *, nle_settings *);
+    void *(*step)(void *, nle_obs *);
+    void (*end)(void *);
+    const char *path;
+    void *handle;
+    int copy;       /* descriptor of the file it was loaded from */
+    char *reserved, *hole; /* address space, and the hole in it for this copy */
+    size_t hole_bytes;
+    ElfW(Addr) base;
+    uint8_t *data;   /* its writable memory */
+    uint8_t *before; /* what that held before the first game */
+    size_t bytes;
+    void (**init)(int, char **, char **);
+    size_t n_init;
+    void (**fini)(void);
+    size_t n_fini;
+    calm_destructor destructors[MAX_DESTRUCTORS];
+    int n_destructors;
+    struct calm_library *next;
+} calm_library;
+
+/* NULL, or why it can't be loaded. `path` must stay valid. */
+const char *calm_load(calm_library *l, const char *path);
+void calm_unload(calm_library *l);
+/* Makes it as good as new, in 20 us; nle unloads and loads it instead, which takes 800. */
+void calm_rewind(calm_library *l);
+/* NULL, or why not. Afterwards it can't be rewound. */
+const char *calm_reload(calm_library *l);
 
 typedef struct calm_game calm_game;
 

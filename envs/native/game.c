@@ -3,163 +3,21 @@
 #define _GNU_SOURCE
 #include "calm.h"
 
-#include <dlfcn.h>
-#include <elf.h>
-#include <fcntl.h>
-#include <link.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { SPACE = 32, ESC = 27, APPLY = 'a', YES = 'y', MACRO_LIMIT = 100, START_LIMIT = 1000 };
 enum { ROWS = 21, COLS = 79, TIME = 20, INVENTORY = 55, NO_GLYPH = 5976 };
 enum { KEY = 1906 + 196, CLOSED_DOOR = 2359 + 15 }; /* two glyphs, vertical and horizontal */
 
-/* The writable memory of one loaded copy, as it was before the first game. Putting it back costs
- * 20 us; nle unloads and loads the library for every episode instead, which costs 800. */
-typedef struct {
-    ElfW(Addr) base;
-    uint8_t *data;
-    size_t bytes;
-    uint8_t *before;
-    void (**init)(int, char **, char **);
-    size_t n_init;
-    void (**fini)(void);
-    size_t n_fini;
-} image;
-
 struct calm_game {
     calm_header *h;
     int row;
-    void *library;
-    int copy;
-    void *(*start)(nle_obs *, FILE *, nle_settings *);
-    void *(*step)(void *, nle_obs *);
-    void (*end)(void *);
+    calm_library library;
     void *engine;
     nle_obs obs;
     nle_settings settings;
-    image image;
 };
-
-/* --- the library ------------------------------------------------------------------------- */
-
-static int share_text(image *im, const ElfW(Phdr) *phdr, int n, const char *path)
-{
-    /* Every copy has pages of its own. What is never written may come from the one file on disk,
-     * so that all games share one machine code in memory and in the caches. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    for (int i = 0; i < n; i++) {
-        const ElfW(Phdr) *p = &phdr[i];
-        if (p->p_type != PT_LOAD || (p->p_flags & PF_W) || p->p_offset % 4096)
-            continue;
-        int prot = PROT_READ | ((p->p_flags & PF_X) ? PROT_EXEC : 0);
-        void *where = (void *) (im->base + p->p_vaddr);
-        if (mmap(where, p->p_filesz, prot, MAP_PRIVATE | MAP_FIXED, fd, (off_t) p->p_offset)
-            == MAP_FAILED) {
-            close(fd);
-            return -1;
-        }
-    }
-    close(fd);
-    return 0;
-}
-
-typedef struct {
-    image *im;
-    const char *path;
-    bool found;
-} search;
-
-static int find_image(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    (void) size;
-    search *s = arg;
-    image *im = s->im;
-    if (info->dlpi_addr != im->base)
-        return 0;
-    ElfW(Addr) relro_end = 0;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-        if (p->p_type == PT_GNU_RELRO)
-            relro_end = im->base + p->p_vaddr + p->p_memsz;
-    }
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-        if (p->p_type == PT_LOAD && (p->p_flags & PF_W)) {
-            ElfW(Addr) from = im->base + p->p_vaddr, to = from + p->p_memsz;
-            if (relro_end > from && relro_end < to)
-                from = relro_end; /* read-only once loaded */
-            im->data = (uint8_t *) from;
-            im->bytes = to - from;
-        } else if (p->p_type == PT_DYNAMIC) {
-            for (ElfW(Dyn) *d = (void *) (im->base + p->p_vaddr); d->d_tag != DT_NULL; d++) {
-                ElfW(Addr) there = im->base + d->d_un.d_ptr;
-                if (d->d_tag == DT_INIT_ARRAY)
-                    im->init = (void *) there;
-                else if (d->d_tag == DT_INIT_ARRAYSZ)
-                    im->n_init = d->d_un.d_val / sizeof(void *);
-                else if (d->d_tag == DT_FINI_ARRAY)
-                    im->fini = (void *) there;
-                else if (d->d_tag == DT_FINI_ARRAYSZ)
-                    im->n_fini = d->d_un.d_val / sizeof(void *);
-            }
-        }
-    }
-    share_text(im, info->dlpi_phdr, info->dlpi_phnum, s->path);
-    s->found = im->data != NULL;
-    return 1;
-}
-
-static const char *load(calm_game *g)
-{
-    const char *path = g->h->library;
-    int from = open(path, O_RDONLY | O_CLOEXEC);
-    int copy = memfd_create("libnethack.so", MFD_CLOEXEC);
-    struct stat st;
-    if (from < 0 || copy < 0 || fstat(from, &st))
-        return "libnethack.so can't be read";
-    for (off_t done = 0; done < st.st_size;)
-        if (sendfile(copy, from, &done, (size_t) (st.st_size - done)) <= 0)
-            return "libnethack.so can't be copied";
-    close(from);
-    char name[64];
-    snprintf(name, sizeof name, "/proc/self/fd/%d", copy);
-    /* The descriptor stays open: the loader knows libraries by name, and the next copy would get
-     * the same number and be taken for this one. */
-    g->copy = copy;
-    g->library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-    if (!g->library)
-        return dlerror();
-    g->start = (void *(*) (nle_obs *, FILE *, nle_settings *)) dlsym(g->library, "nle_start");
-    g->step = (void *(*) (void *, nle_obs *)) dlsym(g->library, "nle_step");
-    g->end = (void (*)(void *)) dlsym(g->library, "nle_end");
-    Dl_info where;
-    if (!g->start || !g->step || !g->end || !dladdr((void *) g->start, &where))
-        return "libnethack.so has no nle_start, nle_step, nle_end";
-    g->image.base = (ElfW(Addr)) where.dli_fbase;
-    search s = { &g->image, path, false };
-    dl_iterate_phdr(find_image, &s);
-    if (!s.found || !(g->image.before = malloc(g->image.bytes)))
-        return "libnethack.so has no writable segment";
-    memcpy(g->image.before, g->image.data, g->image.bytes);
-    return NULL;
-}
-
-static void rewind_image(image *im)
-{
-    /* What unloading and loading would do: destructors, fresh memory, constructors. */
-    for (size_t i = im->n_fini; i-- > 0;)
-        im->fini[i]();
-    memcpy(im->data, im->before, im->bytes);
-    for (size_t i = 0; i < im->n_init; i++)
-        im->init[i](0, NULL, NULL);
-}
 
 calm_game *calm_open(calm_header *h, int row, char why[256])
 {
@@ -168,13 +26,9 @@ calm_game *calm_open(calm_header *h, int row, char why[256])
         return NULL;
     g->h = h;
     g->row = row;
-    const char *fault = load(g);
+    const char *fault = calm_load(&g->library, h->library);
     if (fault) {
         snprintf(why, 256, "%s", fault);
-        if (g->library)
-            dlclose(g->library);
-        if (g->copy > 0)
-            close(g->copy);
         free(g);
         return NULL;
     }
@@ -193,10 +47,8 @@ void calm_close(calm_game *g)
     if (!g)
         return;
     if (g->engine)
-        g->end(g->engine);
-    dlclose(g->library);
-    close(g->copy);
-    free(g->image.before);
+        g->library.end(g->engine);
+    calm_unload(&g->library);
     free(g);
 }
 
@@ -205,25 +57,27 @@ void calm_close(calm_game *g)
 static inline bool press(calm_game *g, int key)
 {
     g->obs.action = key;
-    g->step(g->engine, &g->obs);
+    g->library.step(g->engine, &g->obs);
     return g->obs.done;
 }
 
-int calm_reset(calm_game *g)
+static void end(calm_game *g)
+{
+    if (g->engine)
+        g->library.end(g->engine);
+    g->engine = NULL;
+}
+
+static int start(calm_game *g)
 {
     calm_header *h = g->h;
-    if (g->engine) {
-        g->end(g->engine);
-        g->engine = NULL;
-        rewind_image(&g->image);
-    }
     uint64_t seed = ((uint64_t *) calm_at(h, h->next_seed))[g->row];
     g->settings.seeds.core = g->settings.seeds.disp = seed;
     g->settings.seeds.reseed = 0;
     g->settings.seeds.given = true;
     g->settings.time_seed = seed + 1; /* what nle makes of it; used with fix_moon_phase alone */
     g->settings.time_seed_given = g->settings.fix_moon_phase;
-    g->engine = g->start(&g->obs, NULL, &g->settings);
+    g->engine = g->library.start(&g->obs, NULL, &g->settings);
     ((int64_t *) calm_at(h, h->level_seed))[g->row] = (int64_t) seed;
     ((int32_t *) calm_at(h, h->steps))[g->row] = 0;
     const int32_t *state = g->obs.keys[K_PROGRAM_STATE];
@@ -235,21 +89,13 @@ int calm_reset(calm_game *g)
     return -1;
 }
 
-/* As calm_reset, but with the library unloaded and loaded anew, as nle does it. */
-static int reload(calm_game *g)
+int calm_reset(calm_game *g)
 {
     if (g->engine) {
-        g->end(g->engine);
-        g->engine = NULL;
+        end(g);
+        calm_rewind(&g->library);
     }
-    dlclose(g->library);
-    char name[64];
-    snprintf(name, sizeof name, "/proc/self/fd/%d", g->copy);
-    g->library = dlopen(name, RTLD_LAZY);
-    g->start = (void *(*) (nle_obs *, FILE *, nle_settings *)) dlsym(g->library, "nle_start");
-    g->step = (void *(*) (void *, nle_obs *)) dlsym(g->library, "nle_step");
-    g->end = (void (*)(void *)) dlsym(g->library, "nle_end");
-    return calm_reset(g);
+    return start(g);
 }
 
 static bool asked(const char *message)
@@ -413,6 +259,13 @@ static void keep_final(calm_game *g)
         }
 }
 
+/* As calm_reset, but with the library unloaded and loaded anew, as nle does it. */
+static int restart(calm_game *g)
+{
+    end(g);
+    return calm_reload(&g->library) ? -1 : start(g);
+}
+
 /* The engine alone, for the bench: one game, random actions, no batch, no crops, and episodes start
  * as nle starts them. */
 static int raw(calm_game *g, int steps)
@@ -428,7 +281,7 @@ static int raw(calm_game *g, int steps)
         calm_step(g);
         if (((int8_t *) calm_at(h, h->status))[g->row] != RUNNING) {
             ++((uint64_t *) calm_at(h, h->next_seed))[g->row];
-            if (reload(g))
+            if (restart(g))
                 return -1;
         }
     }
@@ -444,7 +297,7 @@ int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t com
         calm_game *g = games[row - first];
         atomic_store_explicit(place, row, memory_order_relaxed);
         if (command == RAW) {
-            if (reload(g) || raw(g, h->raw_steps))
+            if (restart(g) || raw(g, h->raw_steps))
                 return -1;
             continue;
         }
