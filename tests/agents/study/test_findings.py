@@ -1,0 +1,71 @@
+"""What a study shows, from results worked by hand."""
+
+from pathlib import Path
+
+import pytest
+
+from agents.study.findings import find
+from agents.study.statement import caveat, statement
+from tests.agents.study import made_up
+
+
+def test_success_area_and_steps_to_ninety(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    found = find(plan, made_up.study(plan))
+    rules, fair = found.arms["KeyRoom-S5", "rules"], found.arms["KeyRoom-S5", "fair"]
+    assert rules.final.value == pytest.approx(0.94)
+    assert (rules.final.low, rules.final.high) == pytest.approx((0.92, 0.96))
+    # Seed 0, trapezoids of 100 steps: 0, .25, .7, .91 over 4.
+    assert rules.areas[0] == pytest.approx(1.86 / 4)
+    assert (rules.reached.median, rules.reached.n) == (300, 3)
+    assert (fair.reached.median, fair.reached.n, fair.reached.budget) == (None, 0, 400)
+    pair = found.pair("rules", "fair", "KeyRoom-S5")
+    assert pair is not None
+    assert pair.by_area.probability.value == 1.0
+    assert pair.by_final.p == pytest.approx(0.1)
+
+
+def test_farming_is_repeats_that_the_unpaid_do_not_make(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    found = find(plan, made_up.study(plan))
+    every, fair = (
+        found.arms["KeyRoom-S5", "every"].farming,
+        found.arms["KeyRoom-S5", "fair"].farming,
+    )
+    assert every is not None
+    assert fair is not None
+    assert every.approaches == pytest.approx(10.0)
+    assert every.deeds == 0.0
+    assert every.per_hundred.value == pytest.approx(20.0)  # 10 in an episode of 50 steps
+    # Weight .3 of the default: 4 credit an episode, 10 of the judge's repeats.
+    assert every.credit == pytest.approx(1.2)
+    assert every.for_repeats == pytest.approx(3.0)
+    assert every.false == pytest.approx(0.5)
+    assert (fair.judged, fair.credit, fair.for_repeats) == (None, None, None)
+    rules = found.arms["KeyRoom-S5", "rules"].farming
+    assert rules is not None
+    assert rules.for_repeats == 0.0
+    assert rules.credit == pytest.approx(2.0)
+
+
+def test_the_statement_says_what_the_numbers_say(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    told = "\n".join(statement(plan, find(plan, made_up.study(plan)))["KeyRoom-S5"])
+    assert "“rules” is ahead of “unshaped”, on the way and at the end" in told
+    assert "Without this credit the task is not solved within these steps." in told
+    assert "“every” and “unshaped”: a tie" in told
+    assert told.count("Here this credit adds nothing that these seeds can show") == 1
+    assert "“every” farms: it repeats a subgoal 20.00" in told
+    assert "No seed reached it of: “unshaped”, “every”." in told
+    assert "no action to drop or to close" in told
+    calm = [made_up.result(plan, "every", s, 0, 0.1, near=0.5) for s in range(3)]
+    fair = [made_up.result(plan, "fair", s, 0, 0.1, near=1.0) for s in range(3)]
+    told = "\n".join(statement(plan, find(plan, [*calm, *fair]))["KeyRoom-S5"])
+    assert "“every” is not seen to farm" in told
+
+
+def test_few_seeds_are_told_to_be_few(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    assert "3 seeds against 3 can't give a p below 0.100" in caveat(find(plan, made_up.study(plan)))
+    one = [made_up.result(plan, "fair", 0, 0.5)]
+    assert "may be luck" in caveat(find(plan, one))

@@ -1,0 +1,54 @@
+"""The report and the results' folder hold the figures, and where they come from."""
+
+import csv
+import re
+from pathlib import Path
+
+from agents.report import Table
+from agents.study.findings import find
+from agents.study.page import readme_table, write_study
+from agents.study.tables import markdown
+from tests.agents.study import made_up
+
+
+def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    folder, report = tmp_path / "results", tmp_path / "out" / "report.html"
+    write_study(plan, made_up.study(plan), folder, report, "calm study small --seeds 3")
+    html = report.read_text("utf-8")
+    for shown in (
+        "94 % [92, 96]",
+        "calm study small --seeds 3",
+        "c2",
+        "a machine",
+        "0.3k [0.3k, 0.3k], in 3 of 3",
+        "&gt; 0.4k, in none of 3",
+        "farms",
+    ):
+        assert shown in html, shown
+    assert html.count("<svg") == 3
+    outside = re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)([^"']+)""", html)
+    assert not outside, outside
+    readme = (folder / "README.md").read_text("utf-8")
+    for picture in re.findall(r"!\[.*?\]\((.*?)\)", readme):
+        assert (folder / picture).read_text("utf-8").startswith("<svg")
+    assert "$ calm study small --seeds 3" in readme
+    assert "3 cells at commit c1 on a machine" in readme
+    rows = list(csv.DictReader((folder / "success.csv").read_text("utf-8").splitlines()))
+    assert [row["success at the end"] for row in rows if row["agent"] == "rules"] == [
+        "94 % [92, 96]"
+    ]
+
+
+def test_the_summary_has_arms_against_tasks(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    some = [r for r in made_up.study(plan) if r.cell.arm != "every"]
+    lines = readme_table(plan, find(plan, some)).splitlines()
+    assert lines[0] == "| agent | KeyRoom-S5, 0.4k steps, 3 seeds |"
+    assert lines[2].startswith("| unshaped | 10 % [0, 20]; never |")
+    assert lines[3] == "| rules | 94 % [92, 96]; 0.3k |"
+    assert len(lines) == 4
+
+
+def test_a_cell_of_a_table_can_not_break_it() -> None:
+    assert markdown(Table(("a", "b"), [("x|y", 2)])) == "| a | b |\n| --- | --- |\n| x\\|y | 2 |\n"

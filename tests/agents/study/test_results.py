@@ -1,0 +1,54 @@
+"""Finished cells come back from their files as they were."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from agents.study.results import read_results, write_results
+from calm.errors import UsageError
+from tests.agents.study import made_up
+
+
+def test_results_come_back(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    written = made_up.study(plan)
+    write_results(tmp_path / "r", written)
+    found = read_results(tmp_path / "r")
+    assert set(found) == {r.cell for r in written}
+    for result in written:
+        back = found[result.cell]
+        assert (back.config, back.provenance, back.hash) == (
+            result.config,
+            result.provenance,
+            result.hash,
+        )
+        for row, its in zip(result.rows, back.rows, strict=True):
+            assert row.items() <= its.items()
+    assert all(
+        row["asked"] is None for r in found.values() if r.cell.arm == "fair" for row in r.rows
+    )
+    table = pq.read_table(tmp_path / "r" / "cells.parquet").to_pylist()
+    assert len(table) == 9 * 5
+    assert table[0]["config"] == found[min(found)].hash
+
+
+def test_settings_say_whether_a_cell_fits(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    result = made_up.study(plan)[0]
+    planned = plan.config(result.cell)
+    assert result.fits(planned)
+    assert not result.fits(planned.model_copy(update={"gamma": 0.9}))
+    older = {k: v for k, v in result.config.items() if k != "gae_lambda"}  # a field yet to come
+    assert type(result)(result.cell, older, {}, []).fits(planned)
+    gone = dict(result.config) | {"a field that is gone": 1}
+    assert not type(result)(result.cell, gone, {}, []).fits(planned)
+
+
+def test_no_folder_is_no_results_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    assert read_results(tmp_path / "none") == {}
+    plan = made_up.plan(tmp_path)
+    write_results(tmp_path, made_up.study(plan))
+    (tmp_path / "cells.parquet").write_bytes(b"half")
+    with pytest.raises(UsageError, match="can't be read"):
+        read_results(tmp_path)

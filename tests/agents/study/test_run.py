@@ -1,0 +1,136 @@
+"""A tiny study on real MiniHack: killed, gone on with, carried to another folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from agents.run import Run
+from agents.study.plan import Cell, Plan, load_plan
+from agents.study.results import read_results
+from agents.study.run import Order, run_study
+from calm.errors import CalmError, UsageError
+
+ROOT = Path(__file__).parents[3]
+FIRST, SECOND = Cell("KeyRoom-S5", "fair", 0), Cell("KeyRoom-S5", "rules", 0)
+PLAN = """
+title: Tiny
+all: {n_envs: 4, n_steps: 32, eval_episodes: 4, features_dim: 16, steps: 384, eval_every: 128}
+tasks:
+  KeyRoom-S5: {}
+arms:
+  fair: {label: unshaped, reward: 1 for the stairs, set: {judge: none}}
+  rules: {label: rules, reward: and credit, set: {judge: rules}}
+compare: [[rules, fair]]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(PLAN)
+    return path
+
+
+def load(path: Path) -> Plan:
+    return load_plan("tiny", path)
+
+
+def children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in listed]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(what: object, seconds: float = 200) -> None:
+    until = time.monotonic() + seconds
+    while not what():  # type: ignore[operator]
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_a_killed_study_goes_on_and_a_finished_one_is_left_alone(
+    tmp_path: Path, plan: Path
+) -> None:
+    out = tmp_path / "out"
+    second = Run(out / "cells" / str(SECOND))
+    command = [sys.executable, "-m", "calm", "study", "--plan", str(plan), "--out", str(out)]
+    # The first cell is short, and the second long enough to be killed in its middle.
+    plan.write_text(PLAN.replace("set: {judge: rules}", "set: {judge: rules, steps: 100_000}"))
+    process = subprocess.Popen([*command, "--seeds", "1", "--at-once", "1"], cwd=ROOT)
+    try:
+        wait_for(second.checkpoint_path.exists)
+        workers = children(process.pid)
+        assert workers
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    wait_for(lambda: not any(alive(pid) for pid in workers), 30)
+    steps = second.load_checkpoint()["steps"]
+    assert set(read_results(out / "results")) == {FIRST}
+    assert not (out / "report.html").exists()
+
+    # It goes on with a nearer end, so that the test has one.
+    shorter = second.config.model_copy(update={"steps": steps + 256})
+    shorter.save(second.folder / "config.yaml")
+    plan.write_text(PLAN.replace("judge: rules}", f"judge: rules, steps: {steps + 256}}}"))
+    before = Run(out / "cells" / str(FIRST)).metrics_path.stat().st_mtime_ns
+    report = run_study(load(plan), Order(seeds=1), out, command="calm study tiny")
+    assert Run(out / "cells" / str(FIRST)).metrics_path.stat().st_mtime_ns == before
+    found = read_results(out / "results")
+    assert set(found) == {FIRST, SECOND}
+    assert found[SECOND].provenance["resumed_at"] == [steps]
+    assert found[SECOND].rows[-1]["steps"] >= steps + 256
+    assert found[SECOND].rows[-1]["asked"] > 0
+    assert found[FIRST].rows[-1]["repeats"] is not None
+    html = report.read_text("utf-8")
+    for shown in ("Tiny", "calm study tiny", str(SECOND), found[SECOND].hash, "rules", "unshaped"):
+        assert shown in html, shown
+
+    # Elsewhere, from the results alone: nothing is trained again.
+    elsewhere = tmp_path / "elsewhere"
+    run_study(load(plan), Order(seeds=1), elsewhere, results=out / "results")
+    assert (elsewhere / "report.html").exists()
+    assert not (elsewhere / "cells").exists()
+
+    # Other settings are not mixed in unseen.
+    changed = Order(seeds=1, overrides={"gamma": 0.9}, train=False)
+    with pytest.raises(UsageError, match=r"gamma: 0\.99, now 0\.9.*--replace"):
+        run_study(load(plan), changed, elsewhere, results=out / "results")
+    with pytest.raises(UsageError, match="was begun with other settings"):
+        run_study(load(plan), changed, out, results=tmp_path / "no results")
+    with pytest.raises(CalmError, match="nothing to report"):
+        run_study(
+            load(plan),
+            Order(seeds=1, overrides={"gamma": 0.9}, train=False, replace=True),
+            elsewhere,
+            results=out / "results",
+        )
+    assert set(read_results(out / "results")) == {FIRST, SECOND}  # and none was lost
+
+
+@pytest.mark.slow
+def test_a_longer_budget_goes_on_from_the_shorter_one(tmp_path: Path, plan: Path) -> None:
+    out = tmp_path / "out"
+    order = {"seeds": 1, "arms": ["fair"], "at_once": 1}
+    run_study(load(plan), Order(**order, overrides={"steps": 128}), out)  # type: ignore[arg-type]
+    longer = Order(**order, overrides={"steps": 256})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="steps: 128, now 256"):
+        run_study(load(plan), longer, out)  # its results are those of a shorter one
+    run_study(load(plan), Order(**vars(longer) | {"replace": True}), out)
+    found = read_results(out / "results")[FIRST]
+    assert [row["steps"] for row in found.rows] == [0, 128, 256]
+    assert found.provenance["resumed_at"] == [128]
+    index = json.loads((out / "results" / "cells.json").read_text("utf-8"))
+    assert [entry["settings"]["steps"] for entry in index] == [256]
