@@ -142,6 +142,13 @@ def train(
             " errors), rules, openai:MODEL, replay. [rules]"
         ),
     ] = None,
+    ask: Annotated[
+        str | None,
+        typer.Option(
+            help="wait for the judge's answers about what is new, or take them later and go on"
+            " meanwhile. [wait]"
+        ),
+    ] = None,
     shaping: Annotated[
         str | None,
         typer.Option(help="every, once (each subgoal pays once an episode), potential. [once]"),
@@ -175,7 +182,9 @@ def train(
     """Train PPO on reward plus judged credit.
 
     Success is measured on levels that training never sees. Ctrl-C saves a checkpoint; go on with
-    --resume FOLDER. The run's folder holds every setting (config.yaml), metrics and a report.
+    --resume FOLDER. A model that does not answer is waited for (--set patience=SECONDS), then
+    training stops in the same way. The run's folder holds every setting (config.yaml), metrics and
+    a report.
     """
     from agents.config import load_config, make_config, read_settings
     from agents.progress import train_with_progress
@@ -185,6 +194,7 @@ def train(
     given = {
         "task": task,
         "judge": judge,
+        "ask": ask,
         "shaping": shaping,
         "encoder": encoder,
         "steps": steps,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from agents.noisy import parse_noisy
-from calm.annotator import Annotator
+from calm.annotator import Annotator, Ask
 from calm.errors import unknown
 from calm.judges import JUDGES, make_judge
 from calm.records import Subgoal, Task
@@ -28,8 +28,18 @@ def make_shaper(
     store: Store | None = None,
     base_url: str | None = None,
     seed: int = 0,
+    *,
+    ask: Ask = "wait",
+    patience: float = 900.0,
+    most_pending: int = 256,
 ) -> Shaper:
     """The shaper that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
+
+    Args:
+        ask: `wait` for the answers about what is new, or take them `later`, see `calm.annotator`.
+        patience: seconds without an answer after which an endpoint is taken to be gone, and asking
+            raises an `EndpointError`.
+        most_pending: texts without an answer at once, with `later`.
 
     Raises:
         UsageError: no such judge, or one that can't be built.
@@ -43,5 +53,13 @@ def make_shaper(
         return parse_noisy(spec, seed)
     if kind not in {known.partition(":")[0] for known in SHAPERS}:
         raise unknown("judge", spec, SHAPERS)
-    judge = make_judge(spec, mode="events", store=store, base_url=base_url, seed=seed)
-    return Annotator(judge, task, subgoals)
+    waits = {"deadline": patience, "timeout": min(120.0, patience), "patient": True}
+    judge = make_judge(
+        spec,
+        mode="events",
+        store=store,
+        base_url=base_url,
+        seed=seed,
+        **(waits if kind == "openai" else {}),
+    )
+    return Annotator(judge, task, subgoals, ask=ask, most_pending=most_pending)

@@ -85,7 +85,8 @@ def train_all(
         on_end: called with the index of a run that has come to its end.
 
     Raises:
-        CalmError: a run failed; the others were trained to their end first.
+        CalmError: a run failed; the others were trained to their end first. Of the kind that all
+            failures share.
         KeyboardInterrupt: after every process has saved its checkpoint.
     """
     context = mp.get_context("spawn")
@@ -93,6 +94,7 @@ def train_all(
     waiting = list(range(len(runs)))
     working: dict[int, BaseProcess] = {}
     failures: list[str] = []
+    kinds: set[type[CalmError]] = set()
     at_once = at_once or os.cpu_count() or 1
     interrupted = False
     try:
@@ -110,6 +112,7 @@ def train_all(
                     if not child.is_alive():
                         working.pop(i)
                         failures.append(f"{runs[i].folder}: died with exit code {child.exitcode}")
+                        kinds.add(CalmError)
                 continue
             if isinstance(message, Progress):
                 on_progress(i, message)
@@ -120,6 +123,7 @@ def train_all(
                 waiting.clear()
             elif message is not None:
                 failures.append(f"{runs[i].folder}: {message}")
+                kinds.add(type(message) if isinstance(message, CalmError) else CalmError)
             else:
                 on_end(i)
     except KeyboardInterrupt:
@@ -134,4 +138,5 @@ def train_all(
     if interrupted:
         raise KeyboardInterrupt
     if failures:
-        raise CalmError("training failed; " + "; ".join(failures))
+        kind = kinds.pop() if len(kinds) == 1 else CalmError
+        raise kind("training failed; " + "; ".join(failures))

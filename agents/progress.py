@@ -63,10 +63,14 @@ def train_with_progress(
         def show(i: int, standing: Standing) -> None:
             success = "-" if standing.success is None else f"{standing.success:.0%}"
             asked = f"  asked {standing.asked}" if standing.asked else ""
+            if standing.pending:
+                asked += f", {standing.pending} pending"
             told = (
                 f"{standing.steps_per_second:,.0f} steps/s  success {success}"
                 f"  left {time_left(standing)}{asked}"
             )
+            if standing.waiting:
+                told = f"waiting for the judge for {standing.waiting:.0f} s{asked}"
             done = min(standing.steps, standing.total)
             progress.update(bars[i], completed=done, told=told, visible=True)
             if not console.is_terminal and done / standing.total >= said[i] + 0.1:

@@ -23,8 +23,9 @@ from agents.judging import Shaper, make_shaper
 from agents.ppo import make_ppo
 from agents.run import Row, Run
 from agents.success import measure_success
-from calm.annotator import Annotator
+from calm.annotator import PENDING, Annotator
 from calm.decompose import find_subgoals
+from calm.errors import BudgetError, EndpointError
 from calm.store import Store
 from envs import make_vec
 from envs.noisy import NoisyStream
@@ -45,6 +46,10 @@ class Progress:
     """At the last evaluation on held-out levels."""
     asked: int
     """Distinct questions put to the judge so far."""
+    pending: int = 0
+    """Of these, not answered yet."""
+    waiting: float = 0.0
+    """Seconds that training has been waiting for answers."""
 
 
 def ignore(_: Progress) -> None:
@@ -122,18 +127,29 @@ class Trainer(BaseCallback):
                 "asked": self.shaper.asked,
                 "judged": self.num_timesteps,
                 "unreadable": sum(n for v, n in self.shaper.verdicts.items() if not v.readable),
+                "pending": self.shaper.pending,
                 "requests": self.shaper.usage.requests,
                 "prompt_tokens": self.shaper.usage.prompt_tokens,
                 "completion_tokens": self.shaper.usage.completion_tokens,
                 "cost": self.shaper.usage.cost,
             }
         heard = getattr(getattr(self.training_env, "episodes", None), "shaping", None)
-        if heard is not None and isinstance(heard.source, NoisyStream):
-            # In this run's own play, since it was last started; the spec speaks of the reference's.
-            row |= {"judge_precision": heard.source.precision, "judge_recall": heard.source.recall}
+        if heard is not None:
+            # Steps since the run was last started that were trained on without an answer.
+            row |= {
+                "steps_unreadable": heard.credit.unreadable,
+                "steps_pending": heard.credit.pending,
+            }
+            if isinstance(heard.source, NoisyStream):
+                # In this run's own play; the spec speaks of the reference's.
+                row |= {
+                    "judge_precision": heard.source.precision,
+                    "judge_recall": heard.source.recall,
+                }
         return row
 
-    def report(self) -> None:
+    def report(self, waiting: float = 0.0) -> None:
+        """Says where training stands, and for how long the judge has been waited for."""
         self.stop_clock()
         self.on_progress(
             Progress(
@@ -142,6 +158,8 @@ class Trainer(BaseCallback):
                 self.num_timesteps / max(self.clock.training, 1e-9),
                 self.rows[-1]["success"] if self.rows else None,
                 self.shaper.asked if isinstance(self.shaper, Annotator) else 0,
+                self.shaper.pending if isinstance(self.shaper, Annotator) else 0,
+                waiting,
             )
         )
 
@@ -196,11 +214,12 @@ class Trainer(BaseCallback):
 
 
 def answers(annotator: Annotator) -> dict[str, list[str] | None]:
-    """By text: names of the subgoals it was judged to achieve, None where unreadable."""
+    """By text that was answered: names of the subgoals it achieves, None where unreadable."""
     names = [s.name for s in annotator.subgoals]
     return {
         text: None if min(row) < 0 else [n for n, yes in zip(names, row, strict=True) if yes]
         for text, row in zip(annotator.texts, annotator.table.tolist(), strict=True)
+        if PENDING not in row
     }
 
 
@@ -226,8 +245,9 @@ def train(
 ) -> list[Row]:
     """Trains `run` to its last step and returns its metrics, one row an evaluation.
 
-    Ctrl-C saves a checkpoint and is passed on; `resume=True` goes on from the last checkpoint with
-    weights, optimiser and counters as they were, on new levels.
+    Ctrl-C saves a checkpoint and is passed on; so are the errors of an endpoint that is silent for
+    longer than the run's `patience`, and of a limit on spending. `resume=True` goes on from the
+    last checkpoint with weights, optimiser and counters as they were, on new levels.
 
     Args:
         run: a folder that `Run.create` made.
@@ -244,7 +264,17 @@ def train(
     rows = [r for r in run.metrics() if r["steps"] <= state["steps"]] if state else []
     task = find_task(config.task)
     subgoals = () if config.judge == "none" else find_subgoals(config.subgoals, task, store)
-    shaper = make_shaper(config.judge, task, subgoals, store, base_url, config.seed)
+    shaper = make_shaper(
+        config.judge,
+        task,
+        subgoals,
+        store,
+        base_url,
+        config.seed,
+        ask=config.ask,
+        patience=config.patience,
+        most_pending=config.most_pending,
+    )
     torch.set_num_threads(1)
 
     def environment(split: str, n_envs: int, seed: int) -> VecEnv:
@@ -284,6 +314,8 @@ def train(
             run.note_resumed(model.num_timesteps)
         model.set_logger(configure(str(run.tensorboard), ["tensorboard"]))
         trainer = Trainer(run, held_out, tally, shaper, clock, rows, on_progress)
+        if isinstance(shaper, Annotator):
+            shaper.on_wait = trainer.report
         try:
             model.learn(
                 max(0, config.steps - model.num_timesteps),
@@ -292,9 +324,18 @@ def train(
             )
             if not rows or rows[-1]["steps"] < model.num_timesteps:
                 trainer.evaluate()
+            if isinstance(shaper, Annotator):
+                shaper.wait()  # what is still pending was asked, so it is kept
+                run.write_judged(answers(shaper))
         except KeyboardInterrupt:
             trainer.checkpoint()
             raise
+        except (EndpointError, BudgetError) as stop:
+            trainer.checkpoint()
+            raise type(stop)(
+                f"{stop}. Training has stopped at step {model.num_timesteps:,} and kept a"
+                f" checkpoint; go on with `calm train --resume {run.folder}`"
+            ) from stop
         finally:
             model.logger.close()
     finally:

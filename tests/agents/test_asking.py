@@ -1,0 +1,118 @@
+"""The judge inside the loop, over real HTTP: waiting for it, going on meanwhile, and its death."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agents.config import TrainConfig, make_config
+from agents.run import Run
+from agents.train import Progress, train
+from calm.errors import EndpointError, UsageError
+from calm.loopback import Loopback
+from calm.store import Store
+from envs.rules import RULES
+
+CONFIG = {
+    "task": "KeyRoom-S5",
+    "judge": "openai:any-model",
+    "steps": 1024,
+    "n_envs": 4,
+    "n_steps": 64,
+    "eval_every": 512,
+    "eval_episodes": 2,
+    "features_dim": 16,
+    "patience": 0.6,
+}
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with Store(tmp_path / "store.sqlite") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("ask", ["wait", "later"])
+def test_a_dead_endpoint_stops_training_which_goes_on_when_it_is_back(
+    ask: str, tmp_path: Path, store: Store
+) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**CONFIG, ask=ask))
+    server = Loopback(rules=RULES).start()
+
+    def unplug(progress: Progress) -> None:
+        if progress.steps >= 256:
+            server.stop()
+
+    with pytest.raises(EndpointError, match=r"stopped at step.*calm train --resume .*run"):
+        train(run, store=store, base_url=server.url, on_progress=unplug)
+    stopped_at = run.load_checkpoint()["steps"]
+    assert 256 <= stopped_at < 1024
+    answered = server.requests
+
+    server.start()
+    try:
+        rows = train(run, store=store, base_url=server.url, resume=True)
+    finally:
+        server.stop()
+    assert rows[-1]["steps"] >= 1024
+    assert run.resumed_at == [stopped_at]
+    assert rows[-1]["unreadable"] == 0  # nothing was taken for an answer while it was gone
+    assert rows[-1]["steps_unreadable"] == 0
+    assert server.requests > answered
+    # Nothing was asked twice, but for what was under way when the plug was pulled.
+    twice = [prompt for prompt, times in server.asked.items() if times > 1]
+    assert len(twice) <= (0 if ask == "wait" else 4)
+    assert None not in run.judged().values()
+
+
+def test_waiting_is_told_and_over_when_the_endpoint_is_back(tmp_path: Path, store: Store) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**CONFIG | {"patience": 60.0}))
+    server = Loopback(rules=RULES).start()
+    told: list[float] = []
+
+    def unplug(progress: Progress) -> None:
+        if progress.waiting:
+            told.append(progress.waiting)
+            server.start()
+        elif progress.steps == 256 and not told:
+            server.stop()
+
+    try:
+        rows = train(run, store=store, base_url=server.url, on_progress=unplug)
+    finally:
+        server.stop()
+    assert told
+    assert rows[-1]["steps"] == 1024
+    assert rows[-1]["steps_unreadable"] == rows[-1]["steps_pending"] == 0
+    assert set(server.asked.values()) == {1}
+
+
+def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
+    tmp_path: Path, store: Store
+) -> None:
+    """With a slow model most first occurrences of an event are paid nothing, and are counted."""
+    later = Run.create(tmp_path / "later", TrainConfig(**CONFIG | {"patience": 60.0}, ask="later"))
+    told: list[Progress] = []
+    with Loopback(rules=RULES, latency=0.5) as server:
+        rows = train(later, store=store, base_url=server.url, on_progress=told.append)
+        assert set(server.asked.values()) == {1}
+        asked = server.requests
+        assert any(progress.pending for progress in told)
+        assert 0 < rows[-1]["steps_pending"] < 1024
+        assert rows[-1]["steps_unreadable"] == 0
+        # All that was asked has come in by the end, and is kept.
+        assert len(later.judged()) == asked
+        assert None not in later.judged().values()
+
+        # With a store that knows everything, the same run misses nothing that it meets again.
+        run = Run.create(tmp_path / "wait", TrainConfig(**CONFIG | {"patience": 60.0}))
+        rows = train(run, store=store, base_url=server.url)
+        assert rows[-1]["steps_pending"] == 0
+
+
+def test_a_way_to_ask_that_is_none_is_named() -> None:
+    with pytest.raises(UsageError, match=r"ask.*'wait' or 'later'"):
+        make_config({"ask": "never"})
+    with pytest.raises(UsageError, match="patience"):
+        make_config({"patience": 0})
