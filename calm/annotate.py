@@ -114,6 +114,7 @@ def progress_line(tally: Tally, usage: Usage, seconds: float) -> str:
     parts = [f"{done}/{tally.questions}", f"{rate:.1f}/s", f"{tally.hits} from the store", classes]
     if tally.failures:
         parts.append(f"{sum(tally.failures.values())} attempts failed")
+    parts.append(tally.waiting)
     parts.append("cost unknown" if usage.cost is None else f"${usage.cost:.4f}")
     if rate > 0 and done < tally.questions:
         left = round((tally.questions - done) / rate)

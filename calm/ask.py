@@ -42,6 +42,8 @@ class Tally:
     """Over hits and answered."""
     failures: Counter[str] = field(default_factory=Counter)
     """Failed attempts by kind; most were tried again."""
+    waiting: str = ""
+    """What is waited for, where it is not answers one by one: a batch and its state."""
 
 
 def read_answer(answer: Answer, names: Sequence[str], *, repair: bool = False) -> Judgement:

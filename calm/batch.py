@@ -36,12 +36,10 @@ class BatchAsker(Asker):
     Args:
         poll: seconds between looks at a job.
         rounds: times that rows which failed or expired are handed in, the first included.
-        on_wait: told of each job and its status while waiting.
     """
 
     poll = 30.0
     rounds = 3
-    on_wait: Callable[[str, str], None] = staticmethod(lambda job, status: None)
 
     async def answers(
         self, context: Context, prompt: JudgePrompt, questions: Sequence[Question]
@@ -203,8 +201,10 @@ class BatchAsker(Asker):
             job: dict[str, Any] = json.loads(
                 await self._patiently(lambda: self.endpoint.transport.get(f"/batches/{remote}"))
             )
-            self.on_wait(remote, job["status"])
-            if job["status"] in _ENDED:
+            ended = job["status"] in _ENDED
+            self.tally.waiting = "" if ended else f"{remote} is {job['status']}"
+            self.on_progress(self.tally)
+            if ended:
                 return job
             await asyncio.sleep(self.poll)
 

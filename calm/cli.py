@@ -66,10 +66,17 @@ def main() -> None:
     except CalmError as error:
         Console(stderr=True).print(Text(f"calm: {error}", style="red"), soft_wrap=True)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # while importing
+        _interrupted()
+        sys.exit(INTERRUPTED)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # what Typer makes of Ctrl-C
-            Console(stderr=True).print(Text("calm: interrupted; everything done so far is kept."))
+            _interrupted()
         raise
+
+
+def _interrupted() -> None:
+    Console(stderr=True).print(Text("calm: interrupted; everything done so far is kept."))
 
 
 if __name__ == "__main__":

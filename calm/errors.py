@@ -33,6 +33,8 @@ class BudgetError(CalmError):
     """A limit that the user set (or the account's quota) was reached; work done so far is kept."""
 
     exit_code = 3
+    kind = "no quota"
+    """How a failed attempt that raised it is counted."""
 
 
 class PartialError(CalmError):
@@ -45,6 +47,8 @@ class EndpointError(CalmError):
     """The endpoint cannot be used: unreachable, key refused, model unknown."""
 
     exit_code = 5
+    kind = "refused for good"
+    """How a failed attempt that raised it is counted."""
 
 
 class StoreError(CalmError):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from calm.annotate import progress_line
 from calm.budget import Limits
 from calm.errors import BudgetError, EndpointError
 from calm.judges import make_judge
@@ -38,6 +39,18 @@ def test_a_batch_answers_as_the_live_path_does_and_into_the_same_store(
         assert server.requests == 7
     alone = make_judge("rules", rules=rules).judge(task, task.subgoals, transitions)
     assert [j.achieved for j in batched] == [j.achieved for j in alone]
+
+
+def test_what_is_waited_for_is_told(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    lines = []
+    with Loopback(rules) as server:
+        judge = _judge(server, store)
+        judge.asker.on_progress = lambda tally: lines.append(progress_line(tally, judge.usage, 1.0))
+        judge.judge(task, task.subgoals, transitions)
+    assert "batch-0 is in_progress" in lines[0]
+    assert "batch-0" not in lines[-1]
 
 
 def test_rows_that_failed_or_expired_are_handed_in_again_and_only_those(
