@@ -15,6 +15,7 @@ layer that reads the cells out, where a weight costs one multiplication a sample
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+from agents.chunks import Repeated
 from agents.encoders import MECHANISMS
 from agents.maps import LARGE, WIDE, MapEncoder, can_join
 from agents.parts import GLYPHS, NO_GLYPH, InventoryEncoder, MessageEncoder, StatusEncoder
@@ -42,6 +44,8 @@ class NetHackExtractor(BaseFeaturesExtractor):
     Message, inventory and status also join the cells of each map as one token each, where the
     mechanism lets them (agent, softmax); a token that says nothing is masked.
 
+    Observations come as stable-baselines3 gives them, float32, or as they are in the environment.
+
     Args:
         observation_space: a Dict with at least one of the keys above.
         features_dim: width of the joint features, for policy and value alike.
@@ -51,6 +55,9 @@ class NetHackExtractor(BaseFeaturesExtractor):
         fine: mix every cell of a crop rather than every second one, see `agents.maps.FINE`.
         encoder_options: of the mechanism's class.
     """
+
+    reads_native = True
+    """Integers need not be made float32 first."""
 
     def __init__(
         self,
@@ -109,9 +116,13 @@ class NetHackExtractor(BaseFeaturesExtractor):
                 parts[key] = nn.Identity()
         self.parts = nn.ModuleDict(parts)
         self.joint = nn.Linear(sum(widths[key] for key in parts), features_dim)
+        self.repeats = () if self.joining else tuple(key for key in parts if key in MAPS)
+        """Keys whose equal rows may come once, as `agents.chunks.Repeated`: what sees the map sees
+        nothing else."""
 
-    def forward(self, observations: dict[str, Tensor]) -> Tensor:
-        """Observations by key, (B, ...) float32 as stable-baselines3 gives them -> (B, D)."""
+    def forward(self, observations: Mapping[str, Tensor | Repeated]) -> Tensor:
+        """Observations by key, (B, ...) -> (B, D)."""
+        observations, repeated = parted(observations)
         features: dict[str, Tensor] = {}
         for key, part in self.parts.items():
             if key == "window":
@@ -120,7 +131,9 @@ class NetHackExtractor(BaseFeaturesExtractor):
                 features[key] = part(observations[key])
         extra = self.extra(observations, features)
         for key, part in self.parts.items():
-            if key in MAPS:
+            if key in repeated:
+                features[key] = repeated[key].spread(part(repeated[key].rows))
+            elif key in MAPS:
                 features[key] = part(observations[key], *extra)
         return torch.relu(self.joint(torch.cat([features[key] for key in self.parts], dim=1)))
 
@@ -133,6 +146,15 @@ class NetHackExtractor(BaseFeaturesExtractor):
         tokens = [self.tokens[key](features[key]) for key in self.joining]
         present = [present_in(key, observations[key]) for key in self.joining]
         return torch.stack(tokens, 1), torch.stack(present, 1)
+
+
+def parted(
+    observations: Mapping[str, Tensor | Repeated],
+) -> tuple[dict[str, Tensor], dict[str, Repeated]]:
+    """Keys that hold a row for every sample, and keys whose equal rows come once."""
+    whole = {key: seen for key, seen in observations.items() if isinstance(seen, Tensor)}
+    repeated = {key: seen for key, seen in observations.items() if isinstance(seen, Repeated)}
+    return whole, repeated
 
 
 def present_in(key: str, observed: Tensor) -> Tensor:

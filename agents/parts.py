@@ -1,6 +1,7 @@
 """The parts of a NetHack observation that are not a map: message, inventory, status.
 
-Each takes what stable-baselines3 hands an extractor (float32 tensors) and gives (B, out).
+Each takes what stable-baselines3 hands an extractor (float32 tensors), or the integers themselves,
+and gives (B, out).
 """
 
 from __future__ import annotations
@@ -53,5 +54,6 @@ class StatusEncoder(nn.Module):
         self.linear = nn.Linear(size, out)
 
     def forward(self, status: Tensor) -> Tensor:
+        status = status if status.is_floating_point() else status.float()
         squeezed = status.sign() * status.abs().log1p()
         return torch.relu(self.linear(squeezed))

@@ -1,18 +1,18 @@
-"""PPO as stable-baselines3 has it, built from a run's settings."""
+"""The PPO agent of a run, built from its settings."""
 
 from __future__ import annotations
 
 import torch
-from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.config import TrainConfig
 from agents.extractor import NetHackExtractor
+from agents.fast_ppo import FastPPO
 
 
-def make_ppo(config: TrainConfig, env: VecEnv) -> PPO:
-    """A fresh agent: weights and actions follow `config.seed`."""
-    return PPO(
+def make_ppo(config: TrainConfig, env: VecEnv, threads: int = 1) -> FastPPO:
+    """A fresh agent: weights and actions follow `config.seed`, on any number of threads."""
+    return FastPPO(
         "MultiInputPolicy",
         env,
         n_steps=config.n_steps,
@@ -23,6 +23,7 @@ def make_ppo(config: TrainConfig, env: VecEnv) -> PPO:
         gae_lambda=config.gae_lambda,
         ent_coef=config.ent_coef,
         seed=config.seed,
+        threads=threads,
         device="cuda" if torch.cuda.is_available() else "cpu",
         policy_kwargs={
             "features_extractor_class": NetHackExtractor,
@@ -31,6 +32,7 @@ def make_ppo(config: TrainConfig, env: VecEnv) -> PPO:
                 "encoder": config.encoder,
                 "encoder_options": config.encoder_options,
             },
+            "optimizer_kwargs": {"eps": 1e-5, "fused": True},  # as SB3's own, in one pass
             "net_arch": [],  # the extractor's joint layer is what policy and value share
         },
     )

@@ -241,6 +241,7 @@ def train(
     base_url: str | None = None,
     resume: bool = False,
     workers: int | None = 0,
+    threads: int = 1,
     on_progress: Callable[[Progress], None] = ignore,
 ) -> list[Row]:
     """Trains `run` to its last step and returns its metrics, one row an evaluation.
@@ -256,6 +257,7 @@ def train(
         resume: go on from the checkpoint instead of starting.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
             The run is the same.
+        threads: that compute an update; the run is the same.
         on_progress: called after every rollout.
     """
     config = run.config
@@ -307,7 +309,7 @@ def train(
     held_out = environment("test", n_eval, config.seed)
     tally = Tally(held_out.batch, held_out.episodes.shaping)
     try:
-        model = make_ppo(config, env)
+        model = make_ppo(config, env, threads)
         env.seed(level_seed)
         if state:
             restore(model, state, clock)

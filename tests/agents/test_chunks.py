@@ -1,0 +1,42 @@
+"""Cutting a minibatch: nothing is lost, equal rows are met once."""
+
+import numpy as np
+import pytest
+import torch
+
+from agents.chunks import Repeated, cut, number_rows, pick
+
+MAPS = np.array([[[1, 2]], [[3, 4]], [[1, 2]], [[3, 5]], [[3, 4]]], np.int16)
+
+
+def test_equal_rows_get_the_same_number() -> None:
+    assert number_rows(MAPS).tolist() == [0, 1, 0, 2, 1]
+    assert number_rows(np.asfortranarray(MAPS[:, 0])).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_a_minibatch_without_numbers_is_cut_in_its_order() -> None:
+    chunks = cut(np.array([5, 3, 1, 4, 0]), None, size=2)
+    assert [c.tolist() for c in chunks] == [[5, 3], [1, 4], [0]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_every_row_is_in_one_chunk_and_a_number_is_not_torn(size: int) -> None:
+    numbers = np.random.default_rng(size).integers(0, 13, size=60)
+    rows = np.random.default_rng(1).permutation(60)[:47]
+    chunks = cut(rows, numbers, size)
+    assert sorted(np.concatenate(chunks)) == sorted(rows)
+    found = [set(numbers[c].tolist()) for c in chunks]
+    assert sum(map(len, found)) == len(set(numbers[rows].tolist()))
+    assert len(chunks) == min(-(-47 // size), len(set(numbers[rows].tolist())))
+    assert max(map(len, found)) - min(map(len, found)) <= 1
+
+
+def test_what_is_picked_spreads_out_to_the_rows_asked_for() -> None:
+    stored = {"map": torch.from_numpy(MAPS), "status": torch.arange(5)}
+    rows = np.array([4, 2, 1, 0])
+    found = pick(stored, rows, {"map": number_rows(MAPS)})
+    assert torch.equal(found["status"], torch.tensor([4, 2, 1, 0]))  # type: ignore[arg-type]
+    seen = found["map"]
+    assert isinstance(seen, Repeated)
+    assert len(seen.rows) == 2
+    assert torch.equal(seen.whole(), torch.from_numpy(MAPS[rows]))
