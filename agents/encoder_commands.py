@@ -103,7 +103,7 @@ def explain(
     ] = 6,
     observations: Annotated[
         int, typer.Option(min=16, help="Observations to average over and to check by occlusion.")
-    ] = 256,
+    ] = 512,
     hide: Annotated[int, typer.Option(min=1, help="Cells to hide in the check.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Of levels and of the random cells.")] = 0,
     as_json: Json = False,
@@ -111,14 +111,19 @@ def explain(
     """Draw where a trained agent looks, and check that it matters.
 
     Plays held-out levels with the run's policy and draws a few situations, the mean over all, and
-    importance by kind of glyph, as PNGs and as one HTML file in the run's folder. The check: how
-    far the policy moves when the top cells are hidden, against as many random known cells.
+    importance by kind of cell: as the encoder's mechanism tells it, and as hiding each cell alone
+    shows it. PNGs, one HTML file in the run's folder, and in its report. The check of each: how far
+    the policy moves when the top cells are hidden, against as many random known cells.
     """
     from agents.explain import explain_run
+    from agents.report import report_runs
+    from agents.run import Run
 
     found = explain_run(run, situations, observations, hide, seed)
+    if (opened := Run.open(run)).metrics():
+        report_runs([opened], opened.folder / "report.html")
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2))
         return
-    for line in found.lines():
+    for line in (*found.lines(), f"drawn in {found.files[-1]}"):
         typer.echo(line)

@@ -1,16 +1,17 @@
 """Where a trained agent looks, drawn and checked.
 
-Where an encoder attends is read from its mechanism (agents' gathering, Gaussian weights, the gates
-of the scan's routes, softmax rows). Encoders that say nothing of the sort are asked by occlusion:
-importance of a cell is then KL(policy || policy with that cell hidden).
+Two drawings of every situation. Where an encoder attends is read from its mechanism (agents'
+gathering, Gaussian weights, the gates of the scan's routes, softmax rows); encoders that say
+nothing of the sort have none. What the agent acts on is asked by occlusion: how far the policy
+moves when that cell alone is hidden.
 
-The check is the same for all: hiding the cells drawn as most important must move the policy more
-than hiding as many random known cells, or the drawing means nothing.
+Both are checked alike (`agents.occlusion`): hiding the cells drawn as most important must move the
+policy more than hiding as many random known cells, or the drawing means nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,19 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from agents.explain_page import draw_situation, draw_time, write_page
+from agents.explain_page import FOLDER, draw_situation, draw_time, write_page
 from agents.judging import make_shaper
 from agents.maps import MapEncoder
-from agents.parts import NO_GLYPH, STONE
+from agents.occlusion import (
+    CROP,
+    Check,
+    Importance,
+    Observations,
+    check,
+    crops,
+    known_cells,
+    occlusion,
+)
 from agents.ppo import make_ppo
 from agents.run import Run
 from agents.windowed import WindowEncoder
@@ -33,55 +43,71 @@ from calm.decompose import find_subgoals
 from calm.errors import UsageError
 from envs import make_vec
 from envs.tasks import task as find_task
-from envs.window import GROUPS, group_of
+from envs.window import GROUPS, STONE, group_of
 
-Observations = dict[str, Tensor]
-CROP, CHARS = "glyphs_crop", "chars_crop"
+CHARS = "chars_crop"
 N_ENVS = 8
+KINDS = (("walls", 1), ("doors", 12), ("bars and trees", 17), ("floor", 19), ("stairs", 23))
+"""Dungeon features, by the first of nle's map symbols of that kind (`defsym.h`)."""
+OTHER = ("other features", 27)
+MEANING = {
+    "gaussian": "Gaussian weights are high where a cell's features are typical of the map: of a"
+    " room they mark the floor, not what stands on it.",
+    "agent": "How much each cell is looked at through the agents, the mean over all cells that"
+    " look. What is read out are the cells themselves, of which this is one part.",
+    "scan": "How much of what the routes gather passes the gate at each cell: a volume, not a"
+    " choice among cells.",
+    "softmax": "How much each cell is looked at, the mean over all cells that look.",
+}
+"""How to read the mechanism's drawing."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Importance of cells by one source, and whether it means something."""
+
+    source: str
+    """`mechanism` or `occlusion`."""
+    check: Check
+    by_kind: dict[str, float]
+    """Importance (0 to 1 in each observation) by kind of cell: mean over its cells."""
+
+    def lines(self) -> list[str]:
+        kinds = ", ".join(f"{name} {value:.2f}" for name, value in self.by_kind.items())
+        return [*self.check.lines(), f"importance by kind of cell: {kinds}"]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was drawn, and whether it means something."""
+    """What was drawn."""
 
     run: str
     encoder: str
-    source: str
-    """Where importance comes from: the mechanism, or occlusion."""
-    observations: int
-    hidden: int
-    kl_top: float
-    """Mean KL(policy || policy with the top cells hidden), in nats."""
-    kl_random: float
-    """The same with as many random known cells hidden."""
-    higher: float
-    """Share of observations in which the top cells move the policy more than the random ones."""
-    value_top: float
-    """Mean absolute change of the value with the top cells hidden."""
-    value_random: float
-    by_group: dict[str, float]
-    """Importance (0 to 1 in each observation) by kind of glyph: mean over its cells."""
+    drawings: list[Drawing]
+    """The mechanism's first, where it has one."""
     files: list[str]
+    """PNGs, and the page that holds them."""
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        found = asdict(self)
+        for drawing, given in zip(found["drawings"], self.drawings, strict=True):
+            drawing["check"]["verdict"] = given.check.verdict
+        return found
 
     def lines(self) -> list[str]:
         """The summary as text."""
-        ratio = self.kl_top / max(self.kl_random, 1e-12)
-        groups = ", ".join(f"{name} {value:.2f}" for name, value in self.by_group.items())
-        return [
-            f"{self.encoder}, importance from {self.source}, {self.observations} observations",
-            f"hiding the {self.hidden} top cells moves the policy by KL {self.kl_top:.4f}, random"
-            f" ones by {self.kl_random:.4f} ({ratio:.1f} x; more in {self.higher:.0%})",
-            f"and the value by {self.value_top:.4f} against {self.value_random:.4f}",
-            f"importance by kind of glyph: {groups}",
-            f"drawn in {self.files[-1]}",
-        ]
+        lines = []
+        for drawing in self.drawings:
+            by = "its mechanism" if drawing.source == "mechanism" else drawing.source
+            lines.append(f"{self.encoder}, importance by {by}:")
+            if drawing.source == "mechanism" and self.encoder in MEANING:
+                lines.append(MEANING[self.encoder])
+            lines += drawing.lines()
+        return lines
 
 
 def explain_run(
-    folder: Path, situations: int = 6, observations: int = 256, hide: int = 8, seed: int = 0
+    folder: Path, situations: int = 6, observations: int = 512, hide: int = 8, seed: int = 0
 ) -> Explanation:
     """Draws and checks the agent of a run; writes into its folder.
 
@@ -89,9 +115,42 @@ def explain_run(
         UsageError: no run, no checkpoint, or an agent that does not see the crop.
     """
     run = Run.open(folder)
+    model, seen, chars, episodes = recorded(run, observations, seed)
+    found: dict[str, Importance] = {}
+    if (looked := attended(model, seen)) is not None:
+        found["mechanism"] = stretched(looked, known_cells(seen))
+    found["occlusion"] = stretched(occlusion(model, seen), known_cells(seen))
+
+    out = folder / FOLDER
+    out.mkdir(exist_ok=True)
+    for old in out.glob("*.png"):
+        old.unlink()
+    drawn = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
+    drawings, files = [], []
+    for source, importance in found.items():
+        title = f"{source}, mean over all"
+        files.append(draw_situation(out / f"{source}-mean.png", None, importance.mean(0), title))
+        for n, i in enumerate(drawn):
+            at = out / f"{source}-{n}.png"
+            files.append(draw_situation(at, chars[i], importance[i], f"{source}, observation {i}"))
+        checked = check(model, seen, importance, episodes, hide, seed)
+        drawings.append(Drawing(source, checked, by_kind(importance, crops(seen))))
+    if run.config.encoder == "semantics":
+        files.append(draw_time(out / "steps.png", step_gates(model, seen)))
+    explanation = Explanation(
+        str(folder), run.config.encoder, drawings, [*map(str, files), str(folder / "explain.html")]
+    )
+    write_page(folder, explanation.lines(), files)
+    return explanation
+
+
+def recorded(
+    run: Run, count: int, seed: int
+) -> tuple[PPO, Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The run's agent and what it saw on held-out levels, see `record`."""
     config = run.config
     if CROP not in config.keys:
-        raise UsageError(f"{folder}: only agents that see {CROP} can be explained so far")
+        raise UsageError(f"{run.folder}: only agents that see {CROP} can be explained so far")
     task = find_task(config.task)
     subgoals = () if config.judge == "none" else find_subgoals(config.subgoals, task, None)
     # The engine's truth stands in for a model: nothing is asked of one to draw a picture.
@@ -113,154 +172,107 @@ def explain_run(
         model = make_ppo(config, env)
         model.policy.load_state_dict(run.load_checkpoint()["policy"])
         model.policy.set_training_mode(False)
-        seen, chars = record(model, env, observations)
+        return model, *record(model, env, count)
     finally:
         env.close()
-    importance, source = importance_of(model, seen)
-    known = known_cells(seen)
-    top, other = hidden_cells(importance, known, hide, seed)
-    kl_top, value_top = moved(model, seen, top)
-    kl_random, value_random = moved(model, seen, other)
-    out = folder / "explain"
-    out.mkdir(exist_ok=True)
-    chosen = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
-    files = [draw_situation(out / "mean.png", None, importance.mean(0), "mean over all")]
-    for n, i in enumerate(chosen):
-        files.append(draw_situation(out / f"{n}.png", chars[i], importance[i], f"observation {i}"))
-    window = model.policy.features_extractor.parts["window"] if config.encoder == "semantics" else 0
-    if isinstance(window, WindowEncoder):
-        with torch.no_grad():
-            gates = window.gates(seen["semantics"], seen["window_valid"])[1]
-        files.append(draw_time(out / "steps.png", gates.mean(0).numpy()))
-    found = Explanation(
-        run=str(folder),
-        encoder=config.encoder,
-        source=source,
-        observations=len(chars),
-        hidden=hide,
-        kl_top=float(kl_top.mean()),
-        kl_random=float(kl_random.mean()),
-        higher=float((kl_top > kl_random).float().mean()),
-        value_top=float(value_top.mean()),
-        value_random=float(value_random.mean()),
-        by_group=by_group(importance, crops(seen)),
-        files=[*map(str, files), str(folder / "explain.html")],
-    )
-    write_page(folder / "explain.html", found.lines()[:-1], files)
-    return found
 
 
-def record(model: PPO, env: VecEnv, count: int) -> tuple[Observations, npt.NDArray[np.uint8]]:
-    """`count` observations of the policy's own play, every third step, and their characters."""
+def record(
+    model: PPO, env: VecEnv, count: int
+) -> tuple[Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """`count` observations of the policy's own play, every third step.
+
+    Returns them with their characters (count, h, w) and which episode each is of (count,).
+    """
     torch.manual_seed(0)
     kept: list[dict[str, npt.NDArray[Any]]] = []
+    episodes: list[npt.NDArray[np.int64]] = []
     observation = env.reset()
+    episode = np.arange(env.num_envs)
     for step in range(-(-count // env.num_envs) * 3):
         assert isinstance(observation, dict)
         if step % 3 == 0:
             kept.append({key: value.copy() for key, value in observation.items()})
+            episodes.append(episode.copy())
         actions, _ = model.predict(observation, deterministic=False)
-        observation = env.step(actions)[0]
+        observation, _, dones, _ = env.step(actions)
+        episode[dones] += env.num_envs
     whole = {key: np.concatenate([o[key] for o in kept])[:count] for key in kept[0]}
     chars = whole.pop(CHARS)
-    return {k: torch.as_tensor(v).float().to(model.device) for k, v in whole.items()}, chars
+    seen = {k: torch.as_tensor(v).float().to(model.device) for k, v in whole.items()}
+    return seen, chars, np.concatenate(episodes)[:count]
 
 
-def crops(seen: Observations) -> Tensor:
-    """The crops that the policy acts on, (B, h, w)."""
-    return seen["window_crop"][:, -1] if "window_crop" in seen else seen[CROP]
+def attended(model: PPO, seen: Observations) -> Tensor | None:
+    """(B, h, w): how much the encoder's mechanism says of each cell; None where it says nothing.
 
-
-def known_cells(seen: Observations) -> Tensor:
-    """(B, h, w) bool: neither stone nor beyond the map."""
-    glyphs = crops(seen)
-    return (glyphs != STONE) & (glyphs != NO_GLYPH)
-
-
-def importance_of(model: PPO, seen: Observations) -> tuple[npt.NDArray[np.float64], str]:
-    """(B, h, w) in [0, 1], stretched over the known cells of each crop, and where it is from.
-
-    For Gaussian attention this is the Importance Factor. A mechanism on every second cell gives
-    each cell the value of the token that it is folded into.
+    For Gaussian attention its weights, of which `stretched` makes the Importance Factor. Of a
+    mechanism on every second cell, a cell between two tokens gets the mean of both.
     """
     extractor = model.policy.features_extractor
     part = dict(extractor.parts.items()).get(CROP)
-    known = known_cells(seen)
-    mix = part.mix if isinstance(part, MapEncoder) else None
-    look: Callable[[Tensor, Tensor], Tensor] | None = None
-    if mix is not None:
-        look = getattr(mix.mechanism, "attention_map", None)
-    if look is None or mix is None:
-        weights, source = occlusion(model, seen), "occlusion"
-    else:
-        assert isinstance(part, MapEncoder)
-        with torch.no_grad():
-            features = {k: extractor.parts[k](seen[k]) for k in extractor.joining}
-            tokens, mask = part.tokens(*part.cells(seen[CROP]), *extractor.extra(seen, features))
-            on_map = look(mix.prepared(tokens), mask)[:, part.extra :]
-        weights = on_map.unflatten(1, part.grid)
-        if not part.fine:  # the second convolution's token j is centred on cell 2 j
-            near = [torch.arange(n).div(2).round().long() for n in known.shape[1:]]
-            weights = weights[:, near[0]][:, :, near[1]]
-        source = "its mechanism"
+    if not isinstance(part, MapEncoder) or part.mix is None:
+        return None
+    look: Callable[[Tensor, Tensor], Tensor] | None
+    look = getattr(part.mix.mechanism, "attention_map", None)
+    if look is None:
+        return None
+    with torch.no_grad():
+        features = {k: extractor.parts[k](seen[k]) for k in extractor.joining}
+        tokens, mask = part.tokens(*part.cells(seen[CROP]), *extractor.extra(seen, features))
+        on_map = look(part.mix.prepared(tokens), mask)[:, part.extra :]
+    weights = on_map.unflatten(1, part.grid)
+    return weights if part.fine else spread(weights, crops(seen).shape[1:])
+
+
+def spread(weights: Tensor, shape: Sequence[int]) -> Tensor:
+    """(B, rows, columns) of tokens on every second cell, to all cells (B, h, w) of `shape`.
+
+    Token j is centred on cell 2 j; cell 2 j + 1 lies between tokens j and j + 1.
+    """
+    for axis, size in ((1, shape[0]), (2, shape[1])):
+        at = torch.arange(size, device=weights.device)
+        after = ((at + 1) // 2).clamp_max(weights.shape[axis] - 1)
+        weights = (weights.index_select(axis, at // 2) + weights.index_select(axis, after)) / 2
+    return weights
+
+
+def stretched(weights: Tensor, known: Tensor) -> Importance:
+    """Importance (B, h, w) in [0, 1]: stretched over the known cells of each crop, 0 elsewhere."""
     low = weights.masked_fill(~known, torch.inf).amin((1, 2), keepdim=True)
     high = weights.masked_fill(~known, -torch.inf).amax((1, 2), keepdim=True)
-    stretched = (weights - low) / (high - low).clamp_min(1e-12)
-    return torch.where(known, stretched, 0.0).double().cpu().numpy(), source
+    whole = (weights - low) / (high - low).clamp_min(1e-12)
+    importance: Importance = torch.where(known, whole, 0.0).double().cpu().numpy()
+    return importance
 
 
-def occlusion(model: PPO, seen: Observations) -> Tensor:
-    """(B, h, w): how far the policy moves, in nats, when one cell is hidden."""
-    height, width = crops(seen).shape[1:]
-    moves = torch.zeros_like(crops(seen))
-    for row in range(height):
-        for column in range(width):
-            cells = torch.zeros_like(moves, dtype=torch.bool)
-            cells[:, row, column] = True
-            moves[:, row, column] = moved(model, seen, cells)[0]
-    return moves
-
-
-def moved(model: PPO, seen: Observations, cells: Tensor) -> tuple[Tensor, Tensor]:
-    """KL(policy || policy with `cells` (B, h, w) hidden) and the value's absolute change, (B,)."""
-    hidden = dict(seen)
-    hidden[CROP] = seen[CROP].masked_fill(cells, STONE)
-    if "window_crop" in seen:
-        last = seen["window_crop"].clone()
-        last[:, -1] = last[:, -1].masked_fill(cells, STONE)
-        hidden["window_crop"] = last
+def step_gates(model: PPO, seen: Observations) -> npt.NDArray[np.float32]:
+    """(T,): how far each step of the window is let through, mean over observations."""
+    window = model.policy.features_extractor.parts["window"]
+    assert isinstance(window, WindowEncoder)
     with torch.no_grad():
-        before = model.policy.get_distribution(seen).distribution
-        after = model.policy.get_distribution(hidden).distribution
-        kl = torch.distributions.kl_divergence(before, after)
-        change = model.policy.predict_values(seen) - model.policy.predict_values(hidden)
-    return kl, change.abs().flatten()
+        gates = window.gates(seen["semantics"], seen["window_valid"])[1]
+    mean: npt.NDArray[np.float32] = gates.mean(0).cpu().numpy()
+    return mean
 
 
-def hidden_cells(
-    importance: npt.NDArray[np.float64], known: Tensor, count: int, seed: int
-) -> tuple[Tensor, Tensor]:
-    """The `count` most important known cells of each crop, and as many random known ones."""
-    rng = np.random.default_rng(seed)
-    flat = known.flatten(1).cpu().numpy()
-    sets = []
-    for score in (
-        importance.reshape(flat.shape) + 1e-9 * rng.random(flat.shape),
-        rng.random(flat.shape),
-    ):
-        order = np.argsort(np.where(flat, score, -1), axis=1)[:, ::-1][:, :count]
-        chosen = np.zeros_like(flat)
-        np.put_along_axis(chosen, order, True, axis=1)
-        sets.append(torch.as_tensor(chosen & flat, device=known.device).view(known.shape))
-    return sets[0], sets[1]
+def by_kind(importance: Importance, glyphs: Tensor) -> dict[str, float]:
+    """Mean importance of the cells of each kind that was in sight, largest first.
 
-
-def by_group(importance: npt.NDArray[np.float64], glyphs: Tensor) -> dict[str, float]:
-    """Mean importance of the cells of each kind of glyph that was in sight, largest first."""
-    groups = group_of(glyphs.long().cpu().numpy())
+    Kinds are nle's groups of glyphs, dungeon features told apart, and the hero, in the middle.
+    """
+    ids = glyphs.long().cpu().numpy()
+    kinds = group_of(ids)
+    names = [name for name, _ in GROUPS]
+    ground = names.index("dungeon features")
+    starts = [first for _, first in (*KINDS, OTHER)]
+    finer = np.searchsorted(starts, ids - STONE, "right") - 1
+    kinds = np.where(kinds == ground, len(names) + 1 + finer, kinds)
+    kinds[:, ids.shape[1] // 2, ids.shape[2] // 2] = -1
+    names += ["", *(name for name, _ in (*KINDS, OTHER))]
     found = {
-        name: float(importance[groups == i].mean())
-        for i, (name, _) in enumerate(GROUPS)
-        if (groups == i).any()
+        name: float(importance[kinds == i].mean())
+        for i, name in ((-1, "hero"), *enumerate(names))
+        if name and (kinds == i).any()
     }
     return dict(sorted(found.items(), key=lambda item: -item[1]))

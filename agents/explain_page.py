@@ -1,16 +1,27 @@
-"""Drawings of where an agent looks: PNGs, and one HTML file that holds them all."""
+"""Drawings of where an agent looks: PNGs, one HTML file that holds them all, and for the report.
+
+All lie in the folder `explain` of a run, with the words that belong to them.
+"""
 
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy.typing as npt
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
+FOLDER = "explain"
+HOW = (
+    "Brighter cells count for more, from 0 to 1 over the known cells of each drawing; the hero is"
+    " in the middle. The first drawing of each kind is the mean over all observations, relative to"
+    " the hero."
+)
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Where the agent looks</title>
 <meta http-equiv="Content-Security-Policy"
@@ -22,8 +33,7 @@ PAGE = """<!doctype html>
 </style></head><body><h1>Where the agent looks</h1>
 {% for line in lines %}<p>{{ line }}</p>
 {% endfor %}
-<p>Brighter cells count for more, from 0 to 1 over the known cells of each drawing; the hero is in
-the middle. The first drawing is the mean over all observations, relative to the hero.</p>
+<p>{{ how }}</p>
 {% for name, data in images %}<figure><img alt="{{ name }}" src="data:image/png;base64,{{ data }}">
 </figure>{% endfor %}
 </body></html>
@@ -62,11 +72,36 @@ def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
     return path
 
 
-def write_page(path: Path, lines: Sequence[str], images: Sequence[Path]) -> None:
-    """One HTML file with the summary and every drawing inside."""
-    held = [(p.stem, base64.b64encode(p.read_bytes()).decode("ascii")) for p in images]
+def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Path:
+    """One HTML file in a run's folder with the summary and every drawing inside.
+
+    What `drawn` reads is written beside the drawings.
+    """
+    about = {"lines": list(lines), "images": [path.name for path in images]}
+    (folder / FOLDER / "summary.json").write_text(json.dumps(about, indent=1), "utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    path.write_text(environment.from_string(PAGE).render(lines=lines, images=held), "utf-8")
+    page = environment.from_string(PAGE)
+    path = folder / "explain.html"
+    path.write_text(page.render(lines=lines, images=_inlined(images), how=HOW), "utf-8")
+    return path
+
+
+def drawn(folder: Path) -> tuple[list[str], Markup] | None:
+    """The words and drawings of a run's folder, for its report; None where nothing is drawn."""
+    summary = folder / FOLDER / "summary.json"
+    if not summary.exists():
+        return None
+    about = json.loads(summary.read_text("utf-8"))
+    images = _inlined([folder / FOLDER / Path(name).name for name in about["images"]])
+    shown = [
+        Markup('<img alt="{}" src="data:image/png;base64,{}">').format(name, data)
+        for name, data in images
+    ]
+    return [*about["lines"], HOW], Markup(" ").join(shown)
+
+
+def _inlined(images: Sequence[Path]) -> list[tuple[str, str]]:
+    return [(p.stem, base64.b64encode(p.read_bytes()).decode("ascii")) for p in images]
 
 
 def _cells(chars: npt.NDArray[Any]) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from agents.curves import Curve, draw_success
+from agents.explain_page import drawn
 from agents.run import Row, Run
 from calm.records import Subgoal
 
@@ -190,8 +191,17 @@ def report_runs(runs: Sequence[Run], path: Path) -> Path:
         title=f"Runs on {', '.join(tasks)}",
         arms=[Arm(label, members) for label, members in groups.items()],
         costs=costs_table(runs),
+        sections=[looks for run in runs if (looks := explained(run))],
         provenance=runs[0].started_with,
     ).write(path)
+
+
+def explained(run: Run) -> Section | None:
+    """Where the agent looks, if `calm explain` has drawn it."""
+    if (found := drawn(run.folder)) is None:
+        return None
+    lines, figure = found
+    return Section(f"Where {run.config.name} looks", lines, figure)
 
 
 def costs_table(runs: Sequence[Run]) -> Table | None:

@@ -1,6 +1,7 @@
 """Drawings of where an agent looks, and the check that they mean something."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 import torch
 
 from agents.config import TrainConfig
-from agents.explain import by_group, explain_run, hidden_cells, importance_of, known_cells, moved
+from agents.explain import attended, by_kind, explain_run, spread, stretched
+from agents.occlusion import known_cells
 from agents.ppo import make_ppo
+from agents.report import report_runs
 from agents.run import Run
 from agents.train import train
 from calm.errors import UsageError
@@ -32,23 +35,38 @@ def test_a_run_is_drawn_and_checked(encoder: str, tmp_path: Path) -> None:
     train(run)
     found = explain_run(run.folder, situations=2, observations=16, hide=3)
     json.dumps(found.to_dict())
-    assert found.source == ("occlusion" if encoder in ("cnn", "semantics") else "its mechanism")
-    assert found.observations == 16
-    assert found.kl_top >= 0
-    assert found.kl_random >= 0
-    if found.source == "occlusion":
-        assert found.kl_top >= found.kl_random * 0.9  # its top cells are those that move it
-    assert set(found.by_group) <= {"monsters", "dungeon features", "objects", "pets"}
-    assert all(0 <= share <= 1 for share in found.by_group.values())
+    sources = [drawing.source for drawing in found.drawings]
+    assert sources == ["mechanism"] * (encoder not in ("cnn", "semantics")) + ["occlusion"]
+    for drawing in found.drawings:
+        check = drawing.check
+        assert check.observations == 16
+        assert 1 < check.episodes <= 16
+        assert check.more_low <= check.more <= check.more_high
+        assert check.more == pytest.approx(check.kl_top - check.kl_random, abs=1e-6)
+        assert set(drawing.by_kind) <= {"hero", "monsters", "walls", "doors", "floor", "stairs"}
+        assert all(0 <= share <= 1 for share in drawing.by_kind.values())
+    occluded = found.drawings[-1].check
+    assert occluded.kl_top >= occluded.kl_random * 0.9  # its top cells are those that move it
+    assert occluded.kl_top >= occluded.kl_bottom
+    names = [f"{source}-{which}.png" for source in sources for which in ("0", "1", "mean")]
     drawings = sorted(p.name for p in (run.folder / "explain").glob("*.png"))
-    assert drawings == ["0.png", "1.png", "mean.png"] + ["steps.png"] * (encoder == "semantics")
+    assert drawings == names + ["steps.png"] * (encoder == "semantics")
     page = (run.folder / "explain.html").read_text("utf-8")
-    assert page.count("data:image/png;base64,") == len(drawings)
-    assert "http://" not in page.replace("http-equiv", "")
+    report = report_runs([run], run.folder / "report.html").read_text("utf-8")
+    for html in (page, report):
+        assert html.count("data:image/png;base64,") == len(drawings)
+        assert occluded.verdict in html
+        assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)""", html)
     assert len(page) < 300_000
 
 
-def test_importance_is_stretched_over_what_is_known_and_hiding_changes_the_policy() -> None:
+def test_a_run_that_is_not_drawn_has_no_drawings_in_its_report(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", judge="none", **SMALL))
+    report = report_runs([run], tmp_path / "report.html").read_text("utf-8")
+    assert "looks" not in report
+
+
+def test_importance_is_stretched_over_what_is_known() -> None:
     config = TrainConfig(task="Room-5x5", encoder="gaussian", keys=("glyphs_crop",), **SMALL)
     env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)
     try:
@@ -56,34 +74,33 @@ def test_importance_is_stretched_over_what_is_known_and_hiding_changes_the_polic
         seen = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
     finally:
         env.close()
-    importance, _ = importance_of(model, seen)
-    known = known_cells(seen).numpy()
-    assert (importance[~known] == 0).all()
-    for one, cells in zip(importance, known, strict=True):
+    weights = attended(model, seen)
+    assert weights is not None
+    known = known_cells(seen)
+    importance = stretched(weights, known)
+    assert (importance[~known.numpy()] == 0).all()
+    for one, cells in zip(importance, known.numpy(), strict=True):
         assert (one[cells].min(), one[cells].max()) == (0, 1)
-    none = torch.zeros_like(seen["glyphs_crop"], dtype=torch.bool)
-    assert moved(model, seen, none)[0].tolist() == [0, 0]
-    kl, value = moved(model, seen, ~none)
-    assert (kl > 0).all()
-    assert (value > 0).all()
 
 
-def test_top_and_random_cells_are_known_ones() -> None:
-    importance = np.arange(15, dtype=float).reshape(1, 3, 5)
-    known = torch.ones(1, 3, 5, dtype=torch.bool)
-    known[0, 2, 3:] = False
-    top, other = hidden_cells(importance, known, 4, seed=0)
-    assert torch.nonzero(top[0].flatten()).flatten().tolist() == [9, 10, 11, 12]
-    assert other.sum() == 4
-    assert not (other & ~known).any()
-    few, _ = hidden_cells(importance, known & (torch.arange(5) == 0), 4, seed=0)
-    assert few.sum() == 3
+def test_a_cell_between_two_tokens_gets_the_mean_of_both() -> None:
+    tokens = torch.tensor([[[1.0, 3.0, 7.0], [5.0, 9.0, 11.0]]])
+    cells = spread(tokens, (3, 5))
+    assert cells[0].tolist() == [[1, 2, 3, 5, 7], [3, 4.5, 6, 7.5, 9], [5, 7, 9, 10, 11]]
+    assert spread(tokens, (4, 6))[0, 3].tolist() == [5, 7, 9, 10, 11, 11]  # the last has one token
 
 
-def test_importance_by_kind_of_glyph() -> None:
-    glyphs = torch.tensor([[[333.0, 2378, 2359]], [[333, 2378, 2378]]])
-    importance = np.array([[[1.0, 0.5, 0]], [[0.5, 0.25, 0]]])
-    assert by_group(importance, glyphs) == {"monsters": 0.75, "dungeon features": 0.25}
+def test_importance_by_kind_of_cell() -> None:
+    floor, stairs, wall, stone, jackal = 2378, 2383, 2360, 2359, 12
+    glyphs = torch.tensor([[[jackal, wall, stone], [floor, 333.0, stairs], [floor, floor, floor]]])
+    importance = np.array([[[0.25, 0.5, 0], [1.0, 0.75, 0.125], [0, 0, 0]]])
+    assert by_kind(importance, glyphs) == {
+        "hero": 0.75,
+        "walls": 0.5,
+        "monsters": 0.25,
+        "floor": 0.25,
+        "stairs": 0.125,
+    }
 
 
 def test_an_agent_without_a_crop_is_refused(tmp_path: Path) -> None:
