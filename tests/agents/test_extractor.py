@@ -186,6 +186,18 @@ def test_semantics_are_gates_that_nothing_flows_back_through() -> None:
     assert not torch.allclose(model(other), features)
 
 
+def test_class_semantics_start_near_the_identity() -> None:
+    keys = keys_for("semantics", DEFAULT)
+    model = extractor(keys, encoder="semantics")
+    seen = observations(keys, 3)
+    seen["window_valid"][:] = 1
+    gated = model(seen)
+    with torch.no_grad():
+        model.parts["window"].scale.zero_()
+        plain = model(seen)
+    assert 0 < (gated - plain).norm() < 0.1 * plain.norm()
+
+
 def test_empty_slots_of_the_inventory_change_nothing() -> None:
     torch.manual_seed(0)
     embedding = torch.nn.Embedding(NO_GLYPH + 1, 5)

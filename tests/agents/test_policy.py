@@ -11,6 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from agents.config import TrainConfig
 from agents.extractor import ENCODERS, NetHackExtractor
 from agents.ppo import make_ppo
+from agents.windowed import WINDOW_KEYS
 from envs import make_vec
 from envs.sb3_vec import Sb3Vec
 
@@ -74,6 +75,9 @@ def test_the_ratio_is_one_before_the_first_update(encoder: str, env: Sb3Vec) -> 
     with pytest.raises(StopIteration):
         model.learn(24, callback=ratios)
     assert ratios.worst < 1e-5
+    if encoder == "semantics":  # kept with each step, never computed anew
+        assert set(WINDOW_KEYS) <= set(ratios.sampled)
+        assert (model.rollout_buffer.observations["semantics"] != 0).any()
 
     policy, seen = model.policy, ratios.sampled
     n = len(seen["blstats"])

@@ -197,6 +197,28 @@ def test_float32_agrees_with_float64(variant: str) -> None:
 
 
 @every
+def test_gradients_in_float32_agree_with_float64(variant: str) -> None:
+    """Those in float64 equal the loops' to 1e-10, in the tests of each mechanism."""
+    m, (x, mask) = made(variant), inputs()
+    weight = torch.randn_like(x)
+    exact = copy.deepcopy(m).double()
+    grads = []
+    for module, given in ((m, x), (exact, x.double())):
+        leaf = given.clone().requires_grad_()
+        (module(leaf, mask) * weight.to(leaf.dtype)).sum().backward()
+        named = {name: p.grad for name, p in module.named_parameters()}
+        grads.append({**named, "x": leaf.grad})
+    assert grads[0].keys() == grads[1].keys()
+    largest = max(g.abs().max() for g in grads[1].values())
+    for name, got in grads[0].items():
+        wanted = grads[1][name]
+        # Of a sum that all but cancels (a shift before a norm) only the rounding of its terms is
+        # left: it is held against the largest of all gradients.
+        scale = wanted.abs().max().clamp_min(1e-2 * largest)
+        assert (got.double() - wanted).abs().max() < 1e-5 * scale, name
+
+
+@every
 def test_under_autocast_statistics_stay_float32(variant: str) -> None:
     """Inputs of 300 ± 1: in bfloat16, whose steps are 2 there, no spread would be left of them."""
     m, (x, mask) = made(variant), inputs()

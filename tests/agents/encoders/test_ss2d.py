@@ -53,6 +53,20 @@ def test_values_equal_the_loops(height: int, width: int, expand: int) -> None:
     assert (rough - expected).abs().max() < 1e-5 * expected.abs().max()
 
 
+@pytest.mark.parametrize("expand", [1, 2])
+def test_gradients_equal_the_loops(expand: int) -> None:
+    torch.manual_seed(0)
+    m = SS2D(3, 2, 3, expand, state=2).double()
+    u = torch.randn(2, 6, 3, dtype=torch.float64, requires_grad=True)
+    mask = torch.rand(2, 6) < 0.7
+    weight = torch.randn_like(u)
+    wanted = dict(m.named_parameters(), u=u)
+    got = torch.autograd.grad((m(u, mask) * weight).sum(), list(wanted.values()))
+    right = torch.autograd.grad((reference(m, u, mask) * weight).sum(), list(wanted.values()))
+    for name, a, b in zip(wanted, got, right, strict=True):
+        assert torch.allclose(a, b, rtol=1e-10, atol=1e-10), name
+
+
 def test_gradcheck() -> None:
     torch.manual_seed(0)
     m = SS2D(3, 2, 3, state=2).double()
