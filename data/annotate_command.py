@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from calm.errors import PartialError, UsageError, unknown
 from calm.records import MODES, Mode, Task, Usage
+from data import model_options as ask
 
 if TYPE_CHECKING:
     from calm.annotate import Summary
-    from calm.ask import Tally
     from data.parquet import Transitions
 
 
@@ -37,55 +35,31 @@ def annotate_command(
     out: Annotated[
         Path | None, typer.Option(help="Parquet file for the answers, a row for each transition.")
     ] = None,
-    store: Annotated[
-        Path, typer.Option(help="The store of answers; what it holds is not asked again.")
-    ] = Path("calm.sqlite"),
-    base_url: Annotated[
-        str | None,
-        typer.Option(help="Of the OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL"),
-    ] = None,
+    store: ask.Store = Path("calm.sqlite"),
+    base_url: ask.BaseUrl = None,
     limit: Annotated[int, typer.Option(min=0, help="Only the first N; 0: all.")] = 0,
-    samples: Annotated[
-        int, typer.Option(min=1, help="Answers to each question; the majority counts.")
-    ] = 1,
+    samples: ask.Samples = 1,
     subgoals: Annotated[
         str, typer.Option(help="given, a YAML file of `calm decompose`, or a stored list's hash.")
     ] = "given",
     per_request: Annotated[
         int, typer.Option(min=1, help="Transitions in one request, matched by id.")
     ] = 1,
-    repair: Annotated[
-        bool, typer.Option(help="Mend small faults of form; such answers are marked.")
-    ] = False,
-    logprobs: Annotated[
-        bool, typer.Option(help="Take the confidence from log-probabilities, where given.")
-    ] = False,
+    repair: ask.Repair = False,
+    logprobs: ask.Logprobs = False,
     batch: Annotated[
         bool, typer.Option(help="Through the Batch API: cheaper, within a day, resumable.")
     ] = False,
-    concurrency: Annotated[int, typer.Option(min=1, help="Most requests at once.")] = 64,
-    rpm: Annotated[float | None, typer.Option(help="Requests a minute you may send.")] = None,
-    tpm: Annotated[float | None, typer.Option(help="Tokens a minute you may use.")] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one attempt.")] = 120.0,
-    deadline: Annotated[
-        float, typer.Option(min=0.1, help="Seconds for one question, retries included.")
-    ] = 900.0,
-    prices: Annotated[
-        Path | None, typer.Option(help="Your price file; an unknown price is told, not zero.")
-    ] = None,
-    key_env: Annotated[
-        str, typer.Option(help="Environment variable that holds the key; never the key itself.")
-    ] = "OPENAI_API_KEY",
-    max_cost: Annotated[
-        float | None,
-        typer.Option(help="Stop before these questions cost more US$, earlier runs included."),
-    ] = None,
-    max_tokens: Annotated[
-        int | None, typer.Option(help="Stop before more tokens, earlier runs included.")
-    ] = None,
-    max_requests: Annotated[
-        int | None, typer.Option(help="Stop before more requests, earlier runs included.")
-    ] = None,
+    concurrency: ask.Concurrency = 64,
+    rpm: ask.Rpm = None,
+    tpm: ask.Tpm = None,
+    timeout: ask.Timeout = 120.0,
+    deadline: ask.Deadline = 900.0,
+    prices: ask.Prices = None,
+    key_env: ask.KeyEnv = "OPENAI_API_KEY",
+    max_cost: ask.MaxCost = None,
+    max_tokens: ask.MaxTokens = None,
+    max_requests: ask.MaxRequests = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and cost; ask nothing.")
     ] = False,
@@ -100,13 +74,15 @@ def annotate_command(
     with 3 at a limit, with 4 if some answers could not be read.
     """
     # What asks takes a second to import; `calm --help` should not wait for it.
-    from calm.annotate import annotate, progress_line
+    from calm.annotate import annotate
     from calm.budget import Limits
     from calm.decompose import find_subgoals
     from calm.judges import make_judge
+    from calm.judges.openai import OpenAIJudge
     from calm.store import Store
     from data.parquet import write_judgements
     from data.schema import JudgedTransition
+    from data.watch import Watch
 
     chosen = _part(data, part)
     if mode not in MODES:
@@ -142,26 +118,16 @@ def annotate_command(
         if dry_run:
             _show_plan(asked, tasks, rows, as_json)
             return
+        if isinstance(asked, OpenAIJudge):  # a limit is on all of it, so all that was paid counts
+            for task in tasks.values():
+                asked.asker.count_before(asked.context(task, task.subgoals))
         found: list[JudgedTransition] = []
         summaries: list[Summary] = []
         console = Console(stderr=True)
         for id, task in tasks.items():
             transitions = [r.transition for r in rows if r.transition.task == id]
-            with _bar(console) as bar:
-                line, since = bar.add_task(id, total=None, told=""), time.monotonic()
-
-                def show(
-                    tally: Tally,
-                    usage: Usage,
-                    bar: Progress = bar,
-                    line: Any = line,
-                    since: float = since,
-                ) -> None:
-                    done, spent = tally.hits + tally.answered, time.monotonic() - since
-                    told = progress_line(tally, usage, spent)
-                    bar.update(line, completed=done, total=tally.questions, told=told)
-
-                result = annotate(asked, task, task.subgoals, transitions, progress=show)
+            with Watch(console) as watch:
+                result = annotate(asked, task, task.subgoals, transitions, progress=watch.line(id))
             summaries.append(result.summary)
             found += [
                 JudgedTransition(t.id, asked.name, reads, j)
@@ -185,12 +151,6 @@ def _part(data: str, part: str) -> Transitions:
     if part and part not in chosen.parts:
         raise unknown("part", part, chosen.parts)
     return chosen.parts[part or next(iter(chosen.parts))]
-
-
-def _bar(console: Console) -> Progress:
-    names = ("{task.description}", "{task.fields[told]}")
-    task, told = (TextColumn(name, markup=False) for name in names)
-    return Progress(task, BarColumn(bar_width=8), told, console=console, transient=True)
 
 
 def _show_plan(judge: object, tasks: Mapping[str, Task], rows: list[Any], as_json: bool) -> None:
@@ -217,14 +177,17 @@ def _show_plan(judge: object, tasks: Mapping[str, Task], rows: list[Any], as_jso
 
 
 def _told_plan(p: Mapping[str, Any]) -> str:
-    time = "time not known before the first answers" if p["new"] else "no time"
-    if p["new"] and p["seconds"] is not None:
+    known = f"{p['transitions']} transitions, {p['questions']} questions, {p['stored']} answered"
+    paid = f"paid so far {_dollars(p['paid'])}"
+    if not p["new"]:
+        return f"{known}: nothing to ask; {paid}"
+    time = "time not known before the first answers"
+    if p["seconds"] is not None:
         time = f"about {_clock(p['seconds'])} at the speed of earlier answers"
+    tokens = p["prompt_tokens"] + p["completion_tokens"]
     return (
-        f"{p['transitions']} transitions, {p['questions']} questions, {p['stored']} already"
-        f" answered, {p['new']} to ask in {p['requests']} requests; about"
-        f" {p['prompt_tokens'] + p['completion_tokens']:,} tokens, cost {_dollars(p['cost'])},"
-        f" {time}; paid so far {_dollars(p['paid'])}"
+        f"{known}, {p['new']} to ask in {p['requests']} requests; about {tokens:,} tokens,"
+        f" cost {_dollars(p['cost'])}, {time}; {paid}"
     )
 
 
@@ -235,7 +198,7 @@ def _total(plans: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _dollars(cost: float | None) -> str:
-    return "unknown (see --prices)" if cost is None else f"US$ {cost:.4f}"
+    return "price unknown (see --prices)" if cost is None else f"US$ {cost:.4f}"
 
 
 def _clock(seconds: float) -> str:
@@ -248,7 +211,7 @@ def _show(summaries: list[Summary], out: Path | None, as_json: bool) -> None:
         sys.stdout.write(json.dumps([s.as_json() for s in summaries], indent=2) + "\n")
         return
     for s in summaries:
-        sys.stdout.write(f"{s.judge}: {_told(s)}\n")
+        sys.stdout.write(f"{s.judge} on {s.task}: {_told(s)}\n")
     if out:
         sys.stdout.write(f"answers written to {out}\n")
 
@@ -270,4 +233,5 @@ def _told(s: Summary) -> str:
 
 def _spent(usage: Usage) -> str:
     tokens = usage.prompt_tokens + usage.completion_tokens
-    return f"{usage.requests} requests, {tokens:,} tokens, {_dollars(usage.cost)}"
+    cost = f", {_dollars(usage.cost)}" if tokens else ""
+    return f"{usage.requests} requests, {tokens:,} tokens{cost}"

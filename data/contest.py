@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from calm.decompose import read_subgoals
 from calm.errors import UsageError, unknown
 from calm.judge import Judge
 from calm.judges import make_judge
@@ -18,10 +17,12 @@ from calm.records import MODES, Mode, Subgoal, Task
 from calm.store import Store
 from data.ablate import NO_ROLE_TEMPLATE, Variant, Varied, parse, title, variants
 from data.dataset import Dataset, load
+from data.discovered import Overrule, match_all, read_discovered, read_overrule
 from data.evaluate import Contestant, EvaluationTable, evaluate
-from data.match import Match, match, read_overrule
+from data.match import Match
 from data.parquet import Transitions, write_judgements
 from data.report import write_report
+from data.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class Contest:
     """Of the set; all if empty."""
     subgoals: str = "given"
     """`given`, `all`, or names separated by commas."""
-    discovered: Path | None = None
-    """File of subgoals to ask about instead."""
+    discovered: tuple[str, ...] = ()
+    """Files of subgoals to ask about instead, see `data.discovered`."""
     overrule: Path | None = None
     """File that overrules how they are matched."""
     prompt: tuple[str, ...] = ()
@@ -54,12 +55,17 @@ class Contest:
     """Times each question is asked."""
     seed: int = 0
     """Of the random judge and the intervals."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of models, see `calm.judges.openai.OpenAIOptions`."""
 
 
 def run(
-    contest: Contest, store: Path | None = None, base_url: str | None = None
+    contest: Contest,
+    store: Path | None = None,
+    base_url: str | None = None,
+    watch: Watch | None = None,
 ) -> list[EvaluationTable]:
-    """The tables of a contest, one for each part of the set.
+    """The tables of a contest, one for each part of the set; `watch` shows models at work.
 
     Raises:
         UsageError: something named is not there; lists what is.
@@ -67,7 +73,6 @@ def run(
     chosen = load(contest.data)
     modes = _modes(contest.modes)
     overrule = read_overrule(contest.overrule) if contest.overrule else {}
-    found = read_subgoals(contest.discovered) if contest.discovered else ()
     ways = variants(parse(contest.prompt), contest.sweep)
     parts = _parts(chosen, contest.parts, contest.tasks)
     kept = [spec for spec in contest.judges if spec.startswith(("openai:", "replay"))]
@@ -80,8 +85,8 @@ def run(
             _contestant,
             store=stack.enter_context(Store(store)) if store and kept else None,
             base_url=base_url,
-            seed=contest.seed,
-            repeats=contest.repeats,
+            contest=contest,
+            watch=watch,
         )
         contestants = [ask(s, m, way) for s in contest.judges for m in modes for way in ways]
         tables = []
@@ -94,7 +99,7 @@ def run(
                     tasks,
                     name=f"{chosen.name} {name}".strip(),
                     natural_rate=chosen.natural_rate(tasks),
-                    matches=_matches(tasks, found, overrule),
+                    matches=_matches(tasks, contest.discovered, overrule),
                     seed=contest.seed,
                 )
             )
@@ -119,24 +124,29 @@ def _contestant(
     *,
     store: Store | None,
     base_url: str | None,
-    seed: int,
-    repeats: int,
+    contest: Contest,
+    watch: Watch | None,
 ) -> Contestant:
     """A judge asked in one way, and the judges that ask the same again for its flip rate."""
 
     def made(k: int) -> Judge:
         options: dict[str, Any] = {}
+        seed = contest.seed + k
         if spec.startswith("openai:"):  # only a model takes options
+            options |= contest.options
             if variant.get("role") == "off":
                 options["template"] = NO_ROLE_TEMPLATE
             if k:  # another seed makes it another question, which is paid again
-                options["extra"] = {"seed": seed + k}
-        judge = make_judge(
-            spec, mode=mode, store=store, base_url=base_url, seed=seed + k, **options
-        )
+                options["extra"] = {"seed": seed}
+        elif spec.startswith("replay"):
+            options["repair"] = contest.options.get("repair", False)
+        judge = make_judge(spec, mode=mode, store=store, base_url=base_url, seed=seed, **options)
+        if watch is not None:
+            name = " ".join(x for x in (spec, mode, title(variant)) if x)
+            watch.judge(f"{name}, again" if k else name, judge)
         return Varied(judge, variant) if variant else judge
 
-    return Contestant(made(0), title(variant), [made(k) for k in range(1, repeats)])
+    return Contestant(made(0), title(variant), [made(k) for k in range(1, contest.repeats)])
 
 
 def _modes(names: Sequence[str]) -> list[Mode]:
@@ -193,10 +203,10 @@ def _asked(chosen: Dataset, part: Transitions, wanted: str) -> dict[str, Task]:
 
 
 def _matches(
-    tasks: Mapping[str, Task], found: Sequence[Subgoal], overrule: Mapping[str, str | None]
+    tasks: Mapping[str, Task], files: Sequence[str], overrule: Mapping[str, Overrule]
 ) -> dict[str, Match]:
-    if not found:
+    if not files:
+        if overrule:
+            raise UsageError("--match overrules how --discovered subgoals are taken; give both")
         return {}
-    if len(tasks) > 1:
-        raise UsageError("discovered subgoals are of one task; choose it with --task")
-    return {id: match(found, task.subgoals, overrule) for id, task in tasks.items()}
+    return match_all(tasks, read_discovered(files, tasks), overrule)

@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from calm.errors import PartialError
+from data import model_options as ask
 
 
 def evaluate_command(
@@ -47,16 +49,19 @@ def evaluate_command(
         ),
     ] = "given",
     discovered: Annotated[
-        Path | None,
+        list[str] | None,
         typer.Option(
-            help="Ask about the subgoals of this file instead, as `calm decompose` writes it;"
-            " they are matched to the given ones by name."
+            metavar="[TASK=]FILE",
+            help="Ask about the subgoals of this file instead, as `calm decompose` writes it; they"
+            " are matched to the given ones by name. Repeat for several tasks.",
         ),
     ] = None,
     match_file: Annotated[
         Path | None,
         typer.Option(
-            "--match", help='Overrule the matching: JSON {"discovered": "given" or null}.'
+            "--match",
+            help='Overrule the matching: JSON {"discovered": "given" or null}, or one such mapping'
+            " for each task.",
         ),
     ] = None,
     prompt: Annotated[
@@ -78,13 +83,21 @@ def evaluate_command(
     repeats: Annotated[
         int, typer.Option(min=1, help="Times each question is asked; 2 or more give a flip rate.")
     ] = 1,
-    store: Annotated[
-        Path, typer.Option(help="The store of answers; what it holds is not asked again.")
-    ] = Path("calm.sqlite"),
-    base_url: Annotated[
-        str | None,
-        typer.Option(help="Of the OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL"),
-    ] = None,
+    store: ask.Store = Path("calm.sqlite"),
+    base_url: ask.BaseUrl = None,
+    samples: ask.Samples = 1,
+    repair: ask.Repair = False,
+    logprobs: ask.Logprobs = False,
+    concurrency: ask.Concurrency = 64,
+    rpm: ask.Rpm = None,
+    tpm: ask.Tpm = None,
+    timeout: ask.Timeout = 120.0,
+    deadline: ask.Deadline = 900.0,
+    prices: ask.Prices = None,
+    key_env: ask.KeyEnv = "OPENAI_API_KEY",
+    max_cost: ask.MaxCost = None,
+    max_tokens: ask.MaxTokens = None,
+    max_requests: ask.MaxRequests = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for evaluate.html, evaluate.json and every answer as parquet."),
@@ -95,12 +108,15 @@ def evaluate_command(
     """Measure judges against the engine's truth.
 
     Prints the paper's four numbers and, beside them, those that tell judgement from enthusiasm,
-    with intervals, paired tests, failure classes and cost. Exits with 4 if answers of a model
-    could not be read.
+    with intervals, paired tests, failure classes and cost. Every answer of a model is kept: stopped
+    by Ctrl-C, a limit or a dead endpoint, the same command goes on from there. Exits with 4 if
+    answers of a model could not be read.
     """
     # What counts and asks takes a second to import; `calm --help` should not wait for it.
+    from calm.budget import Limits
     from data.contest import Contest, run, save
     from data.show import render
+    from data.watch import Watch
 
     contest = Contest(
         data=data,
@@ -109,15 +125,37 @@ def evaluate_command(
         parts=tuple(part or ()),
         tasks=tuple(task or ()),
         subgoals=subgoals,
-        discovered=discovered,
+        discovered=tuple(discovered or ()),
         overrule=match_file,
         prompt=tuple(prompt or ()),
         sweep=tuple(sweep or ()),
         limit=limit,
         repeats=repeats,
         seed=seed,
+        options={
+            "samples": samples,
+            "repair": repair,
+            "logprobs": logprobs,
+            "concurrency": concurrency,
+            "rpm": rpm,
+            "tpm": tpm,
+            "timeout": timeout,
+            "deadline": deadline,
+            "prices": prices,
+            "key_env": key_env,
+            "limits": Limits(max_cost, max_tokens, max_requests),
+        },
     )
-    tables = run(contest, store, base_url)
+    errors = Console(stderr=True)
+    with Watch(errors) as watch:
+        try:
+            tables = run(contest, store, base_url, watch)
+        except KeyboardInterrupt:
+            errors.print(
+                Text(f"Stopped; every answer is in {store}. The same command goes on from there."),
+                soft_wrap=True,
+            )
+            raise
     if out:
         save(out, tables)
     if as_json:

@@ -8,14 +8,12 @@ the rule gets wrong, a file says: {"discovered name": "given name" or null}.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from calm.errors import UsageError, unknown
+from calm.errors import unknown
 from calm.records import Judgement, Subgoal
 
 OTHER = "(another discovered subgoal)"
@@ -68,19 +66,6 @@ def match(
             raise unknown("given subgoal", meant, names)
         of[name] = meant
     return Match(tuple(discovered), tuple(given), of)
-
-
-def read_overrule(path: str | Path) -> dict[str, str | None]:
-    """Reads the file that overrules the rule; UsageError where it is not such a file."""
-    try:
-        value = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict) or not all(
-        v is None or isinstance(v, str) for v in value.values()
-    ):
-        raise UsageError(f'{path}: expected {{"discovered name": "given name" or null, …}}')
-    return value
 
 
 def translate(judgement: Judgement, match: Match) -> Judgement:

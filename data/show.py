@@ -91,16 +91,17 @@ def reading(scores: Sequence[Score]) -> Sequence[Score]:
 
 def papers(scores: Sequence[Score], discovered: bool) -> Table:
     """The paper's four numbers for ours, then the paper's own rows of the same conditions."""
-    out = _table("As the paper counts: unreadable is no", ["annotator", "reads"], _PAPER)
+    asked = "discovered" if discovered else "given"
+    title = f"As the paper counts, subgoals {asked}: unreadable is no"
+    out = _table(title, ["annotator", "reads"], _PAPER)
     for s in scores:
         out.add_row(*_who(s), *(two(s.metrics[f"paper_{k}"].value) for k in _PAPER))
-    asked = "discovered" if discovered else "given"
     modes = [m for m in ("screen", "crop") if any(s.mode == m for s in scores)] or ["screen"]
     for mode in modes:
         out.add_section()
         for r in paper_table(mode, asked):
             numbers = (two(getattr(r, k)) for k in _PAPER)
-            out.add_row(Text(r.annotator, "dim"), f"paper: {r.mode}, {asked}", *numbers)
+            out.add_row(Text(r.annotator, "dim"), f"{r.mode} (paper)", *numbers)
     return out
 
 

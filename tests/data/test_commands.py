@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,23 +78,91 @@ def test_json_and_files(transitions: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/evaluate.html").stat().st_size > 1000
 
 
-def test_a_model_on_loopback_with_faults_exits_with_4(transitions: Path, tmp_path: Path) -> None:
+CLASSES = {v.value for v in Verdict}
+ONE_OF_EACH = ["", "fence", "prose", "length", "refusal", "filter", "context"]
+
+
+def test_every_class_of_answer_is_told_and_the_exit_code_is_4(
+    transitions: Path, tmp_path: Path
+) -> None:
     rules = {KEY.name: ("key entered",), DOOR.name: ("door opened",)}
-    faults = {"prose": 0.2, "length": 0.2, "refusal": 0.2, "filter": 0.2}
-    shared = ["--data", transitions, "--store", tmp_path / "s.sqlite", "--json"]
-    with Loopback(rules, faults=faults, seed=1) as server:
+    shared = ["--data", transitions, "--store", tmp_path / "s.sqlite", "--repair"]
+    with Loopback(rules, script=3 * ONE_OF_EACH) as server:
         words = ["--judge", "openai:m", "--base-url", server.url, "--mode", "screen"]
-        result = calm("evaluate", *shared, *words, "--repeats", 2)
+        result = calm("evaluate", *shared, *words, "--repeats", 2, "--out", tmp_path / "out")
     assert isinstance(result.exception, PartialError)
-    score = json.loads(result.output)["tables"][0]["scores"][0]
-    assert {"ok", "invalid", "truncated", "refused", "filtered"} <= set(score["verdicts"])
+    score = json.loads((tmp_path / "out/evaluate.json").read_text())["tables"][0]["scores"][0]
+    assert set(score["verdicts"]) == CLASSES
     assert sum(score["verdicts"].values()) == 24
-    assert score["usage"]["requests"] == 48
+    assert score["verdicts"] == dict.fromkeys(CLASSES, 3) | {"ok": 6}
     assert score["flip_rate"] > 0
-    # What the store holds is replayed without the server, and reads the same.
-    result = calm("evaluate", *shared, "--judge", "replay:m", "--mode", "screen")
+    # The terminal tells them too, by class of transition.
+    table = result.output[result.output.index("Unreadable answers") :]
+    assert all(v in table for v in CLASSES)
+    kept = read_judgements(tmp_path / "out/answers-t.parquet")
+    assert {j.judgement.verdict.value for j in kept} == CLASSES
+    page = (tmp_path / "out/evaluate.html").read_text()
+    assert "I can&#39;t help with that." in page
+    # What the store holds is replayed without the server.
+    result = calm("evaluate", *shared, "--judge", "replay:m", "--mode", "screen", "--json")
     replayed = json.loads(result.output)["tables"][0]["scores"][0]
     assert sum(replayed["verdicts"].values()) == 24
+
+
+def test_confidence_from_votes_and_from_log_probabilities(
+    transitions: Path, tmp_path: Path
+) -> None:
+    rules = {KEY.name: ("key entered",), DOOR.name: ("door opened",)}
+    shared = ["evaluate", "--data", transitions, "--judge", "openai:m", "--json"]
+    shared += ["--store", tmp_path / "s.sqlite"]
+    with Loopback(rules, logprobs=True) as server:
+        shared += ["--base-url", server.url]
+        for words in (["--logprobs"], ["--samples", 3]):
+            result = calm(*shared, *words)
+            assert result.exit_code == 0, result.output
+            found = json.loads(result.output)["tables"][0]["scores"][0]["calibration"]
+            assert found["n"] == 48
+            assert 0 <= found["brier"] < 0.25
+        assert server.requests == 24 * 4
+
+
+def test_a_limit_stops_and_the_same_command_goes_on(transitions: Path, tmp_path: Path) -> None:
+    words = ["evaluate", "--data", transitions, "--judge", "openai:m", "--json"]
+    words += ["--store", tmp_path / "s.sqlite"]
+    with Loopback({KEY.name: ("key entered",)}) as server:
+        words += ["--base-url", server.url]
+        result = calm(*words, "--max-requests", 10, "--concurrency", 2)
+        assert isinstance(result.exception, BudgetError)
+        before = server.requests
+        assert 1 <= before <= 10
+        assert calm(*words).exit_code == 0
+        assert server.requests == 24
+
+
+def test_ctrl_c_keeps_what_is_answered(transitions: Path, tmp_path: Path) -> None:
+    """In a process of its own, which gets the signal that a terminal sends."""
+    store = tmp_path / "s.sqlite"
+    with Loopback({KEY.name: ("key entered",)}, latency=0.2) as server:
+        command = [sys.executable, "-m", "calm", "evaluate", "--data", str(transitions)]
+        command += ["--judge", "openai:m", "--base-url", server.url, "--store", str(store)]
+        command += ["--concurrency", "1", "--json"]
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        )
+        deadline = time.monotonic() + 120
+        while server.counts["ok"] < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        out, errors = child.communicate(timeout=60)
+        assert child.returncode == 130, errors
+        assert out == ""
+        assert f"every answer is in {store}" in " ".join(errors.split())
+        server.latency = 0.0
+        before = server.requests
+        assert 3 <= before < 24
+        assert subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+        # What was under way when it stopped may be asked once more, nothing else.
+        assert 24 <= server.requests <= 25
 
 
 def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_path: Path) -> None:
@@ -106,6 +178,11 @@ def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_
         answered = sum(j.judgement.verdict is Verdict.OK for j in partly)
         assert 1 <= answered <= 10
         assert len(partly) == 24
+        asked = server.requests
+        again = calm(*words, "--max-requests", asked)
+        assert isinstance(again.exception, BudgetError)  # what the first run paid for counts
+        assert again.exception.exit_code == 3
+        assert server.requests == asked
         result = calm(*words)
         assert result.exit_code == 0
         told = json.loads(result.output)[0]
