@@ -101,7 +101,7 @@ class Endpoint:
             RowFault: this question has no answer: refused, or given up after its deadline.
             EndpointError, BudgetError: asking further is pointless.
         """
-        began = time.monotonic()
+        began = since = time.monotonic()
         attempt = same = 0
         last = ""
         while True:
@@ -114,8 +114,9 @@ class Endpoint:
                 raise
             except Transient as fault:
                 attempt += 1
-                same = same + 1 if str(fault) == last else 1
-                last = str(fault)
+                if str(fault) != last:
+                    same, last, since = 0, str(fault), time.monotonic()
+                same += 1
                 wait = fault.retry_after
                 if wait is None:
                     wait = min(30.0, self.connection.backoff * 2.0 ** min(attempt - 1, 10))
@@ -126,6 +127,8 @@ class Endpoint:
                     limit = 5  # a host that never answered is more likely wrong than busy
                 elif self.connection.patient and fault.kind in _AWAY:
                     limit = None
+                elif self._answered_at is not None and self._answered_at < since:
+                    limit = None  # nobody else is answered either: it is not this question's fault
                 if limit is not None and same >= limit:
                     self._give_up(fault, f"{same} times in a row")
                 if wait > left:

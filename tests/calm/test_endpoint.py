@@ -122,6 +122,31 @@ def test_a_500_that_stays_the_same_is_given_up_after_six(task: Task, rules: dict
         assert server.requests == 6
 
 
+def test_an_endpoint_that_is_away_for_a_while_costs_no_rows(task: Task, rules: dict) -> None:
+    with Loopback(rules, script=["", *["500"] * 9, "", *["malformed"] * 7]) as server:
+        judge = _judge(server, concurrency=1)
+        for text in ("a", "b", "c"):
+            assert _one(judge, task, text).verdict is Verdict.OK
+        assert server.requests == 3 + 9 + 7
+
+
+def test_a_question_that_breaks_the_server_is_given_up_while_others_are_answered(
+    task: Task,
+) -> None:
+    def answer(body: Mapping[str, Any]) -> str:
+        if "poison" in str(body):
+            raise ValueError("poison")
+        return '{"pick up the key": false, "open the door": false}'
+
+    many = [Transition("T", {"events": t}, "") for t in ("poison", *map(str, range(100)))]
+    with Loopback(answer=answer, latency=0.02) as server:
+        judge = _judge(server, concurrency=2)
+        judged = judge.judge(task, task.subgoals, many)
+        assert [j.verdict for j in judged] == [Verdict.ERROR] + [Verdict.OK] * 100
+        assert "6 times in a row" in judged[0].reason
+        assert judge.usage.requests == 106
+
+
 def test_an_error_is_asked_again_by_the_next_run_and_then_kept(task: Task, rules: dict) -> None:
     with Loopback(rules, script=["context"]) as server:
         judge = _judge(server)
