@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -65,6 +65,13 @@ def bench_encoders(
     quick: Annotated[
         bool, typer.Option(help="Fewer sizes and rounds; figures are rougher.")
     ] = False,
+    only: Annotated[
+        Literal["mechanisms", "scans"] | None, typer.Option(help="One of the two parts.")
+    ] = None,
+    tokens: Annotated[
+        list[int] | None,
+        typer.Option(help="Cells, and length of the scans: 81, 440, 1659 or 6636; repeatable."),
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
     ] = None,
@@ -73,13 +80,13 @@ def bench_encoders(
     """Measure every mechanism and baseline against tokens and batch, and the scan's rivals.
 
     Forward, forward with backward, and peak memory; contestants take turns. The whole takes about
-    half an hour on two cores, --quick about one minute.
+    ten minutes on two cores, --quick about half a minute.
     """
     from agents.bench_encoders import run
 
     console = Console(stderr=True, highlight=False)
     with console.status("starting") as status:
-        found = run(quick, lambda line: status.update(Text(line)), device)
+        found = run(quick, lambda line: status.update(Text(line)), device, only, tokens or ())
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return

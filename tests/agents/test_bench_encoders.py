@@ -1,4 +1,4 @@
-"""Rivals compute the same scan, turns are taken, and rows and ratios are whole."""
+"""Rows and ratios are whole, and what is left out is named."""
 
 import json
 
@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from agents import bench_encoders as bench
+from agents import bench_scan
+from agents.timing import Timing
 
 
 @pytest.fixture
@@ -19,8 +21,9 @@ def test_a_run_has_rows_ratios_and_the_machine(
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(bench, "MAPS", {81: (9, 9), 1659: (21, 79)})
-    monkeypatch.setattr(bench, "measure", lambda runs, *_: {k: bench.Timing(2, 1, 3) for k in runs})
-    monkeypatch.setattr(bench, "peak_memory", lambda *_: 2**20)
+    for module in (bench, bench_scan):
+        monkeypatch.setattr(module, "measure", lambda runs, *_: {k: Timing(2, 1, 3) for k in runs})
+        monkeypatch.setattr(module, "peak_memory", lambda *_: 2**20)
     result = bench.run(True, told.append, "cpu")
     json.dumps(result)
     assert result["bench"] == "encoders"
@@ -32,15 +35,13 @@ def test_a_run_has_rows_ratios_and_the_machine(
     names = [row["name"] for row in result["rows"]]
     assert len(names) == len(set(names))
     assert "agent forward+backward 16x1659" in names
-
-
-def test_rivals_compute_the_same_scan() -> None:
-    left_out: list[str] = []
-    rows = bench.scans(7, "cpu", 1, left_out)
-    errors = [row["error"] for row in rows if "error" in row]
-    assert len(errors) >= 3
-    assert max(errors) < 1e-5
-    assert {row["tokens"] for row in rows} == {7}
+    scans = bench.run(True, told.append, "cpu", "scans", (81,))
+    assert {row["name"].split(":")[0] for row in scans["rows"]} == {"scan"}
+    assert {row["tokens"] for row in scans["rows"]} == {81}
+    assert scans["ratios"]["scan_vs_best_81"] == 1
+    mechanisms = bench.run(True, told.append, "cpu", "mechanisms", (81,))
+    assert {row["tokens"] for row in mechanisms["rows"]} == {81}
+    assert not any(row["name"].startswith("scan:") for row in mechanisms["rows"])
 
 
 def test_what_takes_too_long_is_named(small: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,29 +55,16 @@ def test_what_takes_too_long_is_named(small: None, monkeypatch: pytest.MonkeyPat
     assert left_out == ["softmax on 1 x 81 cells: would take too long"]
 
 
-def test_turns_are_taken_and_slow_ones_have_fewer() -> None:
-    order: list[str] = []
-    runs = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
-    timings = bench.measure(runs, "cpu", 5)
-    assert "".join(order) == "ab" + 5 * "ab"
-    assert timings["a"].least <= timings["a"].median <= timings["a"].most
-    order.clear()
-    bench.measure(runs, "cpu", 5, seconds=0)
-    assert "".join(order) == "ab" + 3 * "ab"
-
-
-def test_peak_memory_counts_what_lives_at_once() -> None:
-    def go() -> None:
-        for _ in range(3):
-            first = torch.ones(1000)
-            second = first + 1
-            del first, second
-
-    assert 8000 <= bench.peak_memory(go, "cpu") < 9000
-
-
 def test_a_ratio_needs_both_sides() -> None:
     rows = [{"name": "softmax forward+backward 16x1659", "value": 5.0}]
     assert bench.ratios(rows) == {}
     rows.append({"name": "agent forward+backward 16x1659", "value": 2.0})
     assert bench.ratios(rows) == {"agent_vs_sdpa_1659": 2.5}
+
+
+def test_the_best_rival_is_the_quickest() -> None:
+    times = {"ours": 2.0, "unbind loop": 12.0, "mambapy": 8.0}
+    rows = [{"name": f"scan: {k} forward+backward 440", "value": v} for k, v in times.items()]
+    rows.append({"name": "scan: mambapy forward 440", "value": 0.5})
+    assert bench.ratios(rows) == {"scan_vs_mambapy_440": 4.0, "scan_vs_best_440": 4.0}
+    assert bench.ratios(rows[:2]) == {"scan_vs_best_440": 6.0}

@@ -51,8 +51,14 @@ def test_bench_encoders_prints_rows_ratios_and_what_was_left_out(
         "ratios": {"agent_vs_sdpa_1659": 4.25},
         "left_out": ["softmax on 256 x 6636 cells: would take too long"],
     }
-    monkeypatch.setattr(bench_encoders, "run", lambda quick, progress, device: found)
+    asked: list[object] = []
+    monkeypatch.setattr(bench_encoders, "run", lambda *given: asked.append(given) or found)
     assert json.loads(calm("bench", "encoders", "--quick", "--json")) == found
+    calm("bench", "encoders", "--only", "scans", "--tokens", 81, "--tokens", 440, "--device", "cpu")
+    assert [(quick, *rest) for quick, _, *rest in asked] == [
+        (True, None, None, ()),
+        (False, "cpu", "scans", [81, 440]),
+    ]
     told = calm("bench", "encoders")
     assert "1.500" in told
     assert "agent_vs_sdpa_1659       4.25" in told
