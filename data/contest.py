@@ -42,7 +42,7 @@ class Contest:
     subgoals: str = "given"
     """`given`, `all`, or names separated by commas."""
     discovered: tuple[str, ...] = ()
-    """Files of subgoals to ask about instead, see `data.discovered`."""
+    """Files or hashes of subgoals to ask about instead, see `data.discovered`."""
     overrule: Path | None = None
     """File that overrules how they are matched."""
     prompt: tuple[str, ...] = ()
@@ -99,7 +99,7 @@ def run(
                     tasks,
                     name=f"{chosen.name} {name}".strip(),
                     natural_rate=chosen.natural_rate(tasks),
-                    matches=_matches(tasks, contest.discovered, overrule),
+                    matches=_matches(tasks, contest.discovered, overrule, store),
                     seed=contest.seed,
                 )
             )
@@ -203,10 +203,16 @@ def _asked(chosen: Dataset, part: Transitions, wanted: str) -> dict[str, Task]:
 
 
 def _matches(
-    tasks: Mapping[str, Task], files: Sequence[str], overrule: Mapping[str, Overrule]
+    tasks: Mapping[str, Task],
+    files: Sequence[str],
+    overrule: Mapping[str, Overrule],
+    store: Path | None,
 ) -> dict[str, Match]:
     if not files:
         if overrule:
             raise UsageError("--match overrules how --discovered subgoals are taken; give both")
         return {}
-    return match_all(tasks, read_discovered(files, tasks), overrule)
+    with ExitStack() as stack:
+        there = store is not None and store.exists()
+        kept = stack.enter_context(Store(store, readonly=True)) if there else None
+        return match_all(tasks, read_discovered(files, tasks, kept), overrule)

@@ -2,6 +2,7 @@
 
 A file of subgoals, as `calm decompose` writes it, names its task. Given as TASK=FILE it is about
 that task, whatever it says; one that names no task is about every task that no other file is about.
+In place of a file the start of the hash of a list will do that the store keeps.
 """
 
 from __future__ import annotations
@@ -15,17 +16,21 @@ import yaml
 from calm.decompose import read_subgoals
 from calm.errors import UsageError, unknown
 from calm.records import Subgoal, Task
+from calm.store import Store
 from data.match import Match, match
 
 Overrule = Mapping[str, str | None]
 
 
-def read_discovered(files: Sequence[str], tasks: Collection[str]) -> dict[str, tuple[Subgoal, ...]]:
+def read_discovered(
+    files: Sequence[str], tasks: Collection[str], store: Store | None = None
+) -> dict[str, tuple[Subgoal, ...]]:
     """The discovered subgoals of each task.
 
     Args:
-        files: `FILE` or `TASK=FILE`.
+        files: `FILE` or `TASK=FILE`, or a hash's first letters, four at least, for FILE.
         tasks: ids of the tasks that are asked about; every one must get its subgoals.
+        store: where lists are kept by hash.
 
     Raises:
         UsageError: a file cannot be read, two are about one task, or one is about none of the
@@ -35,8 +40,12 @@ def read_discovered(files: Sequence[str], tasks: Collection[str]) -> dict[str, t
     anywhere: tuple[Subgoal, ...] | None = None
     for file in files:
         named, _, path = file.rpartition("=")
-        subgoals = read_subgoals(Path(path))
-        task = _task(named, tasks) if named else _own_task(Path(path), tasks)
+        if Path(path).is_file() or (kept := _kept(path, tasks, store)) is None:
+            subgoals = read_subgoals(Path(path))
+            task = _task(named, tasks) if named else _own_task(Path(path), tasks)
+        else:
+            own, subgoals = kept
+            task = _task(named, tasks) if named else own
         if task is None:
             if anywhere is not None:
                 raise UsageError(f"{file}: a second file that names no task; write TASK={path}")
@@ -52,6 +61,21 @@ def read_discovered(files: Sequence[str], tasks: Collection[str]) -> dict[str, t
             f" decompose TASK --out FILE` makes one), or choose the others with --task"
         )
     return found | {task: anywhere for task in missing if anywhere is not None}
+
+
+def _kept(
+    start: str, tasks: Collection[str], store: Store | None
+) -> tuple[str, tuple[Subgoal, ...]] | None:
+    """The one list of these tasks in the store whose hash starts so, and its task."""
+    if store is None or len(start) < 4:
+        return None
+    found = [
+        (task, subgoals)
+        for task in tasks
+        for name, subgoals in store.subgoal_sets(task).items()
+        if name.startswith(start)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _task(name: str, tasks: Collection[str]) -> str:

@@ -52,8 +52,9 @@ def evaluate_command(
         list[str] | None,
         typer.Option(
             metavar="[TASK=]FILE",
-            help="Ask about the subgoals of this file instead, as `calm decompose` writes it; they"
-            " are matched to the given ones by name. Repeat for several tasks.",
+            help="Ask about the subgoals of this file instead, as `calm decompose` writes it, or of"
+            " the list with this hash in the store; they are matched to the given ones by name."
+            " Repeat for several tasks.",
         ),
     ] = None,
     match_file: Annotated[

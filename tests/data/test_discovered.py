@@ -9,6 +9,7 @@ import pytest
 from calm.decompose import write_subgoals
 from calm.errors import UsageError
 from calm.records import Subgoal, Task
+from calm.store import Store
 from data.discovered import match_all, read_discovered, read_overrule
 
 KEY, DOOR, STAIRS = (Subgoal(n, ".") for n in ("take the key", "open the door", "reach the stairs"))
@@ -36,6 +37,15 @@ def test_each_file_says_its_task(tmp_path: Path) -> None:
         "MiniHack-A-v0": FOUND["MiniHack-B-v0"],
         "MiniHack-B-v0": FOUND["MiniHack-A-v0"],
     }
+
+
+def test_a_list_in_the_store_is_named_by_its_hash(tmp_path: Path) -> None:
+    _, b = files(tmp_path)
+    with Store() as store:
+        name = store.keep_subgoals("MiniHack-A-v0", FOUND["MiniHack-A-v0"], "openai:m")
+        assert read_discovered([name[:6], b], TASKS, store) == FOUND
+        with pytest.raises(UsageError, match=name[:3]):
+            read_discovered([name[:3], b], TASKS, store)
 
 
 def test_a_file_without_a_task_is_for_the_rest(tmp_path: Path) -> None:
