@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,8 @@ def calibration_plot(score: Score) -> Markup:
         radius = 3 + 5 * math.sqrt(b.n / largest)
         dots.append(_dot(b.confidence, b.frequency, radius, f"{b.n} answers", 0))
     diagonal = f'<path class="rule" d="M0 {PLOT}L{PLOT} 0"/>'
-    return _plot("probability said", "share that was so", diagonal + "".join(dots))
+    ticks = {0.0: "0", 0.5: "0.5", 1.0: "1"}
+    return _plot("probability said", "share that was so", diagonal + "".join(dots), ticks)
 
 
 def quality_plot(scores: Sequence[Score]) -> Markup:
@@ -168,8 +169,10 @@ def quality_plot(scores: Sequence[Score]) -> Markup:
         x = (math.log10(tokens) - least) / max(1e-9, most - least)
         y = max(0.0, s.metrics["mcc"].value)
         dots.append(_dot(x, y, 5, f"{line(s)}: {tokens:.0f} tokens, MCC {two(y)}", i))
-    axis = f"tokens per transition, {10**least:.0f} to {10**most:.0f} (logarithmic)"
-    return _plot(axis, "MCC", "".join(dots))
+        dots.append(_name(x, y, line(s)))
+    axis = "tokens per transition (logarithmic)"
+    ticks = {0.0: short(10**least), 1.0: short(10**most)}
+    return _plot(axis, "MCC", "".join(dots), ticks)
 
 
 def _dot(x: float, y: float, radius: float, text: str, i: int) -> str:
@@ -180,17 +183,31 @@ def _dot(x: float, y: float, radius: float, text: str, i: int) -> str:
     )
 
 
-def _plot(x: str, y: str, inner: str) -> Markup:
+def _name(x: float, y: float, text: str) -> str:
+    """A dot's name beside it, on the side where there is room."""
+    side = ("end", -8) if x > 0.5 else ("start", 8)
+    return (
+        f'<text x="{x * PLOT + side[1]:.1f}" y="{(1 - y) * PLOT + 3:.1f}"'
+        f' text-anchor="{side[0]}">{Markup.escape(text)}</text>'
+    )
+
+
+def _plot(x: str, y: str, inner: str, along: Mapping[float, str]) -> Markup:
+    """Axes from 0 to 1 around some drawing; `along` holds what to write below the x axis, where."""
     ticks = "".join(
         f'<text x="-6" y="{(1 - v) * PLOT + 4:.0f}" text-anchor="end">{v:g}</text>'
         f'<path class="grid" d="M0 {(1 - v) * PLOT:.0f}H{PLOT}"/>'
         for v in (0, 0.5, 1)
+    ) + "".join(
+        f'<text x="{v * PLOT:.0f}" y="{PLOT + 12}" text-anchor="middle">'
+        f"{Markup.escape(text)}</text>"
+        for v, text in along.items()
     )
     return Markup(
         f'<svg class="plot" viewBox="-42 -12 {PLOT + 60} {PLOT + 44}" role="img"'
         f' aria-label="{Markup.escape(y)} against {Markup.escape(x)}">'
         f'{ticks}<path class="axis" d="M0 0V{PLOT}H{PLOT}"/>{inner}'
-        f'<text x="{PLOT / 2}" y="{PLOT + 24}" text-anchor="middle">{Markup.escape(x)}</text>'
+        f'<text x="{PLOT / 2}" y="{PLOT + 26}" text-anchor="middle">{Markup.escape(x)}</text>'
         f'<text transform="translate(-32 {PLOT / 2}) rotate(-90)" text-anchor="middle">'
         f"{Markup.escape(y)}</text></svg>"
     )

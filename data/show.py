@@ -24,7 +24,7 @@ _PAPER = ("f1", "accuracy", "precision", "recall")
 
 def two(value: float) -> str:
     """A share with two digits; a dash where it is not defined."""
-    return "–" if np.isnan(value) else f"{value:.2f}"
+    return "–" if np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
 
 
 def interval(e: Estimate) -> str:

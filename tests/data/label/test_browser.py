@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from calm.records import Subgoal, Task, Transition
+from data.dataset import load
+from data.label.agree import agreement
 from data.label.store import LabelStore
 from data.parquet import write_transitions
 from data.schema import Frame, LabelledTransition
@@ -53,9 +55,11 @@ def dataset(folder: Path) -> Path:
 
 
 @contextmanager
-def serving(folder: Path, data: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(
+    folder: Path, data: Path | str, port: int = 0, name: str = "ann"
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`calm label` in a process of its own, and the address it printed."""
-    command = [sys.executable, "-m", "calm", "label", "--as", "ann", "--data", str(data)]
+    command = [sys.executable, "-m", "calm", "label", "--as", name, "--data", str(data)]
     command += ["--labels", str(folder / "labels.sqlite"), "--port", str(port)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
@@ -116,8 +120,10 @@ def test_a_session_by_keyboard(tmp_path: Path) -> None:
             press("2", 10)
             assert labels() == [*ten[:8], key, door]
 
+            page.js("window.before = true")
             page.send("Page.reload")
-            page.wait("document.querySelector('#count')?.textContent === '10 of 14'")
+            page.wait("!window.before && document.readyState === 'complete'")
+            assert page.js("document.querySelector('#count').textContent") == "10 of 14"
 
             # The server is killed; an answer given then waits in the page.
             os.kill(server.pid, signal.SIGKILL)
@@ -162,3 +168,42 @@ def test_a_session_by_keyboard(tmp_path: Path) -> None:
         assert page.complaints() == []
         asked = {u for u in page.requested() if not u.startswith("about:")}
         assert all(u.startswith(f"http://127.0.0.1:{port}/") for u in asked)
+
+
+def test_thirty_of_the_shipped_set_by_what_the_page_shows(tmp_path: Path) -> None:
+    """What the page shows is enough to label by, and what it keeps agrees with the engine."""
+    pictures = Path(os.environ.get("CALM_TEST_PICTURES", tmp_path))
+    name, shot = "script (not a person)", {7: "desktop", 14: "dark", 15: "phone"}
+    with (
+        serving(tmp_path, "keyroom-v1", name=name) as (_, url),
+        Browser(tmp_path / "profile") as page,
+    ):
+        page.resize(1280, 800)
+        page.open(url)
+
+        def text(selector: str, i: int = 0) -> str:
+            return str(page.js(f"document.querySelectorAll('{selector}')[{i}].innerText"))
+
+        for done in range(30):
+            scheme = "dark" if shot.get(done) == "dark" else "light"
+            media = [{"name": "prefers-color-scheme", "value": scheme}]
+            page.send("Emulation.setEmulatedMedia", features=media)
+            page.resize(*((360, 740) if shot.get(done) == "phone" else (1280, 800)))
+            if done in shot:
+                page.picture(pictures / f"label-{shot[done]}.png")
+            action, after = text(".frames > .action"), text(".message", 1)
+            doors = [text(".map", i).count("+") for i in (0, 1)]
+            if action.startswith("pick up") and "a key named" in after:
+                page.press("1")
+            else:
+                page.press("2" if action.startswith("apply") and doors[0] > doors[1] else "n")
+            page.wait(f"document.querySelector('#count')?.textContent === '{done + 1} of 256'")
+        assert page.complaints() == []
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        labels = store.labels()
+    assert len(labels) == 30
+    assert {label.annotator for label in labels} == {name}
+    found = agreement(labels, load("keyroom-v1").parts["balanced"].rows)
+    assert [(p.second, p.n, p.alike) for p in found.pairs] == [("engine", 30, 30)]
+    # All three classes are among them, or agreement would say little.
+    assert {label.kind() for label in labels} == {*NAMES, "none"}
