@@ -24,7 +24,7 @@ from data.paper import PaperRow, paper_table
 from data.picture import Picture, pictures
 from data.schema import LabelledTransition
 from data.score import Score
-from data.show import interval, reading, short, two
+from data.show import came_up, interval, reading, short, two
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST = 300
@@ -74,6 +74,7 @@ def write_report(path: str | Path, tables: Sequence[EvaluationTable], title: str
         "interval": interval,
         "two": two,
         "short": short,
+        "came_up": came_up,
         "line": line,
         "calibration_plot": calibration_plot,
     }

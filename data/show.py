@@ -89,6 +89,12 @@ def reading(scores: Sequence[Score]) -> Sequence[Score]:
     return [s for s in scores if not s.judge.startswith(("always-", "random"))] or scores
 
 
+def came_up(score: Score, subgoal: str) -> bool:
+    """Whether a subgoal was ever achieved, or said to be; of others there is nothing to tell."""
+    counts = score.counts[subgoal]
+    return bool(counts[1].sum() + counts[:, 1].sum())
+
+
 def papers(scores: Sequence[Score], discovered: bool) -> Table:
     """The paper's four numbers for ours, then the paper's own rows of the same conditions."""
     asked = "discovered" if discovered else "given"
@@ -112,12 +118,11 @@ def by_subgoal(table: EvaluationTable) -> Table:
     )
     for s in reading(table.scores):
         for name, m in s.subgoals.items():
-            counts = s.counts[name]
-            if counts.sum():
+            if came_up(s, name):
                 out.add_row(
                     *_who(s),
                     Text(name),
-                    str(int(counts[1].sum())),
+                    str(int(s.counts[name][1].sum())),
                     *(two(m[k].value) for k in ("precision", "recall", "f1", "mcc")),
                 )
         out.add_section()

@@ -21,7 +21,10 @@ from data.schema import Frame, LabelledTransition
 from tests.data.label.browser import Browser, executable
 
 pytestmark = [
-    pytest.mark.skipif(executable() is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(
+        executable() is None,
+        reason="needs Chromium: none of chromium, google-chrome is on the PATH",
+    ),
     pytest.mark.slow,
     pytest.mark.timeout(900),
 ]
