@@ -44,7 +44,8 @@ BETTER = (
 REPEATS = (
     "Achievements of a subgoal beyond its first, per episode of the last evaluation, by the truth"
     " and by the judge. Whoever goes about makes repeats; farming is more of them, for the steps"
-    " made, than arms show that nothing pays for them. Paid: credit of an episode times its weight."
+    " made, than arms show that nothing pays for them. Paid: credit of an episode times its weight;"
+    " of `potential` the plain sum, below 0 where progress is held long, since gamma is below 1."
 )
 
 

@@ -24,8 +24,10 @@ def two(e: Estimate) -> str:
 
 
 def count(steps: float) -> str:
-    """300k or 1.25M."""
-    return f"{steps / 1e6:.4g}M" if steps >= 1e6 else f"{steps / 1e3:.4g}k"
+    """1.25M, 300k or 512."""
+    if steps >= 1e6:
+        return f"{steps / 1e6:.4g}M"
+    return f"{steps / 1e3:.4g}k" if steps >= 1e4 else f"{steps:,.0f}"
 
 
 def when(r: Reached) -> str:
@@ -93,7 +95,10 @@ def summary_table(plan: Plan, found: Findings) -> Table:
     for task in found.tasks:
         seeds = sorted({one.seeds for one in found.of(task)})
         told = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-        heads.append(f"{task}, {count(found.of(task)[0].reached.budget)} steps, {told} seeds")
+        plural = "" if seeds == [1] else "s"
+        heads.append(
+            f"{task}, {count(found.of(task)[0].reached.budget)} steps, {told} seed{plural}"
+        )
     return Table(
         ("agent", *heads),
         [(plan.arms[a].label, *(cell(t, a) for t in found.tasks)) for a in arms],

@@ -21,8 +21,8 @@ def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
         "calm study small --seeds 3",
         "c2",
         "a machine",
-        "0.3k [0.3k, 0.3k], in 3 of 3",
-        "&gt; 0.4k, in none of 3",
+        "300 [300, 300], in 3 of 3",
+        "&gt; 400, in none of 3",
         "farms",
     ):
         assert shown in html, shown
@@ -44,9 +44,9 @@ def test_the_summary_has_arms_against_tasks(tmp_path: Path) -> None:
     plan = made_up.plan(tmp_path)
     some = [r for r in made_up.study(plan) if r.cell.arm != "every"]
     lines = readme_table(plan, find(plan, some)).splitlines()
-    assert lines[0] == "| agent | KeyRoom-S5, 0.4k steps, 3 seeds |"
+    assert lines[0] == "| agent | KeyRoom-S5, 400 steps, 3 seeds |"
     assert lines[2].startswith("| unshaped | 10 % [0, 20]; never |")
-    assert lines[3] == "| rules | 94 % [92, 96]; 0.3k |"
+    assert lines[3] == "| rules | 94 % [92, 96]; 300 |"
     assert len(lines) == 4
 
 
