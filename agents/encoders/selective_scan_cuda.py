@@ -10,9 +10,12 @@ Sums that cross programs (over the batch for A, over the blocks of channels for 
 written apart and added by torch afterwards: no atomics, so two runs agree bit for bit.
 
 Same arguments and results as `_forward` and `_backward` of `selective_scan.py`, except that
-`starts` is one tensor and is laid out as the kernels like it. Checked with Triton's interpreter
-(`TRITON_INTERPRET=1 pytest tests/agents/encoders/test_selective_scan_cuda.py`), and on a device
-where there is one.
+`starts` is one tensor and is laid out as the kernels like it.
+
+They have run in Triton's interpreter alone
+(`TRITON_INTERPRET=1 pytest tests/agents/encoders/test_selective_scan_cuda.py`), which shows that
+their numbers are right; on a CUDA device they have neither been run nor timed. The same tests run
+there where there is one.
 """
 
 from __future__ import annotations

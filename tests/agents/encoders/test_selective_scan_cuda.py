@@ -48,6 +48,23 @@ def test_same_values_and_gradients(
         assert (a.cpu() - b).abs().max() <= tolerance * b.abs().max().clamp_min(1e-30)
 
 
+def test_a_map_is_scanned_along_its_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    order = torch.stack([torch.randperm(7) for _ in range(6)]).view(3, 2, 7).to(DEVICE)
+    shapes = ((3, 5), (3, 2, 5), (3, 2, 2), (3, 2, 2))
+    u, delta, B, C = (torch.randn(2, 7, *s, dtype=torch.float64, device=DEVICE) for s in shapes)
+    args = [u, delta.abs(), -torch.rand(3, 2, 5, 2).double().to(DEVICE), B, C]
+    results = []
+    for kernels in (cuda, cpu._Torch):
+        monkeypatch.setattr(cpu.selective_scan_native, "library", lambda _: None)
+        monkeypatch.setattr(cpu, "_kernels", lambda _, kernels=kernels: kernels)
+        given = [x.clone().requires_grad_() for x in args]
+        y = cpu.scan_map(*given, order, order.argsort(-1))
+        results.append((y, *torch.autograd.grad(y.square().sum(), given)))
+    for a, b in zip(*results, strict=True):
+        assert torch.allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
 def test_nothing_is_kept_unless_asked() -> None:
     args = [x.to(DEVICE) for x in inputs(2, 1, 3, 5, 7)]
     y, kept = cuda.forward(*args, False)
