@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agents import encoder_commands
+from agents import encoder_commands, replay_command
 from agents.study import command as study_command
 from calm.errors import CalmError, UsageError
 from calm.options import BaseUrl, Json, StoreOption
@@ -23,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
     app.command()(report)
     encoder_commands.register(app)
+    replay_command.register(app)
     study_command.register(app)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -191,7 +193,12 @@ def report_runs(runs: Sequence[Run], path: Path) -> Path:
         title=f"Runs on {', '.join(tasks)}",
         arms=[Arm(label, members) for label, members in groups.items()],
         costs=costs_table(runs),
-        sections=[looks for run in runs if (looks := explained(run))],
+        sections=[
+            section
+            for run in runs
+            for section in (explained(run), replayed(run, path.parent))
+            if section is not None
+        ],
         provenance=runs[0].started_with,
     ).write(path)
 
@@ -202,6 +209,19 @@ def explained(run: Run) -> Section | None:
         return None
     lines, figure = found
     return Section(f"Where {run.config.name} looks", lines, figure)
+
+
+def replayed(run: Run, beside: Path) -> Section | None:
+    """A link to the run's episodes, if `calm replay` has recorded some; as seen from `beside`."""
+    page = run.folder / "replay.html"
+    if not page.exists():
+        return None
+    link = quote(Path(os.path.relpath(page, beside)).as_posix())
+    return Section(
+        f"Episodes of {run.config.name}",
+        figure=Markup('<a href="{}">Play them</a>').format(link),
+        caption=" Held-out levels, with judged subgoals, credit and value beside the map.",
+    )
 
 
 def costs_table(runs: Sequence[Run]) -> Table | None:

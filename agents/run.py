@@ -4,6 +4,8 @@ config.yaml         every setting, the defaults included
 provenance.json     versions, git commit, machine, start
 metrics.parquet     one row an evaluation
 checkpoint.pt       weights, optimiser, counters and random state: tensors and plain values only
+judged.json         the judge's answers by text
+episodes.parquet    recorded episodes, and replay.html that plays them
 tensorboard/
 report.html
 """

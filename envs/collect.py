@@ -63,10 +63,11 @@ class _Recorder:
 
     def _see(self) -> tuple[describe.Frame, Picture]:
         seen = {key: self._arrays[key][0] for key in self.keys}
-        return describe.frame(seen), _picture(seen["tty_chars"], seen["tty_colors"])
+        return describe.frame(seen), picture(seen["tty_chars"], seen["tty_colors"])
 
 
-def _picture(chars: Array, colours: Array) -> Picture:
+def picture(chars: Array, colours: Array) -> Picture:
+    """The terminal from nle's `tty_chars` and `tty_colors`; what isn't printable ASCII is blank."""
     return Picture(
         "\n".join("".join(chr(c) if 32 <= c < 127 else " " for c in row) for row in chars.tolist()),
         "\n".join("".join(f"{c & 15:x}" for c in row) for row in colours.tolist()),

@@ -1,0 +1,129 @@
+"""Recorded episodes are what the agent really did, and a file of them says nothing else."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from agents.config import TrainConfig
+from agents.recording import Recording, latest, record_run
+from agents.run import Run
+from agents.train import train
+from calm.errors import UsageError
+from envs.batch import Batch
+from envs.events import EventStream
+from envs.rules import RULES
+from envs.tasks import task
+from tests.agents.recorded import recording, step
+
+SMALL = {
+    "task": "Room-5x5", "steps": 256, "n_envs": 4, "n_steps": 64, "eval_every": 256,
+    "eval_episodes": 4, "features_dim": 16,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    made = Run.create(tmp_path_factory.mktemp("runs") / "run", TrainConfig(**SMALL))
+    train(made)
+    return made
+
+
+def test_it_is_what_the_game_does_when_the_same_is_done_again(run: Run) -> None:
+    """Each level played once more with the recorded actions: the same texts and ends."""
+    found = record_run(run, 3)
+    assert found.trained == 256
+    assert len({steps[0].level_seed for steps in found.episodes}) == 3
+    known = task("Room-5x5")
+    for steps in found.episodes:
+        keys = (*EventStream.keys, "tty_chars")
+        with Batch(known.id, 1, keys, workers=0) as batch:
+            events = EventStream(known.id, batch)
+            batch.observers.append(events)
+            batch.reset([steps[0].level_seed])
+            for one in steps[1:]:
+                assert (
+                    bytes(batch.arrays["tty_chars"][0, 5]).decode()
+                    == (steps[one.step - 1].chars.split("\n")[5])
+                )
+                _, terminated, truncated = batch.step(np.array([known.actions.index(one.action)]))
+                assert events.texts[events.ids[0]] == one.event
+                assert bool(terminated[0] or truncated[0]) == bool(one.end)
+        assert [s.step for s in steps] == list(range(len(steps)))
+        # The rules' own words: this subgoal is achieved where the text says so.
+        for one in steps[1:]:
+            goal = "reach the staircase down"
+            assert (goal in one.achieved) == (one.end == "reached the goal")
+        assert sum(s.credit for s in steps) == len({n for s in steps for n in s.achieved})
+        assert sum(s.r_env for s in steps) == pytest.approx(
+            float(steps[-1].end == "reached the goal")
+        )
+        assert (steps[-1].value == 0.0) == (steps[-1].end == "reached the goal")
+    assert goal in RULES
+
+
+def test_the_same_again_and_kept_until_the_agent_has_changed(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "episodes.parquet"
+    first = latest(run, path, 2)
+    assert first == record_run(run, 2)
+    before = path.stat().st_mtime_ns
+    assert latest(run, path) == first
+    assert path.stat().st_mtime_ns == before
+    assert len(latest(run, path, 1).episodes) == 1
+    replace(first, trained=1).write(path)  # as if recorded from an earlier checkpoint
+    assert latest(run, path).trained == 256
+    assert latest(run, path, seed=9) != first
+
+
+def test_a_models_answers_are_those_the_run_got_and_nobody_is_asked(tmp_path: Path) -> None:
+    """No endpoint is there; one event has an answer, the others are said to have none."""
+    config = TrainConfig(**SMALL, judge="openai:nobody")
+    made = Run.create(tmp_path / "run", config)
+    plain = Run.create(tmp_path / "plain", TrainConfig(**SMALL))
+    train(plain)
+    made.save_checkpoint(plain.load_checkpoint())
+    events = [s.event for episode in record_run(plain, 2).episodes for s in episode[1:]]
+    told = Counter(events).most_common(1)[0][0]
+    made.write_judged({told: ["stand next to the staircase down"]})
+    steps = [s for episode in record_run(made, 2).episodes for s in episode[1:]]
+    known = [s for s in steps if s.event == told]
+    assert known
+    assert all(s.achieved == ["stand next to the staircase down"] for s in known)
+    assert all(s.unanswered and not s.achieved for s in steps if s.event != told)
+    assert {s.unanswered for s in steps} == {True, False}
+
+
+def test_reads_what_it_wrote(tmp_path: Path) -> None:
+    path = tmp_path / "episodes.parquet"
+    recording().write(path)
+    assert Recording.read(path) == recording()
+
+
+def test_control_characters_do_not_come_through(tmp_path: Path) -> None:
+    path = tmp_path / "episodes.parquet"
+    replace(recording(), episodes=[[step(0, 0, event="a\x1b[2Jb\nc", end="\x07")]]).write(path)
+    found = Recording.read(path).episodes[0][0]
+    assert (found.event, found.end) == ("a [2Jb\nc", " ")
+
+
+def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "episodes.parquet"
+    for episode in ([step(0, 0, chars="x")], [step(0, 0, colours="z" * 80)]):
+        replace(recording(), episodes=[episode]).write(path)
+        with pytest.raises(UsageError, match=r"holds no recorded episodes.*--again"):
+            Recording.read(path)
+    pq.write_table(pa.table({"a": [1]}), path)
+    with pytest.raises(UsageError, match="holds no recorded episodes"):
+        Recording.read(path)
+    path.write_bytes(b"none")
+    with pytest.raises(UsageError, match="holds no recorded episodes"):
+        Recording.read(path)
+
+
+def test_a_run_without_a_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no checkpoint\.pt"):
+        record_run(Run.create(tmp_path / "run", TrainConfig(**SMALL)))
