@@ -22,12 +22,16 @@ CHUNK = 256
 torch's memory for larger ones is fetched from the system anew each time."""
 
 
+PAD = 32
+"""Distinct rows are filled up to a multiple of this: oneDNN makes and keeps code for every size."""
+
+
 @dataclass(frozen=True)
 class Repeated:
     """Observations of one key of which many are equal: row i is `rows[index[i]]`."""
 
     rows: Tensor
-    """(distinct, ...)."""
+    """(distinct, ...); some may be there only to fill up."""
     index: Tensor
     """(B,) int64."""
 
@@ -50,22 +54,16 @@ def number_rows(rows: npt.NDArray[np.generic]) -> Ids:
 
 
 def cut(rows: Ids, numbers: Ids | None, size: int = CHUNK) -> list[Ids]:
-    """Cuts a minibatch into about `len(rows) / size` chunks of equal work.
+    """Cuts a minibatch into chunks of `size` rows, the last of what is left.
 
     Args:
         rows: (M,) rows of the rollout in the minibatch.
-        numbers: (N,) of the rollout's rows, by `number_rows`: rows of the same number come into the
-            same chunk, and chunks hold equally many numbers. None leaves the order as it is.
+        numbers: (N,) of the rollout's rows, by `number_rows`: rows of the same number come one
+            after the other. None leaves the order as it is.
     """
-    n = -(-len(rows) // size)
-    if numbers is None:
-        return np.array_split(rows, n)
-    order = np.argsort(numbers[rows], kind="stable")
-    rows = rows[order]
-    new = np.diff(numbers[rows], prepend=-1) != 0
-    seen = np.cumsum(new)  # distinct ones up to and with each row
-    at = np.searchsorted(seen, np.arange(1, n) * seen[-1] / n, side="right")
-    return [chunk for chunk in np.split(rows, at) if len(chunk)]
+    if numbers is not None:
+        rows = rows[np.argsort(numbers[rows], kind="stable")]
+    return np.split(rows, range(size, len(rows), size))
 
 
 def pick(
@@ -83,7 +81,8 @@ def pick(
     for key, values in stored.items():
         if key in repeats:
             _, first, index = np.unique(repeats[key][rows], return_index=True, return_inverse=True)
-            distinct = values.index_select(0, torch.from_numpy(rows[first]))
+            some = np.concatenate([first, np.zeros(-len(first) % PAD, first.dtype)])
+            distinct = values.index_select(0, torch.from_numpy(rows[some]))
             found[key] = Repeated(distinct, torch.from_numpy(index))
         else:
             found[key] = values.index_select(0, where.to(values.device))

@@ -76,6 +76,10 @@ class TrainConfig(BaseModel):
     """Steps between evaluations on held-out levels."""
     eval_episodes: int = Field(default=100, ge=1)
     """Held-out levels played at each evaluation, each once."""
+    eval_greedy: bool = False
+    """Play them at each evaluation with the likeliest actions too, and not at the last one only."""
+    checkpoint_every: int = Field(default=20_000, ge=1)
+    """Steps between checkpoints; a run that is killed loses as many, and the rollout it was in."""
 
     @field_validator("task")
     @classmethod

@@ -241,8 +241,9 @@ class FastPPO(PPO):
         total = [None if gradient is None else gradient.clone() for gradient in parts[0][0]]
         for gradients, _ in parts[1:]:
             for i, gradient in enumerate(gradients):
+                so_far = total[i]
                 if gradient is not None:
-                    total[i] = gradient.clone() if total[i] is None else total[i].add_(gradient)
+                    total[i] = gradient.clone() if so_far is None else so_far.add_(gradient)
         return total, torch.stack([stat for _, stat in parts]).sum(0)
 
     def _each(self, work: Any, chunks: Sequence[Ids]) -> Iterator[Any]:

@@ -46,19 +46,24 @@ class Success:
 
 
 def measure_success(
-    model: BaseAlgorithm, env: VecEnv, episodes: int, tally: Tally | None = None
+    model: BaseAlgorithm,
+    env: VecEnv,
+    episodes: int,
+    tally: Tally | None = None,
+    *,
+    greedy: bool = False,
 ) -> Success:
     """Plays `episodes` episodes, the first `episodes / n_envs` of each environment, all counted.
 
     Counting the first to end instead would favour short episodes, so every environment plays the
-    same number; `env` must have been made with as many environments as divide `episodes`. The
-    policy samples its actions, as it does in training.
+    same number; `env` must have been made with as many environments as divide `episodes`.
 
     Args:
         model: what has `predict`.
         env: vectorised environment whose infos of ended episodes hold `episode`.
         episodes: how many to play; a multiple of `env.num_envs`.
         tally: of `env`'s batch, to count subgoals too.
+        greedy: take the likeliest action; by default the policy samples, as it does in training.
     """
     if episodes % env.num_envs:
         raise ValueError(f"{episodes} episodes don't divide among {env.num_envs} environments")
@@ -67,7 +72,7 @@ def measure_success(
     counted = []
     observation = env.reset()
     while left.any():
-        actions, _ = model.predict(observation, deterministic=False)
+        actions, _ = model.predict(observation, deterministic=greedy)
         observation, _, dones, infos = env.step(actions)
         for i in np.flatnonzero(dones & (left > 0)):
             left[i] -= 1

@@ -9,26 +9,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.vec_env import VecEnv
+from torch.utils.tensorboard import SummaryWriter
 
+from agents.checkpoint import State, judge_state, restore, restore_judge, snapshot
 from agents.config import TrainConfig
 from agents.judging import Shaper, make_shaper
 from agents.ppo import make_ppo
 from agents.run import Row, Run
-from agents.success import measure_success
+from agents.success import Success, measure_success
 from calm.annotator import PENDING, Annotator
 from calm.decompose import find_subgoals
 from calm.errors import BudgetError, EndpointError
+from calm.records import Usage
 from calm.store import Store
 from envs import make_vec
 from envs.noisy import NoisyStream
+from envs.sb3_vec import Sb3Vec
 from envs.tally import KEYS as TALLIED
 from envs.tally import Tally
 from envs.tasks import task as find_task
@@ -84,9 +86,17 @@ class Trainer(BaseCallback):
         self.rows = rows
         self.on_progress = on_progress
         self.since = time.perf_counter()
+        self.spent = Usage()
+        """What the judge cost before the run was last started."""
+        self.standing: State = {}
+        """Where training stood before the present rollout."""
+        self.kept = 0
+        """Steps done at the last checkpoint."""
 
     def _on_training_start(self) -> None:
         self.since = time.perf_counter()
+        self.kept = self.num_timesteps
+        self.stand()
 
     def _on_step(self) -> bool:
         return True
@@ -95,6 +105,10 @@ class Trainer(BaseCallback):
         done = self.rows[-1]["steps"] if self.rows else -self.config.eval_every
         if self.num_timesteps - done >= self.config.eval_every:
             self.evaluate()
+        else:
+            self.stand()
+            if self.num_timesteps - self.kept >= self.config.checkpoint_every:
+                self.checkpoint()
 
     def _on_rollout_end(self) -> None:
         for name, value in self.recent().items():
@@ -123,19 +137,20 @@ class Trainer(BaseCallback):
             "episode_length": mean("l"),
         }
         if isinstance(self.shaper, Annotator):
+            spent = self.spent + self.shaper.usage
             row |= {
                 "asked": self.shaper.asked,
                 "judged": self.num_timesteps,
                 "unreadable": sum(n for v, n in self.shaper.verdicts.items() if not v.readable),
                 "pending": self.shaper.pending,
-                "requests": self.shaper.usage.requests,
-                "prompt_tokens": self.shaper.usage.prompt_tokens,
-                "completion_tokens": self.shaper.usage.completion_tokens,
-                "cost": self.shaper.usage.cost,
+                "requests": spent.requests,
+                "prompt_tokens": spent.prompt_tokens,
+                "completion_tokens": spent.completion_tokens,
+                "cost": spent.cost,
             }
         heard = getattr(getattr(self.training_env, "episodes", None), "shaping", None)
         if heard is not None:
-            # Steps since the run was last started that were trained on without an answer.
+            # Steps that were trained on without an answer.
             row |= {
                 "steps_unreadable": heard.credit.unreadable,
                 "steps_pending": heard.credit.pending,
@@ -166,8 +181,9 @@ class Trainer(BaseCallback):
     def evaluate(self) -> None:
         """Plays the held-out levels, adds a row to the metrics and replaces the checkpoint."""
         self.stop_clock()
-        self.held_out.seed(self.config.seed)
-        found = measure_success(self.model, self.held_out, self.config.eval_episodes, self.tally)
+        last = self.num_timesteps >= self.config.steps
+        found = self.play_held_out(greedy=False)
+        greedy = self.play_held_out(greedy=True) if last or self.config.eval_greedy else None
         low, high = found.interval
         self.clock.evaluating += time.perf_counter() - self.since
         self.since = time.perf_counter()
@@ -177,6 +193,7 @@ class Trainer(BaseCallback):
                 "success": found.rate,
                 "success_low": low,
                 "success_high": high,
+                "success_greedy": greedy.rate if greedy else None,
                 "episodes": found.episodes,
                 "test_return_env": found.return_env,
                 "test_length": found.length,
@@ -194,23 +211,33 @@ class Trainer(BaseCallback):
         self.run.write_metrics(self.rows)
         if isinstance(self.shaper, Annotator):
             self.run.write_judged(answers(self.shaper))
+        self.stand()
         self.checkpoint()
         self.report()
 
-    def checkpoint(self) -> None:
-        """Replaces the checkpoint by where training stands now."""
+    def play_held_out(self, greedy: bool) -> Success:
+        """The same levels and the same luck every time; the luck of training is not touched."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.config.seed)
+            self.held_out.seed(self.config.seed)
+            return measure_success(
+                self.model, self.held_out, self.config.eval_episodes, self.tally, greedy=greedy
+            )
+
+    def stand(self) -> None:
+        """Takes down where training stands; nothing else could be gone on with in mid-rollout."""
         self.stop_clock()
-        self.run.save_checkpoint(
-            {
-                "steps": self.num_timesteps,
-                "policy": self.model.policy.state_dict(),
-                "optimizer": self.model.policy.optimizer.state_dict(),
-                "updates": self.model._n_updates,
-                "torch_rng": torch.get_rng_state(),
-                "training_seconds": self.clock.training,
-                "eval_seconds": self.clock.evaluating,
-            }
-        )
+        assert isinstance(self.training_env, Sb3Vec)
+        self.standing = snapshot(self.model, self.training_env) | {
+            "training_seconds": self.clock.training,
+            "eval_seconds": self.clock.evaluating,
+            "judge": judge_state(self.shaper) if isinstance(self.shaper, Annotator) else None,
+        }
+
+    def checkpoint(self) -> None:
+        """Replaces the checkpoint by where training stood before the present rollout."""
+        self.run.save_checkpoint(self.standing)
+        self.kept = self.standing["steps"]
 
 
 def answers(annotator: Annotator) -> dict[str, list[str] | None]:
@@ -223,15 +250,13 @@ def answers(annotator: Annotator) -> dict[str, list[str] | None]:
     }
 
 
-def restore(model: PPO, state: dict[str, Any], clock: Clock) -> None:
-    """Puts a checkpoint's weights, optimiser, counters and random state into `model`."""
-    model.policy.load_state_dict(state["policy"])
-    model.policy.optimizer.load_state_dict(state["optimizer"])
-    model.num_timesteps = state["steps"]
-    model._n_updates = state["updates"]
-    torch.set_rng_state(state["torch_rng"])
-    clock.training = state["training_seconds"]
-    clock.evaluating = state["eval_seconds"]
+def logger(run: Run, since: int) -> Logger:
+    """TensorBoard's, without what a killed run logged after step `since`."""
+    output = TensorBoardOutputFormat(str(run.tensorboard))
+    if since:
+        output.writer.close()
+        output.writer = SummaryWriter(str(run.tensorboard), purge_step=since)
+    return Logger(str(run.tensorboard), [output])
 
 
 def train(
@@ -248,7 +273,7 @@ def train(
 
     Ctrl-C saves a checkpoint and is passed on; so are the errors of an endpoint that is silent for
     longer than the run's `patience`, and of a limit on spending. `resume=True` goes on from the
-    last checkpoint with weights, optimiser and counters as they were, on new levels.
+    last checkpoint as it was, see `agents.checkpoint`, also after a kill.
 
     Args:
         run: a folder that `Run.create` made.
@@ -279,8 +304,8 @@ def train(
     )
     torch.set_num_threads(1)
 
-    def environment(split: str, n_envs: int, seed: int) -> VecEnv:
-        env: VecEnv = make_vec(
+    def environment(split: str, n_envs: int, seed: int) -> Sb3Vec:
+        return make_vec(
             config.task,
             n_envs,
             kind="sb3",
@@ -298,24 +323,24 @@ def train(
             extra_keys=TALLIED if split == "test" else (),
             workers=workers,
         )
-        return env
 
     n_eval = next(
         n for n in range(min(50, config.eval_episodes), 0, -1) if config.eval_episodes % n == 0
     )
-    # A resumed run meets new levels: its seed moves on with the steps done.
-    level_seed = config.seed + (state["steps"] if state else 0)
-    env = environment("train", config.n_envs, level_seed)
+    env = environment("train", config.n_envs, config.seed)
     held_out = environment("test", n_eval, config.seed)
     tally = Tally(held_out.batch, held_out.episodes.shaping)
     try:
         model = make_ppo(config, env, threads)
-        env.seed(level_seed)
-        if state:
-            restore(model, state, clock)
-            run.note_resumed(model.num_timesteps)
-        model.set_logger(configure(str(run.tensorboard), ["tensorboard"]))
+        env.seed(config.seed)
+        model.set_logger(logger(run, state["steps"] if state else 0))
         trainer = Trainer(run, held_out, tally, shaper, clock, rows, on_progress)
+        if state:
+            clock.training, clock.evaluating = state["training_seconds"], state["eval_seconds"]
+            if isinstance(shaper, Annotator) and state["judge"]:
+                trainer.spent = restore_judge(shaper, state["judge"])
+            restore(model, env, state)
+            run.note_resumed(model.num_timesteps)
         if isinstance(shaper, Annotator):
             shaper.on_wait = trainer.report
         try:

@@ -175,16 +175,46 @@ class Batch:
                     observer.on_reset(ended)
         return self.backend.reward.copy(), terminated, truncated
 
-    def reseed(self, split: str, seed: int | Sequence[int | None]) -> None:
+    def playing(self) -> list[int]:
+        """The number, in its stream of level seeds, of the episode that each environment plays.
+
+        `reseed` starts the streams there again.
+
+        Raises:
+            UsageError: the seeds were not drawn from streams of `envs.seeding`.
+        """
+        found = []
+        for stream, seed in zip(self.streams, self.level_seeds.tolist(), strict=True):
+            # Seeds may have been drawn ahead, and a lost worker skips some.
+            drawn = range(stream.episode - 1, -1, -1) if isinstance(stream, LevelSeeds) else ()
+            number = next((e for e in drawn if stream.at(e) == seed), None)  # type: ignore[attr-defined]
+            if number is None:
+                raise UsageError(f"level seed {seed} does not come from this batch's streams")
+            found.append(number)
+        return found
+
+    def reseed(
+        self,
+        split: str,
+        seed: int | Sequence[int | None],
+        episodes: Sequence[int] | None = None,
+    ) -> None:
         """New streams of level seeds, from which the next reset draws.
 
         Args:
             split: see `envs.seeding`.
             seed: one for the batch, as in the constructor; or one for each environment, which then
                 plays what a batch of one with that seed would; None leaves a stream as it is.
+            episodes: with one seed for the batch, where in its stream each environment begins, from
+                0; by default at the start.
         """
         if isinstance(seed, int | np.integer):
-            self.streams[:] = [LevelSeeds(split, int(seed), i) for i in range(self.n_envs)]
+            first = [0] * self.n_envs if episodes is None else episodes
+            if len(first) != self.n_envs:
+                raise UsageError(
+                    f"{self.n_envs} environments need as many, got {len(first)} starts"
+                )
+            self.streams[:] = [LevelSeeds(split, int(seed), i, e) for i, e in enumerate(first)]
             anew = list(range(self.n_envs))
         elif len(seed) != self.n_envs:
             raise UsageError(f"{self.n_envs} environments need as many seeds, got {len(seed)}")

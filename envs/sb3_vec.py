@@ -34,12 +34,14 @@ class Sb3Vec(VecEnv):
         self.batch = episodes.batch
         self.split = split
         self._actions: npt.ArrayLike | None = None
+        self._starts: Sequence[int] | None = None
         super().__init__(self.batch.n_envs, episodes.space, episodes.action_space)
 
     def reset(self) -> dict[str, Array]:
         """New episodes everywhere, from the streams of level seeds."""
         if self._seeds[0] is not None:
-            self.batch.reseed(self.split, self._seeds[0])
+            self.batch.reseed(self.split, self._seeds[0], self._starts)
+        self._starts = None
         self.episodes.reset()
         self._reset_seeds()
         self._reset_options()
@@ -111,6 +113,10 @@ class Sb3Vec(VecEnv):
         """Starts the streams of level seeds anew at the next reset."""
         seeds: Sequence[int | None] = super().seed(seed)
         return seeds
+
+    def start_at(self, episodes: Sequence[int]) -> None:
+        """After `seed`: the next reset begins each stream at this episode (`Batch.playing`)."""
+        self._starts = list(episodes)
 
     def _find(self, name: str) -> Any:
         for owner in (self.batch, self.episodes):
