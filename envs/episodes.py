@@ -78,8 +78,12 @@ class Episodes:
             self.sums[:2] += rewards
         else:
             self.credit = self.shaping.step(terminated, truncated)
-            rewards = self.r_env + np.float32(self.shaping.weight) * self.credit
-            self.sums += (rewards, self.r_env, self.credit)
+            if np.count_nonzero(self.credit):
+                rewards = self.r_env + np.float32(self.shaping.weight) * self.credit
+                self.sums += (rewards, self.r_env, self.credit)
+            else:
+                rewards = self.r_env.copy()
+                self.sums[:2] += rewards
         ended = terminated | truncated
         if self.window is not None:
             self.window.step(ended)

@@ -46,6 +46,8 @@ class GymVec(VectorEnv[Observation, Array, Array]):
         self.single_action_space = episodes.action_space
         self.observation_space = batch_space(episodes.space, self.num_envs)
         self.action_space = batch_space(episodes.action_space, self.num_envs)
+        self._every = np.ones(self.num_envs, np.bool_)
+        self._every.flags.writeable = False  # handed out in every step
 
     def reset(
         self,
@@ -77,9 +79,8 @@ class GymVec(VectorEnv[Observation, Array, Array]):
         rewards, terminated, truncated = episodes.step(actions)
         infos: dict[str, Any] = {}
         if episodes.shaping is not None:
-            every = np.ones(self.num_envs, np.bool_)
-            infos = {"r_env": episodes.r_env, "_r_env": every}
-            infos |= {"credit": episodes.credit, "_credit": every}
+            infos = {"r_env": episodes.r_env, "_r_env": self._every}
+            infos |= {"credit": episodes.credit, "_credit": self._every}
         ended = terminated | truncated
         if np.count_nonzero(ended):
             infos |= self._final(ended)

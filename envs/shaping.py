@@ -125,7 +125,7 @@ class Shaping:
             (batch.n_envs, len(self.subgoals)), np.float32
         )
         """(B, G) 1 where this episode has achieved the subgoal."""
-        self._once = mode == "once"
+        self._once, self._potential = mode == "once", mode == "potential"
         self.final_progress = self.progress.copy()
         """(B, G) the same for the episode that the last step ended, where it ended one."""
 
@@ -133,12 +133,14 @@ class Shaping:
         """Credit of the step that the batch has just made, (B,) float32, before any weight."""
         achieved = self.source.achieved
         before = self.credit.progress
-        # Most steps achieve nothing new, which `once` need not look at any closer.
         count = np.count_nonzero
-        if self._once and not (
-            count(achieved > before) or count(achieved < 0) or count(terminated | truncated)
-        ):
-            return np.zeros(len(achieved), np.float32)
+        # Most steps achieve nothing, or with `once` nothing new, and end nothing.
+        if not self._potential and not count(terminated | truncated):
+            fresh = count(achieved)
+            if fresh and self._once:
+                fresh = count(achieved > before) or count(achieved < 0)
+            if not fresh:
+                return np.zeros(len(achieved), np.float32)
         self.final_progress[:] = before | (achieved == 1)
         credit = self.credit.step(achieved, terminated, truncated)
         self.progress[:] = self.credit.progress

@@ -122,9 +122,7 @@ typedef struct calm_library {
     void (*end)(void *);
     const char *path;
     void *handle;
-    int copy;       /* descriptor of the file it was loaded from */
-    char *reserved, *hole; /* address space, and the hole in it for this copy */
-    size_t hole_bytes;
+    int copy; /* descriptor of the file it was loaded from */
     ElfW(Addr) base;
     uint8_t *data;   /* its writable memory */
     uint8_t *before; /* what that held before the first game */

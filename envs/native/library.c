@@ -22,12 +22,15 @@ enum { PAGE = 4096, MAX_FILL = 256 };
 /* Branch predictors and caches of decoded instructions know code by the lower bits of its address.
  * Copies whose addresses differ above bit 32 alone share what is learnt there: 16 games took 3.5 us
  * a step, and 8 to 10 where the loader put them. The loader takes the highest gap that is large
- * enough; so space is reserved, a hole of the right size is made where we want the library, and
- * larger gaps above are filled meanwhile. If that fails the copy is merely slower. */
+ * enough; so space is reserved meanwhile, with a hole of the right size where we want the
+ * library, and gaps above are filled. If that fails the copy is merely slower. */
 typedef struct {
+    char *space, *hole;
+    size_t bytes;
     void *fill[MAX_FILL];
+    size_t fill_bytes[MAX_FILL];
     int n_fill;
-} filling;
+} gap;
 
 static size_t image_bytes(int fd)
 {
@@ -51,41 +54,40 @@ static void *reserve(size_t bytes)
     return p == MAP_FAILED ? NULL : p;
 }
 
-static void open_hole(calm_library *l, filling *f, size_t bytes)
+static void open_gap(gap *g, size_t bytes)
 {
-    f->n_fill = 0;
-    if (!bytes || bytes > SPACING || !(l->reserved = reserve(2 * SPACING)))
+    g->n_fill = 0;
+    g->bytes = bytes;
+    if (!bytes || bytes > SPACING || !(g->space = reserve(2 * SPACING)))
         return;
-    l->hole = (char *) (((uintptr_t) l->reserved + SPACING - 1) & ~(SPACING - 1));
-    l->hole_bytes = bytes;
-    while (f->n_fill < MAX_FILL) {
-        char *p = reserve(bytes);
-        if (!p)
-            break;
-        if (p < l->hole) {
-            munmap(p, bytes);
-            break;
+    g->hole = (char *) (((uintptr_t) g->space + SPACING - 1) & ~(SPACING - 1));
+    for (size_t piece = SPACING;;) {
+        char *p = g->n_fill < MAX_FILL ? reserve(piece) : NULL;
+        if (p > g->hole) {
+            g->fill[g->n_fill] = p;
+            g->fill_bytes[g->n_fill++] = piece;
+            continue;
         }
-        f->fill[f->n_fill++] = p;
+        if (p)
+            munmap(p, piece);
+        if (piece == bytes || g->n_fill == MAX_FILL)
+            break;
+        piece = piece / 2 > bytes ? piece / 2 : bytes;
     }
-    munmap(l->hole, bytes);
+    munmap(g->hole, bytes);
 }
 
-static void end_filling(const calm_library *l, filling *f)
+/* All but the hole, in which the copy is now, or what else came first. */
+static void close_gap(gap *g)
 {
-    while (f->n_fill > 0)
-        munmap(f->fill[--f->n_fill], l->hole_bytes);
-}
-
-/* The space around the hole: in the hole, by now, there may be what is not ours. */
-static void give_back(calm_library *l)
-{
-    if (!l->reserved)
+    while (g->n_fill-- > 0)
+        munmap(g->fill[g->n_fill], g->fill_bytes[g->n_fill]);
+    if (!g->space)
         return;
-    char *end = l->hole + l->hole_bytes;
-    munmap(l->reserved, (size_t) (l->hole - l->reserved));
-    munmap(end, (size_t) (l->reserved + 2 * SPACING - end));
-    l->reserved = NULL;
+    char *end = g->hole + g->bytes;
+    if (g->hole > g->space)
+        munmap(g->space, (size_t) (g->hole - g->space));
+    munmap(end, (size_t) (g->space + 2 * SPACING - end));
 }
 
 /* --- its destructors ----------------------------------------------------------------------- */
@@ -254,11 +256,11 @@ static const char *load(calm_library *l)
     for (off_t done = 0; done < st.st_size;)
         if (sendfile(l->copy, from, &done, (size_t) (st.st_size - done)) <= 0)
             return "libnethack.so can't be copied";
-    filling f;
-    open_hole(l, &f, image_bytes(from));
+    gap g = { 0 };
+    open_gap(&g, image_bytes(from));
     close(from);
     const char *fault = open_copy(l);
-    end_filling(l, &f);
+    close_gap(&g);
     if (fault)
         return fault;
     Dl_info where;
@@ -292,7 +294,6 @@ void calm_unload(calm_library *l)
     strike_off(l);
     if (l->copy >= 0)
         close(l->copy);
-    give_back(l);
     free(l->before);
 }
 

@@ -12,9 +12,16 @@ import numpy.typing as npt
 from envs import sight, signature
 from envs.events import EventStream
 from envs.native.build import Built, built
-from envs.things import GROUND_OF_GLYPH, SOLID_OF_GLYPH, THING_OF_GLYPH, THINGS
+from envs.things import (
+    CARRIED_OF_GLYPH,
+    GROUND,
+    GROUND_OF_GLYPH,
+    SOLID_OF_GLYPH,
+    THING_OF_GLYPH,
+    THINGS,
+)
 
-INVENTORY_CHANGED, STATUS_CHANGED, AGAIN, ASKS = 1, 2, 4, 8
+INVENTORY_CHANGED, STATUS_CHANGED, AGAIN, ASKS, UNKNOWN = 1, 2, 4, 8, 16
 """Flags of sight.c."""
 
 _NUMBERS = {
@@ -40,6 +47,9 @@ _NUMBERS = {
     "lava": sight._LAVA,
     "key": sight._KEY,
     "in_hand": signature.IN_HAND,
+    "carried_key": sight._CARRIED_KEY,
+    "room": GROUND["room"],
+    "corridor": GROUND["corridor"],
 }
 _TABLES: dict[str, npt.NDArray[Any]] = {
     "thing_of": THING_OF_GLYPH,
@@ -48,6 +58,7 @@ _TABLES: dict[str, npt.NDArray[Any]] = {
     "solid": SOLID_OF_GLYPH,
     "level_of": signature.LEVEL_OF_DISTANCE,
     "change_of": signature.CHANGE_OF_LEVELS,
+    "carried_of": CARRIED_OF_GLYPH,
 }
 _STATE = {
     "seen_glyphs": "_glyphs",
@@ -133,8 +144,10 @@ class NativeSight(sight.Sight):
                 setattr(self, name, array)
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
-        super().on_reset(rows)
-        self._settle()
+        rows = np.ascontiguousarray(rows, np.int64)
+        self._library.calm_forget(self._pointer, rows.ctypes.data_as(_POINTER), len(rows))
+        if np.count_nonzero(self._asked):
+            self._pending = self._places["message"].copy()
 
     def on_step(
         self,
@@ -143,24 +156,94 @@ class NativeSight(sight.Sight):
         truncated: npt.NDArray[np.bool_],
     ) -> None:
         self._actions[:] = actions
+        self._add(self._library.calm_see(self._pointer), terminated, truncated)
+
+    def watch(
+        self,
+        actions: npt.NDArray[np.int64],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+        table: Table,
+    ) -> bool:
+        """As `on_step`, and looks the signatures up; whether all of them have a number."""
+        self._actions[:] = actions
+        flags = self._library.calm_watch(self._pointer, table.pointer)
+        added = self._add(flags & ~UNKNOWN, terminated, truncated)
+        if added or flags & ~(ASKS | UNKNOWN):
+            return not self._library.calm_number(table.pointer)
+        return not flags & UNKNOWN
+
+    def _add(
+        self, flags: int, terminated: npt.NDArray[np.bool_], truncated: npt.NDArray[np.bool_]
+    ) -> bool:
+        """What is rare; whether an episode ended."""
         self.questions = self._pending
-        flags = self._library.calm_see(self._pointer)
-        self._again.clear()
-        if flags & INVENTORY_CHANGED:
-            self._changed_inventory()
-            self._library.calm_see_again(self._pointer)
-        if flags & STATUS_CHANGED:
-            self._changed_status()
-            self._settle()
-        if flags & (AGAIN | INVENTORY_CHANGED):
-            for row in np.flatnonzero(self._flags & (AGAIN | INVENTORY_CHANGED)).tolist():
-                self._say_once(row)
-        if flags & ASKS:
-            self._pending = self._places["message"].copy()
+        if flags:
+            self._again.clear()
+            if flags & INVENTORY_CHANGED:
+                self._changed_inventory()
+                self._library.calm_see_again(self._pointer)
+            if flags & STATUS_CHANGED:
+                self._changed_status()
+                self._settle()
+            if flags & (AGAIN | INVENTORY_CHANGED):
+                for row in np.flatnonzero(self._flags & (AGAIN | INVENTORY_CHANGED)).tolist():
+                    self._say_once(row)
+            if flags & ASKS:
+                self._pending = self._places["message"].copy()
         ended = terminated | truncated
-        if np.count_nonzero(ended):
-            for row in np.flatnonzero(ended).tolist():
-                self._end(row, bool(terminated[row]))
+        if not np.count_nonzero(ended):
+            return False
+        for row in np.flatnonzero(ended).tolist():
+            self._end(row, bool(terminated[row]))
+        return True
+
+
+class _TableStructure(ctypes.Structure):
+    """`calm_table` of sight.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("width", "size", "n")),
+        *((name, ctypes.c_void_p) for name in ("keys", "numbers", "rows", "out")),
+    ]  # fmt: skip
+
+
+class Table:
+    """Numbers of signatures.
+
+    Args:
+        library: the compiled stepper.
+        rows: (B, width) the signatures to look up.
+        out: (B,) where their numbers go.
+        size: places, a power of two and more than twice what will be learnt.
+    """
+
+    def __init__(
+        self,
+        library: ctypes.CDLL,
+        rows: npt.NDArray[np.uint8],
+        out: npt.NDArray[np.int64],
+        size: int,
+    ) -> None:
+        n, width = rows.shape
+        self.size = size
+        self._library = library
+        keys: npt.NDArray[np.uint8] = np.zeros((size, width), np.uint8)
+        numbers: npt.NDArray[np.int64] = np.zeros(size, np.int64)
+        self._kept = (keys, numbers, rows, out)  # C keeps bare pointers
+        self._structure = _TableStructure(width, size, n, *(a.ctypes.data for a in self._kept))
+        self.pointer = ctypes.byref(self._structure)
+
+    def learn(self, known: dict[bytes, int]) -> None:
+        """Adds these signatures and their numbers."""
+        keys = np.frombuffer(b"".join(known), np.uint8)
+        numbers = np.array(list(known.values()), np.int64)
+        self._library.calm_learn(
+            self.pointer,
+            keys.ctypes.data_as(_POINTER),
+            ctypes.c_int64(len(numbers)),
+            numbers.ctypes.data_as(_POINTER),
+        )
 
 
 class NativeEventStream(EventStream):
@@ -183,30 +266,18 @@ class NativeEventStream(EventStream):
         terminated: npt.NDArray[np.bool_],
         truncated: npt.NDArray[np.bool_],
     ) -> None:
-        self._sight.on_step(actions, terminated, truncated)
-        if not self._library.calm_number(*self._asking):
+        assert isinstance(self._sight, NativeSight)
+        if self._sight.watch(actions, terminated, truncated, self._table):
             return
         for row in np.flatnonzero(self.ids < 0).tolist():
             self.ids[row] = self._put_into_words(row, self._rows[row].tobytes())
-        size = self._size * (2 if 2 * len(self._by_signature) > self._size else 1)
-        self._learn(size)  # all of them: new ones come seldom
+        size = self._table.size
+        self._learn(size * (2 if 2 * len(self._by_signature) > size else 1))
 
     def _learn(self, size: int) -> None:
-        """Puts all known signatures into a table of so many places."""
-        n, width = self._rows.shape
-        self._size = size
-        self._keys: npt.NDArray[np.uint8] = np.zeros((size, width), np.uint8)
-        self._numbers: npt.NDArray[np.int64] = np.zeros(size, np.int64)
-        table = (width, self._keys.ctypes.data_as(_POINTER),
-                 self._numbers.ctypes.data_as(_POINTER), ctypes.c_int64(size))  # fmt: skip
-        known = np.frombuffer(b"".join(self._by_signature), np.uint8)
-        given = np.array(list(self._by_signature.values()), np.int64)
-        self._library.calm_learn(
-            known.ctypes.data_as(_POINTER), len(given), *table, given.ctypes.data_as(_POINTER)
-        )
-        self._asking = (
-            self._rows.ctypes.data_as(_POINTER), n, *table, self.ids.ctypes.data_as(_POINTER),
-        )  # fmt: skip
+        """Puts all known signatures into a table of so many places; new ones come seldom."""
+        self._table = Table(self._library, self._rows, self.ids, size)
+        self._table.learn(self._by_signature)
 
 
 _POINTER = ctypes.c_void_p

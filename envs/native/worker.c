@@ -2,8 +2,8 @@
  *
  *     worker fd index first last turn
  *
- * It starts with the turn after `turn`. It ends when told to, and when its parent is gone. Ctrl-C is
- * the parent's to handle. */
+ * It starts with the turn after `turn`. It ends when told to, and when its parent is gone. Ctrl-C
+ * is the parent's to handle. */
 #define _GNU_SOURCE
 #include "calm.h"
 

@@ -27,7 +27,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 @contextmanager
 def watched(task_id: str, n: int, **options: Any) -> Iterator[tuple[Batch, EventStream]]:
-    with Batch(task_id, n, EventStream.keys, native=False, **options) as batch:
+    with Batch(task_id, n, (*EventStream.keys, *KEYS), native=False, **options) as batch:
         stream = EventStream(task_id, batch)
         batch.observers.append(stream)
         batch.reset()
