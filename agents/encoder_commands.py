@@ -79,8 +79,9 @@ def bench_encoders(
 ) -> None:
     """Measure every mechanism and baseline against tokens and batch, and the scan's rivals.
 
-    Forward, forward with backward, and peak memory; contestants take turns. The whole takes about
-    ten minutes on two cores, --quick about half a minute.
+    Forward, forward with backward, and peak memory; contestants take turns. The whole takes many
+    minutes, most of them for the largest batches: --only and --tokens measure a part, --quick a few
+    sizes.
     """
     from agents.bench_encoders import run
 
