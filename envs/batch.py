@@ -117,6 +117,8 @@ class Batch:
         rows where it ended one."""
         self.status: npt.NDArray[np.int8] = self.backend.status
         """(B,) what the last step left: `RUNNING`, `WON`, `DIED` or `ABORTED` of `envs.engine`."""
+        self.any_ended = False
+        """Whether the last step ended an episode: most don't, and need not be looked at closer."""
         self.level_seeds: npt.NDArray[np.int64] = self.backend.level_seed
         """(B,) level seed of the running episode."""
         self.steps: npt.NDArray[np.int32] = self.backend.steps
@@ -165,10 +167,11 @@ class Batch:
         # Observers see every row before it is reset, which takes a turn of its own.
         self.backend.step(checked, reset=not observers)
         terminated, truncated = self.status > 0, self.status < 0
+        self.any_ended = np.count_nonzero(self.status) > 0
         if observers:
             for observer in observers:
                 observer.on_step(checked, terminated, truncated)
-            if np.count_nonzero(self.status):
+            if self.any_ended:
                 ended = np.flatnonzero(self.status)
                 self.backend.reset(ended, None)
                 for observer in observers:

@@ -180,8 +180,8 @@ def _engine(task: str, cores: int) -> tuple[Play, Callable[[], Any]]:
     def play(seconds: float) -> float:
         steps, start = 0, time.perf_counter()
         while (taken := time.perf_counter() - start) < seconds:
-            backend.play_raw(1000)
-            steps += 1000 * cores
+            backend.play_raw(10_000)
+            steps += 10_000 * cores
         return steps / taken
 
     return play, batch.close

@@ -84,10 +84,10 @@ class Episodes:
             else:
                 rewards = self.r_env.copy()
                 self.sums[:2] += rewards
-        ended = terminated | truncated
         if self.window is not None:
-            self.window.step(ended)
-        if np.count_nonzero(ended):
+            self.window.step(terminated | truncated)
+        if self.batch.any_ended:
+            ended = terminated | truncated
             self.final_sums[:, ended] = self.sums[:, ended]
             self.sums[:, ended] = 0
         return rewards, terminated, truncated

@@ -81,9 +81,8 @@ class GymVec(VectorEnv[Observation, Array, Array]):
         if episodes.shaping is not None:
             infos = {"r_env": episodes.r_env, "_r_env": self._every}
             infos |= {"credit": episodes.credit, "_credit": self._every}
-        ended = terminated | truncated
-        if np.count_nonzero(ended):
-            infos |= self._final(ended)
+        if self.batch.any_ended:
+            infos |= self._final(terminated | truncated)
         return episodes.observation(), rewards, terminated, truncated, infos
 
     def _final(self, ended: Bools) -> dict[str, Any]:

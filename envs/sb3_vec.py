@@ -65,7 +65,7 @@ class Sb3Vec(VecEnv):
             pairs = zip(episodes.r_env.tolist(), episodes.credit.tolist(), strict=True)
             infos = [{"r_env": r_env, "credit": credit} for r_env, credit in pairs]
         dones = terminated | truncated
-        if np.count_nonzero(dones):
+        if self.batch.any_ended:
             for i in np.flatnonzero(dones).tolist():
                 summary = episodes.summary(i)
                 infos[i]["terminal_observation"] = episodes.final(i)

@@ -112,6 +112,7 @@ class Shaping:
             raise UsageError(f"{batch.task} has no given subgoals; name some to pay for")
         self.subgoals = tuple(subgoals)
         self.weight = weight
+        self._batch = batch
         self.source: Achievements
         if isinstance(judge, Annotator):
             self.source = Judged(batch, judge)
@@ -135,7 +136,7 @@ class Shaping:
         before = self.credit.progress
         count = np.count_nonzero
         # Most steps achieve nothing, or with `once` nothing new, and end nothing.
-        if not self._potential and not count(terminated | truncated):
+        if not self._potential and not self._batch.any_ended:
             fresh = count(achieved)
             if fresh and self._once:
                 fresh = count(achieved > before) or count(achieved < 0)
