@@ -158,7 +158,7 @@ class Endpoint:
                 used = self.budget.settle(expected, Usage(seconds=seconds))
                 if isinstance(fault, Transient):
                     if fault.pushback:
-                        self.pace.pushed_back(fault.retry_after)
+                        self.pace.pushed_back(fault.retry_after, seconds)
                     elif fault.kind == "timeout":
                         self.pace.slowed()
                     else:

@@ -8,10 +8,11 @@ half second), then by one a round trip; a push-back (429, overload) or a timeout
 and three requests at once.
 
 So there is a rate as well, free until the first push-back. Then it falls well below what was being
-accepted, which may have been a burst, and searches upwards. At the second push-back and later ones
-it is measured: the last thirty answers since the one before came as fast as they were let through.
-We stay a little below that, and creep up again. If at half the speed as much is pushed back as
-before, it is not our speed that is the matter: then the rate goes back up and stays for a while.
+accepted, which may have been a burst, and searches upwards until the next. From then on a push-back
+cuts it to the share that was taken of what was sent since the last cut, and each answer lets it
+grow a little: no clock is asked, so a stall of this process does not look like a slow endpoint. If
+at half the speed as much is still pushed back, perhaps our speed is not the matter: then the rate
+goes back up on trial, and stays for a while if no more is pushed back than below.
 
 Requests and tokens per minute that the user knows are kept with aiolimiter.
 """
@@ -22,6 +23,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from time import monotonic
 
 from aiolimiter import AsyncLimiter
@@ -30,15 +32,30 @@ from calm.errors import UsageError
 
 _SHRINK = 0.8  # of concurrency, at a push-back
 _FIRST = 0.4  # of the accepted rate, at the first push-back: much of it may have been a burst
-_BELOW = 0.97  # of the measured rate, at later ones
+_LEAST = 0.7  # of the rate, at later ones, at least
+_ENOUGH = 5  # answers since the last cut that end the search; push-backs that end a trial
 _SEARCH = 1.25  # growth of the rate each step of the search
-_CREEP = 1.02  # growth of the rate a second, once measured
-_RETURN = 1.1  # the same, while it is well below where it was pushed back last
+_CREEP = 0.0005  # growth of the rate with each answer, after the search
+_RETURN = 0.005  # the same, while it is well below where it was pushed back last
 _STEP = 0.25  # seconds, at least, of a step of the search
-_LAST = 30  # answers over which the rate is measured
-_RECENT = 60  # responses over which the share of push-backs is taken
-_TOO_MANY = 0.05  # share of push-backs that slowing down should have ended
-_HOLD = 30.0  # seconds the rate is left alone when slowing down was no help
+_LATE = 0.01  # seconds by which a request may make up for one that was sent late
+_LAST = 30  # answers over which the rate before the first push-back is measured
+_RECENT = 60  # responses, at least, that tell the share of push-backs at half the speed
+_TOO_MANY = 0.03  # share of push-backs that slowing down should have ended
+_HOLD = 30.0  # seconds of a trial
+
+
+@dataclass
+class Share:
+    """How much of what came back was push-back."""
+
+    responses: int = 0
+    pushed: int = 0
+
+    @property
+    def value(self) -> float:
+        """In [0, 1]."""
+        return self.pushed / max(1, self.responses)
 
 
 class Pace:
@@ -73,14 +90,19 @@ class Pace:
         self._slow_start = True
         self._ceiling = 0.0  # rate at the last push-backs
         self._peak = 0.0  # rate before it was first cut, and since it was last restored
-        self._pushed: deque[bool] = deque(maxlen=_RECENT)  # by response at the present rates
+        self._slow = Share()  # below half of the peak
+        self._trial: Share | None = None  # back at the peak, while the rate is held there
+        self._slow_rate = 0.0  # the rate before the trial
+        self._evidence = _RECENT  # responses that the next trial needs
         self._hold_until = 0.0
         self._timeouts = 0.0
         self._times: deque[float] = deque(maxlen=_LAST)  # of answers since the last push-back
         self._measured = False
         self._quiet_until = 0.0
-        self._shrunk_at = -1e9
+        self._cut_at = -1e9
+        self._taken = 0  # answers since the last cut, of requests sent since
         self._next_send = 0.0
+        self._sending = asyncio.Lock()
         self._grown_at = 0.0
         self._latency: float = 0.0
 
@@ -109,63 +131,81 @@ class Pace:
         if self.in_flight + 1 >= int(self.limit):
             grown = min(1.0, seconds / 0.5) if self._slow_start else 1 / self.limit
             self.limit = min(self.cap, self.limit + grown)
-        if self.rate is not None:
-            step, factor = max(self._latency, _STEP), _SEARCH
-            if self._measured:
-                step, factor = 1.0, _CREEP if self.rate > 0.9 * self._ceiling else _RETURN
-            if now - self._grown_at >= step:
-                self.rate *= factor
-                self._grown_at = now
+        if now - seconds > self._cut_at:
+            self._taken += 1
+        if self.rate is not None and self._measured:
+            near = self._trial is None and self.rate > 0.9 * self._ceiling
+            self.rate *= 1 + (_CREEP if near else _RETURN)
+        elif self.rate is not None and now - self._grown_at >= max(self._latency, _STEP):
+            self.rate *= _SEARCH
+            self._grown_at = now
         self._wake()
 
     def let_through(self, now: float | None = None) -> None:
         """A response came that was no push-back, whatever else it was."""
-        self._pushed.append(False)
+        self._count(False)
         self._times.append(self._clock() if now is None else now)
 
-    def pushed_back(self, retry_after: float | None = None) -> None:
-        """The endpoint asked us to slow down, perhaps for a stated time (seconds)."""
+    def pushed_back(self, retry_after: float | None = None, seconds: float = 0.0) -> None:
+        """The endpoint asked us to slow down, perhaps for a stated time (seconds).
+
+        Args:
+            seconds: since the request was sent. Those sent before the last cut say nothing of it.
+        """
         now = self._clock()
         if retry_after:
             self._quiet_until = max(self._quiet_until, now + retry_after)
-        self._pushed.append(True)
-        if now < self._hold_until or now - self._shrunk_at < max(self._latency, 0.1):
-            return  # what was in flight together is one push-back
-        self._grown_at = self._shrunk_at = now
-        if not self._measured:
-            self._shrink(now)
-        times = self._times
-        span = times[-1] - times[0] if times else 0.0
-        accepted = (len(times) - 1) / span if len(times) >= 5 and span > 0.02 else None
-        if self.rate is None:
-            if accepted is not None:
-                self._peak = accepted
-                self.rate = max(1.0, _FIRST * accepted)
-                self._quiet_until = max(self._quiet_until, now + _STEP)
-                times.clear()
+        if now - seconds <= self._cut_at:
             return
-        if self._measured and self.rate < self._peak / 2 and self._no_help():
-            self.rate, self._hold_until = self._peak, now + _HOLD
-            self._pushed.clear()
+        self._count(True)
+        if now < self._hold_until:
+            self._end_trial(now)
+            return
+        self._grown_at = self._cut_at = now
+        taken, self._taken = self._taken, 0
+        if self.rate is None:
+            self._shrink()
+            times = self._times
+            span = times[-1] - times[0] if times else 0.0
+            if len(times) >= 5 and span > 0.02:
+                self._peak = (len(times) - 1) / span
+                self.rate = max(1.0, _FIRST * self._peak)
+            return
+        if not self._measured:
+            self._shrink()
+            self._measured, self._peak = taken >= _ENOUGH, self.rate
+            self._slow = Share()
+        if self._trial is not None:  # it went well to its end
+            self._peak, self._trial, self._slow = self.rate, None, Share()
+        if self._slow.responses >= self._evidence and self._slow.value > _TOO_MANY:
+            # Slowing down did not end it: is it our speed at all?
+            self._slow_rate, self.rate = self.rate, self._peak
+            self._hold_until, self._trial = now + _HOLD, Share()
             return
         self._ceiling = max(self.rate, 0.9 * self._ceiling)
-        if accepted is not None and span > 0.1:
-            # Never far at once: a stall of our own process looks like a slow endpoint.
-            self.rate = max(0.7 * self.rate, _BELOW * min(self.rate, accepted))
-            if not self._measured:
-                self._peak = self.rate
-                self._measured = True
-        elif not self._measured:
-            self.rate = max(0.1, self.rate * _SHRINK)
-        times.clear()
-        self._quiet_until = max(self._quiet_until, now + 2 / self.rate)
+        # Of what was sent at this rate so much was taken: that is what the endpoint takes.
+        self.rate = max(0.1, self.rate * max(_LEAST, (taken + 2) / (taken + 3)))
+        self._quiet_until = max(self._quiet_until, now + 1 / self.rate)
 
-    def _no_help(self) -> bool:
-        recent = self._pushed
-        return len(recent) == _RECENT and sum(recent) > _TOO_MANY * _RECENT
+    def _count(self, pushed: bool) -> None:
+        if self._trial is not None:
+            share = self._trial
+        elif self._measured and self.rate is not None and self.rate < self._peak / 2:
+            share = self._slow
+        else:
+            return
+        share.responses += 1
+        share.pushed += pushed
 
-    def _shrink(self, now: float) -> None:
-        self._shrunk_at = now
+    def _end_trial(self, now: float) -> None:
+        """Slows down again if more is pushed back at the peak than was at half of it."""
+        trial = self._trial
+        if trial and trial.pushed >= _ENOUGH and trial.value > 2 * self._slow.value + _TOO_MANY:
+            self.rate, self._hold_until, self._cut_at = self._slow_rate, now, now
+            self._slow, self._trial = Share(), None
+            self._evidence *= 2
+
+    def _shrink(self) -> None:
         self._slow_start = False
         self.limit = max(1.0, self.limit * _SHRINK)
 
@@ -174,7 +214,7 @@ class Pace:
         self._timeouts += 1
         if self._timeouts >= max(3.0, self.limit / 4):
             self._timeouts = 0.0
-            self._shrink(self._clock())
+            self._shrink()
 
     async def _enter(self) -> None:
         while self.in_flight >= int(self.limit):
@@ -197,16 +237,19 @@ class Pace:
                 free -= 1
 
     async def _spacing(self) -> None:
-        """Waits until the rate and a stated Retry-After allow one more."""
-        while (now := self._clock()) < self._quiet_until:
-            await asyncio.sleep(self._quiet_until - now)
-        rate = self.rate
-        if rate is None and self._latency > 0:
-            # Twice what the limit can keep up: else equal latencies keep all requests in one clump,
-            # and the endpoint idles while the whole clump is read and sent anew.
-            rate = 2 * self.limit / self._latency
-        if rate is not None:
-            send_at = max(now, self._next_send)
-            self._next_send = send_at + 1 / rate
-            if send_at > now:
-                await asyncio.sleep(send_at - now)
+        """Waits until the rate and a stated Retry-After allow one more; one after another.
+
+        Nobody gets a time in advance: after a cut the new rate holds for those who wait too, and
+        after a stall of this process they don't go all at once.
+        """
+        async with self._sending:
+            while (wait := max(self._quiet_until, self._next_send) - self._clock()) > 0:
+                await asyncio.sleep(wait)
+            rate = self.rate
+            if rate is None and self._latency > 0:
+                # Twice what the limit can keep up: else equal latencies keep all requests in one
+                # clump, and the endpoint idles while the whole clump is read and sent anew.
+                rate = 2 * self.limit / self._latency
+            if rate is not None:
+                # Timers are late by a little; only that much is caught up.
+                self._next_send = max(self._next_send, self._clock() - _LATE) + 1 / rate

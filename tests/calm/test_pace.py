@@ -1,7 +1,10 @@
 """The pace: grows while all is well, shrinks when pushed back, and finds a rate limit."""
 
 import asyncio
+import random
+import selectors
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -40,10 +43,10 @@ def test_what_was_in_flight_together_is_one_push_back() -> None:
     clock = Clock()
     pace = Pace(100, clock=clock)
     for _ in range(10):
-        pace.pushed_back()
+        pace.pushed_back(seconds=0.5)
     assert pace.limit == 20  # 25 * 0.8, once
     clock.now += 1
-    pace.pushed_back()
+    pace.pushed_back(seconds=0.5)  # sent after the cut
     assert pace.limit == 16
 
 
@@ -62,53 +65,111 @@ def test_wrong_limits_are_refused() -> None:
             make()
 
 
-def _simulate(accepts: Callable[[float], bool], seconds: float) -> tuple[float, float]:
-    """Asks as fast as the rate allows, without waiting for real; (accepted, sent) in all."""
-    clock = Clock()
-    pace = Pace(64, clock=clock)
-    accepted = sent = 0
-    end = clock.now + seconds
-    while clock.now < end:
-        # 20 ms an answer with 16 at once, unless the rate says slower.
-        gap = 0.02 / pace.limit if pace.rate is None else max(0.02 / pace.limit, 1 / pace.rate)
-        clock.now = max(clock.now + gap, pace._quiet_until)
-        sent += 1
-        if accepts(clock.now):
-            accepted += 1
-            pace.in_flight = int(pace.limit)
-            pace.good(0.02)
-        else:
-            pace.pushed_back()
-    return accepted, sent
+class Virtual(asyncio.SelectorEventLoop):
+    """An event loop whose time passes only while it waits, and then at once."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        selector = selectors.SelectSelector()
+        select = selector.select
+
+        def skip(timeout: float | None = None) -> Any:
+            self.now += max(timeout or 0.0, 1e-6)
+            return select(0)
+
+        selector.select = skip  # type: ignore[method-assign]
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.now
 
 
-@pytest.mark.parametrize("burst", [5, 50])
-def test_a_rate_limit_is_found_and_almost_used_up(burst: int) -> None:
-    tokens, filled = float(burst), 100.0
+class Asked(NamedTuple):
+    requests: int
+    seconds: float
 
-    def bucket(now: float) -> bool:
+
+def _ask(n: int, takes: Callable[[float], bool], *, latency: float, stalls: float = 0.0) -> Asked:
+    """Gets n answers, as `Endpoint` does, from an endpoint that pushes back where `takes` says no.
+
+    Our own process stalls `stalls` times a second, for up to 0.4 s.
+    """
+    loop, rng, requests = Virtual(), random.Random(n), 0
+
+    async def one(pace: Pace, attempt: int = 0) -> None:
+        nonlocal requests
+        async with pace.slot():
+            requests += 1
+            began = loop.time()
+            await asyncio.sleep(0.01)
+            if takes(loop.time()):
+                await asyncio.sleep(latency)
+                return pace.good(loop.time() - began)
+            pace.pushed_back(seconds=loop.time() - began)
+        await asyncio.sleep(min(30.0, 0.5 * 2**attempt) * rng.uniform(0.5, 1.0))
+        return await one(pace, attempt + 1)
+
+    async def stall() -> None:
+        while True:
+            await asyncio.sleep(rng.expovariate(stalls))
+            loop.now += rng.uniform(0.0, 0.4)
+
+    async def main() -> float:
+        pace, left, began = Pace(64, clock=loop.time), list(range(n)), loop.time()
+        stalling = asyncio.create_task(stall()) if stalls else None
+
+        async def worker() -> None:
+            while left:
+                left.pop()
+                await one(pace)
+
+        await asyncio.gather(*(worker() for _ in range(64)))
+        if stalling is not None:
+            stalling.cancel()
+        return loop.time() - began
+
+    try:
+        return Asked(seconds=loop.run_until_complete(main()), requests=requests)
+    finally:
+        loop.close()
+
+
+def _bucket(rate: float, burst: float) -> Callable[[float], bool]:
+    tokens, filled = burst, 1000.0
+
+    def takes(now: float) -> bool:
         nonlocal tokens, filled
-        tokens, filled = min(burst, tokens + 50 * (now - filled)), now
-        if tokens < 1:
-            return False
-        tokens -= 1
-        return True
+        tokens, filled = min(burst, tokens + rate * (now - filled)), now
+        taken = tokens >= 1
+        tokens -= taken
+        return taken
 
-    accepted, sent = _simulate(bucket, 60)
-    assert sent / accepted < 1.05
-    assert accepted > 0.85 * 50 * 60
+    return takes
 
 
-def test_push_backs_that_do_not_depend_on_speed_do_not_stop_us() -> None:
-    count = 0
+@pytest.mark.parametrize(
+    ("rate", "burst", "latency"),
+    [(20, 20, 0.05), (20, 20, 0.5), (50, 50, 0.05), (50, 50, 0.5), (50, 5, 0.05), (200, 200, 0.05)],
+)
+def test_a_rate_limit_is_found_and_almost_used_up(rate: int, burst: int, latency: float) -> None:
+    asked = _ask(20 * rate, _bucket(rate, burst), latency=latency)
+    assert asked.requests < 1.15 * 20 * rate
+    assert asked.seconds < 1.4 * 20
 
-    def one_in_ten(now: float) -> bool:
-        nonlocal count
-        count += 1
-        return count % 10 != 0
 
-    accepted, _ = _simulate(one_in_ten, 60)
-    assert accepted > 100 * 60  # of at most 800 a second; it does not creep to a halt
+@pytest.mark.parametrize(("rate", "burst"), [(20, 20), (50, 50), (200, 200)])
+def test_stalls_of_our_own_are_not_taken_for_the_endpoints(rate: int, burst: int) -> None:
+    asked = _ask(20 * rate, _bucket(rate, burst), latency=0.05, stalls=2)
+    assert asked.requests < 1.15 * 20 * rate
+    assert asked.seconds < 1.2 * 20
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1])
+def test_push_backs_that_do_not_depend_on_speed_do_not_stop_us(share: float) -> None:
+    rng = random.Random(7)
+    asked = _ask(3000, lambda now: rng.random() >= share, latency=0.05)
+    assert asked.requests < (1 + 1.5 * share) * 3000
+    assert asked.seconds < 200  # it does not creep to a halt
 
 
 def test_a_stated_wait_is_kept_by_everyone() -> None:
