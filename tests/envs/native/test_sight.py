@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
@@ -58,3 +61,24 @@ def test_same_ids_and_texts_also_when_the_table_grows() -> None:
         assert plain.texts == native.texts
         assert len(plain.texts) > 20
         assert native._table.size >= len(native._by_signature) > 4
+
+
+def test_nothing_is_seen_where_a_worker_died() -> None:
+    stepper = built()
+    assert stepper is not None
+    task = "MiniHack-KeyRoom-S5-v0"
+    with Batch(task, 4, Sight.keys, seed=4, workers=2) as batch:
+        stream = NativeEventStream(task, batch, stepper)
+        batch.observers.append(stream)
+        batch.reset()
+        batch.step([0, 1, 2, 3])
+        os.kill(batch.backend.pids[1], signal.SIGKILL)  # type: ignore[attr-defined]
+        _, _, truncated = batch.step([8, 8, 8, 8])
+        assert truncated.tolist() == [False, False, True, True]
+        for row in (2, 3):
+            text = stream.texts[stream.ids[row]]
+            assert text.startswith("Action: ")
+            assert text.endswith("The episode ended: time ran out.")
+        batch.step([8, 8, 8, 8])
+        for row in range(4):
+            assert "ended" not in stream.texts[stream.ids[row]]
