@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from calm.errors import GameError
 from envs.backend import NextSeed
 from envs.engine import ABORTED, Array, Rules
 from envs.native.build import Built
+from envs.native.folders import Folder
 from envs.native.layout import Memory
 from envs.native.workers import Workers
 
@@ -82,7 +81,8 @@ class NativeBackend:
         memory.place[:] = -1
         self._lost: set[int] = set()
         self._busy = False
-        self._root = _game_folders(env, n_envs)
+        folder = Folder(env, n_envs)
+        self._root = folder.path
         _describe(memory, env, rules, penalty, self._root)
         self._address = ctypes.c_void_p(memory.address)
         self._games: ctypes.c_void_p | None = None
@@ -96,10 +96,10 @@ class NativeBackend:
                 if not self._games:
                     raise GameError(f"the engine can't be loaded: {why.value.decode()}")
         except BaseException:
-            _tidy(os.getpid(), self._workers, memory, self._root)
+            _tidy(os.getpid(), self._workers, memory, folder)
             raise
         # Also when the interpreter ends without close().
-        self._tidy = weakref.finalize(self, _tidy, os.getpid(), self._workers, memory, self._root)
+        self._tidy = weakref.finalize(self, _tidy, os.getpid(), self._workers, memory, folder)
 
     @property
     def pids(self) -> list[int]:
@@ -205,21 +205,6 @@ def _library(path: str) -> ctypes.CDLL:
     return library
 
 
-def _game_folders(env: Any, n_envs: int) -> Path:
-    """A temporary folder with one for each game, as nle makes them, all with the one level."""
-    memory = Path("/dev/shm")
-    where = memory if os.access(memory, os.W_OK) else None
-    root = Path(tempfile.mkdtemp(prefix=f"calm-{os.getpid()}-", dir=where))
-    shutil.copyfile(Path(env.nethack._vardir) / "nhdat", root / "nhdat")
-    for i in range(n_envs):
-        folder = root / str(i)
-        (folder / "save").mkdir(parents=True)
-        for name in ("perm", "record", "logfile", "xlogfile"):
-            (folder / name).touch()
-        (folder / "nhdat").symlink_to(root / "nhdat")
-    return root
-
-
 def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path) -> None:
     """Fills the header with what MiniHack's object says."""
     header = memory.header
@@ -240,10 +225,10 @@ def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path)
     header.options = env.nethack._nethackoptions.encode()
 
 
-def _tidy(owner: int, workers: Workers | None, memory: Memory, root: Path) -> None:
+def _tidy(owner: int, workers: Workers | None, memory: Memory, folder: Folder) -> None:
     if os.getpid() != owner:
         return  # a fork of the process that made the batch ends, the batch doesn't
     if workers is not None:
         workers.close()
     memory.close()
-    shutil.rmtree(root, ignore_errors=True)
+    folder.remove()

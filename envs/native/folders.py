@@ -1,0 +1,72 @@
+"""The temporary folder of a batch's games, and what is done about folders of killed processes.
+
+A folder is locked as long as its process lives. A process that is killed can't remove its folder;
+where it has workers they do, else the next batch that is made on this machine does.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+PREFIX = "calm-"
+YOUNG_SECONDS = 60.0
+"""Younger folders are left alone: a process may not have locked its own yet."""
+
+
+class Folder:
+    """One folder with one for each game in it, as nle makes them, all with the one level.
+
+    Args:
+        env: MiniHack's object, whose level is compiled.
+        n_envs: games.
+    """
+
+    def __init__(self, env: Any, n_envs: int) -> None:
+        memory = Path("/dev/shm")
+        where = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+        sweep(where)
+        self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=where))
+        self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        level = self.path / "nhdat"
+        shutil.copyfile(Path(env.nethack._vardir) / "nhdat", level)
+        for i in range(n_envs):
+            folder = self.path / str(i)
+            (folder / "save").mkdir(parents=True)
+            for name in ("perm", "record", "logfile", "xlogfile"):
+                (folder / name).touch()
+            (folder / "nhdat").symlink_to(level)
+
+    def remove(self) -> None:
+        """Removes it; more than once does no harm."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def sweep(where: Path) -> None:
+    """Removes folders of this user's processes that are no more."""
+    for folder in where.glob(f"{PREFIX}*-*"):
+        try:
+            state = folder.lstat()
+            if state.st_uid != os.getuid() or time.time() - state.st_mtime < YOUNG_SECONDS:
+                continue
+            if Path("/proc", folder.name.split("-")[1]).exists():
+                continue  # an older version, which locks nothing, may have made it
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue  # not a folder, or gone meanwhile
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass  # its process lives
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,59 @@
+"""Temporary folders: those of living processes stay, those of dead ones go."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from envs.native.folders import YOUNG_SECONDS, sweep
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = """
+from envs.batch import Batch
+batch = Batch("MiniHack-KeyRoom-S5-v0", 2, ("glyphs",), workers=0)
+print(batch.backend._root, flush=True)
+input()
+"""
+
+
+def aged(folder: Path) -> Path:
+    old = time.time() - YOUNG_SECONDS - 10
+    os.utime(folder, (old, old))
+    return folder
+
+
+def test_a_killed_process_without_workers_is_tidied_up_after() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    folder = aged(Path(process.stdout.readline().strip()))
+    sweep(folder.parent)
+    assert folder.exists()  # its process lives
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+    assert folder.exists()
+    sweep(folder.parent)
+    assert not folder.exists()
+
+
+def test_only_what_is_old_and_ours_is_swept(tmp_path: Path) -> None:
+    gone = 2**22 + 1  # one more than the largest process id
+    living = tmp_path / f"calm-{os.getpid()}-a"
+    names = (f"calm-{gone}-young", f"calm-{gone}-old", f"other-{gone}-old")
+    young, old, other = (tmp_path / name for name in names)
+    for folder in (living, young, old, other):
+        (folder / "0").mkdir(parents=True)
+    for folder in (living, old, other):
+        aged(folder)
+    link, file = tmp_path / f"calm-{gone}-link", tmp_path / f"calm-{gone}-file"
+    link.symlink_to(other)
+    file.touch()
+    aged(file)
+    sweep(tmp_path)
+    assert set(tmp_path.iterdir()) == {living, young, other, link, file}
