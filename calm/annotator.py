@@ -80,6 +80,8 @@ class Annotator:
         self.texts: list[str] = []
         """Text by number."""
         self.table: npt.NDArray[np.int8] = np.empty((0, len(self.subgoals)), dtype=np.int8)
+        self.answers = 0
+        """How many answers have come: while this stays, so do the rows of `table`."""
         self.asked = 0
         """Distinct texts put to the judge."""
         self.looked_up = 0
@@ -196,3 +198,4 @@ class Annotator:
         self._verdict[number] = judgement.verdict
         self._spent += judgement.usage
         self.table[number] = judgement.row(self.subgoals)
+        self.answers += 1

@@ -167,7 +167,7 @@ class Batch:
         # Observers see every row before it is reset, which takes a turn of its own.
         self.backend.step(checked, reset=not observers)
         terminated, truncated = self.status > 0, self.status < 0
-        self.any_ended = np.count_nonzero(self.status) > 0
+        self.any_ended = bool(np.count_nonzero(self.status))
         if observers:
             for observer in observers:
                 observer.on_step(checked, terminated, truncated)

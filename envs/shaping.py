@@ -30,8 +30,9 @@ RETRY_EVERY = 1000
 class Achievements(Observer, Protocol):
     """An observer that says which subgoals the last step achieved."""
 
-    achieved: Achieved
-    """(B, G) int8: 1 yes, 0 no, -1 unreadable, -2 not answered yet."""
+    @property
+    def achieved(self) -> Achieved:
+        """(B, G) int8: 1 yes, 0 no, -1 unreadable, -2 not answered yet."""
 
 
 class MakeAchievements(Protocol):
@@ -57,26 +58,60 @@ class Judged:
     def __init__(self, batch: Batch, annotator: Annotator) -> None:
         self.stream = best_event_stream(batch.task, batch)
         self.annotator = annotator
+        self.news = True
+        """False where the last step achieved nothing that `heed` was not told of."""
         self._number = np.zeros(0, np.int64)  # the annotator's, by the stream's
+        self._said: Achieved = np.zeros((0, len(annotator.subgoals)), np.int8)  # by the stream's
+        self._answers = 0  # of the annotator, when `_said` was written
+        self._known: npt.NDArray[np.float32] | None = None
         self._step = 0
         self._retry_at = RETRY_EVERY
-        self.achieved: Achieved = np.zeros((batch.n_envs, len(annotator.subgoals)), np.int8)
+        self._achieved: Achieved | None = np.zeros((batch.n_envs, len(annotator.subgoals)), np.int8)
+
+    @property
+    def achieved(self) -> Achieved:
+        """(B, G) int8, see `Achievements`; looked up when asked for."""
+        if self._achieved is None:
+            self._achieved = self._said[self.stream.ids]
+        return self._achieved
+
+    def heed(self, known: npt.NDArray[np.float32]) -> None:
+        """Steps that achieve nothing but what `known` (B, G) has a 1 for are no news from now on.
+
+        The array is read at every step, so that its owner may write it.
+        """
+        self._known = known
+        self.stream.heed(self._said, known)
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         self.stream.on_reset(rows)
 
     def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
         self.stream.on_step(actions, terminated, truncated)
-        annotator, texts = self.annotator, self.stream.texts
-        annotator.collect()
-        if len(texts) > len(self._number):
-            new = annotator.ids(texts[len(self._number) :])
-            self._number = np.concatenate([self._number, new])
+        self._achieved = None
         self._step += 1
+        annotator = self.annotator
+        annotator.collect()
+        current = self._answers == annotator.answers and self._step < self._retry_at
+        self.news = self.stream.news or not current
+        if self.news:
+            self._look_up()
+
+    def _look_up(self) -> None:
+        """Asks about what is new, and takes what was said of the last step."""
+        annotator, texts = self.annotator, self.stream.texts
+        if new := len(texts) > len(self._number):
+            numbers = annotator.ids(texts[len(self._number) :])
+            self._number = np.concatenate([self._number, numbers])
         if self._step >= self._retry_at:
             self._retry_at = self._step + RETRY_EVERY
             annotator.ids(texts)  # asks again where no answer came
-        self.achieved = annotator.table[self._number[self.stream.ids]]
+        if new or self._answers != annotator.answers:
+            self._answers = annotator.answers
+            self._said = annotator.table[self._number]
+            if self._known is not None:
+                self.stream.heed(self._said, self._known)
+        self._achieved = self._said[self.stream.ids]
 
 
 class Shaping:
@@ -127,16 +162,22 @@ class Shaping:
         )
         """(B, G) 1 where this episode has achieved the subgoal."""
         self._once, self._potential = mode == "once", mode == "potential"
+        self._judged = self.source if isinstance(self.source, Judged) else None
+        if self._judged is not None and not self._potential:
+            self._judged.heed(self.progress if self._once else np.zeros_like(self.progress))
         self.final_progress = self.progress.copy()
         """(B, G) the same for the episode that the last step ended, where it ended one."""
 
     def step(self, terminated: Bools, truncated: Bools) -> Rewards:
         """Credit of the step that the batch has just made, (B,) float32, before any weight."""
+        # Most steps achieve nothing, or with `once` nothing new, and end nothing.
+        quick = not self._potential and not self._batch.any_ended
+        if quick and self._judged is not None and not self._judged.news:
+            return np.zeros(len(terminated), np.float32)
         achieved = self.source.achieved
         before = self.credit.progress
-        count = np.count_nonzero
-        # Most steps achieve nothing, or with `once` nothing new, and end nothing.
-        if not self._potential and not self._batch.any_ended:
+        if quick:
+            count = np.count_nonzero
             fresh = count(achieved)
             if fresh and self._once:
                 fresh = count(achieved > before) or count(achieved < 0)

@@ -7,7 +7,7 @@
 
 enum { CELLS = 21 * 79, COLS = 79, BLSTATS = 27, INVENTORY = 55, MESSAGE = 256, INTERNAL = 9 };
 enum { MAX_KINDS = 16 };
-enum { INVENTORY_CHANGED = 1, STATUS_CHANGED = 2, AGAIN = 4, ASKS = 8, UNKNOWN = 16 };
+enum { INVENTORY_CHANGED = 1, STATUS_CHANGED = 2, AGAIN = 4, ASKS = 8, UNKNOWN = 16, NEWS = 32 };
 
 /* envs/native/sight.py has the same structure in ctypes. */
 typedef struct {
@@ -279,9 +279,33 @@ void calm_learn(const calm_table *t, const uint8_t *keys, int64_t n, const int64
     }
 }
 
-/* calm_see, and the numbers at once if Python has nothing to add to the signatures. */
-int calm_watch(calm_sight *s, const calm_table *t)
+/* What a judge said of each number; envs/native/sight.py has the same structure in ctypes. */
+typedef struct {
+    int64_t known, subgoals;
+    const int8_t *said;      /* known x subgoals: 1 yes, 0 no, below 0 no answer */
+    const float *achieved;   /* n x subgoals: 1 where a yes is no news */
+} calm_answers;
+
+static bool news(const calm_answers *a, const calm_table *t)
 {
-    const int flags = calm_see(s);
-    return flags & ~ASKS ? flags : flags | calm_number(t);
+    for (int64_t i = 0; i < t->n; i++) {
+        if (t->out[i] >= a->known)
+            return true;
+        const int8_t *said = a->said + t->out[i] * a->subgoals;
+        const float *achieved = a->achieved + i * a->subgoals;
+        for (int64_t g = 0; g < a->subgoals; g++)
+            if (said[g] && (said[g] < 0 || !achieved[g]))
+                return true;
+    }
+    return false;
+}
+
+/* calm_see, and the numbers at once if Python has nothing to add to the signatures; then NEWS too,
+ * unless the answers to all of them can be passed over. */
+int calm_watch(calm_sight *s, const calm_table *t, const calm_answers *a)
+{
+    int flags = calm_see(s);
+    if (!(flags & ~ASKS))
+        flags |= calm_number(t);
+    return flags & ~ASKS || !a || news(a, t) ? flags | NEWS : flags;
 }

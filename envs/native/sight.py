@@ -21,7 +21,7 @@ from envs.things import (
     THINGS,
 )
 
-INVENTORY_CHANGED, STATUS_CHANGED, AGAIN, ASKS, UNKNOWN = 1, 2, 4, 8, 16
+INVENTORY_CHANGED, STATUS_CHANGED, AGAIN, ASKS, UNKNOWN, NEWS = 1, 2, 4, 8, 16, 32
 """Flags of sight.c."""
 
 _NUMBERS = {
@@ -164,14 +164,21 @@ class NativeSight(sight.Sight):
         terminated: npt.NDArray[np.bool_],
         truncated: npt.NDArray[np.bool_],
         table: Table,
-    ) -> bool:
-        """As `on_step`, and looks the signatures up; whether all of them have a number."""
+        answers: Answers | None,
+    ) -> int:
+        """As `on_step`, and looks the signatures up: UNKNOWN if one of them has no number, NEWS
+        unless `answers` has nothing new to say about any of them."""
         self._actions[:] = actions
-        flags = self._library.calm_watch(self._pointer, table.pointer)
-        added = self._add(flags & ~UNKNOWN, terminated, truncated)
-        if added or flags & ~(ASKS | UNKNOWN):
-            return not self._library.calm_number(table.pointer)
-        return not flags & UNKNOWN
+        said = None if answers is None else answers.pointer
+        flags: int = self._library.calm_watch(self._pointer, table.pointer, said)
+        count = np.count_nonzero
+        if not (flags & ~NEWS or count(terminated) or count(truncated)):  # most steps
+            self.questions = self._pending
+            return flags
+        added = self._add(flags & ~(UNKNOWN | NEWS), terminated, truncated)
+        if added or flags & ~(ASKS | UNKNOWN | NEWS):
+            return NEWS | int(self._library.calm_number(table.pointer))
+        return flags & (UNKNOWN | NEWS)
 
     def _add(
         self, flags: int, terminated: npt.NDArray[np.bool_], truncated: npt.NDArray[np.bool_]
@@ -191,12 +198,36 @@ class NativeSight(sight.Sight):
                     self._say_once(row)
             if flags & ASKS:
                 self._pending = self._places["message"].copy()
-        ended = terminated | truncated
-        if not np.count_nonzero(ended):
+        if not (np.count_nonzero(terminated) or np.count_nonzero(truncated)):
             return False
-        for row in np.flatnonzero(ended).tolist():
+        for row in np.flatnonzero(terminated | truncated).tolist():
             self._end(row, bool(terminated[row]))
         return True
+
+
+class _AnswersStructure(ctypes.Structure):
+    """`calm_answers` of sight.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("known", "subgoals")),
+        *((name, ctypes.c_void_p) for name in ("said", "achieved")),
+    ]  # fmt: skip
+
+
+class Answers:
+    """What a judge said of each number, and what its yes is no news of.
+
+    Args:
+        said: (N, G) int8, see `calm.annotator`.
+        achieved: (B, G) float32, 1 where the episode has achieved the subgoal; read at every step.
+    """
+
+    def __init__(self, said: npt.NDArray[np.int8], achieved: npt.NDArray[np.float32]) -> None:
+        self._kept = (np.ascontiguousarray(said), achieved)  # C keeps bare pointers
+        if not achieved.flags.c_contiguous:
+            raise ValueError("what is achieved must be contiguous")
+        self._structure = _AnswersStructure(*said.shape, *(a.ctypes.data for a in self._kept))
+        self.pointer = ctypes.byref(self._structure)
 
 
 class _TableStructure(ctypes.Structure):
@@ -258,7 +289,11 @@ class NativeEventStream(EventStream):
         super().__init__(task_id, batch, sight=partial(NativeSight, built=built))
         self._library = ctypes.CDLL(str(built.library))
         self._rows = self._sight.signatures
+        self._answers: Answers | None = None
         self._learn(4096)
+
+    def heed(self, said: npt.NDArray[np.int8], achieved: npt.NDArray[np.float32]) -> None:
+        self._answers = Answers(said, achieved)
 
     def on_step(
         self,
@@ -267,7 +302,9 @@ class NativeEventStream(EventStream):
         truncated: npt.NDArray[np.bool_],
     ) -> None:
         assert isinstance(self._sight, NativeSight)
-        if self._sight.watch(actions, terminated, truncated, self._table):
+        flags = self._sight.watch(actions, terminated, truncated, self._table, self._answers)
+        self.news = flags > 0
+        if not flags & UNKNOWN:
             return
         for row in np.flatnonzero(self.ids < 0).tolist():
             self.ids[row] = self._put_into_words(row, self._rows[row].tobytes())

@@ -224,6 +224,41 @@ def test_sums_of_an_episode_and_its_last_progress() -> None:
     vec.close()
 
 
+@pytest.mark.parametrize("mode", ["once", "every", "potential"])
+def test_judged_credit_is_what_the_answers_come_to(mode: Any) -> None:
+    """Most steps are passed over; what is paid is as if each had been looked at."""
+    task, n, gamma = find_task(TASK), 5, 0.9
+    annotator = Annotator(make_judge("rules"), task, task.subgoals)
+    vec = envs.make_vec(
+        TASK, n, kind="sb3", judge=annotator, shaping=mode, gamma=gamma, workers=0, seed=3
+    )
+    shaping = vec.episodes.shaping
+    assert shaping is not None
+    rng = np.random.default_rng(0)
+    done = np.zeros((n, len(task.subgoals)), bool)
+    vec.reset()
+    paid = 0.0
+    for step in range(900):
+        observation, _, dones, infos = vec.step(rng.integers(vec.batch.n_actions, size=n))
+        yes = shaping.source.achieved == 1
+        for i in range(n):
+            ended = bool(dones[i])
+            truncated = infos[i].get("TimeLimit.truncated", False)
+            after = done[i] | yes[i]
+            share = 0.0 if ended and not truncated else after.mean()
+            expected = {
+                "every": yes[i].sum(),
+                "once": (yes[i] & ~done[i]).sum(),
+                "potential": gamma * share - done[i].mean(),
+            }[mode]
+            assert infos[i]["credit"] == pytest.approx(expected, abs=1e-6), f"step {step}"
+            done[i] = after & ~ended
+            assert np.array_equal(observation["progress"][i], done[i])
+            paid += abs(float(expected))
+    assert paid > 10
+    vec.close()
+
+
 def test_progress_can_be_left_out() -> None:
     vec = envs.make_vec(TASK, 1, judge=Every, subgoals=SUBGOALS, progress=False, workers=0)
     assert "progress" not in vec.reset()[0]

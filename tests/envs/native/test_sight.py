@@ -82,3 +82,37 @@ def test_nothing_is_seen_where_a_worker_died() -> None:
         batch.step([8, 8, 8, 8])
         for row in range(4):
             assert "ended" not in stream.texts[stream.ids[row]]
+
+
+def test_news_is_what_an_episode_has_not_achieved_yet() -> None:
+    """Told what each event achieves, the native stream flags just the steps that matter."""
+    stepper = built()
+    assert stepper is not None
+    task = "MiniHack-KeyRoom-S5-v0"
+    rng = np.random.default_rng(3)
+    n, subgoals = 2, 3
+    with Batch(task, n, Sight.keys, seed=4, workers=1) as batch:
+        stream = NativeEventStream(task, batch, stepper)
+        batch.observers.append(stream)
+        batch.reset()
+        for _ in range(400):  # the common events get their numbers
+            batch.step(rng.integers(batch.n_actions, size=n))
+        known = len(stream.texts)
+        said = rng.choice([0, 0, 0, 0, 0, 0, 1, -1], size=(known, subgoals)).astype(np.int8)
+        said[:, 2] = np.minimum(said[:, 2], 0)
+        achieved = np.zeros((n, subgoals), np.float32)
+        stream.heed(said, achieved)
+        quiet = heard = 0
+        for step in range(600):
+            achieved[:] = rng.integers(2, size=achieved.shape)
+            batch.step(rng.integers(batch.n_actions, size=n))
+            if not stream.news:
+                quiet += 1
+                assert not batch.any_ended
+                assert (stream.ids < known).all(), f"step {step}"
+                rows = said[stream.ids]
+                assert not ((rows < 0) | ((rows == 1) & (achieved == 0))).any(), f"step {step}"
+            elif (stream.ids < known).all() and not batch.any_ended:
+                heard += bool((said[stream.ids] != 0).any())
+        assert quiet > 50
+        assert heard > 50
