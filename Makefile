@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all check format clean
+.PHONY: help demo test test-all check bench-peers format clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,12 +23,32 @@ check: .venv/installed-dev  ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# They don't resolve with our packages, so each has an environment of its own that sees ours behind its
+# own. PufferLib 3.0.0 builds without its games and without CUDA, but for a name its setup forgets.
+PEER_SITE = $$(echo .venv-peers/$(1)/lib/python3.*/site-packages)
+bench-peers: .venv/installed-agents  ## install Sample Factory and PufferLib for `calm bench train`
+	for peer in sample-factory pufferlib; do \
+	  $(BIN)/python -m venv .venv-peers/$$peer && \
+	  echo $$(pwd)/.venv/lib/python3.*/site-packages > \
+	    $$(echo .venv-peers/$$peer/lib/python3.*/site-packages)/ours.pth || exit 1; \
+	done
+	.venv-peers/sample-factory/bin/pip install --quiet --no-deps sample-factory==2.1.1 "numpy<2" \
+	  colorlog signal-slot-mp faster-fifo tensorboardX huggingface-hub filelock threadpoolctl \
+	  opencv-python-headless psutil "pyglet<2"
+	.venv-peers/pufferlib/bin/pip install --quiet --no-deps wheel "setuptools>=77.0.3,<82" Cython \
+	  pybind11 gym==0.23.0 gym-notices pettingzoo shimmy imageio nvidia-ml-py rich_argparse \
+	  heavyball psutil cloudpickle pyro-ppl pyro-api opt-einsum tqdm
+	echo "import builtins; builtins.c_extension_paths = []" > $(call PEER_SITE,pufferlib)/forgotten.pth
+	PATH=$$(pwd)/.venv-peers/pufferlib/bin:/usr/bin:/bin NO_OCEAN=1 \
+	  .venv-peers/pufferlib/bin/pip install --quiet --no-deps --no-build-isolation pufferlib==3.0.0
+	rm $(call PEER_SITE,pufferlib)/forgotten.pth
+
 format: .venv/installed-dev  ## format the code and mend what lint can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## remove what was set up and cached; runs/ stays
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-peers build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || \

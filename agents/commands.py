@@ -12,7 +12,7 @@ from rich.console import Console
 from agents import encoder_commands, replay_command
 from agents.study import command as study_command
 from calm.errors import CalmError, UsageError
-from calm.options import BaseUrl, Json, StoreOption
+from calm.options import BaseUrl, Json, Quick, StoreOption, bench_app, run_bench
 
 
 def register(app: typer.Typer) -> None:
@@ -233,6 +233,19 @@ def train(
             f" [{row['success_low']:.0%}, {row['success_high']:.0%}] after {row['steps']:,} steps;"
             f" report in {row['report']}"
         )
+
+
+@bench_app.command("train")
+def bench_train(quick: Quick = False, as_json: Json = False) -> None:
+    """Measure training: ours, stable-baselines3, Sample Factory and PufferLib.
+
+    Whole loops, collection and update, on KeyRoom-S5 with the same keys, network, batches and
+    epochs, in turns; with a network of 528 thousand parameters and a small one. Our environments
+    alone and our update alone say what is left to gain. `make bench-peers` installs the peers.
+    """
+    from agents.bench_train import run
+
+    run_bench(lambda say: run(quick, say), as_json)
 
 
 def report(

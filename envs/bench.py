@@ -101,7 +101,7 @@ def run(quick: bool = False, progress: Progress | None = None) -> dict[str, Any]
     }
     return {
         "bench": "env",
-        "machine": _machine(),
+        "machine": machine(),
         "rows": rows,
         "ratios": ratios,
         "by_task": by_task,
@@ -259,7 +259,8 @@ def _vector(step: Callable[[Any], Any], n_actions: int, n_envs: int = ENVS) -> P
     return lambda seconds: _for_a_while(once, seconds)
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What a bench ran on."""
     model = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo") as file:
