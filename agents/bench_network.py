@@ -52,9 +52,7 @@ class BenchNetwork(nn.Module):
         self.joint = nn.Linear(of.crop + 2 * of.side, of.joint)
 
     def forward(self, crop: Tensor | Repeated, status: Tensor, message: Tensor) -> Tensor:
-        seen = self.seen(crop.rows if isinstance(crop, Repeated) else crop)
-        if isinstance(crop, Repeated):
-            seen = crop.spread(seen)
+        seen = crop.through(self.seen) if isinstance(crop, Repeated) else self.seen(crop)
         status = status.float()
         parts = [
             seen,

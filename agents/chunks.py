@@ -7,7 +7,7 @@ alone need not be computed twice for equal ones; features and gradients are the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,20 +28,65 @@ PAD = 32
 
 @dataclass(frozen=True)
 class Repeated:
-    """Observations of one key of which many are equal: row i is `rows[index[i]]`."""
+    """Observations of one key of which many are equal: row i is `rows[index[i]]`.
+
+    What takes it need only call `through`.
+    """
 
     rows: Tensor
     """(distinct, ...); some may be there only to fill up."""
     index: Tensor
     """(B,) int64."""
 
-    def spread(self, features: Tensor) -> Tensor:
-        """Features (distinct, ...) of the rows as those of the batch (B, ...)."""
-        return features.index_select(0, self.index)
+    def through(self, part: Callable[[Tensor], Tensor]) -> Tensor:
+        """Features (B, ...) of the batch by a part of the network that looks at rows one by one."""
+        return part(self.rows).index_select(0, self.index)
 
-    def whole(self) -> Tensor:
-        """(B, ...)."""
-        return self.spread(self.rows)
+
+class Memory:
+    """Features of the rows of one key met in a rollout, which stay while the weights do."""
+
+    def __init__(self) -> None:
+        self._number: dict[bytes, int] = {}
+        self._features = torch.empty(0)
+
+    def look(self, values: npt.NDArray[np.generic]) -> Remembered:
+        """Rows (B, ...), of which those met before need not be computed again."""
+        number, known = self._number, len(self._number)
+        raw, width = np.ascontiguousarray(values).tobytes(), values[0].nbytes
+        index = [
+            number.setdefault(raw[at : at + width], len(number)) for at in range(0, len(raw), width)
+        ]
+        new = [index.index(i) for i in range(known, len(number))]
+        return Remembered(torch.from_numpy(values[new]), torch.tensor(index), self, known)
+
+    def keep(self, known: int, features: Tensor) -> None:
+        """Adds the features of new rows, numbered from `known` on."""
+        needed = known + len(features)
+        if needed > len(self._features):
+            grown = features.new_empty((max(256, 2 * needed), *features.shape[1:]))
+            if known:
+                grown[:known] = self._features[:known]
+            self._features = grown
+        self._features[known:needed] = features
+
+    def recall(self, index: Tensor) -> Tensor:
+        """(B, ...) features of rows by number."""
+        return self._features.index_select(0, index)
+
+
+@dataclass(frozen=True)
+class Remembered(Repeated):
+    """Rows that are new to a memory; `index` counts all that it has met."""
+
+    memory: Memory
+    known: int
+    """Rows that it had met before."""
+
+    def through(self, part: Callable[[Tensor], Tensor]) -> Tensor:
+        if len(self.rows):
+            self.memory.keep(self.known, part(self.rows))
+        return self.memory.recall(self.index)
 
 
 def number_rows(rows: npt.NDArray[np.generic]) -> Ids:

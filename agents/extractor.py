@@ -132,7 +132,7 @@ class NetHackExtractor(BaseFeaturesExtractor):
         extra = self.extra(observations, features)
         for key, part in self.parts.items():
             if key in repeated:
-                features[key] = repeated[key].spread(part(repeated[key].rows))
+                features[key] = repeated[key].through(part)
             elif key in MAPS:
                 features[key] = part(observations[key], *extra)
         return torch.relu(self.joint(torch.cat([features[key] for key in self.parts], dim=1)))

@@ -5,8 +5,8 @@ compares them). What is faster, on a CPU:
 
 - observations keep their own dtype until the network looks at them, and the rollout's memory is
   used again;
-- actions are sampled and scored without `torch.distributions`; values of truncated episodes are
-  computed together at the end of a rollout;
+- actions are sampled and scored without `torch.distributions`; maps met before in a rollout are not
+  computed again; values of truncated episodes are computed together at its end;
 - a minibatch is computed in chunks that fit the caches, equal maps once (`agents.chunks`), several
   chunks at a time on as many threads, linear layers by oneDNN (`agents.linear`). The gradient is
   the sum over chunks in their order, so the number of threads changes not even the last digit;
@@ -37,7 +37,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.chunks import CHUNK, Ids, cut, number_rows, pick
+from agents.chunks import CHUNK, Ids, Memory, cut, number_rows, pick
 from agents.linear import quicken
 
 Observation = dict[str, Any]
@@ -100,6 +100,8 @@ class FastPPO(PPO):
         )
         extractor = self.policy.features_extractor
         self._native = getattr(extractor, "reads_native", False)
+        wanted = getattr(extractor, "repeats", ()) if self.device.type == "cpu" else ()
+        self._repeats = [key for key in wanted if key in self.observation_space.spaces]
         if self.ours and self.device.type == "cpu":
             quicken(self.policy)
             for layer in extractor.modules():
@@ -125,13 +127,14 @@ class FastPPO(PPO):
         callback.on_rollout_start()
         observed = rollout_buffer.observations
         truncated: list[tuple[int, int, dict[str, Any]]] = []
+        memories = {key: Memory() for key in self._repeats}
         dones = self._last_episode_starts
         n_steps = 0
         while n_steps < n_rollout_steps:
             for key, values in self._last_obs.items():
                 observed[key][n_steps] = values
             with torch.inference_mode():
-                logits, values = self._judge(self._on_device(self._last_obs))
+                logits, values = self._judge(self._given(self._last_obs, memories))
                 scores = F.log_softmax(logits, -1)
                 actions = torch.multinomial(scores.exp(), 1)
                 log_probs = scores.gather(1, actions).flatten()
@@ -159,9 +162,9 @@ class FastPPO(PPO):
             if truncated:  # a time limit is no end: what would have come counts
                 steps, rows, last = zip(*truncated, strict=True)
                 stacked = {key: np.stack([seen[key] for seen in last]) for key in last[0]}
-                _, values = self._judge(self._on_device(stacked))
+                _, values = self._judge(self._given(stacked, memories))
                 rollout_buffer.rewards[steps, rows] += self.gamma * values.cpu().numpy()
-            _, values = self._judge(self._on_device(self._last_obs))
+            _, values = self._judge(self._given(self._last_obs, memories))
         rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
         callback.update_locals(locals())
         callback.on_rollout_end()
@@ -268,8 +271,14 @@ class FastPPO(PPO):
         actor, critic = policy.mlp_extractor(features)
         return policy.action_net(actor), policy.value_net(critic).flatten()
 
-    def _on_device(self, observation: Any) -> Observation:
-        return {k: torch.from_numpy(v).to(self.device) for k, v in observation.items()}
+    def _given(self, observation: Any, memories: dict[str, Memory]) -> Observation:
+        """An observation (B, ...) as the network is given it while playing."""
+        return {
+            key: memories[key].look(values)
+            if key in memories
+            else torch.from_numpy(values).to(self.device)
+            for key, values in observation.items()
+        }
 
     def _log(self, stats: Any, last_epoch: int, clip: float, clip_vf: float | None) -> None:
         """Records what SB3 records; `approx_kl` is the last epoch's there too."""
@@ -303,12 +312,7 @@ class _Rollout:
         self.actions = flat(buffer.actions).long()
         self.values, self.returns = flat(buffer.values), flat(buffer.returns)
         self.log_probs, self.advantages = flat(buffer.log_probs), flat(buffer.advantages)
-        keys = getattr(model.policy.features_extractor, "repeats", ())
-        self.repeats = {
-            key: number_rows(self.stored[key].numpy())
-            for key in (() if self.whole else keys)
-            if key in self.stored
-        }
+        self.repeats = {key: number_rows(self.stored[key].numpy()) for key in model._repeats}
 
     def minibatches(self, size: int) -> Iterator[Ids]:
         """Random rows, as SB3 draws them: it counts environment by environment."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.chunks import PAD, Repeated, cut, number_rows, pick
+from agents.chunks import PAD, Memory, Repeated, cut, number_rows, pick
 
 MAPS = np.array([[[1, 2]], [[3, 4]], [[1, 2]], [[3, 5]], [[3, 4]]], np.int16)
 
@@ -39,4 +39,27 @@ def test_what_is_picked_spreads_out_to_the_rows_asked_for() -> None:
     assert isinstance(seen, Repeated)
     assert len(seen.rows) == PAD  # two that differ
     assert len(seen.index.unique()) == 2
-    assert torch.equal(seen.whole(), torch.from_numpy(MAPS[rows]))
+    assert torch.equal(seen.through(lambda maps: maps + 1), torch.from_numpy(MAPS[rows] + 1))
+
+
+def test_a_memory_computes_each_map_once() -> None:
+    memory, computed = Memory(), []
+
+    def part(maps: torch.Tensor) -> torch.Tensor:
+        computed.append(len(maps))
+        return maps.flatten(1).float() * 2
+
+    for rows in ([0, 1, 2], [2, 4], [3, 3, 1, 0]):
+        features = memory.look(MAPS[rows]).through(part)
+        assert torch.equal(features, torch.from_numpy(MAPS[rows, 0] * 2).float())
+    assert computed == [2, 1]
+
+
+def test_a_memory_grows() -> None:
+    memory = Memory()
+    for first in (0, 200, 400):
+        maps = np.arange(first, first + 200).reshape(200, 1)
+        features = memory.look(maps).through(lambda new: new.float())
+        assert features.flatten().tolist() == list(range(first, first + 200))
+    again = memory.look(np.array([[7], [399], [599]]))
+    assert again.through(lambda new: new.float()).flatten().tolist() == [7, 399, 599]
