@@ -52,6 +52,8 @@ def ours_env(workers: int | None) -> Any:
 
 def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
     """An SB3 PPO, or ours, with the settings of the bench."""
+    from stable_baselines3 import PPO
+
     return kind(
         "MultiInputPolicy",
         env,
@@ -65,7 +67,7 @@ def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
         device="cpu",
         policy_kwargs={
             "features_extractor_class": BenchExtractor,
-            "features_extractor_kwargs": {"size": size},
+            "features_extractor_kwargs": {"size": size, "ours": kind is not PPO},
             "net_arch": [],
             **more.pop("policy", {}),
         },

@@ -18,6 +18,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
 from agents.chunks import Repeated
+from agents.glyph_conv import glyph_conv
 
 KEYS = ("glyphs_crop", "blstats", "message")
 GLYPHS = 5977
@@ -63,9 +64,19 @@ class BenchNetwork(nn.Module):
 
     def seen(self, crop: Tensor) -> Tensor:
         """(B, 9, 9) -> (B, crop)."""
-        cells = self.glyphs(crop.long()).permute(0, 3, 1, 2)
-        cells = torch.relu(self.second(torch.relu(self.first(cells))))
+        cells = torch.relu(self.second(self.embedded(crop)))
         return torch.relu(self.crop(cells.flatten(1)))
+
+    def embedded(self, crop: Tensor) -> Tensor:
+        """(B, 9, 9) -> (B, channels, 9, 9), as anyone would write it."""
+        return torch.relu(self.first(self.glyphs(crop.long()).permute(0, 3, 1, 2)))
+
+
+class LookUpNetwork(BenchNetwork):
+    """The same, as ours computes it."""
+
+    def embedded(self, crop: Tensor) -> Tensor:
+        return glyph_conv(crop, self.glyphs, self.first)
 
 
 class BenchExtractor(BaseFeaturesExtractor):
@@ -74,9 +85,9 @@ class BenchExtractor(BaseFeaturesExtractor):
     reads_native = True
     repeats = ("glyphs_crop",)
 
-    def __init__(self, observation_space: spaces.Dict, size: str) -> None:
+    def __init__(self, observation_space: spaces.Dict, size: str, ours: bool = False) -> None:
         super().__init__(observation_space, SIZES[size].joint)
-        self.network = BenchNetwork(size)
+        self.network = LookUpNetwork(size) if ours else BenchNetwork(size)
 
     def forward(self, observations: Mapping[str, Tensor | Repeated]) -> Tensor:
         features: Tensor = self.network(*(observations[key] for key in KEYS))

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from agents.encoders import MECHANISMS, make_mechanism
+from agents.glyph_conv import glyph_conv
 from agents.parts import NO_GLYPH, STONE
 
 THIN, WIDE = 16, 64
@@ -155,10 +156,8 @@ class MapEncoder(nn.Module):
 
     def cells(self, glyphs: Tensor) -> tuple[Tensor, Tensor]:
         """What a mechanism would mix: cells (batch, dim, rows, columns), and which are known."""
-        glyphs = glyphs.long()
         known = (glyphs != STONE) & (glyphs != NO_GLYPH)
-        cells = (self.embedding(glyphs) * known.unsqueeze(-1)).permute(0, 3, 1, 2)
-        cells = torch.relu(self.stem(cells))
+        cells = glyph_conv(glyphs, self.embedding, self.stem, (STONE, NO_GLYPH))
         if self.stride > 1:
             known = _folded(known)
         if self.fine:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,7 +53,7 @@ def cache_folder() -> Path:
 @cache
 def built() -> Built | None:
     """The compiled stepper; None, with one line in the log, where it can't be had."""
-    why = _unfit()
+    why = unfit()
     if why is None:
         try:
             return _build()
@@ -63,7 +64,8 @@ def built() -> Built | None:
     return None
 
 
-def _unfit() -> str | None:
+def unfit() -> str | None:
+    """Why nothing is compiled here, or None."""
     if os.environ.get("CALM_NATIVE") == "0":
         return "CALM_NATIVE=0 asks for it"
     if sys.platform != "linux":
@@ -79,25 +81,50 @@ def _compiler() -> list[str] | None:
 
 
 def _build() -> Built:
+    return Built(compiled("native", HERE, SOURCES, PRODUCTS, FLAGS, machine=platform.machine()))
+
+
+def compiled(
+    name: str,
+    here: Path,
+    sources: Sequence[str],
+    products: Mapping[str, Sequence[str]],
+    flags: Sequence[str],
+    *,
+    machine: str,
+) -> Path:
+    """The folder of products, compiled if the sources, flags or machine have changed.
+
+    Args:
+        name: of the folder in the cache.
+        here: where the sources lie.
+        sources: all files that make a difference.
+        products: the files each is compiled from; `.so` for a shared library, else a program.
+        flags: of the compiler.
+        machine: what the products will run on.
+
+    Raises:
+        OSError, subprocess.SubprocessError: they can't be compiled.
+    """
     compiler = _compiler() or ["cc"]
-    content = hashlib.sha256(" ".join((*compiler, *FLAGS, platform.machine())).encode())
-    for name in SOURCES:
-        content.update((HERE / name).read_bytes())
-    folder = cache_folder() / f"native-{content.hexdigest()[:16]}"
-    if all((folder / product).exists() for product in PRODUCTS):
-        return Built(folder)
+    content = hashlib.sha256(" ".join((*compiler, *flags, machine)).encode())
+    for source in sources:
+        content.update((here / source).read_bytes())
+    folder = cache_folder() / f"{name}-{content.hexdigest()[:16]}"
+    if all((folder / product).exists() for product in products):
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Compiled aside and moved into place, so that two processes may do this at once.
     with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
-        for product, sources in PRODUCTS.items():
+        for product, parts in products.items():
             shared = ["-shared", "-fPIC"] if product.endswith(".so") else []
-            files = [str(HERE / source) for source in sources]
+            files = [str(here / part) for part in parts]
             target = str(Path(aside) / product)
             subprocess.run(
-                [*compiler, *FLAGS, *shared, "-o", target, *files, "-ldl"],
+                [*compiler, *flags, *shared, "-o", target, *files, "-ldl"],
                 check=True, capture_output=True, text=True, timeout=120,
             )  # fmt: skip
         folder.mkdir(exist_ok=True)
-        for product in PRODUCTS:
+        for product in products:
             os.replace(Path(aside) / product, folder / product)
-    return Built(folder)
+    return folder
