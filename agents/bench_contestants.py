@@ -108,7 +108,7 @@ def ours(size: str, seconds: float) -> Measured:
 
     torch.set_num_threads(1)
     adam = {"optimizer_kwargs": {"eps": 1e-5, "fused": True}}
-    return learn(ppo(FastPPO, ours_env(None), size, threads=CORES, policy=adam), seconds)
+    return learn(ppo(FastPPO, ours_env(0), size, threads=CORES, policy=adam), seconds)
 
 
 def ours_one_core(size: str, seconds: float) -> Measured:

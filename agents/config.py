@@ -64,12 +64,16 @@ class TrainConfig(BaseModel):
     """Passes over a rollout."""
     learning_rate: float = Field(default=5e-4, gt=0)
     """Adam's step size."""
+    learning_rate_end: float | None = Field(default=None, ge=0)
+    """What it falls or rises to, linearly, by the last step; unchanged by default."""
     gamma: float = Field(default=0.99, ge=0, le=1)
     """Discount, of the agent and of `potential`."""
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
     """Lambda of the advantage estimate."""
     ent_coef: float = Field(default=0.01, ge=0)
     """Weight of the entropy bonus."""
+    ent_coef_end: float | None = Field(default=None, ge=0)
+    """What it falls or rises to, linearly, by the last step; unchanged by default."""
     features_dim: int = Field(default=256, ge=8)
     """Width of the features that policy and value share."""
     eval_every: int = Field(default=40_000, ge=1)

@@ -21,11 +21,12 @@ give them; one that lists keys in `repeats` takes `agents.chunks.Repeated` for t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
@@ -135,9 +136,7 @@ class FastPPO(PPO):
                 observed[key][n_steps] = values
             with torch.inference_mode():
                 logits, values = self._judge(self._given(self._last_obs, memories))
-                scores = F.log_softmax(logits, -1)
-                actions = torch.multinomial(scores.exp(), 1)
-                log_probs = scores.gather(1, actions).flatten()
+                actions, log_probs = sampled(logits)
             rollout_buffer.actions[n_steps] = actions.cpu().numpy()
             rollout_buffer.values[n_steps] = values.cpu().numpy()
             rollout_buffer.log_probs[n_steps] = log_probs.cpu().numpy()
@@ -271,6 +270,25 @@ class FastPPO(PPO):
         actor, critic = policy.mlp_extractor(features)
         return policy.action_net(actor), policy.value_net(critic).flatten()
 
+    def actor(self, greedy: bool = False) -> Callable[[Observation], npt.NDArray[np.int64]]:
+        """What gives the actions (B,) for observations (B, ...), faster than `predict`.
+
+        It holds as long as the weights stay as they are: maps that it has met are remembered.
+        """
+        if not self.ours:
+            return lambda seen: np.asarray(self.predict(seen, deterministic=greedy)[0])
+        self.policy.set_training_mode(False)
+        memories = {key: Memory() for key in self._repeats}
+
+        def act(observation: Observation) -> npt.NDArray[np.int64]:
+            with torch.inference_mode():
+                logits, _ = self._judge(self._given(observation, memories))
+                chosen = logits.argmax(1) if greedy else sampled(logits)[0].flatten()
+            actions: npt.NDArray[np.int64] = chosen.cpu().numpy()
+            return actions
+
+        return act
+
     def _given(self, observation: Any, memories: dict[str, Memory]) -> Observation:
         """An observation (B, ...) as the network is given it while playing."""
         return {
@@ -294,6 +312,13 @@ class FastPPO(PPO):
         self.logger.record("train/clip_range", clip)
         if clip_vf is not None:
             self.logger.record("train/clip_range_vf", clip_vf)
+
+
+def sampled(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Actions (B, 1) drawn from logits (B, A), as SB3 draws them, and their log probabilities."""
+    scores = F.log_softmax(logits, -1)
+    actions = torch.multinomial(scores.exp(), 1)
+    return actions, scores.gather(1, actions).flatten()
 
 
 class _Rollout:

@@ -37,7 +37,12 @@ def _end_with_parent() -> None:
 
 
 def _train_one(
-    index: int, folder: Path, store: Path | None, base_url: str | None, messages: Any
+    index: int,
+    folder: Path,
+    store: Path | None,
+    base_url: str | None,
+    threads: int,
+    messages: Any,
 ) -> None:
     """What a child process does: trains one run and reports to its parent."""
     _end_with_parent()
@@ -51,10 +56,17 @@ def _train_one(
             messages.put((index, progress))
 
         if store is None:
-            train(run, resume=resume, on_progress=tell)
+            train(run, resume=resume, threads=threads, on_progress=tell)
         else:
             with Store(store) as opened:
-                train(run, store=opened, base_url=base_url, resume=resume, on_progress=tell)
+                train(
+                    run,
+                    store=opened,
+                    base_url=base_url,
+                    resume=resume,
+                    threads=threads,
+                    on_progress=tell,
+                )
     except KeyboardInterrupt:
         messages.put((index, KeyboardInterrupt()))
     except CalmError as error:
@@ -80,7 +92,8 @@ def train_all(
         runs: made with `Run.create`, or interrupted before.
         store: path of the store that judges of all runs share.
         base_url: the endpoint of `openai:` judges.
-        at_once: processes at a time; by default one a core.
+        at_once: processes at a time; by default one a core. Cores that are left over compute the
+            runs' updates too, which changes no number.
         on_progress: called with a run's index and where it stands.
         on_end: called with the index of a run that has come to its end.
 
@@ -95,13 +108,15 @@ def train_all(
     working: dict[int, BaseProcess] = {}
     failures: list[str] = []
     kinds: set[type[CalmError]] = set()
-    at_once = at_once or os.cpu_count() or 1
+    cores = os.cpu_count() or 1
+    at_once = at_once or cores
+    threads = max(1, cores // min(at_once, max(1, len(runs))))
     interrupted = False
     try:
         while waiting or working:
             while waiting and len(working) < at_once and not interrupted:
                 i = waiting.pop(0)
-                arguments = (i, runs[i].folder, store, base_url, messages)
+                arguments = (i, runs[i].folder, store, base_url, threads, messages)
                 process = context.Process(target=_train_one, args=arguments, daemon=True)
                 process.start()
                 working[i] = process

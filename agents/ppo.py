@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.config import TrainConfig
@@ -18,7 +19,9 @@ def make_ppo(config: TrainConfig, env: VecEnv, threads: int = 1) -> FastPPO:
         n_steps=config.n_steps,
         batch_size=config.batch_size,
         n_epochs=config.n_epochs,
-        learning_rate=config.learning_rate,
+        learning_rate=config.learning_rate
+        if config.learning_rate_end is None
+        else LinearSchedule(config.learning_rate, config.learning_rate_end, 1.0),
         gamma=config.gamma,
         gae_lambda=config.gae_lambda,
         ent_coef=config.ent_coef,

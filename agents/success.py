@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from agents.fast_ppo import FastPPO
 from data.metrics import wilson
 from envs.tally import Tally, Times
 
@@ -71,9 +73,9 @@ def measure_success(
     ended: list[dict[str, float]] = []
     counted = []
     observation = env.reset()
+    act = model.actor(greedy) if isinstance(model, FastPPO) else _plain(model, greedy)
     while left.any():
-        actions, _ = model.predict(observation, deterministic=greedy)
-        observation, _, dones, infos = env.step(actions)
+        observation, _, dones, infos = env.step(act(observation))
         for i in np.flatnonzero(dones & (left > 0)):
             left[i] -= 1
             ended.append(infos[i]["episode"])
@@ -87,3 +89,7 @@ def measure_success(
         credit=float(np.mean([e["credit"] for e in ended])),
         subgoals=tally.times(counted) if tally is not None else [],
     )
+
+
+def _plain(model: BaseAlgorithm, greedy: bool) -> Callable[[Any], Any]:
+    return lambda observation: model.predict(observation, deterministic=greedy)[0]

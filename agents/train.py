@@ -102,6 +102,10 @@ class Trainer(BaseCallback):
         return True
 
     def _on_rollout_start(self) -> None:
+        config = self.config
+        if config.ent_coef_end is not None:
+            done = min(1.0, self.num_timesteps / config.steps)
+            self.model.ent_coef = config.ent_coef + done * (config.ent_coef_end - config.ent_coef)
         done = self.rows[-1]["steps"] if self.rows else -self.config.eval_every
         if self.num_timesteps - done >= self.config.eval_every:
             self.evaluate()

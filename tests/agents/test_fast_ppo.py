@@ -226,3 +226,17 @@ def test_the_rollout_can_be_read_as_stable_baselines_reads_it(env: VecEnv) -> No
     assert buffer.rewards.shape == (7, 3)
     model.learn(21)
     model.save(io.BytesIO())
+
+
+def test_an_actor_acts_as_predict_does(env: VecEnv) -> None:
+    model, _ = learned(FastPPO, env, rollouts=1)
+    env.seed(4)
+    seen = env.reset()
+    act, greedy = model.actor(), model.actor(greedy=True)
+    for _ in range(20):
+        torch.manual_seed(1)
+        wanted = model.predict(seen)[0]
+        torch.manual_seed(1)
+        assert act(seen).tolist() == wanted.tolist()
+        assert greedy(seen).tolist() == model.predict(seen, deterministic=True)[0].tolist()
+        seen, *_ = env.step(wanted)
