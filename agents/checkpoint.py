@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from stable_baselines3 import PPO
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from calm.annotator import Annotator
 from calm.records import Usage
@@ -25,7 +25,7 @@ from envs.sb3_vec import Sb3Vec
 State = dict[str, Any]
 
 
-def snapshot(model: PPO, env: Sb3Vec) -> State:
+def snapshot(model: OnPolicyAlgorithm, env: Sb3Vec) -> State:
     """Where `model` and the environments it trains in stand; call it between two rollouts."""
     numpy = np.random.get_state(legacy=False)
     return {
@@ -44,7 +44,7 @@ def snapshot(model: PPO, env: Sb3Vec) -> State:
     }
 
 
-def restore(model: PPO, env: Sb3Vec, state: State) -> None:
+def restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
     """Puts a checkpoint into a model that was made with the same settings, and its environments."""
     state = _copied(state)  # torch's optimisers go on with the tensors they are given
     model.policy.load_state_dict(state["policy"])

@@ -157,6 +157,10 @@ def train(
     encoder: Annotated[
         str | None, typer.Option(help="What sees the map; an unknown name lists them. [cnn]")
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="none, stack (the last crops), lstm (on a slower loop). [none]"),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Environment steps. [300000]")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="First seed. [0]")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each a run.")] = 1,
@@ -166,6 +170,9 @@ def train(
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="YAML file of settings; options win over it.")
+    ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(metavar="PROJECT", help="Log to Weights & Biases as well.")
     ] = None,
     setting: Annotated[
         list[str] | None,
@@ -198,9 +205,11 @@ def train(
         "ask": ask,
         "shaping": shaping,
         "encoder": encoder,
+        "memory": memory,
         "steps": steps,
         "seed": seed,
         "subgoals": subgoals,
+        "wandb": wandb,
     }
     values = {k: v for k, v in given.items() if v is not None} | read_settings(setting or [])
     if resume is not None:

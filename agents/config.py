@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from agents.extractor import ENCODERS, READS
 from calm.annotator import Ask
 from calm.credit import CREDIT_MODES, CreditMode
 from calm.errors import UsageError, unknown
 from envs.tasks import task as find_task
+
+Memory = Literal["none", "stack", "lstm"]
 
 
 class TrainConfig(BaseModel):
@@ -44,8 +46,11 @@ class TrainConfig(BaseModel):
     """The mechanism that sees the map."""
     encoder_options: dict[str, Any] = Field(default_factory=dict)
     """Of the mechanism's class, such as {form: softmax}."""
+    memory: Memory = "none"
+    """none, stack (the last `window` crops) or lstm (sb3-contrib's RecurrentPPO, on its own loop,
+    which is slower)."""
     window: int = Field(default=4, ge=1)
-    """Steps that the encoder `semantics` looks back on, the present one included."""
+    """Steps that `stack` and the encoder `semantics` look back on, the present one included."""
     keys: tuple[str, ...] = ("glyphs_crop", "inv_glyphs", "blstats")
     """Observation keys that the policy sees; `progress` is added where there is a judge."""
     crop: int = Field(default=9, ge=3)
@@ -82,6 +87,8 @@ class TrainConfig(BaseModel):
     """Held-out levels played at each evaluation, each once."""
     eval_greedy: bool = False
     """Play them at each evaluation with the likeliest actions too, and not at the last one only."""
+    wandb: str | None = None
+    """Project of Weights & Biases to log to beside TensorBoard; needs wandb installed."""
     checkpoint_every: int = Field(default=20_000, ge=1)
     """Steps between checkpoints; a run that is killed loses as many, and the rollout it was in."""
 
@@ -119,6 +126,22 @@ class TrainConfig(BaseModel):
             raise ValueError(f"the crop has the hero in its middle, so it must be odd, got {side}")
         return side
 
+    @model_validator(mode="after")
+    def _what_a_stack_needs(self) -> Self:
+        if self.memory == "stack" and (self.window < 2 or self.encoder == "semantics"):
+            raise ValueError(
+                "memory=stack keeps the last `window` crops, at least 2, and adds nothing to the"
+                " encoder semantics, which looks back itself"
+            )
+        if self.memory == "stack" and "glyphs_crop" not in self.keys:
+            raise ValueError("memory=stack keeps crops; add glyphs_crop to the keys")
+        return self
+
+    @property
+    def looks_back(self) -> int:
+        """Steps that an observation holds; 0 where it holds the present one alone."""
+        return self.window if self.memory == "stack" or self.encoder == "semantics" else 0
+
     @property
     def batch_size(self) -> int:
         """Transitions in one minibatch."""
@@ -127,11 +150,12 @@ class TrainConfig(BaseModel):
     @property
     def name(self) -> str:
         """A folder's name that tells runs apart at a glance."""
+        remembers = "" if self.memory == "none" else f"-{self.memory}"
         short = self.task.removeprefix("MiniHack-").removesuffix("-v0")
         judged = self.judge if self.judge == "none" else f"{self.judge}-{self.shaping}"
-        return f"{short}-{judged}-{self.encoder}-seed{self.seed}".replace("/", "_").replace(
-            ":", "_"
-        )
+        return f"{short}-{judged}-{self.encoder}{remembers}-seed{self.seed}".replace(
+            "/", "_"
+        ).replace(":", "_")
 
     def save(self, path: Path) -> None:
         """Writes all fields as YAML, the defaults included."""

@@ -165,7 +165,7 @@ def recorded(
         crop=config.crop,
         judge=make_shaper(judge, task, subgoals, None, None, seed),
         subgoals=subgoals or None,
-        window=config.window if config.encoder == "semantics" else 0,
+        window=config.looks_back,
         workers=0,
     )
     try:

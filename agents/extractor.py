@@ -27,7 +27,7 @@ from agents.chunks import Repeated
 from agents.encoders import MECHANISMS
 from agents.maps import LARGE, WIDE, MapEncoder, can_join
 from agents.parts import GLYPHS, NO_GLYPH, InventoryEncoder, MessageEncoder, StatusEncoder
-from agents.windowed import WINDOW_KEYS, WindowEncoder
+from agents.windowed import WINDOW_KEYS, PastEncoder, WindowEncoder
 from calm.errors import UsageError, unknown
 
 MAPS = ("glyphs", "glyphs_crop")
@@ -54,6 +54,7 @@ class NetHackExtractor(BaseFeaturesExtractor):
         glyph_dim: width of the glyph embedding, shared by maps and inventory.
         fine: mix every cell of a crop rather than every second one, see `agents.maps.FINE`.
         encoder_options: of the mechanism's class.
+        past: look at the earlier crops of `envs.window` too.
     """
 
     reads_native = True
@@ -67,6 +68,7 @@ class NetHackExtractor(BaseFeaturesExtractor):
         glyph_dim: int = 12,
         fine: bool | None = None,
         encoder_options: dict[str, Any] | None = None,
+        past: bool = False,
     ) -> None:
         super().__init__(observation_space, features_dim)
         if encoder not in ENCODERS:
@@ -97,6 +99,9 @@ class NetHackExtractor(BaseFeaturesExtractor):
             )
             parts["window"], widths["window"] = window, window.out
             found = [key for key in found if key != "glyphs_crop"]  # the window ends with it
+        if past:
+            earlier = PastEncoder(self.glyphs, sizes["window_crop"], features_dim // 4)
+            parts["past"], widths["past"] = earlier, earlier.out
         for key in found:
             if key in MAPS:
                 kind = "cnn" if encoder == "semantics" else encoder
@@ -127,6 +132,8 @@ class NetHackExtractor(BaseFeaturesExtractor):
         for key, part in self.parts.items():
             if key == "window":
                 features[key] = part(*(observations[name] for name in WINDOW_KEYS))
+            elif key == "past":
+                features[key] = part(observations["window_crop"], observations["window_valid"])
             elif key not in MAPS:
                 features[key] = part(observations[key])
         extra = self.extra(observations, features)

@@ -73,9 +73,10 @@ def measure_success(
     ended: list[dict[str, float]] = []
     counted = []
     observation = env.reset()
-    act = model.actor(greedy) if isinstance(model, FastPPO) else _plain(model, greedy)
+    act = _actor(model, greedy)
+    dones = np.ones(env.num_envs, np.bool_)
     while left.any():
-        observation, _, dones, infos = env.step(act(observation))
+        observation, _, dones, infos = env.step(act(observation, dones))
         for i in np.flatnonzero(dones & (left > 0)):
             left[i] -= 1
             ended.append(infos[i]["episode"])
@@ -91,5 +92,16 @@ def measure_success(
     )
 
 
-def _plain(model: BaseAlgorithm, greedy: bool) -> Callable[[Any], Any]:
-    return lambda observation: model.predict(observation, deterministic=greedy)[0]
+def _actor(model: BaseAlgorithm, greedy: bool) -> Callable[[Any, Any], Any]:
+    """Actions for observations (B, ...), of which some (B,) begin an episode."""
+    if isinstance(model, FastPPO):
+        act = model.actor(greedy)
+        return lambda observation, _: act(observation)
+    state = None
+
+    def predict(observation: Any, begun: Any) -> Any:
+        nonlocal state
+        actions, state = model.predict(observation, state, begun, deterministic=greedy)
+        return actions
+
+    return predict

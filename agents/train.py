@@ -13,13 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.vec_env import VecEnv
-from torch.utils.tensorboard import SummaryWriter
 
 from agents.checkpoint import State, judge_state, restore, restore_judge, snapshot
 from agents.config import TrainConfig
 from agents.judging import Shaper, make_shaper
+from agents.logs import make_logger
 from agents.ppo import make_ppo
 from agents.run import Row, Run
 from agents.success import Success, measure_success
@@ -254,15 +253,6 @@ def answers(annotator: Annotator) -> dict[str, list[str] | None]:
     }
 
 
-def logger(run: Run, since: int) -> Logger:
-    """TensorBoard's, without what a killed run logged after step `since`."""
-    output = TensorBoardOutputFormat(str(run.tensorboard))
-    if since:
-        output.writer.close()
-        output.writer = SummaryWriter(str(run.tensorboard), purge_step=since)
-    return Logger(str(run.tensorboard), [output])
-
-
 def train(
     run: Run,
     *,
@@ -323,7 +313,7 @@ def train(
             shaping=config.shaping,
             weight=config.weight,
             gamma=config.gamma,
-            window=config.window if config.encoder == "semantics" else 0,
+            window=config.looks_back,
             extra_keys=TALLIED if split == "test" else (),
             workers=workers,
         )
@@ -337,7 +327,7 @@ def train(
     try:
         model = make_ppo(config, env, threads)
         env.seed(config.seed)
-        model.set_logger(logger(run, state["steps"] if state else 0))
+        model.set_logger(make_logger(run, state["steps"] if state else 0))
         trainer = Trainer(run, held_out, tally, shaper, clock, rows, on_progress)
         if state:
             clock.training, clock.evaluating = state["training_seconds"], state["eval_seconds"]

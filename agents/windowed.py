@@ -54,3 +54,26 @@ class WindowEncoder(nn.Module):
         attention = self.attention.module
         assert isinstance(attention, ClassSemanticsAttention)
         return attention.gates(semantics, valid > 0)
+
+
+class PastEncoder(nn.Module):
+    """The crops of a window but the present one, each as the CNN encodes one, side by side.
+
+    Args:
+        embedding: of glyphs.
+        shape: (T, h, w), T >= 2.
+        width: features of each step.
+    """
+
+    def __init__(self, embedding: nn.Embedding, shape: Sequence[int], width: int) -> None:
+        super().__init__()
+        window, height, columns = shape
+        self.crops = MapEncoder(embedding, (height, columns), width)
+        self.out = (window - 1) * width
+
+    def forward(self, crops: Tensor, valid: Tensor) -> Tensor:
+        """Crops (B, T, h, w) and validity (B, T) -> (B, (T - 1) * width), 0 before an episode."""
+        past = crops[:, :-1]
+        steps: Tensor = self.crops(past.flatten(0, 1)).unflatten(0, past.shape[:2])
+        kept: Tensor = steps * (valid[:, :-1] > 0).unsqueeze(-1)
+        return kept.flatten(1)

@@ -98,7 +98,7 @@ def test_success_counts_every_episode_once_and_knows_a_winner() -> None:
     class ToTheStairs:
         """The stairs of this room are in its lower right corner, the hero starts upper left."""
 
-        def predict(self, observation: dict, deterministic: bool) -> tuple[np.ndarray, None]:
+        def predict(self, observation: dict, *_: object, deterministic: bool) -> tuple:
             return np.full(3, 5), None
 
     try:
