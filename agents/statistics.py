@@ -100,6 +100,10 @@ def probability_of_improvement(x: npt.ArrayLike, y: npt.ArrayLike) -> Values:
     return np.asarray(((a > b) + 0.5 * (a == b)).mean((-2, -1)))
 
 
+LEAST_SEEDS = 3
+"""Of each agent, for a verdict: drawing again from one or two tells nothing of others."""
+
+
 class Comparison(NamedTuple):
     """Whether one agent does better than another."""
 
@@ -113,7 +117,10 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """`ahead`, `behind` or `tie`: an interval that holds 1/2 shows no difference."""
+        """`ahead`, `behind` or `tie`: an interval that holds 1/2 shows no difference. `too few`
+        where an agent has fewer than `LEAST_SEEDS`, whose interval is none."""
+        if min(self.seeds) < LEAST_SEEDS:
+            return "too few"
         if self.probability.low > 0.5:
             return "ahead"
         if self.probability.high < 0.5:

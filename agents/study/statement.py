@@ -70,6 +70,9 @@ def _pair(plan: Plan, found: Findings, pair: Pair) -> str:
     sooner, better = pair.by_area.verdict, pair.by_final.verdict
     chance = f"P(better) {two(pair.by_area.probability)} over the steps, p = {pair.by_area.p:.3f}"
     than = {"ahead": "ahead of", "behind": "behind"}
+    if "too few" in (sooner, better):
+        seeds = " and ".join(map(str, pair.by_area.seeds))
+        return f"{first} and {second}: too few seeds for a verdict, {seeds} ({chance})."
     if sooner == better == "tie":
         said = f"{first} and {second}: a tie, no difference shown on the way or at the end"
     elif better == "tie":
@@ -141,6 +144,8 @@ def _farming(plan: Plan, arms: Sequence[ArmFound]) -> list[str]:
 def _together(plan: Plan, pair: Pair) -> str:
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     verdict = {"ahead": "ahead of", "behind": "behind", "tie": "not told apart from"}
+    if pair.by_area.verdict == "too few":
+        return f"{first} and {second}: too few seeds on some tasks for a verdict over all."
     return (
         f"{first} is {verdict[pair.by_area.verdict]} {second} over the steps: P(better)"
         f" {two(pair.by_area.probability)}."

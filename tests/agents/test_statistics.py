@@ -83,6 +83,9 @@ def test_a_comparison_says_ahead_behind_or_tie() -> None:
     assert both.probability.value == 0.75
     assert both.seeds == (3, 2)
     assert both.p == 1.0
+    # All of two seeds lie above all of three, and still that is no finding.
+    assert compare([(high, low[:2])]).probability.low == 1.0
+    assert compare([(high, low[:2])]).verdict == "too few"
 
 
 def test_the_permutation_test_enumerates_all_splits() -> None:
