@@ -39,7 +39,7 @@ BETTER = (
     "The chance that a seed of the first does better than one of the second (a tie counts half), on"
     " the mean success over the steps and on success at the end; over several tasks the mean, with"
     " seeds drawn anew within each task. p: exact permutation test. An interval that holds 1/2 is a"
-    " tie."
+    " tie; fewer than three seeds give no verdict."
 )
 REPEATS = (
     "Achievements of a subgoal beyond its first, per episode of the last evaluation, by the truth"
