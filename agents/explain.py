@@ -149,6 +149,7 @@ def recorded(
 ) -> tuple[PPO, Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """The run's agent and what it saw on held-out levels, see `record`."""
     config = run.config
+    config.refuse_lstm("calm explain")
     if CROP not in config.keys:
         raise UsageError(f"{run.folder}: only agents that see {CROP} can be explained so far")
     task = find_task(config.task)

@@ -222,9 +222,10 @@ def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recordin
         seed: of the levels and the play; None for the run's own, whose levels it is evaluated on.
 
     Raises:
-        UsageError: the run has no checkpoint.
+        UsageError: the run has no checkpoint, or its agent's memory is an lstm.
     """
     config = run.config
+    config.refuse_lstm("calm replay")
     state = run.load_checkpoint()
     seed = config.seed if seed is None else seed
     task = find_task(config.task)
@@ -249,7 +250,7 @@ def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recordin
         shaping=config.shaping,
         weight=config.weight,
         gamma=config.gamma,
-        window=config.window if config.encoder == "semantics" else 0,
+        window=config.looks_back,
         workers=0,
     )
     try:

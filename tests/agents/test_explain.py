@@ -107,3 +107,9 @@ def test_an_agent_without_a_crop_is_refused(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "r", TrainConfig(task="Room-5x5", keys=("glyphs",), **SMALL))
     with pytest.raises(UsageError, match="glyphs_crop"):
         explain_run(run.folder)
+
+
+def test_an_agent_with_an_lstm_is_refused(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", memory="lstm"))
+    with pytest.raises(UsageError, match=r"calm explain can't show agents with memory=lstm"):
+        explain_run(run.folder)

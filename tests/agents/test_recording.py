@@ -127,3 +127,17 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_a_run_without_a_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no checkpoint\.pt"):
         record_run(Run.create(tmp_path / "run", TrainConfig(**SMALL)))
+
+
+def test_an_agent_with_stacked_crops_is_recorded(tmp_path: Path) -> None:
+    made = Run.create(tmp_path / "run", TrainConfig(**SMALL, memory="stack"))
+    train(made)
+    found = record_run(made, 2)
+    assert all(steps[-1].end for steps in found.episodes)
+    assert len(found.episodes) == 2
+
+
+def test_an_agent_with_an_lstm_is_refused(tmp_path: Path) -> None:
+    made = Run.create(tmp_path / "run", TrainConfig(**SMALL, memory="lstm"))
+    with pytest.raises(UsageError, match=r"calm replay can't show agents with memory=lstm"):
+        record_run(made, 2)
