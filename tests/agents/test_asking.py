@@ -1,5 +1,6 @@
 """The judge inside the loop, over real HTTP: waiting for it, going on meanwhile, and its death."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,8 +100,14 @@ def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
     """With a slow model most first occurrences of an event are paid nothing, and are counted."""
     later = Run.create(tmp_path / "later", TrainConfig(**CONFIG | {"patience": 60.0}, ask="later"))
     told: list[Progress] = []
+
+    def watch(progress: Progress) -> None:
+        told.append(progress)
+        if progress.steps == 512:  # half of training is quicker than one answer: let them come
+            time.sleep(1.5)
+
     with Loopback(rules=RULES, latency=0.5) as server:
-        rows = train(later, store=store, base_url=server.url, on_progress=told.append)
+        rows = train(later, store=store, base_url=server.url, on_progress=watch)
         assert set(server.asked.values()) == {1}
         asked = server.requests
         assert any(progress.pending for progress in told)
