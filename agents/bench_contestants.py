@@ -100,26 +100,27 @@ def learn(model: Any, seconds: float) -> Measured:
     return after - before, end - start
 
 
-def ours(size: str, seconds: float) -> Measured:
-    """CALM as `calm train` runs one agent on all cores."""
+def our_model(size: str, threads: int) -> Any:
+    """An agent of ours as `agents.train` sets it up."""
     import torch
 
+    from agents.allocator import keep_memory
     from agents.fast_ppo import FastPPO
 
     torch.set_num_threads(1)
+    keep_memory()
     adam = {"optimizer_kwargs": {"eps": 1e-5, "fused": True}}
-    return learn(ppo(FastPPO, ours_env(0), size, threads=CORES, policy=adam), seconds)
+    return ppo(FastPPO, ours_env(0), size, threads=threads, policy=adam)
+
+
+def ours(size: str, seconds: float) -> Measured:
+    """CALM as `calm train` runs one agent on all cores."""
+    return learn(our_model(size, CORES), seconds)
 
 
 def ours_one_core(size: str, seconds: float) -> Measured:
     """CALM as `calm train` runs one of many agents: one thread and no other process."""
-    import torch
-
-    from agents.fast_ppo import FastPPO
-
-    torch.set_num_threads(1)
-    adam = {"optimizer_kwargs": {"eps": 1e-5, "fused": True}}
-    return learn(ppo(FastPPO, ours_env(0), size, policy=adam), seconds)
+    return learn(our_model(size, 1), seconds)
 
 
 def sb3(vec_env: str) -> Contestant:
@@ -164,12 +165,7 @@ def env_alone(size: str, seconds: float) -> Measured:
 
 def update_alone(size: str, seconds: float) -> Measured:
     """Our updates of one rollout over and over: nothing can be faster that steps in no time."""
-    import torch
-
-    from agents.fast_ppo import FastPPO
-
-    torch.set_num_threads(1)
-    model = ppo(FastPPO, ours_env(0), size, threads=CORES)
+    model = our_model(size, CORES)
     model.learn(ROLLOUT)
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:

@@ -24,6 +24,8 @@ torch's memory for larger ones is fetched from the system anew each time."""
 
 PAD = 32
 """Distinct rows are filled up to a multiple of this: oneDNN makes and keeps code for every size."""
+NEW = 6
+"""What a distinct row costs more than one that is there already: most of a network sees the map."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,23 @@ def number_rows(rows: npt.NDArray[np.generic]) -> Ids:
 
 
 def cut(rows: Ids, numbers: Ids | None, size: int = CHUNK) -> list[Ids]:
-    """Cuts a minibatch into chunks of `size` rows, the last of what is left.
+    """Cuts a minibatch into chunks of about `size` rows and of equal work.
 
     Args:
         rows: (M,) rows of the rollout in the minibatch.
         numbers: (N,) of the rollout's rows, by `number_rows`: rows of the same number come one
             after the other. None leaves the order as it is.
     """
-    if numbers is not None:
-        rows = rows[np.argsort(numbers[rows], kind="stable")]
-    return np.split(rows, range(size, len(rows), size))
+    if numbers is None:
+        return np.split(rows, range(size, len(rows), size))
+    rows = rows[np.argsort(numbers[rows], kind="stable")]
+    new = np.diff(numbers[rows], prepend=-1) != 0
+    work = np.cumsum(1 + NEW * new)
+    parts = -(-len(rows) // size)
+    at = np.searchsorted(work, np.arange(1, parts) * work[-1] / parts)
+    grain = min(PAD, max(1, size // 8))
+    cuts = np.unique(np.round(at / grain).astype(np.int64) * grain)
+    return [chunk for chunk in np.split(rows, cuts) if len(chunk)]
 
 
 def pick(

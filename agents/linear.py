@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-SMALL = 4096
-"""Weights below which the call costs more than the product saves."""
+SMALL = 1 << 20
+"""Multiplications below which the call costs more than the product saves."""
 
 
 class _Product(torch.autograd.Function):
@@ -49,7 +49,7 @@ class OneDnnLinear(nn.Linear):
             input.ndim != 2
             or input.dtype != torch.float32
             or not input.is_cpu
-            or not len(input)
+            or len(input) * self.weight.numel() < SMALL
             or torch.is_autocast_enabled("cpu")
             or torch.compiler.is_compiling()
         ):
@@ -60,14 +60,14 @@ class OneDnnLinear(nn.Linear):
 
 
 def quicken(module: nn.Module) -> None:
-    """Makes the large linear layers inside `module` use oneDNN, if this torch has it.
+    """Makes the linear layers inside `module` use oneDNN for what is large, if this torch has it.
 
     Weights, names and `state_dict` stay as they are.
     """
     if not available():
         return
     for layer in module.modules():
-        if type(layer) is nn.Linear and layer.weight.numel() >= SMALL:
+        if type(layer) is nn.Linear:
             layer.__class__ = OneDnnLinear
 
 

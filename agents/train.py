@@ -15,6 +15,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
+from agents.allocator import keep_memory
 from agents.checkpoint import State, judge_state, restore, restore_judge, snapshot
 from agents.config import TrainConfig
 from agents.judging import Shaper, make_shaper
@@ -297,6 +298,7 @@ def train(
         most_pending=config.most_pending,
     )
     torch.set_num_threads(1)
+    keep_memory()
 
     def environment(split: str, n_envs: int, seed: int) -> Sb3Vec:
         return make_vec(

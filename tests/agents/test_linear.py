@@ -4,9 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from agents.linear import SMALL, OneDnnLinear, available, quicken
+from agents.linear import OneDnnLinear, available, quicken
 
 pytestmark = pytest.mark.skipif(not available(), reason="this torch has no oneDNN")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.linear.SMALL", 1)
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -38,15 +43,27 @@ def test_an_input_without_gradient_gets_none() -> None:
     assert layer.bias.grad.tolist() == [3.0] * 61
 
 
-def test_only_large_layers_change_and_their_weights_stay() -> None:
+def test_plain_layers_change_and_their_weights_stay() -> None:
     class Own(nn.Linear):
         pass
 
-    module = nn.Sequential(nn.Linear(64, SMALL // 64), nn.Linear(64, 2), Own(64, 64))
+    module = nn.Sequential(nn.Linear(64, 64), Own(64, 64))
     before = {k: v.clone() for k, v in module.state_dict().items()}
     quicken(module)
-    assert [type(layer) for layer in module] == [OneDnnLinear, nn.Linear, Own]
+    assert [type(layer) for layer in module] == [OneDnnLinear, Own]
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
+
+
+def test_small_products_are_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("oneDNN was called")
+
+    monkeypatch.setattr("agents.linear.SMALL", 2 * 70 * 61 + 1)
+    monkeypatch.setattr("agents.linear._onednn", refuse)
+    layer = OneDnnLinear(70, 61)
+    assert layer(torch.randn(2, 70)).shape == (2, 61)
+    with pytest.raises(AssertionError, match="was called"):
+        layer(torch.randn(3, 70))
 
 
 def test_what_onednn_is_not_asked_for_goes_torchs_way() -> None:
