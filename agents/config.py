@@ -137,17 +137,6 @@ class TrainConfig(BaseModel):
             raise ValueError("memory=stack keeps crops; add glyphs_crop to the keys")
         return self
 
-    def refuse_lstm(self, what: str) -> None:
-        """Refuses what looks at observations one by one, which says nothing of what an lstm keeps.
-
-        Raises:
-            UsageError: the agent's memory is an lstm.
-        """
-        if self.memory == "lstm":
-            raise UsageError(
-                f"{what} can't show agents with memory=lstm; it can with none or stack"
-            )
-
     @property
     def looks_back(self) -> int:
         """Steps that an observation holds; 0 where it holds the present one alone."""

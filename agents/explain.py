@@ -23,6 +23,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
+from agents.environment import make_env, subgoals_of
 from agents.explain_page import FOLDER, draw_situation, draw_time, write_page
 from agents.judging import make_shaper
 from agents.maps import MapEncoder
@@ -39,9 +40,7 @@ from agents.occlusion import (
 from agents.ppo import make_ppo
 from agents.run import Run
 from agents.windowed import WindowEncoder
-from calm.decompose import find_subgoals
 from calm.errors import UsageError
-from envs import make_vec
 from envs.tasks import task as find_task
 from envs.window import GROUPS, STONE, group_of
 
@@ -149,26 +148,19 @@ def recorded(
 ) -> tuple[PPO, Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """The run's agent and what it saw on held-out levels, see `record`."""
     config = run.config
-    config.refuse_lstm("calm explain")
+    if config.memory == "lstm":
+        raise UsageError(
+            "calm explain can't show agents with memory=lstm: it hides cells of one observation,"
+            " and says nothing of what was kept of those before"
+        )
     if CROP not in config.keys:
         raise UsageError(f"{run.folder}: only agents that see {CROP} can be explained so far")
-    task = find_task(config.task)
-    subgoals = () if config.judge == "none" else find_subgoals(config.subgoals, task, None)
+    subgoals = subgoals_of(config)
     # The engine's truth stands in for a model: nothing is asked of one to draw a picture.
     judge = config.judge if config.judge in ("none", "rules") else "truth"
-    env: VecEnv = make_vec(
-        config.task,
-        N_ENVS,
-        kind="sb3",
-        split="test",
-        seed=seed,
-        keys=(*config.keys, CHARS),
-        crop=config.crop,
-        judge=make_shaper(judge, task, subgoals, None, None, seed),
-        subgoals=subgoals or None,
-        window=config.looks_back,
-        workers=0,
-    )
+    shaper = make_shaper(judge, find_task(config.task), subgoals)
+    drawn = config.model_copy(update={"keys": (*config.keys, CHARS)})
+    env = make_env(drawn, N_ENVS, shaper, subgoals, split="test", seed=seed)
     try:
         model = make_ppo(config, env)
         model.policy.load_state_dict(run.load_checkpoint()["policy"])

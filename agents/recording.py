@@ -19,26 +19,27 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from stable_baselines3 import PPO
-from stable_baselines3.common.vec_env import VecEnv
+from sb3_contrib import RecurrentPPO
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from agents.environment import make_env, subgoals_of
 from agents.judging import Shaper, make_shaper
 from agents.ppo import make_ppo
 from agents.run import Run
 from calm.annotator import Annotator
-from calm.decompose import find_subgoals
 from calm.errors import UsageError
 from calm.judges.base import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
-from envs import make_vec
 from envs.batch import Batch
 from envs.collect import Picture, picture
 from envs.engine import ABORTED, DIED, WON
 from envs.events import EventStream
 from envs.native.sight import best_event_stream
+from envs.sb3_vec import Sb3Vec
 from envs.tasks import task as find_task
 
 FILE = "episodes.parquet"
+_Seen = Mapping[str, npt.NDArray[Any]]
 _TTY = ("tty_chars", "tty_colors")
 _ENDS = {WON: "reached the goal", DIED: "died", ABORTED: "stopped"}
 
@@ -222,36 +223,20 @@ def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recordin
         seed: of the levels and the play; None for the run's own, whose levels it is evaluated on.
 
     Raises:
-        UsageError: the run has no checkpoint, or its agent's memory is an lstm.
+        UsageError: the run has no checkpoint.
     """
     config = run.config
-    config.refuse_lstm("calm replay")
     state = run.load_checkpoint()
     seed = config.seed if seed is None else seed
     task = find_task(config.task)
-    subgoals = () if config.judge == "none" else find_subgoals(config.subgoals, task, None)
+    subgoals = subgoals_of(config)
     shaper: Shaper
     if config.judge.startswith(("openai:", "replay")):
         shaper = Annotator(Recalled(config.judge, run.judged()), task, subgoals)
     else:
         shaper = make_shaper(config.judge, task, subgoals, seed=config.seed)
-    env: VecEnv = make_vec(
-        config.task,
-        episodes,
-        kind="sb3",
-        split="test",
-        seed=seed,
-        keys=config.keys,
-        extra_keys=_Watcher.keys,
-        crop=config.crop,
-        penalty=config.penalty,
-        judge=shaper,
-        subgoals=subgoals or None,
-        shaping=config.shaping,
-        weight=config.weight,
-        gamma=config.gamma,
-        window=config.looks_back,
-        workers=0,
+    env = make_env(
+        config, episodes, shaper, subgoals, split="test", seed=seed, extra_keys=_Watcher.keys
     )
     try:
         model = make_ppo(config.model_copy(update={"n_envs": episodes, "minibatches": 1}), env)
@@ -285,15 +270,48 @@ def latest(
     return Recording.read(path)
 
 
-def _play(model: PPO, env: Any, task: Task, seed: int) -> list[list[Step]]:
+class _Agent:
+    """A policy that plays B environments, with what it remembers of the episodes in them."""
+
+    def __init__(self, model: OnPolicyAlgorithm, n_envs: int) -> None:
+        self.policy = model.policy
+        self.memory: tuple[npt.NDArray[np.float32], ...] | None = None
+        """Of an lstm: two arrays (layers, B, width)."""
+        if isinstance(model, RecurrentPPO):
+            layers, _, width = self.policy.lstm_hidden_state_shape
+            self.memory = (np.zeros((layers, n_envs, width), np.float32),) * 2
+
+    def act(self, seen: _Seen, begun: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Actions (B,) drawn for observations (B, ...), of which some (B,) begin an episode."""
+        actions, self.memory = self.policy.predict(seen, self.memory, begun, deterministic=False)
+        return np.asarray(actions, np.int64)
+
+    def values(
+        self, seen: _Seen, begun: npt.NDArray[np.bool_], rows: slice = slice(None)
+    ) -> list[float]:
+        """What the critic makes of observations of some rows of the environments."""
+        tensors, _ = self.policy.obs_to_tensor(dict(seen))
+        past: list[Any] = []
+        if self.memory is not None:
+            device = self.policy.device
+            memory = tuple(torch.as_tensor(m[:, rows], device=device) for m in self.memory)
+            past = [memory, torch.as_tensor(begun, dtype=torch.float32, device=device)]
+        with torch.no_grad():
+            found: list[float] = self.policy.predict_values(tensors, *past).flatten().tolist()
+        return found
+
+
+def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[list[Step]]:
     """The first episode of every environment."""
+    agent = _Agent(model, env.num_envs)
     batch, shaping = env.batch, env.episodes.shaping
     watcher = _Watcher(batch)
     batch.observers.append(watcher)
     torch.manual_seed(seed)
     observation = env.reset()
     levels = batch.level_seeds.tolist()
-    values = _values(model, observation)
+    begun = np.ones(env.num_envs, np.bool_)
+    values = agent.values(observation, begun)
     played = [
         [Step(i, 0, level, p.chars, p.colours, "", "", [], False, 0.0, 0.0, v, "")]
         for i, (level, p, v) in enumerate(zip(levels, watcher.first, values, strict=True))
@@ -301,18 +319,19 @@ def _play(model: PPO, env: Any, task: Task, seed: int) -> list[list[Step]]:
     names = [s.name for s in shaping.subgoals] if shaping else []
     running = set(range(env.num_envs))
     while running:
-        actions, _ = model.predict(observation, deterministic=False)
-        observation, _, dones, infos = env.step(actions)
-        values = _values(model, observation)
+        actions = agent.act(observation, begun)
+        observation, _, begun, infos = env.step(actions)
+        values = agent.values(observation, begun)
         for i in sorted(running):
             answers = shaping.source.achieved[i].tolist() if shaping else []
             end, value = "", values[i]
-            if dones[i]:
+            if begun[i]:
                 running.discard(i)
                 cut = infos[i]["TimeLimit.truncated"]
                 end = "time ran out" if cut else _ENDS.get(int(batch.status[i]), "ended")
                 last = {k: v[None] for k, v in infos[i]["terminal_observation"].items()}
-                value = _values(model, last)[0] if cut else 0.0
+                here = slice(i, i + 1)
+                value = agent.values(last, ~begun[here], here)[0] if cut else 0.0
             seen = watcher.pictures[i]
             played[i].append(
                 Step(
@@ -332,11 +351,3 @@ def _play(model: PPO, env: Any, task: Task, seed: int) -> list[list[Step]]:
                 )
             )
     return played
-
-
-def _values(model: PPO, observation: Mapping[str, npt.NDArray[Any]]) -> list[float]:
-    """What the critic makes of observations (B, ...)."""
-    tensors, _ = model.policy.obs_to_tensor(dict(observation))
-    with torch.no_grad():
-        found: list[float] = model.policy.predict_values(tensors).flatten().tolist()
-    return found

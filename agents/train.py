@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,17 +19,16 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.allocator import keep_memory
 from agents.checkpoint import State, judge_state, restore, restore_judge, snapshot
 from agents.config import TrainConfig
+from agents.environment import make_env, subgoals_of
 from agents.judging import Shaper, make_shaper
 from agents.logs import make_logger
 from agents.ppo import make_ppo
 from agents.run import Row, Run
 from agents.success import Success, measure_success
 from calm.annotator import PENDING, Annotator
-from calm.decompose import find_subgoals
 from calm.errors import BudgetError, EndpointError
 from calm.records import Usage
 from calm.store import Store
-from envs import make_vec
 from envs.noisy import NoisyStream
 from envs.sb3_vec import Sb3Vec
 from envs.tally import KEYS as TALLIED
@@ -285,7 +285,7 @@ def train(
     state = run.load_checkpoint() if resume else None
     rows = [r for r in run.metrics() if r["steps"] <= state["steps"]] if state else []
     task = find_task(config.task)
-    subgoals = () if config.judge == "none" else find_subgoals(config.subgoals, task, store)
+    subgoals = subgoals_of(config, store)
     shaper = make_shaper(
         config.judge,
         task,
@@ -300,31 +300,12 @@ def train(
     torch.set_num_threads(1)
     keep_memory()
 
-    def environment(split: str, n_envs: int, seed: int) -> Sb3Vec:
-        return make_vec(
-            config.task,
-            n_envs,
-            kind="sb3",
-            split=split,
-            seed=seed,
-            keys=config.keys,
-            crop=config.crop,
-            penalty=config.penalty,
-            judge=shaper,
-            subgoals=subgoals or None,
-            shaping=config.shaping,
-            weight=config.weight,
-            gamma=config.gamma,
-            window=config.looks_back,
-            extra_keys=TALLIED if split == "test" else (),
-            workers=workers,
-        )
-
     n_eval = next(
         n for n in range(min(50, config.eval_episodes), 0, -1) if config.eval_episodes % n == 0
     )
-    env = environment("train", config.n_envs, config.seed)
-    held_out = environment("test", n_eval, config.seed)
+    made = partial(make_env, config, shaper=shaper, subgoals=subgoals, seed=config.seed)
+    env = made(n_envs=config.n_envs, split="train", workers=workers)
+    held_out = made(n_envs=n_eval, split="test", extra_keys=TALLIED, workers=workers)
     tally = Tally(held_out.batch, held_out.episodes.shaping)
     try:
         model = make_ppo(config, env, threads)

@@ -8,8 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from agents.config import TrainConfig
+from agents.environment import make_env, subgoals_of
+from agents.judging import make_shaper
+from agents.ppo import make_ppo
 from agents.recording import Recording, latest, record_run
 from agents.run import Run
 from agents.train import train
@@ -137,7 +141,35 @@ def test_an_agent_with_stacked_crops_is_recorded(tmp_path: Path) -> None:
     assert len(found.episodes) == 2
 
 
-def test_an_agent_with_an_lstm_is_refused(tmp_path: Path) -> None:
+def test_an_agent_with_an_lstm_remembers_the_episode(tmp_path: Path) -> None:
+    """Its values are those of one pass over all that the episode showed it, from no memory."""
     made = Run.create(tmp_path / "run", TrainConfig(**SMALL, memory="lstm"))
-    with pytest.raises(UsageError, match=r"calm replay can't show agents with memory=lstm"):
-        record_run(made, 2)
+    train(made)
+    found = record_run(made, 3)
+    assert "time ran out" in {steps[-1].end for steps in found.episodes}
+    config = made.config
+    subgoals = subgoals_of(config)
+    for steps in found.episodes:
+        shaper = make_shaper("rules", task("Room-5x5"), subgoals)
+        env = make_env(config, 1, shaper, subgoals, split="test", seed=0)
+        try:
+            policy = make_ppo(config, env).policy
+            policy.load_state_dict(made.load_checkpoint()["policy"])
+            env.episodes.reset([steps[0].level_seed])
+            seen = [env.episodes.observation()]
+            for one in steps[1:]:
+                env.episodes.step(np.array([task("Room-5x5").actions.index(one.action)]))
+                seen.append(env.episodes.observation())
+            seen[-1] = {key: value[None] for key, value in env.episodes.final(0).items()}
+        finally:
+            env.close()
+        whole = {key: np.concatenate([o[key] for o in seen]) for key in seen[0]}
+        begun = torch.zeros(len(seen))
+        begun[0] = 1
+        with torch.no_grad():
+            values = policy.predict_values(
+                policy.obs_to_tensor(whole)[0], (torch.ones(1, 1, 16), torch.ones(1, 1, 16)), begun
+            )
+        if steps[-1].end == "reached the goal":
+            values[-1] = 0.0
+        assert [s.value for s in steps] == pytest.approx(values.flatten().tolist(), abs=1e-5)

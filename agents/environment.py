@@ -1,0 +1,67 @@
+"""The environments of a run, built from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.config import TrainConfig
+from agents.judging import Shaper
+from calm.decompose import find_subgoals
+from calm.records import Subgoal
+from calm.store import Store
+from envs import make_vec
+from envs.sb3_vec import Sb3Vec
+from envs.tasks import task as find_task
+
+
+def subgoals_of(config: TrainConfig, store: Store | None = None) -> tuple[Subgoal, ...]:
+    """What a run's judge is asked about; nothing where there is no judge.
+
+    Raises:
+        UsageError: there are no subgoals of that name, see `calm.decompose.find_subgoals`.
+    """
+    if config.judge == "none":
+        return ()
+    return find_subgoals(config.subgoals, find_task(config.task), store)
+
+
+def make_env(
+    config: TrainConfig,
+    n_envs: int,
+    shaper: Shaper,
+    subgoals: Sequence[Subgoal],
+    *,
+    split: str,
+    seed: int,
+    extra_keys: Sequence[str] = (),
+    workers: int | None = 0,
+) -> Sb3Vec:
+    """The environments that a run's agent is trained in, or played in on other levels.
+
+    Args:
+        n_envs: B.
+        shaper: pays the credit, see `agents.judging.make_shaper`.
+        subgoals: that pay.
+        split: of the levels: train, test or data.
+        seed: of the levels.
+        extra_keys: what observers of the batch read and the agent does not.
+        workers: processes that play the games; 0 plays them in this one, None takes one a core.
+    """
+    return make_vec(
+        config.task,
+        n_envs,
+        kind="sb3",
+        split=split,
+        seed=seed,
+        keys=config.keys,
+        extra_keys=extra_keys,
+        crop=config.crop,
+        penalty=config.penalty,
+        judge=shaper,
+        subgoals=subgoals or None,
+        shaping=config.shaping,
+        weight=config.weight,
+        gamma=config.gamma,
+        window=config.looks_back,
+        workers=workers,
+    )
