@@ -30,7 +30,12 @@ class Observer(Protocol):
     """Looks at every transition of a batch: descriptions, truth, recorders."""
 
     keys: tuple[str, ...]
-    """Keys of `Batch.arrays` that it reads."""
+    """Keys of `Batch.arrays` that it reads.
+
+    An observer with a true attribute `in_step` has seen every row within the backend's step, before
+    it was reset. If all of them have, `on_step` finds in `arrays` where each row is now, and s' of
+    rows that have ended in `final`.
+    """
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         """These rows were reset; the arrays hold their first observation."""
@@ -102,6 +107,7 @@ class Batch:
         self.observers: list[Observer] = []
         self._closed = False
         self._ready = False
+        self._resets_in_step = False
 
         needed = [*self.keys, *extra_keys]
         needed += [key.removesuffix("_crop") for key in needed if key in CROPS]
@@ -144,6 +150,8 @@ class Batch:
                 raise UsageError(
                     f"{type(observer).__name__} reads {', '.join(missing)}; add to the batch's keys"
                 )
+        # For observers that have to see every row before it is reset, that takes another turn.
+        self._resets_in_step = all(getattr(o, "in_step", False) for o in self.observers)
         rows = np.arange(self.n_envs)
         self.backend.reset(rows, seeds)
         self._ready = True
@@ -164,8 +172,7 @@ class Batch:
             raise UsageError("call reset() before step()")
         checked = self._checked(actions)
         observers = self.observers
-        # Observers see every row before it is reset, which takes a turn of its own.
-        self.backend.step(checked, reset=not observers)
+        self.backend.step(checked, reset=self._resets_in_step)
         terminated, truncated = self.status > 0, self.status < 0
         self.any_ended = bool(np.count_nonzero(self.status))
         if observers:
@@ -173,7 +180,8 @@ class Batch:
                 observer.on_step(checked, terminated, truncated)
             if self.any_ended:
                 ended = np.flatnonzero(self.status)
-                self.backend.reset(ended, None)
+                if not self._resets_in_step:
+                    self.backend.reset(ended, None)
                 for observer in observers:
                     observer.on_reset(ended)
         return self.backend.reward.copy(), terminated, truncated

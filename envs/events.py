@@ -19,7 +19,7 @@ from nle import nethack
 from calm.errors import UsageError
 from envs import signature as layout
 from envs.actions import kind as action_kind
-from envs.sight import Arrays, Pieces, Sight
+from envs.sight import Arrays, Seeing, Sight
 from envs.tasks import task
 from envs.things import CARRIED, GROUNDS, THINGS
 
@@ -127,8 +127,12 @@ def _nearness(kind: int, code: int) -> str:
     return f"The hero came {_CAME[after]} {thing} (before: {was})."
 
 
+def _mask(low_high: npt.NDArray[np.uint8]) -> int:
+    return int(low_high[0]) + 256 * int(low_high[1])
+
+
 def _conditions(low_high: npt.NDArray[np.uint8]) -> list[str]:
-    mask = int(low_high[0]) + 256 * int(low_high[1])
+    mask = _mask(low_high)
     return [name for bit, name in _CONDITIONS.items() if mask & bit]
 
 
@@ -137,7 +141,6 @@ def words(
     action: str,
     message: str,
     question: str,
-    pieces: Pieces,
 ) -> str:
     """The `events` text of one signature of `Sight`.
 
@@ -146,7 +149,6 @@ def words(
         action: kind of the action, "move".
         message: what the game says after the step.
         question: what it was asking before, "" for nothing.
-        pieces: what entered and left the inventory.
     """
     seen, end = int(signature[layout.SEEN]), int(signature[layout.END])
     head = [f"Action: {action}."]
@@ -157,10 +159,11 @@ def words(
     if message:
         head.append(f'Message: "{message}"')
     lines = []
-    entered, left = pieces
-    for numbers, verb in ((entered, "entered"), (left, "left")):
-        for number in numbers:
-            lines.append(f"{named(CARRIED[number], first=True)} {verb} the inventory.")
+    for columns, verb in ((layout.ENTERED, "entered"), (layout.LEFT, "left")):
+        mask = _mask(signature[columns])
+        for number in range(len(CARRIED)):
+            if mask >> number & 1:
+                lines.append(f"{named(CARRIED[number], first=True)} {verb} the inventory.")
     for bit, text in (
         (layout.OPENED, "A closed door is open now."),
         (layout.PUSHED, "The hero pushed a boulder."),
@@ -234,7 +237,7 @@ class EventStream:
         task_id: str,
         batch: Arrays,
         actions: tuple[str, ...] | None = None,
-        sight: Callable[[Arrays, npt.NDArray[np.uint8]], Sight] = Sight,
+        sight: Callable[[Arrays, npt.NDArray[np.uint8]], Seeing] = Sight,
     ) -> None:
         names = [action_kind(name) for name in names_of_actions(task_id, batch, actions)]
         self._kinds = list(dict.fromkeys(names))
@@ -247,14 +250,16 @@ class EventStream:
         """The `events` text of each id."""
         self.news = True
         """False where the last step can be passed over, see `heed`."""
+        self.in_step = False
+        """Whether rows are looked at before they are reset, see `envs.batch.Observer`."""
         self._by_signature: dict[bytes, int] = {}
         self._by_text: dict[str, int] = {}
 
     def heed(self, said: npt.NDArray[np.int8], achieved: npt.NDArray[np.float32]) -> None:
         """Tells what each event achieves, so that `news` can tell which steps matter.
 
-        A step is no news if it ended no episode, and every row's event is among those told of and
-        achieves only what the row has achieved. This stream does not look; the native one does.
+        A step is no news if every row's event is among those told of and achieves only what the row
+        has achieved. This stream does not look; the native one does.
 
         Args:
             said: (N, G) by id, 1 achieved, 0 not, below 0 where that is not known.
@@ -290,12 +295,16 @@ class EventStream:
         text = words(
             values,
             self._kinds[int(values[layout.ACTION])],
-            _quote(self._arrays["message"][row]),
+            _quote(self._heard(row)),
             _quote(seen.questions[row]),
-            seen.pieces[int(values[layout.INVENTORY][0]) + 256 * int(values[layout.INVENTORY][1])],
         )
         number = self._by_text.setdefault(text, len(self.texts))
         if number == len(self.texts):
             self.texts.append(text)
         self._by_signature[signature] = number
         return number
+
+    def _heard(self, row: int) -> npt.NDArray[Any]:
+        """(256,) uint8: what the game said after the last step."""
+        message: npt.NDArray[Any] = self._arrays["message"][row]
+        return message

@@ -58,8 +58,9 @@ class Judged:
     def __init__(self, batch: Batch, annotator: Annotator) -> None:
         self.stream = best_event_stream(batch.task, batch)
         self.annotator = annotator
+        self.in_step = self.stream.in_step
         self.news = True
-        """False where the last step achieved nothing that `heed` was not told of."""
+        """False where the last step achieved nothing but what `heed` was told of."""
         self._number = np.zeros(0, np.int64)  # the annotator's, by the stream's
         self._said: Achieved = np.zeros((0, len(annotator.subgoals)), np.int8)  # by the stream's
         self._answers = 0  # of the annotator, when `_said` was written

@@ -25,6 +25,7 @@ from envs.signature import (
     DIED,
     END,
     ENDED,
+    ENTERED,
     EXPERIENCE,
     GAINED,
     GOLD,
@@ -32,8 +33,8 @@ from envs.signature import (
     HP,
     HUNGER,
     IN_HAND,
-    INVENTORY,
     LAVA_FILLED,
+    LEFT,
     LEVEL,
     LEVEL_OF_DISTANCE,
     MESSAGE,
@@ -96,9 +97,10 @@ _FILLS = (
 """What was there, what must be there now, and what to say then."""
 
 KINDS_OF_THINGS = len(THINGS)
-
-Pieces = tuple[tuple[int, ...], tuple[int, ...]]
-"""What entered and what left the inventory, as numbers in `CARRIED`."""
+PORTABLE = ("key", "wand", "horn", "object")
+"""Kinds of things that can be taken."""
+LIES_AS = tuple(THING.get(name, THING["object"]) for name in CARRIED)
+"""Kind of thing that what was carried is when it lies on the ground, by number in `CARRIED`."""
 
 
 class Arrays(Protocol):
@@ -107,6 +109,22 @@ class Arrays(Protocol):
     @property
     def arrays(self) -> Mapping[str, Array]:
         """By key, (B, ...)."""
+
+
+class Seeing(Protocol):
+    """An observer that packs every step into signatures; `Sight` says what the attributes mean."""
+
+    signatures: npt.NDArray[np.uint8]
+    questions: npt.NDArray[np.uint8]
+
+    def on_reset(self, rows: npt.NDArray[np.intp]) -> None: ...
+
+    def on_step(
+        self,
+        actions: npt.NDArray[np.int64],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+    ) -> None: ...
 
 
 class Sight:
@@ -127,9 +145,6 @@ class Sight:
         """(B, WIDTH) of the last step."""
         self.questions: npt.NDArray[np.uint8] = np.zeros((n, 256), np.uint8)
         """(B, 256) what the game asked before the last step, in rows where ASKED is set."""
-        self.pieces: list[Pieces] = [((), ())]
-        """Changes of the inventory by the number in INVENTORY."""
-        self._piece_numbers: dict[Pieces, int] = {self.pieces[0]: 0}
         # What was seen before.
         self._glyphs: npt.NDArray[np.int16] = np.full((n, CELLS), STONE, np.int16)
         self._things: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
@@ -310,18 +325,14 @@ class Sight:
             change = after - before
             change[0] = 0  # empty places
             entered, left = np.flatnonzero(change > 0), np.flatnonzero(change < 0)
-            pieces = (tuple(entered.tolist()), tuple(left.tolist()))
-            number = self._piece_numbers.setdefault(pieces, len(self.pieces))
-            if number == len(self.pieces):
-                self.pieces.append(pieces)
-            self.signatures[row, INVENTORY] = (number & 255, number >> 8)
+            self.signatures[row, ENTERED] = _bits(entered)
+            self.signatures[row, LEFT] = _bits(left)
             self._again.append(row)
             self._covered[row, self._hero[row]] = 0
-            if entered.size and self._under[row] and THINGS[self._under[row]] in _PORTABLE:
+            if entered.size and self._under[row] and THINGS[self._under[row]] in PORTABLE:
                 self._under[row] = 0
             elif left.size:
-                name = CARRIED[left[0]]
-                self._under[row] = THING.get(name, THING["object"])
+                self._under[row] = LIES_AS[left[0]]
 
     def _changed_status(self) -> None:
         now = self._arrays["blstats"][:, _STATUS]
@@ -370,11 +381,10 @@ class Sight:
             kinds[_CLOSED] = kinds[_OPEN] = NO_CHANGE
         if out[SEEN] & PUSHED:
             kinds[_BOULDER] = NO_CHANGE
-        entered, left = self.pieces[int(out[28]) + 256 * int(out[29])]
-        if entered or left:
-            for name in _PORTABLE:
+        if out[ENTERED].any() or out[LEFT].any():
+            for name in PORTABLE:
                 kinds[THING[name]] = NO_CHANGE
-        if _CARRIED_KEY in entered and self._levels[row, _CLOSED]:
+        if out[ENTERED][0] & 1 << _CARRIED_KEY and self._levels[row, _CLOSED]:
             kinds[_CLOSED] = STATE + self._levels[row, _CLOSED]
 
     def _end(self, row: int, terminated: bool) -> None:
@@ -392,4 +402,7 @@ class Sight:
             out[END] = ON_STAIRS if on_stairs else OTHER_END
 
 
-_PORTABLE = ("key", "wand", "horn", "object")
+def _bits(kinds: npt.NDArray[np.intp]) -> tuple[int, int]:
+    """A set of kinds of `CARRIED` as two bytes."""
+    mask = int(np.bitwise_or.reduce(1 << kinds, initial=0))
+    return mask & 255, mask >> 8

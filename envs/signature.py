@@ -59,8 +59,8 @@ CHANGE_OF_LEVELS = np.array([_change(b, a) for b in range(8) for a in range(8)],
 KINDS = slice(1, len(THINGS))  # by kind of thing, one of the codes above
 ACTION, SEEN, GROUND_NOW, END = 16, 17, 18, 19
 HP, GOLD, HUNGER, BURDEN, LEVEL, ARMOR, DEPTH, EXPERIENCE = range(20, 28)
-INVENTORY = slice(28, 30)
-GAINED, ENDED = slice(30, 32), slice(32, 34)  # conditions
+ENTERED, LEFT = slice(28, 30), slice(30, 32)  # the inventory: bit k, the kind k of `CARRIED`
+GAINED, ENDED = slice(32, 34), slice(34, 36)  # conditions
 MESSAGE, QUESTION = slice(40, 48), slice(48, 56)
 WIDTH = 56
 

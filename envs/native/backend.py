@@ -19,6 +19,7 @@ from envs.engine import ABORTED, Array, Rules
 from envs.native.build import Built
 from envs.native.folders import Folder
 from envs.native.layout import Memory
+from envs.native.sight import space_for
 from envs.native.workers import Workers
 
 STEP, STEP_AND_RESET, RESET, RAW = 1, 2, 3, 5
@@ -63,7 +64,7 @@ class NativeBackend:
         self.rules = rules
         self._next_seed = next_seed
         self._library = _library(str(built.library))
-        self._memory = memory = Memory(n_envs, n_workers, keys, crop)
+        self._memory = memory = Memory(n_envs, n_workers, keys, crop, space_for(n_envs))
         self.arrays: Mapping[str, Array] = memory.arrays
         self.final: Mapping[str, Array] = memory.final
         rows = memory.rows
@@ -105,6 +106,14 @@ class NativeBackend:
     def pids(self) -> list[int]:
         """Process ids of the workers."""
         return self._workers.pids if self._workers else []
+
+    def be_watched(self) -> tuple[Array, dict[str, Array]] | None:
+        """See `envs.native.sight.Watched`."""
+        header = self._memory.header
+        if header.watched:
+            return None
+        header.watched = 1
+        return self._memory.sight, {"actions": self._action, "how": self.status}
 
     def step(self, actions: npt.NDArray[np.int64], reset: bool) -> None:
         self._action[:] = actions
@@ -182,6 +191,8 @@ class NativeBackend:
             self.reset(np.array(rows), None)
         self.status[:] = others
         self.status[rows] = ABORTED
+        for row in rows:
+            self._library.calm_lost(self._address, row)
         self.reward[rows] = 0.0
 
     def close(self) -> None:

@@ -19,11 +19,13 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
-SOURCES = ("calm.h", "library.c", "game.c", "turns.c", "worker.c", "sight.c")
+SOURCES = (
+    "calm.h", "sight.h", "library.c", "game.c", "sight.c", "turns.c", "numbers.c", "worker.c",
+)  # fmt: skip
 FLAGS = ("-std=gnu11", "-O2")
 PRODUCTS = {
-    "stepper.so": ("library.c", "game.c", "turns.c", "sight.c"),
-    "worker": ("library.c", "game.c", "worker.c"),
+    "stepper.so": ("library.c", "game.c", "sight.c", "turns.c", "numbers.c"),
+    "worker": ("library.c", "game.c", "sight.c", "worker.c"),
 }
 
 

@@ -78,6 +78,9 @@ typedef struct {
     uint64_t steps;      /* int32, steps of this episode */
     uint64_t final_steps, final_level_seed; /* of the episode that just ended */
     uint64_t place;      /* int32 by worker: the row it is at, or -1 */
+    uint64_t sight;      /* calm_sight, whose pointers are the parent's */
+    uint64_t address;    /* of this header in the parent */
+    uint64_t watched;    /* 1 if rows are to be looked at, see sight.h */
     uint64_t sync;       /* calm_sync */
 } calm_header;
 

@@ -2,6 +2,7 @@
  * says the same in Python and where we differ from MiniHack. */
 #define _GNU_SOURCE
 #include "calm.h"
+#include "sight.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -288,9 +289,32 @@ static int raw(calm_game *g, int steps)
     return 0;
 }
 
+/* What looks at the rows, or NULL; its pointers are this process's. */
+static calm_sight *sight_of(calm_header *h)
+{
+    static calm_sight own; /* a worker has one batch */
+    calm_sight *s = calm_at(h, h->sight);
+    if (!h->watched || h->address == (uintptr_t) h)
+        return h->watched ? s : NULL;
+    if (!own.n) {
+        own = *s;
+        for (char **p = (char **) &own.thing_of; p < (char **) (&own + 1); p++)
+            *p += (char *) h - (char *) h->address;
+    }
+    return &own;
+}
+
+void calm_lost(calm_header *h, int row)
+{
+    calm_sight *s = sight_of(h);
+    if (s)
+        calm_lose_sight(s, row);
+}
+
 int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t command,
             _Atomic int32_t *place)
 {
+    calm_sight *sight = sight_of(h);
     const uint8_t *flag = calm_at(h, h->flag);
     const int8_t *status = calm_at(h, h->status);
     for (int row = first; row < last; row++) {
@@ -307,16 +331,22 @@ int calm_do(calm_header *h, calm_game **games, int first, int last, uint32_t com
             if (calm_reset(g))
                 return -1;
             crop(g);
+            if (sight)
+                calm_forget(sight, row);
             continue;
         }
         calm_step(g);
         crop(g);
+        if (sight)
+            calm_see(sight, row);
         if (status[row] != RUNNING) {
             keep_final(g);
             if (command == STEP_AND_RESET) {
                 if (calm_reset(g))
                     return -1;
                 crop(g);
+                if (sight)
+                    calm_forget(sight, row);
             }
         }
     }

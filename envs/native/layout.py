@@ -63,7 +63,9 @@ class Header(ctypes.Structure):
         ("row_bytes", ctypes.c_uint64 * len(NLE_ORDER)),
         ("crop_at", ctypes.c_uint64 * len(CROP_ORDER)),
         ("crop_final", ctypes.c_uint64 * len(CROP_ORDER)),
-        *((name, ctypes.c_uint64) for name in (*ROWS, "place", "sync")),
+        *((name, ctypes.c_uint64) for name in (
+            *ROWS, "place", "sight", "address", "watched", "sync"
+        )),
     ]  # fmt: skip
 
 
@@ -75,9 +77,12 @@ class Memory:
         n_workers: processes that write into it.
         keys: observation keys, crops among them.
         crop: size of the crops.
+        sight: bytes for what is looked at, see `envs.native.sight`.
     """
 
-    def __init__(self, n_envs: int, n_workers: int, keys: Iterable[str], crop: int) -> None:
+    def __init__(
+        self, n_envs: int, n_workers: int, keys: Iterable[str], crop: int, sight: int
+    ) -> None:
         self._end = ctypes.sizeof(Header)
         plan: list[tuple[str, int, type, tuple[int, ...]]] = []
 
@@ -91,6 +96,7 @@ class Memory:
         for name, (dtype, shape) in ROWS.items():
             offsets[name] = place(name, dtype, (n_envs, *shape))
         offsets["place"] = place("place", np.int32, (max(n_workers, 1),))
+        offsets["sight"] = place("sight", np.uint8, (sight,))
         offsets["sync"] = place("sync", np.uint32, (LINE // 4 * 3 + max(n_workers, 1),))
         key_at: dict[str, int] = {}
         final_at: dict[str, int] = {}
@@ -115,6 +121,7 @@ class Memory:
         for i, key in enumerate(CROP_ORDER):
             self.header.crop_at[i] = key_at.get(f"{key}_crop", 0)
             self.header.crop_final[i] = final_at.get(f"{key}_crop", 0)
+        self.header.address = self.address
         self.header.n_envs, self.header.n_workers, self.header.crop = n_envs, n_workers, crop
         views: dict[str, npt.NDArray[Any]] = {
             name: np.frombuffer(
@@ -124,6 +131,7 @@ class Memory:
         }
         self.rows: dict[str, npt.NDArray[Any]] = {name: views[name] for name in ROWS}
         self.place: npt.NDArray[np.int32] = views["place"]
+        self.sight: npt.NDArray[np.uint8] = views["sight"]
         sync: npt.NDArray[np.uint32] = views["sync"]
         self.turn = sync[:1]
         self.pending = sync[LINE // 4 : LINE // 4 + 1]

@@ -1,40 +1,11 @@
-/* What a step changed, for all rows of a batch: the frequent part of envs/sight.py, which says what
- * it means. What is rare (a change of inventory or status, an end) is left to Python, by a flag. */
-#include <stdbool.h>
-#include <stdint.h>
+/* What a step changed, row by row: envs/sight.py in C, which says what it means. */
+#include "sight.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum { CELLS = 21 * 79, COLS = 79, BLSTATS = 27, INVENTORY = 55, MESSAGE = 256, INTERNAL = 9 };
 enum { MAX_KINDS = 16 };
-enum { INVENTORY_CHANGED = 1, STATUS_CHANGED = 2, AGAIN = 4, ASKS = 8, UNKNOWN = 16, NEWS = 32 };
-
-/* envs/native/sight.py has the same structure in ctypes. */
-typedef struct {
-    int32_t n, kinds, width, n_status;
-    /* Columns of a signature, bits of its column `seen`, kinds of things. */
-    int32_t action_column, seen_column, ground_column, message_column, question_column;
-    int32_t moved, with_key_bit, opened, pushed, water_filled, lava_filled, asked_bit;
-    int32_t closed, boulder, monster, water, lava, key, in_hand;
-    int32_t carried_key, room, corridor;
-    /* Tables. */
-    const uint8_t *thing_of, *ground_of, *passable, *solid, *level_of, *change_of, *carried_of;
-    const uint8_t *action_kinds;
-    const uint64_t *multipliers;
-    const int64_t *status_columns;
-    /* s' and the actions. */
-    const int16_t *glyphs, *carried;
-    const int64_t *blstats, *actions;
-    const uint8_t *message;
-    const int32_t *internal;
-    /* What was seen before. */
-    int16_t *seen_glyphs, *seen_carried;
-    uint8_t *things, *covered, *levels, *under, *ground, *with_key, *asked;
-    int64_t *x, *y, *hero, *status;
-    uint64_t *asked_hash;
-    /* Out. */
-    uint8_t *signatures, *flags;
-} calm_sight;
 
 /* Level of the nearest thing of each kind. */
 static void nearest(const calm_sight *s, int e, uint8_t *levels)
@@ -73,7 +44,8 @@ static void look(calm_sight *s, int e)
     memcpy(before, now, (size_t) s->kinds);
 }
 
-static void changed_cell(calm_sight *s, int e, int c, uint8_t *seen, uint8_t *flag)
+/* Returns whether something opened or filled. */
+static bool changed_cell(calm_sight *s, int e, int c, uint8_t *seen)
 {
     uint8_t *thing = s->things + e * CELLS + c;
     const int glyph = s->glyphs[e * CELLS + c], old = *thing;
@@ -89,14 +61,12 @@ static void changed_cell(calm_sight *s, int e, int c, uint8_t *seen, uint8_t *fl
         bit = s->water_filled;
     else if (old && old == s->lava && s->solid[glyph])
         bit = s->lava_filled;
-    if (bit) {
-        *seen |= (uint8_t) bit;
-        *flag |= AGAIN;
-    }
+    *seen |= (uint8_t) bit;
+    return bit != 0;
 }
 
 /* Whether any cell did. Line by line, since most steps change cells around the hero alone. */
-static bool changed_cells(calm_sight *s, int e, uint8_t *seen, uint8_t *flag)
+static bool changed_cells(calm_sight *s, int e, uint8_t *seen, bool *again)
 {
     const int16_t *now = s->glyphs + e * CELLS, *before = s->seen_glyphs + e * CELLS;
     bool any = false;
@@ -106,7 +76,7 @@ static bool changed_cells(calm_sight *s, int e, uint8_t *seen, uint8_t *flag)
         any = true;
         for (int c = line; c < line + COLS; c++)
             if (now[c] != before[c])
-                changed_cell(s, e, c, seen, flag);
+                *again |= changed_cell(s, e, c, seen);
     }
     s->things[e * CELLS + s->hero[e]] = 0;
     return any;
@@ -121,191 +91,216 @@ static uint64_t hash(const calm_sight *s, int e)
     return sum;
 }
 
-/* Forgets what these rows had seen; the arrays hold their first observation. */
-void calm_forget(calm_sight *s, const int64_t *rows, int n)
+static void put16(uint8_t *out, unsigned value)
+{
+    out[0] = (uint8_t) value;
+    out[1] = (uint8_t) (value >> 8);
+}
+
+static bool changed_inventory(calm_sight *s, int e, uint8_t *out)
+{
+    const int16_t *now = s->carried + e * INVENTORY;
+    int16_t *before = s->seen_carried + e * INVENTORY;
+    if (!memcmp(now, before, INVENTORY * sizeof *now))
+        return false;
+    int more[MAX_KINDS] = { 0 }, first_left = 0;
+    bool with_key = false;
+    for (int k = 0; k < INVENTORY; k++) {
+        more[s->carried_of[now[k]]]++;
+        more[s->carried_of[before[k]]]--;
+        with_key |= s->carried_of[now[k]] == s->carried_key;
+    }
+    unsigned entered = 0, left = 0;
+    for (int k = MAX_KINDS - 1; k > 0; k--) { /* 0 is an empty place */
+        entered |= (unsigned) (more[k] > 0) << k;
+        left |= (unsigned) (more[k] < 0) << k;
+        if (more[k] < 0)
+            first_left = k;
+    }
+    memcpy(before, now, INVENTORY * sizeof *now);
+    s->with_key[e] = with_key;
+    put16(out + s->entered_column, entered);
+    put16(out + s->left_column, left);
+    s->covered[e * CELLS + s->hero[e]] = 0;
+    if (entered && s->portable[s->under[e]])
+        s->under[e] = 0;
+    else if (left)
+        s->under[e] = s->lies_as[first_left];
+    return true;
+}
+
+/* Columns of what is remembered of the status, in this order. */
+enum { HP, GOLD, HUNGER, BURDEN, LEVEL, ARMOR, DEPTH, EXPERIENCE, CONDITION };
+
+static void changed_status(calm_sight *s, int e, uint8_t *out)
+{
+    static const int told[] = { GOLD, LEVEL, ARMOR, DEPTH, EXPERIENCE };
+    const int64_t *blstats = s->blstats + e * BLSTATS;
+    int64_t *before = s->status + e * s->n_status, now[MAX_KINDS];
+    for (int k = 0; k < s->n_status; k++)
+        now[k] = blstats[s->status_columns[k]];
+    if (!memcmp(now, before, (size_t) s->n_status * sizeof *now))
+        return;
+    uint8_t *columns = out + s->hp_column; /* HP to EXPERIENCE */
+    const int64_t healed = now[HP] - before[HP]; /* one point is the body healing by itself */
+    columns[HP] = healed < 0 ? 1 : healed > 1 ? 2 : 0;
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        const int k = told[i];
+        columns[k] = now[k] < before[k] ? 1 : now[k] > before[k] ? 2 : 0;
+    }
+    for (int k = HUNGER; k <= BURDEN; k++)
+        columns[k] = now[k] != before[k] ? (uint8_t) (now[k] + 1) : 0;
+    put16(out + s->gained_column, (unsigned) (now[CONDITION] & ~before[CONDITION]));
+    put16(out + s->ended_column, (unsigned) (before[CONDITION] & ~now[CONDITION]));
+    memcpy(before, now, (size_t) s->n_status * sizeof *now);
+}
+
+/* Leaves out of a row what the same row says in a better way. */
+static void say_once(const calm_sight *s, int e, uint8_t *out)
+{
+    const uint8_t *entered = out + s->entered_column, *left = out + s->left_column;
+    if (out[s->seen_column] & s->opened)
+        out[s->closed] = out[s->open] = 0;
+    if (out[s->seen_column] & s->pushed)
+        out[s->boulder] = 0;
+    if (entered[0] | entered[1] | left[0] | left[1])
+        for (int k = 1; k < s->kinds; k++)
+            if (s->portable[k])
+                out[k] = 0;
+    const uint8_t level = s->levels[e * s->kinds + s->closed];
+    if (entered[0] & 1 << s->carried_key && level)
+        out[s->closed] = (uint8_t) (s->state + level);
+}
+
+static void over(const calm_sight *s, int e, uint8_t *out)
+{
+    if (s->how[e] < 0) {
+        out[s->end_column] = (uint8_t) s->out_of_time;
+        return;
+    }
+    if (s->blstats[e * BLSTATS + s->status_columns[HP]] > 0) {
+        const bool on_stairs = s->under[e] == s->stairs;
+        out[s->end_column] = (uint8_t) (on_stairs ? s->on_stairs : s->other_end);
+        return;
+    }
+    /* The screen of a dead hero is blank: nothing else can be said. */
+    const uint8_t action = out[s->action_column];
+    uint64_t message;
+    memcpy(&message, out + s->message_column, 8);
+    memset(out, 0, (size_t) s->width);
+    out[s->action_column] = action;
+    memcpy(out + s->message_column, &message, 8);
+    out[s->end_column] = (uint8_t) s->died;
+}
+
+/* Remembers what the game says and asks. */
+static uint64_t listen(calm_sight *s, int e)
+{
+    const uint64_t heard = s->asked_hash[e] = hash(s, e);
+    if ((s->asked[e] = s->internal[e * INTERNAL + 1] != 0))
+        memcpy(s->asks + e * MESSAGE, s->message + e * MESSAGE, MESSAGE);
+    return heard;
+}
+
+void calm_forget(calm_sight *s, int e)
 {
     static const int around[] = { -80, -79, -78, -1, 1, 78, 79, 80 };
-    for (int i = 0; i < n; i++) {
-        const int e = (int) rows[i];
-        const int16_t *glyphs = s->glyphs + e * CELLS, *carried = s->carried + e * INVENTORY;
-        const int64_t *blstats = s->blstats + e * BLSTATS;
-        uint8_t *things = s->things + e * CELLS;
-        memcpy(s->seen_glyphs + e * CELLS, glyphs, CELLS * sizeof *glyphs);
-        memcpy(s->seen_carried + e * INVENTORY, carried, INVENTORY * sizeof *carried);
-        memset(s->covered + e * CELLS, 0, CELLS);
-        const int hero = (int) (blstats[1] * COLS + blstats[0]);
-        s->x[e] = blstats[0];
-        s->y[e] = blstats[1];
-        s->hero[e] = hero;
-        s->under[e] = 0;
-        for (int c = 0; c < CELLS; c++)
-            things[c] = s->thing_of[glyphs[c]];
-        things[hero] = 0;
-        /* The hero hides what it stands on: take the ground next to it. */
-        bool room = false, corridor = false;
-        for (int k = 0; k < 8; k++) {
-            const int c = hero + around[k];
-            const int ground = s->ground_of[glyphs[c < 0 ? 0 : c < CELLS ? c : CELLS - 1]];
-            room |= ground == s->room;
-            corridor |= ground == s->corridor;
-        }
-        s->ground[e] = (uint8_t) (corridor && !room ? s->corridor : s->room);
-        s->with_key[e] = 0;
-        for (int k = 0; k < INVENTORY; k++)
-            s->with_key[e] |= s->carried_of[carried[k]] == s->carried_key;
-        for (int k = 0; k < s->n_status; k++)
-            s->status[e * s->n_status + k] = blstats[s->status_columns[k]];
-        nearest(s, e, s->levels + e * s->kinds);
-        s->asked_hash[e] = hash(s, e);
-        s->asked[e] = s->internal[e * INTERNAL + 1] != 0;
+    const int16_t *glyphs = s->glyphs + e * CELLS, *carried = s->carried + e * INVENTORY;
+    const int64_t *blstats = s->blstats + e * BLSTATS;
+    uint8_t *things = s->things + e * CELLS;
+    memcpy(s->seen_glyphs + e * CELLS, glyphs, CELLS * sizeof *glyphs);
+    memcpy(s->seen_carried + e * INVENTORY, carried, INVENTORY * sizeof *carried);
+    memset(s->covered + e * CELLS, 0, CELLS);
+    const int hero = (int) (blstats[1] * COLS + blstats[0]);
+    s->x[e] = blstats[0];
+    s->y[e] = blstats[1];
+    s->hero[e] = hero;
+    s->under[e] = 0;
+    for (int c = 0; c < CELLS; c++)
+        things[c] = s->thing_of[glyphs[c]];
+    things[hero] = 0;
+    /* The hero hides what it stands on: take the ground next to it. */
+    bool room = false, corridor = false;
+    for (int k = 0; k < 8; k++) {
+        const int c = hero + around[k];
+        const int ground = s->ground_of[glyphs[c < 0 ? 0 : c < CELLS ? c : CELLS - 1]];
+        room |= ground == s->room;
+        corridor |= ground == s->corridor;
     }
+    s->ground[e] = (uint8_t) (corridor && !room ? s->corridor : s->room);
+    s->with_key[e] = 0;
+    for (int k = 0; k < INVENTORY; k++)
+        s->with_key[e] |= s->carried_of[carried[k]] == s->carried_key;
+    for (int k = 0; k < s->n_status; k++)
+        s->status[e * s->n_status + k] = blstats[s->status_columns[k]];
+    nearest(s, e, s->levels + e * s->kinds);
+    listen(s, e);
 }
 
-/* Fills the signatures of all rows but those whose inventory changed, and the flags; returns all
- * flags together. */
-int calm_see(calm_sight *s)
+void calm_see(calm_sight *s, int e)
 {
-    int all = 0;
-    for (int e = 0; e < s->n; e++) {
-        uint8_t *out = s->signatures + e * s->width, flag = 0, seen = 0;
-        const int64_t *blstats = s->blstats + e * BLSTATS;
-        memset(out, 0, (size_t) s->width);
-        const int64_t x = s->x[e] = blstats[0], y = s->y[e] = blstats[1];
-        const int64_t hero = y * COLS + x;
-        const int moved = hero != s->hero[e];
-        out[s->action_column] = s->action_kinds[s->actions[e]];
-        if (moved)
-            seen |= (uint8_t) s->moved;
-        if (s->asked[e]) {
-            seen |= (uint8_t) s->asked_bit;
-            memcpy(out + s->question_column, &s->asked_hash[e], 8);
-        }
-        if (moved) { /* where the hero stands now, as the map showed it before */
-            const int shown = s->seen_glyphs[e * CELLS + hero];
-            int under = s->thing_of[shown];
-            if (under == s->boulder || under == s->monster) {
-                if (under == s->boulder) {
-                    seen |= (uint8_t) s->pushed;
-                    flag |= AGAIN;
-                }
-                under = s->covered[e * CELLS + hero];
+    uint8_t *out = s->signatures + e * s->width, seen = 0;
+    const int64_t *blstats = s->blstats + e * BLSTATS;
+    bool again = false;
+    memset(out, 0, (size_t) s->width);
+    const int64_t x = s->x[e] = blstats[0], y = s->y[e] = blstats[1];
+    const int64_t hero = y * COLS + x;
+    const bool moved = hero != s->hero[e];
+    out[s->action_column] = s->action_kinds[s->actions[e]];
+    if (s->asked[e]) {
+        seen |= (uint8_t) s->asked_bit;
+        memcpy(out + s->question_column, &s->asked_hash[e], 8);
+        memcpy(s->questions + e * MESSAGE, s->asks + e * MESSAGE, MESSAGE);
+    }
+    if (moved) { /* where the hero stands now, as the map showed it before */
+        const int shown = s->seen_glyphs[e * CELLS + hero];
+        int under = s->thing_of[shown];
+        seen |= (uint8_t) s->moved;
+        if (under == s->boulder || under == s->monster) {
+            if (under == s->boulder) {
+                seen |= (uint8_t) s->pushed;
+                again = true;
             }
-            s->under[e] = (uint8_t) under;
-            const uint8_t ground = s->ground_of[shown];
-            if (ground && ground != s->ground[e])
-                out[s->ground_column] = s->ground[e] = ground;
-            s->hero[e] = hero;
+            under = s->covered[e * CELLS + hero];
         }
-        const bool changed = changed_cells(s, e, &seen, &flag);
-        if (s->with_key[e])
-            seen |= (uint8_t) s->with_key_bit;
-        out[s->seen_column] = seen;
-        if (memcmp(s->carried + e * INVENTORY, s->seen_carried + e * INVENTORY,
-                   INVENTORY * sizeof(int16_t)))
-            flag |= INVENTORY_CHANGED;
-        for (int i = 0; i < s->n_status; i++)
-            if (blstats[s->status_columns[i]] != s->status[e * s->n_status + i])
-                flag |= STATUS_CHANGED;
-        if (!(flag & INVENTORY_CHANGED) && (moved || changed)) /* else all is as near as it was */
-            look(s, e);
-        const uint64_t heard = hash(s, e);
-        memcpy(out + s->message_column, &heard, 8);
-        s->asked_hash[e] = heard;
-        if ((s->asked[e] = s->internal[e * INTERNAL + 1] != 0))
-            flag |= ASKS;
-        s->flags[e] = flag;
-        all |= flag;
+        s->under[e] = (uint8_t) under;
+        const uint8_t ground = s->ground_of[shown];
+        if (ground && ground != s->ground[e])
+            out[s->ground_column] = s->ground[e] = ground;
+        s->hero[e] = hero;
     }
-    return all;
-}
-
-/* The rest for rows whose inventory changed, once Python has dealt with that. */
-void calm_see_again(calm_sight *s)
-{
-    for (int e = 0; e < s->n; e++) {
-        if (!(s->flags[e] & INVENTORY_CHANGED))
-            continue;
-        uint8_t *seen = s->signatures + e * s->width + s->seen_column;
-        *seen &= (uint8_t) ~s->with_key_bit;
-        if (s->with_key[e])
-            *seen |= (uint8_t) s->with_key_bit;
+    const bool changed = changed_cells(s, e, &seen, &again);
+    const bool carries = changed_inventory(s, e, out);
+    changed_status(s, e, out);
+    if (s->with_key[e])
+        seen |= (uint8_t) s->with_key_bit;
+    out[s->seen_column] = seen;
+    if (moved || changed || carries) /* else all is as near as it was */
         look(s, e);
-    }
+    const uint64_t heard = listen(s, e);
+    memcpy(out + s->message_column, &heard, 8);
+    if (again || carries)
+        say_once(s, e, out);
+    if (s->how[e])
+        over(s, e, out);
 }
 
-/* --- numbers of signatures -------------------------------------------------------------------
- * A table of `size` places (a power of two): keys of `width` bytes, and the number + 1, 0 where a
- * place is free. envs/native/sight.py has the same structure in ctypes. */
-typedef struct {
-    int64_t width, size, n;
-    uint8_t *keys;
-    int64_t *numbers;
-    const uint8_t *rows; /* n signatures */
-    int64_t *out;        /* their numbers, -1 where they have none */
-} calm_table;
-
-static int64_t place_of(const calm_table *t, const uint8_t *key)
+void calm_lose_sight(calm_sight *s, int e)
 {
-    uint64_t h = 14695981039346656037u; /* FNV-1a over words */
-    for (int64_t i = 0; i + 8 <= t->width; i += 8) {
-        uint64_t word;
-        memcpy(&word, key + i, 8);
-        h = (h ^ word) * 1099511628211u;
-        h ^= h >> 29;
-    }
-    int64_t at = (int64_t) (h & (uint64_t) (t->size - 1));
-    while (t->numbers[at] && memcmp(t->keys + at * t->width, key, (size_t) t->width))
-        at = (at + 1) & (t->size - 1);
-    return at;
+    uint8_t *out = s->signatures + e * s->width;
+    memset(out, 0, (size_t) s->width);
+    out[s->action_column] = s->action_kinds[s->actions[e]];
+    out[s->end_column] = (uint8_t) s->out_of_time;
 }
 
-/* Looks up all rows; UNKNOWN if one has no number, else 0. */
-int calm_number(const calm_table *t)
+void calm_see_all(calm_sight *s)
 {
-    int unknown = 0;
-    for (int64_t i = 0; i < t->n; i++) {
-        t->out[i] = t->numbers[place_of(t, t->rows + i * t->width)] - 1;
-        unknown |= t->out[i] < 0;
-    }
-    return unknown ? UNKNOWN : 0;
+    for (int e = 0; e < s->n; e++)
+        calm_see(s, e);
 }
 
-void calm_learn(const calm_table *t, const uint8_t *keys, int64_t n, const int64_t *numbers)
+void calm_forget_some(calm_sight *s, const int64_t *rows, int n)
 {
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t at = place_of(t, keys + i * t->width);
-        memcpy(t->keys + at * t->width, keys + i * t->width, (size_t) t->width);
-        t->numbers[at] = numbers[i] + 1;
-    }
-}
-
-/* What a judge said of each number; envs/native/sight.py has the same structure in ctypes. */
-typedef struct {
-    int64_t known, subgoals;
-    const int8_t *said;      /* known x subgoals: 1 yes, 0 no, below 0 no answer */
-    const float *achieved;   /* n x subgoals: 1 where a yes is no news */
-} calm_answers;
-
-static bool news(const calm_answers *a, const calm_table *t)
-{
-    for (int64_t i = 0; i < t->n; i++) {
-        if (t->out[i] >= a->known)
-            return true;
-        const int8_t *said = a->said + t->out[i] * a->subgoals;
-        const float *achieved = a->achieved + i * a->subgoals;
-        for (int64_t g = 0; g < a->subgoals; g++)
-            if (said[g] && (said[g] < 0 || !achieved[g]))
-                return true;
-    }
-    return false;
-}
-
-/* calm_see, and the numbers at once if Python has nothing to add to the signatures; then NEWS too,
- * unless the answers to all of them can be passed over. */
-int calm_watch(calm_sight *s, const calm_table *t, const calm_answers *a)
-{
-    int flags = calm_see(s);
-    if (!(flags & ~ASKS))
-        flags |= calm_number(t);
-    return flags & ~ASKS || !a || news(a, t) ? flags | NEWS : flags;
+    for (int i = 0; i < n; i++)
+        calm_forget(s, (int) rows[i]);
 }

@@ -195,8 +195,9 @@ def test_words_of_a_signature() -> None:
     row[THING["monster"]] = 8 * layout.FAR + layout.NEXT_TO
     row[THING["boulder"]] = layout.AWAY
     row[THING["wand"]] = layout.LOST
-    pieces = ((CARRIED.index("key"),), (CARRIED.index("amulet"),))
-    assert words(row, "move", "Ouch!", "", pieces).splitlines() == [
+    row[layout.ENTERED] = (1 << CARRIED.index("key"), 0)
+    row[layout.LEFT] = (1 << CARRIED.index("amulet"), 0)
+    assert words(row, "move", "Ouch!", "").splitlines() == [
         "Action: move.",
         "The hero carries the key.",
         'Message: "Ouch!"',
@@ -215,7 +216,7 @@ def test_words_of_a_signature() -> None:
 
 
 def test_nothing_changed() -> None:
-    assert words(signature(), "search", "", "", ((), ())) == "Action: search.\nNothing changed."
+    assert words(signature(), "search", "", "") == "Action: search.\nNothing changed."
 
 
 def test_names_must_fit_the_actions() -> None:

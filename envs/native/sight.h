@@ -1,0 +1,47 @@
+/* What a player sees of a step, see sight.c. */
+#ifndef CALM_SIGHT_H
+#define CALM_SIGHT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* envs/native/sight.py has the same structure in ctypes. */
+typedef struct {
+    int32_t n, kinds, width, n_status;
+    /* Columns of a signature, bits of its column `seen`, kinds of things, ways to end. */
+    int32_t action_column, seen_column, ground_column, end_column, hp_column;
+    int32_t entered_column, left_column, gained_column, ended_column;
+    int32_t message_column, question_column;
+    int32_t moved, with_key_bit, opened, pushed, water_filled, lava_filled, asked_bit;
+    int32_t closed, open, boulder, monster, water, lava, key, stairs, in_hand, state;
+    int32_t carried_key, room, corridor;
+    int32_t on_stairs, died, out_of_time, other_end;
+    /* From here on there are pointers alone. Tables. */
+    const uint8_t *thing_of, *ground_of, *passable, *solid, *level_of, *change_of, *carried_of;
+    const uint8_t *portable, *lies_as;
+    const uint8_t *action_kinds;
+    const uint64_t *multipliers;
+    const int64_t *status_columns;
+    /* s', the actions, and how the step ended the episode: 0 not, > 0 by itself, < 0 cut. */
+    const int16_t *glyphs, *carried;
+    const int64_t *blstats;
+    const uint8_t *message;
+    const int32_t *internal, *actions;
+    const int8_t *how;
+    /* What was seen before. */
+    int16_t *seen_glyphs, *seen_carried;
+    uint8_t *things, *covered, *levels, *under, *ground, *with_key, *asked, *asks;
+    int64_t *x, *y, *hero, *status;
+    uint64_t *asked_hash;
+    /* Out. */
+    uint8_t *signatures, *questions;
+} calm_sight;
+
+/* Fills the signature of row e with what its step changed; the arrays hold s'. */
+void calm_see(calm_sight *s, int e);
+/* The game of row e is gone: nothing was seen of the step. */
+void calm_lose_sight(calm_sight *s, int e);
+/* Forgets what row e had seen; the arrays hold its first observation. */
+void calm_forget(calm_sight *s, int e);
+
+#endif
