@@ -13,6 +13,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,15 +129,19 @@ def measure(name: str, size: str, seconds: float) -> float:
     if not python.exists():
         raise CalmError("not installed; `make bench-peers` does")
     command = [str(python), "-W", "ignore", "-m", "agents.bench_contestants", name, size]
-    with subprocess.Popen(
-        [*command, str(seconds)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with (
+        # What a contestant writes into the current or the temporary folder goes with this one.
+        tempfile.TemporaryDirectory(prefix="calm-", ignore_cleanup_errors=True) as folder,
+        subprocess.Popen(
+            [*command, str(seconds)],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": folder},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             process.wait(PATIENCE)

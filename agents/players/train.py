@@ -21,6 +21,7 @@ import typer
 from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from torch import nn
 
@@ -130,6 +131,7 @@ def train(task_id: str, seed: int, goal: float, most: int) -> tuple[PPO, int]:
             device="cpu",
             policy_kwargs={"net_arch": [48, 48], "activation_fn": nn.ReLU},
         )
+        model.set_logger(Logger(None, []))
         model.learn(most, callback=_UntilHalfWay(goal))
         return model, int(model.num_timesteps)
     finally:
