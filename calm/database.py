@@ -1,7 +1,7 @@
 """One SQLite file that many processes share: opening, migrating, transactions, clear errors.
 
-The one file that imports `sqlite3`. WAL with `synchronous=NORMAL` survives a killed process; `FULL`
-survives a power cut as well.
+The one file of this layer that imports `sqlite3`. WAL with `synchronous=NORMAL` survives a killed
+process; `FULL` survives a power cut as well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from calm.errors import StoreError
@@ -239,10 +238,5 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 from calm.loopback.answers import Answer, Rules, prompt_of, rule_answers
@@ -143,12 +142,7 @@ class Loopback:
     def __enter__(self) -> Loopback:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     # --- answering --------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 
 from calm.errors import UsageError
 from calm.records import content_hash
@@ -138,12 +137,7 @@ class LabelStore:
     def __enter__(self) -> LabelStore:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
