@@ -31,7 +31,7 @@ _SAME = {
     "get": "pick", "take": "pick", "grab": "pick", "collect": "pick", "obtain": "pick",
     "acquire": "pick", "retrieve": "pick", "unlock": "open", "staircase": "stair",
     "stairway": "stair", "descend": "reach", "arrive": "reach", "go": "reach", "down": "",
-    "downstair": "stair", "locked": "", "closed": "",
+    "downstair": "stair", "river": "water", "locked": "", "closed": "",
 }  # fmt: skip
 
 

@@ -176,6 +176,8 @@ def words(
         lines.append("The hero moved.")
     elif action.startswith("move") and not seen & layout.ASKED and end != layout.DIED:
         lines.append("The hero did not move.")
+    if seen & layout.CROSSED:
+        lines.append("The hero came to the other side of the water or lava.")
     ground = int(signature[layout.GROUND_NOW])
     if ground:
         lines.append(f"The hero stepped into a {GROUNDS[ground]}.")

@@ -67,6 +67,7 @@ _DEEDS = {
     "pick up a horn": (r"^A horn entered the inventory[.:]",),
     "pick up an object": (r"^[A-Z][\w ]* entered the inventory[.:]",),
     "turn lava into solid ground": (r"^Lava turned into solid ground\.$",),
+    "cross the water or lava": (r"^The hero came to the other side of the water or lava\.$",),
     "float in the air": (r"^The hero is now levitating\.$",),
     "kill a monster": (r"^Experience points rose\.$", r'^Message: ".*\bYou kill '),
 }

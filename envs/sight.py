@@ -21,6 +21,7 @@ from envs.signature import (
     ASKED,
     BURDEN,
     CHANGE_OF_LEVELS,
+    CROSSED,
     DEPTH,
     DIED,
     END,
@@ -149,6 +150,8 @@ class Sight:
         self._glyphs: npt.NDArray[np.int16] = np.full((n, CELLS), STONE, np.int16)
         self._things: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
         self._covered: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
+        self._bed: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)  # ever water or lava
+        self._dry: npt.NDArray[np.int64] = np.zeros(n, np.int64)  # last cell stood on beside it
         self._levels: npt.NDArray[np.uint8] = np.zeros((n, KINDS_OF_THINGS), np.uint8)
         self._x: npt.NDArray[np.int64] = np.zeros(n, np.int64)
         self._y: npt.NDArray[np.int64] = np.zeros(n, np.int64)
@@ -179,6 +182,8 @@ class Sight:
         self._hero[rows] = y * COLUMNS + x
         self._things[rows] = THING_OF_GLYPH[glyphs]
         self._things[rows, self._hero[rows]] = 0
+        self._bed[rows] = (self._things[rows] == _WATER) | (self._things[rows] == _LAVA)
+        self._dry[rows] = self._hero[rows]
         self._note(np.flatnonzero(self._things.reshape(-1) != 0))
         self._under[rows] = 0
         self._covered[rows] = 0
@@ -237,6 +242,11 @@ class Sight:
         if stepped.any():
             self._ground = np.where(stepped, ground, self._ground)
             np.multiply(ground, stepped, out=out[:, GROUND_NOW])
+        off = moved & (self._bed[self._envs, hero] == 0)
+        for row in np.flatnonzero(off & (self._bed[self._envs, self._hero] != 0)).tolist():
+            if _over_bed(self._bed[row], int(self._dry[row]), int(hero[row])):
+                seen[row] |= CROSSED
+        self._dry = np.where(off, hero, self._dry)
         self._hero = hero
 
         self._changed_cells(seen)
@@ -299,6 +309,7 @@ class Sight:
         new_things = things[at]
         if not (old_things | new_things).any():
             return
+        self._bed.reshape(-1)[at[(new_things == _WATER) | (new_things == _LAVA)]] = 1
         covers = (new_things == _MONSTER) | (new_things == _BOULDER)
         covers &= (old_things != _MONSTER) & (old_things != _BOULDER)
         self._covered.reshape(-1)[at[covers]] = old_things[covers]  # it is not forgotten
@@ -406,3 +417,15 @@ def _bits(kinds: npt.NDArray[np.intp]) -> tuple[int, int]:
     """A set of kinds of `CARRIED` as two bytes."""
     mask = int(np.bitwise_or.reduce(1 << kinds, initial=0))
     return mask & 255, mask >> 8
+
+
+def _over_bed(bed: npt.NDArray[np.uint8], start: int, end: int) -> bool:
+    """Whether the straight line between two cells leads over the bed (CELLS,)."""
+    (y, x), (i, j) = divmod(start, COLUMNS), divmod(end, COLUMNS)
+    dy, dx = i - y, j - x
+    steps = max(abs(dy), abs(dx))
+    for n in range(1, steps):
+        down, right = ((2 * abs(d) * n + steps) // (2 * steps) for d in (dy, dx))
+        if bed[(y + (down if dy > 0 else -down)) * COLUMNS + x + (right if dx > 0 else -right)]:
+            return True
+    return False

@@ -65,7 +65,9 @@ MESSAGE, QUESTION = slice(40, 48), slice(48, 56)
 WIDTH = 56
 
 # Bits of SEEN.
-MOVED, WITH_KEY, OPENED, PUSHED, WATER_FILLED, LAVA_FILLED, ASKED = (1 << i for i in range(7))
+MOVED, WITH_KEY, OPENED, PUSHED, WATER_FILLED, LAVA_FILLED, ASKED, CROSSED = (
+    1 << i for i in range(8)
+)
 
 # Values of END.
 RUNNING, ON_STAIRS, DIED, OUT_OF_TIME, OTHER_END = range(5)

@@ -84,6 +84,10 @@ DEEDS: dict[str, str] = {
     "pick up a horn": "A horn enters the hero's inventory.",
     "pick up an object": "An object of any kind enters the hero's inventory.",
     "turn lava into solid ground": "A place that was lava is solid ground after the step.",
+    "cross the water or lava": (
+        "The hero comes from over water or lava, or from a place of it that was filled or frozen,"
+        " onto the ground of the other side."
+    ),
     "float in the air": "The hero begins to levitate.",
     "kill a monster": "The hero kills a monster.",
 }

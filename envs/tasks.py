@@ -51,6 +51,7 @@ _RIVER = (
     "stand next to a boulder",
     "push a boulder",
     "fill water or lava with a boulder",
+    "cross the water or lava",
     "come within 4 steps of the staircase down",
     *_STAIRS,
 )
@@ -59,6 +60,7 @@ _QUEST_EASY = (
     "pick up a wand",
     "pick up a horn",
     "turn lava into solid ground",
+    "cross the water or lava",
     "find the staircase down",
     "come within 4 steps of the staircase down",
     *_STAIRS,
@@ -69,6 +71,7 @@ _QUEST_MEDIUM = (
     "kill a monster",
     "stand next to the lava",
     "turn lava into solid ground",
+    "cross the water or lava",
     "find the staircase down",
     *_STAIRS,
 )
@@ -77,6 +80,7 @@ _QUEST_HARD = (
     "stand next to the lava",
     "turn lava into solid ground",
     "float in the air",
+    "cross the water or lava",
     "kill a monster",
     "find the staircase down",
     *_STAIRS,

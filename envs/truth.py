@@ -20,6 +20,7 @@ from nle import nethack
 
 from calm.errors import unknown
 from calm.records import Subgoal
+from envs.banks import Banks
 from envs.events import names_of_actions
 from envs.sight import Arrays
 from envs.subgoals import APPROACHES, Approach
@@ -52,7 +53,7 @@ _PLACES: dict[str, tuple[int, ...]] = {
     "lava": _LAVA,
 }
 _FAR = 1000
-_STAND, _WALK = 0, 1
+_CROSS = "cross the water or lava"
 
 _DIRECTIONS = {  # (dx, dy) by English action
     "move north": (0, -1), "move east": (1, 0), "move south": (0, 1), "move west": (-1, 0),
@@ -98,6 +99,7 @@ class TruthStream:
         self._rows = np.arange(n)
         approaches = [APPROACHES[s.name] for s in self.subgoals if s.name in APPROACHES]
         self._things = tuple(dict.fromkeys(a.thing for a in approaches))
+        self._banks = Banks(n) if any(s.name == _CROSS for s in self.subgoals) else None
         # State before the step.
         self.glyphs: Array = np.zeros((n, *batch.arrays["glyphs"].shape[1:]), np.int16)
         self.inventory: Array = np.full((n, 55), nethack.NO_GLYPH, np.int16)
@@ -111,6 +113,7 @@ class TruthStream:
         self.alive: Bools = np.ones(n, np.bool_)
         self.terminated: Bools = np.zeros(n, np.bool_)
         self.ground_before: Array = np.zeros(n, np.int8)
+        self.crossed: Bools = np.zeros(n, np.bool_)
 
     @property
     def now(self) -> Mapping[str, Array]:
@@ -132,6 +135,8 @@ class TruthStream:
         self.ground[rows] = np.where(corridor, 2, 1)
         for thing in self._things:
             self._distances[thing][rows] = self._distance(thing)[rows]
+        if self._banks is not None:
+            self._banks.begin(rows, self._arrays["glyphs"], self._arrays["blstats"])
 
     def on_step(
         self,
@@ -150,6 +155,8 @@ class TruthStream:
         self.ground_before = self.ground.copy()
         for number, kinds in ((1, _ROOM), (2, _CORRIDOR), (3, (*_DOORWAY, *_OPEN))):
             self.ground[moved & _among(shown, kinds)] = number
+        if self._banks is not None:
+            self.crossed = self._banks.step(now["glyphs"], now["blstats"])
 
         distances: dict[str, Array] = {}
         held = _count(now["inv_glyphs"], (_KEY,)) > 0
@@ -294,6 +301,7 @@ _DEEDS: dict[str, Deed] = {
     "pick up an object": _gained_any,
     "turn lava into solid ground": _turned(_LAVA, _BARE),
     "float in the air": _floats,
+    _CROSS: lambda t: t.crossed,
     "kill a monster": _killed,
 }
 

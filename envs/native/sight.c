@@ -52,6 +52,8 @@ static bool changed_cell(calm_sight *s, int e, int c, uint8_t *seen)
     const int new = c == s->hero[e] ? 0 : s->thing_of[glyph]; /* the hero is no monster */
     s->seen_glyphs[e * CELLS + c] = (int16_t) glyph;
     *thing = (uint8_t) new;
+    if (new && (new == s->water || new == s->lava))
+        s->bed[e * CELLS + c] = 1;
     if ((new == s->monster || new == s->boulder) && old != s->monster && old != s->boulder)
         s->covered[e * CELLS + c] = (uint8_t) old; /* it is not forgotten */
     int bit = 0;
@@ -63,6 +65,20 @@ static bool changed_cell(calm_sight *s, int e, int c, uint8_t *seen)
         bit = s->lava_filled;
     *seen |= (uint8_t) bit;
     return bit != 0;
+}
+
+/* Whether the straight line between two cells leads over the bed. */
+static bool over_bed(const uint8_t *bed, int start, int end)
+{
+    const int y = start / COLS, x = start % COLS, dy = end / COLS - y, dx = end % COLS - x;
+    const int steps = abs(dy) > abs(dx) ? abs(dy) : abs(dx);
+    for (int n = 1; n < steps; n++) {
+        const int down = (2 * abs(dy) * n + steps) / (2 * steps);
+        const int right = (2 * abs(dx) * n + steps) / (2 * steps);
+        if (bed[(y + (dy > 0 ? down : -down)) * COLS + x + (dx > 0 ? right : -right)])
+            return true;
+    }
+    return false;
 }
 
 /* Whether any cell did. Line by line, since most steps change cells around the hero alone. */
@@ -219,6 +235,9 @@ void calm_forget(calm_sight *s, int e)
     for (int c = 0; c < CELLS; c++)
         things[c] = s->thing_of[glyphs[c]];
     things[hero] = 0;
+    for (int c = 0; c < CELLS; c++)
+        s->bed[e * CELLS + c] = things[c] == s->water || things[c] == s->lava;
+    s->dry[e] = hero;
     /* The hero hides what it stands on: take the ground next to it. */
     bool room = false, corridor = false;
     for (int k = 0; k < 8; k++) {
@@ -267,6 +286,12 @@ void calm_see(calm_sight *s, int e)
         const uint8_t ground = s->ground_of[shown];
         if (ground && ground != s->ground[e])
             out[s->ground_column] = s->ground[e] = ground;
+        const uint8_t *bed = s->bed + e * CELLS;
+        if (!bed[hero]) {
+            if (bed[s->hero[e]] && over_bed(bed, (int) s->dry[e], (int) hero))
+                seen |= (uint8_t) s->crossed;
+            s->dry[e] = hero;
+        }
         s->hero[e] = hero;
     }
     const bool changed = changed_cells(s, e, &seen, &again);

@@ -12,7 +12,7 @@ typedef struct {
     int32_t action_column, seen_column, ground_column, end_column, hp_column;
     int32_t entered_column, left_column, gained_column, ended_column;
     int32_t message_column, question_column;
-    int32_t moved, with_key_bit, opened, pushed, water_filled, lava_filled, asked_bit;
+    int32_t moved, with_key_bit, opened, pushed, water_filled, lava_filled, asked_bit, crossed;
     int32_t closed, open, boulder, monster, water, lava, key, stairs, in_hand, state;
     int32_t carried_key, room, corridor;
     int32_t on_stairs, died, out_of_time, other_end;
@@ -30,8 +30,8 @@ typedef struct {
     const int8_t *how;
     /* What was seen before. */
     int16_t *seen_glyphs, *seen_carried;
-    uint8_t *things, *covered, *levels, *under, *ground, *with_key, *asked, *asks;
-    int64_t *x, *y, *hero, *status;
+    uint8_t *things, *covered, *bed, *levels, *under, *ground, *with_key, *asked, *asks;
+    int64_t *x, *y, *hero, *dry, *status;
     uint64_t *asked_hash;
     /* Out. */
     uint8_t *signatures, *questions;

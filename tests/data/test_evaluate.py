@@ -234,6 +234,9 @@ def test_a_match_can_be_overruled() -> None:
         ("go to the stairs", "reach the staircase down"),
         ("look at the door", None),
         ("come within 4 steps of the key", "come within 4 steps of the key"),
+        ("get across the lava", None),
+        ("cross the river of lava", "cross the water or lava"),
+        ("cross the river", "cross the water or lava"),
     ],
 )
 def test_the_rule(found: str, meant: str | None) -> None:
@@ -242,6 +245,7 @@ def test_the_rule(found: str, meant: str | None) -> None:
         "come within 8 steps of the key",
         "come within 4 steps of the key",
         "open the locked door",
+        "cross the water or lava",
         "reach the staircase down",
     ]
     assert match([Subgoal(found, "")], [Subgoal(g, "") for g in given]).of[found] == meant

@@ -189,7 +189,9 @@ def signature(**columns: int) -> np.ndarray:
 
 
 def test_words_of_a_signature() -> None:
-    row = signature(SEEN=layout.MOVED | layout.WITH_KEY, GROUND_NOW=3, HP=1, HUNGER=3)
+    row = signature(
+        SEEN=layout.MOVED | layout.WITH_KEY | layout.CROSSED, GROUND_NOW=3, HP=1, HUNGER=3
+    )
     row[THING["staircase down"]] = 8 * layout.ABSENT + layout.WITHIN_4
     row[THING["closed door"]] = 8 * layout.WITHIN_4 + layout.NEXT_TO
     row[THING["monster"]] = 8 * layout.FAR + layout.NEXT_TO
@@ -204,6 +206,7 @@ def test_words_of_a_signature() -> None:
         "The key entered the inventory.",
         "An amulet left the inventory.",
         "The hero moved.",
+        "The hero came to the other side of the water or lava.",
         "The hero stepped into a doorway.",
         "The hero came next to a closed door (before: within 4 steps).",
         "The staircase down came into view, within 4 steps.",

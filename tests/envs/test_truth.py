@@ -275,7 +275,24 @@ def test_boulders() -> None:
             assert "push a boulder" in achieved
             assert b"Now you can cross it" in bytes(g.seen["message"])
             assert "Water turned into solid ground." in g.text
+        east = int(g.seen["blstats"][0])
+        assert g.play_until("cross the water or lava") == {"cross the water or lava"}
+        assert int(g.seen["blstats"][0]) > east + 1
+        assert "The hero came to the other side of the water or lava." in g.text
         g.play_until("reach the staircase down")
+
+
+def test_water_is_crossed_each_time_anew() -> None:
+    """East bank to west bank is a crossing too; stepping onto the fill and back is none."""
+    with game("River-Narrow") as g:
+        g.start(22545)
+        g.play_until("cross the water or lava")
+        assert "cross the water or lava" not in g.do("move west")
+        assert "cross the water or lava" not in g.do("move east")
+        assert "cross the water or lava" not in g.do("move west")
+        assert "cross the water or lava" not in g.do("move west")
+        assert "cross the water or lava" in g.do("move west")
+        assert "The hero came to the other side of the water or lava." in g.text
 
 
 def test_ground_of_corridors() -> None:
