@@ -242,6 +242,7 @@ class Sight:
         if stepped.any():
             self._ground = np.where(stepped, ground, self._ground)
             np.multiply(ground, stepped, out=out[:, GROUND_NOW])
+        # The other side: as the crow flies from the ground it left, the bed lies between.
         off = moved & (self._bed[self._envs, hero] == 0)
         for row in np.flatnonzero(off & (self._bed[self._envs, self._hero] != 0)).tolist():
             if _over_bed(self._bed[row], int(self._dry[row]), int(hero[row])):
