@@ -87,7 +87,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_the_page_needs_the_token(server: Server) -> None:
     assert server.ask("GET", f"/{server.token}/")[0] == 200
-    for path in ("/", "/wrong/", f"/{server.token[:-1]}x/", f"/{server.token}x/label"):
+    for path in ("/", "/wrong/", f"/{server.token[:-1]}~/", f"/{server.token}x/label"):
         assert server.ask("GET", path)[0] == 404
 
 
