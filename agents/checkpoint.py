@@ -99,7 +99,7 @@ def _owner(env: Sb3Vec, name: str) -> Any:
     if shaping is None:
         return None
     if name in _SHAPING:
-        return shaping.credit
+        return shaping.counts
     return shaping.source if isinstance(shaping.source, NoisyStream) else None
 
 

@@ -34,7 +34,7 @@ from envs.batch import Batch
 from envs.collect import Picture, picture
 from envs.engine import ABORTED, DIED, WON
 from envs.events import EventStream
-from envs.native.sight import best_event_stream
+from envs.native.events import best_event_stream
 from envs.sb3_vec import Sb3Vec
 from envs.tasks import task as find_task
 

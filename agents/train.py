@@ -156,8 +156,8 @@ class Trainer(BaseCallback):
         if heard is not None:
             # Steps that were trained on without an answer.
             row |= {
-                "steps_unreadable": heard.credit.unreadable,
-                "steps_pending": heard.credit.pending,
+                "steps_unreadable": heard.counts.unreadable,
+                "steps_pending": heard.counts.pending,
             }
             if isinstance(heard.source, NoisyStream):
                 # In this run's own play; the spec speaks of the reference's.

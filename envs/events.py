@@ -250,24 +250,10 @@ class EventStream:
         """(B,) event of the last step: equal events have equal ids."""
         self.texts: list[str] = []
         """The `events` text of each id."""
-        self.news = True
-        """False where the last step can be passed over, see `heed`."""
         self.in_step = False
         """Whether rows are looked at before they are reset, see `envs.batch.Observer`."""
         self._by_signature: dict[bytes, int] = {}
         self._by_text: dict[str, int] = {}
-
-    def heed(self, said: npt.NDArray[np.int8], achieved: npt.NDArray[np.float32]) -> None:
-        """Tells what each event achieves, so that `news` can tell which steps matter.
-
-        A step is no news if every row's event is among those told of and achieves only what the row
-        has achieved. This stream does not look; the native one does.
-
-        Args:
-            said: (N, G) by id, 1 achieved, 0 not, below 0 where that is not known.
-            achieved: (B, G) 1 where achieving it again is no news; read at every step.
-        """
-        del said, achieved
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         self._sight.on_reset(rows)

@@ -39,7 +39,7 @@ from calm.errors import UsageError, unknown
 from calm.records import Subgoal
 from envs.batch import Batch, Bools
 from envs.events import EventStream
-from envs.native.sight import best_event_stream
+from envs.native.events import best_event_stream
 from envs.reference import Frequencies, reference
 from envs.truth import TruthStream
 

@@ -18,7 +18,7 @@ from calm.records import Subgoal
 from envs import players
 from envs.batch import Batch
 from envs.events import EventStream
-from envs.native.sight import best_event_stream
+from envs.native.events import best_event_stream
 from envs.truth import TruthStream
 
 Counts = npt.NDArray[np.int64]

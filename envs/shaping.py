@@ -17,7 +17,7 @@ from calm.errors import UsageError
 from calm.records import Subgoal
 from envs.batch import Batch, Bools, Observer, Rewards
 from envs.events import EventStream
-from envs.native.sight import best_event_stream
+from envs.native.events import NativeEventStream, Pay, best_event_stream
 from envs.tasks import task as find_task
 from envs.truth import TruthStream
 
@@ -59,12 +59,11 @@ class Judged:
         self.stream = best_event_stream(batch.task, batch)
         self.annotator = annotator
         self.in_step = self.stream.in_step
-        self.news = True
-        """False where the last step achieved nothing but what `heed` was told of."""
+        self._how = batch.status
+        self._paying: NativeEventStream | None = None
         self._number = np.zeros(0, np.int64)  # the annotator's, by the stream's
         self._said: Achieved = np.zeros((0, len(annotator.subgoals)), np.int8)  # by the stream's
         self._answers = 0  # of the annotator, when `_said` was written
-        self._known: npt.NDArray[np.float32] | None = None
         self._step = 0
         self._retry_at = RETRY_EVERY
         self._achieved: Achieved | None = np.zeros((batch.n_envs, len(annotator.subgoals)), np.int8)
@@ -76,43 +75,42 @@ class Judged:
             self._achieved = self._said[self.stream.ids]
         return self._achieved
 
-    def heed(self, known: npt.NDArray[np.float32]) -> None:
-        """Steps that achieve nothing but what `known` (B, G) has a 1 for are no news from now on.
-
-        The array is read at every step, so that its owner may write it.
-        """
-        self._known = known
-        self.stream.heed(self._said, known)
+    def pay(self, mode: CreditMode) -> Pay | None:
+        """Pays from now on for every step that the batch makes; None where that is not possible
+        here: with `potential`, and where nothing is compiled."""
+        if mode == "potential" or not isinstance(self.stream, NativeEventStream):
+            return None
+        self._paying = self.stream
+        self._paying.pay = Pay(self._how, len(self.annotator.subgoals), mode == "once")
+        return self._paying.pay
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         self.stream.on_reset(rows)
 
     def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
-        self.stream.on_step(actions, terminated, truncated)
+        annotator, stream = self.annotator, self.stream
+        annotator.collect()
+        if self._answers != annotator.answers:
+            self._take()
         self._achieved = None
         self._step += 1
-        annotator = self.annotator
-        annotator.collect()
-        current = self._answers == annotator.answers and self._step < self._retry_at
-        self.news = self.stream.news or not current
-        if self.news:
-            self._look_up()
-
-    def _look_up(self) -> None:
-        """Asks about what is new, and takes what was said of the last step."""
-        annotator, texts = self.annotator, self.stream.texts
-        if new := len(texts) > len(self._number):
-            numbers = annotator.ids(texts[len(self._number) :])
-            self._number = np.concatenate([self._number, numbers])
+        stream.on_step(actions, terminated, truncated)
+        if len(stream.texts) > len(self._number):
+            new = annotator.ids(stream.texts[len(self._number) :])
+            self._number = np.concatenate([self._number, new])
+            self._take()
         if self._step >= self._retry_at:
             self._retry_at = self._step + RETRY_EVERY
-            annotator.ids(texts)  # asks again where no answer came
-        if new or self._answers != annotator.answers:
-            self._answers = annotator.answers
-            self._said = annotator.table[self._number]
-            if self._known is not None:
-                self.stream.heed(self._said, self._known)
-        self._achieved = self._said[self.stream.ids]
+            annotator.ids(stream.texts)  # asks again where no answer came
+        if self._paying is not None and not self._paying.paid:
+            self._paying.number()
+
+    def _take(self) -> None:
+        """Takes in what the annotator has been answered so far."""
+        self._answers = self.annotator.answers
+        self._said = self.annotator.table[self._number]
+        if self._paying is not None and self._paying.pay is not None:
+            self._paying.pay.tell(self._said)
 
 
 class Shaping:
@@ -157,27 +155,27 @@ class Shaping:
         else:
             self.source = judge(batch, self.subgoals)
         batch.observers.append(self.source)
-        self.credit = Credit(batch.n_envs, len(self.subgoals), mode, gamma)
-        self.progress: npt.NDArray[np.float32] = np.zeros(
-            (batch.n_envs, len(self.subgoals)), np.float32
-        )
-        """(B, G) 1 where this episode has achieved the subgoal."""
         self._once, self._potential = mode == "once", mode == "potential"
-        self._judged = self.source if isinstance(self.source, Judged) else None
-        if self._judged is not None and not self._potential:
-            self._judged.heed(self.progress if self._once else np.zeros_like(self.progress))
-        self.final_progress = self.progress.copy()
+        self._credit = Credit(batch.n_envs, len(self.subgoals), mode, gamma)
+        self._pay = self.source.pay(mode) if isinstance(self.source, Judged) else None
+        self.counts: Credit | Pay = self._pay or self._credit
+        """Whose `unreadable` and `pending` say how many steps so far had no answer."""
+        shape = batch.n_envs, len(self.subgoals)
+        self.progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
+        """(B, G) 1 where this episode has achieved the subgoal."""
+        self.final_progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) the same for the episode that the last step ended, where it ended one."""
+        if self._pay is not None:
+            self.progress, self.final_progress = self._pay.progress, self._pay.final_progress
 
     def step(self, terminated: Bools, truncated: Bools) -> Rewards:
         """Credit of the step that the batch has just made, (B,) float32, before any weight."""
-        # Most steps achieve nothing, or with `once` nothing new, and end nothing.
-        quick = not self._potential and not self._batch.any_ended
-        if quick and self._judged is not None and not self._judged.news:
-            return np.zeros(len(terminated), np.float32)
+        if self._pay is not None:
+            return self._pay.credit.copy()
         achieved = self.source.achieved
-        before = self.credit.progress
-        if quick:
+        before = self._credit.progress
+        # Most steps achieve nothing, or with `once` nothing new, and end nothing.
+        if not self._potential and not self._batch.any_ended:
             count = np.count_nonzero
             fresh = count(achieved)
             if fresh and self._once:
@@ -185,13 +183,13 @@ class Shaping:
             if not fresh:
                 return np.zeros(len(achieved), np.float32)
         self.final_progress[:] = before | (achieved == 1)
-        credit = self.credit.step(achieved, terminated, truncated)
-        self.progress[:] = self.credit.progress
+        credit = self._credit.step(achieved, terminated, truncated)
+        self.progress[:] = self._credit.progress
         return credit
 
     def reset(self) -> None:
         """Forgets the progress of all environments."""
-        self.credit.reset()
+        self._credit.reset()
         self.progress[:] = 0
 
 

@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 SOURCES = (
-    "calm.h", "sight.h", "library.c", "game.c", "sight.c", "turns.c", "numbers.c", "worker.c",
+    "calm.h", "sight.h", "library.c", "game.c", "sight.c", "turns.c", "events.c", "worker.c",
 )  # fmt: skip
 FLAGS = ("-std=gnu11", "-O2")
 PRODUCTS = {
-    "stepper.so": ("library.c", "game.c", "sight.c", "turns.c", "numbers.c"),
+    "stepper.so": ("library.c", "game.c", "sight.c", "turns.c", "events.c"),
     "worker": ("library.c", "game.c", "sight.c", "worker.c"),
 }
 

@@ -1,4 +1,4 @@
-"""`envs.sight` and the frequent part of `envs.events` in C: the same ids, twenty times as fast.
+"""`envs.sight` in C: the same signatures.
 
 Where a batch plays on the native path, its rows are looked at by whoever steps them, in the very
 turn; elsewhere, after the step.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -16,8 +15,7 @@ import numpy.typing as npt
 
 from envs import sight, signature
 from envs.engine import Array
-from envs.events import EventStream
-from envs.native.build import Built, built
+from envs.native.build import Built
 from envs.things import (
     CARRIED_OF_GLYPH,
     GROUND,
@@ -28,8 +26,6 @@ from envs.things import (
     THINGS,
 )
 
-UNKNOWN, NEWS = 1, 2
-"""Flags of numbers.c."""
 LINE = 64
 """Bytes of a cache line, at which every array begins."""
 
@@ -213,137 +209,3 @@ class NativeSight:
         self._actions[:] = actions
         np.subtract(terminated, truncated, out=self._how, dtype=np.int8, casting="unsafe")
         self._library.calm_see_all(self._pointer)
-
-
-class _AnswersStructure(ctypes.Structure):
-    """`calm_answers` of numbers.c."""
-
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("known", "subgoals")),
-        *((name, ctypes.c_void_p) for name in ("said", "achieved")),
-    ]  # fmt: skip
-
-
-class Answers:
-    """What a judge said of each number, and what its yes is no news of.
-
-    Args:
-        said: (N, G) int8, see `calm.annotator`.
-        achieved: (B, G) float32, 1 where the episode has achieved the subgoal; read at every step.
-    """
-
-    def __init__(self, said: npt.NDArray[np.int8], achieved: npt.NDArray[np.float32]) -> None:
-        self._kept = (np.ascontiguousarray(said), achieved)  # C keeps bare pointers
-        if not achieved.flags.c_contiguous:
-            raise ValueError("what is achieved must be contiguous")
-        self._structure = _AnswersStructure(*said.shape, *(a.ctypes.data for a in self._kept))
-        self.pointer = ctypes.byref(self._structure)
-
-
-class _TableStructure(ctypes.Structure):
-    """`calm_table` of numbers.c."""
-
-    _fields_ = [
-        *((name, ctypes.c_int64) for name in ("width", "size", "n")),
-        *((name, ctypes.c_void_p) for name in ("keys", "numbers", "rows", "out")),
-    ]  # fmt: skip
-
-
-class Table:
-    """Numbers of signatures.
-
-    Args:
-        library: the compiled stepper.
-        rows: (B, width) the signatures to look up.
-        out: (B,) where their numbers go.
-        size: places, a power of two and more than twice what will be learnt.
-    """
-
-    def __init__(
-        self,
-        library: ctypes.CDLL,
-        rows: npt.NDArray[np.uint8],
-        out: npt.NDArray[np.int64],
-        size: int,
-    ) -> None:
-        n, width = rows.shape
-        self.size = size
-        self._library = library
-        keys: npt.NDArray[np.uint8] = np.zeros((size, width), np.uint8)
-        numbers: npt.NDArray[np.int64] = np.zeros(size, np.int64)
-        self._kept = (keys, numbers, rows, out)  # C keeps bare pointers
-        self._structure = _TableStructure(width, size, n, *(a.ctypes.data for a in self._kept))
-        self.pointer = ctypes.byref(self._structure)
-
-    def learn(self, known: dict[bytes, int]) -> None:
-        """Adds these signatures and their numbers."""
-        keys = np.frombuffer(b"".join(known), np.uint8)
-        numbers = np.array(list(known.values()), np.int64)
-        self._library.calm_learn(
-            self.pointer,
-            keys.ctypes.data_as(ctypes.c_void_p),
-            ctypes.c_int64(len(numbers)),
-            numbers.ctypes.data_as(ctypes.c_void_p),
-        )
-
-
-class NativeEventStream(EventStream):
-    """See `envs.events.EventStream`.
-
-    Args:
-        task_id, batch: see there.
-        built: the compiled stepper.
-    """
-
-    def __init__(self, task_id: str, batch: sight.Arrays, built: Built) -> None:
-        super().__init__(task_id, batch, sight=partial(NativeSight, built=built))
-        assert isinstance(self._sight, NativeSight)
-        self.in_step = self._sight.in_step
-        self._batch: Any = batch
-        self._library = ctypes.CDLL(str(built.library))
-        self._rows = self._sight.signatures
-        self._answers: Answers | None = None
-        self._learn(4096)
-
-    def heed(self, said: npt.NDArray[np.int8], achieved: npt.NDArray[np.float32]) -> None:
-        self._answers = Answers(said, achieved)
-
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None:
-        if not self.in_step:
-            self._sight.on_step(actions, terminated, truncated)
-        answers = self._answers.pointer if self._answers else None
-        flags = self._library.calm_number(self._table.pointer, answers)
-        self.news = flags > 0
-        if not flags & UNKNOWN:
-            return
-        for row in np.flatnonzero(self.ids < 0).tolist():
-            self.ids[row] = self._put_into_words(row, self._rows[row].tobytes())
-        size = self._table.size
-        self._learn(size * (2 if 2 * len(self._by_signature) > size else 1))
-
-    def _heard(self, row: int) -> Array:
-        # A row that has ended is a new episode by now.
-        if self.in_step and self._batch.status[row]:
-            said: Array = self._batch.final["message"][row]
-            return said
-        return super()._heard(row)
-
-    def _learn(self, size: int) -> None:
-        """Puts all known signatures into a table of so many places; new ones come seldom."""
-        self._table = Table(self._library, self._rows, self.ids, size)
-        self._table.learn(self._by_signature)
-
-
-def best_event_stream(task_id: str, batch: sight.Arrays) -> EventStream:
-    """The native stream of events where the stepper is compiled, else the plain one."""
-    stepper = built()
-    return (
-        EventStream(task_id, batch)
-        if stepper is None
-        else NativeEventStream(task_id, batch, stepper)
-    )

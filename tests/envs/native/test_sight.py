@@ -11,7 +11,8 @@ import pytest
 from envs.batch import Batch
 from envs.events import EventStream
 from envs.native.build import built
-from envs.native.sight import NativeEventStream, NativeSight
+from envs.native.events import NativeEventStream
+from envs.native.sight import NativeSight
 from envs.players import make_player
 from envs.sight import Sight
 
@@ -86,24 +87,6 @@ def test_where_no_backend_looks_it_looks_after_the_step(native: bool) -> None:
                 assert np.array_equal(plain.ids, stream.ids)
 
 
-def test_same_ids_and_texts_also_when_the_table_grows() -> None:
-    stepper = built()
-    assert stepper is not None
-    task = "MiniHack-Room-Ultimate-15x15-v0"
-    rng = np.random.default_rng(2)
-    with Batch(task, 8, Sight.keys, seed=4, workers=1) as batch:
-        plain, native = EventStream(task, batch), NativeEventStream(task, batch, stepper)
-        native._learn(4)
-        batch.observers += [plain, native]
-        batch.reset()
-        for _ in range(300):
-            batch.step(rng.integers(batch.n_actions, size=8))
-            assert np.array_equal(plain.ids, native.ids)
-        assert plain.texts == native.texts
-        assert len(plain.texts) > 20
-        assert native._table.size >= len(native._by_signature) > 4
-
-
 def test_nothing_is_seen_where_a_worker_died() -> None:
     stepper = built()
     assert stepper is not None
@@ -123,36 +106,3 @@ def test_nothing_is_seen_where_a_worker_died() -> None:
         batch.step([8, 8, 8, 8])
         for row in range(4):
             assert "ended" not in stream.texts[stream.ids[row]]
-
-
-def test_news_is_what_an_episode_has_not_achieved_yet() -> None:
-    """Told what each event achieves, the native stream flags just the steps that matter."""
-    stepper = built()
-    assert stepper is not None
-    task = "MiniHack-KeyRoom-S5-v0"
-    rng = np.random.default_rng(3)
-    n, subgoals = 2, 3
-    with Batch(task, n, Sight.keys, seed=4, workers=1) as batch:
-        stream = NativeEventStream(task, batch, stepper)
-        batch.observers.append(stream)
-        batch.reset()
-        for _ in range(400):  # the common events get their numbers
-            batch.step(rng.integers(batch.n_actions, size=n))
-        known = len(stream.texts)
-        said = rng.choice([0, 0, 0, 0, 0, 0, 1, -1], size=(known, subgoals)).astype(np.int8)
-        said[:, 2] = np.minimum(said[:, 2], 0)
-        achieved = np.zeros((n, subgoals), np.float32)
-        stream.heed(said, achieved)
-        quiet = heard = 0
-        for step in range(600):
-            achieved[:] = rng.integers(2, size=achieved.shape)
-            batch.step(rng.integers(batch.n_actions, size=n))
-            if not stream.news:
-                quiet += 1
-                assert (stream.ids < known).all(), f"step {step}"
-                rows = said[stream.ids]
-                assert not ((rows < 0) | ((rows == 1) & (achieved == 0))).any(), f"step {step}"
-            elif (stream.ids < known).all():
-                heard += bool((said[stream.ids] != 0).any())
-        assert quiet > 50
-        assert heard > 50

@@ -1,0 +1,93 @@
+/* Numbers of signatures, and what a judge's answers to them pay. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A table of `size` places (a power of two): keys of `width` bytes, and the number + 1, 0 where a
+ * place is free. envs/native/events.py has the same structure in ctypes. */
+typedef struct {
+    int64_t width, size, n;
+    uint8_t *keys;
+    int64_t *numbers;
+    const uint8_t *rows; /* n signatures */
+    int64_t *out;        /* their numbers, -1 where they have none */
+} calm_table;
+
+static int64_t place_of(const calm_table *t, const uint8_t *key)
+{
+    uint64_t h = 14695981039346656037u; /* FNV-1a over words */
+    for (int64_t i = 0; i + 8 <= t->width; i += 8) {
+        uint64_t word;
+        memcpy(&word, key + i, 8);
+        h = (h ^ word) * 1099511628211u;
+        h ^= h >> 29;
+    }
+    int64_t at = (int64_t) (h & (uint64_t) (t->size - 1));
+    while (t->numbers[at] && memcmp(t->keys + at * t->width, key, (size_t) t->width))
+        at = (at + 1) & (t->size - 1);
+    return at;
+}
+
+void calm_learn(const calm_table *t, const uint8_t *keys, int64_t n, const int64_t *numbers)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t at = place_of(t, keys + i * t->width);
+        memcpy(t->keys + at * t->width, keys + i * t->width, (size_t) t->width);
+        t->numbers[at] = numbers[i] + 1;
+    }
+}
+
+/* Looks up all rows; 1 if one has no number, else 0. */
+int calm_number(const calm_table *t)
+{
+    int unknown = 0;
+    for (int64_t i = 0; i < t->n; i++) {
+        t->out[i] = t->numbers[place_of(t, t->rows + i * t->width)] - 1;
+        unknown |= t->out[i] < 0;
+    }
+    return unknown;
+}
+
+/* What a judge said of each number and what it pays, as calm/credit.py has it for `every` and
+ * `once`. envs/native/events.py has the same structure in ctypes. */
+typedef struct {
+    int64_t known, subgoals, once;
+    int64_t unreadable, pending;      /* rows so far of which an answer was so */
+    const int8_t *said;               /* known x subgoals: 1 yes, 0 no, -1 unreadable, -2 pending */
+    const int8_t *how;                /* n: not 0 where the step ended the episode */
+    float *progress, *final_progress; /* n x subgoals: 1 where the episode has achieved it */
+    float *credit;                    /* n */
+} calm_pay;
+
+/* Looks up all rows and pays for them. 1, and nothing is paid, if there is one of whose number
+ * nothing is said yet. */
+int calm_number_and_pay(const calm_table *t, calm_pay *p)
+{
+    if (calm_number(t))
+        return 1;
+    for (int64_t i = 0; i < t->n; i++)
+        if (t->out[i] >= p->known)
+            return 1;
+    for (int64_t i = 0; i < t->n; i++) {
+        const int8_t *said = p->said + t->out[i] * p->subgoals;
+        float *progress = p->progress + i * p->subgoals, credit = 0;
+        bool unreadable = false, pending = false;
+        for (int64_t g = 0; g < p->subgoals; g++) {
+            unreadable |= said[g] == -1;
+            pending |= said[g] == -2;
+            if (said[g] != 1)
+                continue;
+            credit += !p->once || !progress[g];
+            progress[g] = 1;
+        }
+        p->unreadable += unreadable;
+        p->pending += pending;
+        p->credit[i] = credit;
+        if (p->how[i]) {
+            memcpy(p->final_progress + i * p->subgoals, progress,
+                   (size_t) p->subgoals * sizeof *progress);
+            memset(progress, 0, (size_t) p->subgoals * sizeof *progress);
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,193 @@
+"""The frequent part of `envs.events` in C, and of the credit for what a judge says of them."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.engine import Array
+from envs.events import EventStream
+from envs.native.build import Built, built
+from envs.native.sight import NativeSight
+from envs.sight import Arrays
+
+
+class _TableStructure(ctypes.Structure):
+    """`calm_table` of events.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("width", "size", "n")),
+        *((name, ctypes.c_void_p) for name in ("keys", "numbers", "rows", "out")),
+    ]  # fmt: skip
+
+
+class Table:
+    """Numbers of signatures.
+
+    Args:
+        library: the compiled stepper.
+        rows: (B, width) the signatures to look up.
+        out: (B,) where their numbers go.
+        size: places, a power of two and more than twice what will be learnt.
+    """
+
+    def __init__(
+        self,
+        library: ctypes.CDLL,
+        rows: npt.NDArray[np.uint8],
+        out: npt.NDArray[np.int64],
+        size: int,
+    ) -> None:
+        n, width = rows.shape
+        self.size = size
+        self._library = library
+        keys: npt.NDArray[np.uint8] = np.zeros((size, width), np.uint8)
+        numbers: npt.NDArray[np.int64] = np.zeros(size, np.int64)
+        self._kept = (keys, numbers, rows, out)  # C keeps bare pointers
+        self._structure = _TableStructure(width, size, n, *(a.ctypes.data for a in self._kept))
+        self.pointer = ctypes.byref(self._structure)
+
+    def learn(self, known: dict[bytes, int]) -> None:
+        """Adds these signatures and their numbers."""
+        keys = np.frombuffer(b"".join(known), np.uint8)
+        numbers = np.array(list(known.values()), np.int64)
+        self._library.calm_learn(
+            self.pointer,
+            keys.ctypes.data_as(ctypes.c_void_p),
+            ctypes.c_int64(len(numbers)),
+            numbers.ctypes.data_as(ctypes.c_void_p),
+        )
+
+
+class _PayStructure(ctypes.Structure):
+    """`calm_pay` of events.c."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in (
+            "known", "subgoals", "once", "unreadable", "pending"
+        )),
+        *((name, ctypes.c_void_p) for name in (
+            "said", "how", "progress", "final_progress", "credit"
+        )),
+    ]  # fmt: skip
+
+
+class Pay:
+    """What a judge's answers pay: `calm.credit.Credit` with the modes `every` and `once`, in C.
+
+    Args:
+        how: (B,) int8, not 0 where the last step ended the episode; read at every step.
+        n_subgoals: G.
+        once: pay each subgoal once an episode.
+    """
+
+    def __init__(self, how: npt.NDArray[np.int8], n_subgoals: int, once: bool) -> None:
+        shape = len(how), n_subgoals
+        self.progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
+        """(B, G) 1 where this episode has achieved the subgoal; cleared when it ends."""
+        self.final_progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
+        """(B, G) the same for the episode that the last step ended, where it ended one."""
+        self.credit: npt.NDArray[np.float32] = np.zeros(len(how), np.float32)
+        """(B,) of the last step; the next one overwrites it."""
+        self._how = how
+        self._structure = _PayStructure(subgoals=n_subgoals, once=once)
+        for name in ("progress", "final_progress", "credit"):
+            setattr(self._structure, name, getattr(self, name).ctypes.data)
+        self._structure.how = how.ctypes.data
+        self.pointer = ctypes.byref(self._structure)
+        self.tell(np.zeros((0, n_subgoals), np.int8))
+
+    def tell(self, said: npt.NDArray[np.int8]) -> None:
+        """What was said of each number, (N, G) int8, see `Credit.step`."""
+        self._said = np.ascontiguousarray(said)  # C keeps the bare pointer
+        self._structure.said, self._structure.known = self._said.ctypes.data, len(said)
+
+    @property
+    def unreadable(self) -> int:
+        """As of `Credit`."""
+        return int(self._structure.unreadable)
+
+    @unreadable.setter
+    def unreadable(self, steps: int) -> None:
+        self._structure.unreadable = steps
+
+    @property
+    def pending(self) -> int:
+        """As of `Credit`."""
+        return int(self._structure.pending)
+
+    @pending.setter
+    def pending(self, steps: int) -> None:
+        self._structure.pending = steps
+
+
+class NativeEventStream(EventStream):
+    """See `envs.events.EventStream`.
+
+    Args:
+        task_id, batch: see there.
+        built: the compiled stepper.
+    """
+
+    def __init__(self, task_id: str, batch: Arrays, built: Built) -> None:
+        super().__init__(task_id, batch, sight=partial(NativeSight, built=built))
+        assert isinstance(self._sight, NativeSight)
+        self.in_step = self._sight.in_step
+        self.pay: Pay | None = None
+        """Paid with every step, if somebody says what; see `paid`."""
+        self.paid = False
+        """Whether the last step was; it was not where something was not told of its event."""
+        self._batch: Any = batch
+        self._library = ctypes.CDLL(str(built.library))
+        self._rows = self._sight.signatures
+        self._learn(4096)
+
+    def on_step(
+        self,
+        actions: npt.NDArray[np.int64],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+    ) -> None:
+        if not self.in_step:
+            self._sight.on_step(actions, terminated, truncated)
+        if self.number():
+            return  # most steps
+        unknown = np.flatnonzero(self.ids < 0).tolist()
+        for row in unknown:
+            self.ids[row] = self._put_into_words(row, self._rows[row].tobytes())
+        if unknown:
+            size = self._table.size
+            self._learn(size * (2 if 2 * len(self._by_signature) > size else 1))
+
+    def number(self) -> bool:
+        """Looks up the events of the last step and pays for them; whether all were known."""
+        if self.pay is None:
+            return not self._library.calm_number(self._table.pointer)
+        self.paid = not self._library.calm_number_and_pay(self._table.pointer, self.pay.pointer)
+        return self.paid
+
+    def _heard(self, row: int) -> Array:
+        # A row that has ended is a new episode by now.
+        if self.in_step and self._batch.status[row]:
+            said: Array = self._batch.final["message"][row]
+            return said
+        return super()._heard(row)
+
+    def _learn(self, size: int) -> None:
+        """Puts all known signatures into a table of so many places; new ones come seldom."""
+        self._table = Table(self._library, self._rows, self.ids, size)
+        self._table.learn(self._by_signature)
+
+
+def best_event_stream(task_id: str, batch: Arrays) -> EventStream:
+    """The native stream of events where the stepper is compiled, else the plain one."""
+    stepper = built()
+    return (
+        EventStream(task_id, batch)
+        if stepper is None
+        else NativeEventStream(task_id, batch, stepper)
+    )

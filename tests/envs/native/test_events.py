@@ -1,0 +1,73 @@
+"""Numbers and credit of events in C are those of Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calm.credit import Credit, CreditMode
+from envs.batch import Batch
+from envs.events import EventStream
+from envs.native.build import built
+from envs.native.events import NativeEventStream, Pay
+from envs.sight import Sight
+
+
+def test_same_ids_and_texts_also_when_the_table_grows() -> None:
+    stepper = built()
+    assert stepper is not None
+    task = "MiniHack-Room-Ultimate-15x15-v0"
+    rng = np.random.default_rng(2)
+    with Batch(task, 8, Sight.keys, seed=4, workers=1) as batch:
+        plain, native = EventStream(task, batch), NativeEventStream(task, batch, stepper)
+        native._learn(4)
+        batch.observers += [plain, native]
+        batch.reset()
+        for _ in range(300):
+            batch.step(rng.integers(batch.n_actions, size=8))
+            assert np.array_equal(plain.ids, native.ids)
+        assert plain.texts == native.texts
+        assert len(plain.texts) > 20
+        assert native._table.size >= len(native._by_signature) > 4
+
+
+@pytest.mark.parametrize("mode", ["once", "every"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_pays_what_credit_pays(mode: CreditMode, workers: int) -> None:
+    """Whatever is said of the events: yes, no, unreadable or nothing yet."""
+    stepper = built()
+    assert stepper is not None
+    task, n, subgoals = "MiniHack-KeyRoom-S5-v0", 3, 5
+    rng = np.random.default_rng(3)
+    with Batch(task, n, Sight.keys, seed=4, workers=workers) as batch:
+        stream = NativeEventStream(task, batch, stepper)
+        pay = stream.pay = Pay(batch.status, subgoals, once=mode == "once")
+        credit = Credit(n, subgoals, mode)
+        batch.observers.append(stream)
+        batch.reset()
+        said = np.zeros((0, subgoals), np.int8)
+        late = 0
+        for step in range(900):
+            if step == 500:  # answers may change: one that could not be read is asked for again
+                said = np.maximum(said, 0)
+                pay.tell(said)
+            _, terminated, truncated = batch.step(rng.integers(batch.n_actions, size=n))
+            if not stream.paid:
+                late += 1
+                new = len(stream.texts) - len(said)
+                assert new > 0
+                drawn = rng.choice([0, 0, 0, 0, 1, -1, -2], size=(new, subgoals))
+                said = np.concatenate([said, drawn.astype(np.int8)])
+                pay.tell(said)
+                assert stream.number()
+            before = credit.progress.copy()
+            achieved = said[stream.ids]
+            expected = credit.step(achieved, terminated, truncated)
+            assert pay.credit.tolist() == expected.tolist(), f"step {step}"
+            assert np.array_equal(pay.progress, credit.progress)
+            ended = terminated | truncated
+            assert np.array_equal(
+                pay.final_progress[ended], (before | (achieved == 1))[ended].astype(np.float32)
+            )
+        assert (pay.unreadable, pay.pending) == (credit.unreadable, credit.pending)
+        assert min(late, pay.unreadable, pay.pending) > 20
