@@ -88,21 +88,27 @@ class Judged:
         self.stream.on_reset(rows)
 
     def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
-        annotator, stream = self.annotator, self.stream
+        annotator = self.annotator
         annotator.collect()
         if self._answers != annotator.answers:
             self._take()
         self._achieved = None
+        self.stream.on_step(actions, terminated, truncated)
         self._step += 1
-        stream.on_step(actions, terminated, truncated)
-        if len(stream.texts) > len(self._number):
-            new = annotator.ids(stream.texts[len(self._number) :])
-            self._number = np.concatenate([self._number, new])
-            self._take()
         if self._step >= self._retry_at:
             self._retry_at = self._step + RETRY_EVERY
-            annotator.ids(stream.texts)  # asks again where no answer came
-        if self._paying is not None and not self._paying.paid:
+            annotator.ids(self.stream.texts)  # asks again where no answer came
+        if self._paying is None or not self._paying.paid:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Asks about what is new in the last step, and pays for the step if that had to wait."""
+        texts = self.stream.texts
+        if len(texts) > len(self._number):
+            new = self.annotator.ids(texts[len(self._number) :])
+            self._number = np.concatenate([self._number, new])
+            self._take()
+        if self._paying is not None:
             self._paying.number()
 
     def _take(self) -> None:
@@ -165,13 +171,15 @@ class Shaping:
         """(B, G) 1 where this episode has achieved the subgoal."""
         self.final_progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) the same for the episode that the last step ended, where it ended one."""
+        self._none: Rewards = np.zeros(batch.n_envs, np.float32)
+        self._none.flags.writeable = False  # handed out again and again
         if self._pay is not None:
             self.progress, self.final_progress = self._pay.progress, self._pay.final_progress
 
     def step(self, terminated: Bools, truncated: Bools) -> Rewards:
         """Credit of the step that the batch has just made, (B,) float32, before any weight."""
         if self._pay is not None:
-            return self._pay.credit.copy()
+            return self._pay.credit.copy() if self._pay.any else self._none
         achieved = self.source.achieved
         before = self._credit.progress
         # Most steps achieve nothing, or with `once` nothing new, and end nothing.

@@ -59,15 +59,16 @@ typedef struct {
     float *credit;                    /* n */
 } calm_pay;
 
-/* Looks up all rows and pays for them. 1, and nothing is paid, if there is one of whose number
- * nothing is said yet. */
+/* Looks up all rows and pays for them. 1 if any was paid something, 0 if none; -1 if there is one of
+ * whose number nothing is said yet: then nothing is done. */
 int calm_number_and_pay(const calm_table *t, calm_pay *p)
 {
+    int any = 0;
     if (calm_number(t))
-        return 1;
+        return -1;
     for (int64_t i = 0; i < t->n; i++)
         if (t->out[i] >= p->known)
-            return 1;
+            return -1;
     for (int64_t i = 0; i < t->n; i++) {
         const int8_t *said = p->said + t->out[i] * p->subgoals;
         float *progress = p->progress + i * p->subgoals, credit = 0;
@@ -83,11 +84,12 @@ int calm_number_and_pay(const calm_table *t, calm_pay *p)
         p->unreadable += unreadable;
         p->pending += pending;
         p->credit[i] = credit;
+        any |= credit != 0;
         if (p->how[i]) {
             memcpy(p->final_progress + i * p->subgoals, progress,
                    (size_t) p->subgoals * sizeof *progress);
             memset(progress, 0, (size_t) p->subgoals * sizeof *progress);
         }
     }
-    return 0;
+    return any;
 }

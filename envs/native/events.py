@@ -93,6 +93,8 @@ class Pay:
         """(B, G) the same for the episode that the last step ended, where it ended one."""
         self.credit: npt.NDArray[np.float32] = np.zeros(len(how), np.float32)
         """(B,) of the last step; the next one overwrites it."""
+        self.any = False
+        """Whether the last step paid anything."""
         self._how = how
         self._structure = _PayStructure(subgoals=n_subgoals, once=once)
         for name in ("progress", "final_progress", "credit"):
@@ -144,6 +146,8 @@ class NativeEventStream(EventStream):
         self._batch: Any = batch
         self._library = ctypes.CDLL(str(built.library))
         self._rows = self._sight.signatures
+        self._number = self._library.calm_number
+        self._number_and_pay = self._library.calm_number_and_pay
         self._learn(4096)
 
     def on_step(
@@ -165,9 +169,12 @@ class NativeEventStream(EventStream):
 
     def number(self) -> bool:
         """Looks up the events of the last step and pays for them; whether all were known."""
-        if self.pay is None:
-            return not self._library.calm_number(self._table.pointer)
-        self.paid = not self._library.calm_number_and_pay(self._table.pointer, self.pay.pointer)
+        pay = self.pay
+        if pay is None:
+            return not self._number(self._table.pointer)
+        paid = self._number_and_pay(self._table.pointer, pay.pointer)
+        pay.any = paid > 0
+        self.paid = paid >= 0
         return self.paid
 
     def _heard(self, row: int) -> Array:

@@ -5,38 +5,38 @@
 #include <string.h>
 
 enum { CELLS = 21 * 79, COLS = 79, BLSTATS = 27, INVENTORY = 55, MESSAGE = 256, INTERNAL = 9 };
-enum { MAX_KINDS = 16 };
 
 /* Level of the nearest thing of each kind. */
 static void nearest(const calm_sight *s, int e, uint8_t *levels)
 {
-    const uint8_t *things = s->things + e * CELLS;
+    const calm_row *r = s->rows + e;
     memset(levels, 0, (size_t) s->kinds);
-    for (int c = 0; c < CELLS;) {
-        uint64_t w[4];
-        if (c + 32 <= CELLS && (memcpy(w, things + c, 32), !(w[0] | w[1] | w[2] | w[3]))) {
-            c += 32;
-            continue;
-        }
-        for (int end = c + 32 < CELLS ? c + 32 : CELLS; c < end; c++) {
-            const int kind = things[c];
+    for (uint32_t lines = r->lines; lines; lines &= lines - 1) {
+        const int line = __builtin_ctz(lines), dy = abs(line - r->y);
+        const uint8_t *things = s->things + e * CELLS + line * COLS;
+        for (int c = 0; c < COLS;) {
+            uint64_t eight;
+            if (c + 8 <= COLS && (memcpy(&eight, things + c, 8), !eight)) {
+                c += 8;
+                continue;
+            }
+            const int kind = things[c], dx = abs(c++ - r->x);
             if (!kind)
                 continue;
-            const int dy = abs(c / COLS - (int) s->y[e]), dx = abs(c % COLS - (int) s->x[e]);
             const uint8_t level = s->level_of[kind * COLS + (dy > dx ? dy : dx)];
             if (level > levels[kind])
                 levels[kind] = level;
         }
     }
-    if (s->under[e])
-        levels[s->under[e]] = s->level_of[s->under[e] * COLS];
-    if (s->with_key[e])
+    if (r->under)
+        levels[r->under] = s->level_of[r->under * COLS];
+    if (r->with_key)
         levels[s->key] = (uint8_t) s->in_hand;
 }
 
 static void look(calm_sight *s, int e)
 {
-    uint8_t *out = s->signatures + e * s->width, *before = s->levels + e * s->kinds;
+    uint8_t *out = s->signatures + e * s->width, *before = s->rows[e].levels;
     uint8_t now[MAX_KINDS];
     nearest(s, e, now);
     for (int k = 0; k < s->kinds; k++)
@@ -49,9 +49,10 @@ static bool changed_cell(calm_sight *s, int e, int c, uint8_t *seen)
 {
     uint8_t *thing = s->things + e * CELLS + c;
     const int glyph = s->glyphs[e * CELLS + c], old = *thing;
-    const int new = c == s->hero[e] ? 0 : s->thing_of[glyph]; /* the hero is no monster */
+    const int new = c == s->rows[e].hero ? 0 : s->thing_of[glyph]; /* the hero is no monster */
     s->seen_glyphs[e * CELLS + c] = (int16_t) glyph;
     *thing = (uint8_t) new;
+    s->rows[e].lines |= (uint32_t) (new != 0) << c / COLS;
     if (new && (new == s->water || new == s->lava))
         s->bed[e * CELLS + c] = 1;
     if ((new == s->monster || new == s->boulder) && old != s->monster && old != s->boulder)
@@ -94,7 +95,7 @@ static bool changed_cells(calm_sight *s, int e, uint8_t *seen, bool *again)
             if (now[c] != before[c])
                 *again |= changed_cell(s, e, c, seen);
     }
-    s->things[e * CELLS + s->hero[e]] = 0;
+    s->things[e * CELLS + s->rows[e].hero] = 0;
     return any;
 }
 
@@ -115,6 +116,7 @@ static void put16(uint8_t *out, unsigned value)
 
 static bool changed_inventory(calm_sight *s, int e, uint8_t *out)
 {
+    calm_row *r = s->rows + e;
     const int16_t *now = s->carried + e * INVENTORY;
     int16_t *before = s->seen_carried + e * INVENTORY;
     if (!memcmp(now, before, INVENTORY * sizeof *now))
@@ -134,14 +136,14 @@ static bool changed_inventory(calm_sight *s, int e, uint8_t *out)
             first_left = k;
     }
     memcpy(before, now, INVENTORY * sizeof *now);
-    s->with_key[e] = with_key;
+    r->with_key = with_key;
     put16(out + s->entered_column, entered);
     put16(out + s->left_column, left);
-    s->covered[e * CELLS + s->hero[e]] = 0;
-    if (entered && s->portable[s->under[e]])
-        s->under[e] = 0;
+    s->covered[e * CELLS + r->hero] = 0;
+    if (entered && s->portable[r->under])
+        r->under = 0;
     else if (left)
-        s->under[e] = s->lies_as[first_left];
+        r->under = s->lies_as[first_left];
     return true;
 }
 
@@ -183,7 +185,7 @@ static void say_once(const calm_sight *s, int e, uint8_t *out)
         for (int k = 1; k < s->kinds; k++)
             if (s->portable[k])
                 out[k] = 0;
-    const uint8_t level = s->levels[e * s->kinds + s->closed];
+    const uint8_t level = s->rows[e].levels[s->closed];
     if (entered[0] & 1 << s->carried_key && level)
         out[s->closed] = (uint8_t) (s->state + level);
 }
@@ -195,7 +197,7 @@ static void over(const calm_sight *s, int e, uint8_t *out)
         return;
     }
     if (s->blstats[e * BLSTATS + s->status_columns[HP]] > 0) {
-        const bool on_stairs = s->under[e] == s->stairs;
+        const bool on_stairs = s->rows[e].under == s->stairs;
         out[s->end_column] = (uint8_t) (on_stairs ? s->on_stairs : s->other_end);
         return;
     }
@@ -212,14 +214,16 @@ static void over(const calm_sight *s, int e, uint8_t *out)
 /* Remembers what the game says and asks. */
 static uint64_t listen(calm_sight *s, int e)
 {
-    const uint64_t heard = s->asked_hash[e] = hash(s, e);
-    if ((s->asked[e] = s->internal[e * INTERNAL + 1] != 0))
+    calm_row *r = s->rows + e;
+    const uint64_t heard = r->asked_hash = hash(s, e);
+    if ((r->asked = s->internal[e * INTERNAL + 1] != 0))
         memcpy(s->asks + e * MESSAGE, s->message + e * MESSAGE, MESSAGE);
     return heard;
 }
 
 void calm_forget(calm_sight *s, int e)
 {
+    calm_row *r = s->rows + e;
     static const int around[] = { -80, -79, -78, -1, 1, 78, 79, 80 };
     const int16_t *glyphs = s->glyphs + e * CELLS, *carried = s->carried + e * INVENTORY;
     const int64_t *blstats = s->blstats + e * BLSTATS;
@@ -228,16 +232,17 @@ void calm_forget(calm_sight *s, int e)
     memcpy(s->seen_carried + e * INVENTORY, carried, INVENTORY * sizeof *carried);
     memset(s->covered + e * CELLS, 0, CELLS);
     const int hero = (int) (blstats[1] * COLS + blstats[0]);
-    s->x[e] = blstats[0];
-    s->y[e] = blstats[1];
-    s->hero[e] = hero;
-    s->under[e] = 0;
-    for (int c = 0; c < CELLS; c++)
-        things[c] = s->thing_of[glyphs[c]];
-    things[hero] = 0;
-    for (int c = 0; c < CELLS; c++)
-        s->bed[e * CELLS + c] = things[c] == s->water || things[c] == s->lava;
-    s->dry[e] = hero;
+    r->x = (int32_t) blstats[0];
+    r->y = (int32_t) blstats[1];
+    r->hero = hero;
+    r->under = 0;
+    r->lines = 0;
+    for (int c = 0; c < CELLS; c++) {
+        const int thing = things[c] = c == hero ? 0 : s->thing_of[glyphs[c]];
+        r->lines |= (uint32_t) (thing != 0) << c / COLS;
+        s->bed[e * CELLS + c] = thing && (thing == s->water || thing == s->lava);
+    }
+    r->dry = hero;
     /* The hero hides what it stands on: take the ground next to it. */
     bool room = false, corridor = false;
     for (int k = 0; k < 8; k++) {
@@ -246,29 +251,31 @@ void calm_forget(calm_sight *s, int e)
         room |= ground == s->room;
         corridor |= ground == s->corridor;
     }
-    s->ground[e] = (uint8_t) (corridor && !room ? s->corridor : s->room);
-    s->with_key[e] = 0;
+    r->ground = (uint8_t) (corridor && !room ? s->corridor : s->room);
+    r->with_key = 0;
     for (int k = 0; k < INVENTORY; k++)
-        s->with_key[e] |= s->carried_of[carried[k]] == s->carried_key;
+        r->with_key |= s->carried_of[carried[k]] == s->carried_key;
     for (int k = 0; k < s->n_status; k++)
         s->status[e * s->n_status + k] = blstats[s->status_columns[k]];
-    nearest(s, e, s->levels + e * s->kinds);
+    nearest(s, e, r->levels);
     listen(s, e);
 }
 
 void calm_see(calm_sight *s, int e)
 {
+    calm_row *r = s->rows + e;
     uint8_t *out = s->signatures + e * s->width, seen = 0;
     const int64_t *blstats = s->blstats + e * BLSTATS;
     bool again = false;
     memset(out, 0, (size_t) s->width);
-    const int64_t x = s->x[e] = blstats[0], y = s->y[e] = blstats[1];
-    const int64_t hero = y * COLS + x;
-    const bool moved = hero != s->hero[e];
+    r->x = (int32_t) blstats[0];
+    r->y = (int32_t) blstats[1];
+    const int hero = r->y * COLS + r->x;
+    const bool moved = hero != r->hero;
     out[s->action_column] = s->action_kinds[s->actions[e]];
-    if (s->asked[e]) {
+    if (r->asked) {
         seen |= (uint8_t) s->asked_bit;
-        memcpy(out + s->question_column, &s->asked_hash[e], 8);
+        memcpy(out + s->question_column, &r->asked_hash, 8);
         memcpy(s->questions + e * MESSAGE, s->asks + e * MESSAGE, MESSAGE);
     }
     if (moved) { /* where the hero stands now, as the map showed it before */
@@ -282,22 +289,22 @@ void calm_see(calm_sight *s, int e)
             }
             under = s->covered[e * CELLS + hero];
         }
-        s->under[e] = (uint8_t) under;
+        r->under = (uint8_t) under;
         const uint8_t ground = s->ground_of[shown];
-        if (ground && ground != s->ground[e])
-            out[s->ground_column] = s->ground[e] = ground;
+        if (ground && ground != r->ground)
+            out[s->ground_column] = r->ground = ground;
         const uint8_t *bed = s->bed + e * CELLS;
         if (!bed[hero]) {
-            if (bed[s->hero[e]] && over_bed(bed, (int) s->dry[e], (int) hero))
+            if (bed[r->hero] && over_bed(bed, r->dry, hero))
                 seen |= (uint8_t) s->crossed;
-            s->dry[e] = hero;
+            r->dry = hero;
         }
-        s->hero[e] = hero;
+        r->hero = hero;
     }
     const bool changed = changed_cells(s, e, &seen, &again);
     const bool carries = changed_inventory(s, e, out);
     changed_status(s, e, out);
-    if (s->with_key[e])
+    if (r->with_key)
         seen |= (uint8_t) s->with_key_bit;
     out[s->seen_column] = seen;
     if (moved || changed || carries) /* else all is as near as it was */

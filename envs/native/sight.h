@@ -5,6 +5,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { MAX_KINDS = 16 };
+
+/* The small things that are remembered of a row, in a cache line of its own: other rows may be
+ * looked at by other processes. */
+typedef struct {
+    _Alignas(64) int32_t x;
+    int32_t y, hero, dry;
+    uint32_t lines; /* bit y: there may be things in line y */
+    uint64_t asked_hash;
+    uint8_t under, ground, with_key, asked;
+    uint8_t levels[MAX_KINDS];
+} calm_row;
+
+_Static_assert(sizeof(calm_row) == 64, "envs/native/sight.py");
+
 /* envs/native/sight.py has the same structure in ctypes. */
 typedef struct {
     int32_t n, kinds, width, n_status;
@@ -30,9 +45,9 @@ typedef struct {
     const int8_t *how;
     /* What was seen before. */
     int16_t *seen_glyphs, *seen_carried;
-    uint8_t *things, *covered, *bed, *levels, *under, *ground, *with_key, *asked, *asks;
-    int64_t *x, *y, *hero, *dry, *status;
-    uint64_t *asked_hash;
+    uint8_t *things, *covered, *bed, *asks;
+    int64_t *status;
+    calm_row *rows;
     /* Out. */
     uint8_t *signatures, *questions;
 } calm_sight;
