@@ -99,7 +99,7 @@ def _write_store(path: Path | None) -> str:
     from calm.store import Store
 
     if path is not None:
-        with Store(path):
+        with Store.existing(path):
             return f"{path} opens"
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite"):
         return "a new one can be written"

@@ -7,13 +7,15 @@ Typer app and adds its commands, so this layer imports none above it.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.errors import INTERRUPTED, CalmError
+from calm.errors import INTERRUPTED, CalmError, UsageError
 from calm.plugins import entry_points_of
 
 EXIT_CODES = """
@@ -60,12 +62,20 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Runs `calm`; an error raised on purpose becomes one message on stderr and its exit code."""
+    """Runs `calm`; an error raised on purpose becomes one message on stderr and its exit code.
+
+    So does a file that can't be read or written, and a warning is one line too.
+    """
+    warnings.showwarning = _warn
     try:
         build()(standalone_mode=True)
     except CalmError as error:
-        Console(stderr=True).print(Text(f"calm: {error}", style="red"), soft_wrap=True)
+        _say(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        named = error.filename is not None
+        _say(f"can't use {error.filename}: {error.strerror}" if named else str(error))
+        sys.exit(UsageError.exit_code if named else CalmError.exit_code)
     except KeyboardInterrupt:  # while importing
         _interrupted()
         sys.exit(INTERRUPTED)
@@ -73,6 +83,14 @@ def main() -> None:
         if end.code == INTERRUPTED:  # what Typer makes of Ctrl-C
             _interrupted()
         raise
+
+
+def _say(text: str) -> None:
+    Console(stderr=True).print(Text(f"calm: {text}", style="red"), soft_wrap=True)
+
+
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
+    Console(stderr=True).print(Text(f"calm: warning: {message}", style="yellow"), soft_wrap=True)
 
 
 def _interrupted() -> None:

@@ -143,7 +143,7 @@ def probe_command(
 @store_app.command("stats")
 def stats_command(store: StoreOption = Path("calm.sqlite"), as_json: Json = False) -> None:
     """Show what a store holds and what it cost, every attempt counted."""
-    with _existing(store) as opened:
+    with Store.existing(store) as opened:
         found = stats(opened)
     if as_json:
         _print_json(found)
@@ -210,7 +210,7 @@ def why_command(
         raise UsageError(f"unknown mode {mode!r}; valid: {', '.join(MODES)}")
     if not judge.startswith("openai:"):
         raise UsageError("only openai:MODEL has answers in a store")
-    with _existing(store) as opened:
+    with Store.existing(store) as opened:
         asker = make_judge(
             judge,
             mode=mode,
@@ -246,7 +246,7 @@ def verify_command(store: StoreOption = Path("calm.sqlite"), as_json: Json = Fal
 
     Exits with 6 if it is damaged.
     """
-    with _existing(store) as opened:
+    with Store.existing(store) as opened:
         audit = verify(opened)
     if as_json:
         _print_json(asdict(audit))
@@ -259,12 +259,6 @@ def verify_command(store: StoreOption = Path("calm.sqlite"), as_json: Json = Fal
             console.print(Text(problem))
     if audit.problems:
         raise StoreError(f"{store} is damaged; it was left as it is. Export what can be read")
-
-
-def _existing(path: Path) -> Store:
-    if not path.is_file():
-        raise UsageError(f"no store at {path}; name one with --store")
-    return Store(path)
 
 
 @bench_app.command("judge")

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from calm.errors import StoreError
+from calm.errors import StoreError, UsageError
 from calm.schema import APPLICATION_ID, MIGRATIONS
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,17 @@ def chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """The keys in portions that one SQL statement takes."""
     for i in range(0, len(keys), _CHUNK):
         yield keys[i : i + _CHUNK]
+
+
+def _is_foreign(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"can't read the store {path}: {error}") from None
+    return head not in (b"", _MAGIC)
 
 
 class Database:
@@ -59,7 +70,7 @@ class Database:
                 raise StoreError(
                     f"can't make the folder of the store {self.path}: {error}"
                 ) from None
-        if self.path is not None and self._is_foreign():
+        if self.path is not None and _is_foreign(self.path):
             if readonly:
                 raise StoreError(f"{self.path} is not a database")
             self._move_aside()
@@ -75,18 +86,21 @@ class Database:
                 self._db.close()
                 raise
 
-    # --- opening -------------------------------------------------------------------------------
+    @classmethod
+    def existing(cls, path: Path) -> Self:
+        """Opens a file that must be there; one that is no database is left as it is.
 
-    def _is_foreign(self) -> bool:
-        assert self.path is not None
-        try:
-            with self.path.open("rb") as file:
-                head = file.read(len(_MAGIC))
-        except FileNotFoundError:
-            return False
-        except OSError as error:
-            raise StoreError(f"can't read the store {self.path}: {error}") from None
-        return head not in (b"", _MAGIC)
+        Raises:
+            UsageError: there is no such file.
+            StoreError: it is no database, or for the reasons above.
+        """
+        if not path.is_file():
+            raise UsageError(f"no store at {path}; name one with --store")
+        if _is_foreign(path):
+            raise StoreError(f"{path} is not a database; name another file with --store")
+        return cls(path)
+
+    # --- opening -------------------------------------------------------------------------------
 
     def _move_aside(self) -> None:
         assert self.path is not None

@@ -75,4 +75,4 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f": did you mean {close[0]!r}? Valid" if close else "; valid"
-    return UsageError(f"unknown {kind} {name!r}{hint}: {', '.join(names)}")
+    return UsageError(f"unknown {kind} {name!r}{hint}: {', '.join(names) or 'there is none'}")

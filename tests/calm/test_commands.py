@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -156,6 +157,9 @@ def test_probe_prints_the_card(folder: Path) -> None:
         (("decompose", "task.yaml", "--judge", "openai:m"), 5, "OPENAI_API_KEY"),
         (("probe", "http://127.0.0.1:9/v1"), 5, "127.0.0.1:9"),
         (("store", "why", "task.yaml", "x", "--judge", "rules"), 2, "openai:MODEL"),
+        (("store", "stats", "--store", "task.yaml"), 6, "task.yaml is not a database"),
+        (("store", "verify", "--store", "task.yaml"), 6, "task.yaml is not a database"),
+        (("decompose", "task.yaml", "--out", "task.yaml/new"), 2, "can't use task.yaml/new: Not a"),
     ],
 )
 def test_what_cannot_be_done_ends_with_a_line_and_a_code(
@@ -165,3 +169,14 @@ def test_what_cannot_be_done_ends_with_a_line_and_a_code(
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert (folder / "task.yaml").read_text() == TASK_FILE
+
+
+def test_a_warning_is_one_line_without_its_place_in_the_code(folder: Path) -> None:
+    (folder / "notes").write_text("somebody's")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        done = calm("decompose", "task.yaml", "--store", "notes", cwd=folder)
+    assert done.returncode == 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("calm: warning: notes is not a database; moved to")
