@@ -20,7 +20,6 @@ from data import model_options as ask
 
 if TYPE_CHECKING:
     from calm.annotate import Summary
-    from data.parquet import Transitions
 
 
 def annotate_command(
@@ -80,11 +79,12 @@ def annotate_command(
     from calm.judges import make_judge
     from calm.judges.openai import OpenAIJudge
     from calm.store import Store
+    from data.dataset import load
     from data.parquet import write_judgements
     from data.schema import JudgedTransition
     from data.watch import Watch
 
-    chosen = _part(data, part)
+    chosen = load(data).part(part)
     if mode not in MODES:
         raise unknown("description", mode, MODES)
     reads: Mode = mode
@@ -142,15 +142,6 @@ def annotate_command(
         raise stopped
     if lost := sum(s.unreadable for s in summaries):
         raise PartialError(f"{lost} of {len(found)} answers could not be read; they are kept")
-
-
-def _part(data: str, part: str) -> Transitions:
-    from data.dataset import load
-
-    chosen = load(data)
-    if part and part not in chosen.parts:
-        raise unknown("part", part, chosen.parts)
-    return chosen.parts[part or next(iter(chosen.parts))]
 
 
 def _show_plan(judge: object, tasks: Mapping[str, Task], rows: list[Any], as_json: bool) -> None:

@@ -37,6 +37,19 @@ class Dataset:
     name: str
     parts: dict[str, Transitions]
 
+    def part(self, name: str = "") -> Transitions:
+        """The part of that name, by default the first.
+
+        Raises:
+            UsageError: no such part, or there is nothing in it.
+        """
+        if name and name not in self.parts:
+            raise unknown("part", name, self.parts)
+        chosen = self.parts[name or next(iter(self.parts))]
+        if not chosen.rows:
+            raise UsageError(f"{self.name} holds no transitions")
+        return chosen
+
     def natural_rate(self, tasks: Mapping[str, Task]) -> float | None:
         """Share of the natural part that achieves a subgoal of `tasks`; None without that part."""
         if NATURAL not in self.parts:

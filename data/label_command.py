@@ -14,7 +14,6 @@ from rich.text import Text
 from calm.errors import UsageError, unknown
 
 if TYPE_CHECKING:
-    from data.parquet import Transitions
     from data.schema import Label
 
 LABELS = Path("runs/labels.sqlite")
@@ -33,13 +32,16 @@ def label_command(
     part: PartOption = "",
     labels: LabelsOption = LABELS,
     limit: Annotated[int, typer.Option(min=0, help="Only the first N; 0: all.")] = 0,
-    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 takes a free one.")] = PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")
+    ] = PORT,
 ) -> None:
     """Label transitions on a page in your browser, served to this machine alone.
 
     Open the address that is printed. One key a subgoal, n for none, u for unsure, z to undo. Each
     answer is on the disk before the next step appears; Ctrl-C stops, the same command goes on.
     """
+    from data.dataset import load
     from data.label.agree import ENGINE
     from data.label.serve import serve
     from data.label.server import Session
@@ -47,8 +49,11 @@ def label_command(
 
     name = annotator.strip()
     if not name or len(name) > 64 or not name.isprintable() or name == ENGINE:
-        raise UsageError(f"an annotator's name has 1 to 64 printable characters, not {ENGINE!r}")
-    chosen = _part(data, part)
+        raise UsageError(
+            f"an annotator's name has 1 to 64 printable characters and is not {ENGINE!r},"
+            f" got {name!r}"
+        )
+    chosen = load(data).part(part)
     console = Console()
     with LabelStore(labels) as store:
         session = Session(name, chosen.rows[: limit or None], chosen.tasks, store)
@@ -109,24 +114,16 @@ def agreement_command(
     Cohen's kappa for each pair, the engine among them, and Fleiss' for all on what all have
     labelled, with 95 % intervals clustered by episode.
     """
+    from data.dataset import load
     from data.label.agree import agreement
     from data.show import render_agreement
 
     found = [label for file in files for label in _read(file)] if files else _kept(labels)
-    result = agreement(found, _part(data, part).rows)
+    result = agreement(found, load(data).part(part).rows)
     if as_json:
         sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
     else:
         Console().print(render_agreement(result))
-
-
-def _part(data: str, part: str) -> Transitions:
-    from data.dataset import load
-
-    chosen = load(data)
-    if part and part not in chosen.parts:
-        raise unknown("part", part, chosen.parts)
-    return chosen.parts[part or next(iter(chosen.parts))]
 
 
 def _read(file: Path) -> list[Label]:

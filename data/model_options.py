@@ -36,6 +36,6 @@ Prices = Annotated[
 KeyEnv = Annotated[
     str, typer.Option(help="Environment variable that holds the key; never the key itself.")
 ]
-MaxCost = Annotated[float | None, typer.Option(help="Stop before US$ this much.")]
-MaxTokens = Annotated[int | None, typer.Option(help="Stop before this many tokens.")]
-MaxRequests = Annotated[int | None, typer.Option(help="Stop before this many requests.")]
+MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop before US$ this much.")]
+MaxTokens = Annotated[int | None, typer.Option(min=0, help="Stop before this many tokens.")]
+MaxRequests = Annotated[int | None, typer.Option(min=0, help="Stop before this many requests.")]

@@ -148,16 +148,7 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
     for _, group in groupby(rows, key=lambda r: r["call"]):
         shared = list(group)
         first = shared[0]
-        context = Context(
-            first["task"],
-            tuple(Subgoal(*s) for s in json.loads(first["subgoals"])),
-            first["model"],
-            first["mode"],
-            first["template"],
-            first["prompt"],
-            json.loads(first["params"]),
-            first["kind"],
-        )
+        context = _context(first, path)
         usage = Usage(
             1,
             first["prompt_tokens"],
@@ -180,6 +171,24 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
             for r in shared
         }
         yield context, first["endpoint"], call, first["items"], questions
+
+
+def _context(row: dict[str, Any], path: Path) -> Context:
+    try:
+        subgoals = tuple(Subgoal(*s) for s in json.loads(row["subgoals"]))
+        params = json.loads(row["params"])
+        return Context(
+            row["task"],
+            subgoals,
+            row["model"],
+            row["mode"],
+            row["template"],
+            row["prompt"],
+            params,
+            row["kind"],
+        )
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path} has a row that no export writes: {error}") from None
 
 
 def _sha256(path: Path) -> str:

@@ -43,18 +43,24 @@ class LabelStore:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = Lock()
-        # The web server calls from its own threads; the lock keeps them in turn.
-        self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # The web server calls from its own threads; the lock keeps them in turn.
+            self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
         try:
             self._prepare()
         except sqlite3.Error as error:
             self._db.close()
-            raise UsageError(f"{self.path}: cannot be used as a file of labels: {error}") from error
+            raise self._unusable(error) from error
         except UsageError:
             self._db.close()
             raise
+
+    def _unusable(self, error: Exception) -> UsageError:
+        return UsageError(f"{self.path}: cannot be used as a file of labels: {error}")
 
     def _prepare(self) -> None:
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -257,6 +257,34 @@ def test_wrong_names_list_the_right_ones(transitions: Path, words: list[str], to
     assert told in str(result.exception)
 
 
+@pytest.mark.parametrize(
+    "words", [["annotate", "--judge", "rules"], ["label", "--as", "ann"], ["evaluate"]]
+)
+def test_a_set_without_transitions_is_refused(words: list[str], tmp_path: Path) -> None:
+    write_transitions(tmp_path / "none.parquet", [], {TASK.id: TASK})
+    result = calm(*words, "--data", tmp_path / "none.parquet")
+    assert isinstance(result.exception, UsageError)
+    assert "no transitions" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--as", " "], "has 1 to 64 printable characters and is not 'engine', got ''"),
+        (["--as", "engine"], "got 'engine'"),
+        (["--as", "ann", "--labels", "."], "cannot be used as a file of labels"),
+        (["--as", "ann", "--labels", "t.parquet/l.sqlite"], "cannot be used as a file of labels"),
+    ],
+)
+def test_who_labels_and_where_is_checked(
+    transitions: Path, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(transitions.parent)
+    result = calm("label", "--data", transitions, *words)
+    assert isinstance(result.exception, UsageError)
+    assert told in str(result.exception)
+
+
 def test_a_part_of_the_subgoals_and_rows(transitions: Path) -> None:
     words = ["--judge", "always-yes", "--subgoals", KEY.name, "--limit", "9", "--json"]
     table = json.loads(calm("evaluate", "--data", transitions, *words).output)["tables"][0]
