@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from agents import encoder_commands, replay_command
 from agents.study import command as study_command
@@ -163,7 +165,9 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Environment steps. [300000]")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="First seed. [0]")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each a run.")] = 1,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds, each a run. [1]")
+    ] = None,
     subgoals: Annotated[
         str | None,
         typer.Option(help="given, a YAML file as `calm decompose` writes it, or a list's hash."),
@@ -178,10 +182,14 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting, such as n_envs=16."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder that holds the runs' folders.")] = Path("runs"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that holds the runs' folders. [runs]")
+    ] = None,
     resume: Annotated[
-        Path | None,
-        typer.Option(help="Go on with the run in this folder; takes no other settings."),
+        list[Path] | None,
+        typer.Option(
+            help="Go on with the run in this folder; repeat for several. Takes no other settings."
+        ),
     ] = None,
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
@@ -195,9 +203,11 @@ def train(
     a report.
     """
     from agents.config import load_config, make_config, read_settings
+    from agents.environment import shaper_of, subgoals_of
     from agents.progress import train_with_progress
     from agents.report import report_runs
     from agents.run import Run
+    from calm.store import Store
 
     given = {
         "task": task,
@@ -212,22 +222,34 @@ def train(
         "wandb": wandb,
     }
     values = {k: v for k, v in given.items() if v is not None} | read_settings(setting or [])
-    if resume is not None:
-        if values or config is not None:
+    if resume:
+        others = {"config": config, "seeds": seeds, "out": out}
+        if got := [*values, *(name for name, value in others.items() if value is not None)]:
             raise UsageError(
                 "--resume goes on with a run as it was and takes no other settings, got "
-                + ", ".join([*values, *(["config"] if config else [])])
+                + ", ".join(got)
             )
-        runs = [Run.open(resume)]
+        runs = [Run.open(folder) for folder in resume]
     else:
         if config is None and task is None and "task" not in values:
             raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
         base = load_config(config, values) if config else make_config(values)
-        runs = []
-        for i in range(seeds):
-            one = base.model_copy(update={"seed": base.seed + i})
-            runs.append(Run.create(out / one.name, one))
-    train_with_progress(runs, store=store, base_url=base_url, console=Console(stderr=True))
+        configs = [
+            make_config(base.model_dump() | {"seed": base.seed + i}) for i in range(seeds or 1)
+        ]
+        folders = [(out or Path("runs")) / one.name for one in configs]
+        for folder in folders:
+            Run.refuse_taken(folder)
+        with Store(store) as opened:  # what can't be judged is no run
+            shaper_of(base, subgoals_of(base, opened), opened, base_url)
+        runs = [Run.create(*pair) for pair in zip(folders, configs, strict=True)]
+    console = Console(stderr=True)
+    try:
+        train_with_progress(runs, store=store, base_url=base_url, console=console)
+    except KeyboardInterrupt:
+        again = " ".join(f"--resume {shlex.quote(str(run.folder))}" for run in runs)
+        console.print(Text(f"go on with: calm train {again}"), soft_wrap=True)
+        raise
     told = []
     for run in runs:
         path = report_runs([run], run.folder / "report.html")

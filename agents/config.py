@@ -55,7 +55,7 @@ class TrainConfig(BaseModel):
     """Observation keys that the policy sees; `progress` is added where there is a judge."""
     crop: int = Field(default=9, ge=3)
     """Side of the square around the hero in `glyphs_crop`; odd."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Of weights, actions and levels."""
     steps: int = Field(default=300_000, ge=1)
     """Environment steps to train for."""
@@ -158,8 +158,10 @@ class TrainConfig(BaseModel):
         ).replace(":", "_")
 
     def save(self, path: Path) -> None:
-        """Writes all fields as YAML, the defaults included."""
-        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), "utf-8")
+        """Writes all fields as YAML, the defaults included; a kill leaves no half of it."""
+        new = path.with_suffix(".new")
+        new.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), "utf-8")
+        new.replace(path)
 
 
 def make_config(values: dict[str, Any], source: str = "the options") -> TrainConfig:
@@ -186,8 +188,8 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> TrainCon
     """
     try:
         values = yaml.safe_load(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"no config at {path}; expected a YAML file") from None
+    except OSError as error:
+        raise UsageError(f"no config at {path} ({error.strerror}); expected a YAML file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not YAML: {error}") from None
     if not isinstance(values, dict):

@@ -1,11 +1,12 @@
-"""The environments of a run, built from its settings."""
+"""The environments of a run and what pays credit in them, built from its settings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from agents.config import TrainConfig
-from agents.judging import Shaper
+from agents.judging import Shaper, make_shaper
+from agents.run import Run
 from calm.decompose import find_subgoals
 from calm.records import Subgoal
 from calm.store import Store
@@ -15,14 +16,50 @@ from envs.tasks import task as find_task
 
 
 def subgoals_of(config: TrainConfig, store: Store | None = None) -> tuple[Subgoal, ...]:
-    """What a run's judge is asked about; nothing where there is no judge.
+    """The subgoals that settings name; none where there is no judge.
 
     Raises:
-        UsageError: there are no subgoals of that name, see `calm.decompose.find_subgoals`.
+        UsageError: there are none of that name, see `calm.decompose.find_subgoals`.
     """
     if config.judge == "none":
         return ()
     return find_subgoals(config.subgoals, find_task(config.task), store)
+
+
+def kept_subgoals(run: Run, store: Store | None = None) -> tuple[Subgoal, ...]:
+    """The subgoals of a run, which stay those that it began with: a file or a store may change.
+
+    Raises:
+        UsageError: as `subgoals_of`, or what the run has kept can't be read.
+    """
+    kept = run.subgoals()
+    if kept is not None:
+        return kept
+    config = run.config
+    found = subgoals_of(config, store)
+    if found and config.subgoals != "given":
+        run.keep_subgoals(found)
+    return found
+
+
+def shaper_of(
+    config: TrainConfig,
+    subgoals: Sequence[Subgoal],
+    store: Store | None = None,
+    base_url: str | None = None,
+) -> Shaper:
+    """What pays credit while a run trains, see `agents.judging.make_shaper`."""
+    return make_shaper(
+        config.judge,
+        find_task(config.task),
+        subgoals,
+        store,
+        base_url,
+        config.seed,
+        ask=config.ask,
+        patience=config.patience,
+        most_pending=config.most_pending,
+    )
 
 
 def make_env(

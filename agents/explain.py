@@ -23,7 +23,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from agents.environment import make_env, subgoals_of
+from agents.environment import kept_subgoals, make_env
 from agents.explain_page import FOLDER, draw_situation, draw_time, write_page
 from agents.judging import make_shaper
 from agents.maps import MapEncoder
@@ -111,9 +111,15 @@ def explain_run(
     """Draws and checks the agent of a run; writes into its folder.
 
     Raises:
-        UsageError: no run, no checkpoint, or an agent that does not see the crop.
+        UsageError: no run, no checkpoint, an agent that does not see the crop, or that crop has
+            no more than `hide` cells.
     """
     run = Run.open(folder)
+    if hide >= run.config.crop**2:
+        raise UsageError(
+            f"hiding {hide} cells leaves nothing of a crop of {run.config.crop} x"
+            f" {run.config.crop}; name fewer with --hide"
+        )
     model, seen, chars, episodes = recorded(run, observations, seed)
     found: dict[str, Importance] = {}
     if (looked := attended(model, seen)) is not None:
@@ -155,7 +161,7 @@ def recorded(
         )
     if CROP not in config.keys:
         raise UsageError(f"{run.folder}: only agents that see {CROP} can be explained so far")
-    subgoals = subgoals_of(config)
+    subgoals = kept_subgoals(run)
     # The engine's truth stands in for a model: nothing is asked of one to draw a picture.
     judge = config.judge if config.judge in ("none", "rules") else "truth"
     shaper = make_shaper(judge, find_task(config.task), subgoals)

@@ -36,6 +36,20 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _interrupt_once() -> None:
+    """The first Ctrl-C raises, those after it do nothing.
+
+    A terminal's reaches this process and its parent, which passes it on; a second one would end
+    the saving of the checkpoint.
+    """
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+
+
 def _train_one(
     index: int,
     folder: Path,
@@ -47,6 +61,7 @@ def _train_one(
     """What a child process does: trains one run and reports to its parent."""
     _end_with_parent()
     try:
+        _interrupt_once()
         run = Run(folder)
         resume = run.checkpoint_path.exists()
         if not resume:
@@ -124,7 +139,7 @@ def train_all(
                 i, message = messages.get(timeout=1.0)
             except queue.Empty:
                 for i, child in list(working.items()):
-                    if not child.is_alive():
+                    if not child.is_alive() and messages.empty():
                         working.pop(i)
                         failures.append(f"{runs[i].folder}: died with exit code {child.exitcode}")
                         kinds.add(CalmError)

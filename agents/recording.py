@@ -22,7 +22,7 @@ import torch
 from sb3_contrib import RecurrentPPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.environment import make_env, subgoals_of
+from agents.environment import kept_subgoals, make_env
 from agents.judging import Shaper, make_shaper
 from agents.ppo import make_ppo
 from agents.run import Run
@@ -229,7 +229,7 @@ def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recordin
     state = run.load_checkpoint()
     seed = config.seed if seed is None else seed
     task = find_task(config.task)
-    subgoals = subgoals_of(config)
+    subgoals = kept_subgoals(run)
     shaper: Shaper
     if config.judge.startswith(("openai:", "replay")):
         shaper = Annotator(Recalled(config.judge, run.judged()), task, subgoals)

@@ -5,6 +5,7 @@ provenance.json     versions, git commit, machine, start
 metrics.parquet     one row an evaluation
 checkpoint.pt       weights, optimiser, counters and random state: tensors and plain values only
 judged.json         the judge's answers by text
+subgoals.json       the subgoals, where the settings only name them
 episodes.parquet    recorded episodes, and replay.html that plays them
 tensorboard/
 report.html
@@ -16,7 +17,9 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +31,7 @@ import torch
 
 from agents.config import TrainConfig, load_config
 from calm.errors import UsageError
+from calm.records import Subgoal
 
 Row = dict[str, Any]
 
@@ -49,6 +53,21 @@ def provenance() -> dict[str, str]:
     } | {name: version(name) for name in packages}
 
 
+def _replace(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text, "utf-8")
+    os.replace(new, path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What can't be read within is a UsageError that names the file."""
+    try:
+        yield
+    except Exception as error:  # a damaged file fails in many ways
+        raise UsageError(f"{path} can't be read: {error}") from None
+
+
 class Run:
     """The folder of one training run; all writes replace whole files, so a kill leaves no half."""
 
@@ -65,16 +84,21 @@ class Run:
         Raises:
             UsageError: the folder already holds a run.
         """
+        cls.refuse_taken(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        run = cls(folder)
+        run.note_started()
+        config.save(folder / "config.yaml")
+        return run
+
+    @staticmethod
+    def refuse_taken(folder: Path) -> None:
+        """Raises a UsageError where the folder already holds a run."""
         if (folder / "config.yaml").exists():
             raise UsageError(
                 f"{folder} already holds a run; go on with `calm train --resume {folder}`, or name"
                 " another folder with --out"
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        config.save(folder / "config.yaml")
-        run = cls(folder)
-        run.note_started()
-        return run
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -95,30 +119,33 @@ class Run:
     @property
     def started_with(self) -> dict[str, str]:
         """Versions, commit and machine of the start."""
-        text = (self.folder / "provenance.json").read_text("utf-8")
-        return {str(k): str(v) for k, v in json.loads(text).items()}
+        with _readable(path := self.folder / "provenance.json"):
+            told = json.loads(path.read_text("utf-8"))
+            return {str(k): str(v) for k, v in told.items()}
 
     def note_started(self) -> None:
         """Writes down what the run starts on; a run that waited for its turn does so again."""
-        text = json.dumps(provenance(), indent=2)
-        (self.folder / "provenance.json").write_text(text, "utf-8")
+        _replace(self.folder / "provenance.json", json.dumps(provenance(), indent=2))
 
     @property
     def resumed_at(self) -> list[int]:
         """Steps at which the run was gone on with after an interruption."""
         path = self.folder / "resumed.json"
-        steps: list[int] = json.loads(path.read_text("utf-8")) if path.exists() else []
-        return steps
+        if not path.exists():
+            return []
+        with _readable(path):
+            return [int(step) for step in json.loads(path.read_text("utf-8"))]
 
     def note_resumed(self, step: int) -> None:
         """Remembers that the run was gone on with at `step`."""
-        (self.folder / "resumed.json").write_text(json.dumps([*self.resumed_at, step]), "utf-8")
+        _replace(self.folder / "resumed.json", json.dumps([*self.resumed_at, step]))
 
     def metrics(self) -> list[Row]:
         """Rows written so far, oldest first."""
         if not self.metrics_path.exists():
             return []
-        rows: list[Row] = pq.read_table(self.metrics_path).to_pylist()
+        with _readable(self.metrics_path):
+            rows: list[Row] = pq.read_table(self.metrics_path).to_pylist()
         return rows
 
     def write_metrics(self, rows: list[Row]) -> None:
@@ -130,16 +157,28 @@ class Run:
     def judged(self) -> dict[str, list[str] | None]:
         """By text that was judged: names of the subgoals it achieved, None where unreadable."""
         path = self.folder / "judged.json"
-        read: dict[str, list[str] | None] = (
-            json.loads(path.read_text("utf-8")) if path.exists() else {}
-        )
-        return read
+        if not path.exists():
+            return {}
+        with _readable(path):
+            told = json.loads(path.read_text("utf-8"))
+            return {text: None if said is None else [*said] for text, said in told.items()}
 
     def write_judged(self, judged: Mapping[str, list[str] | None]) -> None:
         """Adds what was judged to what is already known."""
-        new = self.folder / "judged.new"
-        new.write_text(json.dumps(self.judged() | dict(judged), indent=1), "utf-8")
-        os.replace(new, self.folder / "judged.json")
+        _replace(self.folder / "judged.json", json.dumps(self.judged() | dict(judged), indent=1))
+
+    def subgoals(self) -> tuple[Subgoal, ...] | None:
+        """The list that was kept with the run; None without one."""
+        path = self.folder / "subgoals.json"
+        if not path.exists():
+            return None
+        with _readable(path):
+            told = json.loads(path.read_text("utf-8"))
+            return tuple(Subgoal(str(s["name"]), str(s["definition"])) for s in told)
+
+    def keep_subgoals(self, subgoals: Sequence[Subgoal]) -> None:
+        """Keeps a list that the settings only name."""
+        _replace(self.folder / "subgoals.json", json.dumps([asdict(s) for s in subgoals], indent=1))
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint; `state` holds tensors and plain values only."""

@@ -19,8 +19,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.allocator import keep_memory
 from agents.checkpoint import State, judge_state, restore, restore_judge, snapshot
 from agents.config import TrainConfig
-from agents.environment import make_env, subgoals_of
-from agents.judging import Shaper, make_shaper
+from agents.environment import kept_subgoals, make_env, shaper_of
+from agents.judging import Shaper
 from agents.logs import make_logger
 from agents.ppo import make_ppo
 from agents.run import Row, Run
@@ -33,7 +33,6 @@ from envs.noisy import NoisyStream
 from envs.sb3_vec import Sb3Vec
 from envs.tally import KEYS as TALLIED
 from envs.tally import Tally
-from envs.tasks import task as find_task
 
 
 @dataclass(frozen=True)
@@ -284,19 +283,8 @@ def train(
     clock = Clock()
     state = run.load_checkpoint() if resume else None
     rows = [r for r in run.metrics() if r["steps"] <= state["steps"]] if state else []
-    task = find_task(config.task)
-    subgoals = subgoals_of(config, store)
-    shaper = make_shaper(
-        config.judge,
-        task,
-        subgoals,
-        store,
-        base_url,
-        config.seed,
-        ask=config.ask,
-        patience=config.patience,
-        most_pending=config.most_pending,
-    )
+    subgoals = kept_subgoals(run, store)
+    shaper = shaper_of(config, subgoals, store, base_url)
     torch.set_num_threads(1)
     keep_memory()
 

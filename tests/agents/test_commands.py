@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from agents.config import make_config
 from agents.run import Run
 from calm.cli import build
 from calm.errors import CalmError, UsageError
@@ -104,19 +105,48 @@ def test_doctor_says_what_to_do_about_an_endpoint_that_is_not_there() -> None:
         (["train", "KeyRoom-S5", "--shaping", "never"], "alid: every, once, potential"),
         (["train", "KeyRoom-S5", "--encoder", "mamba"], "unknown encoder 'mamba'"),
         (["train", "--resume", "no/such/run"], "holds no run"),
+        (["train", "--resume", "a", "--seeds", 2, "--out", "b"], "settings, got seeds, out"),
+        (["train", "KeyRoom-S5", "--seed", 2**32 - 1, "--seeds", 2], "less than 4294967296"),
+        (["train", "--config", "."], "no config at . (Is a directory)"),
         (["collect", "Room-5x5", "--out", "x.parquet", "--player", "me"], "unknown player 'me'"),
         (["collect", "Room-5x5", "--out", "x.parquet", "--split", "all"], "unknown split 'all'"),
         (["report", "no/such/run"], "holds no run"),
     ],
 )
 def test_bad_input_is_named(
-    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[object], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as caught:
         calm(*arguments)
     assert says in str(caught.value)
     assert not list(tmp_path.iterdir())  # nothing was begun
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--judge", "rulez"], "unknown judge 'rulez': did you mean 'rules'"),
+        (["--judge", "replay:m"], "unknown model in the store 'm'; valid: there is none"),
+        (["--subgoals", "some.yaml"], "is neither `given`, nor a file"),
+    ],
+)
+def test_what_can_not_be_judged_is_no_run(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        calm("train", "Room-5x5", *arguments)
+    assert says in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_of_several_seeds_all_begin_or_none(tmp_path: Path) -> None:
+    config = make_config({"task": "Room-5x5", "judge": "none", "seed": 1})
+    Run.create(tmp_path / config.name, config)
+    with pytest.raises(UsageError, match="already holds a run"):
+        calm("train", "Room-5x5", "--judge", "none", "--seeds", 2, "--out", tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [config.name]
 
 
 def test_a_shell_sees_the_exit_code_and_one_message() -> None:
@@ -156,6 +186,7 @@ def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
     assert process.returncode == 130, said
     assert "interrupted; everything done so far is kept" in said
     assert "Traceback" not in said
+    assert f"go on with: calm train --resume {run.folder}" in said
     kept = run.load_checkpoint()["steps"]
     assert kept >= 128
     run.config.model_copy(update={"steps": kept + 64}).save(run.folder / "config.yaml")

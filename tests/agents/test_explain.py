@@ -113,3 +113,9 @@ def test_an_agent_with_an_lstm_is_refused(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", memory="lstm"))
     with pytest.raises(UsageError, match=r"calm explain can't show agents with memory=lstm"):
         explain_run(run.folder)
+
+
+def test_hiding_all_of_a_crop_is_refused(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", crop=5))
+    with pytest.raises(UsageError, match="hiding 25 cells leaves nothing of a crop of 5 x 5"):
+        explain_run(run.folder, hide=25)

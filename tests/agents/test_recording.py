@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from agents.config import TrainConfig
-from agents.environment import make_env, subgoals_of
+from agents.environment import kept_subgoals, make_env
 from agents.judging import make_shaper
 from agents.ppo import make_ppo
 from agents.recording import Recording, latest, record_run
@@ -148,7 +148,7 @@ def test_an_agent_with_an_lstm_remembers_the_episode(tmp_path: Path) -> None:
     found = record_run(made, 3)
     assert "time ran out" in {steps[-1].end for steps in found.episodes}
     config = made.config
-    subgoals = subgoals_of(config)
+    subgoals = kept_subgoals(made)
     for steps in found.episodes:
         shaper = make_shaper("rules", task("Room-5x5"), subgoals)
         env = make_env(config, 1, shaper, subgoals, split="test", seed=0)

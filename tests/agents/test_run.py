@@ -1,6 +1,7 @@
 """A run's folder: nothing is overwritten, nothing that could run code is loaded."""
 
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,29 @@ def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
     run.checkpoint_path.write_bytes(pickle.dumps("half a file")[:5])
     with pytest.raises(UsageError, match="can't be read"):
         run.load_checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ("metrics.parquet", Run.metrics),
+        ("judged.json", Run.judged),
+        ("resumed.json", lambda run: run.resumed_at),
+        ("provenance.json", lambda run: run.started_with),
+        ("subgoals.json", Run.subgoals),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"PAR1{", b"\xff\xfe", b'{"a": 3}'])
+def test_a_damaged_file_is_named(
+    file: str, read: Callable[[Run], object], content: bytes, tmp_path: Path
+) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    (tmp_path / file).write_bytes(content)
+    if (file, content) == ("provenance.json", b'{"a": 3}'):
+        assert read(run) == {"a": "3"}
+        return
+    with pytest.raises(UsageError, match=f"{file} can't be read"):
+        read(run)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
