@@ -181,10 +181,10 @@ class BatchAsker(Asker):
                     page = partial(self.endpoint.transport.get, f"/files/{file}/content")
                     content = await self._patiently(page)
                     self._take_in(context, groups, content, refused)
+            self._drop(tag, groups)
             if job["status"] == "failed":
                 errors = (job.get("errors") or {}).get("data") or [{}]
                 raise EndpointError(f"the batch {remote} was refused: {errors[0].get('message')}")
-            self._drop(tag, groups)
 
     async def _find(self, tag: str) -> str | None:
         """The endpoint's own id of a job whose answer to being handed in we never saw."""

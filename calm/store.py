@@ -60,8 +60,10 @@ class Store(Database):
                 ],
             )
             rows = self.query("SELECT id FROM contexts WHERE hash = ?", [context.hash])
-        self._contexts[context.hash] = int(rows[0][0])
-        return self._contexts[context.hash]
+        number = int(rows[0][0])
+        if not self._db.in_transaction:  # else it may still be rolled back
+            self._contexts[context.hash] = number
+        return number
 
     def answers(self, keys: Sequence[bytes]) -> dict[bytes, Answer]:
         """The stored answers among `keys`."""

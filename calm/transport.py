@@ -56,7 +56,10 @@ class Transport:
         if not base_url.startswith(("http://", "https://")):
             raise UsageError(f"a base URL starts with http:// or https://, not {base_url!r}")
         self.timeout = timeout
-        self.address = public_address(base_url)
+        try:
+            self.address = public_address(base_url)
+        except ValueError as error:  # without the URL, which may hold a password
+            raise UsageError(f"the base URL is no address: {error}") from None
         """The base URL without user, password or query."""
         self.key_env = key_env
         self._key = os.environ.get(key_env, "")
@@ -212,9 +215,15 @@ def _http_clients(base_url: str, cap: int) -> list[httpx2.AsyncClient]:
 
 
 def public_address(url: str) -> str:
-    """An address as it may be shown and stored: no user, password, query or fragment."""
+    """An address as it may be shown and stored: no user, password, query or fragment.
+
+    Raises:
+        ValueError: it names no host, or no port where one should be.
+    """
     parts = urlsplit(url)
-    host = parts.hostname or ""
+    host = parts.hostname
+    if not host:
+        raise ValueError("it names no host")
     host = f"[{host}]" if ":" in host else host
     netloc = host + (f":{parts.port}" if parts.port else "")
     return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))

@@ -15,7 +15,8 @@ Complete = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
 class Batches:
     """Files and jobs by id.
 
-    `expire` and `fail` hold how many rows of the next jobs expire or come back as errors.
+    `expire` and `fail` hold how many rows of the next jobs expire or come back as errors, `refuse`
+    how many jobs are refused whole.
     """
 
     def __init__(self) -> None:
@@ -23,6 +24,7 @@ class Batches:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.expire = 0
         self.fail = 0
+        self.refuse = 0
         self.polls_needed = 2
         self._polls: Counter[str] = Counter()
 
@@ -73,6 +75,11 @@ class Batches:
         job = self.jobs[name]
         self._polls[name] += 1
         if job["status"] != "in_progress" or self._polls[name] < self.polls_needed:
+            return
+        if self.refuse > 0:
+            self.refuse -= 1
+            said = {"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}
+            job |= {"status": "failed", "errors": {"data": [said]}}
             return
         done: list[dict[str, Any]] = []
         failed: list[dict[str, Any]] = []

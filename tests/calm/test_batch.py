@@ -86,6 +86,18 @@ def test_a_row_that_no_retry_can_help_is_settled_at_once(
         assert len(server.batches.jobs) == 1
 
 
+def test_a_job_that_was_refused_whole_can_be_handed_in_again(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with Loopback(rules) as server:
+        server.batches.refuse = 1
+        with pytest.raises(EndpointError, match="batch-0 was refused: Enqueued token limit"):
+            _judge(server, store).judge(task, task.subgoals, transitions)
+        judged = _judge(server, store).judge(task, task.subgoals, transitions)
+        assert {j.verdict for j in judged} == {Verdict.OK}
+        assert len(server.batches.jobs) == 2
+
+
 class Killed(BaseException):
     """Stands for the end of the process."""
 

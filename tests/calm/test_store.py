@@ -26,6 +26,23 @@ def _keep(store: Store, text: str, raw: str = '{"a": true}') -> bytes:
     return question.key
 
 
+def test_what_is_rolled_back_is_not_remembered(store: Store) -> None:
+    """Else answers would be kept under a number that is free for another context."""
+
+    def cut() -> None:
+        with store.transaction():
+            store.context(CONTEXT)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        cut()
+    store.context(Context("T", (), "other"))
+    _keep(store, "x")
+    assert store.query("SELECT model FROM answers a JOIN contexts c ON c.id = a.context") == [
+        ("m",)
+    ]
+
+
 def test_an_answer_is_there_raw_before_it_is_read_and_as_read_afterwards(store: Store) -> None:
     key = _keep(store, "x")
     unread = store.answers([key])[key]

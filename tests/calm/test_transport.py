@@ -17,6 +17,9 @@ def test_an_address_is_shown_without_secrets(url: str, shown: str) -> None:
     assert public_address(url) == shown
 
 
-def test_an_address_must_be_one() -> None:
-    with pytest.raises(UsageError, match="http"):
-        Transport("localhost:8000")
+@pytest.mark.parametrize(
+    "url", ["localhost:8000", "http://", "http://host:port/v1", "http://[::1/v1", "http:///v1"]
+)
+def test_an_address_must_be_one(url: str) -> None:
+    with pytest.raises(UsageError, match="base URL"):
+        Transport(url)
