@@ -161,6 +161,8 @@ def run_demo(
     plan: DemoPlan, out: Path, *, base_url: str | None, fresh: bool, console: Console
 ) -> Outcome:
     """Runs every stage that has not run yet and returns what the demo showed."""
+    make_judge(plan.judge, base_url=base_url)  # what can't be used is said before anything is done
+    plan.arms("given")
     _make_room(plan, out, fresh, console)
     seconds = _read_json(out / "seconds.json", {})
     task = find_task(plan.task)

@@ -37,7 +37,7 @@ def _end_with_parent() -> None:
 
 
 def _interrupt_once() -> None:
-    """The first Ctrl-C raises, those after it do nothing.
+    """The first Ctrl-C raises, those after it do nothing; until now it was held back.
 
     A terminal's reaches this process and its parent, which passes it on; a second one would end
     the saving of the checkpoint.
@@ -48,6 +48,7 @@ def _interrupt_once() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _train_one(
@@ -133,7 +134,10 @@ def train_all(
                 i = waiting.pop(0)
                 arguments = (i, runs[i].folder, store, base_url, threads, messages)
                 process = context.Process(target=_train_one, args=arguments, daemon=True)
+                # It holds Ctrl-C back while it is loading, see `_interrupt_once`.
+                mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
                 process.start()
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 working[i] = process
             try:
                 i, message = messages.get(timeout=1.0)

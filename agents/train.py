@@ -238,7 +238,9 @@ class Trainer(BaseCallback):
         }
 
     def checkpoint(self) -> None:
-        """Replaces the checkpoint by where training stood before the present rollout."""
+        """Replaces the checkpoint by where training stood before the present rollout, if any."""
+        if not self.standing:
+            return
         self.run.save_checkpoint(self.standing)
         self.kept = self.standing["steps"]
 

@@ -149,8 +149,9 @@ def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
         return Run.create(folder, planned) if create else None
     run = Run.open(folder)
     found = run.config
-    if found != planned and found.steps < planned.steps:
-        # Nothing in training depends on how long it will be, so a longer budget goes on.
+    scheduled = planned.learning_rate_end is not None or planned.ent_coef_end is not None
+    if found != planned and found.steps < planned.steps and not scheduled:
+        # Nothing else in training depends on how long it will be, so a longer budget goes on.
         longer = found.model_copy(update={"steps": planned.steps})
         if longer == planned:
             planned.save(folder / "config.yaml")

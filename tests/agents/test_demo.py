@@ -70,8 +70,20 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, quiet: Console) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(UsageError, match="holds something other than a demo"):
-        run_demo(PLAN, tmp_path, base_url=None, fresh=False, console=quiet)
+        run_demo(DemoPlan(), tmp_path, base_url=None, fresh=False, console=quiet)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"judge": "rulez"}, "unknown judge"), ({"settings": {"crops": 9}}, "crops: Extra inputs")],
+)
+def test_what_can_not_be_used_is_said_before_anything_is_done(
+    wrong: dict, said: str, tmp_path: Path, quiet: Console
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        run_demo(DemoPlan(**wrong), tmp_path / "demo", base_url=None, fresh=False, console=quiet)
+    assert not (tmp_path / "demo").exists()
 
 
 def agent(to_90: int | None) -> dict:

@@ -12,6 +12,7 @@ from agents.success import measure_success
 from agents.train import Progress, train
 from calm.errors import UsageError
 from envs import make_vec
+from envs.sb3_vec import Sb3Vec
 from envs.tasks import task as find_task
 
 SMALL = {
@@ -90,6 +91,25 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert run.resumed_at == [256]
     assert run.load_checkpoint()["updates"] > kept["updates"]
     assert [r["steps"] for r in rows] == sorted({r["steps"] for r in rows})
+
+
+def test_an_interruption_while_it_sets_out_again_leaves_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL | {"steps": 256}, judge="none"))
+    train(run)
+    run.config.model_copy(update={"steps": 512}).save(run.folder / "config.yaml")
+    before = run.checkpoint_path.read_bytes()
+
+    def interrupted(_: Sb3Vec) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sb3Vec, "reset", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, resume=True)
+    assert run.checkpoint_path.read_bytes() == before
+    assert train(run, resume=True)[-1]["steps"] == 512
 
 
 def test_success_counts_every_episode_once_and_knows_a_winner() -> None:

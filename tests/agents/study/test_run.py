@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from agents.config import TrainConfig
 from agents.run import Run
 from agents.study.plan import Cell, Plan, load_plan
 from agents.study.results import read_results
-from agents.study.run import Order, run_study
+from agents.study.run import Order, _run, run_study
 from calm.errors import CalmError, UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -118,6 +119,13 @@ def test_a_killed_study_goes_on_and_a_finished_one_is_left_alone(
             results=out / "results",
         )
     assert set(read_results(out / "results")) == {FIRST, SECOND}  # and none was lost
+
+
+def test_a_schedule_to_the_last_step_does_not_go_on_to_another(tmp_path: Path) -> None:
+    begun = TrainConfig(steps=128, learning_rate_end=0.0)
+    Run.create(tmp_path / "run", begun)
+    with pytest.raises(UsageError, match="steps: 128, now 256"):
+        _run(tmp_path / "run", begun.model_copy(update={"steps": 256}), create=True)
 
 
 @pytest.mark.slow
