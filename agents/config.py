@@ -127,6 +127,15 @@ class TrainConfig(BaseModel):
         return side
 
     @model_validator(mode="after")
+    def _minibatches_of_two(self) -> Self:
+        if self.n_envs * self.n_steps < 2 * self.minibatches:
+            raise ValueError(
+                f"{self.minibatches} minibatches leave fewer than two transitions in each of"
+                f" {self.n_envs * self.n_steps}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _what_a_stack_needs(self) -> Self:
         if self.memory == "stack" and (self.window < 2 or self.encoder == "semantics"):
             raise ValueError(

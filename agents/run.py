@@ -91,13 +91,15 @@ class Run:
         config.save(folder / "config.yaml")
         return run
 
-    @staticmethod
-    def refuse_taken(folder: Path) -> None:
+    @classmethod
+    def refuse_taken(cls, folder: Path) -> None:
         """Raises a UsageError where the folder already holds a run."""
         if (folder / "config.yaml").exists():
+            begun = cls(folder).checkpoint_path.exists()
             raise UsageError(
                 f"{folder} already holds a run; go on with `calm train --resume {folder}`, or name"
                 " another folder with --out"
+                + ("" if begun else ", or remove it: nothing has been trained in it yet")
             )
 
     @classmethod

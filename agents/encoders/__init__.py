@@ -75,7 +75,8 @@ def make_mechanism(
     (x (batch, height * width, dim), mask (batch, height * width) bool or None) and gives x's shape.
 
     Raises:
-        UsageError: no mechanism has this name, or extra tokens cannot join it.
+        UsageError: no mechanism has this name, extra tokens cannot join it, or it does not take
+            the options.
     """
     if name not in MECHANISMS:
         raise unknown("mechanism", name, MECHANISMS)
@@ -88,4 +89,8 @@ def make_mechanism(
     size = {"height": height, "width": width} if entry.sized else {}
     if entry.sized and extra_tokens:
         size["extra_tokens"] = extra_tokens
-    return Scaled(kind(dim, **size, **{**entry.defaults, **options}), dim)
+    try:
+        made = kind(dim, **size, **{**entry.defaults, **options})
+    except (TypeError, ValueError, LookupError) as error:
+        raise UsageError(f"{name} can't be made with the options {options}: {error}") from error
+    return Scaled(made, dim)

@@ -37,6 +37,7 @@ def test_a_minibatch_is_its_share_of_the_rollout() -> None:
         ({"crop": 8}, "crop: .*odd, got 8"),
         ({"gamma": 1.5}, "gamma: "),
         ({"task": "KeyRom-S5"}, "unknown task"),
+        ({"n_envs": 3, "n_steps": 5, "minibatches": 8}, "8 minibatches leave fewer than two"),
     ],
 )
 def test_a_broken_field_is_named(values: dict, says: str) -> None:

@@ -18,7 +18,10 @@ def test_a_run_is_not_started_over_another(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", CONFIG)
     assert run.config == CONFIG
     assert run.started_with["nle"].startswith("1.3")
-    with pytest.raises(UsageError, match="--resume"):
+    with pytest.raises(UsageError, match=r"--resume.*remove it: nothing has been trained in it"):
+        Run.create(tmp_path / "run", CONFIG)
+    run.save_checkpoint({"steps": 7})
+    with pytest.raises(UsageError, match=r"another folder with --out$"):
         Run.create(tmp_path / "run", CONFIG)
 
 

@@ -58,6 +58,14 @@ def test_an_unknown_name_lists_the_valid_ones() -> None:
         make_mechanism("agents", DIM, HEIGHT, WIDTH)
 
 
+@pytest.mark.parametrize(
+    "options", [{"agents": "x"}, {"agents": "xy"}, {"heads": 7}, {"eyes": 2}, {"heads": None}]
+)
+def test_options_that_it_does_not_take_are_named(options: dict) -> None:
+    with pytest.raises(UsageError, match="agent can't be made with the options"):
+        make_mechanism("agent", DIM, HEIGHT, WIDTH, **options)
+
+
 @pytest.mark.parametrize("name", MECHANISMS)
 def test_defaults_suit_a_map_and_a_crop(name: str) -> None:
     for height, width in ((7, 40), (9, 9)):
