@@ -66,7 +66,7 @@ def read_answer(answer: Answer, names: Sequence[str], *, repair: bool = False) -
         None if confidence is None else dict(zip(names, confidence, strict=True)),
         answer.reply.text,
         reason,
-        answer.reply.usage,
+        answer.reply.usage if answer.item == 0 else Usage(),  # one call, however many it answers
     )
 
 

@@ -142,6 +142,7 @@ class Judgement:
     reason: str = ""
     """Why it cannot be read, or what was repaired."""
     usage: Usage = Usage()
+    """Of the call that brought it; where one call answered several questions, on the first."""
 
     def __post_init__(self) -> None:
         if self.verdict.readable != bool(self.achieved):

@@ -91,6 +91,20 @@ def test_many_transitions_share_a_request(
         assert server.requests == 3  # of 3, 3 and 1: seven distinct texts
 
 
+def test_what_a_shared_request_cost_is_counted_once(
+    task: Task, transitions: list[Transition], rules: dict
+) -> None:
+    with Loopback(rules) as server:
+        judge = judge_of(server, per_request=3)
+        bought = judge.judge(task, task.subgoals, transitions[:7])  # of distinct texts
+        replayed = make_judge("replay:m", store=judge.store)
+        again = replayed.judge(task, task.subgoals, transitions[:7])
+    for judged in (bought, again):
+        assert sum(j.usage.requests for j in judged) == 3
+        tokens = sum(j.usage.prompt_tokens for j in judged)
+        assert tokens == judge.usage.prompt_tokens > 0
+
+
 def test_one_left_out_of_a_shared_answer_is_unreadable_and_the_others_count(
     task: Task, transitions: list[Transition], rules: dict
 ) -> None:
