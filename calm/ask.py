@@ -207,9 +207,12 @@ class _Job:
             raise self.stop
 
     async def _keep_leases(self) -> None:
-        while True:
-            await asyncio.sleep(_LEASE / 3)
-            self.store.leases.renew(self.owner, _LEASE)
+        try:
+            while True:
+                await asyncio.sleep(_LEASE / 3)
+                self.store.leases.renew(self.owner, _LEASE)
+        except CalmError as error:  # else others would soon ask the same
+            self.stop = self.stop or error
 
     async def _work(self) -> None:
         while self.stop is None and (group := await self._take()):

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from calm.errors import StoreError
 from calm.judges import make_judge
 from calm.loopback import Loopback
-from calm.records import Transition, Verdict
+from calm.records import Task, Transition, Verdict
 from calm.store import Store
 from tests.calm.nursery import RULES, SUBGOALS, TASK, Nursery
 
@@ -122,3 +123,20 @@ def test_all_faults_together_end_in_classes() -> None:
     found = {j.verdict for j in judged}
     assert found == set(Verdict) - {Verdict.REPAIRED}
     assert all(j.reason for j in judged if not j.verdict.readable)
+
+
+def test_leases_that_can_not_be_kept_stop_the_work(
+    task: Task, rules: dict, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they would end, and other processes buy the same answers."""
+
+    def locked(*_: object) -> None:
+        raise StoreError("locked")
+
+    monkeypatch.setattr("calm.ask._LEASE", 0.03)
+    monkeypatch.setattr(store.leases, "renew", locked)
+    with Loopback(rules, latency=0.02) as server:
+        judge = make_judge("openai:m", base_url=server.url, store=store, concurrency=1)
+        with pytest.raises(StoreError, match="locked"):
+            judge.judge(task, task.subgoals, numbers(100))
+        assert server.requests < 100
