@@ -85,12 +85,14 @@ def main() -> None:
         raise
 
 
-def _say(text: str) -> None:
-    Console(stderr=True).print(Text(f"calm: {text}", style="red"), soft_wrap=True)
+def _say(text: str, style: str = "red") -> None:
+    from calm.prompt import clean  # an endpoint's or a file's words may be in it
+
+    Console(stderr=True).print(Text(f"calm: {clean(text)}", style=style), soft_wrap=True)
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
-    Console(stderr=True).print(Text(f"calm: warning: {message}", style="yellow"), soft_wrap=True)
+    _say(f"warning: {message}", "yellow")
 
 
 def _interrupted() -> None:

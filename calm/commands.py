@@ -21,6 +21,7 @@ from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
 from calm.options import BaseUrl, Json, Quick, StoreOption, bench_app, run_bench
 from calm.probe import list_models, probe
+from calm.prompt import clean
 from calm.records import MODES, Subgoal, subgoals_hash
 from calm.store import Store
 from calm.tasks import find_task
@@ -135,7 +136,7 @@ def probe_command(
     table = Table(show_header=False, box=None)
     for name, value in card.items():
         shown = ", ".join(value) or "nothing" if isinstance(value, list) else str(value)
-        table.add_row(Text(name), Text("not told" if value is None else shown))
+        table.add_row(Text(name), Text("not told" if value is None else clean(shown)))
     _console().print(table)
     _console().print(Text(f"kept in {store}"))
 
@@ -233,7 +234,7 @@ def why_command(
     else:
         table = Table("part of the key", "asked for", "nearest stored", show_lines=True)
         for difference in found.differences:
-            table.add_row(*map(Text, difference))
+            table.add_row(*(Text(clean(part)) for part in difference))
         _console().print(Text("not stored; from the nearest stored answer these parts differ:"))
         _console().print(table)
     if not found.stored:

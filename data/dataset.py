@@ -93,11 +93,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text("utf-8"))
         files = [part["file"] for part in manifest["parts"].values()]
-        ok = isinstance(manifest["name"], str) and files
+        ok = files and all(n.isprintable() for n in (manifest["name"], *manifest["parts"]))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"{path}: not a manifest of a data set: {error!r}") from error
     if not ok or any(Path(f).name != f for f in files):
-        raise UsageError(f"{path}: needs a name, and parts whose files lie beside it")
+        raise UsageError(f"{path}: needs a name in print, and parts whose files lie beside it")
     return dict(manifest)
 
 

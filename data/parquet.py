@@ -92,6 +92,12 @@ def read_transitions(path: str | Path) -> Transitions:
         tasks = {name: task_of(value) for name, value in json.loads(metadata["tasks"]).items()}
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: its metadata does not describe the tasks ({error!r})") from error
+    names = {s.name for task in tasks.values() for s in task.subgoals}.union(
+        *(row.truth for row in rows)
+    )
+    for name in (*tasks, *(task.id for task in tasks.values()), *names):
+        if not str(name).isprintable():  # a terminal would obey it
+            raise UsageError(f"{path}: the name {name!r} holds control characters")
     for row in rows:
         if row.transition.task not in tasks:
             raise UsageError(f"{path}: column task: {row.transition.task!r} is not described")

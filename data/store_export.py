@@ -175,6 +175,9 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
 
 def _context(row: dict[str, Any], path: Path) -> Context:
     try:
+        for name in ("kind", "task", "mode", "model", "template"):
+            if not row[name].isprintable():
+                raise ValueError(f"the {name} {row[name]!r} holds control characters")
         subgoals = tuple(Subgoal(*s) for s in json.loads(row["subgoals"]))
         params = json.loads(row["params"])
         return Context(
@@ -187,7 +190,7 @@ def _context(row: dict[str, Any], path: Path) -> Context:
             params,
             row["kind"],
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} has a row that no export writes: {error}") from None
 
 

@@ -13,6 +13,7 @@ import pytest
 from calm.cli import main
 from calm.judges import make_judge
 from calm.loopback import Loopback
+from calm.loopback.faults import Wire, error
 from calm.records import Subgoal, Task, Transition
 from calm.store import Store
 
@@ -170,6 +171,21 @@ def test_what_cannot_be_done_ends_with_a_line_and_a_code(
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert (folder / "task.yaml").read_text() == TASK_FILE
+
+
+def test_what_an_endpoint_says_of_its_fault_is_shown_without_control_characters(
+    folder: Path,
+) -> None:
+    class Rude(Loopback):
+        def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+            return error(404, "no such \x1b[2J\x1b]0;model\x07")
+
+    with Rude(RULES) as server:
+        args = ("decompose", "task.yaml", "--judge", "openai:m", "--base-url", server.url)
+        done = calm(*args, cwd=folder)
+    assert done.returncode == 5
+    assert "no such" in done.stderr
+    assert all(c.isprintable() or c == "\n" for c in done.stderr)
 
 
 def test_a_warning_is_one_line_without_its_place_in_the_code(folder: Path) -> None:

@@ -40,6 +40,26 @@ def test_transitions_come_back_as_they_were(tmp_path: Path) -> None:
     assert tables.names_of(read.tasks) == [KEY.name, DOOR.name]
 
 
+@pytest.mark.parametrize(
+    ("task", "truth"),
+    [
+        (replace(TASK, id="Mini\x1b[2JHack"), {}),
+        (replace(TASK, subgoals=(replace(KEY, name="up\x07"), DOOR)), {"up\x07": True}),
+        (TASK, {"\x9b1m": False}),
+    ],
+)
+def test_names_that_a_terminal_would_obey_are_refused(
+    task: Task, truth: dict[str, bool], tmp_path: Path
+) -> None:
+    made = row()
+    made = replace(
+        made, transition=replace(made.transition, task=task.id), truth={**made.truth, **truth}
+    )
+    tables.write_transitions(tmp_path / "t.parquet", [made], {task.id: task})
+    with pytest.raises(UsageError, match=r"the name '.*\\x.*' holds control characters"):
+        tables.read_transitions(tmp_path / "t.parquet")
+
+
 def test_same_rows_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         tables.write_transitions(tmp_path / name, [row(i) for i in range(5)], {TASK.id: TASK})

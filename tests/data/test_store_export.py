@@ -52,6 +52,15 @@ def test_a_live_run_goes_on_from_imported_answers(tmp_path: Path) -> None:
         assert server.requests == 1
 
 
+def test_names_that_a_terminal_would_obey_are_not_taken_in(tmp_path: Path) -> None:
+    judge = f"openai:{chr(27)}[2Jm"
+    with Store(tmp_path / "a.sqlite") as store, Loopback(RULES) as server:
+        make_judge(judge, base_url=server.url, store=store).judge(TASK, TASK.subgoals, MANY)
+        export_store(store, tmp_path / "out")
+    with Store() as other, pytest.raises(UsageError, match="holds control characters"):
+        import_store(tmp_path / "out", other)
+
+
 def test_what_was_changed_or_is_no_export_is_refused(tmp_path: Path) -> None:
     with _bought(tmp_path / "a.sqlite") as store:
         export_store(store, tmp_path / "out")
