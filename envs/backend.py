@@ -35,8 +35,12 @@ class Backend(Protocol):
     final_level_seed: npt.NDArray[np.int64]
     """(B,) of the episode that the last step ended, in rows where it ended one."""
 
-    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> None:
-        """Steps every row; with `reset`, rows that end start their next episode at once."""
+    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
+        """Steps every row; with `reset`, rows that end start their next episode at once.
+
+        Returns:
+            How many rows ended; -1, and nothing is stepped, if there is no such action.
+        """
 
     def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
         """Starts new episodes in these rows, on the given level seeds or the next of each."""
@@ -102,7 +106,9 @@ class PlainBackend:
             self.close()
             raise
 
-    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> None:
+    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
+        if actions.min() < 0 or actions.max() >= len(self.rules.presses):
+            return -1
         for i, (game, action) in enumerate(zip(self._games, actions.tolist(), strict=True)):
             self.reward[i], self.status[i] = game.step(action)
         self.steps += 1
@@ -115,6 +121,7 @@ class PlainBackend:
             self.final_level_seed[ended] = self.level_seed[ended]
             if reset:
                 self.reset(ended, None)
+        return int(ended.size)
 
     def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
         for n, i in enumerate(rows.tolist()):

@@ -172,9 +172,16 @@ class Batch:
             raise UsageError("call reset() before step()")
         checked = self._checked(actions)
         observers = self.observers
-        self.backend.step(checked, reset=self._resets_in_step)
-        terminated, truncated = self.status > 0, self.status < 0
-        self.any_ended = bool(np.count_nonzero(self.status))
+        n_ended = self.backend.step(checked, reset=self._resets_in_step)
+        self.any_ended = n_ended > 0
+        if n_ended > 0:
+            terminated, truncated = self.status > 0, self.status < 0
+        elif n_ended == 0:
+            terminated, truncated = np.zeros((2, self.n_envs), np.bool_)
+        else:
+            raise UsageError(
+                f"actions of {self.task} run from 0 to {self.n_actions - 1}, got {checked.tolist()}"
+            )
         if observers:
             for observer in observers:
                 observer.on_step(checked, terminated, truncated)
@@ -241,12 +248,7 @@ class Batch:
             raise UsageError(
                 f"actions must be {self.n_envs} integers, got {array.dtype} of shape {array.shape}"
             )
-        array = array.astype(np.int64, copy=False)
-        if array.view(np.uint64).max() >= self.n_actions:  # negative ones are huge here
-            raise UsageError(
-                f"actions of {self.task} run from 0 to {self.n_actions - 1}, got {array.tolist()}"
-            )
-        return array
+        return array.astype(np.int64, copy=False)
 
     def _check_open(self) -> None:
         if self._closed:

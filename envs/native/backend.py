@@ -24,6 +24,8 @@ from envs.native.workers import Workers
 
 STEP, STEP_AND_RESET, RESET, RAW = 1, 2, 3, 5
 """Commands, as in calm.h."""
+NOT_YET, NO_SUCH_ACTION, NO_START = -1, -2, -3
+"""What turns.c returns instead of a number of rows."""
 LOOK_UP_US = 100_000
 """How long to wait for a turn before looking whether all workers live."""
 SPIN_US = 500
@@ -81,6 +83,7 @@ class NativeBackend:
         self.level_seed[:] = -1
         memory.place[:] = -1
         self._lost: set[int] = set()
+        self._ended = 0  # rows, by the last turn, or one of the numbers above
         self._busy = False
         folder = Folder(env, n_envs)
         self._root = folder.path
@@ -115,14 +118,18 @@ class NativeBackend:
         header.watched = 1
         return self._memory.sight, {"actions": self._action, "how": self.status}
 
-    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> None:
+    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
         self._action[:] = actions
         lost = self._turn(STEP_AND_RESET if reset else STEP)
+        if self._ended == NO_SUCH_ACTION:
+            return -1
         if lost or self._lost:
             self._end_lost(sorted(lost | self._lost), reset)
-        if reset and np.count_nonzero(self.status):
+            self._ended = int(np.count_nonzero(self.status))
+        if reset and self._ended:
             for i in np.flatnonzero(self.status).tolist():
                 self._seed[i] = self._next_seed(i)
+        return self._ended
 
     def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
         ahead = self._seed[rows]
@@ -158,15 +165,16 @@ class NativeBackend:
     def _turn(self, command: int) -> set[int]:
         """All workers do a command; the rows whose games were lost meanwhile."""
         if self._workers is None:
-            if self._library.calm_here(self._address, self._games, command):
+            self._ended = self._library.calm_here(self._address, self._games, command)
+            if self._ended == NO_START:
                 raise GameError(f"the game of level seed {self.level_seed.tolist()} does not start")
             return set()
         if self._busy:  # an exception (Ctrl-C) came between: let that turn end first
             self._finish()
         self._busy = True
         self._workers.turn_begins()
-        over = self._library.calm_turn(self._address, command, LOOK_UP_US)
-        lost = set() if over else self._finish()
+        self._ended = self._library.calm_turn(self._address, command, LOOK_UP_US)
+        lost = self._finish() if self._ended == NOT_YET else set()
         self._busy = False
         return lost
 
@@ -176,7 +184,8 @@ class NativeBackend:
         while True:
             for rows in self._workers.bury():
                 lost.update(rows)
-            if self._library.calm_wait(self._address, LOOK_UP_US):
+            self._ended = self._library.calm_wait(self._address, LOOK_UP_US)
+            if self._ended != NOT_YET:
                 return lost
 
     def _end_lost(self, rows: list[int], reset: bool) -> None:

@@ -68,7 +68,7 @@ typedef struct {
     /* Arrays of n_envs rows. */
     uint64_t key[N_KEYS], key_final[N_KEYS], row_bytes[N_KEYS];
     uint64_t crop_at[N_CROPS], crop_final[N_CROPS];
-    uint64_t action;     /* int32 */
+    uint64_t action;     /* int64 */
     uint64_t next_seed;  /* uint64, level of the next episode */
     uint64_t level_seed; /* int64, level of this episode */
     uint64_t reward;     /* float */

@@ -170,7 +170,7 @@ void calm_step(calm_game *g)
 {
     calm_header *h = g->h;
     const int row = g->row;
-    const int action = ((int32_t *) calm_at(h, h->action))[row];
+    const int64_t action = ((int64_t *) calm_at(h, h->action))[row];
     int32_t *steps = (int32_t *) calm_at(h, h->steps) + row;
     ((uint8_t *) calm_at(h, h->history))[row * HISTORY + *steps % HISTORY] = (uint8_t) action;
     const int key = h->presses[action];
@@ -277,8 +277,8 @@ static int raw(calm_game *g, int steps)
         random ^= random << 13; /* xorshift64, Marsaglia 2003 */
         random ^= random >> 7;
         random ^= random << 17;
-        ((int32_t *) calm_at(h, h->action))[g->row] =
-            (int32_t) (random % (uint64_t) h->n_actions);
+        ((int64_t *) calm_at(h, h->action))[g->row] =
+            (int64_t) (random % (uint64_t) h->n_actions);
         calm_step(g);
         if (((int8_t *) calm_at(h, h->status))[g->row] != RUNNING) {
             ++((uint64_t *) calm_at(h, h->next_seed))[g->row];

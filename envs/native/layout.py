@@ -30,7 +30,7 @@ LINE = 64
 """Bytes of a cache line."""
 
 ROWS: Mapping[str, tuple[type, tuple[int, ...]]] = {
-    "action": (np.int32, ()),
+    "action": (np.int64, ()),
     "next_seed": (np.uint64, ()),
     "level_seed": (np.int64, ()),
     "reward": (np.float32, ()),

@@ -39,9 +39,9 @@ typedef struct {
     const int64_t *status_columns;
     /* s', the actions, and how the step ended the episode: 0 not, > 0 by itself, < 0 cut. */
     const int16_t *glyphs, *carried;
-    const int64_t *blstats;
+    const int64_t *blstats, *actions;
     const uint8_t *message;
-    const int32_t *internal, *actions;
+    const int32_t *internal;
     const int8_t *how;
     /* What was seen before. */
     int16_t *seen_glyphs, *seen_carried;

@@ -84,8 +84,9 @@ _TABLES: dict[str, npt.NDArray[Any]] = {
     "multipliers": sight._HASH,
     "status_columns": sight._STATUS.astype(np.int64),
 }
-_READ = ("glyphs", "inv_glyphs", "blstats", "message", "internal")
-_STEP: dict[str, tuple[type, tuple[int, ...]]] = {"actions": (np.int32, ()), "how": (np.int8, ())}
+_READ = ("glyphs", "inv_glyphs", "blstats", "actions", "message", "internal", "how")
+"""In the order of sight.h."""
+_STEP: dict[str, tuple[type, tuple[int, ...]]] = {"actions": (np.int64, ()), "how": (np.int8, ())}
 _KEPT: dict[str, tuple[type, tuple[int, ...]]] = {
     "seen_glyphs": (np.int16, (sight.CELLS,)),
     "seen_carried": (np.int16, (55,)),
@@ -106,7 +107,7 @@ class _Structure(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_int32) for name in ("n", *_NUMBERS)),
-        *((name, ctypes.c_void_p) for name in (*_TABLES, *_READ, *_STEP, *_KEPT)),
+        *((name, ctypes.c_void_p) for name in (*_TABLES, *_READ, *_KEPT)),
     ]  # fmt: skip
 
 
@@ -156,7 +157,7 @@ class NativeSight:
             places[name] = self._cut(space, table.dtype.type, table.shape)
             places[name][:] = table
         places["action_kinds"][: len(action_kinds)] = action_kinds
-        places |= {key: batch.arrays[key] for key in _READ}
+        places |= {key: batch.arrays[key] for key in self.keys}
         for name, (dtype, shape) in _STEP.items():
             places[name] = step.get(name, self._cut(space, dtype, (n, *shape)))
         for name, (dtype, shape) in _KEPT.items():

@@ -11,6 +11,27 @@
 
 size_t calm_header_bytes(void) { return sizeof(calm_header); }
 
+/* Whether the game has the actions that a command takes. */
+static bool can(calm_header *h, uint32_t command)
+{
+    const int64_t *actions = calm_at(h, h->action);
+    if (command == STEP || command == STEP_AND_RESET)
+        for (int i = 0; i < h->n_envs; i++)
+            if (actions[i] < 0 || actions[i] >= h->n_actions)
+                return false;
+    return true;
+}
+
+/* How many rows the last step ended. */
+static int ended(calm_header *h)
+{
+    const int8_t *status = calm_at(h, h->status);
+    int n = 0;
+    for (int i = 0; i < h->n_envs; i++)
+        n += status[i] != RUNNING;
+    return n;
+}
+
 static void begin(calm_header *h, uint32_t command)
 {
     calm_sync *s = calm_at(h, h->sync);
@@ -28,7 +49,9 @@ static double now(void)
     return (double) t.tv_sec * 1e6 + (double) t.tv_nsec * 1e-3;
 }
 
-/* 1 if the turn is over, 0 if it is not yet after `timeout_us`. */
+enum { NOT_YET = -1, NO_SUCH_ACTION = -2, NO_START = -3 };
+
+/* How many rows the turn ended, or NOT_YET after `timeout_us`. */
 int calm_wait(calm_header *h, int timeout_us)
 {
     calm_sync *s = calm_at(h, h->sync);
@@ -40,11 +63,11 @@ int calm_wait(calm_header *h, int timeout_us)
         uint32_t left = atomic_load(&s->pending);
         if (!left) {
             s->parent_misses = slept ? misses + 1 : spins ? 0 : misses;
-            return 1;
+            return ended(h);
         }
         double waited = now() - start;
         if (waited > timeout_us)
-            return 0;
+            return NOT_YET;
         if (spins && waited < h->spin_us) {
             sched_yield();
             continue;
@@ -58,9 +81,11 @@ int calm_wait(calm_header *h, int timeout_us)
     }
 }
 
-/* One turn with the workers; see calm_wait. */
+/* One turn with the workers; see calm_wait. With NO_SUCH_ACTION nothing is done. */
 int calm_turn(calm_header *h, uint32_t command, int timeout_us)
 {
+    if (!can(h, command))
+        return NO_SUCH_ACTION;
     begin(h, command);
     return calm_wait(h, timeout_us);
 }
@@ -87,8 +112,11 @@ void calm_close_all(calm_header *h, calm_game **games)
     free(games);
 }
 
+/* The same without workers, or NO_START if a game did not. */
 int calm_here(calm_header *h, calm_game **games, uint32_t command)
 {
+    if (!can(h, command))
+        return NO_SUCH_ACTION;
     _Atomic int32_t *place = calm_at(h, h->place);
-    return calm_do(h, games, 0, h->n_envs, command, place);
+    return calm_do(h, games, 0, h->n_envs, command, place) ? NO_START : ended(h);
 }
