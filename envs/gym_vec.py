@@ -79,8 +79,12 @@ class GymVec(VectorEnv[Observation, Array, Array]):
         rewards, terminated, truncated = episodes.step(actions)
         infos: dict[str, Any] = {}
         if episodes.shaping is not None:
-            infos = {"r_env": episodes.r_env, "_r_env": self._every}
-            infos |= {"credit": episodes.credit, "_credit": self._every}
+            infos = {
+                "r_env": episodes.r_env,
+                "_r_env": self._every,
+                "credit": episodes.credit,
+                "_credit": self._every,
+            }
         if self.batch.any_ended:
             infos |= self._final(terminated | truncated)
         return episodes.observation(), rewards, terminated, truncated, infos

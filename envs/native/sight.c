@@ -4,24 +4,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELLS = 21 * 79, COLS = 79, BLSTATS = 27, INVENTORY = 55, MESSAGE = 256, INTERNAL = 9 };
+enum { ROWS = 21, COLS = 79, CELLS = ROWS * COLS };
+enum { BLSTATS = 27, INVENTORY = 55, MESSAGE = 256, INTERNAL = 9 };
 
-/* Level of the nearest thing of each kind. */
+/* Level of the nearest thing of each kind. Kinds told coarsely are in view, or next to the hero: that
+ * takes no look at all of them, and there may be a whole river. */
 static void nearest(const calm_sight *s, int e, uint8_t *levels)
 {
     const calm_row *r = s->rows + e;
-    memset(levels, 0, (size_t) s->kinds);
+    const uint8_t *things = s->things + e * CELLS;
+    levels[0] = 0;
+    for (int k = 1; k < s->kinds; k++)
+        levels[k] = r->count[k] && !s->fine[k] ? s->level_of[k * COLS + COLS - 1] : 0;
+    for (int y = r->y > 0 ? r->y - 1 : 0; y <= r->y + 1 && y < ROWS; y++)
+        for (int x = r->x > 0 ? r->x - 1 : 0; x <= r->x + 1 && x < COLS; x++) {
+            const int kind = things[y * COLS + x];
+            if (kind)
+                levels[kind] = s->level_of[kind * COLS + 1];
+        }
     for (uint32_t lines = r->lines; lines; lines &= lines - 1) {
-        const int line = __builtin_ctz(lines), dy = abs(line - r->y);
-        const uint8_t *things = s->things + e * CELLS + line * COLS;
-        for (int c = 0; c < COLS;) {
+        const int y = __builtin_ctz(lines), dy = abs(y - r->y);
+        const uint8_t *line = things + y * COLS;
+        for (int x = 0; x < COLS;) {
             uint64_t eight;
-            if (c + 8 <= COLS && (memcpy(&eight, things + c, 8), !eight)) {
-                c += 8;
+            if (x + 8 <= COLS && (memcpy(&eight, line + x, 8), !eight)) {
+                x += 8;
                 continue;
             }
-            const int kind = things[c], dx = abs(c++ - r->x);
-            if (!kind)
+            const int kind = line[x], dx = abs(x++ - r->x);
+            if (!kind || !s->fine[kind])
                 continue;
             const uint8_t level = s->level_of[kind * COLS + (dy > dx ? dy : dx)];
             if (level > levels[kind])
@@ -44,15 +55,25 @@ static void look(calm_sight *s, int e)
     memcpy(before, now, (size_t) s->kinds);
 }
 
+/* Puts a thing, or 0, where another was. */
+static void put(calm_sight *s, int e, int cell, int thing)
+{
+    calm_row *r = s->rows + e;
+    uint8_t *place = s->things + e * CELLS + cell;
+    r->count[*place]--;
+    r->count[thing]++;
+    *place = (uint8_t) thing;
+    if (s->fine[thing])
+        r->lines |= (uint32_t) 1 << cell / COLS;
+}
+
 /* Returns whether something opened or filled. */
 static bool changed_cell(calm_sight *s, int e, int c, uint8_t *seen)
 {
-    uint8_t *thing = s->things + e * CELLS + c;
-    const int glyph = s->glyphs[e * CELLS + c], old = *thing;
+    const int glyph = s->glyphs[e * CELLS + c], old = s->things[e * CELLS + c];
     const int new = c == s->rows[e].hero ? 0 : s->thing_of[glyph]; /* the hero is no monster */
     s->seen_glyphs[e * CELLS + c] = (int16_t) glyph;
-    *thing = (uint8_t) new;
-    s->rows[e].lines |= (uint32_t) (new != 0) << c / COLS;
+    put(s, e, c, new);
     if (new && (new == s->water || new == s->lava))
         s->bed[e * CELLS + c] = 1;
     if ((new == s->monster || new == s->boulder) && old != s->monster && old != s->boulder)
@@ -91,11 +112,17 @@ static bool changed_cells(calm_sight *s, int e, uint8_t *seen, bool *again)
         if (!memcmp(now + line, before + line, COLS * sizeof *now))
             continue;
         any = true;
-        for (int c = line; c < line + COLS; c++)
+        for (int c = line; c < line + COLS;) {
+            if (c + 4 <= line + COLS && !memcmp(now + c, before + c, 4 * sizeof *now)) {
+                c += 4;
+                continue;
+            }
             if (now[c] != before[c])
                 *again |= changed_cell(s, e, c, seen);
+            c++;
+        }
     }
-    s->things[e * CELLS + s->rows[e].hero] = 0;
+    put(s, e, s->rows[e].hero, 0);
     return any;
 }
 
@@ -237,9 +264,12 @@ void calm_forget(calm_sight *s, int e)
     r->hero = hero;
     r->under = 0;
     r->lines = 0;
+    memset(r->count, 0, sizeof r->count);
+    memset(things, 0, CELLS);
     for (int c = 0; c < CELLS; c++) {
-        const int thing = things[c] = c == hero ? 0 : s->thing_of[glyphs[c]];
-        r->lines |= (uint32_t) (thing != 0) << c / COLS;
+        const int thing = c == hero ? 0 : s->thing_of[glyphs[c]];
+        if (thing)
+            put(s, e, c, thing);
         s->bed[e * CELLS + c] = thing && (thing == s->water || thing == s->lava);
     }
     r->dry = hero;

@@ -7,18 +7,19 @@
 
 enum { MAX_KINDS = 16 };
 
-/* The small things that are remembered of a row, in a cache line of its own: other rows may be
+/* The small things that are remembered of a row, in cache lines of their own: other rows may be
  * looked at by other processes. */
 typedef struct {
     _Alignas(64) int32_t x;
     int32_t y, hero, dry;
-    uint32_t lines; /* bit y: there may be things in line y */
+    uint32_t lines; /* bit y: there may be things told finely in line y */
     uint64_t asked_hash;
     uint8_t under, ground, with_key, asked;
     uint8_t levels[MAX_KINDS];
+    uint16_t count[MAX_KINDS]; /* of things of a kind; of 0 it means nothing */
 } calm_row;
 
-_Static_assert(sizeof(calm_row) == 64, "envs/native/sight.py");
+_Static_assert(sizeof(calm_row) == 128, "envs/native/sight.py");
 
 /* envs/native/sight.py has the same structure in ctypes. */
 typedef struct {
@@ -33,7 +34,7 @@ typedef struct {
     int32_t on_stairs, died, out_of_time, other_end;
     /* From here on there are pointers alone. Tables. */
     const uint8_t *thing_of, *ground_of, *passable, *solid, *level_of, *change_of, *carried_of;
-    const uint8_t *portable, *lies_as;
+    const uint8_t *portable, *lies_as, *fine;
     const uint8_t *action_kinds;
     const uint64_t *multipliers;
     const int64_t *status_columns;

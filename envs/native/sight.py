@@ -80,6 +80,7 @@ _TABLES: dict[str, npt.NDArray[Any]] = {
     "carried_of": CARRIED_OF_GLYPH,
     "portable": np.isin(THINGS, sight.PORTABLE),
     "lies_as": np.array(sight.LIES_AS, np.uint8),
+    "fine": np.array([signature.is_fine(kind) for kind in THINGS]),
     "action_kinds": np.zeros(256, np.uint8),  # of the batch, by its actions
     "multipliers": sight._HASH,
     "status_columns": sight._STATUS.astype(np.int64),
@@ -95,7 +96,7 @@ _KEPT: dict[str, tuple[type, tuple[int, ...]]] = {
     "bed": (np.uint8, (sight.CELLS,)),
     "asks": (np.uint8, (256,)),
     "status": (np.int64, (len(sight._STATUS),)),
-    "rows": (np.uint8, (LINE,)),
+    "rows": (np.uint8, (2 * LINE,)),
     "signatures": (np.uint8, (signature.WIDTH,)),
     "questions": (np.uint8, (256,)),
 }

@@ -54,8 +54,7 @@ def test_pays_what_credit_pays(mode: CreditMode, workers: int) -> None:
             _, terminated, truncated = batch.step(rng.integers(batch.n_actions, size=n))
             if not stream.paid:
                 late += 1
-                new = len(stream.texts) - len(said)
-                assert new > 0
+                new = len(stream.texts) - len(said)  # 0 where only a number in the message is new
                 drawn = rng.choice([0, 0, 0, 0, 1, -1, -2], size=(new, subgoals))
                 said = np.concatenate([said, drawn.astype(np.int8)])
                 pay.tell(said)
