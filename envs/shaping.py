@@ -81,8 +81,9 @@ class Judged:
         if mode == "potential" or not isinstance(self.stream, NativeEventStream):
             return None
         self._paying = self.stream
-        self._paying.pay = Pay(self._how, len(self.annotator.subgoals), mode == "once")
-        return self._paying.pay
+        pay = Pay(self._how, len(self.annotator.subgoals), mode == "once")
+        self._paying.pay_with(pay)
+        return pay
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         self.stream.on_reset(rows)

@@ -19,7 +19,7 @@ from envs.engine import ABORTED, Array, Rules
 from envs.native.build import Built
 from envs.native.folders import Folder
 from envs.native.layout import Memory
-from envs.native.sight import space_for
+from envs.native.sight import Lent, space_for
 from envs.native.workers import Workers
 
 STEP, STEP_AND_RESET, RESET, RAW = 1, 2, 3, 5
@@ -110,17 +110,24 @@ class NativeBackend:
         """Process ids of the workers."""
         return self._workers.pids if self._workers else []
 
-    def be_watched(self) -> tuple[Array, dict[str, Array]] | None:
+    def be_watched(self) -> Lent | None:
         """See `envs.native.sight.Watched`."""
         header = self._memory.header
         if header.watched:
             return None
         header.watched = 1
-        return self._memory.sight, {"actions": self._action, "how": self.status}
+        return Lent(self._memory.sight, self._action, self.status, header)
 
     def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
         self._action[:] = actions
-        lost = self._turn(STEP_AND_RESET if reset else STEP)
+        command = STEP_AND_RESET if reset else STEP
+        if self._lost:  # what was seen of them is of another game: nothing is paid in this turn
+            header = self._memory.header
+            pay, header.pay = header.pay, 0
+            lost = self._turn(command)
+            header.pay = pay
+        else:
+            lost = self._turn(command)
         if self._ended == NO_SUCH_ACTION:
             return -1
         if lost or self._lost:

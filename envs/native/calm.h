@@ -52,6 +52,7 @@ typedef struct {
 enum { RUNNING = 0, DIED = 1, WON = 2, ABORTED = -1 };
 enum { STEP = 1, STEP_AND_RESET = 2, RESET = 3, STOP = 4, RAW = 5 };
 enum { PATH_RULES = 0, PATH_KEYROOM = 1 };
+enum { NOT_PAID = -1 };
 
 /* Start of the shared memory. layout.py has the same structure in ctypes. Offsets count bytes
  * from the start of the memory; 0 means absent. */
@@ -81,6 +82,10 @@ typedef struct {
     uint64_t sight;      /* calm_sight, whose pointers are the parent's */
     uint64_t address;    /* of this header in the parent */
     uint64_t watched;    /* 1 if rows are to be looked at, see sight.h */
+    /* The parent's own: what numbers and pays for the rows at the end of a turn, see events.c; 0 if
+     * nothing does. What that returned, or NOT_PAID. */
+    uint64_t table, pay;
+    int64_t paid;
     uint64_t sync;       /* calm_sync */
 } calm_header;
 
@@ -138,6 +143,9 @@ typedef struct calm_library {
     int n_destructors;
     struct calm_library *next;
 } calm_library;
+
+/* See events.c. */
+int calm_number_and_pay(const void *table, void *pay);
 
 /* NULL, or why it can't be loaded. `path` must stay valid. */
 const char *calm_load(calm_library *l, const char *path);

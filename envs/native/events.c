@@ -1,6 +1,6 @@
 /* Numbers of signatures, and what a judge's answers to them pay. */
-#include <stdbool.h>
-#include <stdint.h>
+#include "calm.h"
+
 #include <string.h>
 
 /* A table of `size` places (a power of two): keys of `width` bytes, and the number + 1, 0 where a
@@ -59,16 +59,18 @@ typedef struct {
     float *credit;                    /* n */
 } calm_pay;
 
-/* Looks up all rows and pays for them. 1 if any was paid something, 0 if none; -1 if there is one of
- * whose number nothing is said yet: then nothing is done. */
-int calm_number_and_pay(const calm_table *t, calm_pay *p)
+/* Looks up all rows and pays for them. 1 if any was paid something, 0 if none; NOT_PAID if there
+ * is one of whose number nothing is said yet: then nothing is done. */
+int calm_number_and_pay(const void *table, void *pay)
 {
+    const calm_table *t = table;
+    calm_pay *p = pay;
     int any = 0;
     if (calm_number(t))
-        return -1;
+        return NOT_PAID;
     for (int64_t i = 0; i < t->n; i++)
         if (t->out[i] >= p->known)
-            return -1;
+            return NOT_PAID;
     for (int64_t i = 0; i < t->n; i++) {
         const int8_t *said = p->said + t->out[i] * p->subgoals;
         float *progress = p->progress + i * p->subgoals, credit = 0;

@@ -50,6 +50,7 @@ class Table:
         self._kept = (keys, numbers, rows, out)  # C keeps bare pointers
         self._structure = _TableStructure(width, size, n, *(a.ctypes.data for a in self._kept))
         self.pointer = ctypes.byref(self._structure)
+        self.address = ctypes.addressof(self._structure)
 
     def learn(self, known: dict[bytes, int]) -> None:
         """Adds these signatures and their numbers."""
@@ -101,6 +102,7 @@ class Pay:
             setattr(self._structure, name, getattr(self, name).ctypes.data)
         self._structure.how = how.ctypes.data
         self.pointer = ctypes.byref(self._structure)
+        self.address = ctypes.addressof(self._structure)
         self.tell(np.zeros((0, n_subgoals), np.int8))
 
     def tell(self, said: npt.NDArray[np.int8]) -> None:
@@ -140,9 +142,10 @@ class NativeEventStream(EventStream):
         assert isinstance(self._sight, NativeSight)
         self.in_step = self._sight.in_step
         self.pay: Pay | None = None
-        """Paid with every step, if somebody says what; see `paid`."""
+        """See `pay_with`."""
         self.paid = False
-        """Whether the last step was; it was not where something was not told of its event."""
+        """Whether the last step was paid; it was not if nothing was told of one of its events."""
+        self._header = self._sight.header
         self._batch: Any = batch
         self._library = ctypes.CDLL(str(built.library))
         self._rows = self._sight.signatures
@@ -150,16 +153,27 @@ class NativeEventStream(EventStream):
         self._number_and_pay = self._library.calm_number_and_pay
         self._learn(4096)
 
+    def pay_with(self, pay: Pay) -> None:
+        """Pays for every step from now on; for what was not `paid`, `number` does it later."""
+        self.pay = pay
+        self._learn(self._table.size)
+
     def on_step(
         self,
         actions: npt.NDArray[np.int64],
         terminated: npt.NDArray[np.bool_],
         truncated: npt.NDArray[np.bool_],
     ) -> None:
-        if not self.in_step:
+        if self._header is None:
             self._sight.on_step(actions, terminated, truncated)
+        if self.pay is not None and self._header is not None:
+            paid = self._header.paid
+            self.pay.any = paid > 0
+            self.paid = paid >= 0
+            if self.paid:
+                return  # most steps
         if self.number():
-            return  # most steps
+            return
         unknown = np.flatnonzero(self.ids < 0).tolist()
         for row in unknown:
             self.ids[row] = self._put_into_words(row, self._rows[row].tobytes())
@@ -188,6 +202,8 @@ class NativeEventStream(EventStream):
         """Puts all known signatures into a table of so many places; new ones come seldom."""
         self._table = Table(self._library, self._rows, self.ids, size)
         self._table.learn(self._by_signature)
+        if self._header is not None and self.pay is not None:
+            self._header.table, self._header.pay = self._table.address, self.pay.address
 
 
 def best_event_stream(task_id: str, batch: Arrays) -> EventStream:

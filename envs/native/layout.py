@@ -64,8 +64,10 @@ class Header(ctypes.Structure):
         ("crop_at", ctypes.c_uint64 * len(CROP_ORDER)),
         ("crop_final", ctypes.c_uint64 * len(CROP_ORDER)),
         *((name, ctypes.c_uint64) for name in (
-            *ROWS, "place", "sight", "address", "watched", "sync"
+            *ROWS, "place", "sight", "address", "watched", "table", "pay"
         )),
+        ("paid", ctypes.c_int64),
+        ("sync", ctypes.c_uint64),
     ]  # fmt: skip
 
 

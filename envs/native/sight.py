@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -121,13 +121,24 @@ def space_for(n_envs: int) -> int:
     return needed + 2 * LINE
 
 
+class Lent(NamedTuple):
+    """What a backend lends to who watches it."""
+
+    space: Array
+    """`space_for` bytes that begin with a `calm_sight`."""
+    actions: Array
+    how: Array
+    """Of sight.h."""
+    header: Any
+    """A `calm_header`."""
+
+
 @runtime_checkable
 class Watched(Protocol):
     """A backend that looks at each row as it steps it."""
 
-    def be_watched(self) -> tuple[Array, dict[str, Array]] | None:
-        """Begins to: `space_for` bytes that are looked up for a `calm_sight`, and the arrays
-        "actions" and "how" of sight.h. None if somebody watches already."""
+    def be_watched(self) -> Lent | None:
+        """Begins to; None if somebody watches already."""
 
 
 class NativeSight:
@@ -150,7 +161,9 @@ class NativeSight:
         lent = backend.be_watched() if isinstance(backend, Watched) else None
         self.in_step = lent is not None
         """Whether rows are looked at by whoever steps them, before they are reset."""
-        space, step = lent or (np.zeros(space_for(n), np.uint8), {})
+        self.header = lent.header if lent else None
+        """Of the memory of those who step them."""
+        space = lent.space if lent else np.zeros(space_for(n), np.uint8)
         self._at = 0
         structure = self._cut(space, np.uint8, (ctypes.sizeof(_Structure),))
         places: dict[str, Array] = {}
@@ -160,7 +173,8 @@ class NativeSight:
         places["action_kinds"][: len(action_kinds)] = action_kinds
         places |= {key: batch.arrays[key] for key in self.keys}
         for name, (dtype, shape) in _STEP.items():
-            places[name] = step.get(name, self._cut(space, dtype, (n, *shape)))
+            own = self._cut(space, dtype, (n, *shape))
+            places[name] = getattr(lent, name) if lent else own
         for name, (dtype, shape) in _KEPT.items():
             places[name] = self._cut(space, dtype, (n, *shape))
         if not all(array.flags.c_contiguous for array in places.values()):

@@ -32,6 +32,13 @@ static int ended(calm_header *h)
     return n;
 }
 
+/* Pays for a step, if somebody has said what. Not for one of which rows may be lost. */
+static void pay(calm_header *h, uint32_t command)
+{
+    if (h->pay && (command == STEP || command == STEP_AND_RESET))
+        h->paid = calm_number_and_pay((void *) h->table, (void *) h->pay);
+}
+
 static void begin(calm_header *h, uint32_t command)
 {
     calm_sync *s = calm_at(h, h->sync);
@@ -86,8 +93,12 @@ int calm_turn(calm_header *h, uint32_t command, int timeout_us)
 {
     if (!can(h, command))
         return NO_SUCH_ACTION;
+    h->paid = NOT_PAID;
     begin(h, command);
-    return calm_wait(h, timeout_us);
+    const int n = calm_wait(h, timeout_us);
+    if (n != NOT_YET)
+        pay(h, command);
+    return n;
 }
 
 /* --- all rows in this process ---------------------------------------------------------------- */
@@ -117,6 +128,10 @@ int calm_here(calm_header *h, calm_game **games, uint32_t command)
 {
     if (!can(h, command))
         return NO_SUCH_ACTION;
+    h->paid = NOT_PAID;
     _Atomic int32_t *place = calm_at(h, h->place);
-    return calm_do(h, games, 0, h->n_envs, command, place) ? NO_START : ended(h);
+    if (calm_do(h, games, 0, h->n_envs, command, place))
+        return NO_START;
+    pay(h, command);
+    return ended(h);
 }

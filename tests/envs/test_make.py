@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import gymnasium
@@ -256,6 +258,28 @@ def test_judged_credit_is_what_the_answers_come_to(mode: Any) -> None:
             assert np.array_equal(observation["progress"][i], done[i])
             paid += abs(float(expected))
     assert paid > 10
+    vec.close()
+
+
+def test_judged_credit_holds_where_a_worker_died() -> None:
+    task, n = find_task(TASK), 4
+    annotator = Annotator(make_judge("rules"), task, task.subgoals)
+    vec = envs.make_vec(TASK, n, judge=annotator, workers=2, seed=3)
+    assert vec.episodes.shaping is not None
+    rng = np.random.default_rng(0)
+    done = np.zeros((n, len(task.subgoals)), bool)
+    vec.reset()
+    cut = 0
+    for step in range(600):
+        if step % 150 == 149:
+            os.kill(vec.batch.backend.pids[step % 2], signal.SIGKILL)  # type: ignore[attr-defined]
+        observation, _, terminated, truncated, infos = vec.step(rng.integers(10, size=n))
+        cut += int(truncated.sum())
+        yes = vec.episodes.shaping.source.achieved == 1
+        assert infos["credit"].tolist() == (yes & ~done).sum(1).tolist(), f"step {step}"
+        done = (done | yes) & ~(terminated | truncated)[:, None]
+        assert np.array_equal(observation["progress"], done)
+    assert cut > 4 * 2  # two games each time, and those whose time was over
     vec.close()
 
 

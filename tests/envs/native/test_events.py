@@ -41,7 +41,8 @@ def test_pays_what_credit_pays(mode: CreditMode, workers: int) -> None:
     rng = np.random.default_rng(3)
     with Batch(task, n, Sight.keys, seed=4, workers=workers) as batch:
         stream = NativeEventStream(task, batch, stepper)
-        pay = stream.pay = Pay(batch.status, subgoals, once=mode == "once")
+        pay = Pay(batch.status, subgoals, once=mode == "once")
+        stream.pay_with(pay)
         credit = Credit(n, subgoals, mode)
         batch.observers.append(stream)
         batch.reset()
