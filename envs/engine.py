@@ -18,6 +18,7 @@ Where we differ, on purpose:
 
 from __future__ import annotations
 
+import copy
 import os
 import subprocess
 import tempfile
@@ -118,9 +119,10 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
     try:
         with warnings.catch_warnings(), _noting_levels(level):
             warnings.simplefilter("ignore")
-            env = gymnasium.make(
-                task, disable_env_checker=True, **{"fix_moon_phase": True, **(options or {})}
-            ).unwrapped
+            # In the specification, for `gymnasium.make` keeps some options to itself.
+            spec = copy.deepcopy(gymnasium.spec(task))
+            spec.kwargs |= {"fix_moon_phase": True, **(options or {})}
+            env = gymnasium.make(spec, disable_env_checker=True).unwrapped
     except (AttributeError, TypeError) as error:
         raise UsageError(f"{task} can't be made with {dict(options or {})}: {error}") from error
     except ModuleNotFoundError as error:

@@ -368,3 +368,11 @@ def test_nothing_is_left_when_the_parent_is_stopped(how: signal.Signals) -> None
         time.sleep(0.05)
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert not Path(root).exists()
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_step_limit_of_ones_own(native: bool) -> None:
+    """`gymnasium.make` would take it for a wrapper's."""
+    with Batch(TASK, 1, options={"max_episode_steps": 3}, workers=0, native=native) as batch:
+        batch.reset()
+        assert [bool(batch.step([8])[2][0]) for _ in range(6)] == [False, False, True] * 2
