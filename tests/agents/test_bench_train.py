@@ -1,6 +1,7 @@
 """The bench of training: the same network for all, figures read from processes, ratios by hand."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,9 +70,10 @@ def test_our_own_failure_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ours", "SB3 DummyVecEnv", "our update alone"])
-def test_a_contestant_tells_whole_rollouts(name: str) -> None:
+def test_a_contestant_tells_whole_rollouts(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "agents.bench_contestants", name, "S", "0.1"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    there = os.environ | {"TMPDIR": str(tmp_path)}  # it ends without cleaning up
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=there)
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["steps"] % ROLLOUT == 0
     assert told["steps"] >= ROLLOUT
