@@ -44,6 +44,8 @@ class Summary:
     seconds: float = 0.0
     stopped: CalmError | None = None
     """Why it stopped early, if it did; rows without an answer are then `error`."""
+    unasked: int = 0
+    """Transitions that are `error` for that reason alone."""
 
     @property
     def unreadable(self) -> int:
@@ -143,6 +145,7 @@ def _through_endpoint(
         missing = Judgement(Verdict.ERROR, reason=f"not asked: {error}")
         known = judge.recall(task, subgoals, transitions)
         judgements = [missing if j is None else j for j in known]
+        summary.unasked = sum(j is None for j in known)
     finally:
         judge.asker.on_progress = lambda tally: None
         summary.usage = _less(judge.usage, before)

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from calm.errors import PartialError, UsageError, unknown
-from calm.records import MODES, Mode, Task, Usage
+from calm.records import MODES, Mode, Task, Usage, Verdict
 from data import model_options as ask
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _told(s: Summary) -> str:
     parts = [
         f"{s.transitions} transitions, {s.questions} questions, {s.hits} from the store,"
         f" {s.asked} asked now in {s.seconds:.1f} s",
-        ", ".join(f"{n} {v}" for v, n in Counter(s.verdicts).most_common()),
+        ", ".join(f"{n} {v}" for v, n in _classes(s).most_common()),
     ]
     if s.failures:
         failed = ", ".join(f"{n} {kind}" for kind, n in Counter(s.failures).most_common())
@@ -220,6 +220,12 @@ def _told(s: Summary) -> str:
         parts.append(f"now {_spent(s.usage)}")
         parts.append(f"in all, with earlier runs, {_spent(s.paid)}")
     return "; ".join(parts)
+
+
+def _classes(s: Summary) -> Counter[str]:
+    """Transitions by verdict class, those that nobody was asked about apart."""
+    classes = Counter(s.verdicts) - Counter({Verdict.ERROR.value: s.unasked})
+    return classes + Counter({"not asked": s.unasked})
 
 
 def _spent(usage: Usage) -> str:

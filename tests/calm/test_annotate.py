@@ -79,6 +79,7 @@ def test_a_stop_keeps_what_is_answered_and_classes_the_rest(
     assert len(judged) == 12
     assert {j.verdict for j in judged} == {Verdict.OK, Verdict.ERROR}
     assert summary.as_json()["stopped"]
+    assert summary.unasked == sum(j.reason.startswith("not asked") for j in judged) > 0
     with Loopback(rules) as server:
         rest = make_judge("openai:m", base_url=server.url, store=store)
         done = annotate(rest, task, task.subgoals, transitions)
