@@ -17,8 +17,9 @@ By `event`, as a model is wrong, the same event always gets the same answer. Few
 of play, so drawing the wrong ones blindly would miss P and R by far. All (event, subgoal) are put
 into an order drawn from a hash of (seed, event, subgoal); going along it, each that still fits is
 wrong, until the steps it was met in fill the number of misses (all subgoals together: one often has
-two or three events in all) or of false alarms (each subgoal for itself). Events that the reference
-never met are wrong with the chances 1 - R and f, by the same hash.
+two or three events in all) or of false alarms (each subgoal for itself). Where that still misses P
+or R, other orders are tried. Events that the reference never met are wrong with the chances 1 - R
+and f, by the same hash.
 
 P and R hold at the reference's rates. An agent that plays worse than the reference achieves less
 and hears the same false alarms: its precision is lower, and it rises as the agent learns. `hits`,
@@ -48,6 +49,8 @@ Floats = npt.NDArray[np.float64]
 
 TOLERANCE = 0.02
 """How far from P and R the wrong events may lie in the reference play."""
+ORDERS = 50
+"""Orders that are tried until the wrong events lie so near."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,28 @@ def choose(noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal]) -> 
             "no subgoal is ever achieved in the reference play of this task, so precision and"
             " recall have no meaning there; take another task or other subgoals"
         )
-    draw = np.array([[uniform(noise.seed, t, s.name) for s in subgoals] for t in met.texts])
+    nearest, off = (0.0, 0.0), np.inf
+    for attempt in range(ORDERS):
+        mistakes = _drawn(noise, met, subgoals, attempt)
+        precision, recall = mistakes.quality(met)
+        further = max(abs(precision - noise.precision), abs(recall - noise.recall))
+        if further <= TOLERANCE:
+            return mistakes
+        if further < off:
+            nearest, off = (precision, recall), further
+    raise UsageError(
+        f"this task has too few different events for precision {noise.precision:g} and recall"
+        f" {noise.recall:g} by event; the nearest with seed {noise.seed} is {nearest[0]:.3f} and"
+        f" {nearest[1]:.3f}; take by=step or another seed"
+    )
+
+
+def _drawn(
+    noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal], attempt: int
+) -> Mistakes:
+    """The wrong events by one order, which may miss P and R by what no longer fitted."""
+    salt = f"{attempt}\n" if attempt else ""
+    draw = np.array([[uniform(noise.seed, salt + t, s.name) for s in subgoals] for t in met.texts])
     yes, no = met.achieved, met.count[:, None] - met.achieved
     missed = _fill(draw, yes, (1 - noise.recall) * float(met.yes.sum()))
     rates = noise.false_rates(met)
@@ -138,15 +162,7 @@ def choose(noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal]) -> 
     # An event that never had this truth in the reference may have it elsewhere.
     missed |= (yes == 0) & (draw < 1 - noise.recall)
     invented |= (no == 0) & (draw < rates)
-    mistakes = Mistakes(missed, invented)
-    precision, recall = mistakes.quality(met)
-    if abs(precision - noise.precision) > TOLERANCE or abs(recall - noise.recall) > TOLERANCE:
-        raise UsageError(
-            f"this task has too few different events for precision {noise.precision:g} and recall"
-            f" {noise.recall:g} by event; the nearest with seed {noise.seed} is {precision:.3f} and"
-            f" {recall:.3f}; take by=step or another seed"
-        )
-    return mistakes
+    return Mistakes(missed, invented)
 
 
 def _fill(draw: Floats, weight: npt.NDArray[np.int64], budget: float) -> Bools:
