@@ -72,8 +72,6 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
             SB3 keeps observations across steps).
         extra_keys: keys of `batch.arrays` for observers, beside `keys`; no observations.
         options: keyword arguments of the MiniHack class.
-        workers: processes that play the games, see `envs.batch.Batch`.
-        native: insists on the native or the plain path, see `envs.batch.Batch`.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
     """
     split = settings.get("split", "train")

@@ -23,8 +23,6 @@ from envs.signature import (
     CHANGE_OF_LEVELS,
     CROSSED,
     DEPTH,
-    DIED,
-    END,
     ENDED,
     ENTERED,
     EXPERIENCE,
@@ -40,18 +38,15 @@ from envs.signature import (
     LEVEL_OF_DISTANCE,
     MESSAGE,
     MOVED,
-    NO_CHANGE,
-    ON_STAIRS,
     OPENED,
-    OTHER_END,
-    OUT_OF_TIME,
     PUSHED,
     QUESTION,
     SEEN,
-    STATE,
     WATER_FILLED,
     WIDTH,
     WITH_KEY,
+    say_end,
+    say_once,
 )
 from envs.things import (
     CARRIED,
@@ -60,6 +55,8 @@ from envs.things import (
     CORRIDORS,
     GROUND,
     GROUND_OF_GLYPH,
+    LIES_AS,
+    PORTABLE,
     ROOM_FLOORS,
     ROWS,
     SOLID_OF_GLYPH,
@@ -98,10 +95,6 @@ _FILLS = (
 """What was there, what must be there now, and what to say then."""
 
 KINDS_OF_THINGS = len(THINGS)
-PORTABLE = ("key", "wand", "horn", "object")
-"""Kinds of things that can be taken."""
-LIES_AS = tuple(THING.get(name, THING["object"]) for name in CARRIED)
-"""Kind of thing that what was carried is when it lies on the ground, by number in `CARRIED`."""
 
 
 class Arrays(Protocol):
@@ -263,9 +256,10 @@ class Sight:
         self._heard[:] = self._listen()
 
         for row in set(self._again):
-            self._say_once(row)
+            say_once(out[row], self._levels[row])
         for row in np.flatnonzero(terminated | truncated).tolist():
-            self._end(row, bool(terminated[row]))
+            alive = blstats[row, nethack.NLE_BL_HP] > 0
+            say_end(out[row], bool(terminated[row]), bool(alive), int(self._under[row]))
 
     def _look(self) -> npt.NDArray[np.uint8]:
         """(B, kinds) level of the nearest thing of each kind."""
@@ -384,34 +378,6 @@ class Sight:
             self._pending = message.copy()
         self._asked_hash = hashes
         return hashes
-
-    def _say_once(self, row: int) -> None:
-        """Leaves out of a row what the same row says in a better way."""
-        out = self.signatures[row]
-        kinds = out[: len(THINGS)]
-        if out[SEEN] & OPENED:
-            kinds[_CLOSED] = kinds[_OPEN] = NO_CHANGE
-        if out[SEEN] & PUSHED:
-            kinds[_BOULDER] = NO_CHANGE
-        if out[ENTERED].any() or out[LEFT].any():
-            for name in PORTABLE:
-                kinds[THING[name]] = NO_CHANGE
-        if out[ENTERED][0] & 1 << _CARRIED_KEY and self._levels[row, _CLOSED]:
-            kinds[_CLOSED] = STATE + self._levels[row, _CLOSED]
-
-    def _end(self, row: int, terminated: bool) -> None:
-        out = self.signatures[row]
-        if not terminated:
-            out[END] = OUT_OF_TIME
-        elif self._arrays["blstats"][row, nethack.NLE_BL_HP] <= 0:
-            # The screen of a dead hero is blank: nothing else can be said.
-            action, message = out[ACTION], out[MESSAGE].copy()
-            out[:] = 0
-            out[ACTION], out[END] = action, DIED
-            out[MESSAGE] = message
-        else:
-            on_stairs = self._under[row] == THING["staircase down"]
-            out[END] = ON_STAIRS if on_stairs else OTHER_END
 
 
 def _bits(kinds: npt.NDArray[np.intp]) -> tuple[int, int]:

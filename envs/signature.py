@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from envs.things import COLUMNS, THINGS
+from envs.things import CARRIED, COLUMNS, PORTABLE, THING, THINGS
 
 # How far the nearest thing of a kind is. Distances are the hero's moves (Chebyshev).
 ABSENT, FAR, WITHIN_8, WITHIN_4, WITHIN_2, NEXT_TO, ON, IN_HAND = range(8)
@@ -71,3 +72,36 @@ MOVED, WITH_KEY, OPENED, PUSHED, WATER_FILLED, LAVA_FILLED, ASKED, CROSSED = (
 
 # Values of END.
 RUNNING, ON_STAIRS, DIED, OUT_OF_TIME, OTHER_END = range(5)
+
+
+def say_once(row: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint8]) -> None:
+    """Leaves out of a signature (WIDTH,) what it says in a better way.
+
+    Args:
+        levels: (kinds,) of nearness after the step.
+    """
+    kinds = row[: len(THINGS)]
+    closed = THING["closed door"]
+    if row[SEEN] & OPENED:
+        kinds[closed] = kinds[THING["open door"]] = NO_CHANGE
+    if row[SEEN] & PUSHED:
+        kinds[THING["boulder"]] = NO_CHANGE
+    if row[ENTERED].any() or row[LEFT].any():
+        for name in PORTABLE:
+            kinds[THING[name]] = NO_CHANGE
+    if row[ENTERED][0] & 1 << CARRIED.index("key") and levels[closed]:
+        kinds[closed] = STATE + levels[closed]
+
+
+def say_end(row: npt.NDArray[np.uint8], terminated: bool, alive: bool, under: int) -> None:
+    """Puts into a signature (WIDTH,) how its episode ended; `under`: kind of thing stood on."""
+    if not terminated:
+        row[END] = OUT_OF_TIME
+    elif not alive:
+        # The screen of a dead hero is blank: nothing else can be said.
+        action, message = row[ACTION], row[MESSAGE].copy()
+        row[:] = 0
+        row[ACTION], row[END] = action, DIED
+        row[MESSAGE] = message
+    else:
+        row[END] = ON_STAIRS if under == THING["staircase down"] else OTHER_END

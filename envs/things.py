@@ -56,6 +56,11 @@ CARRIED = (
 THING = {name: number for number, name in enumerate(THINGS)}
 GROUND = {name: number for number, name in enumerate(GROUNDS)}
 
+PORTABLE = ("key", "wand", "horn", "object")
+"""Kinds of things that can be taken."""
+LIES_AS = tuple(THING.get(name, THING["object"]) for name in CARRIED)
+"""By kind of what is carried, the kind of thing that it is when it lies on the ground."""
+
 NO_GLYPH: int = nethack.NO_GLYPH
 """An empty place in `inv_glyphs`."""
 
