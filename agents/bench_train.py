@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,30 @@ class Contest:
     """Rates by size and contestant, one for each round."""
 
     rates: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Why a contestant has no rates, by name."""
+
+    def play(self, seconds: float, say: Progress) -> None:
+        """One round, which counts when it is whole; who fails is left out of all of them.
+
+        Raises:
+            CalmError: our own loop or stable-baselines3's failed.
+        """
+        told = {}
+        for size in SIZES:
+            for name in CONTESTANTS:
+                if name in self.missing:
+                    continue
+                say(f"{SIZES[size]}: {name}")
+                try:
+                    told[size, name] = measure(name, size, seconds)
+                except CalmError as error:
+                    if name not in (*FAMILIES["sample_factory"], *FAMILIES["pufferlib"]):
+                        raise
+                    self.missing[name] = str(error)
+        for key, rate in told.items():
+            self.rates.setdefault(key, []).append(rate)
+        self.rates = {key: of for key, of in self.rates.items() if key[1] not in self.missing}
 
     def ratio(self, size: str, family: str) -> float | None:
         """Median over rounds of ours over theirs, whose faster setup counts."""
@@ -57,37 +82,31 @@ class Contest:
 
 
 def run(quick: bool = False, progress: Progress = lambda text: None) -> dict[str, Any]:
-    """Measures and compares.
+    """Measures and compares. Ctrl-C ends it with the rounds that are whole, if there is one.
 
     Args:
         quick: one round of two seconds each (about three minutes) instead of three of five.
         progress: called with what is being measured.
 
     Returns:
-        {"bench", "machine", "rows", "ratios", "missing"}: rows of {"name", "value", "unit", "min",
-        "max"}, the network's size in the name; ratios are ours over theirs: "sb3_528k" and
-        "sb3_small" for the two sizes of the network, "sample_factory" and "pufferlib" the smaller
-        of both sizes.
+        {"bench", "machine", "rows", "ratios", "missing", "stopped"}: rows of {"name", "value",
+        "unit", "min", "max"}, the network's size in the name; ratios are ours over theirs:
+        "sb3_528k" and "sb3_small" for the two sizes of the network, "sample_factory" and
+        "pufferlib" the smaller of both sizes; "stopped" where rounds are missing.
 
     Raises:
         CalmError: our own loop or stable-baselines3's failed.
     """
     rounds, seconds = (1, 2.0) if quick else (3, 5.0)
-    contest, missing = Contest(), dict[str, str]()
-    for number in range(rounds):
-        for size in SIZES:
-            for name in CONTESTANTS:
-                if name in missing:
-                    continue
-                progress(f"round {number + 1} of {rounds}, {SIZES[size]}: {name}")
-                try:
-                    rate = measure(name, size, seconds)
-                except CalmError as error:
-                    if name not in (*FAMILIES["sample_factory"], *FAMILIES["pufferlib"]):
-                        raise
-                    missing[name] = str(error)
-                    continue
-                contest.rates.setdefault((size, name), []).append(rate)
+    contest, stopped = Contest(), False
+    for number in range(1, rounds + 1):
+        try:
+            contest.play(seconds, partial(_say, progress, f"round {number} of {rounds}"))
+        except KeyboardInterrupt:
+            if not contest.rates:
+                raise
+            stopped = True
+            break
     rows = [
         {
             "name": f"{SIZES[size]}: {name}",
@@ -107,8 +126,13 @@ def run(quick: bool = False, progress: Progress = lambda text: None) -> dict[str
         "machine": machine() | {"load": os.getloadavg()[0]},
         "rows": rows,
         "ratios": {name: ratio for name, ratio in ratios.items() if ratio is not None},
-        "missing": [f"{name}: {why}" for name, why in missing.items()],
+        "missing": [f"{name}: {why}" for name, why in contest.missing.items()],
+        "stopped": stopped,
     }
+
+
+def _say(progress: Progress, where: str, what: str) -> None:
+    progress(f"{where}, {what}")
 
 
 def python_of(name: str) -> Path:

@@ -46,7 +46,6 @@ def collect_rows(
 def write_rows(path: Path, task: str, rows: Sequence[LabelledTransition]) -> dict[str, Any]:
     """Writes the rows as parquet and says what is in them."""
     known = find_task(task)
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_transitions(path, rows, {known.id: known})
     achieved = Counter(name for row in rows for name, yes in row.truth.items() if yes)
     return {

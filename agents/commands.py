@@ -14,7 +14,15 @@ from rich.text import Text
 from agents import encoder_commands, replay_command
 from agents.study import command as study_command
 from calm.errors import CalmError, UsageError
-from calm.options import BaseUrl, Json, Quick, StoreOption, bench_app, run_bench
+from calm.options import (
+    BaseUrl,
+    Json,
+    Quick,
+    StoreOption,
+    bench_app,
+    check_writable,
+    run_bench,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -119,6 +127,7 @@ def collect(
     """
     from agents.collect import collect_rows, write_rows
 
+    check_writable(out)
     rows = collect_rows(
         task,
         players=player or ("scripted", "random"),

@@ -19,7 +19,15 @@ from calm.decompose import decompose, find_subgoals, write_subgoals
 from calm.errors import StoreError, UsageError
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
-from calm.options import BaseUrl, Json, Quick, StoreOption, bench_app, run_bench
+from calm.options import (
+    BaseUrl,
+    Json,
+    Quick,
+    StoreOption,
+    bench_app,
+    check_writable,
+    run_bench,
+)
 from calm.probe import list_models, probe
 from calm.prompt import clean
 from calm.records import MODES, Subgoal, subgoals_hash
@@ -74,6 +82,8 @@ def decompose_command(
     `--subgoals FILE` or by the hash shown.
     """
     found_task = find_task(task)
+    if out is not None:
+        check_writable(out)
     with Store(store) as opened:
         options: dict[str, Any] = {"key_env": key_env} if judge.startswith("openai:") else {}
         chosen = make_judge(judge, store=opened, base_url=base_url, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from calm.errors import UsageError
 
 StoreOption = Annotated[
     Path, typer.Option("--store", help="SQLite file that keeps every answer; made if missing.")
@@ -37,13 +40,42 @@ Bench = Callable[[Callable[[str], None]], Mapping[str, Any]]
 """Runs a bench, telling what is being measured, and returns DESIGN's object of rows and ratios."""
 
 
+def check_writable(path: Path) -> None:
+    """Makes the folder of a file that is to be written once all is done, and tries to write there.
+
+    Raises:
+        UsageError: it is a folder, or nothing can be written there; better said before the work.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        inside = Path(error.filename or path).parent == path.parent  # the trial's own name
+        at = "" if inside else f"{error.filename}: "
+        raise UsageError(
+            f"can't write {path}: {at}{error.strerror}; name another file with --out"
+        ) from None
+    if path.is_dir():
+        raise UsageError(f"can't write {path}: it is a folder; name a file with --out")
+
+
 def run_bench(bench: Bench, as_json: bool) -> None:
-    """Runs a bench with a line that says what it does, and prints its table or its JSON."""
+    """Runs a bench with a line that says what it does, and prints its table or its JSON.
+
+    One that was stopped by Ctrl-C and kept what it had is printed, and ends as Ctrl-C does.
+    """
     with Console(stderr=True, highlight=False).status("starting") as status:
         found = bench(lambda line: status.update(Text(line)))
     if as_json:
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
-        return
+    else:
+        _show(found)
+    if found.get("stopped"):
+        raise KeyboardInterrupt
+
+
+def _show(found: Mapping[str, Any]) -> None:
     by_task = any("task" in row for row in found["rows"])
     columns = ("what", *(["task"] if by_task else []), "median", "unit", "least", "most")
     table = Table(*columns, title=f"calm bench {found['bench']}")

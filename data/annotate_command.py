@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from calm.errors import PartialError, UsageError, unknown
+from calm.options import check_writable
 from calm.records import MODES, Mode, Task, Usage, Verdict
 from data import model_options as ask
 
@@ -88,6 +89,8 @@ def annotate_command(
     if mode not in MODES:
         raise unknown("description", mode, MODES)
     reads: Mode = mode
+    if out is not None:
+        check_writable(out)
     options: dict[str, Any] = {}
     if judge.startswith("openai:"):
         options = {

@@ -59,6 +59,48 @@ def test_peers_that_are_not_there_are_left_out_and_named(monkeypatch: pytest.Mon
     assert row == {"name": "528k: ours", "value": 6.0, "unit": "steps/s", "min": 6.0, "max": 6.0}
 
 
+def test_a_peer_that_fails_later_is_left_out_of_all_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def told(name: str, size: str, seconds: float) -> float:
+        asked.append(name)
+        if name == "PufferLib, serial" and asked.count(name) > 2:  # from round 2 on
+            raise CalmError("gave no figure")
+        return 6.0
+
+    monkeypatch.setattr(bench_train, "measure", told)
+    found = run()
+    assert found["missing"] == ["PufferLib, serial: gave no figure"]
+    assert not any("serial" in row["name"] for row in found["rows"])
+    assert found["ratios"]["pufferlib"] == 1.0  # by its other setup
+
+
+def test_ctrl_c_keeps_the_whole_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = iter([2.0, 4.0, 3.0])
+    asked: list[str] = []
+
+    def told(name: str, size: str, seconds: float) -> float:
+        if (asked.count(name), name, size) == (5, "ours", "S"):
+            raise KeyboardInterrupt
+        asked.append(name)
+        return next(rates) if (name, size) == ("ours", "M") else 1.0
+
+    monkeypatch.setattr(bench_train, "measure", told)
+    found = run()
+    assert found["stopped"]
+    assert found["ratios"]["sb3_528k"] == 3.0  # of 2 and 4; the third round is not whole
+    asked.clear()
+    monkeypatch.setattr(bench_train, "measure", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+
+
+def _interrupted(name: str, size: str, seconds: float) -> float:
+    raise KeyboardInterrupt
+
+
 def test_our_own_failure_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(CalmError, match="told no figure"):
         measure("nobody", "M", 0.1)
