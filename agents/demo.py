@@ -63,7 +63,8 @@ class DemoPlan:
     def arms(self, subgoals: str) -> list[tuple[str, str, TrainConfig]]:
         """Name, the reward in words, and settings of the three agents.
 
-        The first two differ by the penalty alone, the last two by the credit alone.
+        The first two differ by the penalty alone, the last two by the judge: its credit,
+        and that the agent observes which subgoals it was told to have achieved.
         """
         values = {
             "task": self.task,

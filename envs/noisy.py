@@ -21,9 +21,9 @@ two or three events in all) or of false alarms (each subgoal for itself). Where 
 or R, other orders are tried. Events that the reference never met are wrong with the chances 1 - R
 and f, by the same hash.
 
-P and R hold at the reference's rates. An agent that plays worse than the reference achieves less
-and hears the same false alarms: its precision is lower, and it rises as the agent learns. `hits`,
-`misses` and `false_alarms` of the stream count what a run really heard.
+P and R hold at the reference's rates. An agent meets other events: one that plays worse achieves
+less and hears the same false alarms, so its precision is lower. `hits`, `misses` and `false_alarms`
+of the stream count what a run really heard.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from agents.study.plan import Plan
 STYLES: Sequence[tuple[str, Any]] = (
     ("#8a8a8a", (0, (1, 1))),
     ("#111111", "solid"),
+    ("#8a8a8a", (0, (4, 1, 1, 1, 1, 1))),
     ("#0072b2", "solid"),
     ("#d55e00", "solid"),
     ("#009e73", (0, (5, 1.5))),
@@ -47,12 +48,14 @@ def draw_curves(plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]]
 def draw_repeats(plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]]) -> str:
     """Repeated subgoals per 100 steps of the evaluations, by the truth."""
 
-    def band(arm: ArmFound) -> Band:
+    def band(arm: ArmFound) -> Band | None:
+        if any(row["repeats"] is None for r in arm.results for row in r.rows):
+            return None  # the task has no subgoals whose truth is known
         rates = [
             np.interp(
                 arm.steps,
                 [row["steps"] for row in r.rows],
-                [100 * (row["repeats"] or 0.0) / row["test_length"] for row in r.rows],
+                [100 * row["repeats"] / row["test_length"] for row in r.rows],
             )
             for r in arm.results
         ]
@@ -65,7 +68,7 @@ def _panels(
     plan: Plan,
     found: Findings,
     groups: Mapping[str, Sequence[str]],
-    band: Callable[[ArmFound], Band],
+    band: Callable[[ArmFound], Band | None],
     what: str,
     limits: tuple[float, float] | None,
 ) -> str:
@@ -77,7 +80,8 @@ def _panels(
             axes = grid[r, c]
             for arm in arms:
                 if (task, arm) in found.arms:
-                    _line(axes, plan, found.arms[task, arm], band)
+                    one = found.arms[task, arm]
+                    _line(axes, plan, one, band(one))
             _dress(axes)
             if limits:
                 axes.set_ylim(*limits)
@@ -99,9 +103,10 @@ def _panels(
     return to_svg(figure)
 
 
-def _line(axes: Axes, plan: Plan, arm: ArmFound, band: Callable[[ArmFound], Band]) -> None:
+def _line(axes: Axes, plan: Plan, arm: ArmFound, curve: Band | None) -> None:
+    if curve is None:
+        return
     colour, dashes = style(plan, arm.arm)
-    curve = band(arm)
     label = plan.arms[arm.arm].label
     axes.plot(arm.steps, curve.value, color=colour, linestyle=dashes, linewidth=1.5, label=label)
     axes.fill_between(arm.steps, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)

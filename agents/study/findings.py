@@ -102,7 +102,9 @@ class Pair(NamedTuple):
     first: str
     second: str
     task: str | None
-    """None: all tasks that have both."""
+    """None: of several tasks together."""
+    over: Sequence[str]
+    """The tasks; of several, those that have both arms."""
     by_area: Comparison
     """On the mean success over the budget: who learns sooner and better."""
     by_final: Comparison
@@ -124,6 +126,13 @@ class Findings:
     def of(self, task: str) -> list[ArmFound]:
         """The arms of a task."""
         return [found for (name, _), found in self.arms.items() if name == task]
+
+    def whole(self, arm: str) -> Estimate | None:
+        """IQM of an arm's success at the end over the seeds of all tasks; None if it lacks one."""
+        found = [self.arms[t, arm] for t in self.tasks if (t, arm) in self.arms]
+        if len(found) < len(self.tasks):
+            return None
+        return iqm_estimate([one.finals for one in found])
 
     def pair(self, first: str, second: str, task: str | None) -> Pair | None:
         """A comparison that was made."""
@@ -153,6 +162,7 @@ def find(plan: Plan, results: Sequence[Result]) -> Findings:
                     first,
                     second,
                     name,
+                    tasks,
                     compare([(a.areas, b.areas) for a, b in sides]),
                     compare([(a.finals, b.finals) for a, b in sides]),
                 )
@@ -218,8 +228,3 @@ def _farming(results: Sequence[Result]) -> Farming | None:
         for_repeats=for_repeats,
         by_subgoal=by_subgoal,
     )
-
-
-def whole_iqm(found: Sequence[ArmFound]) -> Estimate:
-    """IQM of the final success over the tasks and seeds of one arm."""
-    return iqm_estimate([a.finals for a in found])

@@ -33,13 +33,26 @@ from agents.study.tables import (
 HOW = (
     "Success is the share of levels finished that training never saw, on the environment's own"
     " reward. IQM: mean over the middle half of the seeds (of three, their mean); in brackets 95 %"
-    " intervals by bootstrap over seeds, or Wilson's over all episodes where all seeds agree."
+    " intervals by bootstrap over seeds, or Wilson's over all episodes where all seeds agree; over"
+    " all tasks the IQM of all their seeds, drawn within each task. Actions are sampled, as in"
+    " training. An agent with a judge also observes which subgoals it was told to have achieved in"
+    " the episode, on unseen levels too."
 )
 BETTER = (
     "The chance that a seed of the first does better than one of the second (a tie counts half), on"
     " the mean success over the steps and on success at the end; over several tasks the mean, with"
-    " seeds drawn anew within each task. p: exact permutation test. An interval that holds 1/2 is a"
-    " tie; fewer than three seeds give no verdict."
+    " seeds drawn anew within each task. p: permutation test of that chance, two-sided, seeds split"
+    " anew within each task. Ahead or behind: the interval leaves out 1/2 and p is at most 0.05, or"
+    " as small as so few seeds can make it (0.1 with three against three: a false verdict in ten)."
+    " Fewer than three seeds give none."
+)
+SUMMARY = (
+    "In each cell: success at the end, and the step at which 90 % was first measured in the median"
+    " seed, or in the first of those seeds that got there."
+)
+HEARD = (
+    "Heard: what a noisy judge's precision and recall came to in each seed's own training. Its"
+    " errors are fixed by event at the rates of reference play, and an agent meets other events."
 )
 REPEATS = (
     "Achievements of a subgoal beyond its first, per episode of the last evaluation, by the truth"
@@ -127,7 +140,7 @@ def _readme(
     lines += [f"![Success on held-out levels]({next(iter(figures))}.svg)", ""]
     lines += [HOW, caveat(found), "", readme_table(plan, found)]
     lines += [
-        "In each cell: success at the end, and the step at which 90 % was first measured.",
+        SUMMARY,
         "",
     ]
     for task, sentences in statement(plan, found).items():
@@ -136,7 +149,7 @@ def _readme(
     lines += ["## Who does better", "", BETTER, "", markdown(comparison_table(plan, found))]
     lines += ["## Repeated subgoals", "", REPEATS, "", markdown(farming_table(plan, found))]
     lines += ["![](repeats.svg)", ""]
-    lines += ["## What the judges were asked", "", markdown(cost_table(plan, found))]
+    lines += ["## What the judges were asked", "", HEARD, "", markdown(cost_table(plan, found))]
     lines += ["## Where it comes from", ""]
     if command:
         lines += ["```console", f"$ {command}", "```", ""]
@@ -161,7 +174,8 @@ def _report(
         Section(
             "Learning",
             figure=Markup(figures["success"]),
-            caption="Success on unseen levels: IQM over seeds, bands are 95 % bootstrap intervals.",
+            caption="Success on unseen levels: IQM over seeds, bands are 95 % bootstrap intervals."
+            f" {SUMMARY}",
             table=summary_table(plan, found),
         ),
         *said,
@@ -180,7 +194,7 @@ def _report(
             table=farming_table(plan, found),
         ),
         Section("Repeats of each subgoal", table=subgoal_table(plan, found), folded=True),
-        Section("What the judges were asked", table=cost_table(plan, found)),
+        Section("What the judges were asked", [HEARD], table=cost_table(plan, found)),
         Section("Settings", table=settings_table(plan, found), folded=True),
         Section("Where each cell comes from", table=origin_table(results), folded=True),
     ]

@@ -98,7 +98,8 @@ def run_study(
     def keep(i: int) -> None:
         done = result_of(runs[todo[i]], todo[i])
         if done is not None:
-            kept[todo[i]] = done
+            # Another study may have added cells to the same folder since.
+            kept.update(_fitting(plan, order, results)[0] | kept | {todo[i]: done})
             write_results(results, kept.values())
 
     report = out / "report.html"
@@ -122,18 +123,8 @@ def run_study(
 
 
 def _kept(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
-    """Finished cells, all with the settings planned: else arms would differ in more than credit."""
-    kept = {}
-    others = []
-    for cell, result in read_results(folder).items():
-        if cell.task not in plan.tasks or cell.arm not in plan.arms:
-            others.append(f"{cell} (not in the plan)")
-            continue
-        planned = plan.config(cell, order.overrides)
-        if result.fits(planned):
-            kept[cell] = result
-        else:
-            others.append(f"{cell} ({_differing(result.config, planned)})")
+    """Finished cells, all with the settings planned: else arms would not differ as they say."""
+    kept, others = _fitting(plan, order, folder)
     if others and not order.replace:
         raise UsageError(
             f"{folder} keeps cells trained with other settings than those planned:"
@@ -141,6 +132,26 @@ def _kept(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
             " --replace"
         )
     return kept
+
+
+def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result], list[str]]:
+    """Finished cells with the settings planned, and what differs in the others.
+
+    Settings ordered hold for all cells of the tasks ordered, so that budgets stay equal on a task.
+    """
+    kept = {}
+    others = []
+    for cell, result in read_results(folder).items():
+        if cell.task not in plan.tasks or cell.arm not in plan.arms:
+            others.append(f"{cell} (not in the plan)")
+            continue
+        ordered = not order.tasks or cell.task in order.tasks
+        planned = plan.config(cell, order.overrides if ordered else None)
+        if result.fits(planned):
+            kept[cell] = result
+        else:
+            others.append(f"{cell} ({_differing(result.config, planned)})")
+    return kept, others
 
 
 def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:

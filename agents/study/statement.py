@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.statistics import least_p
+from agents.statistics import LEAST_SEEDS, SURE, least_p
 from agents.study.findings import RATE, ArmFound, Findings, Pair
 from agents.study.plan import Plan
-from agents.study.tables import count, rate, two
+from agents.study.tables import count, pays, rate, together, two
 from envs.tasks import task as find_task
 
 UNDOING = ("drop", "close", "untie")
@@ -17,30 +17,33 @@ UNDOING = ("drop", "close", "untie")
 def caveat(found: Findings) -> str:
     """What the number of seeds allows to be said."""
     fewest = min(one.seeds for one in found.arms.values())
+    unadjusted = "p values are not adjusted for how many there are."
     if fewest == 1:
         return (
-            "Some arms have one seed: their interval is a point, and whatever is said of them may"
-            " be luck."
+            "Some arms have one seed: the interval of their success is that of its episodes alone,"
+            f" others are points, and whatever is said of them may be luck. {unadjusted}"
         )
+    least = least_p([(fewest, fewest)])
+    taken = "" if least <= SURE else ", which is then taken for a verdict"
     return (
         f"The fewest seeds of an arm are {fewest}. An interval is drawn from the seeds alone (2,000"
         f" bootstrap draws), so with {fewest} it shows how far they lie apart and covers less than"
         f" the 95 % of its name; {fewest} seeds against {fewest} can't give a p below"
-        f" {least_p(fewest, fewest):.3f}. p values are not adjusted for how many there are."
+        f" {least:.2g}{taken}. {unadjusted}"
     )
 
 
 def statement(plan: Plan, found: Findings) -> dict[str, list[str]]:
-    """Sentences by task, and over all tasks under "all tasks together"."""
+    """Sentences by task, and over several of them under "Several tasks together"."""
     told: dict[str, list[str]] = {}
     for task in found.tasks:
         arms = found.of(task)
         lines = [_levels(plan, arms), _soonest(plan, arms)]
         lines += [_pair(plan, found, p) for p in found.pairs if p.task == task]
         told[task] = [line for line in (*lines, *_farming(plan, arms)) if line]
-    together = [_together(plan, p) for p in found.pairs if p.task is None]
-    if together:
-        told["all tasks together"] = together
+    whole = [_together(plan, found, p) for p in found.pairs if p.task is None]
+    if whole:
+        told["Several tasks together"] = whole
     return told
 
 
@@ -55,11 +58,18 @@ def _levels(plan: Plan, arms: Sequence[ArmFound]) -> str:
 
 def _soonest(plan: Plan, arms: Sequence[ArmFound]) -> str:
     got = [(a.reached.median, _name(plan, a.arm)) for a in arms if a.reached.median is not None]
+    some = [
+        f"{_name(plan, a.arm)} ({a.reached.n} of {a.reached.of}, first at {count(a.reached.least)})"
+        for a in arms
+        if a.reached.median is None and a.reached.least is not None
+    ]
     never = [_name(plan, a.arm) for a in arms if a.reached.least is None]
     sentences = []
     if got:
         order = ", ".join(f"{label} {count(steps)}" for steps, label in sorted(got))
         sentences.append(f"{100 * RATE:.0f} % was reached, in the median seed, at: {order}.")
+    if some:
+        sentences.append(f"Fewer than half of the seeds reached it of: {', '.join(some)}.")
     if never:
         sentences.append(f"No seed reached it of: {', '.join(never)}.")
     return " ".join(sentences)
@@ -68,10 +78,14 @@ def _soonest(plan: Plan, arms: Sequence[ArmFound]) -> str:
 def _pair(plan: Plan, found: Findings, pair: Pair) -> str:
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     sooner, better = pair.by_area.verdict, pair.by_final.verdict
-    chance = f"P(better) {two(pair.by_area.probability)} over the steps, p = {pair.by_area.p:.3f}"
+    area, end = pair.by_area, pair.by_final
+    chance = (
+        f"P(better) {two(area.probability)} over the steps, p = {area.p:.2g};"
+        f" {two(end.probability)} at the end, p = {end.p:.2g}"
+    )
     than = {"ahead": "ahead of", "behind": "behind"}
     if "too few" in (sooner, better):
-        seeds = " and ".join(map(str, pair.by_area.seeds))
+        seeds = " and ".join(map(str, area.seeds))
         return f"{first} and {second}: too few seeds for a verdict, {seeds} ({chance})."
     if sooner == better == "tie":
         said = f"{first} and {second}: a tie, no difference shown on the way or at the end"
@@ -103,8 +117,7 @@ def _name(plan: Plan, arm: str) -> str:
 
 
 def _pays(plan: Plan, arm: str) -> bool:
-    judge = plan.arms[arm].settings.get("judge", plan.common.get("judge", "rules"))
-    return bool(judge != "none")
+    return pays({"judge": "rules", "weight": 1.0, **plan.common, **plan.arms[arm].settings})
 
 
 def _farming(plan: Plan, arms: Sequence[ArmFound]) -> list[str]:
@@ -115,6 +128,8 @@ def _farming(plan: Plan, arms: Sequence[ArmFound]) -> list[str]:
     for one in counted:
         f = one.farming
         if f is None or one.results[0].config["shaping"] != "every" or f.credit is None:
+            continue
+        if one.seeds < LEAST_SEEDS:
             continue
         others = [(a, a.farming.per_hundred) for a in unpaid if a.farming]
         if not others:
@@ -133,20 +148,20 @@ def _farming(plan: Plan, arms: Sequence[ArmFound]) -> list[str]:
         actions = " ".join(find_task(arms[0].task).actions)
         if not any(word in actions for word in UNDOING):
             line += (
-                " The task gives no action to drop or to close, so dropping the key to take it"
-                " again, and closing the door to open it again, can't happen; going in and out of"
-                " nearness can."
+                " The task gives no action to drop or to close, so nothing is taken or opened"
+                " twice; going in and out of nearness can be repeated."
             )
         lines.append(line)
     return lines
 
 
-def _together(plan: Plan, pair: Pair) -> str:
+def _together(plan: Plan, found: Findings, pair: Pair) -> str:
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     verdict = {"ahead": "ahead of", "behind": "behind", "tie": "not told apart from"}
     if pair.by_area.verdict == "too few":
         return f"{first} and {second}: too few seeds on some tasks for a verdict over all."
     return (
-        f"{first} is {verdict[pair.by_area.verdict]} {second} over the steps: P(better)"
-        f" {two(pair.by_area.probability)}."
+        f"{first} is {verdict[pair.by_area.verdict]} {second} over the steps"
+        f" ({together(found, pair)}): P(better) {two(pair.by_area.probability)}, p ="
+        f" {pair.by_area.p:.2g}."
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.report import Table
 from agents.statistics import Comparison, Reached
-from agents.study.findings import Findings
+from agents.study.findings import Findings, Pair
 from agents.study.plan import Plan
 from agents.study.results import Result
 from data.metrics import Estimate
@@ -40,6 +40,13 @@ def when(r: Reached) -> str:
     return f"{median} [{count(r.least)}, {most}], in {r.n} of {r.of}"
 
 
+def soonest(r: Reached) -> str:
+    """The median step, or the least and of how many, where the median lies beyond the budget."""
+    if r.median is not None:
+        return count(r.median)
+    return "never" if r.least is None else f"{count(r.least)} in {r.n} of {r.of}"
+
+
 def markdown(table: Table) -> str:
     """A table as GitHub's markdown."""
 
@@ -62,6 +69,7 @@ def success_table(plan: Plan, found: Findings) -> Table:
             rate(one.area),
             when(one.reached),
             " ".join(f"{100 * f:.0f}" for f in one.finals),
+            " ".join(map(_percent, (r.rows[-1].get("success_greedy") for r in one.results))),
         )
         for one in found.arms.values()
     ]
@@ -75,45 +83,57 @@ def success_table(plan: Plan, found: Findings) -> Table:
             "mean success over the steps",
             "90 % at",
             "each seed at the end, %",
+            "with its likeliest actions, %",
         ),
         rows,
     )
 
 
 def summary_table(plan: Plan, found: Findings) -> Table:
-    """Arms against tasks: success at the end, and when 90 % was reached; for a README."""
+    """Arms against tasks: success at the end, and when 90 % was reached; for a README.
+
+    A cell with fewer seeds than its column's head names says so.
+    """
     arms = [a for a in plan.arms if any((t, a) in found.arms for t in found.tasks)]
 
     def cell(task: str, arm: str) -> str:
         one = found.arms.get((task, arm))
         if one is None:
             return "–"
-        median = one.reached.median
-        return f"{rate(one.final)}; {count(median) if median is not None else 'never'}"
+        fewer = "" if one.seeds == most[task] else f" ({_seeds(one.seeds)})"
+        return f"{rate(one.final)}; {soonest(one.reached)}{fewer}"
 
-    heads = []
-    for task in found.tasks:
-        seeds = sorted({one.seeds for one in found.of(task)})
-        told = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-        plural = "" if seeds == [1] else "s"
-        heads.append(
-            f"{task}, {count(found.of(task)[0].reached.budget)} steps, {told} seed{plural}"
-        )
-    return Table(
-        ("agent", *heads),
-        [(plan.arms[a].label, *(cell(t, a) for t in found.tasks)) for a in arms],
-    )
+    most = {task: max(one.seeds for one in found.of(task)) for task in found.tasks}
+    heads = [
+        f"{task}, {count(found.of(task)[0].reached.budget)} steps, {_seeds(most[task])}"
+        for task in found.tasks
+    ]
+    rows = [[plan.arms[a].label, *(cell(t, a) for t in found.tasks)] for a in arms]
+    if len(found.tasks) > 1:
+        heads.append("all tasks")
+        for arm, row in zip(arms, rows, strict=True):
+            whole = found.whole(arm)
+            row.append("–" if whole is None else rate(whole))
+    return Table(("agent", *heads), rows)
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed" + ("" if n == 1 else "s")
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f}"
 
 
 def comparison_table(plan: Plan, found: Findings) -> Table:
     """Who does better than whom, with the chance that a seed of the first does."""
 
     def cells(c: Comparison) -> tuple[str, str, str]:
-        return two(c.probability), f"{c.p:.3f}", c.verdict
+        return two(c.probability), f"{c.p:.2g}", c.verdict
 
     rows = [
         (
-            pair.task or "all tasks together",
+            together(found, pair),
             plan.arms[pair.first].label,
             plan.arms[pair.second].label,
             f"{pair.by_area.seeds[0]}, {pair.by_area.seeds[1]}",
@@ -139,6 +159,14 @@ def comparison_table(plan: Plan, found: Findings) -> Table:
     )
 
 
+def together(found: Findings, pair: Pair) -> str:
+    """What a pair was compared on."""
+    if pair.task is not None:
+        return pair.task
+    every = len(pair.over) == len(found.tasks)
+    return "all tasks together" if every else f"{', '.join(pair.over)} together"
+
+
 def farming_table(plan: Plan, found: Findings) -> Table:
     """How often subgoals are achieved again, and what was paid for it."""
 
@@ -155,7 +183,7 @@ def farming_table(plan: Plan, found: Findings) -> Table:
             (
                 one.task,
                 plan.arms[one.arm].label,
-                "–" if config["judge"] == "none" else config["shaping"],
+                config["shaping"] if pays(config) else "–",
                 rate(one.final),
                 f"{f.length:.0f}",
                 number(f.approaches),
@@ -199,6 +227,11 @@ def subgoal_table(plan: Plan, found: Findings) -> Table:
     return Table(("task", "subgoal", *(plan.arms[a].label for a in arms)), rows)
 
 
+def pays(config: Mapping[str, Any]) -> bool:
+    """Whether settings pay credit; a judge whose weight is 0 is heard and pays nothing."""
+    return bool(config["judge"] != "none" and config["weight"])
+
+
 def cost_table(plan: Plan, found: Findings) -> Table:
     """What the judges were asked and what training took, means over seeds."""
     rows = []
@@ -218,7 +251,15 @@ def cost_table(plan: Plan, found: Findings) -> Table:
                 f"{tokens:,.0f}",
                 "price unknown" if None in costs else f"$ {_mean(costs):.4f}",
             )
-        rows.append((one.task, plan.arms[one.arm].label, *told, f"{speed:,.0f}", f"{hours:.2f}"))
+        heard: tuple[str, ...] = ("–",) * 2
+        if all(row.get("judge_precision") is not None for row in last):
+            heard = tuple(
+                " ".join(f"{row[name]:.2f}" for row in last)
+                for name in ("judge_precision", "judge_recall")
+            )
+        rows.append(
+            (one.task, plan.arms[one.arm].label, *told, *heard, f"{speed:,.0f}", f"{hours:.2f}")
+        )
     return Table(
         (
             "task",
@@ -228,6 +269,8 @@ def cost_table(plan: Plan, found: Findings) -> Table:
             "unreadable",
             "tokens",
             "cost",
+            "precision heard",
+            "recall heard",
             "steps/s",
             "hours, all seeds",
         ),

@@ -1,9 +1,12 @@
 """The study's statistics against numbers worked by hand."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from agents import statistics
 from agents.statistics import (
     area,
     compare,
@@ -82,7 +85,10 @@ def test_a_comparison_says_ahead_behind_or_tie() -> None:
     both = compare([(high, low), (np.ones(3), np.ones(2))])
     assert both.probability.value == 0.75
     assert both.seeds == (3, 2)
-    assert both.p == 1.0
+    # The second task is always 1/2, so the two ends of the first's 20 ways are as far off.
+    assert both.p == pytest.approx(0.1)
+    assert both.least == pytest.approx(2 / 200)
+    assert both.verdict == "too few"
     # All of two seeds lie above all of three, and still that is no finding.
     assert compare([(high, low[:2])]).probability.low == 1.0
     assert compare([(high, low[:2])]).verdict == "too few"
@@ -91,18 +97,51 @@ def test_a_comparison_says_ahead_behind_or_tie() -> None:
 def test_the_permutation_test_enumerates_all_splits() -> None:
     # 20 splits of six seeds in halves; the one seen and its mirror lie farthest apart.
     low, high = np.array([0.1, 0.2, 0.3]), np.array([0.7, 0.8, 0.9])
-    assert permutation_p(high, low) == pytest.approx(0.1)
-    assert least_p(3, 3) == pytest.approx(0.1)
-    assert least_p(5, 5) == pytest.approx(2 / 252)
-    assert least_p(2, 3) == pytest.approx(0.1)
-    assert permutation_p(np.array([1.0, 1.0]), np.array([1.0, 1.0, 1.0])) == 1.0
+    assert permutation_p([(high, low)]) == pytest.approx(0.1)
+    assert least_p([(3, 3)]) == pytest.approx(0.1)
+    assert least_p([(5, 5)]) == pytest.approx(2 / 252)
+    assert least_p([(2, 3)]) == pytest.approx(0.2)  # all of the two above, or all below
+    assert permutation_p([(np.array([1.0, 1.0]), np.array([1.0, 1.0, 1.0]))]) == 1.0
     rng = np.random.default_rng(7)
     x, y = rng.normal(size=4), rng.normal(size=5) + 0.7
-    theirs = stats.permutation_test(
-        (x, y), lambda a, b, axis: abs(a.mean(axis) - b.mean(axis)),
-        alternative="greater", n_resamples=np.inf,
-    ).pvalue  # fmt: skip
-    assert permutation_p(x, y) == pytest.approx(theirs)
+    theirs = stats.mannwhitneyu(x, y, method="exact").pvalue
+    assert permutation_p([(x, y)]) == pytest.approx(theirs)
+
+
+def test_tasks_together_are_split_within_each() -> None:
+    # Full order on both: of 20 * 20 splits only the one seen and its mirror are as far off.
+    low, high = np.array([0.1, 0.2, 0.3]), np.array([0.7, 0.8, 0.9])
+    assert permutation_p([(high, low)] * 2) == pytest.approx(2 / 400) == least_p([(3, 3)] * 2)
+    # Ahead on one and behind on the other: nothing is farther off than 0.
+    assert permutation_p([(high, low), (low, high)]) == 1.0
+
+
+def test_more_ways_than_can_be_gone_through_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=5) + 0.8, rng.normal(size=7)
+    exact = permutation_p([(x, y)])
+    monkeypatch.setattr(statistics, "EXACT", 700)  # of 792
+    assert permutation_p([(x, y)]) == pytest.approx(exact, abs=0.05)
+    two = permutation_p([(x, y), (y, x + 1)])
+    monkeypatch.setattr(statistics, "EXACT_TOGETHER", 10_000)
+    assert permutation_p([(x, y), (y, x + 1)]) == pytest.approx(two, abs=0.03)
+
+
+def test_where_there_is_no_difference_a_verdict_is_rare() -> None:
+    # All 20 ways to rank three seeds and three: only the two that are fully ordered get one.
+    called = []
+    for c in combinations(range(6), 3):
+        x = np.array(c, float)
+        y = np.array([i for i in range(6) if i not in c], float)
+        called.append(compare([(x, y)]).verdict != "tie")
+    assert sum(called) == 2
+    # Five and five: at most 5 % of 252.
+    ranks = [np.array(c, float) for c in combinations(range(10), 5)]
+    rest = [np.setdiff1d(np.arange(10.0), c) for c in ranks]
+    assert (
+        sum(compare([p], resamples=200).verdict != "tie" for p in zip(ranks, rest, strict=True))
+        <= 12
+    )
 
 
 def test_the_area_is_the_mean_over_the_budget() -> None:

@@ -53,6 +53,7 @@ def result(
             "subgoals": counts,
         }
         | ({} if arm == "fair" else {"asked": 10 * i, "judged": 100 * i, "unreadable": 0})
+        | {"success_greedy": success / 2 if i else None}
         | ({} if arm == "fair" else {"prompt_tokens": 0, "completion_tokens": 0, "cost": None})
         for i, success in enumerate(successes)
     ]

@@ -1,11 +1,15 @@
 """What a study shows, from results worked by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agents.study.findings import find
+from agents.study.page import readme_table
+from agents.study.plan import load_plan
 from agents.study.statement import caveat, statement
+from agents.study.tables import farming_table
 from tests.agents.study import made_up
 
 
@@ -57,7 +61,9 @@ def test_the_statement_says_what_the_numbers_say(tmp_path: Path) -> None:
     assert told.count("Here this credit adds nothing that these seeds can show") == 1
     assert "“every” farms: it repeats a subgoal 20.00" in told
     assert "No seed reached it of: “unshaped”, “every”." in told
+    assert "(P(better) 1.00 [1.00, 1.00] over the steps, p = 0.1; 1.00" in told
     assert "no action to drop or to close" in told
+    assert "key" not in told.partition("No deed")[2]
     calm = [made_up.result(plan, "every", s, 0, 0.1, near=0.5) for s in range(3)]
     fair = [made_up.result(plan, "fair", s, 0, 0.1, near=1.0) for s in range(3)]
     told = "\n".join(statement(plan, find(plan, [*calm, *fair]))["KeyRoom-S5"])
@@ -66,6 +72,60 @@ def test_the_statement_says_what_the_numbers_say(tmp_path: Path) -> None:
 
 def test_few_seeds_are_told_to_be_few(tmp_path: Path) -> None:
     plan = made_up.plan(tmp_path)
-    assert "3 seeds against 3 can't give a p below 0.100" in caveat(find(plan, made_up.study(plan)))
+    assert "3 seeds against 3 can't give a p below 0.1," in caveat(find(plan, made_up.study(plan)))
     one = [made_up.result(plan, "fair", 0, 0.5)]
     assert "may be luck" in caveat(find(plan, one))
+    assert "p values are not adjusted" in caveat(find(plan, one))
+    # One seed that repeats much is no finding of an arm.
+    farming = [
+        made_up.result(plan, arm, 0, 0, 0.1, near=n) for arm, n in (("fair", 1), ("every", 9))
+    ]
+    assert "farm" not in "\n".join(statement(plan, find(plan, farming))["KeyRoom-S5"])
+
+
+def test_an_arm_of_which_some_seeds_got_there_is_told_so(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    some = [made_up.result(plan, "rules", s, 0, 0, 0, 0.95 * (s == 1)) for s in range(3)]
+    found = find(plan, [*some, *made_up.study(plan)[:3]])
+    told = "\n".join(statement(plan, found)["KeyRoom-S5"])
+    assert "Fewer than half of the seeds reached it of: “rules” (1 of 3, first at 300)." in told
+    assert (
+        readme_table(plan, found)
+        .splitlines()[3]
+        .startswith("| rules | 32 % [0, 95]; 300 in 1 of 3")
+    )
+
+
+def test_an_arm_that_is_heard_and_not_paid_is_no_shaped_one(tmp_path: Path) -> None:
+    path = tmp_path / "told.yaml"
+    path.write_text(made_up.PLAN.replace("weight: 0.5", "weight: 0"))
+    plan = load_plan("told", path)
+    found = find(plan, made_up.study(plan))
+    told = "\n".join(statement(plan, found)["KeyRoom-S5"])
+    assert "“rules” is ahead of “unshaped”" in told
+    assert "Without this credit" not in told
+    assert [row[2] for row in farming_table(plan, found).rows] == ["–", "–", "every"]
+
+
+def test_over_all_tasks_only_where_an_arm_has_all(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text(made_up.PLAN.replace("arms:", "  KeyRoom-S15: {steps: 400}\narms:", 1))
+    plan = load_plan("two", path)
+    study = made_up.study(plan)
+    other = [replace(r, cell=r.cell._replace(task="KeyRoom-S15")) for r in study[:6]]
+    found = find(plan, [*study, *other])
+    assert found.whole("every") is None
+    whole = found.whole("rules")
+    assert whole is not None
+    assert whole.value == pytest.approx(0.94)  # of .92 .94 .96 twice, without .92 and .96 once each
+    lines = readme_table(plan, found).splitlines()
+    assert lines[0].endswith("| all tasks |")
+    assert lines[4].endswith("| – | – |")
+    told = "\n".join(statement(plan, found)["Several tasks together"])
+    assert "“rules” is ahead of “unshaped” over the steps (all tasks together)" in told
+    assert "p = 0.005." in told
+    less = find(plan, [r for r in other if r.cell.seed] + study)
+    assert "94 % [94, 96]; 300 (2 seeds)" not in readme_table(plan, less)  # all there have two
+    assert "KeyRoom-S15, 400 steps, 2 seeds" in readme_table(plan, less)
+    mixed = find(plan, [*study, *other[:3], *other[4:]])
+    assert "; 300 (2 seeds)" in readme_table(plan, mixed)

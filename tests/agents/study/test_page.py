@@ -7,7 +7,7 @@ from pathlib import Path
 from agents.report import Table
 from agents.study.findings import find
 from agents.study.page import readme_table, write_study
-from agents.study.tables import markdown
+from agents.study.tables import cost_table, markdown, success_table
 from tests.agents.study import made_up
 
 
@@ -48,6 +48,23 @@ def test_the_summary_has_arms_against_tasks(tmp_path: Path) -> None:
     assert lines[2].startswith("| unshaped | 10 % [0, 20]; never |")
     assert lines[3] == "| rules | 94 % [92, 96]; 300 |"
     assert len(lines) == 4
+
+
+def test_what_a_noisy_judge_came_to_in_training_is_shown(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    heard = made_up.result(plan, "rules", 0, 0.2)
+    heard.rows[-1].update(judge_precision=0.6, judge_recall=0.35)
+    table = cost_table(plan, find(plan, [heard, made_up.result(plan, "fair", 0, 0.1)]))
+    at = table.columns.index("precision heard")
+    assert [row[at : at + 2] for row in table.rows] == [("–", "–"), ("0.60", "0.35")]
+
+
+def test_likeliest_actions_are_told_by_seed(tmp_path: Path) -> None:
+    plan = made_up.plan(tmp_path)
+    table = success_table(plan, find(plan, made_up.study(plan)))
+    assert [row[-1] for row in table.rows] == ["0 5 10", "46 47 48", "0 5 10"]
+    first = find(plan, [made_up.result(plan, "fair", 0, 0.5)])  # evaluated once, not so
+    assert success_table(plan, first).rows[0][-1] == "–"
 
 
 def test_a_cell_of_a_table_can_not_break_it() -> None:

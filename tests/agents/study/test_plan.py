@@ -1,10 +1,12 @@
-"""The plan of the study: arms that differ in credit alone, and the paper's rows it names."""
+"""The plan of the study: what its arms differ in, and the paper's rows it names."""
 
 from math import sqrt
 from pathlib import Path
 
 import pytest
+from gymnasium.spaces import Dict
 
+from agents.environment import make_env, shaper_of, subgoals_of
 from agents.study.plan import Cell, load_plan
 from calm.errors import UsageError
 from data.paper import PaperRow, paper_table
@@ -14,12 +16,31 @@ PLAN = load_plan("keyroom")
 FREE = {"judge", "shaping", "penalty", "weight", "seed"}
 
 
-def test_the_arms_of_a_task_differ_in_their_reward_alone() -> None:
+def test_the_arms_of_a_task_differ_in_their_judge_and_reward_alone() -> None:
     for name in PLAN.tasks:
         configs = [PLAN.config(Cell(name, arm, 3)).model_dump() for arm in PLAN.arms]
         assert {c["seed"] for c in configs} == {3}
         for field in set(configs[0]) - FREE:
             assert all(c[field] == configs[0][field] for c in configs), field
+
+
+def test_arms_with_a_judge_observe_the_same_paid_or_not() -> None:
+    spaces = {}
+    for arm in PLAN.arms:
+        config = PLAN.config(Cell("KeyRoom-S5", arm, 0))
+        subgoals = subgoals_of(config)
+        shaper = shaper_of(config, subgoals)
+        env = make_env(config, 1, shaper, subgoals, split="train", seed=0)
+        spaces[arm] = env.observation_space
+        env.close()
+    judged = spaces.pop("told")
+    unjudged = spaces.pop("fair")
+    assert unjudged == spaces.pop("minihack")
+    assert judged != unjudged  # by the progress alone
+    assert Dict({k: v for k, v in judged.items() if k != "progress"}) == unjudged
+    assert all(space == judged for space in spaces.values())
+    told, rules = (PLAN.config(Cell("KeyRoom-S5", arm, 0)) for arm in ("told", "rules"))
+    assert told == rules.model_copy(update={"weight": 0.0})
 
 
 def test_the_fair_arm_differs_from_minihack_s_by_the_penalty_alone() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from agents.config import TrainConfig
 from agents.run import Run
 from agents.study.plan import Cell, Plan, load_plan
 from agents.study.results import read_results
-from agents.study.run import Order, _run, run_study
+from agents.study.run import Order, _fitting, _run, run_study
 from calm.errors import CalmError, UsageError
 
 ROOT = Path(__file__).parents[3]
@@ -119,6 +120,14 @@ def test_a_killed_study_goes_on_and_a_finished_one_is_left_alone(
             results=out / "results",
         )
     assert set(read_results(out / "results")) == {FIRST, SECOND}  # and none was lost
+
+    # Settings for one task leave the cells of the others as they are.
+    of_s15 = Order(tasks=["KeyRoom-S15"], overrides={"gamma": 0.9}, train=False)
+    plan.write_text(plan.read_text().replace("KeyRoom-S5: {}", "KeyRoom-S5: {}\n  KeyRoom-S15: {}"))
+    kept, others = _fitting(load(plan), of_s15, out / "results")
+    assert (set(kept), others) == ({FIRST, SECOND}, [])
+    kept, others = _fitting(load(plan), replace(of_s15, tasks=[]), out / "results")
+    assert (set(kept), len(others)) == (set(), 2)
 
 
 def test_a_schedule_to_the_last_step_does_not_go_on_to_another(tmp_path: Path) -> None:
