@@ -27,7 +27,7 @@ from agents.config import TrainConfig, make_config
 from agents.curves import Curve, draw_success
 from agents.progress import train_with_progress
 from agents.report import Arm, Report, Table, costs_table, percent, steps_to
-from agents.run import Run
+from agents.run import Run, replace_file
 from agents.samples import pick_samples
 from calm.decompose import decompose, write_subgoals
 from calm.errors import UsageError
@@ -109,6 +109,9 @@ class Outcome:
     """Distinct questions put to the judge, by evaluation and training together."""
     seconds: dict[str, float] = field(default_factory=dict)
     report: str = ""
+    plan: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+    """Commit, machine, versions and start."""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -176,15 +179,15 @@ def run_demo(
         started = time.perf_counter()
         table = _evaluated(plan, task, subgoals, rows, store, base_url, console)
         seconds.setdefault("judging", time.perf_counter() - started)
-    (out / "seconds.json").write_text(json.dumps(seconds), "utf-8")
+    replace_file(out / "seconds.json", json.dumps(seconds))
 
     started = time.perf_counter()
     arms = _trained(plan, out, base_url, console)
     seconds["training"] = seconds.get("training", 0.0) + time.perf_counter() - started
-    (out / "seconds.json").write_text(json.dumps(seconds), "utf-8")
+    replace_file(out / "seconds.json", json.dumps(seconds))
 
     curves = [Curve(arm.label, [run.metrics() for run in arm.runs]) for arm in arms]
-    (out / "success.svg").write_text(draw_success(curves), "utf-8")
+    replace_file(out / "success.svg", draw_success(curves))
     outcome = Outcome(
         judge=plan.judge,
         transitions=len(rows),
@@ -193,9 +196,11 @@ def run_demo(
         asked=_asked(table, arms[-1].runs[0]),
         seconds=seconds,
         report=str(out / "report.html"),
+        plan=asdict(plan),
+        provenance=arms[0].runs[0].started_with,
     )
     _report(plan, out, arms, table, subgoals, rows, outcome)
-    (out / "outcome.json").write_text(json.dumps(outcome.to_dict(), indent=2), "utf-8")
+    replace_file(out / "outcome.json", json.dumps(outcome.to_dict(), indent=2))
     return outcome
 
 
@@ -214,11 +219,18 @@ def _make_room(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> None
     elif found is not None:
         console.print(Text(f"Going on with the interrupted demo in {out}."))
     out.mkdir(parents=True, exist_ok=True)
-    (out / "plan.json").write_text(json.dumps(wanted, indent=2), "utf-8")
+    replace_file(out / "plan.json", json.dumps(wanted, indent=2))
 
 
 def _read_json(path: Path, otherwise: Any) -> Any:
-    return json.loads(path.read_text("utf-8")) if path.exists() else otherwise
+    if not path.exists():
+        return otherwise
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise UsageError(
+            f"{path} can't be read ({error}); name another folder with --out, or remove it"
+        ) from None
 
 
 def _collected(plan: DemoPlan, out: Path, console: Console) -> list[LabelledTransition]:
@@ -392,6 +404,6 @@ def _report(
         costs=costs_table([run for arm in arms for run in arm.runs]),
         samples=pick_samples(rows, judged, [s.name for s in subgoals], "events"),
         subgoals=subgoals,
-        provenance=arms[0].runs[0].started_with
+        provenance=outcome.provenance
         | {f"seconds {k}": f"{v:.0f}" for k, v in outcome.seconds.items()},
     ).write(out / "report.html")

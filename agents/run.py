@@ -53,7 +53,8 @@ def provenance() -> dict[str, str]:
     } | {name: version(name) for name in packages}
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Writes a text file whole: a kill leaves the old one or the new one."""
     new = path.with_suffix(".new")
     new.write_text(text, "utf-8")
     os.replace(new, path)
@@ -127,7 +128,7 @@ class Run:
 
     def note_started(self) -> None:
         """Writes down what the run starts on; a run that waited for its turn does so again."""
-        _replace(self.folder / "provenance.json", json.dumps(provenance(), indent=2))
+        replace_file(self.folder / "provenance.json", json.dumps(provenance(), indent=2))
 
     @property
     def resumed_at(self) -> list[int]:
@@ -140,7 +141,7 @@ class Run:
 
     def note_resumed(self, step: int) -> None:
         """Remembers that the run was gone on with at `step`."""
-        _replace(self.folder / "resumed.json", json.dumps([*self.resumed_at, step]))
+        replace_file(self.folder / "resumed.json", json.dumps([*self.resumed_at, step]))
 
     def metrics(self) -> list[Row]:
         """Rows written so far, oldest first."""
@@ -167,7 +168,9 @@ class Run:
 
     def write_judged(self, judged: Mapping[str, list[str] | None]) -> None:
         """Adds what was judged to what is already known."""
-        _replace(self.folder / "judged.json", json.dumps(self.judged() | dict(judged), indent=1))
+        replace_file(
+            self.folder / "judged.json", json.dumps(self.judged() | dict(judged), indent=1)
+        )
 
     def subgoals(self) -> tuple[Subgoal, ...] | None:
         """The list that was kept with the run; None without one."""
@@ -180,7 +183,9 @@ class Run:
 
     def keep_subgoals(self, subgoals: Sequence[Subgoal]) -> None:
         """Keeps a list that the settings only name."""
-        _replace(self.folder / "subgoals.json", json.dumps([asdict(s) for s in subgoals], indent=1))
+        replace_file(
+            self.folder / "subgoals.json", json.dumps([asdict(s) for s in subgoals], indent=1)
+        )
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint; `state` holds tensors and plain values only."""

@@ -55,7 +55,10 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
     report = (out / "report.html").read_text("utf-8")
     for shown in ("<svg", "pick up the key", "openai:any-model", "price unknown", "n_envs"):
         assert shown in report
-    assert json.loads((out / "outcome.json").read_text("utf-8"))["asked"] == outcome.asked
+    kept = json.loads((out / "outcome.json").read_text("utf-8"))
+    assert kept["asked"] == outcome.asked
+    assert kept["plan"]["steps"] == 512
+    assert {"commit", "machine", "torch", "started"} <= set(kept["provenance"])
     with Store(out / "store.sqlite") as store:
         assert store.subgoal_sets(task("KeyRoom-S5").id)
 
@@ -72,6 +75,12 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, quiet: Console
     with pytest.raises(UsageError, match="holds something other than a demo"):
         run_demo(DemoPlan(), tmp_path, base_url=None, fresh=False, console=quiet)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_a_damaged_plan_is_named(tmp_path: Path, quiet: Console) -> None:
+    (tmp_path / "plan.json").write_text("")
+    with pytest.raises(UsageError, match=r"plan\.json can't be read"):
+        run_demo(DemoPlan(), tmp_path, base_url=None, fresh=True, console=quiet)
 
 
 @pytest.mark.parametrize(
