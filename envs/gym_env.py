@@ -32,7 +32,8 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
         self.split = split
         self.observation_space = episodes.space
         self.action_space = episodes.action_space
-        self._over = True
+        self._over = False
+        """The last step ended an episode, and the batch stands at the start of the next."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -41,7 +42,8 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
 
         Args:
             seed: starts the stream of level seeds anew; without it the stream goes on.
-            options: {"level_seed": int} plays exactly this level.
+            options: {"level_seed": int} plays exactly this level. After an episode's end it takes
+                the place of the stream's next.
         """
         super().reset(seed=seed)
         options = dict(options or {})
@@ -50,7 +52,10 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
             raise UsageError(f"reset takes the option level_seed, got {', '.join(options)}")
         if seed is not None:
             self.batch.reseed(self.split, [seed])
-        self.episodes.reset(None if level_seed is None else [level_seed])
+        if level_seed is not None:
+            self.episodes.reset([level_seed])
+        elif seed is not None or not self._over:
+            self.episodes.reset()
         self._over = False
         return self._row(), {"level_seed": int(self.batch.level_seeds[0])}
 
@@ -74,4 +79,5 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
 
     def close(self) -> None:
         """Ends the game."""
+        self._over = False  # nothing stands ready any more
         self.batch.close()

@@ -32,7 +32,8 @@ def make(task: str, **settings: Any) -> GymEnv:
         **settings: as for `make_vec`, without `kind` and `copy`.
     """
     split = settings.get("split", "train")
-    return GymEnv(_episodes(task, 1, copy=True, **settings), split)
+    # The environment copies its one row.
+    return GymEnv(_episodes(task, 1, copy=False, **settings), split)
 
 
 @overload

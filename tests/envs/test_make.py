@@ -19,6 +19,7 @@ from calm.annotator import Annotator
 from calm.errors import GameError, UsageError
 from calm.judges import make_judge
 from calm.records import Subgoal
+from envs.seeding import LevelSeeds
 from envs.tasks import task as find_task
 
 TASK = "KeyRoom-S5"
@@ -70,6 +71,38 @@ def test_make_seeds() -> None:
         assert third == {"level_seed": 9}
         with pytest.raises(UsageError, match="level_seed"):
             env.reset(options={"level": 9})
+
+
+def test_one_environment_plays_its_stream_episode_after_episode() -> None:
+    stream = LevelSeeds("train", 3, 0)
+
+    def play(env: Any) -> dict[str, Any]:
+        for _ in range(3):
+            observation, *_, truncated, info = env.step(8)
+            assert env.observation_space.contains(observation)
+        assert truncated
+        return dict(info["episode"])
+
+    with envs.make(TASK, seed=3, options={"max_episode_steps": 3}, workers=0) as env:
+        for n in range(4):
+            observation, info = env.reset()
+            first = {key: array.copy() for key, array in observation.items()}
+            assert info == {"level_seed": stream.at(n)}
+            assert play(env)["level_seed"] == stream.at(n)
+            assert all(np.array_equal(observation[key], first[key]) for key in first)
+        # The last is what a new game on that level shows.
+        fresh, _ = env.reset(options={"level_seed": stream.at(3)})
+        assert all(np.array_equal(fresh[key], first[key]) for key in first)
+        assert play(env)["level_seed"] == stream.at(3)
+        assert env.reset()[1] == {"level_seed": stream.at(5)}
+        assert env.reset()[1] == {"level_seed": stream.at(6)}  # in the middle of an episode
+        play(env)
+        assert env.reset(seed=3)[1] == {"level_seed": stream.at(0)}
+        play(env)
+        assert env.reset()[1] == {"level_seed": stream.at(1)}
+        play(env)
+    with pytest.raises(UsageError, match="closed"):
+        env.reset()
 
 
 def test_one_environment_and_each_of_a_vector_play_the_same_levels() -> None:
