@@ -16,7 +16,7 @@ from envs.backend import Backend, NextSeed
 from envs.crops import PADDING
 from envs.engine import ENGINE_KEYS, Array, Rules
 from envs.native import make_backend
-from envs.seeding import LevelSeeds
+from envs.seeding import LevelSeeds, as_level_seed
 
 Bools = npt.NDArray[np.bool_]
 Rewards = npt.NDArray[np.float32]
@@ -56,7 +56,8 @@ class Batch:
             reward.
         split: which level seeds are played, see `envs.seeding`.
         seed: of the streams of level seeds, one for each environment.
-        level_seeds: instead of split and seed, one iterator of level seeds for each environment.
+        level_seeds: instead of split and seed, one iterator of level seeds for each environment,
+            without end; some are drawn before they are played.
         extra_keys: keys to fill for observers, beside `keys`.
         options: keyword arguments of the MiniHack class, e.g. `des_file` for Custom tasks.
         workers: processes that play the games on the native path; by default one for each core,
@@ -142,9 +143,9 @@ class Batch:
         """
         self._check_open()
         if seeds is not None:
-            seeds = [int(seed) for seed in seeds]
-            if len(seeds) != self.n_envs or min(seeds) < 0:
-                raise UsageError(f"reset needs {self.n_envs} level seeds >= 0, got {seeds}")
+            seeds = [as_level_seed(seed) for seed in seeds]
+            if len(seeds) != self.n_envs:
+                raise UsageError(f"reset needs {self.n_envs} level seeds, got {len(seeds)}")
         for observer in self.observers:
             if missing := [key for key in observer.keys if key not in self.arrays]:
                 raise UsageError(
@@ -270,4 +271,13 @@ class Batch:
 def _drawer(streams: list[Iterator[int]]) -> NextSeed:
     """Draws a row's next level seed. It knows the list alone, so that a batch that is dropped
     goes at once, and its processes with it."""
-    return lambda row: next(streams[row])
+
+    def draw(row: int) -> int:
+        try:
+            return as_level_seed(next(streams[row]))
+        except StopIteration:
+            raise UsageError(
+                f"the level seeds of environment {row} came to an end; streams go on for ever"
+            ) from None
+
+    return draw

@@ -9,9 +9,11 @@ levels for learning.
 
 from __future__ import annotations
 
+import operator
 import zlib
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
+from typing import SupportsIndex
 
 from calm.errors import UsageError, unknown
 
@@ -41,6 +43,21 @@ def split_of(level_seed: int) -> str:
         if level_seed in seeds:
             return name
     raise UsageError(f"level seed {level_seed} lies in no split; seeds run from 0 to 2**31 - 1")
+
+
+def as_level_seed(level_seed: SupportsIndex) -> int:
+    """A level seed, from a split or not, as the engine and the batch's arrays hold it.
+
+    Raises:
+        UsageError: it is no integer, or does not lie in [0, 2**63).
+    """
+    try:
+        number = operator.index(level_seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 2**63:
+        raise UsageError(f"level seeds are integers from 0 to 2**63 - 1, got {level_seed!r}")
+    return number
 
 
 def engine_seeds(level_seed: int) -> tuple[int, int, bool, int | None]:

@@ -65,6 +65,7 @@ class NativeBackend:
     ) -> None:
         self.rules = rules
         self._next_seed = next_seed
+        seeds = [next_seed(i) for i in range(n_envs)]
         self._library = _library(str(built.library))
         self._memory = memory = Memory(n_envs, n_workers, keys, crop, space_for(n_envs))
         self.arrays: Mapping[str, Array] = memory.arrays
@@ -79,7 +80,7 @@ class NativeBackend:
         self._action = rows["action"]
         self._seed = rows["next_seed"]
         self._flag = rows["flag"]
-        self._seed[:] = [next_seed(i) for i in range(n_envs)]
+        self._seed[:] = seeds
         self.level_seed[:] = -1
         memory.place[:] = -1
         self._lost: set[int] = set()

@@ -166,11 +166,29 @@ def test_step_before_reset_and_after_close() -> None:
             call()
 
 
-def test_wrong_level_seeds() -> None:
-    with Batch(TASK, 2, workers=0) as batch:
-        for seeds in ([1], [1, -1]):
-            with pytest.raises(UsageError, match="2 level seeds"):
-                batch.reset(seeds)
+@pytest.mark.parametrize("native", [False, True])
+def test_wrong_level_seeds(native: bool) -> None:
+    wrong: list[Any] = [-1, 2**63, 2**64, 1.7, "1", None]
+    with Batch(TASK, 2, workers=0, native=native) as batch:
+        with pytest.raises(UsageError, match="2 level seeds"):
+            batch.reset([1])
+        for seed in wrong:
+            with pytest.raises(UsageError, match="from 0 to"):
+                batch.reset([1, seed])
+        batch.reset([np.uint64(7), 2**63 - 1])
+        assert batch.level_seeds.tolist() == [7, 2**63 - 1]
+        batch.step([0, 0])
+
+    def play(*seeds: Any) -> None:
+        with Batch(TASK, 1, level_seeds=[iter(seeds)], workers=0, native=native) as batch:
+            for _ in range(3):
+                batch.reset()
+
+    for seed in wrong:
+        with pytest.raises(UsageError, match="from 0 to"):
+            play(seed)
+    with pytest.raises(UsageError, match="environment 0 came to an end"):
+        play(5, 6)
 
 
 def test_an_observer_whose_keys_are_missing() -> None:
