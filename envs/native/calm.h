@@ -124,6 +124,12 @@ typedef struct {
     void *object;
 } calm_destructor;
 
+/* Stands before each piece of the heap that a copy has taken. */
+typedef struct calm_block {
+    struct calm_block *before, *after;
+    uint64_t unused, mark; /* 32 bytes in all: malloc's alignment holds */
+} calm_block;
+
 typedef struct calm_library {
     void *(*start)(nle_obs *, FILE *, nle_settings *);
     void *(*step)(void *, nle_obs *);
@@ -141,6 +147,7 @@ typedef struct calm_library {
     size_t n_fini;
     calm_destructor destructors[MAX_DESTRUCTORS];
     int n_destructors;
+    calm_block blocks; /* a ring: it stands between the last and the first */
     struct calm_library *next;
 } calm_library;
 
@@ -150,6 +157,8 @@ int calm_number_and_pay(const void *table, void *pay);
 /* NULL, or why it can't be loaded. `path` must stay valid. */
 const char *calm_load(calm_library *l, const char *path);
 void calm_unload(calm_library *l);
+/* To be called before start, step and end: what this thread's copy takes from the heap is l's. */
+void calm_plays(calm_library *l);
 /* Makes it as good as new, in 20 us; nle unloads and loads it instead, which takes 800. */
 void calm_rewind(calm_library *l);
 /* NULL, or why not. Afterwards it can't be rewound. */

@@ -43,12 +43,19 @@ calm_game *calm_open(calm_header *h, int row, char why[256])
     return g;
 }
 
+static void end(calm_game *g)
+{
+    calm_plays(&g->library);
+    if (g->engine)
+        g->library.end(g->engine);
+    g->engine = NULL;
+}
+
 void calm_close(calm_game *g)
 {
     if (!g)
         return;
-    if (g->engine)
-        g->library.end(g->engine);
+    end(g);
     calm_unload(&g->library);
     free(g);
 }
@@ -58,15 +65,9 @@ void calm_close(calm_game *g)
 static inline bool press(calm_game *g, int key)
 {
     g->obs.action = key;
+    calm_plays(&g->library);
     g->library.step(g->engine, &g->obs);
     return g->obs.done;
-}
-
-static void end(calm_game *g)
-{
-    if (g->engine)
-        g->library.end(g->engine);
-    g->engine = NULL;
 }
 
 static int start(calm_game *g)
@@ -78,6 +79,7 @@ static int start(calm_game *g)
     g->settings.seeds.given = true;
     g->settings.time_seed = seed + 1; /* what nle makes of it; used with fix_moon_phase alone */
     g->settings.time_seed_given = g->settings.fix_moon_phase;
+    calm_plays(&g->library);
     g->engine = g->library.start(&g->obs, NULL, &g->settings);
     ((int64_t *) calm_at(h, h->level_seed))[g->row] = (int64_t) seed;
     ((int32_t *) calm_at(h, h->steps))[g->row] = 0;

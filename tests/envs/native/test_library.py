@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import ctypes
+import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from envs.batch import Batch
 
 TASK = "MiniHack-KeyRoom-S5-v0"
+LIBC = ctypes.CDLL(None)
+
+
+class Heap(ctypes.Structure):
+    """glibc's `struct mallinfo2`."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks",
+                     "uordblks", "fordblks", "keepcost")
+    ]  # fmt: skip
+
+
+def heap() -> int:
+    """Bytes of the C library's heap that are taken."""
+    LIBC.mallinfo2.restype = Heap
+    found = LIBC.mallinfo2()
+    return int(found.uordblks + found.hblkhd)
 
 
 def copies() -> list[int]:
@@ -56,3 +77,44 @@ def test_a_game_that_was_started_anew_is_as_good_as_new() -> None:
     for again in played[1:]:
         for a, b in zip(played[0], again, strict=True):
             assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+@pytest.mark.skipif(not hasattr(LIBC, "mallinfo2"), reason="older than glibc 2.33")
+@pytest.mark.parametrize("task", [TASK, "MiniHack-Quest-Hard-v0"])
+def test_episodes_leave_nothing_on_the_heap(task: str) -> None:
+    rng = np.random.default_rng(0)
+    with Batch(task, 1, ("glyphs",), workers=0) as batch:
+
+        def play(episodes: int) -> int:
+            before = heap()
+            for _ in range(episodes):
+                batch.reset()
+                for _ in range(5):
+                    batch.step(rng.integers(batch.n_actions, size=1))
+            return heap() - before
+
+        play(20)
+        assert play(300) < 100 * 300  # NetHack alone leaves 2 kB an episode
+
+
+def test_games_of_two_threads_stay_apart() -> None:
+    played: dict[int, list[object]] = {}
+
+    def play(n: int, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        played[n] = []
+        with Batch(TASK, 2, ("glyphs", "inv_strs", "tty_chars"), workers=0, seed=seed) as batch:
+            for _ in range(20):
+                batch.reset()
+                for _ in range(10):
+                    batch.step(rng.integers(batch.n_actions, size=2))
+                    played[n] += [array.tobytes() for array in batch.arrays.values()]
+
+    threads = [threading.Thread(target=play, args=(n, n)) for n in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for n in (0, 1):
+        play(2, n)
+        assert played[n] == played[2]
