@@ -29,7 +29,7 @@ def cohen_estimate(
     tables = _by_cluster(
         clusters, lambda rows: _table([first[i] for i in rows], [second[i] for i in rows], names)
     )
-    return _interval(cohen(first, second), _cohen(_resampled(tables, seed)))
+    return _interval(cohen(first, second), _cohen, tables, seed)
 
 
 def fleiss(ratings: npt.NDArray[np.int64]) -> float:
@@ -51,7 +51,7 @@ def fleiss_estimate(
     """Fleiss' kappa with a 95 % bootstrap interval over clusters (episodes)."""
     value = fleiss(ratings)
     sums = _by_cluster(clusters, lambda rows: _fleiss_sums(ratings[rows]))
-    return _interval(value, _fleiss(_resampled(sums, seed)))
+    return _interval(value, _fleiss, sums, seed)
 
 
 def _table(
@@ -101,13 +101,14 @@ def _by_cluster(
     return np.array([summed(rows) for rows in members.values()])
 
 
-def _resampled(by_cluster: npt.NDArray[np.float64], seed: int) -> npt.NDArray[np.float64]:
-    return resample(by_cluster, RESAMPLES, np.random.default_rng(seed))
-
-
-def _interval(value: float, values: npt.NDArray[np.float64]) -> Estimate:
-    values = values[~np.isnan(values)]
-    if np.isnan(value) or not len(values):
+def _interval(
+    value: float,
+    kappa: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    by_cluster: npt.NDArray[np.float64],
+    seed: int,
+) -> Estimate:
+    if np.isnan(value):
         return Estimate(value, np.nan, np.nan)
-    low, high = np.quantile(values, [0.025, 0.975])
+    values = kappa(resample(by_cluster, RESAMPLES, np.random.default_rng(seed)))
+    low, high = np.nanquantile(values, [0.025, 0.975])
     return Estimate(value, float(low), float(high))

@@ -66,3 +66,8 @@ def test_intervals_hold_the_value_and_are_clustered() -> None:
     many = fleiss_estimate(FLEISS_1971, [str(i) for i in range(10)])
     assert many.value == fleiss(FLEISS_1971)
     assert many.low < many.value < many.high
+
+
+def test_no_items_no_kappa() -> None:
+    assert np.isnan(cohen_estimate([], [], [])).all()
+    assert np.isnan(fleiss_estimate(np.zeros((0, 3), np.int64), [])).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from calm.errors import UsageError
@@ -57,6 +58,20 @@ def test_one_person_alone_has_no_fleiss() -> None:
     assert found.fleiss is None
     assert found.annotators == {"ann": 3}
     assert found.to_dict()["pairs"][0]["second"] == "engine"
+
+
+def test_people_who_share_nothing_have_no_kappa() -> None:
+    """ann is sure of nothing, and bob has labelled what she has not: no pair but bob's engine."""
+    found = agreement([*labels("ann", ["unsure"] * 2), *labels("bob", KINDS)[2:]], ROWS)
+    told = [(p.first, p.second, p.n, p.alike, np.isnan(p.kappa.value)) for p in found.pairs]
+    assert told == [
+        ("ann", "bob", 0, 0, True),
+        ("ann", "engine", 0, 0, True),
+        ("bob", "engine", 3, 3, False),
+    ]
+    assert (found.fleiss, found.fleiss_n) == (None, 0)
+    assert found.to_dict()["pairs"][0]["kappa"] == {"value": None, "low": None, "high": None}
+    assert found.unsure == {"ann": 2, "bob": 0}
 
 
 def test_labels_of_other_sets_are_counted_not_used() -> None:
