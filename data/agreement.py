@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from data.metrics import Estimate, resample
+from data.metrics import Estimate, percentiles, resample
 
 RESAMPLES = 2000
 
@@ -24,7 +24,7 @@ def cohen(first: Sequence[str], second: Sequence[str]) -> float:
 def cohen_estimate(
     first: Sequence[str], second: Sequence[str], clusters: Sequence[str], seed: int = 0
 ) -> Estimate:
-    """Cohen's kappa with a 95 % bootstrap interval over clusters (episodes)."""
+    """Cohen's kappa with a 95 % bootstrap interval over clusters (episodes), see `percentiles`."""
     names = sorted({*first, *second})
     tables = _by_cluster(
         clusters, lambda rows: _table([first[i] for i in rows], [second[i] for i in rows], names)
@@ -48,7 +48,7 @@ def fleiss(ratings: npt.NDArray[np.int64]) -> float:
 def fleiss_estimate(
     ratings: npt.NDArray[np.int64], clusters: Sequence[str], seed: int = 0
 ) -> Estimate:
-    """Fleiss' kappa with a 95 % bootstrap interval over clusters (episodes)."""
+    """Fleiss' kappa with a 95 % bootstrap interval over clusters (episodes), see `percentiles`."""
     value = fleiss(ratings)
     sums = _by_cluster(clusters, lambda rows: _fleiss_sums(ratings[rows]))
     return _interval(value, _fleiss, sums, seed)
@@ -110,5 +110,4 @@ def _interval(
     if np.isnan(value):
         return Estimate(value, np.nan, np.nan)
     values = kappa(resample(by_cluster, RESAMPLES, np.random.default_rng(seed)))
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, *percentiles(values))

@@ -20,7 +20,8 @@ class Comparison(NamedTuple):
     """Index of a score, the one with the higher MCC."""
     second: int
     difference: Estimate
-    """MCC of the first minus MCC of the second, by paired bootstrap over episodes."""
+    """MCC of the first minus MCC of the second, by paired bootstrap over episodes; without an
+    interval where no resample differs, as of a faultless judge and one that never says yes."""
     only_first: int
     """Transitions on which only the first is right about "any subgoal"."""
     only_second: int
@@ -30,7 +31,12 @@ class Comparison(NamedTuple):
 
     @property
     def tie(self) -> bool:
-        """Whether the data cannot tell them apart: the interval of the difference holds 0."""
+        """Whether the data cannot tell them apart: the interval of the difference holds 0.
+
+        Where there is no interval, McNemar's p decides.
+        """
+        if np.isnan(self.difference.low):
+            return not (self.difference.value > 0 and self.p < 0.05)
         return not (self.difference.low > 0 or self.difference.high < 0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,11 +66,10 @@ def compare(
         assert drawn is not None
         a, b = (i, j) if _mcc(scores[i]) >= _mcc(scores[j]) else (j, i)
         differences = metrics.mcc(drawn[:, a]) - metrics.mcc(drawn[:, b])
-        differences = differences[~np.isnan(differences)]
         value = _mcc(scores[a]) - _mcc(scores[b])
-        low, high = np.quantile(differences, [0.025, 0.975]) if len(differences) else (np.nan,) * 2
+        difference = Estimate(value, *metrics.percentiles(differences))
         only_a, only_b, p = metrics.mcnemar(right[a], right[b])
-        found.append(Comparison(a, b, Estimate(value, float(low), float(high)), only_a, only_b, p))
+        found.append(Comparison(a, b, difference, only_a, only_b, p))
     adjusted = metrics.holm([c.p for c in found])
     return [c._replace(p=float(p)) for c, p in zip(found, adjusted, strict=True)]
 

@@ -26,7 +26,7 @@ Z = 1.959963984540054
 
 
 class Estimate(NamedTuple):
-    """A number with its 95 % interval; NaN where it is not defined."""
+    """A number with its 95 % interval; NaN where one or both are not defined."""
 
     value: float
     low: float
@@ -144,8 +144,9 @@ HONEST: Mapping[str, Callable[[Counts], Values]] = {
 def estimate(metric: Callable[[Counts], Values], by_cluster: Counts, drawn: Counts) -> Estimate:
     """The metric of all clusters together, with its percentile interval over resamples.
 
-    A metric that is 0 or 1 in every cluster is so in every resample too, which says nothing of
-    what was not seen; its interval is then Wilson's over the clusters in which it is defined.
+    A metric that is the same in every resample, as all are of a faultless judge, has no such
+    interval, see `percentiles`. A share of 0 or 1 then gets Wilson's over the clusters in which it
+    is defined; MCC, F1 and balanced accuracy are no shares and get none.
 
     Args:
         metric: one of the functions above.
@@ -153,16 +154,26 @@ def estimate(metric: Callable[[Counts], Values], by_cluster: Counts, drawn: Coun
         drawn: (R, 2, 3) counts of each resample, from `resample`.
     """
     value = float(metric(by_cluster.sum(0)))
-    values = metric(drawn)
-    values = values[~np.isnan(values)]
-    if np.isnan(value) or not len(values):
+    if np.isnan(value):
         return Estimate(value, np.nan, np.nan)
-    low, high = np.quantile(values, [0.025, 0.975])
-    if low == high and value in (0.0, 1.0) and metric in _SHARES:
+    low, high = percentiles(metric(drawn))
+    if np.isnan(low) and value in (0.0, 1.0) and metric in _SHARES:
         alone = np.asarray(metric(by_cluster))
         n = int(np.count_nonzero(~np.isnan(alone)))
         low, high = wilson(value * n, n)
-    return Estimate(value, float(low), float(high))
+    return Estimate(value, low, high)
+
+
+def percentiles(values: Values) -> tuple[float, float]:
+    """The ends of the 95 % percentile interval over resamples (R,), of which NaN are left out.
+
+    NaN where nothing is left, or nothing differs: that says nothing of what was not seen.
+    """
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return np.nan, np.nan
+    low, high = np.quantile(values, [0.025, 0.975])
+    return (float(low), float(high)) if high - low > 1e-9 else (np.nan, np.nan)
 
 
 def wilson(hits: float, n: int) -> tuple[float, float]:

@@ -215,17 +215,23 @@ def _natural(asked: Asked, by_cluster: Counts, drawn: Counts) -> Estimate:
     """Precision at the natural rate.
 
     Without a single false alarm every resample is perfect too; the lower end is then what the
-    highest rate of false alarms that Wilson's interval allows would leave.
+    highest rate of false alarms that Wilson's interval allows would leave. Without a single hit
+    the upper end is what the highest recall that it allows would make of it.
     """
     rate = asked.natural_rate
     found = metrics.estimate(lambda c: metrics.precision_at(c, rate), by_cluster, drawn)
-    total = by_cluster.sum(0)
-    if found.value < 1 or np.isnan(found.value) or rate >= 1:
+    if found.value not in (0.0, 1.0) or not 0 < rate < 1:
         return found
-    quiet = int((by_cluster[:, metrics.NO].sum(1) > 0).sum())
-    false = metrics.wilson(0, quiet)[1] * (1 - rate)
+    total = by_cluster.sum(0)
+    episodes = (by_cluster.sum(2) > 0).sum(0)  # (2,) that hold a transition of each truth
     hit = float(metrics.recall(total)) * rate
-    return found._replace(low=hit / (hit + false))
+    false = float(total[metrics.NO, metrics.YES] / total[metrics.NO].sum()) * (1 - rate)
+    if found.value == 1:
+        false = metrics.wilson(0, int(episodes[metrics.NO]))[1] * (1 - rate)
+    else:
+        hit = metrics.wilson(0, int(episodes[metrics.YES]))[1] * rate
+    low, high = sorted((found.value, hit / (hit + false)))
+    return Estimate(found.value, low, high)
 
 
 def answer_array(asked: Asked, judgements: Sequence[Judgement]) -> npt.NDArray[np.int8]:

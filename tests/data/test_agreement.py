@@ -71,3 +71,9 @@ def test_intervals_hold_the_value_and_are_clustered() -> None:
 def test_no_items_no_kappa() -> None:
     assert np.isnan(cohen_estimate([], [], [])).all()
     assert np.isnan(fleiss_estimate(np.zeros((0, 3), np.int64), [])).all()
+
+
+def test_people_who_always_agree_are_not_known_to() -> None:
+    both = list("abcab")
+    assert cohen_estimate(both, both, both)[0] == 1
+    assert np.isnan(cohen_estimate(both, both, both)[1:]).all()

@@ -116,6 +116,22 @@ def test_precision_at_the_natural_rate() -> None:
     assert value(own, "precision_natural") == value(own, "precision")
 
 
+def test_precision_at_the_natural_rate_is_never_known_exactly() -> None:
+    def never(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
+        # Says "key" to what is nothing, and to nothing else.
+        return Judgement(Verdict.OK, {"key": said(t) == "none", "door": False})
+
+    judges = [TRUTH, Scripted("never", never), constant(True)]
+    scores = evaluate(judges, ROWS, ROOM, natural_rate=0.08).scores
+    right, wrong, always = (s.metrics["precision_natural"] for s in scores)
+    # 7 episodes of nothing, 14 that achieve something; Wilson's upper end for 0 of n is
+    # z^2 / (n + z^2).
+    false, hit = 3.841459 / (7 + 3.841459) * 0.92, 3.841459 / (14 + 3.841459) * 0.08
+    assert right == pytest.approx((1, 0.08 / (0.08 + false), 1), abs=1e-6)
+    assert wrong == pytest.approx((0, 0, hit / (hit + 0.92)), abs=1e-6)
+    assert always == pytest.approx((0.08, np.nan, np.nan), nan_ok=True)
+
+
 def test_tasks_with_other_subgoals_side_by_side() -> None:
     rows = [*ROWS[:6], row(1, "eat", KITCHEN), row(2, "none", KITCHEN)]
     table = evaluate([constant(True)], rows, {t.id: t for t in (ROOM, KITCHEN)})
@@ -139,11 +155,13 @@ def test_comparisons_call_a_tie_a_tie() -> None:
     assert close.tie
     assert (close.only_first, close.only_second) == (1, 0)
     assert not far.tie
+    assert np.isnan(far.difference.low)  # 1 and 0 in every resample
     assert (far.only_first, far.only_second) == (14, 0)
     assert far.p == pytest.approx(3 * 2 / 2**14)  # Holm: the smallest of three
     same = evaluate([TRUTH, Scripted("again", truly)], ROWS, ROOM).comparisons[0]
     assert same.tie
     assert same.p == 1
+    assert np.isnan(same.difference.low)
 
 
 def test_repeats_give_a_flip_rate() -> None:

@@ -133,6 +133,29 @@ def test_a_perfect_score_still_has_an_interval() -> None:
     assert low == pytest.approx(1 / (1 + 1.959964**2 / 20), abs=1e-6)
 
 
+@pytest.mark.parametrize("answer", [metrics.NO, metrics.YES, None])
+def test_no_metric_claims_to_be_known_exactly(answer: int | None) -> None:
+    """20 episodes of a judge that always says the same, or is always right."""
+    by_cluster = np.zeros((20, 2, 3))
+    for truth in (metrics.NO, metrics.YES):
+        by_cluster[:, truth, truth if answer is None else answer] = 3
+    drawn = metrics.resample(by_cluster, 50, np.random.default_rng(0))
+    for name, metric in (metrics.PAPER | metrics.HONEST).items():
+        value, low, high = metrics.estimate(metric, by_cluster, drawn)
+        share = not name.endswith(("mcc", "f1", "balanced_accuracy"))
+        if share and value in (0, 1):
+            assert (low, high) == metrics.wilson(20 * value, 20), name
+        else:
+            assert np.isnan([low, high]).all(), name
+
+
+def test_percentiles() -> None:
+    values = np.array([np.nan, *range(41)])
+    assert metrics.percentiles(values) == (1, 39)
+    assert np.isnan(metrics.percentiles(np.array([0.1 + 0.2, 0.3, np.nan]))).all()
+    assert np.isnan(metrics.percentiles(np.array([np.nan]))).all()
+
+
 def test_wilson() -> None:
     # Newcombe (1998), table I: 81 of 263 -> 0.2553 to 0.3662.
     low, high = metrics.wilson(81, 263)
