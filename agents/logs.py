@@ -13,8 +13,8 @@ from agents.run import Run
 from calm.errors import UsageError
 
 
-def make_logger(run: Run, since: int) -> Logger:
-    """The logger of a run that starts or goes on at step `since`.
+def make_logger(run: Run, since: int | None) -> Logger:
+    """The logger of a run that goes on from step `since`, or starts with None.
 
     What a killed run logged after that step is taken out of TensorBoard's curves.
 
@@ -26,9 +26,9 @@ def make_logger(run: Run, since: int) -> Logger:
     if project is not None:
         outputs.append(WandbOutput(run, project))
     board = TensorBoardOutputFormat(str(run.tensorboard))
-    if since:
+    if since is not None:
         board.writer.close()
-        board.writer = SummaryWriter(str(run.tensorboard), purge_step=since)
+        board.writer = SummaryWriter(str(run.tensorboard), purge_step=since + 1)
     return Logger(str(run.tensorboard), [board, *outputs])
 
 

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.allocator import keep_memory
@@ -209,8 +210,11 @@ class Trainer(BaseCallback):
             }
             | self.recent()
         )
+        # Apart from what the last update has left for SB3 to log after the next rollout.
+        tested = Logger(None, self.logger.output_formats)
         for key in ("success", "test_return_env", "test_length"):
-            self.logger.record(f"test/{key}", self.rows[-1][key])
+            tested.record(f"test/{key}", self.rows[-1][key])
+        tested.dump(self.num_timesteps)
         self.run.write_metrics(self.rows)
         if isinstance(self.shaper, Annotator):
             self.run.write_judged(answers(self.shaper))
@@ -300,7 +304,7 @@ def train(
     try:
         model = make_ppo(config, env, threads)
         env.seed(config.seed)
-        model.set_logger(make_logger(run, state["steps"] if state else 0))
+        model.set_logger(make_logger(run, state["steps"] if state else None))
         trainer = Trainer(run, held_out, tally, shaper, clock, rows, on_progress)
         if state:
             clock.training, clock.evaluating = state["training_seconds"], state["eval_seconds"]
