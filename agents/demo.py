@@ -401,7 +401,7 @@ def _report(
             " episodes; “all subgoals right” checks which one. An annotator that always says yes"
             " has recall 1, and MCC 0; the random one says yes as often as the truth does."
         ),
-        costs=costs_table([run for arm in arms for run in arm.runs]),
+        costs=costs_table(arms),
         samples=pick_samples(rows, judged, [s.name for s in subgoals], "events"),
         subgoals=subgoals,
         provenance=outcome.provenance

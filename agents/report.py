@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import jinja2
@@ -50,6 +52,10 @@ class Arm:
     runs: Sequence[Run]
     reward: str = ""
     """What the arm was trained on, in words."""
+
+    def title(self, run: Run) -> str:
+        """What one of its runs is called."""
+        return f"{self.label}, seed {run.config.seed}"
 
 
 @dataclass(frozen=True)
@@ -168,10 +174,14 @@ def arms_table(arms: Sequence[Arm]) -> Table:
 
 def settings_table(arms: Sequence[Arm]) -> Table:
     """Every setting, one column an arm; a setting that all share is written once."""
-    configs = [arm.runs[0].config.model_dump(mode="json") for arm in arms if arm.runs]
+    configs = [
+        arm.runs[0].config.model_dump(mode="json") | {"seed": [r.config.seed for r in arm.runs]}
+        for arm in arms
+        if arm.runs
+    ]
     rows = []
     for name in configs[0] if configs else ():
-        values = [_plain(config[name]) for config in configs]
+        values = [plain(config[name]) for config in configs]
         shared = len(set(values)) == 1 and len(values) > 1
         rows.append(
             (name, *([f"{values[0]} (all)"] + [""] * (len(values) - 1) if shared else values))
@@ -179,62 +189,100 @@ def settings_table(arms: Sequence[Arm]) -> Table:
     return Table(("setting", *(arm.label for arm in arms if arm.runs)), rows)
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """A setting as a cell shows it."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def arms_of(runs: Sequence[Run]) -> list[Arm]:
+    """Runs that differ only in their seed together; arms of one name are told apart by settings."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        settings = json.dumps(run.config.model_dump(mode="json", exclude={"seed"}))
+        groups.setdefault(settings, []).append(run)
+    named = [
+        (members[0].config.name.rsplit("-seed", 1)[0], json.loads(settings))
+        for settings, members in groups.items()
+    ]
+    labels = [
+        ", ".join([name, *_differing(settings, [s for other, s in named if other == name])])
+        for name, settings in named
+    ]
+    return [Arm(label, members) for label, members in zip(labels, groups.values(), strict=True)]
+
+
+def _differing(settings: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> list[str]:
+    """FIELD=VALUE of the settings that are not the same in all."""
+    return [
+        f"{field}={plain(value)}"
+        for field, value in settings.items()
+        if any(other[field] != value for other in among)
+    ]
 
 
 def report_runs(runs: Sequence[Run], path: Path) -> Path:
     """A report of finished or unfinished runs; those that differ only in seed share a colour."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(run.config.name.rsplit("-seed", 1)[0], []).append(run)
+    arms = arms_of(runs)
     tasks = sorted({run.config.task for run in runs})
     return Report(
         title=f"Runs on {', '.join(tasks)}",
-        arms=[Arm(label, members) for label, members in groups.items()],
-        costs=costs_table(runs),
+        arms=arms,
+        costs=costs_table(arms),
         sections=[
             section
-            for run in runs
-            for section in (explained(run), replayed(run, path.parent))
+            for arm in arms
+            for run in arm.runs
+            for section in (
+                explained(run, arm.title(run)),
+                replayed(run, arm.title(run), path.parent),
+            )
             if section is not None
         ],
-        provenance=runs[0].started_with,
+        provenance=started_with(runs),
     ).write(path)
 
 
-def explained(run: Run) -> Section | None:
+def started_with(runs: Sequence[Run]) -> dict[str, str]:
+    """What runs were started with; where they differ, all of it."""
+    all_of = [run.started_with for run in runs]
+    return {
+        name: ", ".join(dict.fromkeys(told[name] for told in all_of if name in told))
+        for name in dict.fromkeys(name for told in all_of for name in told)
+    }
+
+
+def explained(run: Run, title: str) -> Section | None:
     """Where the agent looks, if `calm explain` has drawn it."""
     if (found := drawn(run.folder)) is None:
         return None
     lines, figure = found
-    return Section(f"Where {run.config.name} looks", lines, figure)
+    return Section(f"Where {title} looks", lines, figure)
 
 
-def replayed(run: Run, beside: Path) -> Section | None:
+def replayed(run: Run, title: str, beside: Path) -> Section | None:
     """A link to the run's episodes, if `calm replay` has recorded some; as seen from `beside`."""
     page = run.folder / "replay.html"
     if not page.exists():
         return None
     link = quote(Path(os.path.relpath(page, beside)).as_posix())
     return Section(
-        f"Episodes of {run.config.name}",
+        f"Episodes of {title}",
         figure=Markup('<a href="{}">Play them</a>').format(link),
         caption=" Held-out levels, with judged subgoals, credit and value beside the map.",
     )
 
 
-def costs_table(runs: Sequence[Run]) -> Table | None:
+def costs_table(arms: Sequence[Arm]) -> Table | None:
     """What each run asked of its judge; None where no run had one."""
     rows = []
-    for run in runs:
+    for title, run in [(arm.title(run), run) for arm in arms for run in arm.runs]:
         last = (run.metrics() or [{}])[-1]
         if last.get("asked") is None:
             continue
         cost = last["cost"]
         rows.append(
             (
-                run.config.name,
+                title,
                 f"{last['asked']:,}",
                 f"{last['judged']:,}",
                 f"{100 * (1 - last['asked'] / max(1, last['judged'])):.2f} %",

@@ -1,12 +1,23 @@
 """The report says what was measured, needs nothing beside it, and escapes what the game says."""
 
+import json
 import re
 from pathlib import Path
 
 from markupsafe import escape
 
 from agents.config import TrainConfig
-from agents.report import Arm, Report, Sample, Table, report_runs, steps_to
+from agents.report import (
+    Arm,
+    Report,
+    Sample,
+    Table,
+    arms_of,
+    report_runs,
+    settings_table,
+    started_with,
+    steps_to,
+)
 from agents.run import Run
 
 
@@ -47,6 +58,37 @@ def test_the_report_holds_the_figures_and_asks_for_nothing_else(tmp_path: Path) 
     outside = re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)([^"']+)""", html)
     assert not outside, outside
     assert "default-src 'none'" in html
+
+
+def test_only_runs_that_differ_in_nothing_but_their_seed_are_one_arm(tmp_path: Path) -> None:
+    configs = [
+        TrainConfig(judge="none", seed=3),
+        TrainConfig(judge="none", seed=2, penalty=True, keys=("glyphs_crop", "blstats")),
+        TrainConfig(judge="none", seed=5),
+        TrainConfig(judge="rules", seed=7, penalty=True),
+    ]
+    runs = [Run.create(tmp_path / str(i), config) for i, config in enumerate(configs)]
+    arms = arms_of(runs)
+    assert [(arm.label, [run.config.seed for run in arm.runs]) for arm in arms] == [
+        ("KeyRoom-S5-none-cnn, penalty=False, keys=glyphs_crop, inv_glyphs, blstats", [3, 5]),
+        ("KeyRoom-S5-none-cnn, penalty=True, keys=glyphs_crop, blstats", [2]),
+        ("KeyRoom-S5-rules-once-cnn", [7]),
+    ]
+    assert arms[0].title(runs[2]) == f"{arms[0].label}, seed 5"
+    table = settings_table(arms)
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["seed"] == ("3, 5", "2", "7")
+    assert rows["penalty"] == ("False", "True", "True")
+    assert rows["encoder"] == ("cnn (all)", "", "")
+
+
+def test_a_report_of_runs_of_two_commits_names_both(tmp_path: Path) -> None:
+    runs = [run(tmp_path / "a", 0, 0.5), run(tmp_path / "b", 1, 0.5)]
+    told = runs[0].started_with
+    (tmp_path / "b" / "provenance.json").write_text(json.dumps(told | {"commit": "another"}))
+    found = started_with(runs)
+    assert found == told | {"commit": f"{told['commit']}, another"}
+    assert found["commit"] in report_runs(runs, tmp_path / "report.html").read_text("utf-8")
 
 
 def test_game_text_is_escaped(tmp_path: Path) -> None:
