@@ -130,7 +130,7 @@ class Outcome:
         told += [
             f"  {a['label']:<26} success {percent(a['success']):>5} [{percent(a['low'])},"
             f" {percent(a['high'])}]  90 % at"
-            f" {format(a['to_90'], ',') if a['to_90'] else 'not reached':>11}"
+            f" {'not reached' if a['to_90'] is None else format(a['to_90'], ','):>11}"
             f"  {a['steps_per_s']:,.0f} steps/s"
             for a in self.agents
         ]
@@ -149,14 +149,14 @@ def verdict(agents: Sequence[dict[str, Any]]) -> str:
     own, fair, shaped = agents
 
     def reached(agent: dict[str, Any]) -> str:
-        return f"after {agent['to_90']:,} steps" if agent["to_90"] else "never"
+        return "never" if agent["to_90"] is None else f"after {agent['to_90']:,} steps"
 
     told = (
         f"90 % success on held-out levels: with credit {reached(shaped)}, without credit"
         f" {reached(fair)}; without credit and with MiniHack's penalty for idle steps"
         f" {reached(own)}."
     )
-    if fair["to_90"] and not own["to_90"]:
+    if fair["to_90"] is not None and own["to_90"] is None:
         told += " So here the penalty, not missing credit, is what stops the plain agent."
     return told
 

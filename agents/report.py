@@ -151,7 +151,7 @@ def arms_table(arms: Sequence[Arm]) -> Table:
                     f"{percent(last['success'])} [{percent(last['success_low'])},"
                     f" {percent(last['success_high'])}]",
                     f"{last['episodes']}",
-                    f"{reached:,}" if reached else "not reached",
+                    f"{reached:,}" if reached is not None else "not reached",
                     f"{last['test_return_env']:.2f}",
                     f"{last['steps'] / max(last['seconds'], 1e-9):,.0f}",
                 )

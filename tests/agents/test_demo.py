@@ -106,3 +106,6 @@ def test_the_verdict_says_what_the_figures_say() -> None:
     told = verdict([agent(5000), agent(None), agent(None)])
     assert "with credit never" in told
     assert "the penalty" not in told.split(".")[1]
+    told = verdict([agent(None), agent(0), agent(0)])
+    assert "with credit after 0 steps, without credit after 0 steps" in told
+    assert "the penalty, not missing credit" in told

@@ -13,6 +13,7 @@ from agents.report import (
     Sample,
     Table,
     arms_of,
+    arms_table,
     report_runs,
     settings_table,
     started_with,
@@ -89,6 +90,13 @@ def test_a_report_of_runs_of_two_commits_names_both(tmp_path: Path) -> None:
     found = started_with(runs)
     assert found == told | {"commit": f"{told['commit']}, another"}
     assert found["commit"] in report_runs(runs, tmp_path / "report.html").read_text("utf-8")
+
+
+def test_90_percent_at_the_first_evaluation_is_at_step_0(tmp_path: Path) -> None:
+    made = run(tmp_path / "a", 0)
+    made.write_metrics([rows(0.95)[0] | {"steps": 0}])
+    table = arms_table([Arm("lucky", [made])])
+    assert dict(zip(table.columns, table.rows[0], strict=True))["steps to 90 %"] == "0"
 
 
 def test_game_text_is_escaped(tmp_path: Path) -> None:
