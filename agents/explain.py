@@ -23,9 +23,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from agents.environment import kept_subgoals, make_env
 from agents.explain_page import FOLDER, draw_situation, draw_time, write_page
-from agents.judging import make_shaper
 from agents.maps import MapEncoder
 from agents.occlusion import (
     CROP,
@@ -37,11 +35,10 @@ from agents.occlusion import (
     known_cells,
     occlusion,
 )
-from agents.ppo import make_ppo
 from agents.run import Run
+from agents.trained import trained
 from agents.windowed import WindowEncoder
 from calm.errors import UsageError
-from envs.tasks import task as find_task
 from envs.window import GROUPS, STONE, group_of
 
 CHARS = "chars_crop"
@@ -161,19 +158,8 @@ def recorded(
         )
     if CROP not in config.keys:
         raise UsageError(f"{run.folder}: only agents that see {CROP} can be explained so far")
-    subgoals = kept_subgoals(run)
-    # The engine's truth stands in for a model: nothing is asked of one to draw a picture.
-    judge = config.judge if config.judge in ("none", "rules") else "truth"
-    shaper = make_shaper(judge, find_task(config.task), subgoals)
-    drawn = config.model_copy(update={"keys": (*config.keys, CHARS)})
-    env = make_env(drawn, N_ENVS, shaper, subgoals, split="test", seed=seed)
-    try:
-        model = make_ppo(config, env)
-        model.policy.load_state_dict(run.load_checkpoint()["policy"])
-        model.policy.set_training_mode(False)
+    with trained(run, N_ENVS, seed, keys=(CHARS,)) as (model, env, *_):
         return model, *record(model, env, count)
-    finally:
-        env.close()
 
 
 def record(

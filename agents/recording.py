@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,10 @@ import torch
 from sb3_contrib import RecurrentPPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.environment import kept_subgoals, make_env
-from agents.judging import Shaper, make_shaper
-from agents.ppo import make_ppo
 from agents.run import Run
-from calm.annotator import Annotator
+from agents.trained import trained
 from calm.errors import UsageError
-from calm.judges.base import Immediate
-from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
+from calm.records import Task
 from envs.batch import Batch
 from envs.collect import Picture, picture
 from envs.engine import ABORTED, DIED, WON
@@ -160,28 +156,6 @@ _SCHEMA = pa.schema(
 )
 
 
-class Recalled(Immediate):
-    """The judge that says what a run was told; of anything else, that it has no answer."""
-
-    mode: Mode = "events"
-
-    def __init__(self, name: str, judged: Mapping[str, Sequence[str] | None]) -> None:
-        self.name = name
-        self.judged = judged
-
-    def judge(
-        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
-    ) -> list[Judgement]:
-        """One judgement for each transition, in the same order."""
-        return [self._one(t.texts[self.mode], subgoals) for t in transitions]
-
-    def _one(self, text: str, subgoals: Sequence[Subgoal]) -> Judgement:
-        achieved = self.judged.get(text)
-        if achieved is None:
-            return Judgement(Verdict.INVALID, reason="the run has no answer about this")
-        return Judgement(Verdict.OK, {s.name: s.name in achieved for s in subgoals})
-
-
 class _Watcher:
     """Keeps what there is to see after every step, before ended rows are reset."""
 
@@ -226,28 +200,11 @@ def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recordin
         UsageError: the run has no checkpoint.
     """
     config = run.config
-    state = run.load_checkpoint()
     seed = config.seed if seed is None else seed
-    task = find_task(config.task)
-    subgoals = kept_subgoals(run)
-    shaper: Shaper
-    if config.judge.startswith(("openai:", "replay")):
-        shaper = Annotator(Recalled(config.judge, run.judged()), task, subgoals)
-    else:
-        shaper = make_shaper(config.judge, task, subgoals, seed=config.seed)
-    env = make_env(
-        config, episodes, shaper, subgoals, split="test", seed=seed, extra_keys=_Watcher.keys
-    )
-    try:
-        model = make_ppo(config.model_copy(update={"n_envs": episodes, "minibatches": 1}), env)
-        model.policy.load_state_dict(state["policy"])
-        model.policy.set_training_mode(False)
-        env.seed(seed)
-        played = _play(model, env, task, seed)
-    finally:
-        env.close()
+    with trained(run, episodes, seed, extra_keys=_Watcher.keys) as (model, env, subgoals, steps):
+        played = _play(model, env, find_task(config.task), seed)
     names = [s.name for s in subgoals]
-    return Recording(config.task, config.judge, config.weight, state["steps"], names, played)
+    return Recording(config.task, config.judge, config.weight, steps, names, played)
 
 
 def latest(
