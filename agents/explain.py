@@ -23,7 +23,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from agents.explain_page import FOLDER, draw_situation, draw_time, write_page
+from agents.explain_page import clear, draw_situation, draw_time, write_page
 from agents.maps import MapEncoder
 from agents.occlusion import (
     CROP,
@@ -123,10 +123,7 @@ def explain_run(
         found["mechanism"] = stretched(looked, known_cells(seen))
     found["occlusion"] = stretched(occlusion(model, seen), known_cells(seen))
 
-    out = folder / FOLDER
-    out.mkdir(exist_ok=True)
-    for old in out.glob("*.png"):
-        old.unlink()
+    out = clear(folder)
     drawn = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
     drawings, files = [], []
     for source, importance in found.items():

@@ -16,7 +16,10 @@ import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from agents.run import readable, replace_file
+
 FOLDER = "explain"
+SUMMARY = "summary.json"
 HOW = (
     "Brighter cells count for more, from 0 to 1 over the known cells of each drawing; the hero is"
     " in the middle. The first drawing of each kind is the mean over all observations, relative to"
@@ -72,13 +75,26 @@ def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
     return path
 
 
+def clear(folder: Path) -> Path:
+    """Makes the folder of drawings in a run's, or takes out what is drawn there; returns it.
+
+    The summary goes first: whoever is stopped here or while drawing leaves nothing that it names.
+    """
+    out = folder / FOLDER
+    out.mkdir(exist_ok=True)
+    (out / SUMMARY).unlink(missing_ok=True)
+    for old in out.glob("*.png"):
+        old.unlink()
+    return out
+
+
 def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Path:
     """One HTML file in a run's folder with the summary and every drawing inside.
 
     What `drawn` reads is written beside the drawings.
     """
     about = {"lines": list(lines), "images": [path.name for path in images]}
-    (folder / FOLDER / "summary.json").write_text(json.dumps(about, indent=1), "utf-8")
+    replace_file(folder / FOLDER / SUMMARY, json.dumps(about, indent=1))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(PAGE)
     path = folder / "explain.html"
@@ -87,17 +103,23 @@ def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Pa
 
 
 def drawn(folder: Path) -> tuple[list[str], Markup] | None:
-    """The words and drawings of a run's folder, for its report; None where nothing is drawn."""
-    summary = folder / FOLDER / "summary.json"
+    """The words and drawings of a run's folder, for its report; None where nothing is drawn.
+
+    Raises:
+        UsageError: they can't be read.
+    """
+    summary = folder / FOLDER / SUMMARY
     if not summary.exists():
         return None
-    about = json.loads(summary.read_text("utf-8"))
-    images = _inlined([folder / FOLDER / Path(name).name for name in about["images"]])
+    with readable(summary):
+        about = json.loads(summary.read_text("utf-8"))
+        lines = [str(line) for line in about["lines"]]
+        images = _inlined([folder / FOLDER / Path(name).name for name in about["images"]])
     shown = [
         Markup('<img alt="{}" src="data:image/png;base64,{}">').format(name, data)
         for name, data in images
     ]
-    return [*about["lines"], HOW], Markup(" ").join(shown)
+    return [*lines, HOW], Markup(" ").join(shown)
 
 
 def _inlined(images: Sequence[Path]) -> list[tuple[str, str]]:

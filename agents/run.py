@@ -61,7 +61,7 @@ def replace_file(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
     """What can't be read within is a UsageError that names the file."""
     try:
         yield
@@ -122,7 +122,7 @@ class Run:
     @property
     def started_with(self) -> dict[str, str]:
         """Versions, commit and machine of the start."""
-        with _readable(path := self.folder / "provenance.json"):
+        with readable(path := self.folder / "provenance.json"):
             told = json.loads(path.read_text("utf-8"))
             return {str(k): str(v) for k, v in told.items()}
 
@@ -136,7 +136,7 @@ class Run:
         path = self.folder / "resumed.json"
         if not path.exists():
             return []
-        with _readable(path):
+        with readable(path):
             return [int(step) for step in json.loads(path.read_text("utf-8"))]
 
     def note_resumed(self, step: int) -> None:
@@ -147,7 +147,7 @@ class Run:
         """Rows written so far, oldest first."""
         if not self.metrics_path.exists():
             return []
-        with _readable(self.metrics_path):
+        with readable(self.metrics_path):
             rows: list[Row] = pq.read_table(self.metrics_path).to_pylist()
         return rows
 
@@ -162,7 +162,7 @@ class Run:
         path = self.folder / "judged.json"
         if not path.exists():
             return {}
-        with _readable(path):
+        with readable(path):
             told = json.loads(path.read_text("utf-8"))
             return {text: None if said is None else [*said] for text, said in told.items()}
 
@@ -177,7 +177,7 @@ class Run:
         path = self.folder / "subgoals.json"
         if not path.exists():
             return None
-        with _readable(path):
+        with readable(path):
             told = json.loads(path.read_text("utf-8"))
             return tuple(Subgoal(str(s["name"]), str(s["definition"])) for s in told)
 
