@@ -130,6 +130,12 @@ def train_all(
     interrupted = False
     try:
         while waiting or working:
+            for i, child in list(working.items()):
+                # All that it has said was in the queue before it died.
+                if not child.is_alive() and messages.empty():
+                    working.pop(i)
+                    failures.append(f"{runs[i].folder}: died with exit code {child.exitcode}")
+                    kinds.add(CalmError)
             while waiting and len(working) < at_once and not interrupted:
                 i = waiting.pop(0)
                 arguments = (i, runs[i].folder, store, base_url, threads, messages)
@@ -142,11 +148,6 @@ def train_all(
             try:
                 i, message = messages.get(timeout=1.0)
             except queue.Empty:
-                for i, child in list(working.items()):
-                    if not child.is_alive() and messages.empty():
-                        working.pop(i)
-                        failures.append(f"{runs[i].folder}: died with exit code {child.exitcode}")
-                        kinds.add(CalmError)
                 continue
             if isinstance(message, Progress):
                 on_progress(i, message)
