@@ -19,21 +19,6 @@ FORM = (
 )
 
 
-def paper_judges(
-    mode: str | None = None, subgoals: str | None = None
-) -> list[tuple[str, PaperRow]]:
-    """The paper's models as specs with their rows, best F1 first.
-
-    Without the person, the random annotator, and the model that never says yes.
-    """
-    rows = [
-        row
-        for row in paper_table(mode, subgoals)
-        if row.annotator not in ("human", "random") and row.recall > 0
-    ]
-    return [(f"noisy:paper={_name(row)}", row) for row in sorted(rows, key=lambda r: -r.f1)]
-
-
 def parse_noisy(spec: str, seed: int = 0) -> NoisyTruth:
     """The truth with the errors that a spec names.
 

@@ -33,12 +33,20 @@ class Estimate(NamedTuple):
     high: float
 
 
-def confusion(truth: npt.ArrayLike, answer: npt.ArrayLike) -> Counts:
-    """Counts (2, 3) of truth (N,) in {0, 1} against answer (N,) in {1 yes, 0 no, -1 unreadable}."""
-    t = np.asarray(truth, dtype=np.int64)
-    a = np.asarray(answer, dtype=np.int64)
-    a = np.where(a < 0, UNREADABLE, a)
-    return np.bincount(t * 3 + a, minlength=6).reshape(2, 3).astype(np.float64)
+def confusion(
+    truth: npt.ArrayLike, answer: npt.ArrayLike, cluster: npt.ArrayLike, clusters: int
+) -> Counts:
+    """Counts (K, 2, 3) by cluster, of which there are K.
+
+    Args:
+        truth: (N,) in {0, 1}.
+        answer: (N,) in {1 yes, 0 no, -1 unreadable}.
+        cluster: (N,) which one each is of, from 0.
+        clusters: K.
+    """
+    t, a, of = (np.asarray(x, dtype=np.int64) for x in (truth, answer, cluster))
+    cell = t * 3 + np.where(a < 0, UNREADABLE, a)
+    return np.bincount(of * 6 + cell, minlength=clusters * 6).reshape(-1, 2, 3).astype(np.float64)
 
 
 def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Values:

@@ -264,10 +264,8 @@ def cluster_counts(asked: Asked, answers: npt.NDArray[np.int8]) -> Counts:
 def _by_cluster(asked: Asked, truth: npt.NDArray[np.int8], answer: npt.NDArray[np.int8]) -> Counts:
     """(K, 2, 3) counts of the rows whose truth is known."""
     known = truth >= 0
-    cell = truth[known] * 3 + np.where(answer < 0, metrics.UNREADABLE, answer)[known]
-    k = int(asked.clusters.max()) + 1
-    index = asked.clusters[known] * 6 + cell
-    return np.bincount(index, minlength=k * 6).reshape(k, 2, 3).astype(np.float64)
+    of = asked.clusters[known]
+    return metrics.confusion(truth[known], answer[known], of, int(asked.clusters.max()) + 1)
 
 
 def _unreadable_by_kind(asked: Asked, judged: Sequence[Judgement]) -> dict[str, float]:

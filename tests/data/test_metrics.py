@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,14 +15,23 @@ PAPER_DESIGN = np.repeat([1, 1, 0], [85, 85, 86])
 """256 transitions, three classes evenly: two of them achieve a subgoal."""
 
 
-def test_confusion_counts_truth_by_answer() -> None:
-    counts = metrics.confusion([1, 1, 1, 0, 0, 0, 0], [1, 0, -1, 1, 0, 0, -1])
-    assert counts.tolist() == [[2, 1, 1], [1, 1, 1]]
+def test_confusion_counts_truth_by_answer_in_each_cluster() -> None:
+    truth, answer = [1, 1, 1, 0, 0, 0, 0], [1, 0, -1, 1, 0, 0, -1]
+    counts = metrics.confusion(truth, answer, [2, 0, 0, 0, 0, 2, 2], 5)
+    assert counts.shape == (5, 2, 3)
+    assert counts[0].tolist() == [[1, 1, 0], [1, 0, 1]]
+    assert counts[2].tolist() == [[1, 0, 1], [0, 1, 0]]
+    assert counts.sum() == 7
+
+
+def confusion(truth: npt.ArrayLike, answer: npt.ArrayLike) -> metrics.Counts:
+    """(2, 3) counts of one cluster."""
+    return metrics.confusion(truth, answer, np.zeros(np.size(truth), int), 1)[0]
 
 
 def test_always_yes_on_the_papers_design() -> None:
     # The reference's arithmetic: P .67, R 1, F1 .80, accuracy .67, and it knows nothing (MCC 0).
-    counts = metrics.confusion(PAPER_DESIGN, np.ones(256, int))
+    counts = confusion(PAPER_DESIGN, np.ones(256, int))
     paper = {k: round(float(f(counts)), 2) for k, f in metrics.PAPER.items()}
     assert paper == {
         "paper_f1": 0.80,
@@ -34,7 +44,7 @@ def test_always_yes_on_the_papers_design() -> None:
 
 
 def test_always_no_scores_the_papers_third() -> None:
-    counts = metrics.confusion(PAPER_DESIGN, np.zeros(256, int))
+    counts = confusion(PAPER_DESIGN, np.zeros(256, int))
     assert round(float(metrics.PAPER["paper_accuracy"](counts)), 2) == 0.34
     assert np.isnan(metrics.precision(counts))
     assert metrics.f1(counts) == 0
@@ -43,7 +53,7 @@ def test_always_no_scores_the_papers_third() -> None:
 
 def test_unreadable_is_no_for_the_paper_and_neither_for_us() -> None:
     # Truth: 3 yes, 2 no. Answers: yes, yes, lost | no, lost.
-    counts = metrics.confusion([1, 1, 1, 0, 0], [1, 1, -1, 0, -1])
+    counts = confusion([1, 1, 1, 0, 0], [1, 1, -1, 0, -1])
     assert metrics.PAPER["paper_accuracy"](counts) == 4 / 5  # the lost "no" counts as right
     assert metrics.accuracy(counts) == 3 / 5
     assert metrics.balanced_accuracy(counts) == (2 / 3 + 1 / 2) / 2
@@ -57,7 +67,7 @@ def test_unreadable_is_no_for_the_paper_and_neither_for_us() -> None:
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=2, max_size=40))
 def test_agrees_with_scikit_learn_where_all_is_readable(pairs: list[tuple[int, int]]) -> None:
     truth, answer = np.array(pairs).T
-    counts = metrics.confusion(truth, answer)
+    counts = confusion(truth, answer)
     assert metrics.accuracy(counts) == pytest.approx(sk.accuracy_score(truth, answer))
     if len(set(truth)) == 2:
         assert metrics.mcc(counts) == pytest.approx(sk.matthews_corrcoef(truth, answer))
@@ -75,8 +85,8 @@ def test_agrees_with_scikit_learn_where_all_is_readable(pairs: list[tuple[int, i
 @given(st.lists(st.integers(-1, 1), min_size=2, max_size=30), st.integers(0, 1))
 def test_a_lost_answer_never_helps(answers: list[int], truth: int) -> None:
     """Turning an unreadable answer into the right one cannot lower accuracy or recall."""
-    lost = metrics.confusion([truth, *([1] * len(answers))], [-1, *answers])
-    found = metrics.confusion([truth, *([1] * len(answers))], [truth, *answers])
+    lost = confusion([truth, *([1] * len(answers))], [-1, *answers])
+    found = confusion([truth, *([1] * len(answers))], [truth, *answers])
     assert metrics.accuracy(found) > metrics.accuracy(lost)
     assert metrics.recall(found) >= metrics.recall(lost)
 
