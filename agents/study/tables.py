@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from agents.report import Table
+from agents.report import Table, plain
 from agents.statistics import Comparison, Reached
 from agents.study.findings import Findings, Pair
 from agents.study.plan import Plan
@@ -237,19 +238,19 @@ def cost_table(plan: Plan, found: Findings) -> Table:
     rows = []
     for one in found.arms.values():
         last = [r.rows[-1] for r in one.results]
-        speed = _mean([row["steps"] / max(row["seconds"], 1e-9) for row in last])
+        speed = fmean([row["steps"] / max(row["seconds"], 1e-9) for row in last])
         hours = sum(row["seconds"] + row["eval_seconds"] for row in last) / 3600
         told: tuple[str, ...] = ("–",) * 5
         if all(row.get("asked") is not None for row in last):
-            asked, judged = _mean([r["asked"] for r in last]), _mean([r["judged"] for r in last])
+            asked, judged = fmean([r["asked"] for r in last]), fmean([r["judged"] for r in last])
             costs = [row["cost"] for row in last]
-            tokens = _mean([row["prompt_tokens"] + row["completion_tokens"] for row in last])
+            tokens = fmean([row["prompt_tokens"] + row["completion_tokens"] for row in last])
             told = (
                 f"{asked:,.0f}",
                 f"{100 * (1 - asked / max(1.0, judged)):.2f} %",
-                f"{_mean([row['unreadable'] for row in last]):,.0f}",
+                f"{fmean([row['unreadable'] for row in last]):,.0f}",
                 f"{tokens:,.0f}",
-                "price unknown" if None in costs else f"$ {_mean(costs):.4f}",
+                "price unknown" if None in costs else f"$ {fmean(costs):.4f}",
             )
         heard: tuple[str, ...] = ("–",) * 2
         if all(row.get("judge_precision") is not None for row in last):
@@ -278,10 +279,6 @@ def cost_table(plan: Plan, found: Findings) -> Table:
     )
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
 def settings_table(plan: Plan, found: Findings) -> Table:
     """Settings that the arms of a task share, then those in which arms differ."""
     rows: list[tuple[Any, ...]] = []
@@ -291,7 +288,7 @@ def settings_table(plan: Plan, found: Findings) -> Table:
             continue
         by_task: dict[str, list[str]] = {}
         for (task, _), config in configs.items():
-            by_task.setdefault(task, []).append(_plain(config.get(name)))
+            by_task.setdefault(task, []).append(plain(config.get(name)))
         shared = all(len(set(values)) == 1 for values in by_task.values())
         cells = ["; ".join(dict.fromkeys(values)) for values in by_task.values()]
         if shared or name not in _differing(plan):
@@ -305,10 +302,6 @@ def settings_table(plan: Plan, found: Findings) -> Table:
 
 def _differing(plan: Plan) -> set[str]:
     return {name for arm in plan.arms.values() for name in arm.settings}
-
-
-def _plain(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def origin_table(results: Sequence[Result]) -> Table:
