@@ -248,11 +248,13 @@ class BatchAsker(Asker):
         status = response.get("status_code", 0)
         body = response.get("body")
         if status != 200:
-            detail = self.endpoint.transport.scrub(json.dumps(body or error))
+            detail, scrub = json.dumps(body or error), self.endpoint.transport.scrub
             sent = {"model": self.endpoint.model}
             if not status:
-                raise Transient("expired", detail)
-            raise fault_of(status, detail, {}, sent=sent, endpoint=self.endpoint.address)
+                raise Transient("expired", scrub(detail))
+            raise fault_of(
+                status, detail, {}, sent=sent, endpoint=self.endpoint.address, scrub=scrub
+            )
         reply = completion(body, request_id=str(response.get("request_id") or ""))
         used = self.endpoint.budget.book(reply.usage)
         return Call(time.time(), 0.0, "ok", reply, "", used.cost)

@@ -7,7 +7,7 @@ Three answers to a fault: try again (`Transient`), give this row up (`RowFault`)
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -138,16 +138,18 @@ def fault_of(
     sent: Mapping[str, object],
     endpoint: str,
     key_env: str = "OPENAI_API_KEY",
+    scrub: Callable[[str], str] = str,
 ) -> Exception:
     """The fault that an HTTP error status means.
 
     Args:
-        detail: the body or message, already without keys.
+        detail: the body or message, as it came.
         headers: with lower-case names.
         sent: the request's body.
         endpoint, key_env: address, and the variable that holds the key; for messages.
+        scrub: takes keys out of what is shown; what the fault is, the whole text tells.
     """
-    short = " ".join(detail.split())[:300]
+    short = " ".join(scrub(detail).split())[:300]
     model = str(sent.get("model", ""))
     if status == 402 or (status in (400, 403, 429) and _NO_QUOTA.search(detail)):
         return BudgetError(

@@ -29,6 +29,7 @@ from calm.reply import Malformed, Reply, read_body
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _A_POOL = 32  # requests at once on one connection pool of httpx2
+_KEY_LENGTH = 8  # a shorter key is a placeholder ("x") that may stand in any text
 _SECRET = re.compile(r"\b(?:sk|rk|pk|key)-[A-Za-z0-9_\-]{8,}|(?i:bearer)\s+[^\s\"',]{8,}")
 
 
@@ -63,6 +64,7 @@ class Transport:
         """The base URL without user, password or query."""
         self.key_env = key_env
         self._key = os.environ.get(key_env, "")
+        self._secret = self._key if len(self._key) >= _KEY_LENGTH else ""
         if not self._key and urlsplit(base_url).hostname == urlsplit(DEFAULT_BASE_URL).hostname:
             raise EndpointError(f"no key: set {key_env}, or name another endpoint with --base-url")
         self._base_url = base_url
@@ -90,7 +92,7 @@ class Transport:
             )
         except Malformed as error:
             raise Transient("malformed", self.scrub(str(error)), limit=4) from None
-        if self._key and self._key in reply.text:
+        if self._secret and self._secret in reply.text:
             reply = replace(reply, text=self.scrub(reply.text))
         return reply
 
@@ -152,14 +154,14 @@ class Transport:
             self._load[client] -= 1
         answer = refused.response
         headers = {k.lower(): v for k, v in answer.headers.items()}
-        detail = self.scrub(answer.text or refused.message)
         raise fault_of(
             refused.status_code,
-            detail,
+            answer.text or refused.message,
             headers,
             sent=sent or {},
             endpoint=self.address,
             key_env=self.key_env,
+            scrub=self.scrub,
         )
 
     def _least_loaded(self) -> int:
@@ -179,8 +181,8 @@ class Transport:
 
     def scrub(self, text: str) -> str:
         """The text without the key or anything that looks like one."""
-        if self._key:
-            text = text.replace(self._key, "[key]")
+        if self._secret:
+            text = text.replace(self._secret, "[key]")
         return _SECRET.sub("[key]", text)
 
     async def aclose(self) -> None:

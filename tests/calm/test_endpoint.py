@@ -70,6 +70,25 @@ def test_a_transient_fault_is_tried_again(fault: str, task: Task, rules: dict) -
             assert seconds >= 0.9
 
 
+@pytest.mark.parametrize("key", ["x", "key"])
+def test_a_placeholder_for_a_key_is_not_taken_out_of_any_text(
+    key: str,
+    task: Task,
+    rules: dict,
+    transitions: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with Loopback(rules, script=["context"]) as server:
+        judge = judge_of(server)
+        reason = one(judge, task).reason
+        assert reason.startswith("too long: ")
+        assert "maximum context length" in reason
+        judged = judge.judge(task, task.subgoals, transitions)
+    assert {j.verdict for j in judged} == {Verdict.OK}
+    assert judged[0].achieved == {"pick up the key": True, "open the door": False}
+
+
 @pytest.mark.parametrize("fault", SETTLED)
 def test_a_fault_of_the_answer_is_a_class_and_asked_once(
     fault: str, task: Task, rules: dict
