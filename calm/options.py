@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,21 +44,27 @@ Bench = Callable[[Callable[[str], None]], Mapping[str, Any]]
 def check_writable(path: Path) -> None:
     """Makes the folder of a file that is to be written once all is done, and tries to write there.
 
+    The trial has the name that a table has until it is whole (`data.parquet`), the longest there
+    is, and is gone at once. A file that is there already is not touched.
+
     Raises:
-        UsageError: it is a folder, or nothing can be written there; better said before the work.
+        UsageError: it is a folder, or can't be written; better said before the work.
     """
     try:
+        if path.is_dir():
+            raise UsageError(f"can't write {path}: it is a folder; name a file with --out")
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
+        trial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        trial.touch()
+        trial.unlink()
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     except OSError as error:
-        inside = Path(error.filename or path).parent == path.parent  # the trial's own name
+        inside = Path(error.filename).parent == path.parent  # the file's own name, or the trial's
         at = "" if inside else f"{error.filename}: "
         raise UsageError(
             f"can't write {path}: {at}{error.strerror}; name another file with --out"
         ) from None
-    if path.is_dir():
-        raise UsageError(f"can't write {path}: it is a folder; name a file with --out")
 
 
 def run_bench(bench: Bench, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from calm.errors import PartialError
+from calm.options import check_writable
 from data import model_options as ask
 
 
@@ -119,6 +120,8 @@ def evaluate_command(
     from data.show import render
     from data.watch import Watch
 
+    if out is not None:
+        check_writable(out / "evaluate.json")
     contest = Contest(
         data=data,
         judges=tuple(judge or ["rules", "always-yes", "always-no", "random"]),
@@ -157,8 +160,6 @@ def evaluate_command(
                 soft_wrap=True,
             )
             raise
-    if out:
-        save(out, tables)
     if as_json:
         sys.stdout.write(json.dumps({"tables": [t.to_dict() for t in tables]}, indent=2) + "\n")
     else:
@@ -166,6 +167,8 @@ def evaluate_command(
         for table in tables:
             console.print(render(table, paper=table.is_papers_design))
             console.print()
+    if out is not None:
+        save(out, tables)
     lost = sum(t.unreadable for t in tables)
     if lost:
         raise PartialError(f"{lost} answers could not be read; they are counted as their own class")

@@ -1,6 +1,7 @@
 """What the commands share: files that can't be written are named first, benches end as they did."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def test_what_cannot_be_written_is_named_before_the_work(tmp_path: Path) -> None
         check_writable(tmp_path)
     with pytest.raises(UsageError, match="can't write /proc/rows"):
         check_writable(Path("/proc/rows"))
+    for length in (300, 250):  # the second is too long only while it is not whole
+        with pytest.raises(UsageError, match="rrr: File name too long"):
+            check_writable(tmp_path / ("r" * length))
+    assert [f.name for f in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_file_that_may_not_be_written_is_named_before_the_work(tmp_path: Path) -> None:
+    (file := tmp_path / "file").touch(0o400)
+    with pytest.raises(UsageError, match="file: Permission denied"):
+        check_writable(file)
 
 
 @pytest.mark.parametrize("stopped", [False, True])

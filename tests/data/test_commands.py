@@ -76,6 +76,11 @@ def test_json_and_files(transitions: Path, tmp_path: Path) -> None:
     assert found["scores"][0]["metrics"]["paper_f1"]["value"] == 0.8
     answers = read_judgements(tmp_path / "out/answers-t.parquet")
     assert len(answers) == 48
+    kept = ["--store", tmp_path / "s.sqlite", "--judge", "openai:m", "--out", transitions]
+    with Loopback() as server:
+        result = calm("evaluate", "--data", transitions, *kept, "--base-url", server.url)
+        assert server.requests == 0
+    assert "t.parquet: File exists" in str(result.exception)
     assert (tmp_path / "out/evaluate.html").stat().st_size > 1000
 
 
