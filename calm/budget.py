@@ -11,6 +11,7 @@ when it began, and its own.
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, replace
 
 from calm.errors import BudgetError, UsageError
@@ -46,6 +47,8 @@ class Budget:
                 "a limit on cost needs the model's price: add it to prices.yaml, or to the file of"
                 " --prices (`MODEL: {input: USD, output: USD}`, for a million tokens)"
             )
+        if limits.cost is not None and math.isnan(limits.cost):  # which no cost would pass
+            raise UsageError("a limit on cost must be a number of US dollars")
         self.limits = limits
         self.price = price
         self.spent = Usage(cost=0.0 if price is not None else None)

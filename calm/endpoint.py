@@ -7,6 +7,7 @@ on a long Retry-After, and their timeout is per read, not per request.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from calm.budget import Budget
-from calm.errors import EndpointError
+from calm.errors import EndpointError, UsageError
 from calm.faults import RowFault, Transient, Unsupported
 from calm.pace import Pace
 from calm.question import Call
@@ -52,7 +53,7 @@ class Endpoint:
         card: what is known of its abilities (see `calm.probe`); grows while asking.
 
     Raises:
-        EndpointError: no key where one is needed.
+        UsageError: a time is no positive number. EndpointError: no key where one is needed.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class Endpoint:
         card: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> None:
+        if not (0 < connection.timeout < math.inf and connection.deadline > 0):
+            raise UsageError("timeout and deadline must be positive numbers of seconds")
         self.connection = connection
         self.model = connection.model
         self.pace = pace or Pace()

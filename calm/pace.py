@@ -20,6 +20,7 @@ Requests and tokens per minute that the user knows are kept with aiolimiter.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -74,8 +75,9 @@ class Pace:
         tpm: float | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        if cap < 1 or (rpm is not None and rpm <= 0) or (tpm is not None and tpm <= 0):
-            raise UsageError("concurrency, requests and tokens a minute must be positive")
+        rates = [rate for rate in (rpm, tpm) if rate is not None]
+        if cap < 1 or not all(0 < rate < math.inf for rate in rates):
+            raise UsageError("concurrency, requests and tokens a minute must be positive numbers")
         self.cap = cap
         self.limit = float(min(cap, max(16, cap // 4)))
         """Requests at once, just now."""

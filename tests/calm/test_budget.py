@@ -1,6 +1,7 @@
 """Limits that hold: what is limited is not passed, and what is in flight is waited for."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -13,6 +14,11 @@ from calm.records import Usage
 def test_a_limit_on_cost_needs_a_price() -> None:
     with pytest.raises(UsageError, match=r"prices\.yaml"):
         Budget(Limits(cost=1.0))
+
+
+def test_a_limit_on_cost_is_a_number() -> None:
+    with pytest.raises(UsageError, match="must be a number"):
+        Budget(Limits(cost=math.nan), Price(input=1, output=1))
 
 
 def test_an_unknown_price_is_an_unknown_cost() -> None:

@@ -1,6 +1,7 @@
 """Judges by name, those that need no model, and replaying what a model once said."""
 
 import asyncio
+import math
 
 import pytest
 
@@ -36,6 +37,12 @@ def test_a_wrong_mode_or_option_names_the_valid() -> None:
         make_judge("rules", mode="sound")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="did you mean 'per_request'"):
         make_judge("openai:m", base_url="http://127.0.0.1:9/v1", per_requests=3)
+
+
+@pytest.mark.parametrize("option", [{"timeout": math.nan}, {"deadline": math.nan}, {"timeout": 0}])
+def test_times_are_positive_numbers(option: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="positive numbers of seconds"):
+        make_judge("openai:m", base_url="http://127.0.0.1:9/v1", **option)
 
 
 def test_without_a_key_openai_itself_cannot_be_asked() -> None:

@@ -1,6 +1,7 @@
 """The pace: grows while all is well, shrinks when pushed back, and finds a rate limit."""
 
 import asyncio
+import math
 import random
 import selectors
 from collections.abc import Callable
@@ -59,10 +60,16 @@ def test_a_single_timeout_changes_nothing_but_many_do() -> None:
     assert pace.limit < 25
 
 
-def test_wrong_limits_are_refused() -> None:
-    for make in (lambda: Pace(0), lambda: Pace(1, rpm=0), lambda: Pace(1, tpm=-1)):
-        with pytest.raises(UsageError):
-            make()
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, 0, -1])
+@pytest.mark.parametrize("rate", ["rpm", "tpm"])
+def test_a_rate_must_be_a_positive_number(rate: str, wrong: float) -> None:
+    with pytest.raises(UsageError, match="positive numbers"):
+        Pace(1, **{rate: wrong})
+
+
+def test_nobody_at_once_is_refused() -> None:
+    with pytest.raises(UsageError, match="positive numbers"):
+        Pace(0)
 
 
 class Virtual(asyncio.SelectorEventLoop):
