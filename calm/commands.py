@@ -22,6 +22,8 @@ from calm.judges.openai import OpenAIJudge
 from calm.options import (
     BaseUrl,
     Json,
+    KeptStoreOption,
+    KeyEnv,
     Quick,
     StoreOption,
     bench_app,
@@ -38,11 +40,12 @@ from calm.why import why
 store_app = typer.Typer(no_args_is_help=True, help="Look into a store of answers, and move them.")
 """Upper layers may add commands that need more than this layer has (export, import)."""
 
-KeyEnv = Annotated[
-    str, typer.Option(help="Environment variable that holds the key; never the key itself.")
-]
 TaskArgument = Annotated[
-    str, typer.Argument(help="A task's id, or a YAML file that describes one (id, goal, actions).")
+    str,
+    typer.Argument(
+        help="A task's id, or a YAML file that describes one: id, goal, and perhaps actions,"
+        " subgoals, legend."
+    ),
 ]
 
 

@@ -20,6 +20,9 @@ from calm.errors import UsageError
 StoreOption = Annotated[
     Path, typer.Option("--store", help="SQLite file that keeps every answer; made if missing.")
 ]
+KeptStoreOption = Annotated[
+    Path, typer.Option("--store", help="SQLite file of answers; it must be there.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 BaseUrl = Annotated[
     str | None,
@@ -28,6 +31,9 @@ BaseUrl = Annotated[
         envvar="OPENAI_BASE_URL",
         show_envvar=True,
     ),
+]
+KeyEnv = Annotated[
+    str, typer.Option(help="Environment variable that holds the key; never the key itself.")
 ]
 Quick = Annotated[bool, typer.Option(help="Less work in less time; figures are rougher.")]
 

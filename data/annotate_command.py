@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from calm.errors import PartialError, UsageError, unknown
-from calm.options import check_writable
+from calm.options import BaseUrl, Json, KeyEnv, StoreOption, check_writable
 from calm.records import MODES, Mode, Task, Usage, Verdict
 from data import model_options as ask
 
@@ -35,8 +35,8 @@ def annotate_command(
     out: Annotated[
         Path | None, typer.Option(help="Parquet file for the answers, a row for each transition.")
     ] = None,
-    store: ask.Store = Path("calm.sqlite"),
-    base_url: ask.BaseUrl = None,
+    store: StoreOption = Path("calm.sqlite"),
+    base_url: BaseUrl = None,
     limit: Annotated[int, typer.Option(min=0, help="Only the first N; 0: all.")] = 0,
     samples: ask.Samples = 1,
     subgoals: Annotated[
@@ -56,7 +56,7 @@ def annotate_command(
     timeout: ask.Timeout = 120.0,
     deadline: ask.Deadline = 900.0,
     prices: ask.Prices = None,
-    key_env: ask.KeyEnv = "OPENAI_API_KEY",
+    key_env: KeyEnv = "OPENAI_API_KEY",
     max_cost: ask.MaxCost = None,
     max_tokens: ask.MaxTokens = None,
     max_requests: ask.MaxRequests = None,
@@ -64,7 +64,7 @@ def annotate_command(
         bool, typer.Option("--dry-run", help="Say what would be asked and cost; ask nothing.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the random judge.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Have one judge answer about every transition, through the store.
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from calm.errors import PartialError
-from calm.options import check_writable
+from calm.options import BaseUrl, Json, KeyEnv, StoreOption, check_writable
 from data import model_options as ask
 
 
@@ -85,8 +85,8 @@ def evaluate_command(
     repeats: Annotated[
         int, typer.Option(min=1, help="Times each question is asked; 2 or more give a flip rate.")
     ] = 1,
-    store: ask.Store = Path("calm.sqlite"),
-    base_url: ask.BaseUrl = None,
+    store: StoreOption = Path("calm.sqlite"),
+    base_url: BaseUrl = None,
     samples: ask.Samples = 1,
     repair: ask.Repair = False,
     logprobs: ask.Logprobs = False,
@@ -96,7 +96,7 @@ def evaluate_command(
     timeout: ask.Timeout = 120.0,
     deadline: ask.Deadline = 900.0,
     prices: ask.Prices = None,
-    key_env: ask.KeyEnv = "OPENAI_API_KEY",
+    key_env: KeyEnv = "OPENAI_API_KEY",
     max_cost: ask.MaxCost = None,
     max_tokens: ask.MaxTokens = None,
     max_requests: ask.MaxRequests = None,
@@ -105,7 +105,7 @@ def evaluate_command(
         typer.Option(help="Folder for evaluate.html, evaluate.json and every answer as parquet."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the random judge and the intervals.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of tables.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Measure judges against the engine's truth.
 

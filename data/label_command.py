@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from calm.errors import UsageError, unknown
+from calm.options import Json
 
 if TYPE_CHECKING:
     from data.schema import Label
@@ -107,7 +108,7 @@ def agreement_command(
     data: DataOption = "keyroom-v1",
     part: PartOption = "",
     labels: LabelsOption = LABELS,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """How far annotators agree with one another and with the engine: kappas, and where they differ.
 

@@ -7,12 +7,6 @@ from typing import Annotated
 
 import typer
 
-Store = Annotated[
-    Path, typer.Option(help="The store of answers; what it holds is not asked again.")
-]
-BaseUrl = Annotated[
-    str | None, typer.Option(help="Of the OpenAI-compatible endpoint.", envvar="OPENAI_BASE_URL")
-]
 Samples = Annotated[
     int,
     typer.Option(
@@ -32,9 +26,6 @@ Deadline = Annotated[
 ]
 Prices = Annotated[
     Path | None, typer.Option(help="Your price file; an unknown price is told, not zero.")
-]
-KeyEnv = Annotated[
-    str, typer.Option(help="Environment variable that holds the key; never the key itself.")
 ]
 MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop before US$ this much.")]
 MaxTokens = Annotated[int | None, typer.Option(min=0, help="Stop before this many tokens.")]

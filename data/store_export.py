@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.text import Text
 
 from calm.errors import UsageError
+from calm.options import KeptStoreOption, StoreOption
 from calm.question import Call, Context, Question
 from calm.records import Subgoal, Usage
 from calm.reply import Reply
@@ -201,7 +202,7 @@ def _sha256(path: Path) -> str:
 
 def export_command(
     out: Annotated[Path, typer.Argument(help="Folder to write; must not hold an export yet.")],
-    store: Annotated[Path, typer.Option(help="The store of answers.")] = Path("calm.sqlite"),
+    store: KeptStoreOption = Path("calm.sqlite"),
 ) -> None:
     """Write a store's answers as parquet with a manifest, for another person to replay."""
     if not store.is_file():
@@ -213,9 +214,7 @@ def export_command(
 
 def import_command(
     folder: Annotated[Path, typer.Argument(help="An export: manifest.json and answers.parquet.")],
-    store: Annotated[Path, typer.Option(help="The store to take them in; made if missing.")] = Path(
-        "calm.sqlite"
-    ),
+    store: StoreOption = Path("calm.sqlite"),
 ) -> None:
     """Take another person's answers into a store; answers that are there already stay."""
     with Store(store) as opened:
