@@ -72,6 +72,8 @@ def read_prices(path: Path) -> dict[str, Price]:
         raise UsageError(f"the price file {path} must map model names to prices")
     prices = {}
     for model, value in (content or {}).items():
+        if not isinstance(value, dict):
+            raise UsageError(f"{path}: {model}: prices are needed, {{input: USD, output: USD}}")
         try:
             prices[str(model)] = Price.model_validate(value)
         except ValidationError as error:

@@ -8,11 +8,14 @@ Installed layers name theirs through the entry-point group `calm.tasks`, each a 
     actions: [go north, take, pour]
     subgoals:
       - {name: take the ladle, definition: The ladle enters the hand.}
+      - {name: pour the soup, definition: Soup enters the bowl.}
+
+Only id and goal must be there. `legend` tells what a screen's characters mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,16 @@ def installed_tasks() -> dict[str, Task]:
     return tasks
 
 
+def full_id(spec: str, known: Container[str]) -> str | None:
+    """The known id that a spec names, with or without `MiniHack-` and `-v0`; None if there is none.
+
+    >>> full_id("Room-5x5", {"MiniHack-Room-5x5-v0"})
+    'MiniHack-Room-5x5-v0'
+    """
+    ids = (spec, f"{spec}-v0", f"MiniHack-{spec}", f"MiniHack-{spec}-v0")
+    return next((id for id in ids if id in known), None)
+
+
 def find_task(spec: str) -> Task:
     """The task that a spec names: a YAML file, or an id, with or without `MiniHack-` and `-v0`.
 
@@ -56,9 +69,8 @@ def find_task(spec: str) -> Task:
     if spec.endswith((".yaml", ".yml", ".json")):
         return read_task(Path(spec))
     tasks = installed_tasks()
-    for id in (spec, f"{spec}-v0", f"MiniHack-{spec}", f"MiniHack-{spec}-v0"):
-        if id in tasks:
-            return tasks[id]
+    if (id := full_id(spec, tasks)) is not None:
+        return tasks[id]
     if not tasks:
         raise UsageError(f"no tasks are installed; describe {spec!r} in a YAML file and name that")
     raise unknown("task", spec, tasks)
@@ -72,6 +84,8 @@ def read_task(path: Path) -> Task:
     """
     try:
         value: Any = yaml.safe_load(path.read_text("utf-8"))
+        if not isinstance(value, dict):
+            raise UsageError(f"{path} describes no task: fields are needed, at least id and goal")
         read = _File.model_validate(value)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"can't read the task in {path}: {error}") from None

@@ -32,6 +32,8 @@ def test_a_price_file_is_read_exact_names_before_patterns(tmp_path: Path) -> Non
         ("m: {input: 1}", "m.output"),
         ("m: {input: -1, output: 2}", "m.input"),
         ("m: {input: 1, output: 2, per: day}", "m.per"),
+        ("m: 3", "m: prices are needed"),
+        ("m:", "m: prices are needed"),
         ("[1, 2]", "must map"),
         ("m: {", "can't read"),
     ],

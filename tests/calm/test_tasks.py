@@ -1,0 +1,35 @@
+"""Tasks of one's own: the documented example is one, and what is none says why."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import calm.tasks
+from calm.errors import UsageError
+from calm.tasks import read_task
+
+
+def test_the_documented_example_is_a_task(tmp_path: Path) -> None:
+    lines = (calm.tasks.__doc__ or "").splitlines()
+    example = textwrap.dedent("\n".join(line for line in lines if line.startswith("    ")))
+    (tmp_path / "task.yaml").write_text(example)
+    task = read_task(tmp_path / "task.yaml")
+    assert (task.id, task.goal) == ("Kitchen-v0", "Serve the soup.")
+    assert [s.name for s in task.subgoals] == ["take the ladle", "pour the soup"]
+    assert task.actions == ("go north", "take", "pour")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "describes no task: fields are needed, at least id and goal"),
+        ("- id: a", "describes no task: fields are needed, at least id and goal"),
+        ("id: a", "task.yaml: goal: Field required"),
+        ("{id: a, goal: g, subgoals: [{name: n, definition: D.}]}", "2 to 8 subgoals is needed"),
+    ],
+)
+def test_what_is_no_task_says_why(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text(content)
+    with pytest.raises(UsageError, match=said):
+        read_task(tmp_path / "task.yaml")
