@@ -15,6 +15,7 @@ from rich.text import Text
 
 from calm.audit import stats, verify
 from calm.bench import run as bench_judge
+from calm.database import DAMAGED
 from calm.decompose import decompose, find_subgoals, write_subgoals
 from calm.errors import StoreError, UsageError
 from calm.judges import make_judge
@@ -155,7 +156,7 @@ def probe_command(
 
 
 @store_app.command("stats")
-def stats_command(store: StoreOption = Path("calm.sqlite"), as_json: Json = False) -> None:
+def stats_command(store: KeptStoreOption = Path("calm.sqlite"), as_json: Json = False) -> None:
     """Show what a store holds and what it cost, every attempt counted."""
     with Store.existing(store) as opened:
         found = stats(opened)
@@ -204,7 +205,7 @@ def why_command(
         str, typer.Argument(help="The transition's description; `-` reads it from standard input.")
     ],
     judge: Annotated[str, typer.Option(help="The judge that was asked: openai:MODEL.")],
-    store: StoreOption = Path("calm.sqlite"),
+    store: KeptStoreOption = Path("calm.sqlite"),
     subgoals: Annotated[
         str, typer.Option(help="given, a file, or the start of a stored list's hash.")
     ] = "given",
@@ -213,6 +214,7 @@ def why_command(
     max_tokens: Annotated[int, typer.Option(help="As in the run.")] = 1024,
     per_request: Annotated[int, typer.Option(help="As in the run.")] = 1,
     samples: Annotated[int, typer.Option(help="As in the run.")] = 1,
+    logprobs: Annotated[bool, typer.Option("--logprobs", help="As in the run.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say why a question is not answered from the store: which part of its key differs.
@@ -234,6 +236,7 @@ def why_command(
             max_tokens=max_tokens,
             per_request=per_request,
             samples=samples,
+            logprobs=logprobs,
         )
         assert isinstance(asker, OpenAIJudge)
         context = asker.context(found_task, find_subgoals(subgoals, found_task, opened))
@@ -255,7 +258,7 @@ def why_command(
 
 
 @store_app.command("verify")
-def verify_command(store: StoreOption = Path("calm.sqlite"), as_json: Json = False) -> None:
+def verify_command(store: KeptStoreOption = Path("calm.sqlite"), as_json: Json = False) -> None:
     """Check a store: the file, the records, and that every answer still reads as it was read.
 
     Exits with 6 if it is damaged.
@@ -272,7 +275,7 @@ def verify_command(store: StoreOption = Path("calm.sqlite"), as_json: Json = Fal
         for problem in audit.problems:
             console.print(Text(problem))
     if audit.problems:
-        raise StoreError(f"{store} is damaged; it was left as it is. Export what can be read")
+        raise StoreError(f"{store} is {DAMAGED}")
 
 
 @bench_app.command("judge")

@@ -7,12 +7,10 @@ process; `FULL` survives a power cut as well.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import sqlite3
 import threading
 import time
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +22,10 @@ from calm.schema import APPLICATION_ID, MIGRATIONS
 log = logging.getLogger(__name__)
 
 _MAGIC = b"SQLite format 3\0"
+DAMAGED = (
+    "damaged and was left as it is; put back a copy, or name another store (SQLite's own"
+    " `sqlite3 FILE .recover` may save a part)"
+)
 _CHUNK = 500  # keys in one SQL statement
 
 
@@ -53,8 +55,8 @@ class Database:
         synchronous: SQLite's own; `FULL` also survives a power cut and is slower.
 
     Raises:
-        StoreError: it belongs to another program, comes from a newer version, or can't be opened.
-            A file that is no database at all is moved aside with a warning instead.
+        StoreError: it is no database, belongs to another program, comes from a newer version, or
+            can't be opened; the file is left as it is.
     """
 
     def __init__(
@@ -71,9 +73,7 @@ class Database:
                     f"can't make the folder of the store {self.path}: {error}"
                 ) from None
         if self.path is not None and _is_foreign(self.path):
-            if readonly:
-                raise StoreError(f"{self.path} is not a database")
-            self._move_aside()
+            raise StoreError(f"{self.path} is not a database; name another file with --store")
         with self._explained():
             self._db = self._connect()
             try:
@@ -88,31 +88,17 @@ class Database:
 
     @classmethod
     def existing(cls, path: Path) -> Self:
-        """Opens a file that must be there; one that is no database is left as it is.
+        """Opens a file that must be there.
 
         Raises:
             UsageError: there is no such file.
-            StoreError: it is no database, or for the reasons above.
+            StoreError: for the reasons above.
         """
         if not path.is_file():
             raise UsageError(f"no store at {path}; name one with --store")
-        if _is_foreign(path):
-            raise StoreError(f"{path} is not a database; name another file with --store")
         return cls(path)
 
     # --- opening -------------------------------------------------------------------------------
-
-    def _move_aside(self) -> None:
-        assert self.path is not None
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        aside = self.path.with_name(f"{self.path.name}.not-a-database-{stamp}-{os.getpid()}")
-        for suffix in ("", "-wal", "-shm"):
-            part = self.path.with_name(self.path.name + suffix)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        warnings.warn(
-            f"{self.path} is not a database; moved to {aside} and a new store begun", stacklevel=4
-        )
 
     def _connect(self) -> sqlite3.Connection:
         name = ":memory:"
@@ -192,10 +178,7 @@ class Database:
                     "the disk is full; free some space and run again: all answers so far are kept"
                 )
             elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-                advice = (
-                    "the file is damaged and was left as it is; `calm store verify` says how far,"
-                    " `calm store export` saves what can still be read"
-                )
+                advice = f"the file is {DAMAGED}"
             elif name.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
                 advice = "it can't be written; check its permissions, or name another store"
             elif name.startswith("SQLITE_CANTOPEN"):

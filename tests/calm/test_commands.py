@@ -113,6 +113,16 @@ def test_why_names_the_part_of_the_key_that_differs(folder: Path) -> None:
     assert difference == {"part": "text", "asked": "It pours.", "stored": "It rains."}
 
 
+def test_why_knows_a_run_that_took_log_probabilities(folder: Path) -> None:
+    rain = Transition("Kitchen-v0", {"events": "It snows."}, "")
+    with Loopback(RULES, logprobs=True) as server, Store(folder / "calm.sqlite") as store:
+        judge = make_judge("openai:m", base_url=server.url, store=store, logprobs=True)
+        judge.judge(TASK, TASK.subgoals, [rain])
+    base = ("store", "why", "task.yaml", "It snows.", "--judge", "openai:m")
+    assert calm(*base, cwd=folder).returncode == 1
+    assert calm(*base, "--logprobs", cwd=folder).stdout == "stored, and read as: ok\n"
+
+
 def test_verify_says_what_is_well_and_what_is_damaged(folder: Path) -> None:
     done = calm("store", "verify", cwd=folder)
     assert done.returncode == 0
@@ -125,6 +135,19 @@ def test_verify_says_what_is_well_and_what_is_damaged(folder: Path) -> None:
     assert done.returncode == 6
     assert "damaged" in done.stderr
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("command", [("stats",), ("verify",), ("export", "out")])
+def test_of_a_store_cut_in_half_it_is_said_what_can_be_done(
+    command: tuple[str, ...], folder: Path
+) -> None:
+    path = folder / "calm.sqlite"
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
+    done = calm("store", *command, cwd=folder)
+    assert done.returncode == 6
+    assert "damaged and was left as it is; put back a copy" in done.stderr
+    assert path.read_bytes() == half
 
 
 def test_decompose_asks_shows_keeps_and_writes(folder: Path) -> None:
@@ -159,6 +182,7 @@ def test_probe_prints_the_card(folder: Path) -> None:
         (("probe", "http://127.0.0.1:9/v1"), 5, "127.0.0.1:9"),
         (("store", "why", "task.yaml", "x", "--judge", "rules"), 2, "openai:MODEL"),
         (("store", "stats", "--store", "task.yaml"), 6, "task.yaml is not a database"),
+        (("decompose", "task.yaml", "--store", "task.yaml"), 6, "task.yaml is not a database"),
         (("store", "verify", "--store", "task.yaml"), 6, "task.yaml is not a database"),
         (
             ("decompose", "task.yaml", "--out", "task.yaml/new"),
@@ -193,10 +217,12 @@ def test_what_an_endpoint_says_of_its_fault_is_shown_without_control_characters(
 
 
 def test_a_warning_is_one_line_without_its_place_in_the_code(folder: Path) -> None:
-    (folder / "notes").write_text("somebody's")
+    said = io.StringIO()
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        done = calm("decompose", "task.yaml", "--store", "notes", cwd=folder)
-    assert done.returncode == 0
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("calm: warning: notes is not a database; moved to")
+        calm("--help", cwd=folder)
+        with contextlib.redirect_stderr(said):
+            warnings.warn("it is \x1b[2J old", stacklevel=1)
+    (line,) = said.getvalue().splitlines()
+    assert line.startswith("calm: warning: it is ")
+    assert line.isprintable()

@@ -25,13 +25,13 @@ def _keep(store: Store, text: str, raw: str = "{}") -> bytes:
     return question.key
 
 
-def test_what_is_no_database_is_moved_aside_with_a_warning(tmp_path: Path) -> None:
-    path = tmp_path / "s.sqlite"
-    path.write_text("not a database, but somebody's notes")
-    with pytest.warns(UserWarning, match="moved to"), Store(path) as store:
-        _keep(store, "x")
-    (aside,) = tmp_path.glob("s.sqlite.not-a-database-*")
-    assert aside.read_text() == "not a database, but somebody's notes"
+def test_what_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "transitions.parquet"
+    path.write_text("not a database, but somebody's data")
+    with pytest.raises(StoreError, match=r"transitions.parquet is not a database; name another"):
+        Store(path)
+    assert [f.name for f in tmp_path.iterdir()] == [path.name]
+    assert path.read_text() == "not a database, but somebody's data"
 
 
 def test_an_empty_file_is_an_empty_store(tmp_path: Path) -> None:
