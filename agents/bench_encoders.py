@@ -30,6 +30,7 @@ from agents.timing import (
     with_gradient,
     without_gradient,
 )
+from calm.errors import UsageError, unknown
 
 Progress = Callable[[str], None]
 
@@ -65,12 +66,23 @@ def run(
         progress: told what is measured next, a line each.
         only: "mechanisms" or "scans".
         tokens: some of the numbers of cells and lengths; all if empty.
+
+    Raises:
+        UsageError: there is no such device here, or nothing is measured at such a number.
     """
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    gpus = torch.cuda.device_count()
+    device = device or ("cuda" if gpus else "cpu")
+    devices = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{i}" for i in range(gpus))]
+    if device not in devices:
+        raise unknown("device", device, devices)
     rounds = 3 if quick else 15
     sizes = [(81, 16), (1659, 16)] if quick else [(n, b) for n in MAPS for b in BATCHES]
     lengths = (81, 1659) if quick else LENGTHS
     contestants = ("agent", "pooled", "softmax", "gaussian", "scan") if quick else None
+    known = {n for n, _ in sizes if only != "scans"} | {n for n in lengths if only != "mechanisms"}
+    if wrong := set(tokens) - known:
+        told = ", ".join(map(str, sorted(known)))
+        raise UsageError(f"nothing is measured at {min(wrong)} tokens; valid here: {told}")
     rows: list[Row] = []
     left_out: list[str] = []
     for cells, batch in sizes if only != "scans" else ():

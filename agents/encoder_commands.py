@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calm.options import Json, bench_app
+from calm.options import Json, Quick, bench_app, run_bench
 
 
 def register(app: typer.Typer) -> None:
@@ -62,15 +62,16 @@ def encoders(
 
 @bench_app.command("encoders")
 def bench_encoders(
-    quick: Annotated[
-        bool, typer.Option(help="Fewer sizes and rounds; figures are rougher.")
-    ] = False,
+    quick: Quick = False,
     only: Annotated[
         Literal["mechanisms", "scans"] | None, typer.Option(help="One of the two parts.")
     ] = None,
     tokens: Annotated[
         list[int] | None,
-        typer.Option(help="Cells, and length of the scans: 81, 440, 1659 or 6636; repeatable."),
+        typer.Option(
+            help="Cells, and length of the scans: 81, 440, 1659 or 6636; --quick has 81 and 1659."
+            " Repeat for several."
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
@@ -85,23 +86,7 @@ def bench_encoders(
     """
     from agents.bench_encoders import run
 
-    console = Console(stderr=True, highlight=False)
-    with console.status("starting") as status:
-        found = run(quick, lambda line: status.update(Text(line)), device, only, tokens or ())
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    shown = Table("what", "median ms", "least", "most", "peak MiB", title="calm bench encoders")
-    for row in found["rows"]:
-        peak = f"{row['peak_mib']:,.1f}" if "peak_mib" in row else ""
-        times = (f"{row[key]:,.3f}" for key in ("value", "min", "max"))
-        shown.add_row(*map(Text, (row["name"], *times, peak)))
-    out = Console(highlight=False, soft_wrap=True)
-    out.print(shown)
-    for name, ratio in found["ratios"].items():
-        out.print(Text(f"{name:24} {ratio:.4g}"))
-    for line in found["left_out"]:
-        out.print(Text(f"left out: {line}"))
+    run_bench(lambda say: run(quick, say, device, only, tokens or ()), as_json)
 
 
 def explain(

@@ -89,15 +89,20 @@ def run_bench(bench: Bench, as_json: bool) -> None:
 
 
 def _show(found: Mapping[str, Any]) -> None:
-    by_task = any("task" in row for row in found["rows"])
-    columns = ("what", *(["task"] if by_task else []), "median", "unit", "least", "most")
+    some = {key for row in found["rows"] for key in row}
+    task, peak = (["task"] if "task" in some else []), (["peak MiB"] if "peak_mib" in some else [])
+    columns = ("what", *task, "median", "unit", "least", "most", *peak)
     table = Table(*columns, title=f"calm bench {found['bench']}")
     for row in found["rows"]:
         figures = (f"{row['value']:,.4g}", row["unit"], f"{row['min']:,.4g}", f"{row['max']:,.4g}")
-        table.add_row(*map(Text, (row["name"], *([row["task"]] if by_task else []), *figures)))
+        most = f"{row['peak_mib']:,.1f}" if "peak_mib" in row else ""
+        cells = (row["name"], *([row["task"]] if task else []), *figures, *([most] if peak else []))
+        table.add_row(*map(Text, cells))
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
     for name, ratio in found["ratios"].items():
         console.print(Text(f"{name:24} {ratio:.4g}"))
     for name in found.get("missing", ()):
         console.print(Text(f"not installed here, so left out: {name}"))
+    for line in found.get("left_out", ()):
+        console.print(Text(f"left out: {line}"))

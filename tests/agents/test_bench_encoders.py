@@ -1,6 +1,7 @@
 """Rows and ratios are whole, and what is left out is named."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from agents import bench_encoders as bench
 from agents import bench_scan
 from agents.timing import Timing
+from calm.errors import UsageError
 
 
 @pytest.fixture
@@ -42,6 +44,20 @@ def test_a_run_has_rows_ratios_and_the_machine(
     mechanisms = bench.run(True, told.append, "cpu", "mechanisms", (81,))
     assert {row["tokens"] for row in mechanisms["rows"]} == {81}
     assert not any(row["name"].startswith("scan:") for row in mechanisms["rows"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"device": "tpu"}, "unknown device 'tpu'"),
+        ({"device": "cuda:99"}, "unknown device 'cuda:99'"),
+        ({"device": "cpu", "tokens": (7,)}, "at 7 tokens; valid here: 81, 1659"),
+        ({"device": "cpu", "tokens": (81, 440)}, "at 440 tokens; valid here: 81, 1659"),
+    ],
+)
+def test_a_device_or_size_that_is_not_there_is_named(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        bench.run(True, print, **wrong)
 
 
 def test_what_takes_too_long_is_named(small: None, monkeypatch: pytest.MonkeyPatch) -> None:

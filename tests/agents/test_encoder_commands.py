@@ -47,7 +47,11 @@ def test_bench_encoders_prints_rows_ratios_and_what_was_left_out(
 ) -> None:
     found = {
         "bench": "encoders",
-        "rows": [{"name": "agent forward 1x81", "value": 1.5, "min": 1, "max": 2, "unit": "ms"}],
+        "rows": [
+            {"name": "agent forward 1x81", "value": 1.5, "min": 1, "max": 2, "unit": "ms"},
+            {"name": "agent backward 1x81", "value": 7, "min": 5, "max": 8, "unit": "ms"}
+            | {"peak_mib": 23.5},
+        ],
         "ratios": {"agent_vs_sdpa_1659": 4.25},
         "left_out": ["softmax on 256 x 6636 cells: would take too long"],
     }
@@ -60,7 +64,9 @@ def test_bench_encoders_prints_rows_ratios_and_what_was_left_out(
         (False, "cpu", "scans", [81, 440]),
     ]
     told = calm("bench", "encoders")
-    assert "1.500" in told
+    assert "1.5 " in told
+    assert "peak MiB" in told
+    assert "23.5" in told
     assert "agent_vs_sdpa_1659       4.25" in told
     assert "left out: softmax" in told
 
