@@ -91,23 +91,22 @@ def annotate_command(
     reads: Mode = mode
     if out is not None:
         check_writable(out)
-    options: dict[str, Any] = {}
-    if judge.startswith("openai:"):
-        options = {
-            "limits": Limits(max_cost, max_tokens, max_requests),
-            "samples": samples,
-            "per_request": per_request,
-            "repair": repair,
-            "logprobs": logprobs,
-            "batch": batch,
-            "concurrency": concurrency,
-            "rpm": rpm,
-            "tpm": tpm,
-            "timeout": timeout,
-            "deadline": deadline,
-            "prices": prices,
-            "key_env": key_env,
-        }
+    options: dict[str, Any] = {
+        "limits": Limits(max_cost, max_tokens, max_requests),
+        "samples": samples,
+        "per_request": per_request,
+        "repair": repair,
+        "logprobs": logprobs,
+        "batch": batch,
+        "concurrency": concurrency,
+        "rpm": rpm,
+        "tpm": tpm,
+        "timeout": timeout,
+        "deadline": deadline,
+        "prices": prices,
+        "key_env": key_env,
+    }
+    ask.check_taken([judge], options)
     rows = chosen.rows[: limit or None]
     with Store(store) as answers:
         tasks = {
@@ -116,7 +115,12 @@ def annotate_command(
             if any(r.transition.task == id for r in rows)
         }
         asked = make_judge(
-            judge, mode=reads, store=answers, base_url=base_url, seed=seed, **options
+            judge,
+            mode=reads,
+            store=answers,
+            base_url=base_url,
+            seed=seed,
+            **ask.taken(judge, options),
         )
         if dry_run:
             _show_plan(asked, tasks, rows, as_json)

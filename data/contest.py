@@ -20,6 +20,7 @@ from data.dataset import Dataset, load
 from data.discovered import Overrule, match_all, read_discovered, read_overrule
 from data.evaluate import Contestant, EvaluationTable, evaluate
 from data.match import Match
+from data.model_options import check_taken, taken
 from data.parquet import Transitions, write_judgements
 from data.report import write_report
 from data.watch import Watch
@@ -70,6 +71,7 @@ def run(
     Raises:
         UsageError: something named is not there; lists what is.
     """
+    check_taken(contest.judges, contest.options)
     chosen = load(contest.data)
     modes = _modes(contest.modes)
     overrule = read_overrule(contest.overrule) if contest.overrule else {}
@@ -130,16 +132,13 @@ def _contestant(
     """A judge asked in one way, and the judges that ask the same again for its flip rate."""
 
     def made(k: int) -> Judge:
-        options: dict[str, Any] = {}
+        options = taken(spec, contest.options)
         seed = contest.seed + k
-        if spec.startswith("openai:"):  # only a model takes options
-            options |= contest.options
+        if spec.startswith("openai:"):
             if variant.get("role") == "off":
                 options["template"] = NO_ROLE_TEMPLATE
             if k:  # another seed makes it another question, which is paid again
                 options["extra"] = {"seed": seed}
-        elif spec.startswith("replay"):
-            options["repair"] = contest.options.get("repair", False)
         judge = make_judge(spec, mode=mode, store=store, base_url=base_url, seed=seed, **options)
         if watch is not None:
             name = " ".join(x for x in (spec, mode, title(variant)) if x)

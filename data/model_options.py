@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from calm.errors import UsageError
+from calm.judges.openai import OpenAIOptions
 
 Samples = Annotated[
     int,
@@ -30,3 +34,31 @@ Prices = Annotated[
 MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop before US$ this much.")]
 MaxTokens = Annotated[int | None, typer.Option(min=0, help="Stop before this many tokens.")]
 MaxRequests = Annotated[int | None, typer.Option(min=0, help="Stop before this many requests.")]
+
+
+def taken(spec: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options (fields of `OpenAIOptions`) that a judge takes: a model takes them all.
+
+    `replay` reads what a model said, so it takes how to read it.
+    """
+    if spec.startswith("openai:"):
+        return dict(options)
+    names = {"repair"} if spec.startswith("replay") else set()
+    return {name: value for name, value in options.items() if name in names}
+
+
+def check_taken(specs: Sequence[str], options: Mapping[str, Any]) -> None:
+    """Refuses options that are not at their defaults and that none of the judges takes.
+
+    Raises:
+        UsageError: names the first.
+    """
+    default = OpenAIOptions()
+    for name, value in options.items():
+        if value != getattr(default, name) and not any(name in taken(s, options) for s in specs):
+            limits = "max-cost, --max-tokens, --max-requests"
+            flag = limits if name == "limits" else name.replace("_", "-")
+            raise UsageError(
+                f"--{flag}: a model takes that, and none is asked here; name one:"
+                " --judge openai:MODEL"
+            )

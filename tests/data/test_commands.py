@@ -229,6 +229,34 @@ def test_annotate_with_what_costs_nothing(transitions: Path, tmp_path: Path) -> 
     assert "unknown description 'crops'" in str(calm(*words, "--mode", "crops").exception)
 
 
+def test_replay_reads_what_a_model_said_as_evaluate_does(transitions: Path, tmp_path: Path) -> None:
+    words = ["--data", transitions, "--store", tmp_path / "s.sqlite", "--json"]
+    with Loopback({KEY.name: ("key entered",)}, faults={"fence": 1.0}) as server:
+        calm("annotate", *words, "--judge", "openai:m", "--base-url", server.url)
+    result = calm("annotate", *words, "--judge", "replay:m", "--repair")
+    assert json.loads(result.output)[0]["verdicts"] == {"repaired": 24}
+    result = calm("evaluate", *words, "--judge", "replay:m", "--repair")
+    assert json.loads(result.output)["tables"][0]["scores"][0]["verdicts"] == {"repaired": 24}
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["--judge", "rules", "--samples", 3], "--samples"),
+        (["--judge", "always-no", "--max-cost", 1], "--max-cost"),
+        (["--judge", "random", "--repair"], "--repair"),
+        (["--judge", "replay:m", "--logprobs"], "--logprobs"),
+    ],
+)
+@pytest.mark.parametrize("command", ["annotate", "evaluate"])
+def test_an_option_that_nobody_takes_is_refused(
+    command: str, words: list[str], flag: str, transitions: Path, tmp_path: Path
+) -> None:
+    result = calm(command, "--data", transitions, "--store", tmp_path / "s.sqlite", *words)
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).startswith(flag)
+
+
 def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
     listed = [
         {"name": "get the key", "definition": "The hero gets the key."},
