@@ -241,6 +241,8 @@ class Endpoint:
         silent = time.monotonic() - (self._answered_at or time.monotonic())
         if silent > 2 * self.connection.deadline:
             self._stop(fault, silent)
+        if self._answered_at is None and fault.kind == "malformed":
+            detail += f". Check that the base URL {self.address} is right (often it ends in /v1)"
         raise RowFault(fault.kind, detail)
 
     def _stop(self, fault: Transient, silent: float) -> NoReturn:

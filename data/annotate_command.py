@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from calm.errors import PartialError, UsageError, unknown
+from calm.errors import UsageError, unknown
 from calm.options import BaseUrl, Json, KeyEnv, StoreOption, check_writable
 from calm.records import MODES, Mode, Task, Usage, Verdict
 from data import model_options as ask
@@ -83,6 +83,7 @@ def annotate_command(
     from data.dataset import load
     from data.parquet import write_judgements
     from data.schema import JudgedTransition
+    from data.unreadable import unreadable
     from data.watch import Watch
 
     chosen = load(data).part(part)
@@ -147,8 +148,8 @@ def annotate_command(
     _show(summaries, out, as_json)
     if stopped := next((s.stopped for s in summaries if s.stopped), None):
         raise stopped
-    if lost := sum(s.unreadable for s in summaries):
-        raise PartialError(f"{lost} of {len(found)} answers could not be read; they are kept")
+    if error := unreadable(found):
+        raise error
 
 
 def _show_plan(judge: object, tasks: Mapping[str, Task], rows: list[Any], as_json: bool) -> None:

@@ -61,11 +61,6 @@ class EvaluationTable:
         keyroom = all("KeyRoom" in row.transition.task for row in self.rows)
         return keyroom and len(counts) == 3 and max(counts) - min(counts) <= 1
 
-    @property
-    def unreadable(self) -> int:
-        """Answers that cannot be read, over all judges."""
-        return sum(not j.judgement.verdict.readable for j in self.judged)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, without the transitions."""
         return {

@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.errors import PartialError
 from calm.options import BaseUrl, Json, KeyEnv, StoreOption, check_writable
 from data import model_options as ask
 
@@ -118,6 +117,7 @@ def evaluate_command(
     from calm.budget import Limits
     from data.contest import Contest, run, save
     from data.show import render
+    from data.unreadable import unreadable
     from data.watch import Watch
 
     if out is not None:
@@ -169,6 +169,5 @@ def evaluate_command(
             console.print()
     if out is not None:
         save(out, tables)
-    lost = sum(t.unreadable for t in tables)
-    if lost:
-        raise PartialError(f"{lost} answers could not be read; they are counted as their own class")
+    if error := unreadable(row for table in tables for row in table.judged):
+        raise error

@@ -257,6 +257,22 @@ def test_an_option_that_nobody_takes_is_refused(
     assert str(result.exception).startswith(flag)
 
 
+@pytest.mark.parametrize("command", ["annotate", "evaluate"])
+def test_a_server_that_answers_with_pages_is_named(
+    command: str, transitions: Path, tmp_path: Path
+) -> None:
+    words = ["--data", transitions, "--store", tmp_path / "s.sqlite", "--limit", 2]
+    with Loopback(faults={"html": 1.0}) as server:
+        words += ["--judge", "openai:m", "--base-url", server.url]
+        result = calm(command, *words)
+    assert isinstance(result.exception, PartialError)
+    told = str(result.exception)
+    assert "2 of 2 answers could not be read" in told
+    assert "openai:m answered nothing" in told
+    assert "an HTML page instead of a chat completion" in told
+    assert f"the base URL {server.url} is right (often it ends in /v1)" in told
+
+
 def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
     listed = [
         {"name": "get the key", "definition": "The hero gets the key."},
