@@ -17,7 +17,7 @@ from calm.records import MODES, Mode, Subgoal, Task
 from calm.store import Store
 from data.ablate import NO_ROLE_TEMPLATE, Variant, Varied, parse, title, variants
 from data.dataset import Dataset, load
-from data.discovered import Overrule, match_all, read_discovered, read_overrule
+from data.discovered import Overrule, match_all, read_discovered, read_overrule, task_named
 from data.evaluate import Contestant, EvaluationTable, evaluate
 from data.match import Match
 from data.model_options import check_taken, taken
@@ -167,13 +167,11 @@ def _parts(
     if not tasks:
         return parts
     valid = {id for p in parts.values() for id in p.tasks}
-    for id in tasks:
-        if id not in valid:
-            raise unknown("task of this set", id, valid)
+    wanted = {task_named(name, valid) for name in tasks}
     return {
         n: Transitions(
-            [r for r in p.rows if r.transition.task in tasks],
-            {id: t for id, t in p.tasks.items() if id in tasks},
+            [r for r in p.rows if r.transition.task in wanted],
+            {id: t for id, t in p.tasks.items() if id in wanted},
         )
         for n, p in parts.items()
     }
@@ -192,6 +190,8 @@ def _asked(chosen: Dataset, part: Transitions, wanted: str) -> dict[str, Task]:
             id: replace(part.tasks[id], subgoals=tuple(of.values())) for id, of in known.items()
         }
     names = [n.strip() for n in wanted.split(",") if n.strip()]
+    if not names:
+        raise UsageError("--subgoals names none; it takes given, all, or names with commas between")
     for name in names:
         if not any(name in of for of in known.values()):
             raise unknown("subgoal", name, {n for of in known.values() for n in of})

@@ -17,6 +17,7 @@ from calm.decompose import read_subgoals
 from calm.errors import UsageError, unknown
 from calm.records import Subgoal, Task
 from calm.store import Store
+from calm.tasks import full_id
 from data.match import Match, match
 
 Overrule = Mapping[str, str | None]
@@ -42,10 +43,10 @@ def read_discovered(
         named, _, path = file.rpartition("=")
         if Path(path).is_file() or (kept := _kept(path, tasks, store)) is None:
             subgoals = read_subgoals(Path(path))
-            task = _task(named, tasks) if named else _own_task(Path(path), tasks)
+            task = task_named(named, tasks) if named else _own_task(Path(path), tasks)
         else:
             own, subgoals = kept
-            task = _task(named, tasks) if named else own
+            task = task_named(named, tasks) if named else own
         if task is None:
             if anywhere is not None:
                 raise UsageError(f"{file}: a second file that names no task; write TASK={path}")
@@ -78,19 +79,18 @@ def _kept(
     return found[0] if len(found) == 1 else None
 
 
-def _task(name: str, tasks: Collection[str]) -> str:
-    """The task of that id, `MiniHack-` and `-v0` left out or not."""
-    for task in tasks:
-        if name in (task, task.removeprefix("MiniHack-").removesuffix("-v0")):
-            return task
-    raise unknown("task of this set", name, tasks)
+def task_named(name: str, tasks: Collection[str]) -> str:
+    """The task of that id, `MiniHack-` and `-v0` left out or not; UsageError if there is none."""
+    if (id := full_id(name, tasks)) is None:
+        raise unknown("task of this set", name, tasks)
+    return id
 
 
 def _own_task(path: Path, tasks: Collection[str]) -> str | None:
     """The task that a file says it is about."""
     value = yaml.safe_load(path.read_text("utf-8"))
     named = value.get("task") if isinstance(value, dict) else None
-    return None if named is None else _task(str(named), tasks)
+    return None if named is None else task_named(str(named), tasks)
 
 
 def read_overrule(path: Path) -> dict[str, Overrule]:
@@ -135,7 +135,7 @@ def match_all(
     for name in shared:
         if name not in names:
             raise unknown("discovered subgoal", name, names)
-    own = {_task(named, tasks): by for named, by in overrule.items() if named}
+    own = {task_named(named, tasks): by for named, by in overrule.items() if named}
     matches = {}
     for id, task in tasks.items():
         mine = {s.name for s in found[id]}

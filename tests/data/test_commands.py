@@ -297,6 +297,7 @@ def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
         (["--judge", "rule"], "unknown judge 'rule'"),
         (["--part", "natural"], "unknown part 'natural'"),
         (["--subgoals", "open the dor"], "did you mean 'open the door'"),
+        (["--subgoals", " , "], "--subgoals names none; it takes given, all, or names"),
         (["--task", "Corridor"], "unknown task of this set 'Corridor'"),
         (["--judge", "replay:m", "--store", "no.sqlite"], "there is no store at no.sqlite"),
     ],
@@ -337,6 +338,7 @@ def test_who_labels_and_where_is_checked(
 
 def test_a_part_of_the_subgoals_and_rows(transitions: Path) -> None:
     words = ["--judge", "always-yes", "--subgoals", KEY.name, "--limit", "9", "--json"]
+    words += ["--task", "KeyRoom-S5"]
     table = json.loads(calm("evaluate", "--data", transitions, *words).output)["tables"][0]
     assert table["subgoals"] == [KEY.name]
     assert table["classes"] == {KEY.name: 3, "none": 6}
