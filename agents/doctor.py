@@ -46,7 +46,10 @@ def examine(base_url: str | None = None, store: Path | None = None) -> Iterator[
     for package, module in PACKAGES.items():
         yield _guarded(package, partial(_import, module, package), _install_hint(package))
     yield _guarded("game", _play, "reinstall with `make demo`, or see nle's page for your platform")
-    yield _guarded("store", lambda: _write_store(store), "check the disk's space and permissions")
+    remedy = "check the disk's space and permissions"
+    if store is not None:
+        remedy = "name a store that is there and whole, or leave --store out"
+    yield _guarded("store", lambda: _write_store(store), remedy)
     url = base_url or os.environ.get("OPENAI_BASE_URL")
     if url or os.environ.get("OPENAI_API_KEY"):
         yield _guarded(

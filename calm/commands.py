@@ -91,6 +91,8 @@ def decompose_command(
     with Store(store) as opened:
         options: dict[str, Any] = {"key_env": key_env} if judge.startswith("openai:") else {}
         chosen = make_judge(judge, store=opened, base_url=base_url, **options)
+        if not isinstance(chosen, OpenAIJudge) and judge != "rules":
+            raise UsageError(f"{judge} names no subgoals: --judge takes openai:MODEL or rules")
         subgoals = decompose(found_task, chosen, opened)
         opened.keep_subgoals(found_task.id, subgoals, judge)
         if isinstance(chosen, OpenAIJudge):

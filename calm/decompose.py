@@ -91,7 +91,8 @@ def decompose(
         tries: answers asked for before giving up, each a new sample.
 
     Raises:
-        UsageError: no answer was usable, or a judge without a model has no given subgoals.
+        UsageError: a judge without a model has no given subgoals.
+        CalmError: no answer was usable.
     """
     if not isinstance(judge, OpenAIJudge):
         if not task.subgoals:
@@ -125,7 +126,7 @@ def decompose(
             continue
         store.keep_subgoals(task.id, subgoals, judge.name)
         return subgoals
-    raise UsageError(
+    raise CalmError(
         f"{judge.name} named no usable subgoals for {task.id} in {tries} answers; the last:"
         f" {problem}. Use the given ones (--subgoals given), write a file, or try another model"
     )

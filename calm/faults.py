@@ -161,14 +161,17 @@ def fault_of(
             f"{endpoint} refused the key: {short}. Set {key_env} to a key that is valid there"
         )
     if status == 403:
+        use = f" to use model {model!r}" if model else ""
         return EndpointError(
-            f"{endpoint} does not allow this key to use model {model!r}: {short}."
+            f"{endpoint} does not allow this key{use}: {short}."
             " Ask for access, or choose another model"
         )
     if status == 404:
+        what = f"model {model!r} or no chat completions" if model else "such page"
+        name = "the model's name, and " if model else ""
         return EndpointError(
-            f"{endpoint} knows no model {model!r} or no chat completions: {short}."
-            " Check the model's name, and that the base URL ends as the server wants (often /v1)"
+            f"{endpoint} knows no {what}: {short}."
+            f" Check {name}that the base URL ends as the server wants (often /v1)"
         )
     if status == 429:
         return Transient("429", short, retry_after=retry_after(headers), pushback=True)

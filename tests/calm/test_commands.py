@@ -170,6 +170,11 @@ def test_probe_prints_the_card(folder: Path) -> None:
         done = calm("probe", server.url, "--no-concurrency", "--json", cwd=folder)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["model"] == "loopback"
+        wrong = server.url.replace("/v1", "/wrong")
+        done = calm("probe", wrong, cwd=folder)
+    assert done.returncode == 5
+    assert f"{wrong} knows no such page" in done.stderr
+    assert "model" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -178,6 +183,8 @@ def test_probe_prints_the_card(folder: Path) -> None:
         (("store", "stats", "--store", "absent"), 2, "no store at absent"),
         (("decompose", "absent.yaml"), 2, "can't read the task"),
         (("decompose", "task.yaml", "--judge", "oracle"), 2, "unknown judge"),
+        (("decompose", "task.yaml", "--judge", "always-yes"), 2, "takes openai:MODEL or rules"),
+        (("decompose", "task.yaml", "--judge", "replay:m"), 2, "takes openai:MODEL or rules"),
         (("decompose", "task.yaml", "--judge", "openai:m"), 5, "OPENAI_API_KEY"),
         (("probe", "http://127.0.0.1:9/v1"), 5, "127.0.0.1:9"),
         (("store", "why", "task.yaml", "x", "--judge", "rules"), 2, "openai:MODEL"),

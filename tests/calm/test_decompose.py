@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from calm.decompose import check_subgoals, decompose, find_subgoals, read_subgoals, write_subgoals
-from calm.errors import UsageError
+from calm.errors import CalmError, UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
 from calm.records import Subgoal, Task, subgoals_hash
@@ -69,8 +69,9 @@ def test_an_unusable_answer_is_asked_again_as_a_new_sample(store: Store) -> None
 def test_a_model_that_never_names_any_is_an_error_that_says_what_to_do(store: Store) -> None:
     with Loopback(answer=lambda body: "I would rather not.") as server:
         judge = make_judge("openai:m", base_url=server.url, store=store)
-        with pytest.raises(UsageError, match=r"3 answers.*--subgoals given"):
+        with pytest.raises(CalmError, match=r"3 answers.*--subgoals given") as failed:
             decompose(BARE, judge)
+    assert failed.value.exit_code == 1  # nothing typed was wrong
 
 
 def test_a_judge_without_a_model_gets_the_given_ones(task: Task, rules: dict) -> None:
