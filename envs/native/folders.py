@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "calm-"
+_NAME = re.compile(r"calm-(\d+)-[a-z0-9_]{8}")  # process id, and what mkdtemp adds
+LEVEL = "nhdat"
+"""The file that each of our folders holds."""
 YOUNG_SECONDS = 60.0
 """Younger folders are left alone: a process may not have locked its own yet."""
 
@@ -34,14 +38,14 @@ class Folder:
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=where))
         self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        level = self.path / "nhdat"
-        shutil.copyfile(Path(env.nethack._vardir) / "nhdat", level)
+        level = self.path / LEVEL
+        shutil.copyfile(Path(env.nethack._vardir) / LEVEL, level)
         for i in range(n_envs):
             folder = self.path / str(i)
             (folder / "save").mkdir(parents=True)
             for name in ("perm", "record", "logfile", "xlogfile"):
                 (folder / name).touch()
-            (folder / "nhdat").symlink_to(level)
+            (folder / LEVEL).symlink_to(level)
 
     def remove(self) -> None:
         """Removes it; more than once does no harm."""
@@ -53,12 +57,15 @@ class Folder:
 
 def sweep(where: Path) -> None:
     """Removes folders of this user's processes that are no more."""
-    for folder in where.glob(f"{PREFIX}*-*"):
+    for folder in where.glob(f"{PREFIX}[0-9]*-*"):
+        name = _NAME.fullmatch(folder.name)
         try:
+            if name is None or not (folder / LEVEL).is_file():
+                continue  # somebody else's
             state = folder.lstat()
             if state.st_uid != os.getuid() or time.time() - state.st_mtime < YOUNG_SECONDS:
                 continue
-            if Path("/proc", folder.name.split("-")[1]).exists():
+            if Path("/proc", name[1]).exists():
                 continue  # an older version, which locks nothing, may have made it
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:

@@ -44,16 +44,24 @@ def test_a_killed_process_without_workers_is_tidied_up_after() -> None:
 
 def test_only_what_is_old_and_ours_is_swept(tmp_path: Path) -> None:
     gone = 2**22 + 1  # one more than the largest process id
-    living = tmp_path / f"calm-{os.getpid()}-a"
-    names = (f"calm-{gone}-young", f"calm-{gone}-old", f"other-{gone}-old")
-    young, old, other = (tmp_path / name for name in names)
-    for folder in (living, young, old, other):
+    living = tmp_path / f"calm-{os.getpid()}-aaaaaaaa"
+    young, old = tmp_path / f"calm-{gone}-young_00", tmp_path / f"calm-{gone}-old_0000"
+    names = (
+        "calm-my-results",
+        "calm-2024-results",
+        f"calm-{gone}-results_",
+        f"other-{gone}-old_0000",
+    )
+    others = [tmp_path / name for name in names]
+    for folder in (living, young, old, *others):
         (folder / "0").mkdir(parents=True)
-    for folder in (living, old, other):
+        if folder != others[2]:
+            (folder / "nhdat").touch()
+    for folder in (living, old, *others):
         aged(folder)
-    link, file = tmp_path / f"calm-{gone}-link", tmp_path / f"calm-{gone}-file"
-    link.symlink_to(other)
+    link, file = tmp_path / f"calm-{gone}-link_000", tmp_path / f"calm-{gone}-file_000"
+    link.symlink_to(others[-1])
     file.touch()
     aged(file)
     sweep(tmp_path)
-    assert set(tmp_path.iterdir()) == {living, young, other, link, file}
+    assert set(tmp_path.iterdir()) == {living, young, *others, link, file}
