@@ -172,8 +172,9 @@ class Batch:
         if not self._ready:
             raise UsageError("call reset() before step()")
         checked = self._checked(actions)
-        observers = self.observers
         n_ended = self.backend.step(checked, reset=self._resets_in_step)
+        # Games that are over stay so if an observer raises.
+        self._ready = n_ended <= 0 or self._resets_in_step
         self.any_ended = n_ended > 0
         if n_ended > 0:
             terminated, truncated = self.status > 0, self.status < 0
@@ -183,15 +184,15 @@ class Batch:
             raise UsageError(
                 f"actions of {self.task} run from 0 to {self.n_actions - 1}, got {checked.tolist()}"
             )
-        if observers:
-            for observer in observers:
-                observer.on_step(checked, terminated, truncated)
-            if self.any_ended:
-                ended = np.flatnonzero(self.status)
-                if not self._resets_in_step:
-                    self.backend.reset(ended, None)
-                for observer in observers:
-                    observer.on_reset(ended)
+        for observer in self.observers:
+            observer.on_step(checked, terminated, truncated)
+        if self.any_ended:
+            ended = np.flatnonzero(self.status)
+            if not self._resets_in_step:
+                self.backend.reset(ended, None)
+                self._ready = True
+            for observer in self.observers:
+                observer.on_reset(ended)
         return self.backend.reward.copy(), terminated, truncated
 
     def playing(self) -> list[int]:

@@ -62,8 +62,11 @@ void calm_close(calm_game *g)
 
 /* --- the rules --------------------------------------------------------------------------- */
 
+/* Whether the game is over; the engine can't be stepped then. */
 static inline bool press(calm_game *g, int key)
 {
+    if (!g->engine || g->obs.done)
+        return true;
     g->obs.action = key;
     calm_plays(&g->library);
     g->library.step(g->engine, &g->obs);

@@ -19,7 +19,7 @@ import torch
 
 from calm.errors import GameError, UsageError
 from envs.batch import Batch
-from envs.engine import ABORTED, Game, make_minihack, read_rules
+from envs.engine import ABORTED, DIED, Game, make_minihack, read_rules
 from envs.native import workers
 from envs.native.backend import NativeBackend
 
@@ -196,6 +196,49 @@ def test_an_observer_whose_keys_are_missing() -> None:
         batch.observers.append(Recorder(batch))
         with pytest.raises(UsageError, match="Recorder reads glyphs"):
             batch.reset()
+
+
+class Fails(Recorder):
+    """An observer that fails when an episode ends."""
+
+    def on_step(self, actions: Any, terminated: Any, truncated: Any) -> None:
+        if truncated.any():
+            raise RuntimeError
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_after_an_observer_failed_at_the_end_of_a_game_a_reset_is_needed(native: bool) -> None:
+    options = {"max_episode_steps": 2}
+    with Batch(TASK, 1, options=options, workers=1, native=native) as batch:
+        batch.observers.append(Fails(batch))
+        batch.reset()
+        batch.step([0])
+        with pytest.raises(RuntimeError):
+            batch.step([0])
+        with pytest.raises(UsageError, match=r"reset\(\) before"):
+            batch.step([0])
+        batch.observers.clear()
+        batch.reset()
+        batch.step([0])
+
+
+def test_games_are_reset_also_when_the_observers_have_gone() -> None:
+    with Batch(TASK, 2, options={"max_episode_steps": 2}, workers=1) as batch:
+        batch.observers.append(Recorder(batch))
+        batch.reset()
+        batch.observers.clear()
+        for _ in range(5):
+            batch.step([0, 0])
+        assert batch.steps.tolist() == [1, 1]
+
+
+def test_a_row_without_a_game_is_over_at_once() -> None:
+    with Batch(TASK, 1, KEYS, workers=1) as batch:
+        for _ in range(2):
+            assert batch.backend.step(np.array([9]), reset=False) == 1
+            assert batch.status.tolist() == [DIED]
+        batch.reset()
+        assert batch.backend.step(np.array([9]), reset=False) == 0
 
 
 @pytest.mark.parametrize(
