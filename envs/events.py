@@ -229,7 +229,8 @@ class EventStream:
         sight: what sees the changes; `envs.native.sight` has a faster one.
 
     Raises:
-        UsageError: no such task, or names that don't fit the batch's actions.
+        UsageError: no such task, names that don't fit the batch's actions, or a batch without
+            these keys.
     """
 
     keys = Sight.keys
@@ -242,6 +243,10 @@ class EventStream:
         sight: Callable[[Arrays, npt.NDArray[np.uint8]], Seeing] = Sight,
     ) -> None:
         names = [action_kind(name) for name in names_of_actions(task_id, batch, actions)]
+        if missing := [key for key in self.keys if key not in batch.arrays]:
+            raise UsageError(
+                f"a stream of events reads {', '.join(missing)}; add to the batch's keys"
+            )
         self._kinds = list(dict.fromkeys(names))
         numbers = np.array([self._kinds.index(name) for name in names], np.uint8)
         self._arrays = batch.arrays

@@ -116,7 +116,6 @@ class NativeBackend:
         header = self._memory.header
         if header.watched:
             return None
-        header.watched = 1
         return Lent(self._memory.sight, self._action, self.status, header)
 
     def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from envs.events import EventStream
 from envs.native.build import Built, built
 from envs.native.sight import NativeSight
 from envs.sight import Arrays
+from envs.signature import MESSAGE
 
 
 class _TableStructure(ctypes.Structure):
@@ -32,7 +34,7 @@ class Table:
         library: the compiled stepper.
         rows: (B, width) the signatures to look up.
         out: (B,) where their numbers go.
-        size: places, a power of two and more than twice what will be learnt.
+        size: places, a power of two and at least twice what will be learnt.
     """
 
     def __init__(
@@ -107,7 +109,8 @@ class Pay:
 
     def tell(self, said: npt.NDArray[np.int8]) -> None:
         """What was said of each number, (N, G) int8, see `Credit.step`."""
-        self._said = np.ascontiguousarray(said)  # C keeps the bare pointer
+        self._structure.known = 0  # C keeps the bare pointer, which is good for nothing meanwhile
+        self._said = np.ascontiguousarray(said)
         self._structure.said, self._structure.known = self._said.ctypes.data, len(said)
 
     @property
@@ -146,17 +149,21 @@ class NativeEventStream(EventStream):
         self.paid = False
         """Whether the last step was paid; it was not if nothing was told of one of its events."""
         self._header = self._sight.header
-        self._batch: Any = batch
+        if self._header is not None:
+            weakref.finalize(self, _pay_nothing, self._header)
+        # Not the batch, which holds this as an observer: one that is dropped is to go at once.
+        self._status: Any = getattr(batch, "status", None)
+        self._final: Any = getattr(batch, "final", None)
         self._library = ctypes.CDLL(str(built.library))
         self._rows = self._sight.signatures
         self._number = self._library.calm_number
         self._number_and_pay = self._library.calm_number_and_pay
-        self._learn(4096)
+        self._make_table(4096)
 
     def pay_with(self, pay: Pay) -> None:
         """Pays for every step from now on; for what was not `paid`, `number` does it later."""
         self.pay = pay
-        self._learn(self._table.size)
+        self._make_table(self._table.size)
 
     def on_step(
         self,
@@ -174,12 +181,14 @@ class NativeEventStream(EventStream):
                 return  # most steps
         if self.number():
             return
-        unknown = np.flatnonzero(self.ids < 0).tolist()
-        for row in unknown:
-            self.ids[row] = self._put_into_words(row, self._rows[row].tobytes())
-        if unknown:
-            size = self._table.size
-            self._learn(size * (2 if 2 * len(self._by_signature) > size else 1))
+        new: dict[bytes, int] = {}
+        for row in np.flatnonzero(self.ids < 0).tolist():
+            signature = self._rows[row].tobytes()
+            new[signature] = self.ids[row] = self._put_into_words(row, signature)
+        if 2 * len(self._by_signature) > self._table.size:
+            self._make_table(self._table.size)
+        elif new:
+            self._table.learn(new)
 
     def number(self) -> bool:
         """Looks up the events of the last step and pays for them; whether all were known."""
@@ -192,18 +201,29 @@ class NativeEventStream(EventStream):
         return self.paid
 
     def _heard(self, row: int) -> Array:
+        if not self._rows[row, MESSAGE].any():  # it is gone without a word, see calm_lose_sight
+            return np.zeros(256, np.uint8)
         # A row that has ended is a new episode by now.
-        if self.in_step and self._batch.status[row]:
-            said: Array = self._batch.final["message"][row]
+        if self.in_step and self._status[row]:
+            said: Array = self._final["message"][row]
             return said
         return super()._heard(row)
 
-    def _learn(self, size: int) -> None:
-        """Puts all known signatures into a table of so many places; new ones come seldom."""
+    def _make_table(self, size: int) -> None:
+        """Puts all known signatures into a table of so many places, or more if they are many."""
+        while 2 * len(self._by_signature) > size:
+            size *= 2
+        if self._header is not None:
+            _pay_nothing(self._header)  # it has bare pointers
         self._table = Table(self._library, self._rows, self.ids, size)
         self._table.learn(self._by_signature)
         if self._header is not None and self.pay is not None:
             self._header.table, self._header.pay = self._table.address, self.pay.address
+
+
+def _pay_nothing(header: Any) -> None:
+    """Those who step the rows don't pay for them any more."""
+    header.pay = header.table = 0
 
 
 def best_event_stream(task_id: str, batch: Arrays) -> EventStream:

@@ -140,7 +140,7 @@ class Watched(Protocol):
     """A backend that looks at each row as it steps it."""
 
     def be_watched(self) -> Lent | None:
-        """Begins to; None if somebody watches already."""
+        """It looks once `watched` is set in the header; None if somebody watches already."""
 
 
 class NativeSight:
@@ -192,6 +192,8 @@ class NativeSight:
         self.signatures: npt.NDArray[np.uint8] = places["signatures"]
         self.questions: npt.NDArray[np.uint8] = places["questions"]
         self._actions, self._how = places["actions"], places["how"]
+        if self.header is not None:
+            self.header.watched = 1
 
     def _cut(self, space: Array, dtype: type, shape: tuple[int, ...]) -> Array:
         """The next piece of the space."""

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from calm.credit import Credit, CreditMode
+from calm.errors import UsageError
 from envs.batch import Batch
 from envs.events import EventStream
 from envs.native.build import built
-from envs.native.events import NativeEventStream, Pay
+from envs.native.events import NativeEventStream, Pay, best_event_stream
 from envs.sight import Sight
 
 
@@ -20,7 +21,7 @@ def test_same_ids_and_texts_also_when_the_table_grows() -> None:
     rng = np.random.default_rng(2)
     with Batch(task, 8, Sight.keys, seed=4, workers=1) as batch:
         plain, native = EventStream(task, batch), NativeEventStream(task, batch, stepper)
-        native._learn(4)
+        native._make_table(1)
         batch.observers += [plain, native]
         batch.reset()
         for _ in range(300):
@@ -28,7 +29,40 @@ def test_same_ids_and_texts_also_when_the_table_grows() -> None:
             assert np.array_equal(plain.ids, native.ids)
         assert plain.texts == native.texts
         assert len(plain.texts) > 20
-        assert native._table.size >= len(native._by_signature) > 4
+        assert native._table.size >= 2 * len(native._by_signature) > 8
+
+
+def test_a_batch_without_the_keys_can_still_be_played() -> None:
+    stepper = built()
+    assert stepper is not None
+    task = "MiniHack-Room-5x5-v0"
+    with Batch(task, 2, workers=1) as batch:
+        for make in (EventStream, best_event_stream):
+            with pytest.raises(UsageError, match="reads inv_glyphs; add"):
+                make(task, batch)
+        batch.reset()
+        for _ in range(3):
+            assert not any(part.any() for part in batch.step([0, 0])[1:])
+
+
+def test_nothing_is_paid_through_what_is_gone() -> None:
+    stepper = built()
+    assert stepper is not None
+    task = "MiniHack-Room-5x5-v0"
+    with Batch(task, 2, Sight.keys, workers=1) as batch:
+        stream = NativeEventStream(task, batch, stepper)
+        header = stream._header
+        pay = Pay(batch.status, 2, once=True)
+        stream.pay_with(pay)
+        batch.observers.append(stream)
+        batch.reset()
+        batch.step([0, 0])
+        assert header.pay == pay.address
+        assert header.table == stream._table.address
+        batch.observers.clear()
+        del stream
+        assert header.pay == header.table == 0
+        batch.step([0, 0])
 
 
 @pytest.mark.parametrize("mode", ["once", "every"])

@@ -102,6 +102,7 @@ def test_nothing_is_seen_where_a_worker_died() -> None:
         for row in (2, 3):
             text = stream.texts[stream.ids[row]]
             assert text.startswith("Action: ")
+            assert "Message" not in text
             assert text.endswith("The episode ended: time ran out.")
         batch.step([8, 8, 8, 8])
         for row in range(4):
