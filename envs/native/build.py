@@ -83,7 +83,8 @@ def _compiler() -> list[str] | None:
 
 
 def _build() -> Built:
-    return Built(compiled("native", HERE, SOURCES, PRODUCTS, FLAGS, machine=platform.machine()))
+    machine = " ".join((platform.machine(), *platform.libc_ver()))
+    return Built(compiled("native", HERE, SOURCES, PRODUCTS, FLAGS, machine=machine))
 
 
 def compiled(

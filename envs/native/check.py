@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -39,12 +40,13 @@ def trusted(stepper: Built) -> bool:
         return True
     try:
         differs = _difference(stepper)
-    except CalmError as error:
+    except (CalmError, OSError) as error:
         differs = str(error)
     if differs:
         log.warning("environments take the plain path, which is slower: %s", differs)
         return False
-    mark.touch()
+    with suppress(OSError):  # then it is compared again next time
+        mark.touch()
     return True
 
 
@@ -53,9 +55,13 @@ def _difference(stepper: Built) -> str:
     keys = (*ENGINE_KEYS, *(f"{key}_crop" for key in PADDING))
     seeds = [count(1), count(1)]
     env = make_minihack(TASK)
-    native = NativeBackend(
-        stepper, env, read_rules(env), TASK, ENVS, 1, keys, 9, True, lambda i: next(seeds[0])
-    )
+    try:
+        native = NativeBackend(
+            stepper, env, read_rules(env), TASK, ENVS, 1, keys, 9, True, lambda i: next(seeds[0])
+        )
+    except BaseException:
+        env.close()
+        raise
     plain = PlainBackend(env, TASK, None, ENVS, keys, 9, True, lambda i: next(seeds[1]))
     rng = np.random.default_rng(0)
     try:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from envs.engine import Array
 from envs.events import EventStream
 from envs.native.build import Built, built
+from envs.native.check import trusted
 from envs.native.sight import NativeSight
 from envs.sight import Arrays
 from envs.signature import MESSAGE
@@ -227,10 +228,8 @@ def _pay_nothing(header: Any) -> None:
 
 
 def best_event_stream(task_id: str, batch: Arrays) -> EventStream:
-    """The native stream of events where the stepper is compiled, else the plain one."""
+    """The native stream of events where the stepper is compiled and trusted, else the plain one."""
     stepper = built()
-    return (
-        EventStream(task_id, batch)
-        if stepper is None
-        else NativeEventStream(task_id, batch, stepper)
-    )
+    if stepper is None or not trusted(stepper):
+        return EventStream(task_id, batch)
+    return NativeEventStream(task_id, batch, stepper)
