@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,9 @@ class NativeBackend:
         self._root = folder.path
         _describe(memory, env, rules, penalty, self._root)
         self._address = ctypes.c_void_p(memory.address)
-        self._games: ctypes.c_void_p | None = None
+        self._games: int | None = None
         self._workers: Workers | None = None
+        end: Callable[[], object] | None = None
         try:
             if n_workers:
                 self._workers = Workers(built.worker, memory, task)
@@ -100,11 +102,12 @@ class NativeBackend:
                 self._games = self._library.calm_open_all(self._address, why)
                 if not self._games:
                     raise GameError(f"the engine can't be loaded: {why.value.decode()}")
+                end = partial(self._library.calm_close_all, self._address, self._games)
         except BaseException:
-            _tidy(os.getpid(), self._workers, memory, folder)
+            _tidy(os.getpid(), end, self._workers, memory, folder)
             raise
         # Also when the interpreter ends without close().
-        self._tidy = weakref.finalize(self, _tidy, os.getpid(), self._workers, memory, folder)
+        self._tidy = weakref.finalize(self, _tidy, os.getpid(), end, self._workers, memory, folder)
 
     @property
     def pids(self) -> list[int]:
@@ -174,7 +177,11 @@ class NativeBackend:
         if self._workers is None:
             self._ended = self._library.calm_here(self._address, self._games, command)
             if self._ended == NO_START:
-                raise GameError(f"the game of level seed {self.level_seed.tolist()} does not start")
+                row = int(self._memory.place[0])
+                raise GameError(
+                    f"the game of environment {row} on level seed {self.level_seed[row]} does not"
+                    " start"
+                )
             return set()
         if self._busy:  # an exception (Ctrl-C) came between: let that turn end first
             self._finish()
@@ -212,9 +219,6 @@ class NativeBackend:
         self.reward[rows] = 0.0
 
     def close(self) -> None:
-        if self._games:
-            self._library.calm_close_all(self._address, self._games)
-            self._games = None
         self._tidy()
 
 
@@ -252,9 +256,18 @@ def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path)
     header.options = env.nethack._nethackoptions.encode()
 
 
-def _tidy(owner: int, workers: Workers | None, memory: Memory, folder: Folder) -> None:
+def _tidy(
+    owner: int,
+    end: Callable[[], object] | None,
+    workers: Workers | None,
+    memory: Memory,
+    folder: Folder,
+) -> None:
+    """Ends games, those in this process by `end`, and what they had."""
     if os.getpid() != owner:
         return  # a fork of the process that made the batch ends, the batch doesn't
+    if end is not None:
+        end()
     if workers is not None:
         workers.close()
     memory.close()

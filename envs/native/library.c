@@ -5,11 +5,13 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -337,22 +339,51 @@ static const char *open_copy(calm_library *l)
                                          : "libnethack.so has no nle_start, nle_step, nle_end";
 }
 
-static const char *load(calm_library *l)
+/* A game keeps two descriptors open, so many games need more than the usual limit. */
+static void raise_limit(void)
 {
-    int from = open(l->path, O_RDONLY | O_CLOEXEC);
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur == files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static const char *cannot_be(const char *done)
+{
+    static _Thread_local char why[128];
+    snprintf(why, sizeof why, "libnethack.so can't be %s: %s", done, strerror(errno));
+    return why;
+}
+
+/* NULL and the space that the copy will take, or why there is none. */
+static const char *make_copy(calm_library *l, size_t *bytes)
+{
+    const int from = open(l->path, O_RDONLY | O_CLOEXEC);
     /* The descriptor stays open: the loader knows libraries by name, and the next copy would get
      * the same number and be taken for this one. */
-    l->copy = memfd_create("libnethack.so", MFD_CLOEXEC);
+    l->copy = from < 0 ? -1 : memfd_create("libnethack.so", MFD_CLOEXEC);
     struct stat st;
-    if (from < 0 || l->copy < 0 || fstat(from, &st))
-        return "libnethack.so can't be read";
-    for (off_t done = 0; done < st.st_size;)
+    const char *fault = l->copy < 0 || fstat(from, &st) ? cannot_be("read") : NULL;
+    for (off_t done = 0; !fault && done < st.st_size;)
         if (sendfile(l->copy, from, &done, (size_t) (st.st_size - done)) <= 0)
-            return "libnethack.so can't be copied";
+            fault = cannot_be("copied");
+    *bytes = fault ? 0 : image_bytes(from);
+    if (from >= 0)
+        close(from);
+    return fault;
+}
+
+static const char *load(calm_library *l)
+{
+    raise_limit();
+    size_t bytes;
+    const char *fault = make_copy(l, &bytes);
+    if (fault)
+        return fault;
     gap g = { 0 };
-    open_gap(&g, image_bytes(from));
-    close(from);
-    const char *fault = open_copy(l);
+    open_gap(&g, bytes);
+    fault = open_copy(l);
     close_gap(&g);
     if (fault)
         return fault;

@@ -22,6 +22,8 @@ from envs.batch import Batch
 from envs.engine import ABORTED, DIED, Game, make_minihack, read_rules
 from envs.native import workers
 from envs.native.backend import NativeBackend
+from envs.native.events import best_event_stream
+from envs.sight import Sight
 
 TASK = "MiniHack-KeyRoom-S5-v0"
 KEYS = ("glyphs", "glyphs_crop", "blstats", "message", "inv_glyphs")
@@ -385,14 +387,46 @@ def test_nothing_is_left_after_close_or_an_exception(
     with pytest.raises(RuntimeError):
         fail()
     assert leftovers(tmp_path) == before
-    batch = Batch(TASK, 3, KEYS, workers=2)
-    batch.reset()
-    del batch
-    assert leftovers(tmp_path) == before
     batch = Batch(TASK, 3, KEYS, native=False)
     batch.reset()
     batch.close()
     assert leftovers(tmp_path) == before
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_batch_that_is_dropped_goes_at_once(
+    workers: int, watched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, descriptors = leftovers(tmp_path), os.listdir("/proc/self/fd")
+    batch = Batch(TASK, 3, Sight.keys, workers=workers)
+    if watched:
+        batch.observers.append(best_event_stream(TASK, batch))
+    batch.reset()
+    del batch
+    assert leftovers(tmp_path) == before
+    assert len(os.listdir("/proc/self/fd")) == len(descriptors)
+
+
+MANY = """
+    import resource
+    from envs.batch import Batch
+    for workers in (1, 0):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (120, hard))
+        with Batch("MiniHack-Room-5x5-v0", 80, ("glyphs",), workers=workers) as batch:
+            batch.reset()
+            batch.step([0] * 80)
+"""
+
+
+def test_more_games_than_the_usual_limit_of_open_files() -> None:
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(MANY)],
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
 
 
 SCRIPT = """
