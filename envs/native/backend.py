@@ -21,14 +21,12 @@ from envs.native.build import Built
 from envs.native.folders import Folder
 from envs.native.layout import Memory
 from envs.native.sight import Lent, space_for
-from envs.native.workers import Workers
+from envs.native.workers import LOOK_UP_US, Workers
 
 STEP, STEP_AND_RESET, RESET, RAW = 1, 2, 3, 5
 """Commands, as in calm.h."""
 NOT_YET, NO_SUCH_ACTION, NO_START = -1, -2, -3
 """What turns.c returns instead of a number of rows."""
-LOOK_UP_US = 100_000
-"""How long to wait for a turn before looking whether all workers live."""
 SPIN_US = 500
 """How long both sides look again before they sleep, see calm.h. On two cores 16 games of KeyRoom-S5
 took 138,000 steps/s with 0, 159,000 with 100, 154,000 with 500, 106,000 with 2000 (medians of five
@@ -122,6 +120,8 @@ class NativeBackend:
         return Lent(self._memory.sight, self._action, self.status, header)
 
     def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
+        if self._busy:
+            self._end_turn()
         self._action[:] = actions
         command = STEP_AND_RESET if reset else STEP
         if self._lost:  # what was seen of them is of another game: nothing is paid in this turn
@@ -142,6 +142,8 @@ class NativeBackend:
         return self._ended
 
     def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
+        if self._busy:
+            self._end_turn()
         ahead = self._seed[rows]
         if seeds is not None:
             self._seed[rows] = seeds
@@ -161,6 +163,7 @@ class NativeBackend:
                 self._seed[i] = self._next_seed(i)
         else:
             self._seed[rows] = ahead
+        self._lost.difference_update(todo)
 
     def redraw(self, rows: Sequence[int]) -> None:
         for i in rows:
@@ -169,6 +172,8 @@ class NativeBackend:
     def play_raw(self, steps: int) -> None:
         """The engine alone, for the bench: each worker plays random actions in its games, one
         after the other, without batch or crops, and starts episodes as nle does."""
+        if self._busy:
+            self._end_turn()
         self._memory.header.raw_steps = steps
         self._turn(RAW)
 
@@ -183,14 +188,17 @@ class NativeBackend:
                     " start"
                 )
             return set()
-        if self._busy:  # an exception (Ctrl-C) came between: let that turn end first
-            self._finish()
         self._busy = True
         self._workers.turn_begins()
         self._ended = self._library.calm_turn(self._address, command, LOOK_UP_US)
         lost = self._finish() if self._ended == NOT_YET else set()
         self._busy = False
         return lost
+
+    def _end_turn(self) -> None:
+        """Lets a turn end that an exception (Ctrl-C) came into."""
+        self._lost |= self._finish()
+        self._busy = False
 
     def _finish(self) -> set[int]:
         lost: set[int] = set()

@@ -1,6 +1,6 @@
 /* A worker: plays rows first..last-1 of the batch whose shared memory is open as descriptor `fd`.
  *
- *     worker fd index first last turn
+ *     worker fd index first last turn parent
  *
  * It starts with the turn after `turn`. It ends when told to, and when its parent is gone. Ctrl-C
  * is the parent's to handle. */
@@ -64,12 +64,12 @@ static uint32_t next_turn(calm_header *h, uint32_t last, pid_t parent)
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
+    if (argc != 7)
         return 64;
     const int fd = atoi(argv[1]), index = atoi(argv[2]);
     const int first = atoi(argv[3]), last = atoi(argv[4]);
     uint32_t turn = (uint32_t) strtoul(argv[5], NULL, 10);
-    const pid_t parent = getppid();
+    const pid_t parent = (pid_t) atoi(argv[6]); /* may be gone already */
     signal(SIGINT, SIG_IGN);
     struct stat st;
     if (fstat(fd, &st))
@@ -100,8 +100,10 @@ int main(int argc, char **argv)
             fprintf(stderr, "the game of row %d does not start\n", (int) atomic_load(place));
             return 67;
         }
+        /* Counted before it says so: the parent counts for those that are gone (workers.py). */
+        const bool last_one = atomic_fetch_sub(&s->pending, 1) == 1;
         atomic_store(&s->finished[index], turn);
-        if (atomic_fetch_sub(&s->pending, 1) == 1 && atomic_load(&s->parent_sleeps))
+        if (last_one && atomic_load(&s->parent_sleeps))
             syscall(SYS_futex, &s->pending, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
     }
 }

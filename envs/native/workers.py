@@ -11,7 +11,6 @@ import logging
 import os
 import signal
 import subprocess
-import time
 from collections import deque
 from itertools import pairwise
 from pathlib import Path
@@ -26,8 +25,11 @@ log = logging.getLogger(__name__)
 MAX_DEATHS = 5
 """Deaths of workers within `DEATH_WINDOW` turns after which a batch gives up."""
 DEATH_WINDOW = 1000
+LOOK_UP_US = 100_000
+"""How long to wait for a turn before looking whether all workers live."""
 HANG_SECONDS = 30.0
-"""A turn takes less than a second; a worker that takes longer than this is killed."""
+"""A turn takes less than a second; a worker that takes longer than this is killed. Counted in times
+looked up, so that a pause of the whole job is no time."""
 
 
 class Workers:
@@ -49,6 +51,7 @@ class Workers:
         self._task = task
         self._deaths: deque[int] = deque(maxlen=MAX_DEATHS)
         self._turns = 0
+        self._looks = 0  # in this turn
         self._said: list[int] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         try:
@@ -67,7 +70,8 @@ class Workers:
     def _start(self, index: int) -> subprocess.Popen[bytes]:
         rows, memory = self.ranges[index], self._memory
         os.ftruncate(self._said[index], 0)
-        numbers = (memory.fd, index, rows.start, rows.stop, int(memory.turn[0]))
+        os.lseek(self._said[index], 0, os.SEEK_SET)  # where the worker begins to write
+        numbers = (memory.fd, index, rows.start, rows.stop, int(memory.turn[0]), os.getpid())
         return subprocess.Popen(
             [str(self._program), *map(str, numbers)],
             pass_fds=(memory.fd,),
@@ -80,24 +84,25 @@ class Workers:
     def turn_begins(self) -> None:
         """Counts the turns, so that deaths long ago are forgotten."""
         self._turns += 1
-        self._began = time.monotonic()
+        self._looks = 0
 
     def bury(self) -> list[range]:
         """Replaces workers that are gone or hang; the rows they lost.
 
-        To be called while a turn is not over. Those replaced are through with it; the others may
-        still be at work.
+        To be called every `LOOK_UP_US` while a turn is not over. Those replaced are through with
+        it; the others may still be at work.
 
         Raises:
             GameError: they keep dying.
         """
         memory, lost = self._memory, []
-        if time.monotonic() - self._began > HANG_SECONDS:
+        self._looks += 1
+        if self._looks * LOOK_UP_US > HANG_SECONDS * 1e6:
             for index, process in enumerate(self._processes):
                 if memory.finished[index] != memory.turn[0]:
                     process.kill()
                     process.wait()
-            self._began = time.monotonic()
+            self._looks = 0
         for index, process in enumerate(self._processes):
             if process.poll() is None:
                 continue

@@ -21,7 +21,7 @@ from calm.errors import GameError, UsageError
 from envs.batch import Batch
 from envs.engine import ABORTED, DIED, Game, make_minihack, read_rules
 from envs.native import workers
-from envs.native.backend import NativeBackend
+from envs.native.backend import STEP, NativeBackend
 from envs.native.events import best_event_stream
 from envs.sight import Sight
 
@@ -333,6 +333,89 @@ def test_workers_that_keep_dying_end_the_run() -> None:
         killed(batch, 0)
         with pytest.raises(GameError, match="keep dying"):
             batch.step([0, 0])
+
+
+def test_what_a_worker_said_last_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with Batch(TASK, 1, KEYS, workers=1) as batch:
+        batch.reset()
+        assert isinstance(batch.backend, NativeBackend)
+        assert batch.backend._workers is not None
+        for words in ("panic: no such thing", "help", "panic again"):
+            # Shared with the worker, and so is where it writes next.
+            os.write(batch.backend._workers._said[0], words.encode())
+            killed(batch, 0)
+            caplog.clear()
+            with caplog.at_level(logging.WARNING):
+                batch.step([0])
+            assert f"between two steps: {words}. Its episodes start anew" in caplog.text
+
+
+def test_a_reset_row_is_not_told_to_be_lost() -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        killed(batch, 0)
+        batch.backend.reset(np.array([0]), None)  # row 1 is lost too, and reset
+        batch.reset()
+        _, _, truncated = batch.step([8, 8])
+        assert not truncated.any()
+        killed(batch, 0)
+        batch.backend.reset(np.array([0]), None)
+        _, _, truncated = batch.step([8, 8])
+        assert truncated.tolist() == [False, True]
+
+
+def test_rows_that_an_interrupted_turn_lost_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        backend = batch.backend
+        assert isinstance(backend, NativeBackend)
+        assert backend._workers is not None
+        killed(batch, 0)
+        backend._busy = True  # as if Ctrl-C had come while it waited for this turn
+        backend._workers.turn_begins()
+        backend._library.calm_turn(backend._address, STEP, 0)
+        _, _, truncated = batch.step([8, 8])
+        assert truncated.tolist() == [True, True]
+        assert caplog.text.count("was killed") == 1
+
+
+def test_a_worker_whose_parent_was_gone_before_it_began_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Batch(TASK, 1, KEYS, workers=1) as batch:
+        assert isinstance(batch.backend, NativeBackend)
+        assert batch.backend._workers is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 2**22 + 1)
+            worker = batch.backend._workers._start(0)
+        try:
+            assert worker.wait(timeout=20) == 0
+        finally:
+            worker.kill()
+
+
+def test_a_pause_of_the_whole_job_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "HANG_SECONDS", 1.5)
+    with Batch(TASK, 2, KEYS, workers=2) as batch:
+        batch.reset()
+        assert isinstance(batch.backend, NativeBackend)
+        processes, pids = batch.backend._workers, batch.backend.pids
+        assert processes is not None
+        os.kill(pids[0], signal.SIGSTOP)
+
+        def paused() -> list[range]:
+            """This process, which looks up, sleeps as long as the worker."""
+            monkeypatch.undo()
+            monkeypatch.setattr(workers, "HANG_SECONDS", 1.5)
+            time.sleep(2.0)
+            lost = processes.bury()
+            os.kill(pids[0], signal.SIGCONT)
+            return lost
+
+        monkeypatch.setattr(processes, "bury", paused)
+        _, _, truncated = batch.step([0, 0])
+        assert not truncated.any()
+        assert batch.backend.pids == pids
 
 
 def test_a_worker_that_hangs_is_replaced(
