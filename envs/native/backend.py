@@ -217,10 +217,8 @@ class NativeBackend:
             self.final[key][rows] = array[rows]
         self.final_steps[rows] = self.steps[rows]
         self.final_level_seed[rows] = self.level_seed[rows]
-        others = self.status.copy()
         if reset:
             self.reset(np.array(rows), None)
-        self.status[:] = others
         self.status[rows] = ABORTED
         for row in rows:
             self._library.calm_lost(self._address, row)

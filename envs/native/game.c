@@ -303,8 +303,12 @@ static calm_sight *sight_of(calm_header *h)
         return h->watched ? s : NULL;
     if (!own.n) {
         own = *s;
-        for (char **p = (char **) &own.thing_of; p < (char **) (&own + 1); p++)
-            *p += (char *) h - (char *) h->address;
+        for (char *p = (char *) &own.thing_of; p < (char *) (&own + 1); p += sizeof(char *)) {
+            char *there;
+            memcpy(&there, p, sizeof there);
+            there += (char *) h - (char *) h->address;
+            memcpy(p, &there, sizeof there);
+        }
     }
     return &own;
 }

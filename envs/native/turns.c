@@ -9,8 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-size_t calm_header_bytes(void) { return sizeof(calm_header); }
-
 /* Whether the game has the actions that a command takes. */
 static bool can(calm_header *h, uint32_t command)
 {

@@ -39,7 +39,6 @@ class Workers:
         program: the compiled worker.
         memory: shared with them; its header is complete.
         task: for messages.
-        actions: names of the actions for messages, by index.
     """
 
     def __init__(self, program: Path, memory: Memory, task: str) -> None:
