@@ -90,9 +90,6 @@ class Judged:
 
     def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
         annotator = self.annotator
-        annotator.collect()
-        if self._answers != annotator.answers:
-            self._take()
         self._achieved = None
         self.stream.on_step(actions, terminated, truncated)
         self._step += 1
@@ -101,6 +98,10 @@ class Judged:
             annotator.ids(self.stream.texts)  # asks again where no answer came
         if self._paying is None or not self._paying.paid:
             self._ask()
+        annotator.collect()
+        if self._answers != annotator.answers:
+            self._achieved = self.achieved  # by the answers that paid for this step
+            self._take()
 
     def _ask(self) -> None:
         """Asks about what is new in the last step, and pays for the step if that had to wait."""

@@ -19,6 +19,7 @@ from calm.annotator import Annotator
 from calm.errors import GameError, UsageError
 from calm.judges import make_judge
 from calm.records import Subgoal
+from envs.events import EventStream
 from envs.seeding import LevelSeeds
 from envs.tasks import task as find_task
 
@@ -259,11 +260,45 @@ def test_sums_of_an_episode_and_its_last_progress() -> None:
     vec.close()
 
 
+class Late(Annotator):
+    """All that was asked is answered every seventh time that it is to collect."""
+
+    calls, collects = 0, False
+
+    def collect(self) -> None:
+        if self.collects:
+            super().collect()
+            return
+        self.calls += 1
+        if self.calls % 7 == 0:
+            self.collects = True
+            self.wait()
+            self.collects = False
+
+
+def test_late_answers_pay_alike_on_both_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = find_task(TASK)
+    played = []
+    for _ in range(2):
+        annotator = Late(make_judge("rules"), task, task.subgoals, ask="later")
+        vec = envs.make_vec(TASK, 3, judge=annotator, shaping="every", workers=0, seed=3)
+        rng = np.random.default_rng(0)
+        vec.reset()
+        steps = [vec.step(rng.integers(10, size=3))[-1]["credit"].tolist() for _ in range(300)]
+        played.append(steps)
+        vec.close()
+        monkeypatch.setattr("envs.shaping.best_event_stream", EventStream)
+    assert played[0] == played[1]
+    assert np.count_nonzero(played[0]) > 10
+
+
+@pytest.mark.parametrize("ask", ["wait", "later"])
 @pytest.mark.parametrize("mode", ["once", "every", "potential"])
-def test_judged_credit_is_what_the_answers_come_to(mode: Any) -> None:
+def test_judged_credit_is_what_the_answers_come_to(mode: Any, ask: Any) -> None:
     """Most steps are passed over; what is paid is as if each had been looked at."""
     task, n, gamma = find_task(TASK), 5, 0.9
-    annotator = Annotator(make_judge("rules"), task, task.subgoals)
+    kind = Annotator if ask == "wait" else Late
+    annotator = kind(make_judge("rules"), task, task.subgoals, ask=ask)
     vec = envs.make_vec(
         TASK, n, kind="sb3", judge=annotator, shaping=mode, gamma=gamma, workers=0, seed=3
     )
