@@ -26,9 +26,10 @@ Observation = dict[str, Array]
 class GymVec(VectorEnv[Observation, Array, Array]):
     """Vectorised MiniHack for gymnasium.
 
-    Infos: with credit, "r_env" and "credit" of every step (B,). For the episodes that ended,
-    "final_obs" (B,) objects and "final_info" with "episode": the entries of `Episodes.summary`,
-    each (B,). As everywhere in gymnasium, "_name" marks the rows in which "name" is valid.
+    Infos: with credit, "r_env" and "credit" of every step (B,), the latter not to be written to.
+    For the episodes that ended, "final_obs" (B,) objects and "final_info" with "episode": the
+    entries of `Episodes.summary`, each (B,). As everywhere in gymnasium, "_name" marks the rows in
+    which "name" is valid.
 
     Args:
         episodes: not yet reset.

@@ -35,14 +35,15 @@ class Sb3Vec(VecEnv):
         self.split = split
         self._actions: npt.ArrayLike | None = None
         self._starts: Sequence[int] | None = None
+        self._levels: Sequence[int] | None = None
         super().__init__(self.batch.n_envs, episodes.space, episodes.action_space)
 
     def reset(self) -> dict[str, Array]:
-        """New episodes everywhere, from the streams of level seeds."""
+        """New episodes everywhere, from the streams of level seeds if `set_options` named none."""
         if self._seeds[0] is not None:
             self.batch.reseed(self.split, self._seeds[0], self._starts)
-        self._starts = None
-        self.episodes.reset()
+        levels, self._starts, self._levels = self._levels, None, None
+        self.episodes.reset(levels)
         self._reset_seeds()
         self._reset_options()
         self.reset_infos = [{"level_seed": seed} for seed in self.batch.level_seeds.tolist()]
@@ -80,7 +81,7 @@ class Sb3Vec(VecEnv):
         self.batch.close()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        """An attribute of the batch, of its episodes or of this object, for each environment.
+        """An attribute of the batch or of its episodes, for each environment.
 
         Arrays with one row an environment are handed out row by row.
         """
@@ -113,6 +114,15 @@ class Sb3Vec(VecEnv):
         """Starts the streams of level seeds anew at the next reset."""
         seeds: Sequence[int | None] = super().seed(seed)
         return seeds
+
+    def set_options(self, options: list[dict[str, Any]] | dict[str, Any] | None = None) -> None:
+        """For the next reset: {"level_seeds": B ints} plays exactly these levels."""
+        if isinstance(options, list):
+            raise UsageError("the environments of a batch share one dictionary of options")
+        options = dict(options or {})
+        self._levels = options.pop("level_seeds", None)
+        if options:
+            raise UsageError(f"reset takes the option level_seeds, got {', '.join(options)}")
 
     def start_at(self, episodes: Sequence[int]) -> None:
         """After `seed`: the next reset begins each stream at this episode (`Batch.playing`)."""

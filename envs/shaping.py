@@ -5,6 +5,7 @@ r = r_env + weight * credit, three numbers kept apart.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -129,7 +130,7 @@ class Shaping:
         judge: see `Judging`.
         subgoals: by default the annotator's, or the task's given ones.
         mode: `every`, `once` or `potential`, see `calm.credit`.
-        weight: of the credit in the reward.
+        weight: of the credit in the reward, a finite number.
         gamma: the agent's discount; only `potential` uses it.
     """
 
@@ -142,6 +143,8 @@ class Shaping:
         weight: float = 0.5,
         gamma: float = 0.99,
     ) -> None:
+        if not math.isfinite(weight):
+            raise UsageError(f"weight must be a finite number, got {weight}")
         if isinstance(judge, str) and judge != "truth":
             raise UsageError(f'judge must be an Annotator or "truth", got {judge!r}')
         if isinstance(judge, Annotator):
@@ -173,15 +176,15 @@ class Shaping:
         """(B, G) 1 where this episode has achieved the subgoal."""
         self.final_progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) the same for the episode that the last step ended, where it ended one."""
-        self._none: Rewards = np.zeros(batch.n_envs, np.float32)
-        self._none.flags.writeable = False  # handed out again and again
+        self._none = _fixed(np.zeros(batch.n_envs, np.float32))  # handed out again and again
         if self._pay is not None:
             self.progress, self.final_progress = self._pay.progress, self._pay.final_progress
 
     def step(self, terminated: Bools, truncated: Bools) -> Rewards:
-        """Credit of the step that the batch has just made, (B,) float32, before any weight."""
+        """Credit of the step that the batch has just made, (B,) float32, before any weight; it
+        can't be written to."""
         if self._pay is not None:
-            return self._pay.credit.copy() if self._pay.any else self._none
+            return _fixed(self._pay.credit.copy()) if self._pay.any else self._none
         achieved = self.source.achieved
         before = self._credit.progress
         # Most steps achieve nothing, or with `once` nothing new, and end nothing.
@@ -191,16 +194,21 @@ class Shaping:
             if fresh and self._once:
                 fresh = count(achieved > before) or count(achieved < 0)
             if not fresh:
-                return np.zeros(len(achieved), np.float32)
+                return self._none
         self.final_progress[:] = before | (achieved == 1)
         credit = self._credit.step(achieved, terminated, truncated)
         self.progress[:] = self._credit.progress
-        return credit
+        return _fixed(credit)
 
     def reset(self) -> None:
         """Forgets the progress of all environments."""
         self._credit.reset()
         self.progress[:] = 0
+
+
+def _fixed(credit: Rewards) -> Rewards:
+    credit.flags.writeable = False
+    return credit
 
 
 def keys_of(judge: Judging | None) -> tuple[str, ...]:

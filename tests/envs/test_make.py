@@ -216,6 +216,14 @@ def test_sb3_vector() -> None:
     vec.seed(5)
     vec.reset()
     assert (vec.batch.level_seeds == levels).all()
+    vec.set_options({"level_seeds": [4, 5]})
+    vec.reset()
+    assert vec.batch.level_seeds.tolist() == [4, 5]
+    vec.reset()
+    assert vec.batch.level_seeds.tolist() != [4, 5]
+    for options, words in (({"seeds": [4, 5]}, "level_seeds"), ([{}, {}], "one dictionary")):
+        with pytest.raises(UsageError, match=words):
+            vec.set_options(options)
     vec.close()
 
 
@@ -240,6 +248,7 @@ def test_credit_is_added_and_told_apart() -> None:
         observation, rewards, _, _, infos = vec.step(np.array([8, 8]))
         credit = 2.0 if step % 3 == 0 else 0.0
         assert infos["credit"].tolist() == [credit] * 2
+        assert not infos["credit"].flags.writeable
         assert infos["r_env"].tolist() == pytest.approx([-0.01] * 2)
         assert rewards.tolist() == pytest.approx([-0.01 + 0.25 * credit] * 2)
         assert observation["progress"].tolist() == [[step >= 3, step >= 3, 0]] * 2
@@ -392,6 +401,8 @@ def test_an_annotator_is_asked_once_for_every_description() -> None:
         ({"judge": "rules"}, "Annotator"),
         ({"judge": "truth", "shaping": "twice"}, "once"),
         ({"judge": "truth", "gamma": 1.5}, "gamma"),
+        ({"judge": "truth", "gamma": float("nan")}, "gamma"),
+        ({"judge": "truth", "weight": float("nan")}, "weight"),
         ({"judge": "truth", "subgoals": ()}, "no given subgoals"),
     ],
 )
