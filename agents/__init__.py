@@ -1,0 +1,1 @@
+"""Agents that see NetHack through attention encoders and learn from reward plus judged credit."""

@@ -1,6 +1,6 @@
 """`python -m calm` is `calm`."""
 
-from calm.cli import main
+from calm.cli.main import main
 
 if __name__ == "__main__":
     main()

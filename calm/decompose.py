@@ -14,16 +14,16 @@ from typing import Any
 
 import yaml
 
+from calm.asking.envelope import Reply
+from calm.asking.parse import Unreadable, read_object
+from calm.asking.prompt import DECOMPOSE_TEMPLATE, clean, decompose_prompt
+from calm.asking.question import Call, Context, Question, Settled
+from calm.endpoint.faults import RowFault
 from calm.errors import CalmError, UsageError
-from calm.faults import RowFault
-from calm.judge import Judge
 from calm.judges.openai import OpenAIJudge
-from calm.parse import Unreadable, read_object
-from calm.prompt import DECOMPOSE_TEMPLATE, clean, decompose_prompt
-from calm.question import Call, Context, Question, Settled
+from calm.judges.protocol import Judge
 from calm.records import Subgoal, Task, Verdict, subgoals_hash
-from calm.reply import Reply
-from calm.store import Store
+from calm.store.store import Store
 
 LEAST, MOST = 2, 8
 _COMPOUND = re.compile(r"\b(?:and|or|then|while|after|before)\b|[,;/&+]", re.IGNORECASE)

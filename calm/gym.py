@@ -15,7 +15,7 @@ from typing import Any, SupportsFloat, TypeVar
 import gymnasium
 import numpy as np
 
-from calm.annotator import Annotator
+from calm.annotation.live import Annotator
 from calm.credit import Credit, CreditMode
 
 ObsType = TypeVar("ObsType")

@@ -21,12 +21,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from calm.asking.envelope import Reply
+from calm.asking.question import Call, Context, Question
+from calm.cli.options import KeptStoreOption, StoreOption
 from calm.errors import UsageError
-from calm.options import KeptStoreOption, StoreOption
-from calm.question import Call, Context, Question
 from calm.records import Subgoal, Usage
-from calm.reply import Reply
-from calm.store import Store
+from calm.store.store import Store
 
 SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 4 << 30

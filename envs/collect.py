@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from calm.errors import UsageError
 from calm.records import Transition
-from envs import describe, players
-from envs.batch import Batch
-from envs.events import EventStream
+from envs.events import screen as describe
+from envs.events.stream import EventStream
+from envs.players import scripted as players
+from envs.stepping.batch import Batch
 from envs.tasks import task as find_task
-from envs.truth import TruthStream
+from envs.truth.stream import TruthStream
 
 Array = npt.NDArray[Any]
 
@@ -94,8 +95,8 @@ def play(
 
     Args:
         task: id, short or whole.
-        player: a player, or the name of one in `envs.players.PLAYERS`; or several that take turns.
-        episodes: how many, each to its end.
+        player: a player, or the name of one in `envs.players.scripted.PLAYERS`; or several that
+        take turns. episodes: how many, each to its end.
         split: `data` for transitions that are kept or shown to a judge.
         seed: of the levels and of the players' chance.
 

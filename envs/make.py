@@ -10,15 +10,15 @@ import gymnasium
 from calm.credit import CreditMode
 from calm.errors import UsageError, unknown
 from calm.records import Subgoal
-from envs.batch import Batch
-from envs.episodes import Episodes
-from envs.gym_env import GymEnv
-from envs.gym_vec import GymVec
+from envs.interfaces.episodes import Episodes
+from envs.interfaces.gym_env import GymEnv
+from envs.interfaces.gym_vec import GymVec
+from envs.stepping.batch import Batch
 from envs.tasks import task as find_task
 
 if TYPE_CHECKING:
-    from envs.sb3_vec import Sb3Vec
-    from envs.shaping import Judging
+    from envs.credit.shaping import Judging
+    from envs.interfaces.sb3_vec import Sb3Vec
 
 KEYS = ("glyphs_crop", "blstats", "message", "inv_glyphs")
 """Observation keys by default."""
@@ -57,18 +57,19 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
         split: level seeds to play, "train", "test" or "data"; the three never meet.
         seed: of the streams of level seeds; same seed, same levels in every environment, whatever
             the number of workers.
-        keys: observation keys, see `envs.batch.KEYS`.
+        keys: observation keys, see `envs.stepping.batch.KEYS`.
         crop: odd size of the `*_crop` keys.
         penalty: False leaves MiniHack's -0.01 for steps in which no game time passes out of the
             reward.
-        judge: a `calm.annotator.Annotator`, or "truth", or a function (batch, subgoals) that
+        judge: a `calm.annotation.live.Annotator`, or "truth", or a function (batch, subgoals) that
             builds a source of achievements; None for the plain reward.
         subgoals: that pay; by default the annotator's or the task's given ones.
         shaping: "once", "every" or "potential", see `calm.credit`.
         weight: of the credit in the reward.
         gamma: the agent's discount; "potential" needs it.
         progress: with a judge, offer the observation "progress" (B, G).
-        window: offer the last so many steps too, for encoders that look back, see `envs.window`.
+        window: offer the last so many steps too, for encoders that look back, see
+        `envs.interfaces.history`.
         copy: False hands out the batch's own arrays, which the next step overwrites ("gym" only:
             SB3 keeps observations across steps).
         extra_keys: keys of `batch.arrays` for observers, beside `keys`; no observations.
@@ -83,7 +84,7 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
     if not settings.get("copy", True):
         raise UsageError("SB3 keeps observations across steps; copy=False would change them")
     try:
-        from envs.sb3_vec import Sb3Vec
+        from envs.interfaces.sb3_vec import Sb3Vec
     except ModuleNotFoundError as error:
         raise UsageError(
             'kind="sb3" needs stable-baselines3; install the extra [agents]'
@@ -113,7 +114,7 @@ def _episodes(
     workers: int | None = None,
 ) -> Episodes:
     if judge is not None:
-        from envs.shaping import Shaping, keys_of  # a plain reward needs none of it
+        from envs.credit.shaping import Shaping, keys_of  # a plain reward needs none of it
     batch = Batch(
         task if task in gymnasium.registry else find_task(task).id,
         n_envs,

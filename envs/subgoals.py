@@ -18,7 +18,7 @@ class Approach(NamedTuple):
     """Coming within so many moves of the nearest thing of a kind, maybe while carrying another."""
 
     thing: str
-    """A kind of `envs.things`, e.g. "key"."""
+    """A kind of `envs.game.glyphs`, e.g. "key"."""
     steps: int | None
     """One of `STEPS`, or None: it comes into view."""
     carrying: str | None = None

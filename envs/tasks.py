@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from calm.errors import unknown
 from calm.records import Subgoal, Task
-from envs import actions
+from envs.game import actions
 from envs.subgoals import SUBGOALS
 
 _STAIRS = ("stand next to the staircase down", "reach the staircase down")

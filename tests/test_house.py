@@ -57,8 +57,8 @@ def test_the_wheel_holds_calm_alone(wheel: Path) -> None:
 
 def test_the_wheel_carries_the_prompts(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for template in (ROOT / "calm" / "prompts").glob("*.j2"):
-        assert f"calm/prompts/{template.name}" in names
+    for template in (ROOT / "calm" / "asking" / "prompts").glob("*.j2"):
+        assert f"calm/asking/prompts/{template.name}" in names
 
 
 @pytest.mark.slow

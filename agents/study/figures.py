@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from agents.curves import to_svg
-from agents.statistics import Band, iqm_band
+from agents.report.curves import to_svg
 from agents.study.findings import ArmFound, Findings
 from agents.study.plan import Plan
+from agents.study.seed_statistics import Band, iqm_band
 
 STYLES: Sequence[tuple[str, Any]] = (
     ("#8a8a8a", (0, (1, 1))),

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.report import steps_to
-from agents.statistics import (
+from agents.report.page import steps_to
+from agents.study.plan import Plan
+from agents.study.results import Result
+from agents.study.seed_statistics import (
     Band,
     Comparison,
     Reached,
@@ -21,9 +23,7 @@ from agents.statistics import (
     reached,
     success_estimate,
 )
-from agents.study.plan import Plan
-from agents.study.results import Result
-from data.metrics import Estimate
+from data.evaluation.metrics import Estimate
 from envs.subgoals import APPROACHES
 
 RATE = 0.9

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from agents.config import TrainConfig, make_config
+from agents.training.config import TrainConfig, make_config
 from calm.errors import UsageError, unknown
 from envs.tasks import task as find_task
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "plans"
 
 
 class Cell(NamedTuple):

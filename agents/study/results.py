@@ -18,9 +18,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from agents.config import TrainConfig, make_config
-from agents.run import Row, Run
 from agents.study.plan import Cell
+from agents.training.config import TrainConfig, make_config
+from agents.training.run_folder import Row, Run
 from calm.errors import UsageError
 
 INDEX, EVALUATIONS, SUBGOALS = "cells.json", "cells.parquet", "subgoals.parquet"

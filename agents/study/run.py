@@ -18,12 +18,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from agents.config import TrainConfig
-from agents.progress import train_with_progress
-from agents.run import Run
 from agents.study.page import write_study
 from agents.study.plan import Cell, Plan
 from agents.study.results import Result, read_results, result_of, write_results
+from agents.training.config import TrainConfig
+from agents.training.progress import train_with_progress
+from agents.training.run_folder import Run
 from calm.errors import CalmError, UsageError
 
 

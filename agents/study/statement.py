@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.statistics import LEAST_SEEDS, SURE, least_p
 from agents.study.findings import RATE, ArmFound, Findings, Pair
 from agents.study.plan import Plan
+from agents.study.seed_statistics import LEAST_SEEDS, SURE, least_p
 from agents.study.tables import count, pays, rate, together, two
 from envs.tasks import task as find_task
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from agents.report import Table, plain
-from agents.statistics import Comparison, Reached
+from agents.report.page import Table, plain
 from agents.study.findings import Findings, Pair
 from agents.study.plan import Plan
 from agents.study.results import Result
-from data.metrics import Estimate
+from agents.study.seed_statistics import Comparison, Reached
+from data.evaluation.metrics import Estimate
 
 
 def rate(e: Estimate) -> str:

@@ -6,13 +6,13 @@ from dataclasses import fields
 from typing import Any
 
 from calm.errors import UsageError, unknown
-from calm.judge import Judge
+from calm.judges.baselines import Always, Random
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
-from calm.judges.replay import ReplayJudge
+from calm.judges.protocol import Judge
 from calm.judges.rules import RulesJudge
-from calm.judges.trivial import Always, Random
+from calm.judges.stored import ReplayJudge
 from calm.records import MODES, Mode
-from calm.store import Store
+from calm.store.store import Store
 
 JUDGES = ("openai:MODEL", "rules", "replay", "replay:MODEL", "always-yes", "always-no", "random:P")
 """The specs that `make_judge` understands."""

@@ -9,19 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from calm.ask import Asker, Tally
-from calm.batch import BatchAsker
-from calm.budget import Budget, Limits
-from calm.confidence import vote
-from calm.endpoint import Connection, Endpoint
+from calm.asking.asker import Asker, Tally
+from calm.asking.batch_api import BatchAsker
+from calm.asking.prompt import JUDGE_TEMPLATE, JudgePrompt
+from calm.asking.question import Context, Question
+from calm.endpoint.budget import Budget, Limits
+from calm.endpoint.client import Connection, Endpoint
+from calm.endpoint.loop_thread import LoopThread
+from calm.endpoint.pace import Pace
+from calm.endpoint.pricing import Price, price_of
 from calm.errors import UsageError
-from calm.loop import LoopThread
-from calm.pace import Pace
-from calm.pricing import Price, price_of
-from calm.prompt import JUDGE_TEMPLATE, JudgePrompt
-from calm.question import Context, Question
+from calm.judges.confidence import vote
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage, Verdict
-from calm.store import Store
+from calm.store.store import Store
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class OpenAIOptions:
     key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the key."""
     template: str = JUDGE_TEMPLATE
-    """Prompt template, a file in calm/prompts."""
+    """Prompt template, a file in calm/asking/prompts."""
     temperature: float | None = None
     """None: 0 for one sample, 0.7 for several."""
     max_tokens: int = 1024

@@ -27,7 +27,7 @@ from starlette.routing import Route
 
 from calm.records import Task
 from data.label.store import LabelStore
-from data.picture import pictures
+from data.report.screen import pictures
 from data.schema import Label, LabelledTransition
 
 HERE = Path(__file__).parent
@@ -51,13 +51,13 @@ HEADERS = {
 _STATIC = {
     "label.js": (HERE / "static", "text/javascript"),
     "label.css": (HERE / "static", "text/css"),
-    "terminal.css": (HERE.parent / "templates", "text/css"),
+    "terminal.css": (HERE.parent / "report" / "templates", "text/css"),
 }
 """What is served besides pages: its folder and type."""
 _MAX_BODY = 64 * 1024
 
 _templates = Environment(
-    loader=FileSystemLoader([HERE / "templates", HERE.parent / "templates"]),
+    loader=FileSystemLoader([HERE / "templates", HERE.parent / "report" / "templates"]),
     autoescape=True,
     undefined=StrictUndefined,
 )

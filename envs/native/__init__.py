@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from calm.errors import UsageError
-from envs.backend import Backend, NextSeed, PlainBackend
-from envs.engine import make_minihack, read_rules, rule_keys
+from envs.game.engine import make_minihack, read_rules, rule_keys
 from envs.native.backend import NativeBackend
 from envs.native.build import built
 from envs.native.check import trusted
+from envs.stepping.backend import Backend, NextSeed, PlainBackend
 
 
 def make_backend(

@@ -15,13 +15,13 @@ import numpy.typing as npt
 from nle import nethack
 
 from calm.errors import GameError
-from envs.backend import NextSeed
-from envs.engine import ABORTED, Array, Rules
+from envs.game.engine import ABORTED, Array, Rules
 from envs.native.build import Built
 from envs.native.folders import Folder
 from envs.native.layout import Memory
 from envs.native.sight import Lent, space_for
 from envs.native.workers import LOOK_UP_US, Workers
+from envs.stepping.backend import NextSeed
 
 STEP, STEP_AND_RESET, RESET, RAW = 1, 2, 3, 5
 """Commands, as in calm.h."""
@@ -34,7 +34,7 @@ interleaved rounds, other batches idle beside them). A reset takes some 200."""
 
 
 class NativeBackend:
-    """See `envs.backend.Backend` and `envs.native`.
+    """See `envs.stepping.backend.Backend` and `envs.native`.
 
     Args:
         built: the compiled stepper.

@@ -18,11 +18,11 @@ import numpy as np
 from nle import nethack
 
 from calm.errors import CalmError
-from envs.backend import PlainBackend
-from envs.crops import PADDING
-from envs.engine import ENGINE_KEYS, make_minihack, read_rules
+from envs.game.crops import PADDING
+from envs.game.engine import ENGINE_KEYS, make_minihack, read_rules
 from envs.native.backend import NativeBackend
 from envs.native.build import Built
+from envs.stepping.backend import PlainBackend
 
 log = logging.getLogger(__name__)
 

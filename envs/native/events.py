@@ -1,4 +1,5 @@
-"""The frequent part of `envs.events` in C, and of the credit for what a judge says of them."""
+"""The frequent part of `envs.events.stream` in C, and of the credit for what a judge says of
+them."""
 
 from __future__ import annotations
 
@@ -10,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from envs.engine import Array
-from envs.events import EventStream
+from envs.events.sight import Arrays
+from envs.events.signature import MESSAGE
+from envs.events.stream import EventStream
+from envs.game.engine import Array
 from envs.native.build import Built, built
 from envs.native.check import trusted
 from envs.native.sight import NativeSight
-from envs.sight import Arrays
-from envs.signature import MESSAGE
 
 
 class _TableStructure(ctypes.Structure):
@@ -134,7 +135,7 @@ class Pay:
 
 
 class NativeEventStream(EventStream):
-    """See `envs.events.EventStream`.
+    """See `envs.events.stream.EventStream`.
 
     Args:
         task_id, batch: see there.

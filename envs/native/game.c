@@ -1,4 +1,4 @@
-/* One game on its own copy of the engine, stepped by MiniHack's rules; see envs/engine.py, which
+/* One game on its own copy of the engine, stepped by MiniHack's rules; see envs/game/engine.py, which
  * says the same in Python and where we differ from MiniHack. */
 #define _GNU_SOURCE
 #include "calm.h"

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from envs.crops import PADDING
-from envs.engine import ENGINE_KEYS
+from envs.game.crops import PADDING
+from envs.game.engine import ENGINE_KEYS
 
 NLE_ORDER = (
     "glyphs", "chars", "colors", "specials", "blstats", "message", "program_state", "internal",

@@ -1,4 +1,4 @@
-/* What a step changed, row by row: envs/sight.py in C, which says what it means. */
+/* What a step changed, row by row: envs/events/sight.py in C, which says what it means. */
 #include "sight.h"
 
 #include <stdlib.h>

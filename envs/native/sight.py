@@ -1,4 +1,4 @@
-"""`envs.sight` in C: the same signatures.
+"""`envs.events.sight` in C: the same signatures.
 
 Where a batch plays on the native path, its rows are looked at by whoever steps them, in the very
 turn; elsewhere, after the step.
@@ -13,10 +13,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from envs import sight, signature
-from envs.engine import Array
-from envs.native.build import Built
-from envs.things import (
+from envs.events import sight, signature
+from envs.game.engine import Array
+from envs.game.glyphs import (
     CARRIED_OF_GLYPH,
     GROUND,
     GROUND_OF_GLYPH,
@@ -27,6 +26,7 @@ from envs.things import (
     THING_OF_GLYPH,
     THINGS,
 )
+from envs.native.build import Built
 
 LINE = 64
 """Bytes of a cache line, at which every array begins."""
@@ -144,7 +144,7 @@ class Watched(Protocol):
 
 
 class NativeSight:
-    """See `envs.sight.Sight`.
+    """See `envs.events.sight.Sight`.
 
     Args:
         batch: see there.

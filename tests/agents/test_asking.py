@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.config import TrainConfig, make_config
-from agents.run import Run
-from agents.train import Progress, train
-from calm.annotator import Annotator
+from agents.training.config import TrainConfig, make_config
+from agents.training.run_folder import Run
+from agents.training.train import Progress, train
+from calm.annotation.live import Annotator
 from calm.errors import EndpointError, UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
-from calm.store import Store
+from calm.store.store import Store
 from envs import make_vec
-from envs.rules import RULES
+from envs.events.judge_rules import RULES
 from envs.tasks import task as find_task
 
 CONFIG = {

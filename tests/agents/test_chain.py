@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from agents.config import TrainConfig
-from agents.run import Run
-from agents.train import train
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
+from agents.training.train import train
 from calm.decompose import read_subgoals, write_subgoals
 from calm.loopback import Loopback
-from calm.store import Store
-from envs.rules import RULES
+from calm.store.store import Store
+from envs.events.judge_rules import RULES
 from envs.tasks import task
 
 KEYROOM = task("KeyRoom-S5")

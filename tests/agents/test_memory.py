@@ -6,12 +6,12 @@ import pytest
 import torch
 from sb3_contrib import RecurrentPPO
 
-from agents.config import TrainConfig
-from agents.fast_ppo import FastPPO
-from agents.ppo import make_ppo
-from agents.run import Run
-from agents.train import Progress, train
-from agents.windowed import PastEncoder
+from agents.network.history import PastEncoder
+from agents.ppo.fast_ppo import FastPPO
+from agents.ppo.make import make_ppo
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
+from agents.training.train import Progress, train
 from envs import make_vec
 
 SMALL = {

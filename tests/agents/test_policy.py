@@ -8,12 +8,12 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.config import TrainConfig
-from agents.extractor import ENCODERS, NetHackExtractor
-from agents.ppo import make_ppo
-from agents.windowed import WINDOW_KEYS
+from agents.network.extractor import ENCODERS, NetHackExtractor
+from agents.network.history import WINDOW_KEYS
+from agents.ppo.make import make_ppo
+from agents.training.config import TrainConfig
 from envs import make_vec
-from envs.sb3_vec import Sb3Vec
+from envs.interfaces.sb3_vec import Sb3Vec
 
 KEYS = ("glyphs_crop", "message", "inv_glyphs", "blstats")
 every = pytest.mark.parametrize("encoder", ENCODERS)

@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 import torch
 
-from agents.checkpoint import restore, snapshot
-from agents.config import TrainConfig
-from agents.ppo import make_ppo
-from agents.run import Run
-from agents.train import train
+from agents.ppo.make import make_ppo
+from agents.training.checkpoint import restore, snapshot
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
+from agents.training.train import train
 from calm.errors import UsageError
 from envs import make_vec
-from envs.noisy import NoisyTruth
-from envs.sb3_vec import Sb3Vec
+from envs.credit.noisy import NoisyTruth
+from envs.interfaces.sb3_vec import Sb3Vec
 
 SMALL = {
     "task": "KeyRoom-S5",
@@ -96,8 +96,8 @@ def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     config = TrainConfig(**SMALL, judge="rules", seed=2, steps=1024)
     run = Run.create(tmp_path / "run", config)
     code = (
-        "import sys; from pathlib import Path; from agents.run import Run;"
-        " from agents.train import train; train(Run.open(Path(sys.argv[1])),"
+        "import sys; from pathlib import Path; from agents.training.run_folder import Run;"
+        " from agents.training.train import train; train(Run.open(Path(sys.argv[1])),"
         " resume=len(sys.argv) > 2)"
     )
     for words, enough in (((), 128), (("resume",), 384)):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from calm.records import Subgoal, Task, Transition
-from calm.store import Store
-from tests.calm.nursery import Nursery
+from calm.store.store import Store
+from tests.support.nursery import Nursery
 
 SUBGOALS = (
     Subgoal("pick up the key", "The key enters the inventory."),

@@ -10,7 +10,7 @@ from calm.errors import CalmError, UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
 from calm.records import Subgoal, Task, subgoals_hash
-from calm.store import Store
+from calm.store.store import Store
 
 NAMED = [("come near the key", "The key is next to the hero."), ("pick up the key", "It is taken.")]
 FOUND = tuple(Subgoal(*n) for n in NAMED)

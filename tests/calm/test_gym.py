@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from calm.annotator import Annotator
+from calm.annotation.live import Annotator
 from calm.credit import CreditMode
 from calm.gym import JudgedCredit
 from calm.judges import make_judge

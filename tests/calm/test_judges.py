@@ -5,13 +5,13 @@ import math
 
 import pytest
 
-from calm.annotator import Annotator
+from calm.annotation.live import Annotator
 from calm.errors import EndpointError, UsageError
-from calm.judge import Judge
 from calm.judges import make_judge
+from calm.judges.protocol import Judge
 from calm.loopback import Loopback
 from calm.records import Subgoal, Task, Transition, Verdict
-from calm.store import Store
+from calm.store.store import Store
 
 
 @pytest.mark.parametrize("spec", ["rules", "always-yes", "always-no", "random", "random:0.25"])

@@ -9,7 +9,8 @@ import pytest
 
 from calm.errors import UsageError
 from calm.records import Subgoal, Task, Transition
-from data import check, dataset
+from data import dataset
+from data import verify as check
 from data.schema import LabelledTransition
 
 TASK = Task("room", "win", (Subgoal("key", "."), Subgoal("door", ".")))

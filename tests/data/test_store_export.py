@@ -9,7 +9,7 @@ from calm.errors import UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
 from calm.records import Subgoal, Task, Transition
-from calm.store import Store
+from calm.store.store import Store
 from data.store_export import export_store, import_store
 
 TASK = Task("T", "Go.", (Subgoal("even", "It is even."), Subgoal("seven", "It is 7.")))

@@ -11,9 +11,9 @@ import pytest
 from minihack.base import MH_DEFAULT_OBS_KEYS
 from nle.env.base import NLE_SPACE_ITEMS
 
-from envs.batch import Batch
-from envs.engine import ABORTED, DIED, ENGINE_KEYS, NO_GLYPH, WON, make_minihack
-from envs.players import make_player
+from envs.game.engine import ABORTED, DIED, ENGINE_KEYS, NO_GLYPH, WON, make_minihack
+from envs.players.scripted import make_player
+from envs.stepping.batch import Batch
 from envs.tasks import TASKS
 
 # MiniHack's own, when a menu keeps it from quitting a game; it goes on all the same.

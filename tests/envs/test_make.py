@@ -15,11 +15,11 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import envs
-from calm.annotator import Annotator
+from calm.annotation.live import Annotator
 from calm.errors import GameError, UsageError
 from calm.judges import make_judge
 from calm.records import Subgoal
-from envs.events import EventStream
+from envs.events.stream import EventStream
 from envs.seeding import LevelSeeds
 from envs.tasks import task as find_task
 
@@ -296,7 +296,7 @@ def test_late_answers_pay_alike_on_both_paths(monkeypatch: pytest.MonkeyPatch) -
         steps = [vec.step(rng.integers(10, size=3))[-1]["credit"].tolist() for _ in range(300)]
         played.append(steps)
         vec.close()
-        monkeypatch.setattr("envs.shaping.best_event_stream", EventStream)
+        monkeypatch.setattr("envs.credit.shaping.best_event_stream", EventStream)
     assert played[0] == played[1]
     assert np.count_nonzero(played[0]) > 10
 

@@ -5,7 +5,7 @@ import minihack  # noqa: F401  registers the tasks
 import pytest
 
 from calm.errors import UsageError
-from envs import actions
+from envs.game import actions
 from envs.tasks import MAX_STEPS, TASKS, subgoal, task
 
 FAMILIES = ("KeyRoom", "Corridor", "Room", "River", "MazeWalk", "Quest")

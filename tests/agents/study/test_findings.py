@@ -10,12 +10,12 @@ from agents.study.page import readme_table
 from agents.study.plan import load_plan
 from agents.study.statement import caveat, statement
 from agents.study.tables import farming_table
-from tests.agents.study import made_up
+from tests.support import study_cells
 
 
 def test_success_area_and_steps_to_ninety(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    found = find(plan, made_up.study(plan))
+    plan = study_cells.plan(tmp_path)
+    found = find(plan, study_cells.study(plan))
     rules, fair = found.arms["KeyRoom-S5", "rules"], found.arms["KeyRoom-S5", "fair"]
     assert rules.final.value == pytest.approx(0.94)
     assert (rules.final.low, rules.final.high) == pytest.approx((0.92, 0.96))
@@ -30,8 +30,8 @@ def test_success_area_and_steps_to_ninety(tmp_path: Path) -> None:
 
 
 def test_farming_is_repeats_that_the_unpaid_do_not_make(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    found = find(plan, made_up.study(plan))
+    plan = study_cells.plan(tmp_path)
+    found = find(plan, study_cells.study(plan))
     every, fair = (
         found.arms["KeyRoom-S5", "every"].farming,
         found.arms["KeyRoom-S5", "fair"].farming,
@@ -53,8 +53,8 @@ def test_farming_is_repeats_that_the_unpaid_do_not_make(tmp_path: Path) -> None:
 
 
 def test_the_statement_says_what_the_numbers_say(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    told = "\n".join(statement(plan, find(plan, made_up.study(plan)))["KeyRoom-S5"])
+    plan = study_cells.plan(tmp_path)
+    told = "\n".join(statement(plan, find(plan, study_cells.study(plan)))["KeyRoom-S5"])
     assert "“rules” is ahead of “unshaped”, on the way and at the end" in told
     assert "Without this credit the task is not solved within these steps." in told
     assert "“every” and “unshaped”: a tie" in told
@@ -64,29 +64,31 @@ def test_the_statement_says_what_the_numbers_say(tmp_path: Path) -> None:
     assert "(P(better) 1.00 [1.00, 1.00] over the steps, p = 0.1; 1.00" in told
     assert "no action to drop or to close" in told
     assert "key" not in told.partition("No deed")[2]
-    calm = [made_up.result(plan, "every", s, 0, 0.1, near=0.5) for s in range(3)]
-    fair = [made_up.result(plan, "fair", s, 0, 0.1, near=1.0) for s in range(3)]
+    calm = [study_cells.result(plan, "every", s, 0, 0.1, near=0.5) for s in range(3)]
+    fair = [study_cells.result(plan, "fair", s, 0, 0.1, near=1.0) for s in range(3)]
     told = "\n".join(statement(plan, find(plan, [*calm, *fair]))["KeyRoom-S5"])
     assert "“every” is not seen to farm" in told
 
 
 def test_few_seeds_are_told_to_be_few(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    assert "3 seeds against 3 can't give a p below 0.1," in caveat(find(plan, made_up.study(plan)))
-    one = [made_up.result(plan, "fair", 0, 0.5)]
+    plan = study_cells.plan(tmp_path)
+    assert "3 seeds against 3 can't give a p below 0.1," in caveat(
+        find(plan, study_cells.study(plan))
+    )
+    one = [study_cells.result(plan, "fair", 0, 0.5)]
     assert "may be luck" in caveat(find(plan, one))
     assert "p values are not adjusted" in caveat(find(plan, one))
     # One seed that repeats much is no finding of an arm.
     farming = [
-        made_up.result(plan, arm, 0, 0, 0.1, near=n) for arm, n in (("fair", 1), ("every", 9))
+        study_cells.result(plan, arm, 0, 0, 0.1, near=n) for arm, n in (("fair", 1), ("every", 9))
     ]
     assert "farm" not in "\n".join(statement(plan, find(plan, farming))["KeyRoom-S5"])
 
 
 def test_an_arm_of_which_some_seeds_got_there_is_told_so(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    some = [made_up.result(plan, "rules", s, 0, 0, 0, 0.95 * (s == 1)) for s in range(3)]
-    found = find(plan, [*some, *made_up.study(plan)[:3]])
+    plan = study_cells.plan(tmp_path)
+    some = [study_cells.result(plan, "rules", s, 0, 0, 0, 0.95 * (s == 1)) for s in range(3)]
+    found = find(plan, [*some, *study_cells.study(plan)[:3]])
     told = "\n".join(statement(plan, found)["KeyRoom-S5"])
     assert "Fewer than half of the seeds reached it of: “rules” (1 of 3, first at 300)." in told
     assert (
@@ -98,9 +100,9 @@ def test_an_arm_of_which_some_seeds_got_there_is_told_so(tmp_path: Path) -> None
 
 def test_an_arm_that_is_heard_and_not_paid_is_no_shaped_one(tmp_path: Path) -> None:
     path = tmp_path / "told.yaml"
-    path.write_text(made_up.PLAN.replace("weight: 0.5", "weight: 0"))
+    path.write_text(study_cells.PLAN.replace("weight: 0.5", "weight: 0"))
     plan = load_plan("told", path)
-    found = find(plan, made_up.study(plan))
+    found = find(plan, study_cells.study(plan))
     told = "\n".join(statement(plan, found)["KeyRoom-S5"])
     assert "“rules” is ahead of “unshaped”" in told
     assert "Without this credit" not in told
@@ -109,9 +111,9 @@ def test_an_arm_that_is_heard_and_not_paid_is_no_shaped_one(tmp_path: Path) -> N
 
 def test_over_all_tasks_only_where_an_arm_has_all(tmp_path: Path) -> None:
     path = tmp_path / "two.yaml"
-    path.write_text(made_up.PLAN.replace("arms:", "  KeyRoom-S15: {steps: 400}\narms:", 1))
+    path.write_text(study_cells.PLAN.replace("arms:", "  KeyRoom-S15: {steps: 400}\narms:", 1))
     plan = load_plan("two", path)
-    study = made_up.study(plan)
+    study = study_cells.study(plan)
     other = [replace(r, cell=r.cell._replace(task="KeyRoom-S15")) for r in study[:6]]
     found = find(plan, [*study, *other])
     assert found.whole("every") is None

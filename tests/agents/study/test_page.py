@@ -4,17 +4,17 @@ import csv
 import re
 from pathlib import Path
 
-from agents.report import Table
+from agents.report.page import Table
 from agents.study.findings import find
 from agents.study.page import readme_table, write_study
 from agents.study.tables import cost_table, markdown, success_table
-from tests.agents.study import made_up
+from tests.support import study_cells
 
 
 def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
+    plan = study_cells.plan(tmp_path)
     folder, report = tmp_path / "results", tmp_path / "out" / "report.html"
-    write_study(plan, made_up.study(plan), folder, report, "calm study small --seeds 3")
+    write_study(plan, study_cells.study(plan), folder, report, "calm study small --seeds 3")
     html = report.read_text("utf-8")
     for shown in (
         "94 % [92, 96]",
@@ -41,8 +41,8 @@ def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_summary_has_arms_against_tasks(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    some = [r for r in made_up.study(plan) if r.cell.arm != "every"]
+    plan = study_cells.plan(tmp_path)
+    some = [r for r in study_cells.study(plan) if r.cell.arm != "every"]
     lines = readme_table(plan, find(plan, some)).splitlines()
     assert lines[0] == "| agent | KeyRoom-S5, 400 steps, 3 seeds |"
     assert lines[2].startswith("| unshaped | 10 % [0, 20]; never |")
@@ -51,19 +51,19 @@ def test_the_summary_has_arms_against_tasks(tmp_path: Path) -> None:
 
 
 def test_what_a_noisy_judge_came_to_in_training_is_shown(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    heard = made_up.result(plan, "rules", 0, 0.2)
+    plan = study_cells.plan(tmp_path)
+    heard = study_cells.result(plan, "rules", 0, 0.2)
     heard.rows[-1].update(judge_precision=0.6, judge_recall=0.35)
-    table = cost_table(plan, find(plan, [heard, made_up.result(plan, "fair", 0, 0.1)]))
+    table = cost_table(plan, find(plan, [heard, study_cells.result(plan, "fair", 0, 0.1)]))
     at = table.columns.index("precision heard")
     assert [row[at : at + 2] for row in table.rows] == [("–", "–"), ("0.60", "0.35")]
 
 
 def test_likeliest_actions_are_told_by_seed(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    table = success_table(plan, find(plan, made_up.study(plan)))
+    plan = study_cells.plan(tmp_path)
+    table = success_table(plan, find(plan, study_cells.study(plan)))
     assert [row[-1] for row in table.rows] == ["0 5 10", "46 47 48", "0 5 10"]
-    first = find(plan, [made_up.result(plan, "fair", 0, 0.5)])  # evaluated once, not so
+    first = find(plan, [study_cells.result(plan, "fair", 0, 0.5)])  # evaluated once, not so
     assert success_table(plan, first).rows[0][-1] == "–"
 
 

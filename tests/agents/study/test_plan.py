@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from gymnasium.spaces import Dict
 
-from agents.environment import make_env, shaper_of, subgoals_of
 from agents.study.plan import Cell, load_plan
+from agents.training.environment import make_env, shaper_of, subgoals_of
 from calm.errors import UsageError
-from data.paper import PaperRow, paper_table
+from data.evaluation.paper import PaperRow, paper_table
 from envs.tasks import task
 
 PLAN = load_plan("keyroom")

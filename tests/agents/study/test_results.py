@@ -7,12 +7,12 @@ import pytest
 
 from agents.study.results import read_results, write_results
 from calm.errors import UsageError
-from tests.agents.study import made_up
+from tests.support import study_cells
 
 
 def test_results_come_back(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    written = made_up.study(plan)
+    plan = study_cells.plan(tmp_path)
+    written = study_cells.study(plan)
     write_results(tmp_path / "r", written)
     found = read_results(tmp_path / "r")
     assert set(found) == {r.cell for r in written}
@@ -34,8 +34,8 @@ def test_results_come_back(tmp_path: Path) -> None:
 
 
 def test_settings_say_whether_a_cell_fits(tmp_path: Path) -> None:
-    plan = made_up.plan(tmp_path)
-    result = made_up.study(plan)[0]
+    plan = study_cells.plan(tmp_path)
+    result = study_cells.study(plan)[0]
     planned = plan.config(result.cell)
     assert result.fits(planned)
     assert not result.fits(planned.model_copy(update={"gamma": 0.9}))
@@ -47,8 +47,8 @@ def test_settings_say_whether_a_cell_fits(tmp_path: Path) -> None:
 
 def test_no_folder_is_no_results_and_a_broken_one_is_named(tmp_path: Path) -> None:
     assert read_results(tmp_path / "none") == {}
-    plan = made_up.plan(tmp_path)
-    write_results(tmp_path, made_up.study(plan))
+    plan = study_cells.plan(tmp_path)
+    write_results(tmp_path, study_cells.study(plan))
     (tmp_path / "cells.parquet").write_bytes(b"half")
     with pytest.raises(UsageError, match="can't be read"):
         read_results(tmp_path)

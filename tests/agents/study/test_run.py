@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.config import TrainConfig
-from agents.run import Run
 from agents.study.plan import Cell, Plan, load_plan
 from agents.study.results import read_results
 from agents.study.run import Order, _fitting, _run, run_study
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
 from calm.errors import CalmError, UsageError
 
 ROOT = Path(__file__).parents[3]

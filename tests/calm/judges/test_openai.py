@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from calm.budget import Limits
+from calm.endpoint.budget import Limits
 from calm.errors import BudgetError, EndpointError
 from calm.judges import make_judge
 from calm.loopback import Loopback
 from calm.records import Task, Transition, Verdict
-from tests.calm.asking import judge_of, one
+from tests.support.loopback_judge import judge_of, one
 
 KEY = "sk-planted-0123456789abcdef"
 
@@ -140,7 +140,7 @@ def test_chosen_classes_are_asked_again(task: Task, rules: dict) -> None:
 
 
 def test_the_cost_of_every_attempt_is_counted(task: Task, rules: dict) -> None:
-    from calm.pricing import Price
+    from calm.endpoint.pricing import Price
 
     with Loopback(rules, script=["500", "429", "prose"]) as server:
         judge = judge_of(server, price=Price(input=1, output=1))
@@ -182,7 +182,7 @@ def test_a_key_goes_nowhere_but_to_the_endpoint(
     task: Task, rules: dict, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
     tmp_path: Any,
 ) -> None:  # fmt: skip
-    from calm.store import Store
+    from calm.store.store import Store
 
     caplog.set_level(0)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

@@ -14,11 +14,11 @@ import pytest
 
 from calm.records import Subgoal, Task, Transition
 from data.dataset import load
-from data.label.agree import agreement
+from data.label.disagreements import agreement
 from data.label.store import LabelStore
 from data.parquet import write_transitions
 from data.schema import Frame, LabelledTransition
-from tests.data.label.browser import Browser, executable
+from tests.support.browser import Browser, executable
 
 pytestmark = [
     pytest.mark.skipif(

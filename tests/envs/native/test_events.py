@@ -7,11 +7,11 @@ import pytest
 
 from calm.credit import Credit, CreditMode
 from calm.errors import UsageError
-from envs.batch import Batch
-from envs.events import EventStream
+from envs.events.sight import Sight
+from envs.events.stream import EventStream
 from envs.native.build import built
 from envs.native.events import NativeEventStream, Pay, best_event_stream
-from envs.sight import Sight
+from envs.stepping.batch import Batch
 
 
 def test_same_ids_and_texts_also_when_the_table_grows() -> None:

@@ -13,7 +13,7 @@ from envs.native.folders import YOUNG_SECONDS, sweep
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
-from envs.batch import Batch
+from envs.stepping.batch import Batch
 batch = Batch("MiniHack-KeyRoom-S5-v0", 2, ("glyphs",), workers=0)
 print(batch.backend._root, flush=True)
 input()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from envs.batch import Batch
+from envs.stepping.batch import Batch
 
 TASK = "MiniHack-KeyRoom-S5-v0"
 LIBC = ctypes.CDLL(None)

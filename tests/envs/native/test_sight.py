@@ -8,13 +8,13 @@ import signal
 import numpy as np
 import pytest
 
-from envs.batch import Batch
-from envs.events import EventStream
+from envs.events.sight import Sight
+from envs.events.stream import EventStream
 from envs.native.build import built
 from envs.native.events import NativeEventStream
 from envs.native.sight import NativeSight
-from envs.players import make_player
-from envs.sight import Sight
+from envs.players.scripted import make_player
+from envs.stepping.batch import Batch
 
 TASKS = ("KeyRoom-S5", "KeyRoom-Dark-S15", "River-Lava", "Corridor-R3", "Room-Ultimate-15x15",
          "Quest-Easy")  # fmt: skip

@@ -1,0 +1,94 @@
+"""The network of `calm bench train`, the same for everyone.
+
+Two convolutions over the crop of glyphs, message and status beside it, one joint layer.
+
+    size   embedding   convolutions   crop   message, status   joint   parameters with heads
+    M      16          32, 32         128    64, 64            256     528k
+    S      8           16, 16         128    32, 32            128     248k, a third of the work
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from agents.network.kernels.glyph_conv import glyph_conv
+from agents.network.kernels.minibatch_chunks import Repeated
+
+KEYS = ("glyphs_crop", "blstats", "message")
+GLYPHS = 5977
+"""nle's MAX_GLYPH, and one for cells beyond the map."""
+
+
+class Size(NamedTuple):
+    """Widths of the layers."""
+
+    embedding: int
+    channels: int
+    crop: int
+    side: int
+    joint: int
+
+
+SIZES = {"M": Size(16, 32, 128, 64, 256), "S": Size(8, 16, 128, 32, 128)}
+
+
+class BenchNetwork(nn.Module):
+    """Crop (B, 9, 9), status (B, 27) and message (B, 256), of any dtype, as (B, joint) features."""
+
+    def __init__(self, size: str) -> None:
+        super().__init__()
+        self.size = of = SIZES[size]
+        self.glyphs = nn.Embedding(GLYPHS, of.embedding)
+        self.first = nn.Conv2d(of.embedding, of.channels, 3, padding=1)
+        self.second = nn.Conv2d(of.channels, of.channels, 3, padding=1)
+        self.crop = nn.Linear(81 * of.channels, of.crop)
+        self.status = nn.Linear(27, of.side)
+        self.message = nn.Linear(256, of.side)
+        self.joint = nn.Linear(of.crop + 2 * of.side, of.joint)
+
+    def forward(self, crop: Tensor | Repeated, status: Tensor, message: Tensor) -> Tensor:
+        seen = crop.through(self.seen) if isinstance(crop, Repeated) else self.seen(crop)
+        status = status.float()
+        parts = [
+            seen,
+            torch.relu(self.status(status.sign() * status.abs().log1p())),
+            torch.relu(self.message(message.float() / 255)),
+        ]
+        return torch.relu(self.joint(torch.cat(parts, 1)))
+
+    def seen(self, crop: Tensor) -> Tensor:
+        """(B, 9, 9) -> (B, crop)."""
+        cells = torch.relu(self.second(self.embedded(crop)))
+        return torch.relu(self.crop(cells.flatten(1)))
+
+    def embedded(self, crop: Tensor) -> Tensor:
+        """(B, 9, 9) -> (B, channels, 9, 9), as anyone would write it."""
+        return torch.relu(self.first(self.glyphs(crop.long()).permute(0, 3, 1, 2)))
+
+
+class LookUpNetwork(BenchNetwork):
+    """The same, as ours computes it."""
+
+    def embedded(self, crop: Tensor) -> Tensor:
+        return glyph_conv(crop, self.glyphs, self.first)
+
+
+class BenchExtractor(BaseFeaturesExtractor):
+    """The network as stable-baselines3 wants it."""
+
+    reads_native = True
+    repeats = ("glyphs_crop",)
+
+    def __init__(self, observation_space: spaces.Dict, size: str, ours: bool = False) -> None:
+        super().__init__(observation_space, SIZES[size].joint)
+        self.network = LookUpNetwork(size) if ours else BenchNetwork(size)
+
+    def forward(self, observations: Mapping[str, Tensor | Repeated]) -> Tensor:
+        features: Tensor = self.network(*(observations[key] for key in KEYS))
+        return features

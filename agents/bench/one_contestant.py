@@ -1,0 +1,228 @@
+"""One contestant of `calm bench train`, in a process of its own, so that each has its own threads.
+
+    python -m agents.bench.one_contestant NAME SIZE SECONDS
+
+trains for about so many seconds after a warm-up and prints {"steps", "seconds"} as its last line.
+All play KeyRoom-S5 with the keys and the network of `agents.bench.network`, 16 environments, 128
+steps, 4 epochs of 4 minibatches, and the same other settings. All but ours step MiniHack through
+gymnasium. Sample Factory and PufferLib run from environments of their own, see `make bench-peers`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from agents.bench.network import KEYS, BenchExtractor
+
+TASK = "MiniHack-KeyRoom-S5-v0"
+ENVS, STEPS, EPOCHS, MINIBATCHES = 16, 128, 4, 4
+ROLLOUT = ENVS * STEPS
+CORES = len(os.sched_getaffinity(0))
+GAMMA, LAMBDA, RATE, ENTROPY = 0.99, 0.95, 3e-4, 0.01
+
+Measured = tuple[int, float]
+"""Environment steps, and the seconds that they took."""
+Contestant = Callable[[str, float], Measured]
+
+
+def minihack() -> Any:
+    """One MiniHack environment as its own documentation makes it, with the keys of the bench."""
+    from envs.game.engine import make_minihack
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return make_minihack(TASK, {"observation_keys": KEYS})
+
+
+def ours_env(workers: int | None) -> Any:
+    from envs import make_vec
+
+    return make_vec(TASK, ENVS, kind="sb3", keys=KEYS, workers=workers)
+
+
+def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
+    """An SB3 PPO, or ours, with the settings of the bench."""
+    from stable_baselines3 import PPO
+
+    return kind(
+        "MultiInputPolicy",
+        env,
+        n_steps=STEPS,
+        batch_size=ROLLOUT // MINIBATCHES,
+        n_epochs=EPOCHS,
+        gamma=GAMMA,
+        gae_lambda=LAMBDA,
+        learning_rate=RATE,
+        ent_coef=ENTROPY,
+        device="cpu",
+        policy_kwargs={
+            "features_extractor_class": BenchExtractor,
+            "features_extractor_kwargs": {"size": size, "ours": kind is not PPO},
+            "net_arch": [],
+            **more.pop("policy", {}),
+        },
+        **more,
+    )
+
+
+def learn(model: Any, seconds: float) -> Measured:
+    """Whole rollouts with their updates, after one to warm up."""
+    from stable_baselines3.common.callbacks import BaseCallback
+
+    class Watch(BaseCallback):
+        """Looks at the clock between an update and the next rollout."""
+
+        marks: list[tuple[int, float]]
+
+        def _on_training_start(self) -> None:
+            self.marks = []
+
+        def _on_step(self) -> bool:
+            return len(self.marks) < 3 or self.marks[-1][1] - self.marks[1][1] < seconds
+
+        def _on_rollout_start(self) -> None:
+            self.marks.append((self.num_timesteps, time.perf_counter()))
+
+    watch = Watch()
+    model.learn(10**9, callback=watch)
+    (before, start), (after, end) = watch.marks[1], watch.marks[-1]
+    model.get_env().close()
+    return after - before, end - start
+
+
+def our_model(size: str, threads: int) -> Any:
+    """An agent of ours as `agents.training.train` sets it up."""
+    import torch
+
+    from agents.ppo.fast_ppo import FastPPO
+    from agents.ppo.glibc_memory import keep_memory
+
+    torch.set_num_threads(1)
+    keep_memory()
+    adam = {"optimizer_kwargs": {"eps": 1e-5, "fused": True}}
+    return ppo(FastPPO, ours_env(0), size, threads=threads, policy=adam)
+
+
+def ours(size: str, seconds: float) -> Measured:
+    """CALM as `calm train` runs one agent on all cores."""
+    return learn(our_model(size, CORES), seconds)
+
+
+def ours_one_core(size: str, seconds: float) -> Measured:
+    """CALM as `calm train` runs one of many agents: one thread and no other process."""
+    return learn(our_model(size, 1), seconds)
+
+
+def sb3(vec_env: str) -> Contestant:
+    """stable-baselines3 as its documentation sets it up, with its own threads."""
+
+    def contest(size: str, seconds: float) -> Measured:
+        from stable_baselines3 import PPO
+        from stable_baselines3.common import vec_env as kinds
+        from stable_baselines3.common.monitor import Monitor
+
+        return learn(
+            ppo(PPO, getattr(kinds, vec_env)([lambda: Monitor(minihack())] * ENVS), size), seconds
+        )
+
+    return contest
+
+
+def sb3_ours(size: str, seconds: float) -> Measured:
+    """stable-baselines3's PPO in our environments: what the environments alone bring."""
+    from stable_baselines3 import PPO
+
+    return learn(ppo(PPO, ours_env(None), size), seconds)
+
+
+def env_alone(size: str, seconds: float) -> Measured:
+    """Our environments with random actions: nothing can be faster that learns after it plays."""
+    del size
+    env = ours_env(None)
+    env.reset()
+    actions = np.random.default_rng(0).integers(env.action_space.n, size=(1024, ENVS))
+    for row in actions[:64]:
+        env.step(row)
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        for row in actions:
+            env.step(row)
+        done += actions.size
+    taken = time.perf_counter() - start
+    env.close()
+    return done, taken
+
+
+def update_alone(size: str, seconds: float) -> Measured:
+    """Our updates of one rollout over and over: nothing can be faster that steps in no time."""
+    model = our_model(size, CORES)
+    model.learn(ROLLOUT)
+    done, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        model.train()
+        done += ROLLOUT
+    taken = time.perf_counter() - start
+    model.get_env().close()
+    return done, taken
+
+
+def sample_factory(asynchronous: bool) -> Contestant:
+    """Sample Factory, see `agents.bench.peers.sample_factory`."""
+
+    def contest(size: str, seconds: float) -> Measured:
+        from agents.bench.peers.sample_factory import learn
+
+        return learn(size, seconds, asynchronous)
+
+    return contest
+
+
+def pufferlib(backend: str) -> Contestant:
+    """PufferLib, see `agents.bench.peers.pufferlib`."""
+
+    def contest(size: str, seconds: float) -> Measured:
+        from agents.bench.peers.pufferlib import learn
+
+        return learn(size, seconds, backend)
+
+    return contest
+
+
+CONTESTANTS: dict[str, Contestant] = {
+    "ours": ours,
+    "ours, one core": ours_one_core,
+    "SB3 DummyVecEnv": sb3("DummyVecEnv"),
+    "SB3 SubprocVecEnv": sb3("SubprocVecEnv"),
+    "SB3, our environments": sb3_ours,
+    "Sample Factory, sync": sample_factory(False),
+    "Sample Factory, async": sample_factory(True),
+    "PufferLib, serial": pufferlib("Serial"),
+    "PufferLib, multiprocessing": pufferlib("Multiprocessing"),
+    "our environments alone": env_alone,
+    "our update alone": update_alone,
+}
+
+
+def main() -> None:
+    """Runs the contestant that the command line names."""
+    name, size, seconds = sys.argv[1:]
+    told = sys.stdout
+    with contextlib.redirect_stdout(io.StringIO()):
+        steps, taken = CONTESTANTS[name](size, float(seconds))
+    told.write(json.dumps({"steps": steps, "seconds": taken}) + "\n")
+    told.flush()
+    os._exit(0)  # some leave threads and processes behind
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Other people's training libraries on the work of `calm bench train`."""

@@ -1,0 +1,117 @@
+"""Sample Factory 2.1 as a contestant of `calm bench train`; runs where it is installed."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from typing import Any
+
+from sample_factory.algo.runners.runner import AlgoObserver
+from sample_factory.algo.utils.context import global_model_factory
+from sample_factory.cfg.arguments import parse_full_cfg, parse_sf_args
+from sample_factory.envs.env_utils import register_env
+from sample_factory.model.encoder import Encoder
+from sample_factory.train import make_runner
+
+from agents.bench.network import KEYS, SIZES, BenchNetwork
+from agents.bench.one_contestant import (
+    CORES,
+    ENTROPY,
+    ENVS,
+    EPOCHS,
+    GAMMA,
+    LAMBDA,
+    MINIBATCHES,
+    RATE,
+    ROLLOUT,
+    STEPS,
+    TASK,
+    Measured,
+    minihack,
+)
+
+WARM = 2
+"""Times that steps have been learned from before it is measured."""
+
+
+def make_env(*_: Any, **__: Any) -> Any:
+    """As Sample Factory calls it, in its workers."""
+    return minihack()
+
+
+class NetworkEncoder(Encoder):
+    """The network of the bench; `experiment` names its size."""
+
+    def __init__(self, cfg: Any, obs_space: Any) -> None:
+        super().__init__(cfg)
+        del obs_space
+        self.network = BenchNetwork(cfg.experiment)
+
+    def forward(self, observations: Any) -> Any:
+        return self.network(*(observations[key] for key in KEYS))
+
+    def get_out_size(self) -> int:
+        return SIZES[self.cfg.experiment].joint
+
+
+class Enough(Exception):
+    """It has been measured for long enough."""
+
+
+class Watch(AlgoObserver):
+    """Notes environment steps and the time whenever steps have been learned from."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.marks: list[tuple[int, float]] = []
+
+    def on_training_step(self, runner: Any, training_iteration_since_resume: int) -> None:
+        mark = sum(runner.env_steps.values()), time.perf_counter()
+        if not self.marks or mark[0] > self.marks[-1][0]:
+            self.marks.append(mark)
+        if len(self.marks) > WARM + 1 and mark[1] - self.marks[WARM][1] >= self.seconds:
+            raise Enough
+
+
+def learn(size: str, seconds: float, asynchronous: bool) -> Measured:
+    """Trains with a worker a core: in turns, or asynchronously, which is its default."""
+    register_env(TASK, make_env)
+    global_model_factory().register_encoder_factory(NetworkEncoder)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {
+            "env": TASK,
+            "experiment": size,
+            "train_dir": folder,
+            "device": "cpu",
+            "async_rl": asynchronous,
+            "num_workers": CORES,
+            "num_envs_per_worker": ENVS // CORES,
+            "worker_num_splits": 2 if asynchronous else 1,
+            "rollout": STEPS,
+            "batch_size": ROLLOUT // MINIBATCHES,
+            "num_batches_per_epoch": MINIBATCHES,
+            "num_epochs": EPOCHS,
+            "use_rnn": False,
+            "recurrence": 1,
+            "normalize_input": False,
+            "normalize_returns": False,
+            "gamma": GAMMA,
+            "gae_lambda": LAMBDA,
+            "learning_rate": RATE,
+            "exploration_loss_coeff": ENTROPY,
+            "max_grad_norm": 0.5,
+            "save_every_sec": 10**6,
+            "decorrelate_experience_max_seconds": 0,
+            "with_wandb": False,
+        }
+        words = [f"--{name}={value}" for name, value in settings.items()]
+        parser, _ = parse_sf_args(words)
+        _, runner = make_runner(parse_full_cfg(parser, words))
+        watch = Watch(seconds)
+        runner.register_observer(watch)
+        runner.init()
+        with contextlib.suppress(Enough):
+            runner.run()
+    (before, start), (after, end) = watch.marks[WARM], watch.marks[-1]
+    return after - before, end - start

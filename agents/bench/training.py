@@ -1,0 +1,183 @@
+"""Steps a second of whole training loops: ours, stable-baselines3, Sample Factory, PufferLib.
+
+Collection and update, on the same task, keys, network and batches
+(`agents.bench.one_contestant`), one after the other in each round, medians over rounds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from agents.bench.one_contestant import CONTESTANTS
+from calm.errors import CalmError
+from envs.bench.bench import machine
+
+Progress = Callable[[str], None]
+
+ROOT = Path(__file__).parents[2]
+PEERS = ROOT / ".venv-peers"
+"""Where `make bench-peers` installs what can't live beside our own packages."""
+FAMILIES = {
+    "sb3": ("SB3 DummyVecEnv", "SB3 SubprocVecEnv"),
+    "sample_factory": ("Sample Factory, sync", "Sample Factory, async"),
+    "pufferlib": ("PufferLib, serial", "PufferLib, multiprocessing"),
+}
+"""Ways to set each peer up; the faster one counts."""
+SIZES = {"M": "528k", "S": "small"}
+UNIT = "steps/s"
+PATIENCE = 180.0
+"""Seconds after which a contestant is given up."""
+
+
+@dataclass
+class Contest:
+    """Rates by size and contestant, one for each round."""
+
+    rates: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Why a contestant has no rates, by name."""
+
+    def play(self, seconds: float, say: Progress) -> None:
+        """One round, which counts when it is whole; who fails is left out of all of them.
+
+        Raises:
+            CalmError: our own loop or stable-baselines3's failed.
+        """
+        told = {}
+        for size in SIZES:
+            for name in CONTESTANTS:
+                if name in self.missing:
+                    continue
+                say(f"{SIZES[size]}: {name}")
+                try:
+                    told[size, name] = measure(name, size, seconds)
+                except CalmError as error:
+                    if name not in (*FAMILIES["sample_factory"], *FAMILIES["pufferlib"]):
+                        raise
+                    self.missing[name] = str(error)
+        for key, rate in told.items():
+            self.rates.setdefault(key, []).append(rate)
+        self.rates = {key: of for key, of in self.rates.items() if key[1] not in self.missing}
+
+    def ratio(self, size: str, family: str) -> float | None:
+        """Median over rounds of ours over theirs, whose faster setup counts."""
+        theirs = [self.rates[size, name] for name in FAMILIES[family] if (size, name) in self.rates]
+        if not theirs:
+            return None
+        best = max(theirs, key=statistics.median)
+        pairs = zip(self.rates[size, "ours"], best, strict=True)
+        return statistics.median(mine / other for mine, other in pairs)
+
+
+def run(quick: bool = False, progress: Progress = lambda text: None) -> dict[str, Any]:
+    """Measures and compares. Ctrl-C ends it with the rounds that are whole, if there is one.
+
+    Args:
+        quick: one round of two seconds each (about three minutes) instead of three of five.
+        progress: called with what is being measured.
+
+    Returns:
+        {"bench", "machine", "rows", "ratios", "missing", "stopped"}: rows of {"name", "value",
+        "unit", "min", "max"}, the network's size in the name; ratios are ours over theirs:
+        "sb3_528k" and "sb3_small" for the two sizes of the network, "sample_factory" and
+        "pufferlib" the smaller of both sizes; "stopped" where rounds are missing.
+
+    Raises:
+        CalmError: our own loop or stable-baselines3's failed.
+    """
+    rounds, seconds = (1, 2.0) if quick else (3, 5.0)
+    contest, stopped = Contest(), False
+    for number in range(1, rounds + 1):
+        try:
+            contest.play(seconds, partial(_say, progress, f"round {number} of {rounds}"))
+        except KeyboardInterrupt:
+            if not contest.rates:
+                raise
+            stopped = True
+            break
+    rows = [
+        {
+            "name": f"{SIZES[size]}: {name}",
+            "value": statistics.median(rates),
+            "unit": UNIT,
+            "min": min(rates),
+            "max": max(rates),
+        }
+        for (size, name), rates in contest.rates.items()
+    ]
+    ratios = {f"sb3_{SIZES[size]}": contest.ratio(size, "sb3") for size in SIZES}
+    for family in ("sample_factory", "pufferlib"):
+        found = [ratio for size in SIZES if (ratio := contest.ratio(size, family)) is not None]
+        ratios[family] = min(found) if found else None
+    return {
+        "bench": "train",
+        "machine": machine() | {"load": os.getloadavg()[0]},
+        "rows": rows,
+        "ratios": {name: ratio for name, ratio in ratios.items() if ratio is not None},
+        "missing": [f"{name}: {why}" for name, why in contest.missing.items()],
+        "stopped": stopped,
+    }
+
+
+def _say(progress: Progress, where: str, what: str) -> None:
+    progress(f"{where}, {what}")
+
+
+def python_of(name: str) -> Path:
+    """The interpreter that a contestant runs with."""
+    for family in ("sample_factory", "pufferlib"):
+        if name in FAMILIES[family]:
+            return PEERS / family.replace("_", "-") / "bin" / "python"
+    return Path(sys.executable)
+
+
+def measure(name: str, size: str, seconds: float) -> float:
+    """Steps a second of one contestant in a process of its own.
+
+    Raises:
+        CalmError: it is not installed, or failed, or took too long.
+    """
+    python = python_of(name)
+    if not python.exists():
+        raise CalmError("not installed; `make bench-peers` does")
+    command = [str(python), "-W", "ignore", "-m", "agents.bench.one_contestant", name, size]
+    with (
+        # What a contestant writes into the current or the temporary folder goes with this one.
+        tempfile.TemporaryDirectory(prefix="calm-", ignore_cleanup_errors=True) as folder,
+        subprocess.Popen(
+            [*command, str(seconds)],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": folder},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise CalmError(f"{name} gave no figure in {PATIENCE:.0f} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                # Some leave processes behind, which would hold the pipe.
+                os.killpg(process.pid, signal.SIGKILL)
+        lines = process.stdout.read().splitlines()
+    try:
+        told = json.loads(lines[-1])
+        return float(told["steps"] / told["seconds"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        raise CalmError(f"{name} ended with {process.returncode} and told no figure") from None

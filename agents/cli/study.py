@@ -1,0 +1,98 @@
+"""`calm study`: a whole comparison in one command."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from calm.cli.options import BaseUrl
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `calm study`."""
+    app.command()(study)
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="Which study: keyroom.")] = "keyroom",
+    task: Annotated[
+        list[str] | None, typer.Option("--tasks", help="A task of it; repeat for several. [all]")
+    ] = None,
+    arm: Annotated[
+        list[str] | None, typer.Option("--arms", help="An arm of it; repeat for several. [all]")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each cell.")] = 5,
+    first_seed: Annotated[int, typer.Option(min=0, help="Seeds count up from it.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of every cell. [as the plan has them]")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="A setting of all cells, as in train."),
+    ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="A plan of one's own instead, as agents/study/plans/keyroom.yaml."),
+    ] = None,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, help="Cells trained side by side. [one a core]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of runs and report. [runs/study-NAME]")
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of finished cells: those in it count as done, new ones are added, such as"
+            " agents/results/keyroom. [OUT/results]"
+        ),
+    ] = None,
+    train: Annotated[
+        bool, typer.Option(help="Or only write the report of what is finished.")
+    ] = True,
+    replace: Annotated[
+        bool, typer.Option(help="Leave out finished cells whose settings are not the plan's.")
+    ] = False,
+    base_url: BaseUrl = None,
+) -> None:
+    """Train every arm of a study on every task, and say what it shows.
+
+    Works seed by seed, so that what there is when you stop it has all arms. Interrupted or killed,
+    the same command goes on where it was; on another machine it goes on from the finished cells
+    that --results names. Writes report.html, and with the results tables, figures and a README.
+    """
+    from agents.study.plan import load_plan
+    from agents.study.run import Order, run_study
+    from agents.training.config import read_settings
+
+    overrides = read_settings(setting or []) | ({"steps": steps} if steps else {})
+    order = Order(
+        seeds=seeds,
+        first_seed=first_seed,
+        tasks=_listed(task),
+        arms=_listed(arm),
+        overrides=overrides,
+        at_once=at_once,
+        train=train,
+        replace=replace,
+    )
+    report = run_study(
+        load_plan(plan.stem if plan else name, plan),
+        order,
+        out or Path("runs") / f"study-{plan.stem if plan else name}",
+        results=results,
+        base_url=base_url,
+        command=shlex.join(["calm", *sys.argv[1:]]),
+        console=Console(stderr=True),
+    )
+    typer.echo(str(report))
+
+
+def _listed(names: list[str] | None) -> list[str]:
+    """Names given one by one or with commas between."""
+    return [part for name in names or [] for part in name.split(",") if part]

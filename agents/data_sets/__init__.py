@@ -1,0 +1,1 @@
+"""Builds the packaged labelled sets, and the half-trained players that they need."""

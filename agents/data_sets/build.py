@@ -1,0 +1,270 @@
+"""Builds the labelled sets from seeds: `python -m agents.data_sets.build keyroom-v1`.
+
+The same versions of the game give the same bytes; `--check` builds into a scratch folder and
+compares with what is shipped. Every choice is drawn from generators whose seeds are in here.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from calm.errors import CalmError, UsageError, unknown
+from calm.records import Task
+from data.dataset import SHIPPED, read_manifest, write_manifest, write_part
+from data.schema import Frame, LabelledTransition
+from envs.collect import Played, play, versions
+from envs.players.half_trained import HalfTrained
+from envs.players.quest import quester
+from envs.players.scripted import Player
+from envs.seeding import SPLITS
+from envs.skills.play import play_skill
+from envs.skills.skills import SKILLS
+from envs.tasks import task as find_task
+
+KEYROOM_PLAYERS = ("scripted", "half-trained", "random")
+PLAYERS = ("scripted", "sloppy", "random")
+PAPER = ("pick up the key", "open the locked door")
+"""The two subgoals of the paper's design, as our tasks name them."""
+EPISODES = 400
+"""Most episodes played for one quota; none needs so many."""
+
+
+def labelled(played: Played) -> LabelledTransition:
+    """The row of a step that was played."""
+    before, after = played.before, played.after
+    return LabelledTransition(
+        played.transition,
+        played.truth,
+        played.provenance,
+        Frame(before.chars, before.colours),
+        Frame(after.chars, after.colours),
+    )
+
+
+def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[LabelledTransition]:
+    """Steps of a task as long as anybody wants them."""
+    if task in SKILLS:
+        assert isinstance(player, str)
+        source = play_skill(SKILLS[task], player, episodes=EPISODES, seed=seed)
+    else:
+        crew = [_player(p, task) for p in ((player,) if isinstance(player, str) else player)]
+        source = play(task, crew, episodes=EPISODES, split="data", seed=seed)
+    return map(labelled, source)
+
+
+def _player(name: str, task: str) -> str | Player:
+    """A player of this layer; the name itself where `envs` has the player."""
+    made: Mapping[str, Callable[[str], Player]] = {
+        "quester": quester,
+        "half-trained": HalfTrained,
+    }
+    return made[name](task) if name in made else name
+
+
+def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransition]]:
+    """Rows by episode; a new one starts at step 0."""
+    episode: list[LabelledTransition] = []
+    for row in rows:
+        if row.transition.step == 0 and episode:
+            yield episode
+            episode = []
+        episode.append(row)
+    yield episode
+
+
+class Picker:
+    """Takes rows whose content nobody has taken yet."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._taken: set[str] = set()
+
+    def one_an_episode(
+        self,
+        rows: Iterator[LabelledTransition],
+        wanted: Callable[[LabelledTransition], bool],
+        quota: int,
+    ) -> list[LabelledTransition]:
+        """One wanted row of each episode, drawn evenly, until there are enough."""
+        found: list[LabelledTransition] = []
+        for episode in episodes(rows):
+            fresh = [r for r in episode if wanted(r) and r.transition.id not in self._taken]
+            if fresh:
+                found.append(self._take(fresh[int(self._rng.integers(len(fresh)))]))
+            if len(found) == quota:
+                return found
+        raise CalmError(f"only {len(found)} of {quota} rows in {EPISODES} episodes")
+
+    def sample(
+        self, rows: Iterator[LabelledTransition], each: int, quota: int
+    ) -> list[LabelledTransition]:
+        """At most `each` rows of an episode, drawn evenly and kept in order, until enough."""
+        found: list[LabelledTransition] = []
+        for episode in episodes(rows):
+            n = min(each, len(episode))
+            for i in sorted(self._rng.choice(len(episode), n, replace=False)):
+                row = episode[i]
+                if row.transition.id not in self._taken and len(found) < quota:
+                    found.append(self._take(row))
+            if len(found) == quota:
+                return found
+        raise CalmError(f"only {len(found)} of {quota} rows in {EPISODES} episodes")
+
+    def up_to(
+        self, rows: Iterable[LabelledTransition], names: Iterable[str], most: int
+    ) -> list[LabelledTransition]:
+        """The first rows that achieve each subgoal, `most` of it at most."""
+        wanting = dict.fromkeys(names, most)
+        found: list[LabelledTransition] = []
+        for row in rows:
+            useful = [n for n in wanting if row.truth[n] and wanting[n]]
+            if useful and row.transition.id not in self._taken:
+                for name in wanting:
+                    wanting[name] -= row.truth[name] and wanting[name] > 0
+                found.append(self._take(row))
+        return found
+
+    def nothing(self, rows: Iterable[LabelledTransition], quota: int) -> list[LabelledTransition]:
+        """So many rows that achieve nothing, drawn evenly and kept in order."""
+        found = {r.transition.id: r for r in rows if not any(r.truth.values())}
+        fresh = [r for id, r in found.items() if id not in self._taken]
+        chosen = self._rng.choice(len(fresh), quota, replace=False)
+        return [self._take(fresh[i]) for i in sorted(chosen)]
+
+    def _take(self, row: LabelledTransition) -> LabelledTransition:
+        self._taken.add(row.transition.id)
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of a set, and what judges are asked about them."""
+
+    rows: list[LabelledTransition]
+    tasks: Mapping[str, Task]
+
+
+def keyroom() -> dict[str, Part]:
+    """The paper's design (256, three classes evenly) and 2,100 steps at the natural rate."""
+    ids = ("MiniHack-KeyRoom-S5-v0", "MiniHack-KeyRoom-S15-v0")
+    picker = Picker(seed=2409)
+    balanced: list[LabelledTransition] = []
+    quotas = {ids[0]: (43, 43, 42), ids[1]: (43, 42, 43)}
+    for t, id in enumerate(ids):
+        kinds = (*PAPER, "none")
+        for k, (kind, quota) in enumerate(zip(kinds, quotas[id], strict=True)):
+            # Nothing happens to everyone; keys and doors need a player who gets that far.
+            crew = KEYROOM_PLAYERS[: 3 if kind == "none" else 2]
+            source = steps(id, crew, seed=100 + 10 * t + k)
+            balanced += picker.one_an_episode(source, _is_kind(kind), quota)
+    natural: list[LabelledTransition] = []
+    for t, id in enumerate(ids):
+        for p, player in enumerate(KEYROOM_PLAYERS):
+            natural += picker.sample(steps(id, player, seed=200 + 10 * t + p), 20, 350)
+    whole = {id: find_task(id) for id in ids}
+    two = {
+        id: replace(task, subgoals=tuple(s for s in task.subgoals if s.name in PAPER))
+        for id, task in whole.items()
+    }
+    return {"balanced": Part(balanced, two), "natural": Part(natural, whole)}
+
+
+def _is_kind(kind: str) -> Callable[[LabelledTransition], bool]:
+    return lambda row: row.kind(PAPER) == kind
+
+
+HARD = "MiniHack-Quest-Hard-v0"
+MINIHACK = (
+    "MiniHack-River-v0",
+    "MiniHack-River-Lava-v0",
+    "MiniHack-Corridor-R3-v0",
+    "MiniHack-MazeWalk-9x9-v0",
+    "MiniHack-Room-Ultimate-15x15-v0",
+    "MiniHack-Quest-Easy-v0",
+    "MiniHack-Quest-Medium-v0",
+    *SKILLS,
+    HARD,
+)
+
+
+def minihack() -> dict[str, Part]:
+    """Other tasks: up to 8 rows of each subgoal and player, and 120 steps at the natural rate.
+
+    Of the hard quest it looks through more play, since one episode lasts hundreds of steps.
+    """
+    picker = Picker(seed=1012)
+    picked: list[LabelledTransition] = []
+    natural: list[LabelledTransition] = []
+    tasks = {id: SKILLS[id].task if id in SKILLS else find_task(id) for id in MINIHACK}
+    for t, (id, task) in enumerate(tasks.items()):
+        crew = ("quester", "sloppy", "random") if "Quest" in id else PLAYERS
+        names = [s.name for s in task.subgoals]
+        for p, player in enumerate(crew):
+            looked = 6000 if id == HARD and player == "quester" else 1200
+            played = list(islice(steps(id, player, 1000 + 10 * t + p), looked))
+            picked += picker.up_to(played, names, 8)
+            picked += picker.nothing(played, 6)
+        for p, player in enumerate(crew):
+            natural += picker.sample(steps(id, player, 2000 + 10 * t + p), 10, 40)
+    return {"picked": Part(picked, tasks), "natural": Part(natural, tasks)}
+
+
+SETS: Mapping[str, Callable[[], dict[str, Part]]] = {
+    "keyroom-v1": keyroom,
+    "minihack-v1": minihack,
+}
+
+
+def build(name: str, folder: Path) -> None:
+    """Writes a set into a folder: parts, manifest, card.
+
+    Raises:
+        UsageError: no such set, or the folder holds something already: a set never changes.
+    """
+    if name not in SETS:
+        raise unknown("data set", name, SETS)
+    if any(folder.glob("*.parquet")):
+        raise UsageError(f"{folder} holds data already; a set never changes in place")
+    parts = {
+        part: write_part(folder, part, made.rows, made.tasks) for part, made in SETS[name]().items()
+    }
+    about = {
+        "made_by": f"python -m agents.data_sets.build {name}",
+        "versions": versions(),
+        "licence": "Apache-2.0",
+        "data_levels": [SPLITS["data"].start, SPLITS["data"].stop],
+    }
+    write_manifest(folder, name, parts, about)
+
+
+def main(
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SETS)}.")],
+    out: Annotated[Path | None, typer.Option(help="Folder; its own in data/ by default.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Build apart and compare with what is shipped.")
+    ] = False,
+) -> None:
+    """Build a labelled set from its seeds, or check that it still comes out the same."""
+    if not check:
+        build(name, out or SHIPPED / name)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        build(name, Path(scratch))
+        made, shipped = read_manifest(Path(scratch)), read_manifest(out or SHIPPED / name)
+    differ = [p for p in shipped["parts"] if made["parts"].get(p) != shipped["parts"][p]]
+    same = "identical, byte for byte" if not differ else f"DIFFERS in {', '.join(differ)}"
+    sys.stdout.write(f"{name}: {same}\n")
+    raise typer.Exit(1 if differ else 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)

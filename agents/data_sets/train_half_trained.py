@@ -1,0 +1,194 @@
+"""Trains the players that stop half way: `python -m agents.data_sets.train_half_trained
+KeyRoom-S5`.
+
+PPO on train levels, paid by the task and by the engine's own subgoals, until it finishes a little
+less than half of its episodes; then success on held-out levels is measured, and the weights are
+written beside `half_trained.py` with what made them. One seed gives one player on one machine:
+what is shipped are the weights, since torch's sums differ between machines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import typer
+from gymnasium import spaces
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from torch import nn
+
+from agents.training.run_folder import provenance
+from calm.errors import CalmError
+from data.evaluation.metrics import wilson
+from envs import make_vec
+from envs.collect import play
+from envs.players.half_trained import (
+    LAYERS,
+    SEEN,
+    WEIGHTS,
+    WIDTH,
+    HalfTrained,
+    Network,
+    features,
+    save_network,
+)
+from envs.tasks import task as find_task
+
+HALF_WAY = (0.3, 0.6)
+"""Success on held-out levels between which a player counts as half trained."""
+EPISODES = 200
+"""Held-out levels on which a player is measured."""
+
+
+class Featured(VecEnvWrapper):
+    """Environments seen through `half_trained.features`."""
+
+    def __init__(self, venv: VecEnv) -> None:
+        super().__init__(venv, spaces.Box(-1.0, 1.0, (WIDTH,), np.float32))
+
+    def reset(self) -> npt.NDArray[np.float32]:
+        return self._see(self.venv.reset())
+
+    def step_wait(self) -> Any:
+        seen, rewards, dones, infos = self.venv.step_wait()
+        for i in np.flatnonzero(dones):
+            last = infos[i]["terminal_observation"]
+            infos[i]["terminal_observation"] = self._see({k: last[k][None] for k in SEEN})[0]
+        return self._see(seen), rewards, dones, infos
+
+    @staticmethod
+    def _see(seen: Any) -> npt.NDArray[np.float32]:
+        return features(*(seen[key] for key in SEEN)).astype(np.float32)
+
+
+def network_of(model: PPO) -> Network:
+    """The policy's arrays by the names that `half_trained` knows, in float64."""
+    layers = [*model.policy.mlp_extractor.policy_net, model.policy.action_net]
+    linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    return {
+        f"{name}.{part}": getattr(layer, part).detach().cpu().numpy().astype(np.float64)
+        for name, layer in zip(LAYERS, linear, strict=True)
+        for part in ("weight", "bias")
+    }
+
+
+class _UntilHalfWay(BaseCallback):
+    """Stops once so many of the last 100 episodes were finished."""
+
+    def __init__(self, goal: float) -> None:
+        super().__init__()
+        self.goal = goal
+        self.reached = False
+
+    def _on_step(self) -> bool:
+        return not self.reached
+
+    def _on_rollout_end(self) -> None:
+        ended = list(self.model.ep_info_buffer or ())
+        success = float(np.mean([e["success"] for e in ended])) if ended else 0.0
+        credit = float(np.mean([e["credit"] for e in ended])) if ended else 0.0
+        sys.stderr.write(
+            f"{self.num_timesteps} steps: of the last 100 episodes {success:.2f} finished,"
+            f" {credit:.2f} subgoals an episode\n"
+        )
+        # The next step ends it: after the update from this rollout.
+        self.reached = len(ended) >= 100 and success >= self.goal
+
+
+def train(task_id: str, seed: int, goal: float, most: int) -> tuple[PPO, int]:
+    """A model trained until it finishes a share `goal` of its episodes, and its steps."""
+    torch.set_num_threads(1)
+    env = make_vec(
+        task_id,
+        32,
+        kind="sb3",
+        seed=seed,
+        keys=SEEN,
+        penalty=False,
+        judge="truth",
+        weight=0.3,
+        progress=False,
+        workers=0,
+    )
+    try:
+        model = PPO(
+            "MlpPolicy",
+            Featured(env),
+            n_steps=128,
+            batch_size=1024,
+            n_epochs=3,
+            learning_rate=5e-4,
+            ent_coef=0.02,
+            seed=seed,
+            device="cpu",
+            policy_kwargs={"net_arch": [48, 48], "activation_fn": nn.ReLU},
+        )
+        model.set_logger(Logger(None, []))
+        model.learn(most, callback=_UntilHalfWay(goal))
+        return model, int(model.num_timesteps)
+    finally:
+        env.close()
+
+
+def success_of(task_id: str, network: Network, episodes: int) -> float:
+    """Share of held-out levels that the player finishes, as it is played: by NumPy."""
+    player = HalfTrained(task_id, network)
+    last = "reach the staircase down"
+    ended = [
+        p.truth[last]
+        for p in play(task_id, player, episodes=episodes, split="test", seed=0)
+        if p.transition.terminated or p.transition.truncated
+    ]
+    return sum(ended) / len(ended)
+
+
+def main(
+    task: Annotated[str, typer.Argument(help="KeyRoom-S5 or KeyRoom-S15.")],
+    goal: Annotated[
+        float, typer.Option(help="Stop once this share of training episodes is finished.")
+    ] = 0.33,
+    most: Annotated[int, typer.Option(help="Give up after so many steps.")] = 3_000_000,
+    seed: Annotated[int, typer.Option(help="Of weights, actions and levels.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for the weights.")] = WEIGHTS,
+) -> None:
+    """Train a player half way and keep its weights."""
+    id = find_task(task).id
+    model, steps = train(id, seed, goal, most)
+    network = network_of(model)
+    rate = success_of(id, network, EPISODES)
+    low, high = wilson(rate * EPISODES, EPISODES)
+    sys.stdout.write(f"{id}: {steps} steps, {rate:.3f} [{low:.3f} {high:.3f}] of {EPISODES}\n")
+    if not HALF_WAY[0] <= rate <= HALF_WAY[1]:
+        raise CalmError(
+            f"success {rate:.2f} is not between {HALF_WAY[0]} and {HALF_WAY[1]}; change --goal or"
+            " --most"
+        )
+    path = out / f"{id}.npz"
+    save_network(path, network)
+    about = {
+        "task": id,
+        "made_by": f"python -m agents.data_sets.train_half_trained {task} --goal {goal}"
+        f" --most {most} --seed {seed}",
+        "algorithm": "PPO (stable-baselines3), 32 environments of 128 steps, true subgoals pay 0.3"
+        " once an episode, no penalty for idle steps",
+        "train_steps": steps,
+        "success": rate,
+        "success_95": [round(low, 4), round(high, 4)],
+        "held_out_levels": EPISODES,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "versions": {k: v for k, v in provenance().items() if k != "started"},
+    }
+    path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""Looks into a trained agent: where it looks, and how it plays."""

@@ -1,0 +1,260 @@
+"""Where a trained agent looks, drawn and checked.
+
+Two drawings of every situation. Where an encoder attends is read from its mechanism (agents'
+gathering, Gaussian weights, the gates of the scan's routes, softmax rows); encoders that say
+nothing of the sort have none. What the agent acts on is asked by occlusion: how far the policy
+moves when that cell alone is hidden.
+
+Both are checked alike (`agents.inspection.occlusion`): hiding the cells drawn as most important
+must move the policy more than hiding as many random known cells, or the drawing means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from stable_baselines3 import PPO
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor
+
+from agents.inspection.explain_page import clear, draw_situation, draw_time, write_page
+from agents.inspection.load import trained
+from agents.inspection.occlusion import (
+    CROP,
+    Check,
+    Importance,
+    Observations,
+    check,
+    crops,
+    known_cells,
+    occlusion,
+)
+from agents.network.glyph_map import MapEncoder
+from agents.network.history import WindowEncoder
+from agents.training.run_folder import Run
+from calm.errors import UsageError
+from envs.interfaces.history import GROUPS, STONE, group_of
+
+CHARS = "chars_crop"
+N_ENVS = 8
+KINDS = (("walls", 1), ("doors", 12), ("bars and trees", 17), ("floor", 19), ("stairs", 23))
+"""Dungeon features, by the first of nle's map symbols of that kind (`defsym.h`)."""
+OTHER = ("other features", 27)
+MEANING = {
+    "gaussian": "Gaussian weights are high where a cell's features are typical of the map: of a"
+    " room they mark the floor, not what stands on it.",
+    "agent": "How much each cell is looked at through the agents, the mean over all cells that"
+    " look. What is read out are the cells themselves, of which this is one part.",
+    "scan": "How much of what the routes gather passes the gate at each cell: a volume, not a"
+    " choice among cells.",
+    "softmax": "How much each cell is looked at, the mean over all cells that look.",
+}
+"""How to read the mechanism's drawing."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Importance of cells by one source, and whether it means something."""
+
+    source: str
+    """`mechanism` or `occlusion`."""
+    check: Check
+    by_kind: dict[str, float]
+    """Importance (0 to 1 in each observation) by kind of cell: mean over its cells."""
+
+    def lines(self) -> list[str]:
+        kinds = ", ".join(f"{name} {value:.2f}" for name, value in self.by_kind.items())
+        return [*self.check.lines(), f"importance by kind of cell: {kinds}"]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was drawn."""
+
+    run: str
+    encoder: str
+    drawings: list[Drawing]
+    """The mechanism's first, where it has one."""
+    files: list[str]
+    """PNGs, and the page that holds them."""
+
+    def to_dict(self) -> dict[str, Any]:
+        found = asdict(self)
+        for drawing, given in zip(found["drawings"], self.drawings, strict=True):
+            drawing["check"]["verdict"] = given.check.verdict
+        return found
+
+    def lines(self) -> list[str]:
+        """The summary as text."""
+        lines = []
+        for drawing in self.drawings:
+            by = "its mechanism" if drawing.source == "mechanism" else drawing.source
+            lines.append(f"{self.encoder}, importance by {by}:")
+            if drawing.source == "mechanism" and self.encoder in MEANING:
+                lines.append(MEANING[self.encoder])
+            lines += drawing.lines()
+        return lines
+
+
+def explain_run(
+    folder: Path, situations: int = 6, observations: int = 512, hide: int = 8, seed: int = 0
+) -> Explanation:
+    """Draws and checks the agent of a run; writes into its folder.
+
+    Raises:
+        UsageError: no run, no checkpoint, an agent that does not see the crop, or that crop has
+            no more than `hide` cells.
+    """
+    run = Run.open(folder)
+    if hide >= run.config.crop**2:
+        raise UsageError(
+            f"hiding {hide} cells leaves nothing of a crop of {run.config.crop} x"
+            f" {run.config.crop}; name fewer with --hide"
+        )
+    model, seen, chars, episodes = recorded(run, observations, seed)
+    found: dict[str, Importance] = {}
+    if (looked := attended(model, seen)) is not None:
+        found["mechanism"] = stretched(looked, known_cells(seen))
+    found["occlusion"] = stretched(occlusion(model, seen), known_cells(seen))
+
+    out = clear(folder)
+    drawn = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
+    drawings, files = [], []
+    for source, importance in found.items():
+        title = f"{source}, mean over all"
+        files.append(draw_situation(out / f"{source}-mean.png", None, importance.mean(0), title))
+        for n, i in enumerate(drawn):
+            at = out / f"{source}-{n}.png"
+            files.append(draw_situation(at, chars[i], importance[i], f"{source}, observation {i}"))
+        checked = check(model, seen, importance, episodes, hide, seed)
+        drawings.append(Drawing(source, checked, by_kind(importance, crops(seen))))
+    if run.config.encoder == "semantics":
+        files.append(draw_time(out / "steps.png", step_gates(model, seen)))
+    explanation = Explanation(
+        str(folder), run.config.encoder, drawings, [*map(str, files), str(folder / "explain.html")]
+    )
+    write_page(folder, explanation.lines(), files)
+    return explanation
+
+
+def recorded(
+    run: Run, count: int, seed: int
+) -> tuple[PPO, Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The run's agent and what it saw on held-out levels, see `record`."""
+    config = run.config
+    if config.memory == "lstm":
+        raise UsageError(
+            "calm explain can't show agents with memory=lstm: it hides cells of one observation,"
+            " and says nothing of what was kept of those before"
+        )
+    if CROP not in config.keys:
+        raise UsageError(f"{run.folder}: only agents that see {CROP} can be explained so far")
+    with trained(run, N_ENVS, seed, keys=(CHARS,)) as (model, env, *_):
+        return model, *record(model, env, count)
+
+
+def record(
+    model: PPO, env: VecEnv, count: int
+) -> tuple[Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """`count` observations of the policy's own play, every third step.
+
+    Returns them with their characters (count, h, w) and which episode each is of (count,).
+    """
+    torch.manual_seed(0)
+    kept: list[dict[str, npt.NDArray[Any]]] = []
+    episodes: list[npt.NDArray[np.int64]] = []
+    observation = env.reset()
+    episode = np.arange(env.num_envs)
+    for step in range(-(-count // env.num_envs) * 3):
+        assert isinstance(observation, dict)
+        if step % 3 == 0:
+            kept.append({key: value.copy() for key, value in observation.items()})
+            episodes.append(episode.copy())
+        actions, _ = model.predict(observation, deterministic=False)
+        observation, _, dones, _ = env.step(actions)
+        episode[dones] += env.num_envs
+    whole = {key: np.concatenate([o[key] for o in kept])[:count] for key in kept[0]}
+    chars = whole.pop(CHARS)
+    seen = {k: torch.as_tensor(v).float().to(model.device) for k, v in whole.items()}
+    return seen, chars, np.concatenate(episodes)[:count]
+
+
+def attended(model: PPO, seen: Observations) -> Tensor | None:
+    """(B, h, w): how much the encoder's mechanism says of each cell; None where it says nothing.
+
+    For Gaussian attention its weights, of which `stretched` makes the Importance Factor. Of a
+    mechanism on every second cell, a cell between two tokens gets the mean of both.
+    """
+    extractor = model.policy.features_extractor
+    part = dict(extractor.parts.items()).get(CROP)
+    if not isinstance(part, MapEncoder) or part.mix is None:
+        return None
+    look: Callable[[Tensor, Tensor], Tensor] | None
+    look = getattr(part.mix.mechanism, "attention_map", None)
+    if look is None:
+        return None
+    with torch.no_grad():
+        features = {k: extractor.parts[k](seen[k]) for k in extractor.joining}
+        tokens, mask = part.tokens(*part.cells(seen[CROP]), *extractor.extra(seen, features))
+        on_map = look(part.mix.prepared(tokens), mask)[:, part.extra :]
+    weights = on_map.unflatten(1, part.grid)
+    return weights if part.fine else spread(weights, crops(seen).shape[1:])
+
+
+def spread(weights: Tensor, shape: Sequence[int]) -> Tensor:
+    """(B, rows, columns) of tokens on every second cell, to all cells (B, h, w) of `shape`.
+
+    Token j is centred on cell 2 j; cell 2 j + 1 lies between tokens j and j + 1.
+    """
+    for axis, size in ((1, shape[0]), (2, shape[1])):
+        at = torch.arange(size, device=weights.device)
+        after = ((at + 1) // 2).clamp_max(weights.shape[axis] - 1)
+        weights = (weights.index_select(axis, at // 2) + weights.index_select(axis, after)) / 2
+    return weights
+
+
+def stretched(weights: Tensor, known: Tensor) -> Importance:
+    """Importance (B, h, w) in [0, 1]: stretched over the known cells of each crop, 0 elsewhere."""
+    low = weights.masked_fill(~known, torch.inf).amin((1, 2), keepdim=True)
+    high = weights.masked_fill(~known, -torch.inf).amax((1, 2), keepdim=True)
+    whole = (weights - low) / (high - low).clamp_min(1e-12)
+    importance: Importance = torch.where(known, whole, 0.0).double().cpu().numpy()
+    return importance
+
+
+def step_gates(model: PPO, seen: Observations) -> npt.NDArray[np.float32]:
+    """(T,): how far each step of the window is let through, mean over observations."""
+    window = model.policy.features_extractor.parts["window"]
+    assert isinstance(window, WindowEncoder)
+    with torch.no_grad():
+        gates = window.gates(seen["semantics"], seen["window_valid"])[1]
+    mean: npt.NDArray[np.float32] = gates.mean(0).cpu().numpy()
+    return mean
+
+
+def by_kind(importance: Importance, glyphs: Tensor) -> dict[str, float]:
+    """Mean importance of the cells of each kind that was in sight, largest first.
+
+    Kinds are nle's groups of glyphs, dungeon features told apart, and the hero, in the middle.
+    """
+    ids = glyphs.long().cpu().numpy()
+    kinds = group_of(ids)
+    names = [name for name, _ in GROUPS]
+    ground = names.index("dungeon features")
+    starts = [first for _, first in (*KINDS, OTHER)]
+    finer = np.searchsorted(starts, ids - STONE, "right") - 1
+    kinds = np.where(kinds == ground, len(names) + 1 + finer, kinds)
+    kinds[:, ids.shape[1] // 2, ids.shape[2] // 2] = -1
+    names += ["", *(name for name, _ in (*KINDS, OTHER))]
+    found = {
+        name: float(importance[kinds == i].mean())
+        for i, name in ((-1, "hero"), *enumerate(names))
+        if name and (kinds == i).any()
+    }
+    return dict(sorted(found.items(), key=lambda item: -item[1]))

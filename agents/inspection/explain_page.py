@@ -1,0 +1,132 @@
+"""Drawings of where an agent looks: PNGs, one HTML file that holds them all, and for the report.
+
+All lie in the folder `explain` of a run, with the words that belong to them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy.typing as npt
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from agents.training.run_folder import readable, replace_file
+
+FOLDER = "explain"
+SUMMARY = "summary.json"
+HOW = (
+    "Brighter cells count for more, from 0 to 1 over the known cells of each drawing; the hero is"
+    " in the middle. The first drawing of each kind is the mean over all observations, relative to"
+    " the hero."
+)
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Where the agent looks</title>
+<meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<style>
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+         color: #1f1f1d; background: #fff; }
+  figure { display: inline-block; margin: .4rem; } img { max-width: 100%; }
+</style></head><body><h1>Where the agent looks</h1>
+{% for line in lines %}<p>{{ line }}</p>
+{% endfor %}
+<p>{{ how }}</p>
+{% for name, data in images %}<figure><img alt="{{ name }}" src="data:image/png;base64,{{ data }}">
+</figure>{% endfor %}
+</body></html>
+"""
+
+
+def draw_situation(
+    path: Path, chars: npt.NDArray[Any] | None, importance: npt.NDArray[Any], title: str
+) -> Path:
+    """One crop (h, w): importance in [0, 1] as colour, the game's characters on top."""
+    figure = Figure(figsize=(2.6, 2.8), dpi=80, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(importance, cmap="viridis", vmin=0, vmax=1)
+    if chars is not None:
+        for (row, column), code in ((at, chars[at]) for at in _cells(chars)):
+            colour = "black" if importance[row, column] > 0.6 else "white"
+            axes.text(
+                column, row, chr(code), color=colour, ha="center", va="center", family="monospace",
+                parse_math=False,
+            )  # fmt: skip
+    axes.set_title(title, fontsize=9)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    figure.savefig(path, metadata={"Software": None})
+    return path
+
+
+def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
+    """The mean gate of each step of a window, oldest first."""
+    figure = Figure(figsize=(2.6, 2.8), dpi=80, layout="constrained")
+    axes = figure.add_subplot()
+    axes.bar([str(i + 1 - len(gates)) for i in range(len(gates))], gates, color="#0b6e99")
+    axes.set_ylim(0, 1)
+    axes.set_title("mean gate by step", fontsize=9)
+    figure.savefig(path, metadata={"Software": None})
+    return path
+
+
+def clear(folder: Path) -> Path:
+    """Makes the folder of drawings in a run's, or takes out what is drawn there; returns it.
+
+    The summary goes first: whoever is stopped here or while drawing leaves nothing that it names.
+    """
+    out = folder / FOLDER
+    out.mkdir(exist_ok=True)
+    (out / SUMMARY).unlink(missing_ok=True)
+    for old in out.glob("*.png"):
+        old.unlink()
+    return out
+
+
+def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Path:
+    """One HTML file in a run's folder with the summary and every drawing inside.
+
+    What `drawn` reads is written beside the drawings.
+    """
+    about = {"lines": list(lines), "images": [path.name for path in images]}
+    replace_file(folder / FOLDER / SUMMARY, json.dumps(about, indent=1))
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    page = environment.from_string(PAGE)
+    path = folder / "explain.html"
+    path.write_text(page.render(lines=lines, images=_inlined(images), how=HOW), "utf-8")
+    return path
+
+
+def drawn(folder: Path) -> tuple[list[str], Markup] | None:
+    """The words and drawings of a run's folder, for its report; None where nothing is drawn.
+
+    Raises:
+        UsageError: they can't be read.
+    """
+    summary = folder / FOLDER / SUMMARY
+    if not summary.exists():
+        return None
+    with readable(summary):
+        about = json.loads(summary.read_text("utf-8"))
+        lines = [str(line) for line in about["lines"]]
+        images = _inlined([folder / FOLDER / Path(name).name for name in about["images"]])
+    shown = [
+        Markup('<img alt="{}" src="data:image/png;base64,{}">').format(name, data)
+        for name, data in images
+    ]
+    return [*lines, HOW], Markup(" ").join(shown)
+
+
+def _inlined(images: Sequence[Path]) -> list[tuple[str, str]]:
+    return [(p.stem, base64.b64encode(p.read_bytes()).decode("ascii")) for p in images]
+
+
+def _cells(chars: npt.NDArray[Any]) -> list[tuple[int, int]]:
+    """Cells that show something."""
+    height, width = chars.shape
+    return [(r, c) for r in range(height) for c in range(width) if chars[r, c] > ord(" ")]

@@ -1,0 +1,101 @@
+"""A run's agent as its checkpoint has it, on held-out levels, with the judge that the run had.
+
+Nothing is asked of a language model: its answers are those that the run itself got (`judged.json`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.ppo.make import make_ppo
+from agents.training.credit_source import Shaper, make_shaper
+from agents.training.environment import kept_subgoals, make_env
+from agents.training.run_folder import Run
+from calm.annotation.live import Annotator
+from calm.judges.base import Immediate
+from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
+from envs.interfaces.sb3_vec import Sb3Vec
+from envs.tasks import task as find_task
+
+
+class Trained(NamedTuple):
+    """An agent, and what it plays."""
+
+    model: OnPolicyAlgorithm
+    env: Sb3Vec
+    subgoals: Sequence[Subgoal]
+    steps: int
+    """That it had been trained for."""
+
+
+@contextmanager
+def trained(
+    run: Run, n_envs: int, seed: int, *, keys: Sequence[str] = (), extra_keys: Sequence[str] = ()
+) -> Iterator[Trained]:
+    """The agent of a run's checkpoint and B environments of held-out levels.
+
+    Args:
+        run: with a checkpoint.
+        n_envs: B.
+        seed: of the levels.
+        keys: observed beside those that the agent sees.
+        extra_keys: what observers of the batch read.
+
+    Raises:
+        UsageError: the run has no checkpoint.
+    """
+    config = run.config
+    state = run.load_checkpoint()
+    subgoals = kept_subgoals(run)
+    env = make_env(
+        config.model_copy(update={"keys": (*config.keys, *keys)}),
+        n_envs,
+        recalled_shaper(run, subgoals),
+        subgoals,
+        split="test",
+        seed=seed,
+        extra_keys=extra_keys,
+    )
+    try:
+        model = make_ppo(config.model_copy(update={"n_envs": n_envs, "minibatches": 1}), env)
+        model.policy.load_state_dict(state["policy"])
+        model.policy.set_training_mode(False)
+        env.seed(seed)  # an agent that is made seeds its environments by the run's own
+        yield Trained(model, env, subgoals, state["steps"])
+    finally:
+        env.close()
+
+
+def recalled_shaper(run: Run, subgoals: Sequence[Subgoal]) -> Shaper:
+    """What paid a run's credit, a language model replaced by the answers that it gave the run."""
+    config = run.config
+    task = find_task(config.task)
+    if config.judge.startswith(("openai:", "replay")):
+        return Annotator(Recalled(config.judge, run.judged()), task, subgoals)
+    return make_shaper(config.judge, task, subgoals, seed=config.seed)
+
+
+class Recalled(Immediate):
+    """The judge that says what a run was told; of anything else, that it has no answer."""
+
+    mode: Mode = "events"
+
+    def __init__(self, name: str, judged: Mapping[str, Sequence[str] | None]) -> None:
+        self.name = name
+        self.judged = judged
+
+    def judge(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement]:
+        """One judgement for each transition, in the same order."""
+        return [self._one(t.texts[self.mode], subgoals) for t in transitions]
+
+    def _one(self, text: str, subgoals: Sequence[Subgoal]) -> Judgement:
+        achieved = self.judged.get(text)
+        if achieved is None:
+            return Judgement(Verdict.INVALID, reason="the run has no answer about this")
+        return Judgement(Verdict.OK, {s.name: s.name in achieved for s in subgoals})

@@ -1,0 +1,181 @@
+"""Whether cells that are said to matter do: hide them, and see how far the policy moves.
+
+To hide a cell is to show blank stone there, which a policy takes for a cell that nothing is known
+of. How far the policy moves is KL(policy || policy with the cells hidden), in nats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from stable_baselines3 import PPO
+from torch import Tensor
+
+from agents.network.vector_parts import NO_GLYPH, STONE
+
+Observations = dict[str, Tensor]
+Importance = npt.NDArray[np.float64]
+CROP = "glyphs_crop"
+DRAWS = 8
+"""Sets of random cells for each observation; their mean is what the top cells are held against."""
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Check:
+    """How far the policy moves when a drawing's top cells are hidden, against random known cells.
+
+    Means over observations. The interval is a bootstrap over episodes, since the observations of
+    one are alike.
+    """
+
+    hidden: int
+    observations: int
+    episodes: int
+    kl_top: float
+    kl_bottom: float
+    """With the least important known cells hidden."""
+    kl_random: float
+    more: float
+    """kl_top - kl_random."""
+    more_low: float
+    more_high: float
+    """95 % interval of `more`."""
+    higher: float
+    """Share of observations in which the top cells move the policy more than random ones do."""
+    value_top: float
+    """Mean absolute change of the value with the top cells hidden."""
+    value_random: float
+
+    @property
+    def verdict(self) -> str:
+        """What follows for the drawing, in words."""
+        if self.more_low > 0:
+            return "the cells drawn as important do matter more to the policy than random ones"
+        if self.more_high < 0:
+            return (
+                "the cells drawn as important matter LESS to the policy than random ones:"
+                " do not read the drawing as what the agent acts on"
+            )
+        return (
+            "no difference from random cells is shown: do not read the drawing as what the agent"
+            " acts on"
+        )
+
+    def lines(self) -> list[str]:
+        """The check as text."""
+        return [
+            f"hiding the {self.hidden} top cells moves the policy by KL {self.kl_top:.4f}, random"
+            f" ones by {self.kl_random:.4f}, the {self.hidden} lowest by {self.kl_bottom:.4f}"
+            f" (top less random {self.more:+.4f}, 95 % [{self.more_low:+.4f},"
+            f" {self.more_high:+.4f}] over {self.episodes} episodes; more in {self.higher:.0%} of"
+            f" {self.observations} observations), and the value by {self.value_top:.4f} against"
+            f" {self.value_random:.4f}",
+            self.verdict,
+        ]
+
+
+def check(
+    model: PPO,
+    seen: Observations,
+    importance: Importance,
+    episodes: npt.NDArray[np.int64],
+    hide: int,
+    seed: int,
+) -> Check:
+    """Hide `hide` cells of each of the B observations: the top, the lowest, random ones.
+
+    Args:
+        importance: (B, h, w).
+        episodes: (B,), which episode an observation is of.
+    """
+    rng = np.random.default_rng(seed)
+    known = known_cells(seen)
+    top, value_top = moved(model, seen, chosen(importance, known, hide, rng))
+    bottom, _ = moved(model, seen, chosen(-importance, known, hide, rng))
+    draws = [
+        moved(model, seen, chosen(np.zeros_like(importance), known, hide, rng))
+        for _ in range(DRAWS)
+    ]
+    random = torch.stack([kl for kl, _ in draws]).mean(0)
+    more = (top - random).double().cpu().numpy()
+    low, high = interval(more, episodes, rng)
+    return Check(
+        hidden=hide,
+        observations=len(more),
+        episodes=len(np.unique(episodes)),
+        kl_top=float(top.mean()),
+        kl_bottom=float(bottom.mean()),
+        kl_random=float(random.mean()),
+        more=float(more.mean()),
+        more_low=low,
+        more_high=high,
+        higher=float((more > 0).mean()),
+        value_top=float(value_top.mean()),
+        value_random=float(torch.stack([value for _, value in draws]).mean()),
+    )
+
+
+def interval(
+    values: npt.NDArray[np.float64], episodes: npt.NDArray[np.int64], rng: np.random.Generator
+) -> tuple[float, float]:
+    """95 % interval of the mean, episodes drawn anew with all that is of them."""
+    _, of = np.unique(episodes, return_inverse=True)
+    sums, counts = np.bincount(of, values), np.bincount(of)
+    drawn = rng.integers(len(sums), size=(RESAMPLES, len(sums)))
+    means = sums[drawn].sum(1) / counts[drawn].sum(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def crops(seen: Observations) -> Tensor:
+    """The crops that the policy acts on, (B, h, w)."""
+    return seen["window_crop"][:, -1] if "window_crop" in seen else seen[CROP]
+
+
+def known_cells(seen: Observations) -> Tensor:
+    """(B, h, w) bool: neither stone nor beyond the map."""
+    glyphs = crops(seen)
+    return (glyphs != STONE) & (glyphs != NO_GLYPH)
+
+
+def occlusion(model: PPO, seen: Observations) -> Tensor:
+    """(B, h, w): how far the policy moves, in nats, when one cell is hidden."""
+    height, width = crops(seen).shape[1:]
+    moves = torch.zeros_like(crops(seen))
+    for row in range(height):
+        for column in range(width):
+            cells = torch.zeros_like(moves, dtype=torch.bool)
+            cells[:, row, column] = True
+            moves[:, row, column] = moved(model, seen, cells)[0]
+    return moves
+
+
+def moved(model: PPO, seen: Observations, cells: Tensor) -> tuple[Tensor, Tensor]:
+    """KL(policy || policy with `cells` (B, h, w) hidden) and the value's absolute change, (B,)."""
+    hidden = dict(seen)
+    hidden[CROP] = seen[CROP].masked_fill(cells, STONE)
+    if "window_crop" in seen:
+        last = seen["window_crop"].clone()
+        last[:, -1] = last[:, -1].masked_fill(cells, STONE)
+        hidden["window_crop"] = last
+    with torch.no_grad():
+        before = model.policy.get_distribution(seen).distribution
+        after = model.policy.get_distribution(hidden).distribution
+        kl = torch.distributions.kl_divergence(before, after)
+        change = model.policy.predict_values(seen) - model.policy.predict_values(hidden)
+    return kl, change.abs().flatten()
+
+
+def chosen(importance: Importance, known: Tensor, count: int, rng: np.random.Generator) -> Tensor:
+    """(B, h, w) bool: the `count` most important known cells of each crop; equals at random."""
+    flat = known.flatten(1).cpu().numpy()
+    score = importance.reshape(flat.shape)
+    first = np.where(flat, score, -np.inf)
+    order = np.lexsort((rng.random(flat.shape), first), axis=1)[:, ::-1][:, :count]
+    cells = np.zeros_like(flat)
+    np.put_along_axis(cells, order, True, axis=1)
+    return torch.as_tensor(cells & flat, device=known.device).view(known.shape)

@@ -1,0 +1,310 @@
+"""Episodes of a run's own agent, step by step: what it saw and did, and what that was worth.
+
+Plays held-out levels with the policy of the run's checkpoint, as evaluation does, and keeps every
+frame in `episodes.parquet` beside the checkpoint. Nothing is asked of a language model: its answers
+are those that the run itself got (`judged.json`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from sb3_contrib import RecurrentPPO
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.inspection.load import trained
+from agents.training.run_folder import Run
+from calm.errors import UsageError
+from calm.records import Task
+from envs.collect import Picture, picture
+from envs.events.stream import EventStream
+from envs.game.engine import ABORTED, DIED, WON
+from envs.interfaces.sb3_vec import Sb3Vec
+from envs.native.events import best_event_stream
+from envs.stepping.batch import Batch
+from envs.tasks import task as find_task
+
+FILE = "episodes.parquet"
+_Seen = Mapping[str, npt.NDArray[Any]]
+_TTY = ("tty_chars", "tty_colors")
+_ENDS = {WON: "reached the goal", DIED: "died", ABORTED: "stopped"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One frame of an episode and the step that led to it; the first frame has no step."""
+
+    episode: int
+    step: int
+    """0 for the first frame."""
+    level_seed: int
+    chars: str
+    """24 lines of 80 characters, joined by newlines."""
+    colours: str
+    """As `chars`, each character replaced by its terminal colour, one hex digit."""
+    action: str
+    event: str
+    """What the step changed, in the words that a judge reads."""
+    achieved: list[str]
+    """Subgoals that the judge said this step achieved."""
+    unanswered: bool
+    """The judge's answer could not be read, or the run never asked."""
+    r_env: float
+    credit: float
+    """Before its weight."""
+    value: float
+    """What the agent expects from here on, of the reward it was trained on; 0 at an end."""
+    end: str
+    """How the episode ended with this step; "" where it did not."""
+
+    def check(self) -> None:
+        """Raises a ValueError where the picture is none."""
+        chars, colours = self.chars.split("\n"), self.colours.split("\n")
+        if len(chars) != 24 or [len(c) for c in chars] != [len(c) for c in colours]:
+            raise ValueError("a picture is 24 lines of characters, each with its colour")
+        if set(self.colours) - set("0123456789abcdef\n"):
+            raise ValueError("a colour is one hex digit")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Some episodes of one agent."""
+
+    task: str
+    judge: str
+    weight: float
+    trained: int
+    """Steps that the agent had been trained for."""
+    subgoals: list[str]
+    episodes: list[list[Step]]
+
+    def write(self, path: Path) -> None:
+        """Replaces the file by this recording."""
+        about = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "episodes"}
+        rows = [asdict(step) for episode in self.episodes for step in episode]
+        table = pa.Table.from_pylist(rows, _SCHEMA.with_metadata({"recording": json.dumps(about)}))
+        new = path.with_suffix(".new")
+        pq.write_table(table, new)
+        os.replace(new, path)
+
+    @classmethod
+    def read(cls, path: Path) -> Recording:
+        """The recording in a file.
+
+        Raises:
+            UsageError: it can't be read, or holds something else.
+        """
+        try:
+            table = pq.read_table(path)
+            about = json.loads((table.schema.metadata or {})[b"recording"])
+            episodes: dict[int, list[Step]] = {}
+            for row in table.to_pylist():
+                step = Step(**{name: _printable(value) for name, value in row.items()})
+                step.check()
+                episodes.setdefault(step.episode, []).append(step)
+            about = {name: _printable(value) for name, value in about.items()}
+            return cls(**about, episodes=list(episodes.values()))
+        except (
+            OSError,
+            pa.ArrowException,
+            KeyError,
+            ValueError,
+            TypeError,
+            AttributeError,
+        ) as error:
+            raise UsageError(
+                f"{path} holds no recorded episodes ({error}); record some with"
+                " `calm replay RUN --again`"
+            ) from None
+
+
+def _printable(value: Any) -> Any:
+    """Text without control characters, which a terminal would obey; a file may be anyone's."""
+    if isinstance(value, list):
+        return [_printable(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in value)
+
+
+_SCHEMA = pa.schema(
+    {
+        "episode": pa.int32(),
+        "step": pa.int32(),
+        "level_seed": pa.int64(),
+        "chars": pa.string(),
+        "colours": pa.string(),
+        "action": pa.string(),
+        "event": pa.string(),
+        "achieved": pa.list_(pa.string()),
+        "unanswered": pa.bool_(),
+        "r_env": pa.float64(),
+        "credit": pa.float64(),
+        "value": pa.float64(),
+        "end": pa.string(),
+    }
+)
+
+
+class _Watcher:
+    """Keeps what there is to see after every step, before ended rows are reset."""
+
+    keys = (*_TTY, *EventStream.keys)
+
+    def __init__(self, batch: Batch) -> None:
+        self.events = best_event_stream(batch.task, batch)
+        self._batch = batch
+        self.first: list[Picture] = []
+        self.pictures: list[Picture] = []
+        self.told: list[str] = []
+
+    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+        self.events.on_reset(rows)
+        if not self.first:
+            self.first = self._see()
+
+    def on_step(
+        self,
+        actions: npt.NDArray[np.int64],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+    ) -> None:
+        self.events.on_step(actions, terminated, truncated)
+        self.pictures = self._see()
+        self.told = [self.events.texts[i] for i in self.events.ids]
+
+    def _see(self) -> list[Picture]:
+        chars, colours = (self._batch.arrays[key] for key in _TTY)
+        return [picture(c, k) for c, k in zip(chars, colours, strict=True)]
+
+
+def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recording:
+    """Plays held-out levels with a run's agent; the same arguments give the same episodes.
+
+    Args:
+        run: with a checkpoint.
+        episodes: how many, each on a level of its own.
+        seed: of the levels and the play; None for the run's own, whose levels it is evaluated on.
+
+    Raises:
+        UsageError: the run has no checkpoint.
+    """
+    config = run.config
+    seed = config.seed if seed is None else seed
+    with trained(run, episodes, seed, extra_keys=_Watcher.keys) as (model, env, subgoals, steps):
+        played = _play(model, env, find_task(config.task), seed)
+    names = [s.name for s in subgoals]
+    return Recording(config.task, config.judge, config.weight, steps, names, played)
+
+
+def latest(
+    run: Run, path: Path, episodes: int | None = None, seed: int | None = None, again: bool = False
+) -> Recording:
+    """The recording at `path` if it is of the run's present checkpoint, else a new one, kept there.
+
+    Args:
+        run: with a checkpoint.
+        episodes: how many; None for as many as there are, 4 in a new one.
+        seed: None for any in a recording that is there, for the run's own in a new one.
+        again: records anew in any case.
+    """
+    if path.exists() and not again and seed is None:
+        found = Recording.read(path)
+        trained = run.load_checkpoint()["steps"]
+        if found.trained == trained and episodes in (None, len(found.episodes)):
+            return found
+    record_run(run, episodes or 4, seed).write(path)
+    return Recording.read(path)
+
+
+class _Agent:
+    """A policy that plays B environments, with what it remembers of the episodes in them."""
+
+    def __init__(self, model: OnPolicyAlgorithm, n_envs: int) -> None:
+        self.policy = model.policy
+        self.memory: tuple[npt.NDArray[np.float32], ...] | None = None
+        """Of an lstm: two arrays (layers, B, width)."""
+        if isinstance(model, RecurrentPPO):
+            layers, _, width = self.policy.lstm_hidden_state_shape
+            self.memory = (np.zeros((layers, n_envs, width), np.float32),) * 2
+
+    def act(self, seen: _Seen, begun: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+        """Actions (B,) drawn for observations (B, ...), of which some (B,) begin an episode."""
+        actions, self.memory = self.policy.predict(seen, self.memory, begun, deterministic=False)
+        return np.asarray(actions, np.int64)
+
+    def values(
+        self, seen: _Seen, begun: npt.NDArray[np.bool_], rows: slice = slice(None)
+    ) -> list[float]:
+        """What the critic makes of observations of some rows of the environments."""
+        tensors, _ = self.policy.obs_to_tensor(dict(seen))
+        past: list[Any] = []
+        if self.memory is not None:
+            device = self.policy.device
+            memory = tuple(torch.as_tensor(m[:, rows], device=device) for m in self.memory)
+            past = [memory, torch.as_tensor(begun, dtype=torch.float32, device=device)]
+        with torch.no_grad():
+            found: list[float] = self.policy.predict_values(tensors, *past).flatten().tolist()
+        return found
+
+
+def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[list[Step]]:
+    """The first episode of every environment."""
+    agent = _Agent(model, env.num_envs)
+    batch, shaping = env.batch, env.episodes.shaping
+    watcher = _Watcher(batch)
+    batch.observers.append(watcher)
+    torch.manual_seed(seed)
+    observation = env.reset()
+    levels = batch.level_seeds.tolist()
+    begun = np.ones(env.num_envs, np.bool_)
+    values = agent.values(observation, begun)
+    played = [
+        [Step(i, 0, level, p.chars, p.colours, "", "", [], False, 0.0, 0.0, v, "")]
+        for i, (level, p, v) in enumerate(zip(levels, watcher.first, values, strict=True))
+    ]
+    names = [s.name for s in shaping.subgoals] if shaping else []
+    running = set(range(env.num_envs))
+    while running:
+        actions = agent.act(observation, begun)
+        observation, _, begun, infos = env.step(actions)
+        values = agent.values(observation, begun)
+        for i in sorted(running):
+            answers = shaping.source.achieved[i].tolist() if shaping else []
+            end, value = "", values[i]
+            if begun[i]:
+                running.discard(i)
+                cut = infos[i]["TimeLimit.truncated"]
+                end = "time ran out" if cut else _ENDS.get(int(batch.status[i]), "ended")
+                last = {k: v[None] for k, v in infos[i]["terminal_observation"].items()}
+                here = slice(i, i + 1)
+                value = agent.values(last, ~begun[here], here)[0] if cut else 0.0
+            seen = watcher.pictures[i]
+            played[i].append(
+                Step(
+                    episode=i,
+                    step=len(played[i]),
+                    level_seed=levels[i],
+                    chars=seen.chars,
+                    colours=seen.colours,
+                    action=task.actions[int(actions[i])],
+                    event=watcher.told[i],
+                    achieved=[n for n, yes in zip(names, answers, strict=True) if yes == 1],
+                    unanswered=min(answers, default=0) < 0,
+                    r_env=float(env.episodes.r_env[i]),
+                    credit=float(env.episodes.credit[i]),
+                    value=value,
+                    end=end,
+                )
+            )
+    return played

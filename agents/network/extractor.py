@@ -1,0 +1,180 @@
+"""One features extractor for any NetHack observation, for use with stable-baselines3.
+
+    PPO("MultiInputPolicy", env, policy_kwargs=dict(
+        features_extractor_class=NetHackExtractor,
+        features_extractor_kwargs=dict(encoder="cnn")))
+
+Reads whichever of these keys the observation space has: `glyphs` (21, 79) the whole map,
+`glyphs_crop` (h, w) centred on the hero, `message` (256,), `inv_glyphs` (55,), `blstats` (27,),
+`progress` (G,) which subgoals this episode has achieved. The encoder `semantics` also reads what
+`envs.interfaces.history` adds: `semantics`, `window_crop`, `window_valid`.
+
+With the keys of `agents.training.config` every encoder has 0.58 to 0.68 million weights, most of
+them in the
+layer that reads the cells out, where a weight costs one multiplication a sample and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor, nn
+
+from agents.encoders import MECHANISMS
+from agents.network.glyph_map import LARGE, WIDE, MapEncoder, can_join
+from agents.network.history import WINDOW_KEYS, PastEncoder, WindowEncoder
+from agents.network.kernels.minibatch_chunks import Repeated
+from agents.network.vector_parts import (
+    GLYPHS,
+    NO_GLYPH,
+    InventoryEncoder,
+    MessageEncoder,
+    StatusEncoder,
+)
+from calm.errors import UsageError, unknown
+
+MAPS = ("glyphs", "glyphs_crop")
+JOIN = ("message", "inv_glyphs", "blstats")
+ENCODERS = ("cnn", *MECHANISMS, "semantics")
+READS = (*MAPS, "message", "inv_glyphs", "blstats", "progress")
+PART = 32
+"""Features of the message, of the inventory and of the status, each."""
+
+
+class NetHackExtractor(BaseFeaturesExtractor):
+    """Every part of the observation encoded apart, joined by one layer.
+
+    Message, inventory and status also join the cells of each map as one token each, where the
+    mechanism lets them (agent, softmax); a token that says nothing is masked.
+
+    Observations come as stable-baselines3 gives them, float32, or as they are in the environment.
+
+    Args:
+        observation_space: a Dict with at least one of the keys above.
+        features_dim: width of the joint features, for policy and value alike.
+        encoder: what mixes the cells of the maps: `cnn` for nothing, a mechanism of
+            `agents.encoders`, or `semantics`, which needs the keys of `envs.interfaces.history`.
+        glyph_dim: width of the glyph embedding, shared by maps and inventory.
+        fine: mix every cell of a crop rather than every second one, see
+        `agents.network.glyph_map.FINE`. encoder_options: of the mechanism's class.
+        past: look at the earlier crops of `envs.interfaces.history` too.
+    """
+
+    reads_native = True
+    """Integers need not be made float32 first."""
+
+    def __init__(
+        self,
+        observation_space: spaces.Dict,
+        features_dim: int = 256,
+        encoder: str = "cnn",
+        glyph_dim: int = 12,
+        fine: bool | None = None,
+        encoder_options: dict[str, Any] | None = None,
+        past: bool = False,
+    ) -> None:
+        super().__init__(observation_space, features_dim)
+        if encoder not in ENCODERS:
+            raise unknown("encoder", encoder, ENCODERS)
+        if encoder_options and encoder not in MECHANISMS:
+            raise UsageError(f"the encoder {encoder} takes no options, got {encoder_options}")
+        sizes = {key: space.shape or () for key, space in observation_space.spaces.items()}
+        found = [key for key in READS if key in sizes]
+        if not found:
+            raise UsageError(
+                f"the observation has none of the keys the extractor reads ({', '.join(READS)});"
+                f" it has {', '.join(sizes)}"
+            )
+        self.encoder = encoder
+        self.glyphs = nn.Embedding(GLYPHS, glyph_dim)
+        widths = {key: sizes[key][0] if key == "progress" else PART for key in found}
+        self.joining = [key for key in found if key in JOIN] if can_join(encoder, fine) else []
+        self.tokens = nn.ModuleDict({key: nn.Linear(PART, WIDE) for key in self.joining})
+        parts: dict[str, nn.Module] = {}
+        if encoder == "semantics":
+            if missing := [key for key in WINDOW_KEYS if key not in sizes]:
+                raise UsageError(
+                    f"the encoder semantics reads {', '.join(missing)}; make the environments with"
+                    " window=4, say"
+                )
+            window = WindowEncoder(
+                self.glyphs, sizes["window_crop"], sizes["semantics"][0], 3 * features_dim // 4
+            )
+            parts["window"], widths["window"] = window, window.out
+            found = [key for key in found if key != "glyphs_crop"]  # the window ends with it
+        if past:
+            earlier = PastEncoder(self.glyphs, sizes["window_crop"], features_dim // 4)
+            parts["past"], widths["past"] = earlier, earlier.out
+        for key in found:
+            if key in MAPS:
+                kind = "cnn" if encoder == "semantics" else encoder
+                size = (sizes[key][0], sizes[key][1])
+                # A level has many more cells to read: half the features make up for it.
+                widths[key] = features_dim // (2 if size[0] * size[1] > LARGE else 1)
+                parts[key] = MapEncoder(
+                    self.glyphs, size, widths[key], kind, len(self.joining), fine, encoder_options
+                )
+            elif key == "message":
+                parts[key] = MessageEncoder(PART)
+            elif key == "inv_glyphs":
+                parts[key] = InventoryEncoder(self.glyphs, PART)
+            elif key == "blstats":
+                parts[key] = StatusEncoder(sizes[key][0], PART)
+            else:
+                parts[key] = nn.Identity()
+        self.parts = nn.ModuleDict(parts)
+        self.joint = nn.Linear(sum(widths[key] for key in parts), features_dim)
+        self.repeats = () if self.joining else tuple(key for key in parts if key in MAPS)
+        """Keys whose equal rows may come once, as
+        `agents.network.kernels.minibatch_chunks.Repeated`: what sees the map sees nothing else."""
+
+    def forward(self, observations: Mapping[str, Tensor | Repeated]) -> Tensor:
+        """Observations by key, (B, ...) -> (B, D)."""
+        observations, repeated = parted(observations)
+        features: dict[str, Tensor] = {}
+        for key, part in self.parts.items():
+            if key == "window":
+                features[key] = part(*(observations[name] for name in WINDOW_KEYS))
+            elif key == "past":
+                features[key] = part(observations["window_crop"], observations["window_valid"])
+            elif key not in MAPS:
+                features[key] = part(observations[key])
+        extra = self.extra(observations, features)
+        for key, part in self.parts.items():
+            if key in repeated:
+                features[key] = repeated[key].through(part)
+            elif key in MAPS:
+                features[key] = part(observations[key], *extra)
+        return torch.relu(self.joint(torch.cat([features[key] for key in self.parts], dim=1)))
+
+    def extra(
+        self, observations: dict[str, Tensor], features: dict[str, Tensor]
+    ) -> tuple[Tensor, Tensor] | tuple[()]:
+        """Tokens that join the maps' cells (B, n, WIDE), and which of them say something (B, n)."""
+        if not self.joining:
+            return ()
+        tokens = [self.tokens[key](features[key]) for key in self.joining]
+        present = [present_in(key, observations[key]) for key in self.joining]
+        return torch.stack(tokens, 1), torch.stack(present, 1)
+
+
+def parted(
+    observations: Mapping[str, Tensor | Repeated],
+) -> tuple[dict[str, Tensor], dict[str, Repeated]]:
+    """Keys that hold a row for every sample, and keys whose equal rows come once."""
+    whole = {key: seen for key, seen in observations.items() if isinstance(seen, Tensor)}
+    repeated = {key: seen for key, seen in observations.items() if isinstance(seen, Repeated)}
+    return whole, repeated
+
+
+def present_in(key: str, observed: Tensor) -> Tensor:
+    """(B,) bool: the message is not blank, something is carried; a status is always there."""
+    if key == "message":
+        return (observed != 0).any(1)
+    if key == "inv_glyphs":
+        return (observed != NO_GLYPH).any(1)
+    return torch.ones_like(observed[:, 0], dtype=torch.bool)

@@ -1,0 +1,196 @@
+"""A map of glyphs as features: two convolutions, a mechanism among its cells, one layer to read.
+
+All encoders share the convolutions and the layer that reads them out; a mechanism is a residual
+branch between, x + γ f(norm(x)), so that encoders differ by it alone and by few weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from agents.encoders import MECHANISMS, make_mechanism
+from agents.network.kernels.glyph_conv import glyph_conv
+from agents.network.vector_parts import NO_GLYPH, STONE
+
+THIN, WIDE = 16, 64
+"""Channels after the first convolution, and after the second."""
+LARGE = 400
+"""Cells beyond which a map is a whole level: its first convolution then takes every second cell."""
+FINE = ("gaussian", "squeeze")
+"""Mechanisms that cost no more than the convolutions do, and so mix the cells of a crop itself,
+between the two; others mix what the second leaves, every second cell."""
+
+SCANS = ("scan", "gated-scan", "ss2d")
+NARROW = 16
+"""Channels that a scan sees, of the `WIDE`: it costs most of all. The whole encoder's forward at
+batch 16 then takes 2.2 times the CNN's (`calm encoders`)."""
+
+
+class Unchanged(nn.Module):
+    """Holds a module whose weights start as its paper says.
+
+    SB3's policies call `apply` to initialise every Linear and Conv2d of an extractor anew
+    (orthogonal, gain √2); here that stops.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def apply(self, fn: Callable[[nn.Module], None]) -> Self:
+        """Changes nothing."""
+        return self
+
+
+class Mix(nn.Module):
+    """Tokens (batch, N, dim) after a mechanism, its input normed and placed.
+
+    Extra tokens, which have no place on the map, come first. The scans, which cost most, see
+    `NARROW` channels, projected there and back.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        dim: int,
+        height: int,
+        width: int,
+        extra: int = 0,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        sizes = {"extra_tokens": extra} if extra else {}
+        options = {**suited(name, height, width), **(options or {})}
+        inner = min(dim, NARROW) if name in SCANS else dim
+        self.place = nn.Parameter(torch.empty(extra + height * width, dim).normal_(std=0.02))
+        self.norm = nn.LayerNorm(dim)
+        self.inside = nn.Linear(dim, inner) if inner < dim else nn.Identity()
+        self.branch = Unchanged(make_mechanism(name, inner, height, width, **sizes, **options))
+        self.outside = nn.Linear(inner, dim, bias=False) if inner < dim else nn.Identity()
+
+    @property
+    def mechanism(self) -> nn.Module:
+        """The mechanism itself, for those who want to look at what it attends to."""
+        inner = self.branch.module.mechanism
+        assert isinstance(inner, nn.Module)
+        return inner
+
+    def prepared(self, tokens: Tensor) -> Tensor:
+        """What the mechanism is given."""
+        normed: Tensor = self.inside(self.norm(tokens + self.place))
+        return normed
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        mixed: Tensor = self.outside(self.branch.module(self.prepared(tokens), mask))
+        return tokens + mixed
+
+
+def suited(name: str, height: int, width: int) -> dict[str, Any]:
+    """Options of a mechanism for a small grid, where its own are for large ones."""
+    if name in SCANS:
+        small: dict[str, Any] = {"state": 4}
+        return small | ({"expand": 1} if name == "ss2d" else {})
+    if name in ("agent", "pooled") and width < 20:
+        return {"agents" if name == "agent" else "pool": (min(3, height), min(3, width))}
+    return {}
+
+
+class MapEncoder(nn.Module):
+    """Glyphs (batch, h, w), and tokens without a place on the map, as (batch, out) features.
+
+    Unknown cells (stone, or beyond the map) are zeros to the first convolution and are masked from
+    the mechanism. Where a thing stands relative to the hero is kept: the last layer reads all
+    cells.
+
+    Args:
+        embedding: of glyphs; shared with the inventory.
+        encoder: `cnn` for no mechanism, or one of `agents.encoders.MECHANISMS`.
+        extra: number of extra tokens, `WIDE` features each; only for mechanisms that let them join.
+        fine: mix every cell, between the convolutions, rather than every second one after both; by
+            default as in `FINE`.
+        options: of the mechanism's class.
+    """
+
+    def __init__(
+        self,
+        embedding: nn.Embedding,
+        shape: tuple[int, int],
+        out: int,
+        encoder: str = "cnn",
+        extra: int = 0,
+        fine: bool | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.stride = 2 if shape[0] * shape[1] > LARGE else 1
+        first = (-(-shape[0] // self.stride), -(-shape[1] // self.stride))
+        second = (-(-first[0] // 2), -(-first[1] // 2))
+        self.fine = encoder in FINE if fine is None else fine
+        self.extra = extra
+        self.stem = nn.Conv2d(embedding.embedding_dim, THIN, 3, stride=self.stride, padding=1)
+        self.down = nn.Conv2d(THIN, WIDE, 3, stride=2, padding=1)
+        self.mix: Mix | None = None
+        if encoder != "cnn":
+            dim = THIN if self.fine else WIDE
+            self.mix = Mix(encoder, dim, *(first if self.fine else second), extra, options)
+        self.grid = first if self.fine else second
+        """Rows and columns of what the mechanism sees."""
+        self.read = nn.Linear(WIDE * (second[0] * second[1] + extra), out)
+
+    def forward(
+        self, glyphs: Tensor, extra: Tensor | None = None, present: Tensor | None = None
+    ) -> Tensor:
+        """Extra tokens (batch, extra, WIDE), and which of them hold something (batch, extra)."""
+        cells, known = self.cells(glyphs)
+        if self.fine:
+            cells = torch.relu(self.down(self._mixed(cells, known)))
+        elif self.mix is not None:
+            tokens, mask = self.tokens(cells, known, extra, present)
+            return torch.relu(self.read(self.mix(tokens, mask).transpose(1, 2).flatten(1)))
+        return torch.relu(self.read(cells.flatten(1)))
+
+    def cells(self, glyphs: Tensor) -> tuple[Tensor, Tensor]:
+        """What a mechanism would mix: cells (batch, dim, rows, columns), and which are known."""
+        known = (glyphs != STONE) & (glyphs != NO_GLYPH)
+        cells = glyph_conv(glyphs, self.embedding, self.stem, (STONE, NO_GLYPH))
+        if self.stride > 1:
+            known = _folded(known)
+        if self.fine:
+            return cells, known
+        return torch.relu(self.down(cells)), _folded(known)
+
+    def tokens(
+        self,
+        cells: Tensor,
+        known: Tensor,
+        extra: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Extra tokens and cells as one list (batch, N, dim), and which of them are valid."""
+        tokens, mask = cells.flatten(2).transpose(1, 2), known.flatten(1)
+        if extra is None or present is None:
+            return tokens, mask
+        return torch.cat([extra, tokens], 1), torch.cat([present, mask], 1)
+
+    def _mixed(self, cells: Tensor, known: Tensor) -> Tensor:
+        if self.mix is None:
+            return cells
+        tokens, mask = self.tokens(cells, known)
+        mixed: Tensor = self.mix(tokens, mask).transpose(1, 2).unflatten(2, cells.shape[2:])
+        return mixed
+
+
+def can_join(encoder: str, fine: bool | None = None) -> bool:
+    """Whether tokens without a place on the map may be mixed with its cells."""
+    return encoder in MECHANISMS and MECHANISMS[encoder].joins and not fine
+
+
+def _folded(known: Tensor) -> Tensor:
+    """Cells of every second row and column, known where one that a 3x3 stride folds in is."""
+    most: Tensor = nn.functional.max_pool2d(known.float(), 3, 2, padding=1)
+    return most > 0

@@ -1,0 +1,1 @@
+"""PPO with a faster rollout and update, equal to stable-baselines3's."""

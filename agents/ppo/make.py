@@ -1,0 +1,55 @@
+"""The PPO agent of a run, built from its settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from sb3_contrib import RecurrentPPO
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.network.extractor import NetHackExtractor
+from agents.ppo.fast_ppo import FastPPO
+from agents.training.config import TrainConfig
+
+
+def make_ppo(config: TrainConfig, env: VecEnv, threads: int = 1) -> OnPolicyAlgorithm:
+    """A fresh agent: weights and actions follow `config.seed`, on any number of threads."""
+    rate: Any = config.learning_rate
+    if config.learning_rate_end is not None:
+        rate = LinearSchedule(config.learning_rate, config.learning_rate_end, 1.0)
+    extractor = {
+        "features_dim": config.features_dim,
+        "encoder": config.encoder,
+        "encoder_options": config.encoder_options,
+        "past": config.memory == "stack",
+    }
+    settings: dict[str, Any] = {
+        "n_steps": config.n_steps,
+        "batch_size": config.batch_size,
+        "n_epochs": config.n_epochs,
+        "learning_rate": rate,
+        "gamma": config.gamma,
+        "gae_lambda": config.gae_lambda,
+        "ent_coef": config.ent_coef,
+        "seed": config.seed,
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "policy_kwargs": {
+            "features_extractor_class": NetHackExtractor,
+            "features_extractor_kwargs": extractor,
+            "optimizer_kwargs": {"eps": 1e-5, "fused": True},  # as SB3's own, in one pass
+            "net_arch": [],  # the extractor's joint layer is what policy and value share
+        },
+    }
+    if config.memory != "lstm":
+        return FastPPO("MultiInputPolicy", env, threads=threads, **settings)
+    # One recurrent layer that policy and value share, as they share the extractor.
+    settings["policy_kwargs"] |= {
+        "lstm_hidden_size": config.features_dim,
+        "shared_lstm": True,
+        "enable_critic_lstm": False,
+    }
+    recurrent: OnPolicyAlgorithm = RecurrentPPO("MultiInputLstmPolicy", env, **settings)
+    return recurrent

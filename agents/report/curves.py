@@ -1,0 +1,59 @@
+"""Learning curves as one SVG drawing: success on held-out levels against environment steps."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from agents.training.run_folder import Row
+
+matplotlib.use("Agg")
+
+COLOURS = ("#0b6e99", "#d9730d", "#448361", "#9065b0", "#c14c8a", "#787774", "#cb912f")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One arm's metrics, one list of rows a seed."""
+
+    label: str
+    seeds: Sequence[Sequence[Row]]
+    resumed: Sequence[int] = ()
+    """Steps at which a run of this arm was interrupted and gone on with."""
+
+
+def draw_success(curves: Sequence[Curve]) -> str:
+    """An SVG of success with its 95 % Wilson band for each seed; dotted lines mark resumptions."""
+    figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for curve, colour in zip(curves, COLOURS * len(curves), strict=False):
+        for i, rows in enumerate(curve.seeds):
+            steps = [r["steps"] / 1000 for r in rows]
+            label = curve.label if i == 0 else None
+            axes.plot(steps, [r["success"] for r in rows], color=colour, label=label, marker=".")
+            low, high = ([r[k] for r in rows] for k in ("success_low", "success_high"))
+            axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+        for step in curve.resumed:
+            axes.axvline(step / 1000, color=colour, linestyle=":", linewidth=1)
+    axes.set_xlabel("environment steps (thousands)")
+    axes.set_ylabel("success on held-out levels")
+    axes.set_ylim(-0.02, 1.02)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if curves:
+        axes.legend(frameon=False, loc="upper left")
+    return to_svg(figure)
+
+
+def to_svg(figure: Figure) -> str:
+    """A figure as an SVG element; letters are paths, so that it looks the same everywhere."""
+    drawn = io.StringIO()
+    # A fixed salt and no date: the same numbers give the same file.
+    with matplotlib.rc_context({"svg.hashsalt": "calm", "svg.fonttype": "path"}):
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+    svg = drawn.getvalue()
+    return svg[svg.index("<svg") :]

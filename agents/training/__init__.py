@@ -1,0 +1,1 @@
+"""Trains an agent in a run folder: configuration, checkpoints, evaluation, loggers."""

@@ -1,0 +1,119 @@
+"""What a run needs to go on after it was killed, as tensors and plain values.
+
+A checkpoint is taken between two rollouts. From it a run goes on with the same weights, optimiser,
+place in the schedules, counters, sums of recent episodes and random state (torch, numpy, Python),
+and with every environment's stream of levels. A game can't be kept in its midst: the episodes that
+were being played begin again, on the same levels. So a run that was killed is not, to the last bit,
+the run that it would have been, but it goes on in the same way however often it is tried.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from calm.annotation.live import Annotator
+from calm.records import Usage
+from envs.credit.noisy import NoisyStream
+from envs.interfaces.sb3_vec import Sb3Vec
+
+State = dict[str, Any]
+
+
+def snapshot(model: OnPolicyAlgorithm, env: Sb3Vec) -> State:
+    """Where `model` and the environments it trains in stand; call it between two rollouts."""
+    numpy = np.random.get_state(legacy=False)
+    return {
+        "steps": model.num_timesteps,
+        "policy": _copied(model.policy.state_dict()),
+        "optimizer": _copied(model.policy.optimizer.state_dict()),
+        "updates": model._n_updates,
+        "torch_rng": torch.get_rng_state(),
+        "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy_rng": _copied(numpy),
+        "python_rng": random.getstate(),
+        "playing": env.batch.playing(),
+        "recent": [dict(episode) for episode in model.ep_info_buffer or ()],
+        "recent_success": [bool(success) for success in model.ep_success_buffer or ()],
+        "heard": {name: _copied(count) for name, count in _heard(env).items()},
+    }
+
+
+def restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
+    """Puts a checkpoint into a model that was made with the same settings, and its environments."""
+    state = _copied(state)  # torch's optimisers go on with the tensors they are given
+    model.policy.load_state_dict(state["policy"])
+    model.policy.optimizer.load_state_dict(state["optimizer"])
+    model.num_timesteps = state["steps"]
+    model._n_updates = state["updates"]
+    model.ep_info_buffer = deque(state["recent"], maxlen=model._stats_window_size)
+    model.ep_success_buffer = deque(state["recent_success"], maxlen=model._stats_window_size)
+    env.seed(model.seed)
+    env.start_at(state["playing"])
+    for name, count in state["heard"].items():
+        owner = _owner(env, name)
+        if owner is not None:
+            setattr(owner, name, count.numpy() if isinstance(count, torch.Tensor) else count)
+    torch.set_rng_state(state["torch_rng"])
+    if torch.cuda.is_available() and state["cuda_rng"]:
+        torch.cuda.set_rng_state_all(state["cuda_rng"])
+    numpy = state["numpy_rng"]
+    key = numpy["state"]["key"].numpy().astype(np.uint32)
+    np.random.set_state(numpy | {"state": numpy["state"] | {"key": key}})
+    version, internal, gauss = state["python_rng"]
+    random.setstate((version, tuple(internal), gauss))
+
+
+def judge_state(annotator: Annotator) -> State:
+    """What a judge was asked in a run, and what that cost."""
+    spent = annotator.usage
+    return {
+        "texts": list(annotator.texts),
+        "usage": {name: getattr(spent, name) for name in Usage.__dataclass_fields__},
+    }
+
+
+def restore_judge(annotator: Annotator, state: State) -> Usage:
+    """Asks again what a run has asked, which costs nothing where a store holds the answers.
+
+    Returns:
+        What the run had spent until its checkpoint.
+    """
+    if state["texts"]:
+        annotator.judge_texts(state["texts"])
+    return Usage(**state["usage"])
+
+
+_SHAPING = ("unreadable", "pending")
+_NOISY = ("hits", "misses", "false_alarms")
+
+
+def _owner(env: Sb3Vec, name: str) -> Any:
+    """What counts `name` in the environments, if anything does."""
+    shaping = env.episodes.shaping
+    if shaping is None:
+        return None
+    if name in _SHAPING:
+        return shaping.counts
+    return shaping.source if isinstance(shaping.source, NoisyStream) else None
+
+
+def _heard(env: Sb3Vec) -> State:
+    owners = {name: _owner(env, name) for name in (*_SHAPING, *_NOISY)}
+    return {name: getattr(owner, name) for name, owner in owners.items() if owner is not None}
+
+
+def _copied(value: Any) -> Any:
+    """The same with copies of all tensors and arrays, arrays as tensors."""
+    if isinstance(value, dict):
+        return {key: _copied(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_copied(one) for one in value)
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.astype(np.int64))
+    return value.clone() if isinstance(value, torch.Tensor) else value

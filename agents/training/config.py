@@ -1,0 +1,224 @@
+"""The settings of one training run: one frozen record, saved as YAML beside what it produced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from agents.network.extractor import ENCODERS, READS
+from calm.annotation.live import Ask
+from calm.credit import CREDIT_MODES, CreditMode
+from calm.errors import UsageError, unknown
+from envs.tasks import task as find_task
+
+Memory = Literal["none", "stack", "lstm"]
+
+
+class TrainConfig(BaseModel):
+    """What to train, on what reward, for how long. Everything that a run needs to be run again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    task: str = "MiniHack-KeyRoom-S5-v0"
+    """MiniHack id of the task; `KeyRoom-S5` will do."""
+    judge: str = "rules"
+    """Whose credit shapes the reward: none, truth (the engine's own), noisy:precision=P,recall=R
+    (the truth with errors, see `agents.training.noisy`), rules, openai:MODEL, ..."""
+    ask: Ask = "wait"
+    """wait: training waits for the judge's answers about what is new, and is the same every time;
+    later: it goes on, and an answer counts from when it is there."""
+    patience: float = Field(default=900.0, gt=0)
+    """Seconds without any answer after which training stops, with a checkpoint to go on from."""
+    most_pending: int = Field(default=256, ge=0)
+    """With `later`: questions without an answer at once; at more, training waits for some."""
+    subgoals: str = "given"
+    """Subgoals to judge: given, a YAML file of them, or the start of a stored list's hash."""
+    shaping: CreditMode = "once"
+    """every, once (each subgoal pays at most once an episode) or potential."""
+    weight: float = Field(default=0.3, ge=0)
+    """What one subgoal pays; in `potential`, what all of them together do."""
+    penalty: bool = False
+    """Keep MiniHack's -0.01 for every step in which no game time passes."""
+    encoder: str = "cnn"
+    """The mechanism that sees the map."""
+    encoder_options: dict[str, Any] = Field(default_factory=dict)
+    """Of the mechanism's class, such as {form: softmax}."""
+    memory: Memory = "none"
+    """none, stack (the last `window` crops) or lstm (sb3-contrib's RecurrentPPO, on its own loop,
+    which is slower)."""
+    window: int = Field(default=4, ge=1)
+    """Steps that `stack` and the encoder `semantics` look back on, the present one included."""
+    keys: tuple[str, ...] = ("glyphs_crop", "inv_glyphs", "blstats")
+    """Observation keys that the policy sees; `progress` is added where there is a judge."""
+    crop: int = Field(default=9, ge=3)
+    """Side of the square around the hero in `glyphs_crop`; odd."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Of weights, actions and levels."""
+    steps: int = Field(default=300_000, ge=1)
+    """Environment steps to train for."""
+    n_envs: int = Field(default=32, ge=1)
+    """Environments stepped together."""
+    n_steps: int = Field(default=128, ge=2)
+    """Steps of each environment in one rollout."""
+    minibatches: int = Field(default=4, ge=1)
+    """Parts that a rollout is split into for one epoch."""
+    n_epochs: int = Field(default=3, ge=1)
+    """Passes over a rollout."""
+    learning_rate: float = Field(default=5e-4, gt=0)
+    """Adam's step size."""
+    learning_rate_end: float | None = Field(default=None, ge=0)
+    """What it falls or rises to, linearly, by the last step; unchanged by default."""
+    gamma: float = Field(default=0.99, ge=0, le=1)
+    """Discount, of the agent and of `potential`."""
+    gae_lambda: float = Field(default=0.95, ge=0, le=1)
+    """Lambda of the advantage estimate."""
+    ent_coef: float = Field(default=0.01, ge=0)
+    """Weight of the entropy bonus."""
+    ent_coef_end: float | None = Field(default=None, ge=0)
+    """What it falls or rises to, linearly, by the last step; unchanged by default."""
+    features_dim: int = Field(default=256, ge=8)
+    """Width of the features that policy and value share."""
+    eval_every: int = Field(default=40_000, ge=1)
+    """Steps between evaluations on held-out levels."""
+    eval_episodes: int = Field(default=100, ge=1)
+    """Held-out levels played at each evaluation, each once."""
+    eval_greedy: bool = False
+    """Play them at each evaluation with the likeliest actions too, and not at the last one only."""
+    wandb: str | None = None
+    """Project of Weights & Biases to log to beside TensorBoard; needs wandb installed."""
+    checkpoint_every: int = Field(default=20_000, ge=1)
+    """Steps between checkpoints; a run that is killed loses as many, and the rollout it was in."""
+
+    @field_validator("task")
+    @classmethod
+    def _known_task(cls, name: str) -> str:
+        return find_task(name).id
+
+    @field_validator("encoder")
+    @classmethod
+    def _known_encoder(cls, name: str) -> str:
+        if name not in ENCODERS:
+            raise ValueError(str(unknown("encoder", name, ENCODERS)))
+        return name
+
+    @field_validator("keys")
+    @classmethod
+    def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for key in keys:
+            if key not in READS:
+                raise ValueError(str(unknown("observation key", key, READS)))
+        return keys
+
+    @field_validator("shaping", mode="before")
+    @classmethod
+    def _known_shaping(cls, mode: str) -> str:
+        if mode not in CREDIT_MODES:
+            raise ValueError(str(unknown("credit mode", mode, CREDIT_MODES)))
+        return mode
+
+    @field_validator("crop")
+    @classmethod
+    def _odd_crop(cls, side: int) -> int:
+        if side % 2 == 0:
+            raise ValueError(f"the crop has the hero in its middle, so it must be odd, got {side}")
+        return side
+
+    @model_validator(mode="after")
+    def _minibatches_of_two(self) -> Self:
+        if self.n_envs * self.n_steps < 2 * self.minibatches:
+            raise ValueError(
+                f"{self.minibatches} minibatches leave fewer than two transitions in each of"
+                f" {self.n_envs * self.n_steps}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_a_stack_needs(self) -> Self:
+        if self.memory == "stack" and (self.window < 2 or self.encoder == "semantics"):
+            raise ValueError(
+                "memory=stack keeps the last `window` crops, at least 2, and adds nothing to the"
+                " encoder semantics, which looks back itself"
+            )
+        if self.memory == "stack" and "glyphs_crop" not in self.keys:
+            raise ValueError("memory=stack keeps crops; add glyphs_crop to the keys")
+        return self
+
+    @property
+    def looks_back(self) -> int:
+        """Steps that an observation holds; 0 where it holds the present one alone."""
+        return self.window if self.memory == "stack" or self.encoder == "semantics" else 0
+
+    @property
+    def batch_size(self) -> int:
+        """Transitions in one minibatch."""
+        return max(1, self.n_envs * self.n_steps // self.minibatches)
+
+    @property
+    def name(self) -> str:
+        """A folder's name that tells runs apart at a glance."""
+        remembers = "" if self.memory == "none" else f"-{self.memory}"
+        short = self.task.removeprefix("MiniHack-").removesuffix("-v0")
+        judged = self.judge if self.judge == "none" else f"{self.judge}-{self.shaping}"
+        return f"{short}-{judged}-{self.encoder}{remembers}-seed{self.seed}".replace(
+            "/", "_"
+        ).replace(":", "_")
+
+    def save(self, path: Path) -> None:
+        """Writes all fields as YAML, the defaults included; a kill leaves no half of it."""
+        new = path.with_suffix(".new")
+        new.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), "utf-8")
+        new.replace(path)
+
+
+def make_config(values: dict[str, Any], source: str = "the options") -> TrainConfig:
+    """A config from plain values; a bad one is a UsageError that names the field.
+
+    Raises:
+        UsageError: unknown field, wrong type, or a value out of range.
+    """
+    try:
+        return TrainConfig(**values)
+    except ValidationError as error:
+        faults = (
+            f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        )
+        raise UsageError(f"{source} can't be used: {'; '.join(faults)}") from None
+
+
+def load_config(path: Path, overrides: dict[str, Any] | None = None) -> TrainConfig:
+    """Reads a YAML config; `overrides` win over the file.
+
+    Raises:
+        UsageError: the file is missing, is not YAML, or names a field that is wrong.
+    """
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"no config at {path} ({error.strerror}); expected a YAML file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} must hold fields and values, got {type(values).__name__}")
+    return make_config(values | (overrides or {}), str(path))
+
+
+def read_settings(pairs: list[str]) -> dict[str, Any]:
+    """FIELD=VALUE pairs as values, read as YAML.
+
+    Raises:
+        UsageError: a pair without a sign, or a value that is not YAML.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        if not sign or not name:
+            raise UsageError(f"--set takes FIELD=VALUE, got {pair!r}")
+        try:
+            values[name.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {pair!r} is not a value: {error}") from None
+    return values

@@ -1,0 +1,66 @@
+"""From a judge's spec to what an environment is shaped by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from agents.training.noisy import parse_noisy
+from calm.annotation.live import Annotator, Ask
+from calm.errors import unknown
+from calm.judges import JUDGES, make_judge
+from calm.records import Subgoal, Task
+from calm.store.store import Store
+from envs.credit.noisy import NoisyTruth
+
+Shaper = Annotator | NoisyTruth | Literal["truth"] | None
+"""What pays credit: a judge behind its memory, the engine's truth, whole or with errors mixed in,
+or nothing."""
+
+SHAPERS = ("none", "truth", "noisy:precision=P,recall=R", *JUDGES)
+"""The specs that `make_shaper` understands."""
+
+
+def make_shaper(
+    spec: str,
+    task: Task,
+    subgoals: Sequence[Subgoal],
+    store: Store | None = None,
+    base_url: str | None = None,
+    seed: int = 0,
+    *,
+    ask: Ask = "wait",
+    patience: float = 900.0,
+    most_pending: int = 256,
+) -> Shaper:
+    """The shaper that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
+
+    Args:
+        ask: `wait` for the answers about what is new, or take them `later`, see
+        `calm.annotation.live`.
+        patience: seconds without an answer after which an endpoint is taken to be gone, and asking
+            raises an `EndpointError`.
+        most_pending: texts without an answer at once, with `later`.
+
+    Raises:
+        UsageError: no such judge, or one that can't be built.
+    """
+    kind = spec.partition(":")[0]
+    if spec == "none":
+        return None
+    if spec == "truth":
+        return "truth"
+    if kind == "noisy":
+        return parse_noisy(spec, seed)
+    if kind not in {known.partition(":")[0] for known in SHAPERS}:
+        raise unknown("judge", spec, SHAPERS)
+    waits = {"deadline": patience, "timeout": min(120.0, patience), "patient": True}
+    judge = make_judge(
+        spec,
+        mode="events",
+        store=store,
+        base_url=base_url,
+        seed=seed,
+        **(waits if kind == "openai" else {}),
+    )
+    return Annotator(judge, task, subgoals, ask=ask, most_pending=most_pending)

@@ -1,0 +1,107 @@
+"""Success of a policy on levels it never trained on, measured on the environment's own reward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agents.ppo.fast_ppo import FastPPO
+from data.evaluation.metrics import wilson
+from envs.truth.tally import Tally, Times
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+    from stable_baselines3.common.vec_env import VecEnv
+
+
+@dataclass(frozen=True)
+class Success:
+    """How many of the held-out levels a policy finished."""
+
+    successes: int
+    episodes: int
+    return_env: float
+    """Mean return on the environment's reward alone."""
+    length: float
+    """Mean steps of an episode."""
+    credit: float = 0.0
+    """Mean credit of an episode, before its weight; 0 without a judge."""
+    subgoals: list[Times] = field(default_factory=list)
+    """How often each subgoal was achieved, where a tally was kept."""
+
+    @property
+    def rate(self) -> float:
+        return self.successes / self.episodes
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval of the rate."""
+        return wilson(self.successes, self.episodes)
+
+    def repeats(self, source: str) -> float | None:
+        """Mean achievements of an episode beyond the first of each subgoal, by truth or judge."""
+        found = [t.repeats for t in self.subgoals if t.source == source]
+        return sum(found) if found else None
+
+
+def measure_success(
+    model: BaseAlgorithm,
+    env: VecEnv,
+    episodes: int,
+    tally: Tally | None = None,
+    *,
+    greedy: bool = False,
+) -> Success:
+    """Plays `episodes` episodes, the first `episodes / n_envs` of each environment, all counted.
+
+    Counting the first to end instead would favour short episodes, so every environment plays the
+    same number; `env` must have been made with as many environments as divide `episodes`.
+
+    Args:
+        model: what has `predict`.
+        env: vectorised environment whose infos of ended episodes hold `episode`.
+        episodes: how many to play; a multiple of `env.num_envs`.
+        tally: of `env`'s batch, to count subgoals too.
+        greedy: take the likeliest action; by default the policy samples, as it does in training.
+    """
+    if episodes % env.num_envs:
+        raise ValueError(f"{episodes} episodes don't divide among {env.num_envs} environments")
+    left = np.full(env.num_envs, episodes // env.num_envs)
+    ended: list[dict[str, float]] = []
+    counted = []
+    observation = env.reset()
+    act = _actor(model, greedy)
+    dones = np.ones(env.num_envs, np.bool_)
+    while left.any():
+        observation, _, dones, infos = env.step(act(observation, dones))
+        for i in np.flatnonzero(dones & (left > 0)):
+            left[i] -= 1
+            ended.append(infos[i]["episode"])
+            if tally is not None:
+                counted.append(tally.of(int(i)))
+    return Success(
+        successes=sum(bool(e["success"]) for e in ended),
+        episodes=len(ended),
+        return_env=float(np.mean([e["r_env"] for e in ended])),
+        length=float(np.mean([e["l"] for e in ended])),
+        credit=float(np.mean([e["credit"] for e in ended])),
+        subgoals=tally.times(counted) if tally is not None else [],
+    )
+
+
+def _actor(model: BaseAlgorithm, greedy: bool) -> Callable[[Any, Any], Any]:
+    """Actions for observations (B, ...), of which some (B,) begin an episode."""
+    if isinstance(model, FastPPO):
+        act = model.actor(greedy)
+        return lambda observation, _: act(observation)
+    state = None
+
+    def predict(observation: Any, begun: Any) -> Any:
+        nonlocal state
+        actions, state = model.predict(observation, state, begun, deterministic=greedy)
+        return actions
+
+    return predict

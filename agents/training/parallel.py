@@ -1,0 +1,177 @@
+"""Trains several runs at once, one process each, and shows where all of them stand.
+
+A run that fails does not take the others down; its error is raised when they have ended. Ctrl-C
+reaches every process: each saves its checkpoint and ends, and so can be gone on with.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from agents.training.run_folder import Run
+from agents.training.train import Progress, train
+from calm.errors import CalmError
+from calm.store.store import Store
+
+Message = tuple[int, Progress | CalmError | BaseException | None]
+
+
+def _end_with_parent() -> None:
+    """Ends this process when its parent is gone, even killed: else two would train one run."""
+    parent = mp.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _interrupt_once() -> None:
+    """The first Ctrl-C raises, those after it do nothing; until now it was held back.
+
+    A terminal's reaches this process and its parent, which passes it on; a second one would end
+    the saving of the checkpoint.
+    """
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _train_one(
+    index: int,
+    folder: Path,
+    store: Path | None,
+    base_url: str | None,
+    threads: int,
+    messages: Any,
+) -> None:
+    """What a child process does: trains one run and reports to its parent."""
+    _end_with_parent()
+    try:
+        _interrupt_once()
+        run = Run(folder)
+        resume = run.checkpoint_path.exists()
+        if not resume:
+            run.note_started()
+
+        def tell(progress: Progress) -> None:
+            messages.put((index, progress))
+
+        if store is None:
+            train(run, resume=resume, threads=threads, on_progress=tell)
+        else:
+            with Store(store) as opened:
+                train(
+                    run,
+                    store=opened,
+                    base_url=base_url,
+                    resume=resume,
+                    threads=threads,
+                    on_progress=tell,
+                )
+    except KeyboardInterrupt:
+        messages.put((index, KeyboardInterrupt()))
+    except CalmError as error:
+        messages.put((index, error))
+    except Exception as error:  # whatever it was, the parent says which run it ended
+        messages.put((index, CalmError(f"{type(error).__name__}: {error}")))
+    else:
+        messages.put((index, None))
+
+
+def train_all(
+    runs: Sequence[Run],
+    *,
+    store: Path | None = None,
+    base_url: str | None = None,
+    at_once: int | None = None,
+    on_progress: Callable[[int, Progress], None] = lambda _i, _p: None,
+    on_end: Callable[[int], None] = lambda _i: None,
+) -> None:
+    """Trains every run to its end; those with a checkpoint go on from it.
+
+    Args:
+        runs: made with `Run.create`, or interrupted before.
+        store: path of the store that judges of all runs share.
+        base_url: the endpoint of `openai:` judges.
+        at_once: processes at a time; by default one a core. Cores that are left over compute the
+            runs' updates too, which changes no number.
+        on_progress: called with a run's index and where it stands.
+        on_end: called with the index of a run that has come to its end.
+
+    Raises:
+        CalmError: a run failed; the others were trained to their end first. Of the kind that all
+            failures share.
+        KeyboardInterrupt: after every process has saved its checkpoint.
+    """
+    context = mp.get_context("spawn")
+    messages: Any = context.Queue()
+    waiting = list(range(len(runs)))
+    working: dict[int, BaseProcess] = {}
+    failures: list[str] = []
+    kinds: set[type[CalmError]] = set()
+    cores = os.cpu_count() or 1
+    at_once = at_once or cores
+    threads = max(1, cores // min(at_once, max(1, len(runs))))
+    interrupted = False
+    try:
+        while waiting or working:
+            for i, child in list(working.items()):
+                # All that it has said was in the queue before it died.
+                if not child.is_alive() and messages.empty():
+                    working.pop(i)
+                    failures.append(f"{runs[i].folder}: died with exit code {child.exitcode}")
+                    kinds.add(CalmError)
+            while waiting and len(working) < at_once and not interrupted:
+                i = waiting.pop(0)
+                arguments = (i, runs[i].folder, store, base_url, threads, messages)
+                process = context.Process(target=_train_one, args=arguments, daemon=True)
+                # It holds Ctrl-C back while it is loading, see `_interrupt_once`.
+                mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+                process.start()
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+                working[i] = process
+            try:
+                i, message = messages.get(timeout=1.0)
+            except queue.Empty:
+                continue
+            if isinstance(message, Progress):
+                on_progress(i, message)
+                continue
+            working.pop(i).join()
+            if isinstance(message, KeyboardInterrupt):
+                interrupted = True
+                waiting.clear()
+            elif message is not None:
+                failures.append(f"{runs[i].folder}: {message}")
+                kinds.add(type(message) if isinstance(message, CalmError) else CalmError)
+            else:
+                on_end(i)
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        for child in working.values():
+            if interrupted and child.is_alive() and child.pid:
+                os.kill(child.pid, signal.SIGINT)
+        for child in working.values():
+            child.join(timeout=30)
+            child.kill()
+    if interrupted:
+        raise KeyboardInterrupt
+    if failures:
+        kind = kinds.pop() if len(kinds) == 1 else CalmError
+        raise kind("training failed; " + "; ".join(failures))

@@ -1,0 +1,211 @@
+"""A run is a folder: settings, what it ran on, metrics, the last checkpoint, the report.
+
+config.yaml         every setting, the defaults included
+provenance.json     versions, git commit, machine, start
+metrics.parquet     one row an evaluation
+checkpoint.pt       weights, optimiser, counters and random state: tensors and plain values only
+judged.json         the judge's answers by text
+subgoals.json       the subgoals, where the settings only name them
+episodes.parquet    recorded episodes, and replay.html that plays them
+tensorboard/
+report.html
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from agents.training.config import TrainConfig, load_config
+from calm.errors import UsageError
+from calm.records import Subgoal
+
+Row = dict[str, Any]
+
+
+def provenance() -> dict[str, str]:
+    """What a result hangs on beside its settings: versions, commit, machine, the time now."""
+    root = Path(__file__).parents[2]
+    git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        commit = ""
+    packages = ("torch", "stable-baselines3", "nle", "minihack", "gymnasium", "numpy", "openai")
+    return {
+        "commit": commit or "unknown",
+        "python": platform.python_version(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    } | {name: version(name) for name in packages}
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Writes a text file whole: a kill leaves the old one or the new one."""
+    new = path.with_suffix(".new")
+    new.write_text(text, "utf-8")
+    os.replace(new, path)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """What can't be read within is a UsageError that names the file."""
+    try:
+        yield
+    except Exception as error:  # a damaged file fails in many ways
+        raise UsageError(f"{path} can't be read: {error}") from None
+
+
+class Run:
+    """The folder of one training run; all writes replace whole files, so a kill leaves no half."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.checkpoint_path = folder / "checkpoint.pt"
+        self.metrics_path = folder / "metrics.parquet"
+        self.tensorboard = folder / "tensorboard"
+
+    @classmethod
+    def create(cls, folder: Path, config: TrainConfig) -> Run:
+        """Starts a run in an empty or new folder.
+
+        Raises:
+            UsageError: the folder already holds a run.
+        """
+        cls.refuse_taken(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        run = cls(folder)
+        run.note_started()
+        config.save(folder / "config.yaml")
+        return run
+
+    @classmethod
+    def refuse_taken(cls, folder: Path) -> None:
+        """Raises a UsageError where the folder already holds a run."""
+        if (folder / "config.yaml").exists():
+            begun = cls(folder).checkpoint_path.exists()
+            raise UsageError(
+                f"{folder} already holds a run; go on with `calm train --resume {folder}`, or name"
+                " another folder with --out"
+                + ("" if begun else ", or remove it: nothing has been trained in it yet")
+            )
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """The run in an existing folder.
+
+        Raises:
+            UsageError: the folder holds no run.
+        """
+        if not (folder / "config.yaml").is_file():
+            raise UsageError(f"{folder} holds no run (no config.yaml in it)")
+        return cls(folder)
+
+    @property
+    def config(self) -> TrainConfig:
+        """The settings the run was started with."""
+        return load_config(self.folder / "config.yaml")
+
+    @property
+    def started_with(self) -> dict[str, str]:
+        """Versions, commit and machine of the start."""
+        with readable(path := self.folder / "provenance.json"):
+            told = json.loads(path.read_text("utf-8"))
+            return {str(k): str(v) for k, v in told.items()}
+
+    def note_started(self) -> None:
+        """Writes down what the run starts on; a run that waited for its turn does so again."""
+        replace_file(self.folder / "provenance.json", json.dumps(provenance(), indent=2))
+
+    @property
+    def resumed_at(self) -> list[int]:
+        """Steps at which the run was gone on with after an interruption."""
+        path = self.folder / "resumed.json"
+        if not path.exists():
+            return []
+        with readable(path):
+            return [int(step) for step in json.loads(path.read_text("utf-8"))]
+
+    def note_resumed(self, step: int) -> None:
+        """Remembers that the run was gone on with at `step`."""
+        replace_file(self.folder / "resumed.json", json.dumps([*self.resumed_at, step]))
+
+    def metrics(self) -> list[Row]:
+        """Rows written so far, oldest first."""
+        if not self.metrics_path.exists():
+            return []
+        with readable(self.metrics_path):
+            rows: list[Row] = pq.read_table(self.metrics_path).to_pylist()
+        return rows
+
+    def write_metrics(self, rows: list[Row]) -> None:
+        """Replaces the metrics by `rows`."""
+        new = self.metrics_path.with_suffix(".new")
+        pq.write_table(pa.Table.from_pylist(rows), new)
+        os.replace(new, self.metrics_path)
+
+    def judged(self) -> dict[str, list[str] | None]:
+        """By text that was judged: names of the subgoals it achieved, None where unreadable."""
+        path = self.folder / "judged.json"
+        if not path.exists():
+            return {}
+        with readable(path):
+            told = json.loads(path.read_text("utf-8"))
+            return {text: None if said is None else [*said] for text, said in told.items()}
+
+    def write_judged(self, judged: Mapping[str, list[str] | None]) -> None:
+        """Adds what was judged to what is already known."""
+        replace_file(
+            self.folder / "judged.json", json.dumps(self.judged() | dict(judged), indent=1)
+        )
+
+    def subgoals(self) -> tuple[Subgoal, ...] | None:
+        """The list that was kept with the run; None without one."""
+        path = self.folder / "subgoals.json"
+        if not path.exists():
+            return None
+        with readable(path):
+            told = json.loads(path.read_text("utf-8"))
+            return tuple(Subgoal(str(s["name"]), str(s["definition"])) for s in told)
+
+    def keep_subgoals(self, subgoals: Sequence[Subgoal]) -> None:
+        """Keeps a list that the settings only name."""
+        replace_file(
+            self.folder / "subgoals.json", json.dumps([asdict(s) for s in subgoals], indent=1)
+        )
+
+    def save_checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Replaces the checkpoint; `state` holds tensors and plain values only."""
+        new = self.checkpoint_path.with_suffix(".new")
+        torch.save(dict(state), new)
+        os.replace(new, self.checkpoint_path)
+
+    def load_checkpoint(self) -> dict[str, Any]:
+        """The last checkpoint.
+
+        Raises:
+            UsageError: there is none, or it can't be read.
+        """
+        try:
+            # weights_only refuses anything that is not a tensor or a plain value: no code runs.
+            state: dict[str, Any] = torch.load(self.checkpoint_path, weights_only=True)
+        except FileNotFoundError:
+            raise UsageError(
+                f"{self.folder} has no checkpoint.pt to go on from; start a run with `calm train`"
+            ) from None
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise UsageError(f"{self.checkpoint_path} can't be read: {error}") from None
+        return state

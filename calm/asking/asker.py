@@ -1,0 +1,316 @@
+"""Gets questions answered: from the store where it can, else from the endpoint, each only once.
+
+Workers take questions as they come free, so a million questions don't mean a million tasks. A
+question is leased before it is asked, so that processes that share a store share the work; what
+others have leased is waited for. Answers are committed raw, then read, then committed as read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from calm.asking.parse import Parsed, read_reply
+from calm.asking.prompt import JudgePrompt, transition_ids
+from calm.asking.question import Answer, Call, Context, Question, Settled
+from calm.endpoint.client import Endpoint
+from calm.endpoint.faults import RowFault
+from calm.errors import CalmError
+from calm.judges.confidence import from_odds
+from calm.records import Judgement, Usage, Verdict
+from calm.store.store import Store
+from calm.store.writer import Writer
+
+_LEASE = 60.0  # seconds; renewed while at work
+_LOOK_AGAIN = 0.25  # seconds between looks for what other processes are asking
+
+
+@dataclass
+class Tally:
+    """What has been done so far; changes while work goes on."""
+
+    questions: int = 0
+    """Distinct questions put to the judge, samples included."""
+    hits: int = 0
+    """Of these, already in the store."""
+    answered: int = 0
+    """Of these, answered by the endpoint just now."""
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    """Over hits and answered."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Failed attempts by kind; most were tried again."""
+    waiting: str = ""
+    """What is waited for, where it is not answers one by one: a batch and its state."""
+
+
+def read_answer(answer: Answer, names: Sequence[str], *, repair: bool = False) -> Judgement:
+    """A stored answer as a judgement.
+
+    What was never read, or not read as it stands, is read now: so `repair` works on answers that
+    were bought without it, and the other way round.
+    """
+    verdict, achieved, reason = answer.verdict, answer.achieved, answer.reason
+    confidence = answer.confidence
+    if verdict in (None, Verdict.INVALID, Verdict.REPAIRED):
+        parsed = read_reply(answer.reply, names, transition_ids(answer.items), repair=repair)
+        settled = settle(b"", parsed[answer.item], answer, names)
+        verdict, achieved, reason = settled.verdict, settled.achieved, settled.reason
+        confidence = settled.confidence
+    assert verdict is not None
+    return Judgement(
+        verdict,
+        {n: bool(a) for n, a in zip(names, achieved, strict=True)} if achieved else {},
+        None if confidence is None else dict(zip(names, confidence, strict=True)),
+        answer.reply.text,
+        reason,
+        answer.reply.usage if answer.item == 0 else Usage(),  # one call, however many it answers
+    )
+
+
+def settle(key: bytes, parsed: Parsed, answer: Answer, names: Sequence[str]) -> Settled:
+    """How one answer was read, as the store keeps it."""
+    if not parsed.verdict.readable:
+        return Settled(key, parsed.verdict, reason=parsed.reason)
+    confidence = from_odds(answer.reply, names) if answer.items == 1 else None
+    achieved = tuple(int(parsed.achieved[n]) for n in names)
+    return Settled(key, parsed.verdict, achieved, confidence, parsed.reason)
+
+
+class Asker:
+    """Answers questions of one context after another through one endpoint and one store.
+
+    Args:
+        per_request: questions in one request, K >= 1.
+        repair: mend small faults of form (see `calm.asking.parse`).
+        again: verdicts that are not taken from the store but asked again.
+        on_progress: called whenever the tally has changed.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        store: Store,
+        *,
+        per_request: int = 1,
+        repair: bool = False,
+        again: Iterable[Verdict] = (),
+        on_progress: Callable[[Tally], None] = lambda tally: None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.store = store
+        self.per_request = per_request
+        self.repair = repair
+        self.again = frozenset(again)
+        self.on_progress = on_progress
+        self.tally = Tally()
+        self._counted: set[str] = set()
+
+    def stored(self, context: Context, questions: Sequence[Question]) -> dict[bytes, Judgement]:
+        """What the store already answers, by key."""
+        names = [s.name for s in context.subgoals]
+        found = self.store.answers([q.key for q in questions])
+        judged = {k: read_answer(a, names, repair=self.repair) for k, a in found.items()}
+        if unread := [k for k, a in found.items() if a.verdict is None]:
+            # Someone was killed between keeping them and reading them.
+            self._settle_unread(context, {k: found[k] for k in unread})
+        return {k: j for k, j in judged.items() if j.verdict not in self.again}
+
+    def _settle_unread(self, context: Context, unread: Mapping[bytes, Answer]) -> None:
+        if self.store.readonly:
+            return
+        names = [s.name for s in context.subgoals]
+        self.store.settle(
+            settle(
+                key,
+                read_reply(answer.reply, names, transition_ids(answer.items), repair=self.repair)[
+                    answer.item
+                ],
+                answer,
+                names,
+            )
+            for key, answer in unread.items()
+        )
+
+    def count_before(self, context: Context) -> None:
+        """Lets the budget know, once a context, what it has cost before this run."""
+        if context.hash not in self._counted and not self.store.readonly:
+            self._counted.add(context.hash)
+            self.endpoint.budget.count_before(self.store.paid(context))
+
+    async def answers(
+        self, context: Context, prompt: JudgePrompt, questions: Sequence[Question]
+    ) -> dict[bytes, Judgement]:
+        """A judgement for each question, by key. Questions must be distinct.
+
+        Raises:
+            EndpointError, BudgetError, StoreError: work has stopped; the store has what was done.
+        """
+        self.count_before(context)
+        done = self.stored(context, questions)
+        self.tally.questions += len(questions)
+        self.tally.hits += len(done)
+        self.tally.verdicts.update(j.verdict for j in done.values())
+        todo = [q for q in questions if q.key not in done]
+        if self.again and todo:
+            self.store.forget([q.key for q in todo])
+        if done:
+            self.on_progress(self.tally)
+        if todo:
+            await _Job(self, context, prompt, todo, done).run()
+        return done
+
+
+class _Job:
+    """One call of `Asker.answers`: its queue, its leases and its workers."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        context: Context,
+        prompt: JudgePrompt,
+        todo: Sequence[Question],
+        done: dict[bytes, Judgement],
+    ) -> None:
+        self.asker, self.store, self.endpoint = asker, asker.store, asker.endpoint
+        self.context, self.prompt, self.done = context, prompt, done
+        self.names = [s.name for s in context.subgoals]
+        self.unclaimed = deque(todo)
+        self.ours: deque[Question] = deque()
+        self.theirs: deque[Question] = deque()
+        self.owner = f"{self.store.leases.process}:{uuid.uuid4().hex[:12]}"
+        self.stop: CalmError | None = None
+        self.writer = Writer(asker.store)
+        self._unsettled: set[asyncio.Future[None]] = set()
+        self._feeding = asyncio.Lock()
+
+    async def run(self) -> None:
+        per_request = self.asker.per_request
+        groups = -(-len(self.unclaimed) // per_request)
+        workers = [
+            asyncio.create_task(self._work()) for _ in range(min(self.endpoint.pace.cap, groups))
+        ]
+        heartbeat = asyncio.create_task(self._keep_leases())
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            heartbeat.cancel()
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(heartbeat, *workers, return_exceptions=True)
+            await asyncio.gather(*self._unsettled, return_exceptions=True)
+            self.writer.close()
+            self.store.leases.release(self.owner)
+        if self.stop is not None:
+            raise self.stop
+
+    async def _keep_leases(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(_LEASE / 3)
+                self.store.leases.renew(self.owner, _LEASE)
+        except CalmError as error:  # else others would soon ask the same
+            self.stop = self.stop or error
+
+    async def _work(self) -> None:
+        while self.stop is None and (group := await self._take()):
+            try:
+                await self._ask(group)
+            except CalmError as error:
+                # What is in flight elsewhere is paid for: it may still come in.
+                self.stop = self.stop or error
+
+    async def _take(self) -> list[Question]:
+        """The next questions to ask together, leased to us; empty when nothing is left."""
+        async with self._feeding:
+            while not self.ours and self.stop is None and (self.unclaimed or self.theirs):
+                if not self.unclaimed:
+                    await asyncio.sleep(_LOOK_AGAIN)
+                    self.unclaimed, self.theirs = self.theirs, self.unclaimed
+                self._claim()
+            size = min(self.asker.per_request, len(self.ours))
+            group = [self.ours.popleft() for _ in range(size)]
+            # One request holds one sample number: the seed may follow it.
+            for question in reversed([q for q in group if q.sample != group[0].sample]):
+                self.ours.appendleft(question)
+            return [q for q in group if q.sample == group[0].sample]
+
+    def _claim(self) -> None:
+        """Leases the next block of questions; drops those that someone has answered meanwhile."""
+        size = max(64, 2 * self.endpoint.pace.cap) * self.asker.per_request
+        block = [self.unclaimed.popleft() for _ in range(min(size, len(self.unclaimed)))]
+        claimed = self.store.leases.claim([q.key for q in block], self.owner, _LEASE)
+        rest = [q for q in block if q.key not in claimed]
+        found = self.asker.stored(self.context, rest) if rest else {}
+        for key, judgement in found.items():
+            self._finish(key, judgement, hit=True)
+        self.ours.extend(q for q in block if q.key in claimed)
+        self.theirs.extend(q for q in rest if q.key not in found)
+
+    async def _ask(self, group: Sequence[Question]) -> None:
+        params = dict(self.context.params)
+        params.pop("per_request", None)
+        if "seed" in params:
+            params["seed"] += group[0].sample
+        try:
+            call = await self.endpoint.ask(
+                self.prompt.render([q.text for q in group]),
+                params,
+                schema=self.prompt.schema(len(group)),
+                on_failure=self._failed,
+            )
+        except RowFault as fault:
+            reason = f"{fault.kind}: {fault.detail}"[:500]
+            self._row_fault(group, fault.verdict, reason)
+            return
+        assert call.reply is not None
+        await self.writer.submit(
+            lambda: self.store.record(self.context, self.endpoint.address, call, group)
+        )
+        parsed = read_reply(
+            call.reply, self.names, transition_ids(len(group)), repair=self.asker.repair
+        )
+        settled = []
+        for item, (question, one) in enumerate(zip(group, parsed, strict=True)):
+            answer = Answer(None, (), None, "", item, len(group), call.reply)
+            settled.append(settle(question.key, one, answer, self.names))
+        # Not waited for: whoever is killed now finds the answer unread, and reads it.
+        self._later(lambda: self.store.settle(settled))
+        for row, item in zip(settled, range(len(group)), strict=True):
+            answer = Answer(
+                row.verdict, row.achieved, row.confidence, row.reason, item, len(group), call.reply
+            )
+            self._finish(row.key, read_answer(answer, self.names, repair=self.asker.repair))
+
+    def _failed(self, call: Call) -> None:
+        self.asker.tally.failures[call.outcome] += 1
+        self._later(lambda: self.store.record(self.context, self.endpoint.address, call))
+        self.asker.on_progress(self.asker.tally)
+
+    def _later(self, write: Callable[[], None]) -> None:
+        """Queues a write that nothing waits for; if it fails, the work stops."""
+
+        def written(future: asyncio.Future[None]) -> None:
+            self._unsettled.discard(future)
+            if not future.cancelled() and isinstance(error := future.exception(), CalmError):
+                self.stop = self.stop or error
+
+        future = self.writer.submit(write)
+        self._unsettled.add(future)
+        future.add_done_callback(written)
+
+    def _row_fault(self, group: Sequence[Question], verdict: Verdict, reason: str) -> None:
+        """No answer: the rows are an `error` of this run, and a later run asks them again."""
+        self.store.leases.release(self.owner, [q.key for q in group])
+        for question in group:
+            self._finish(question.key, Judgement(verdict, reason=reason, usage=Usage()))
+
+    def _finish(self, key: bytes, judgement: Judgement, *, hit: bool = False) -> None:
+        self.done[key] = judgement
+        tally = self.asker.tally
+        tally.hits += hit
+        tally.answered += not hit
+        tally.verdicts[judgement.verdict] += 1
+        self.asker.on_progress(tally)

@@ -1,0 +1,175 @@
+"""What a model is asked: versioned templates, rendered in a sandbox, with the game's text tamed.
+
+A prompt is one user message (some models take no system role). Its static part comes first (task,
+legend, subgoals, form of the answer) and the transitions last, so that a server can reuse the
+prefix. A template is a file `prompts/NAME-vN.j2`; a changed prompt is a new file, never an edit,
+because its hash is part of the key under which answers are stored.
+
+The game's text is untrusted: engravings, names and bones may hold anything. `clean` takes out
+control and invisible characters and breaks whatever looks like our marks or a chat template's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from calm.errors import UsageError, unknown
+from calm.records import MODES, Mode, Subgoal, Task, content_hash
+
+JUDGE_TEMPLATE = "judge-v1"
+DECOMPOSE_TEMPLATE = "decompose-v1"
+
+# C0 but tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional marks, line and
+# paragraph separators, lone surrogates, byte-order mark, tags.
+_UNSEEN = re.compile(
+    "\x1b\\[[0-9;?]*[ -/]*[@-~]"  # whole colour and cursor sequences of a terminal
+    "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+# Our own marks, and the turn marks of common chat templates, which some servers read in content.
+_MARKS = re.compile(
+    r"<(?=\s*/?\s*transition)|<(?=\|\w+\|>)|<(?=/?s>)|<(?=(?:start|end)_of_turn>)|\[(?=/?INST\])",
+    re.IGNORECASE,
+)
+
+
+def clean(text: str) -> str:
+    """The text without control or invisible characters, and without anything like a mark.
+
+    Newlines and tabs stay; `<` and `[` that open a mark become `‹` and `⟦`, so widths stay too.
+    """
+    text = _UNSEEN.sub("", text.replace("\r\n", "\n"))
+    return _MARKS.sub(lambda m: "‹" if m[0] == "<" else "⟦", text)
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=False,  # the reader is a model, not a browser
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    return environment
+
+
+def templates() -> list[str]:
+    """Names of the templates at hand."""
+    folder = files("calm") / "asking" / "prompts"
+    return sorted(f.name.removesuffix(".j2") for f in folder.iterdir() if f.name.endswith(".j2"))
+
+
+@cache
+def _load(name: str) -> tuple[Template, str]:
+    """The template of a name and the hash of its source."""
+    if name not in templates():
+        raise unknown("prompt template", name, templates())
+    source = (files("calm") / "asking" / "prompts" / f"{name}.j2").read_text("utf-8")
+    try:
+        return _environment().from_string(source), content_hash(source)
+    except TemplateSyntaxError as error:
+        raise UsageError(
+            f"prompt template {name!r}, line {error.lineno}: {error.message}"
+        ) from None
+
+
+def _tame(task: Task) -> Task:
+    return replace(task, goal=clean(task.goal), actions=tuple(clean(a) for a in task.actions))
+
+
+class JudgePrompt:
+    """Renders the question about transitions of one task, for one list of subgoals.
+
+    Args:
+        mode: which description is shown; the legend is shown with `screen` and `crop`.
+        template: name of a file in `prompts/`, without `.j2`.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        subgoals: Sequence[Subgoal],
+        mode: Mode = "events",
+        template: str = JUDGE_TEMPLATE,
+    ) -> None:
+        if mode not in MODES:
+            raise unknown("mode", mode, MODES)
+        names = [s.name for s in subgoals]
+        if not names or len(set(names)) != len(names):
+            raise UsageError(f"the subgoals need distinct names, at least one; got {names}")
+        self._template, self.template_hash = _load(template)
+        self.template = template
+        self._task = _tame(task)
+        self._legend = clean(task.legend) if mode != "events" else ""
+        self.subgoals = tuple(Subgoal(clean(s.name), clean(s.definition)) for s in subgoals)
+        if [s.name for s in self.subgoals] != names:
+            raise UsageError(f"a subgoal's name holds control characters or marks: {names}")
+        self.hash = content_hash([self.template_hash, self._task.goal, self._legend])
+        """Names what a model is shown but the subgoals and the transition."""
+        # All of a prompt but the transition is the same for every transition: rendered once.
+        self._before, self._after = self._render(["\0"]).split("\0")
+
+    def render(self, texts: Sequence[str]) -> str:
+        """The prompt about one transition or several, with ids `t1`, `t2`, ..."""
+        cleaned = [clean(text) for text in texts]
+        if len(cleaned) == 1:
+            return self._before + cleaned[0] + self._after
+        return self._render(cleaned)
+
+    def _render(self, texts: Sequence[str]) -> str:
+        ids = transition_ids(len(texts))
+        answer = {s.name: False for s in self.subgoals}
+        example: object = answer if len(ids) == 1 else dict.fromkeys(ids[:2], answer)
+        form = json.dumps(example, ensure_ascii=False).replace("false", "true or false")
+        if len(ids) > 2:
+            form = form[:-1] + ", ...}"
+        return self._template.render(
+            task=self._task,
+            legend=self._legend,
+            subgoals=self.subgoals,
+            ids=ids,
+            texts=texts,
+            example=form,
+        )
+
+    def schema(self, n: int = 1) -> dict[str, object]:
+        """The JSON schema of the answer about n transitions."""
+        return answer_schema([s.name for s in self.subgoals], n)
+
+
+def transition_ids(n: int) -> list[str]:
+    """The ids of n transitions in one prompt."""
+    return [f"t{i}" for i in range(1, n + 1)]
+
+
+def answer_schema(names: Sequence[str], n: int) -> dict[str, object]:
+    """JSON schema of an answer: one boolean a name; with n > 1, one such object a transition id."""
+
+    def closed(properties: Mapping[str, object]) -> dict[str, object]:
+        return {
+            "type": "object",
+            "properties": dict(properties),
+            "required": list(properties),
+            "additionalProperties": False,
+        }
+
+    one = closed({name: {"type": "boolean"} for name in names})
+    return one if n == 1 else closed(dict.fromkeys(transition_ids(n), one))
+
+
+def decompose_prompt(
+    task: Task, least: int, most: int, template: str = DECOMPOSE_TEMPLATE
+) -> tuple[str, str]:
+    """The question for a task's subgoals, and the hash of the template it came from."""
+    compiled, template_hash = _load(template)
+    text = compiled.render(task=_tame(task), legend=clean(task.legend), least=least, most=most)
+    return text, template_hash

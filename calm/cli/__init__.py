@@ -1,0 +1,1 @@
+"""The `calm` command and the commands of this layer, one file each."""

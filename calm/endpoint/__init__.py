@@ -1,0 +1,1 @@
+"""Talks to one model at one address: transport, faults, pace, budget, price and abilities."""

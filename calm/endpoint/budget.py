@@ -1,0 +1,164 @@
+"""Limits on what may be spent, kept by setting aside the worst case before each request.
+
+A request is sent only if what was spent, what is in flight and what it may cost itself stay within
+every limit. So a limit is passed by no more than the error of the estimates of what is in flight.
+
+What earlier runs have paid for the same questions counts: whoever limits a job to five dollars does
+not mean five more after each crash. Of several processes at once each counts what the store held
+when it began, and its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, replace
+
+from calm.endpoint.pricing import Price
+from calm.errors import BudgetError, UsageError
+from calm.records import Usage
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a job may cost in all, its earlier runs included; None is no limit."""
+
+    cost: float | None = None
+    """US dollars."""
+    tokens: int | None = None
+    """Prompt and completion together."""
+    requests: int | None = None
+    """HTTP requests, failed attempts included."""
+
+
+class Budget:
+    """Counts what is spent and refuses what would pass a limit.
+
+    Args:
+        price: the model's; needed where cost is limited.
+        max_tokens: most tokens that one answer may have.
+    """
+
+    def __init__(
+        self, limits: Limits = Limits(), price: Price | None = None, max_tokens: int = 1024
+    ):
+        if limits.cost is not None and price is None:
+            raise UsageError(
+                "a limit on cost needs the model's price: add it to prices.yaml, or to the file of"
+                " --prices (`MODEL: {input: USD, output: USD}`, for a million tokens)"
+            )
+        if limits.cost is not None and math.isnan(limits.cost):  # which no cost would pass
+            raise UsageError("a limit on cost must be a number of US dollars")
+        self.limits = limits
+        self.price = price
+        self.spent = Usage(cost=0.0 if price is not None else None)
+        """By this run."""
+        self.before = Usage()
+        """By earlier runs, on the same questions."""
+        self._held = Usage()
+        self._longest = max_tokens
+        self._seen = 0
+        self._longest_seen = 0
+        self._tokens_a_character = 0.5
+        self._freed = asyncio.Event()
+
+    def estimate(self, characters: int) -> Usage:
+        """The most that a request with a prompt of so many characters is thought to cost."""
+        usage = Usage(
+            requests=1,
+            prompt_tokens=int(characters * self._tokens_a_character) + 16,
+            completion_tokens=self._longest,
+        )
+        return self._priced(usage)
+
+    def _priced(self, usage: Usage) -> Usage:
+        cost = None if self.price is None else self.price.cost(usage)
+        return usage + Usage(cost=cost)
+
+    def count_before(self, paid: Usage) -> None:
+        """Counts what earlier runs have paid; at today's price, if theirs was not known."""
+        if paid.cost is None and self.price is not None:
+            paid = replace(paid, cost=self.price.cost(paid))
+        self.before += paid
+
+    def allows(self, expected: Usage) -> bool:
+        """Whether this much more would stay within every limit."""
+        return self._passed(expected) is None
+
+    def book(self, used: Usage) -> Usage:
+        """Books what was never set aside, a row of a batch; returns it priced."""
+        used = self._priced(Usage(1, *_tokens(used), used.seconds))
+        self.spent += used
+        return used
+
+    async def hold(self, expected: Usage) -> None:
+        """Sets aside what a request may cost; waits for what is in flight if that may free it.
+
+        Raises:
+            BudgetError: it would pass a limit, and nothing is in flight.
+        """
+        while not self.allows(expected):
+            if self._held.requests == 0:
+                raise BudgetError(self.reached(expected))
+            self._freed.clear()
+            await self._freed.wait()
+        self._held += expected
+
+    def reached(self, expected: Usage) -> str:
+        """What to say when so much more would pass a limit."""
+        earlier = f", by earlier runs {_told(self.before)}" if self.before.requests else ""
+        return (
+            f"the next request might pass the limit of {self._passed(expected)}; spent by this run"
+            f" {_told(self.spent)}{earlier}. All answers are kept; the same command with a higher"
+            " limit goes on"
+        )
+
+    def _passed(self, expected: Usage) -> str | None:
+        total = self.before + self.spent + self._held + expected
+        limits = self.limits
+        if limits.requests is not None and total.requests > limits.requests:
+            return f"{limits.requests} requests"
+        if (
+            limits.tokens is not None
+            and total.prompt_tokens + total.completion_tokens > limits.tokens
+        ):
+            return f"{limits.tokens} tokens"
+        if limits.cost is not None and (total.cost or 0.0) > limits.cost:
+            return f"${limits.cost:g}"
+        return None
+
+    def settle(self, expected: Usage, used: Usage, characters: int = 0) -> Usage:
+        """Books what a request really cost, frees what was set aside; returns it priced."""
+        h, e = self._held, expected
+        self._held = Usage(
+            h.requests - e.requests,
+            h.prompt_tokens - e.prompt_tokens,
+            h.cached_tokens,
+            h.completion_tokens - e.completion_tokens,
+            0.0,
+            None if h.cost is None or e.cost is None else h.cost - e.cost,
+        )
+        used = self._priced(Usage(1, *_tokens(used), used.seconds))
+        self.spent += used
+        if used.prompt_tokens and characters:
+            # After a few answers the estimates follow what was seen, with a margin.
+            self._seen += 1
+            ratio = 1.1 * used.prompt_tokens / characters
+            first = self._seen == 1
+            self._tokens_a_character = ratio if first else max(ratio, self._tokens_a_character)
+            self._longest_seen = max(self._longest_seen, used.completion_tokens)
+            if self._seen >= 8:
+                self._longest = min(self._longest, max(16, int(1.5 * self._longest_seen)))
+        self._freed.set()
+        return used
+
+
+def _tokens(usage: Usage) -> tuple[int, int, int]:
+    return usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens
+
+
+def _told(usage: Usage) -> str:
+    cost = "" if usage.cost is None else f", ${usage.cost:.4f}"
+    return (
+        f"{usage.requests} requests, {usage.prompt_tokens + usage.completion_tokens} tokens{cost}"
+    )

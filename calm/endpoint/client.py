@@ -1,0 +1,256 @@
+"""Gets prompts answered by one model at one address: when to send, to try again, and to stop.
+
+The SDK's own retries are not used, because of how they fail: they retry an empty account, give up
+on a long Retry-After, and their timeout is per read, not per request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from calm.asking.question import Call
+from calm.endpoint.budget import Budget
+from calm.endpoint.faults import RowFault, Transient, Unsupported
+from calm.endpoint.pace import Pace
+from calm.endpoint.transport import Transport
+from calm.errors import EndpointError, UsageError
+from calm.records import Usage
+
+_AWAY = ("connection", "timeout", "502", "503", "504", "529")
+"""Faults of a server that is away; any other may be due to what it was asked."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where and how to reach a model."""
+
+    model: str
+    base_url: str | None = None
+    """None: `OPENAI_BASE_URL`, or OpenAI's own."""
+    key_env: str = "OPENAI_API_KEY"
+    """Name of the environment variable that holds the key; never the key itself."""
+    timeout: float = 120.0
+    """Seconds one attempt may take in all."""
+    deadline: float = 900.0
+    """Seconds after which a question is given up, its retries included."""
+    backoff: float = 0.5
+    """Seconds before the second attempt, about; doubles with each, up to half a minute."""
+    patient: bool = False
+    """An endpoint that is away is waited for until the deadline, and then the work stops, unless it
+    answered other questions meanwhile; else the question alone is given up."""
+
+
+class Endpoint:
+    """One model at one address, asked at the pace it takes and within a budget.
+
+    Args:
+        card: what is known of its abilities (see `calm.endpoint.probe`); grows while asking.
+
+    Raises:
+        UsageError: a time is no positive number. EndpointError: no key where one is needed.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        pace: Pace | None = None,
+        budget: Budget | None = None,
+        card: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not (0 < connection.timeout < math.inf and connection.deadline > 0):
+            raise UsageError("timeout and deadline must be positive numbers of seconds")
+        self.connection = connection
+        self.model = connection.model
+        self.pace = pace or Pace()
+        self.budget = budget or Budget()
+        self.card = dict(card or {})
+        self.keep_card: Callable[[Mapping[str, Any]], None] = lambda news: None
+        """Told what was newly learned of the endpoint's abilities."""
+        self._random = random.Random(seed)
+        self.transport = Transport(
+            connection.base_url, connection.key_env, connection.timeout, self.pace.cap
+        )
+        self.address = self.transport.address
+        """The base URL without user, password or query."""
+        self._answered_at: float | None = None
+        self._refused = 0
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        prompt: str,
+        params: Mapping[str, Any],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        on_failure: Callable[[Call], None] = lambda call: None,
+    ) -> Call:
+        """One answer to one prompt, however many attempts it takes.
+
+        Args:
+            params: sampling parameters, as the endpoint names them.
+            schema: JSON schema of the answer, enforced as far as the endpoint can.
+            on_failure: told of every attempt that failed.
+
+        Raises:
+            RowFault: this question has no answer: refused, or given up after its deadline.
+            EndpointError, BudgetError: asking further is pointless.
+        """
+        began = since = time.monotonic()
+        attempt = same = 0
+        last = ""
+        while True:
+            try:
+                return await self._attempt(prompt, params, schema, on_failure)
+            except Unsupported as fault:
+                self._adapt(fault, params, schema)  # each adaption sends less, so this ends
+            except RowFault as fault:
+                self._count_refusal(fault.detail)
+                raise
+            except Transient as fault:
+                attempt += 1
+                if str(fault) != last:
+                    same, last, since = 0, str(fault), time.monotonic()
+                same += 1
+                wait = fault.retry_after
+                if wait is None:
+                    wait = min(30.0, self.connection.backoff * 2.0 ** min(attempt - 1, 10))
+                    wait *= self._random.uniform(0.5, 1.0)
+                left = self.connection.deadline - (time.monotonic() - began)
+                limit = fault.limit
+                if fault.kind == "connection" and self._answered_at is None:
+                    limit = 5  # a host that never answered is more likely wrong than busy
+                elif self.connection.patient and fault.kind in _AWAY:
+                    limit = None
+                elif self._answered_at is not None and self._answered_at < since:
+                    limit = None  # nobody else is answered either: it is not this question's fault
+                if limit is not None and same >= limit:
+                    self._give_up(fault, f"{same} times in a row")
+                if wait > left:
+                    if self.connection.patient and (self._answered_at or began) <= began:
+                        self._stop(fault, time.monotonic() - began)
+                    self._give_up(fault, f"within {self.connection.deadline:g} s")
+                await asyncio.sleep(wait)
+
+    async def _attempt(
+        self,
+        prompt: str,
+        params: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
+        on_failure: Callable[[Call], None],
+    ) -> Call:
+        expected = self.budget.estimate(len(prompt))
+        # The slot first: whoever waits for it has set nothing aside yet.
+        async with self.pace.slot(expected.prompt_tokens + expected.completion_tokens):
+            await self.budget.hold(expected)
+            body = self.body(prompt, params, schema)
+            started, clock = time.time(), time.monotonic()
+            used = Usage()
+            try:
+                reply = await self.transport.send(body)
+            except BaseException as fault:
+                seconds = time.monotonic() - clock
+                used = self.budget.settle(expected, Usage(seconds=seconds))
+                if isinstance(fault, Transient):
+                    if fault.pushback:
+                        self.pace.pushed_back(fault.retry_after, seconds)
+                    elif fault.kind == "timeout":
+                        self.pace.slowed()
+                    else:
+                        self.pace.let_through()
+                if isinstance(fault, Exception):
+                    kind = getattr(fault, "kind", type(fault).__name__)
+                    detail = self.transport.scrub(str(fault))[:1000]
+                    on_failure(Call(started, seconds, kind, None, detail, used.cost))
+                raise
+            seconds = time.monotonic() - clock
+            used = self.budget.settle(
+                expected, replace(reply.usage, seconds=seconds), characters=len(prompt)
+            )
+            self.pace.good(seconds)
+        self._answered_at = time.monotonic()
+        self._refused = 0
+        return Call(started, seconds, "ok", replace(reply, usage=used), "", used.cost)
+
+    def body(
+        self, prompt: str, params: Mapping[str, Any], schema: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """The request as this endpoint takes it, by its card."""
+        body = {"model": self.model, "messages": [{"role": "user", "content": prompt}], **params}
+        if self.card.get("max_completion_tokens") and "max_tokens" in body:
+            body["max_completion_tokens"] = body.pop("max_tokens")
+        for name in self.card.get("drop", ()):
+            body.pop(name, None)
+        form = self.card.get("format", "schema")
+        if schema is not None and form == "schema":
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)},
+            }
+        elif schema is not None and form == "json":
+            body["response_format"] = {"type": "json_object"}
+        return body
+
+    # --- learning and giving up ------------------------------------------------------------------
+
+    def _adapt(
+        self, fault: Unsupported, params: Mapping[str, Any], schema: Mapping[str, Any] | None
+    ) -> None:
+        """Takes a refused parameter into the card, so that it is not sent again."""
+        name = fault.parameter
+        now = self.body("", params, schema).get(name)
+        if now != fault.sent:
+            return  # learned meanwhile from another request
+        news: dict[str, Any]
+        if name == "response_format":
+            # JSON mode may be known where schemas are not; only a second refusal rules it out.
+            now = now or {}
+            news = {"format": "json" if now.get("type") == "json_schema" else "plain"}
+        elif name == "max_tokens":
+            news = {"max_completion_tokens": True}
+        else:
+            both = {"logprobs", "top_logprobs"}
+            drop = {*self.card.get("drop", ()), *(both if name in both else {name})}
+            news = {"drop": sorted(drop)}
+        self.card |= news
+        self.keep_card(news)
+
+    def _count_refusal(self, detail: str) -> None:
+        self._refused += 1
+        if self._answered_at is None and self._refused >= 20:
+            raise EndpointError(
+                f"{self.address} refused the first {self._refused} questions, the last with:"
+                f" {detail}. Check the model and its parameters; `calm probe` tells what it takes"
+            )
+
+    def _give_up(self, fault: Transient, when: str) -> None:
+        detail = f"given up ({when}): {fault}"
+        if self._answered_at is None and fault.kind == "connection":
+            raise EndpointError(
+                f"can't reach {self.address}: {fault.detail}. Check that the server runs and that"
+                " the base URL is right (often it ends in /v1)"
+            )
+        silent = time.monotonic() - (self._answered_at or time.monotonic())
+        if silent > 2 * self.connection.deadline:
+            self._stop(fault, silent)
+        if self._answered_at is None and fault.kind == "malformed":
+            detail += f". Check that the base URL {self.address} is right (often it ends in /v1)"
+        raise RowFault(fault.kind, detail)
+
+    def _stop(self, fault: Transient, silent: float) -> NoReturn:
+        raise EndpointError(
+            f"{self.address} has not answered for {silent:.0f} s, last: {fault}."
+            " All answers so far are kept; run again when it is back"
+        )
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self.transport.aclose()

@@ -1,0 +1,208 @@
+"""Finds out what an endpoint can do, with a dozen small requests: its card.
+
+The card is kept in the store, and whatever asks that model there starts from it. An endpoint that
+was never probed is found out about while it is asked; only that costs refused requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from calm.asking.parse import Unreadable, read_json
+from calm.asking.prompt import answer_schema
+from calm.asking.question import Call
+from calm.endpoint.client import Endpoint
+from calm.endpoint.faults import RowFault, Transient, Unsupported
+from calm.endpoint.transport import Transport
+from calm.errors import CalmError, EndpointError
+
+_ASK = (
+    "Is the sky blue, and is grass made of iron? Answer with one JSON object and nothing else:"
+    ' {"sky": true or false, "grass": true or false}'
+)
+_SCHEMA = answer_schema(["sky", "grass"], 1)
+_RUNGS = (1, 4, 16, 64)  # requests at once that are tried
+
+
+async def probe(endpoint: Endpoint, *, concurrency: bool = True) -> dict[str, Any]:
+    """The card of an endpoint: what it takes and what it gives.
+
+    `format` is how an answer's form can be asked for (`schema`, `json`, `plain`), `drop` what it
+    refuses to be sent, `logprobs` and `usage` whether it gives them, `seed` whether the same seed
+    gave the same answer twice, `context` the longest prompt and answer in tokens if it says so,
+    `concurrency` requests at once that were answered without loss of speed, `seconds` of an answer.
+
+    Raises:
+        EndpointError: it can't be reached, or refuses the key or the model.
+    """
+    card: dict[str, Any] = {"model": endpoint.model, "address": endpoint.address}
+    first = await _first(endpoint)
+    card["seconds"] = round(first.seconds, 3)
+    reply = first.reply
+    assert reply is not None
+    card["served_by"] = reply.model
+    card["usage"] = reply.usage.prompt_tokens > 0
+    for form in ("schema", "json", "plain"):
+        if form == "plain" or await _takes_format(endpoint, form):
+            card["format"] = form
+            break
+    plain = {"max_tokens": 64}
+    card["drop"] = [
+        name
+        for name, params in (
+            ("temperature", {"temperature": 0}),
+            ("top_p", {"top_p": 0.9}),
+            ("seed", {"seed": 7}),
+            ("logprobs", {"logprobs": True, "top_logprobs": 2}),
+        )
+        if not await _takes(endpoint, plain | params)
+    ]
+    if "logprobs" in card["drop"]:
+        card["drop"].append("top_logprobs")
+    card["max_completion_tokens"] = bool(endpoint.card.get("max_completion_tokens"))
+    card["logprobs"] = await _gives_logprobs(endpoint, card)
+    card["seed"] = await _seed_holds(endpoint, card)
+    card["context"] = await _context(endpoint)
+    if concurrency:
+        card["concurrency"] = await _concurrency(endpoint, first.seconds)
+    return card
+
+
+async def _first(endpoint: Endpoint) -> Call:
+    """One answer, by whatever form the endpoint takes; raises if it can't be had."""
+    try:
+        return await endpoint.ask(_ASK, {"max_tokens": 64, "temperature": 0}, schema=_SCHEMA)
+    except RowFault as fault:
+        raise CalmError(
+            f"{endpoint.address} does not answer the simplest question: {fault}"
+        ) from None
+
+
+async def _raw(endpoint: Endpoint, body: Mapping[str, Any]) -> Call | None:
+    """One attempt at a request as it is; None if refused. Tries again what may go away."""
+    for attempt in range(4):
+        clock, started = time.monotonic(), time.time()
+        try:
+            reply = await endpoint.transport.send(dict(body))
+        except (Unsupported, RowFault):
+            return None
+        except Transient as fault:
+            if attempt == 3 or fault.kind == "500":
+                return None
+            await asyncio.sleep(fault.retry_after or 0.5)
+        else:
+            return Call(started, time.monotonic() - clock, reply=reply)
+    return None
+
+
+def _body(endpoint: Endpoint, params: Mapping[str, Any]) -> dict[str, Any]:
+    dropped = {k: v for k, v in endpoint.card.items() if k == "max_completion_tokens"}
+    body = {"model": endpoint.model, "messages": [{"role": "user", "content": _ASK}], **params}
+    if dropped.get("max_completion_tokens") and "max_tokens" in body:
+        body["max_completion_tokens"] = body.pop("max_tokens")
+    return body
+
+
+async def _takes(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
+    return await _raw(endpoint, _body(endpoint, params)) is not None
+
+
+async def _takes_format(endpoint: Endpoint, form: str) -> bool:
+    """Whether a form is taken, and kept: some servers take a schema and ignore it."""
+    asked: dict[str, Any] = {"type": "json_object"}
+    if form == "schema":
+        spec = {"name": "answer", "strict": True, "schema": _SCHEMA}
+        asked = {"type": "json_schema", "json_schema": spec}
+    call = await _raw(endpoint, _body(endpoint, {"max_tokens": 256, "response_format": asked}))
+    if call is None or call.reply is None:
+        return False
+    try:
+        value = read_json(call.reply.text)
+    except Unreadable:
+        return False
+    return isinstance(value, dict)
+
+
+async def _gives_logprobs(endpoint: Endpoint, card: Mapping[str, Any]) -> bool:
+    if "logprobs" in card["drop"]:
+        return False
+    params = {"max_tokens": 64, "logprobs": True, "top_logprobs": 2}
+    call = await _raw(endpoint, _body(endpoint, params))
+    return call is not None and call.reply is not None and bool(call.reply.odds)
+
+
+async def _seed_holds(endpoint: Endpoint, card: Mapping[str, Any]) -> bool:
+    if "seed" in card["drop"]:
+        return False
+    params: dict[str, Any] = {"max_tokens": 64, "seed": 7}
+    if "temperature" not in card["drop"]:
+        params["temperature"] = 1
+    said = [await _raw(endpoint, _body(endpoint, params)) for _ in range(2)]
+    texts = [c.reply.text for c in said if c is not None and c.reply is not None]
+    return len(texts) == 2 and texts[0] == texts[1]
+
+
+async def _context(endpoint: Endpoint) -> int | None:
+    """Tokens of context, where the list of models says so (vLLM, llama.cpp)."""
+    try:
+        listed = json.loads(await endpoint.transport.get("/models"))["data"]
+        mine = next((m for m in listed if m.get("id") == endpoint.model), None)
+        if mine is None:
+            return None
+        for place in (mine, mine.get("meta") or {}):
+            for name in ("max_model_len", "context_length", "n_ctx", "n_ctx_train"):
+                if isinstance(place.get(name), int):
+                    return int(place[name])
+    except (CalmError, Transient, RowFault, ValueError, TypeError, KeyError, AttributeError):
+        pass
+    return None
+
+
+async def _concurrency(endpoint: Endpoint, alone: float) -> int:
+    """The most requests at once that were all answered, none three times as slow as one."""
+    best = 1
+    for rung in _RUNGS:
+        if rung > endpoint.pace.cap:
+            break
+        began = time.monotonic()
+        bodies = [_body(endpoint, {"max_tokens": 16}) for _ in range(rung)]
+        try:
+            await asyncio.gather(*(endpoint.transport.send(body) for body in bodies))
+        except (Transient, RowFault, Unsupported):
+            break
+        if time.monotonic() - began > 3 * max(alone, 0.2):
+            break
+        best = rung
+    return best
+
+
+def list_models(
+    base_url: str | None = None, key_env: str = "OPENAI_API_KEY", timeout: float = 10.0
+) -> list[str]:
+    """The models that an endpoint names.
+
+    Raises:
+        EndpointError: no key where one is needed, or the endpoint can't be reached or refuses.
+    """
+    transport = Transport(base_url, key_env, timeout)
+
+    async def ask() -> bytes:
+        try:
+            return await transport.get("/models")
+        finally:
+            await transport.aclose()
+
+    try:
+        return sorted(str(m["id"]) for m in json.loads(asyncio.run(ask()))["data"])
+    except (Transient, RowFault, Unsupported) as error:
+        said = str(error)
+    except (ValueError, TypeError, KeyError):
+        said = "no list of models came back; is it an OpenAI-compatible server?"
+    raise EndpointError(
+        f"{transport.address}: {said}. Check the address (often it ends in /v1),"
+        f" that the server runs, and the key in {key_env}"
+    )

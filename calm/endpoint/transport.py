@@ -1,0 +1,232 @@
+"""Carries single requests to an OpenAI-compatible endpoint: the one file that asks with `openai`.
+
+The SDK sends and authenticates, and nothing more: it has no retries here (`max_retries=0`), the
+time limit is one of the whole request (the SDK's is per read), and every way a request can fail
+comes out as one of the faults in `calm.endpoint.faults`. A key comes from the environment alone,
+and is taken out of everything that leaves this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+import openai
+from openai import AsyncOpenAI
+
+from calm.asking.envelope import Malformed, Reply, read_body
+from calm.endpoint.faults import Transient, fault_of
+from calm.errors import EndpointError, UsageError
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+_A_POOL = 32  # requests at once on one connection pool of httpx2
+_KEY_LENGTH = 8  # a shorter key is a placeholder ("x") that may stand in any text
+_SECRET = re.compile(r"\b(?:sk|rk|pk|key)-[A-Za-z0-9_\-]{8,}|(?i:bearer)\s+[^\s\"',]{8,}")
+
+
+class Transport:
+    """The way to one endpoint.
+
+    Args:
+        base_url: None for `OPENAI_BASE_URL`, or OpenAI's own.
+        key_env: name of the environment variable that holds the key.
+        timeout: seconds a request may take in all.
+        cap: requests at once that there are connections for.
+
+    Raises:
+        UsageError: the address is none. EndpointError: no key where one is needed.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        key_env: str = "OPENAI_API_KEY",
+        timeout: float = 120.0,
+        cap: int = 1,
+    ) -> None:
+        base_url = base_url or os.environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL
+        if not base_url.startswith(("http://", "https://")):
+            raise UsageError(f"a base URL starts with http:// or https://, not {base_url!r}")
+        self.timeout = timeout
+        try:
+            self.address = public_address(base_url)
+        except ValueError as error:  # without the URL, which may hold a password
+            raise UsageError(f"the base URL is no address: {error}") from None
+        """The base URL without user, password or query."""
+        self.key_env = key_env
+        self._key = os.environ.get(key_env, "")
+        self._secret = self._key if len(self._key) >= _KEY_LENGTH else ""
+        if not self._key and urlsplit(base_url).hostname == urlsplit(DEFAULT_BASE_URL).hostname:
+            raise EndpointError(f"no key: set {key_env}, or name another endpoint with --base-url")
+        self._base_url = base_url
+        self._cap = cap
+        self._clients: list[AsyncOpenAI] = []
+        self._load: list[int] = []
+
+    async def send(self, body: Mapping[str, Any]) -> Reply:
+        """One request for a completion, just once; it fails with one of our own faults.
+
+        Raises:
+            Transient, RowFault, Unsupported, EndpointError, BudgetError: see
+            `calm.endpoint.faults`.
+        """
+        response = await self._exchange(
+            "POST",
+            "/chat/completions",
+            sent=body,
+            content=json.dumps(body).encode(),  # as `body` the SDK copies it three times
+        )
+        try:
+            reply = read_body(
+                response.content,
+                response.headers.get("content-type", ""),
+                request_id=response.headers.get("x-request-id", ""),
+            )
+        except Malformed as error:
+            raise Transient("malformed", self.scrub(str(error)), limit=4) from None
+        if self._secret and self._secret in reply.text:
+            reply = replace(reply, text=self.scrub(reply.text))
+        return reply
+
+    async def get(self, path: str) -> bytes:
+        """The body of a page, e.g. `/models`; fails as `send` does."""
+        return (await self._exchange("GET", path)).content
+
+    async def post(
+        self, path: str, value: Mapping[str, Any], files: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """The body of what a page answers to a JSON value, or to a form with files."""
+        if files is not None:
+            return (await self._exchange("POST", path, body=value, files=files)).content
+        return (await self._exchange("POST", path, content=json.dumps(value).encode())).content
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        sent: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
+        body: Mapping[str, Any] | None = None,
+        files: Mapping[str, Any] | None = None,
+    ) -> httpx2.Response:
+        """One HTTP request; every way it can fail comes out as one of our own faults."""
+        client = self._least_loaded()
+        self._load[client] += 1
+        try:
+            async with asyncio.timeout(self.timeout):
+                if method == "GET":
+                    return await self._clients[client].get(path, cast_to=httpx2.Response)
+                if files is not None:
+                    headers = {"content-type": "multipart/form-data"}
+                    return await self._clients[client].post(
+                        path,
+                        cast_to=httpx2.Response,
+                        body=body,
+                        files=files,
+                        options={"headers": headers},
+                    )
+                return await self._clients[client].post(
+                    path, cast_to=httpx2.Response, content=content
+                )
+        except TimeoutError:
+            raise Transient("timeout", f"no whole answer in {self.timeout:g} s") from None
+        except openai.APIStatusError as error:
+            refused = error  # raised below, where the SDK's error is not the context of ours:
+            # its text holds the key if the server echoed it
+        except openai.APIConnectionError as error:
+            cause = _root(error)
+            detail = self.scrub(f"{type(cause).__name__}: {cause}")
+            # A refused connection, too, is an APITimeoutError where aiohttp makes it.
+            raise Transient("connection", detail) from None
+        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
+            detail = self.scrub(f"{type(error).__name__}: {error}")
+            raise Transient("connection", detail, limit=5) from None
+        finally:
+            self._load[client] -= 1
+        answer = refused.response
+        headers = {k.lower(): v for k, v in answer.headers.items()}
+        raise fault_of(
+            refused.status_code,
+            answer.text or refused.message,
+            headers,
+            sent=sent or {},
+            endpoint=self.address,
+            key_env=self.key_env,
+            scrub=self.scrub,
+        )
+
+    def _least_loaded(self) -> int:
+        if not self._clients:
+            self._clients = [
+                AsyncOpenAI(
+                    api_key=self._key or "none",
+                    base_url=self._base_url,
+                    max_retries=0,
+                    timeout=self.timeout + 10,  # ours is the one that counts
+                    http_client=http_client,
+                )
+                for http_client in _http_clients(self._base_url, self._cap)
+            ]
+            self._load = [0] * len(self._clients)
+        return min(range(len(self._load)), key=self._load.__getitem__)
+
+    def scrub(self, text: str) -> str:
+        """The text without the key or anything that looks like one."""
+        if self._secret:
+            text = text.replace(self._secret, "[key]")
+        return _SECRET.sub("[key]", text)
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        clients, self._clients = self._clients, []
+        for client in clients:
+            await client.close()
+
+
+def _root(error: BaseException) -> BaseException:
+    """What an error goes back to."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _http_clients(base_url: str, cap: int) -> list[httpx2.AsyncClient]:
+    """Connections for `cap` requests at once.
+
+    aiohttp takes half the time on the processor; without it several small pools do, as the cost of
+    one of httpx2's grows with its size.
+    """
+    if importlib.util.find_spec("aiohttp") is not None:
+        limits = httpx2.Limits(max_connections=cap + 8, keepalive_expiry=60)
+        return [openai.DefaultAioHttpClient(limits=limits)]
+    context = ssl.create_default_context() if base_url.startswith("https") else False
+    limits = httpx2.Limits(max_connections=None, keepalive_expiry=60)
+    return [
+        openai.DefaultAsyncHttpxClient(verify=context, limits=limits)
+        for _ in range(-(-cap // _A_POOL))
+    ]
+
+
+def public_address(url: str) -> str:
+    """An address as it may be shown and stored: no user, password, query or fragment.
+
+    Raises:
+        ValueError: it names no host, or no port where one should be.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname
+    if not host:
+        raise ValueError("it names no host")
+    host = f"[{host}]" if ":" in host else host
+    netloc = host + (f":{parts.port}" if parts.port else "")
+    return urlunsplit((parts.scheme, netloc, parts.path.rstrip("/"), "", ""))

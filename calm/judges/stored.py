@@ -1,0 +1,92 @@
+"""The judge that only remembers: gives back what a store holds, and asks nobody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from calm.asking.asker import read_answer
+from calm.asking.question import Context
+from calm.errors import UsageError, unknown
+from calm.judges.base import Immediate
+from calm.judges.confidence import vote
+from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
+from calm.store.store import Store
+
+_ABSENT = Judgement(Verdict.ERROR, reason="not in the store")
+
+
+class ReplayJudge(Immediate):
+    """Answers as `model` once answered; what it never was asked is an `error`.
+
+    Where the store holds a model's answers from several prompts or parameters, those of the one
+    with the most answers count; its samples vote, as they did when they were bought.
+
+    Args:
+        model: "" where the store holds only one.
+    """
+
+    def __init__(
+        self, model: str = "", mode: Mode = "events", *, store: Store, repair: bool = False
+    ) -> None:
+        self.store = store
+        self.mode: Mode = mode
+        self.repair = repair
+        models = [m for (m,) in store.query("SELECT DISTINCT model FROM contexts")]
+        if not model and len(models) != 1:
+            known = ", ".join(f"replay:{m}" for m in sorted(models)) or "no answers"
+            raise UsageError(f"name the model to replay; the store holds: {known}")
+        if model and model not in models:
+            raise unknown("model in the store", model, models)
+        self.model = model or models[0]
+        self.name = f"replay:{self.model}"
+
+    def judge(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement]:
+        """One judgement for each transition, in the same order."""
+        context = self._context(task, subgoals)
+        if context is None:
+            return [_ABSENT] * len(transitions)
+        samples = self.store.query(
+            "SELECT max(sample) + 1 FROM answers WHERE context = ?", [self.store.context(context)]
+        )[0][0]
+        names = [s.name for s in subgoals]
+        texts = [t.texts[self.mode] for t in transitions]
+        keys = {
+            text: [context.key(text, i) for i in range(samples)] for text in dict.fromkeys(texts)
+        }
+        found = self.store.answers([k for ks in keys.values() for k in ks])
+        judged = {}
+        for text, mine in keys.items():
+            ones = [read_answer(found[k], names, repair=self.repair) for k in mine if k in found]
+            judged[text] = _vote(ones, subgoals)
+        return [judged[text] for text in texts]
+
+    def _context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context | None:
+        """The stored context of this task, mode, model and list of subgoals with most answers."""
+        wanted = json.dumps([[s.name, s.definition] for s in subgoals])
+        rows = self.store.query(
+            "SELECT prompt, template, params FROM contexts c WHERE kind = 'judge' AND task = ?"
+            " AND mode = ? AND model = ? AND subgoals = ?"
+            " ORDER BY (SELECT count(*) FROM answers a WHERE a.context = c.id) DESC LIMIT 1",
+            [task.id, self.mode, self.model, wanted],
+        )
+        if not rows:
+            return None
+        prompt, template, params = rows[0]
+        return Context(
+            task.id, tuple(subgoals), self.model, self.mode, template, prompt, json.loads(params)
+        )
+
+
+def _vote(ones: Sequence[Judgement], subgoals: Sequence[Subgoal]) -> Judgement:
+    if len(ones) < 2:
+        return ones[0] if ones else _ABSENT
+    names = [s.name for s in subgoals]
+    verdict, achieved, shares = vote([j.row(subgoals) for j in ones], [j.verdict for j in ones])
+    return Judgement(
+        verdict,
+        {n: bool(a) for n, a in zip(names, achieved, strict=True)} if achieved else {},
+        dict(zip(names, shares, strict=True)) if shares else None,
+    )

@@ -1,0 +1,1 @@
+"""Keeps every answer for ever in one SQLite file."""

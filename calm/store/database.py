@@ -1,0 +1,239 @@
+"""One SQLite file that many processes share: opening, migrating, transactions, clear errors.
+
+The one file of this layer that imports `sqlite3`. WAL with `synchronous=NORMAL` survives a killed
+process; `FULL` survives a power cut as well.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+from calm.errors import StoreError, UsageError
+from calm.store.schema import APPLICATION_ID, MIGRATIONS
+
+log = logging.getLogger(__name__)
+
+_MAGIC = b"SQLite format 3\0"
+DAMAGED = (
+    "damaged and was left as it is; put back a copy, or name another store (SQLite's own"
+    " `sqlite3 FILE .recover` may save a part)"
+)
+_CHUNK = 500  # keys in one SQL statement
+
+
+def chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The keys in portions that one SQL statement takes."""
+    for i in range(0, len(keys), _CHUNK):
+        yield keys[i : i + _CHUNK]
+
+
+def _is_foreign(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StoreError(f"can't read the store {path}: {error}") from None
+    return head not in (b"", _MAGIC)
+
+
+class Database:
+    """Opens the file at `path`, made if need be; a context manager.
+
+    Args:
+        path: file, or None for one in memory.
+        readonly: never write; the file must be there.
+        synchronous: SQLite's own; `FULL` also survives a power cut and is slower.
+
+    Raises:
+        StoreError: it is no database, belongs to another program, comes from a newer version, or
+            can't be opened; the file is left as it is.
+    """
+
+    def __init__(
+        self, path: Path | str | None = None, *, readonly: bool = False, synchronous: str = "NORMAL"
+    ) -> None:
+        self.path = None if path is None else Path(path)
+        self.readonly = readonly
+        self._lock = threading.RLock()
+        if self.path is not None and not readonly:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"can't make the folder of the store {self.path}: {error}"
+                ) from None
+        if self.path is not None and _is_foreign(self.path):
+            raise StoreError(f"{self.path} is not a database; name another file with --store")
+        with self._explained():
+            self._db = self._connect()
+            try:
+                version = self._version()  # before anything is written: it may not be ours
+                if not readonly:
+                    self._begin_wal()
+                    self._db.execute(f"PRAGMA synchronous = {synchronous}")
+                self._migrate(version)
+            except BaseException:
+                self._db.close()
+                raise
+
+    @classmethod
+    def existing(cls, path: Path) -> Self:
+        """Opens a file that must be there.
+
+        Raises:
+            UsageError: there is no such file.
+            StoreError: for the reasons above.
+        """
+        if not path.is_file():
+            raise UsageError(f"no store at {path}; name one with --store")
+        return cls(path)
+
+    # --- opening -------------------------------------------------------------------------------
+
+    def _connect(self) -> sqlite3.Connection:
+        name = ":memory:"
+        if self.path is not None:
+            name = self.path.resolve().as_uri() + ("?mode=ro" if self.readonly else "")
+        db = sqlite3.connect(
+            name, uri=True, timeout=60, isolation_level=None, check_same_thread=False
+        )
+        db.execute("PRAGMA foreign_keys = OFF")  # keys are hashes; rows are only ever added
+        return db
+
+    def _begin_wal(self) -> None:
+        """Switches to WAL. SQLite does not wait for others here, whatever the timeout; we do."""
+        for attempt in range(600):
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or attempt == 599:
+                    raise
+                time.sleep(0.1)
+            else:
+                return
+
+    def _migrate(self, version: int) -> None:
+        if version == len(MIGRATIONS):
+            return
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                f"the store {self.path} has schema {version}, this version of calm knows up to"
+                f" {len(MIGRATIONS)}; upgrade calm, or name another store"
+            )
+        if self.readonly:
+            raise StoreError(
+                f"the store {self.path} has the older schema {version}; open it once for writing"
+            )
+        with self.transaction():
+            for migration in MIGRATIONS[self._version() :]:
+                # executescript would commit in between.
+                for statement in re.sub(r"--.*", "", migration).split(";"):
+                    self._db.execute(statement)
+            self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self._db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        if version:
+            log.info("store %s brought from schema %d to %d", self.path, version, len(MIGRATIONS))
+
+    def _version(self) -> int:
+        # One snapshot: another process may be making the store between two of these.
+        alone = not self._db.in_transaction
+        if alone:
+            self._db.execute("BEGIN")
+        try:
+            application = self._db.execute("PRAGMA application_id").fetchone()[0]
+            version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+            tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        finally:
+            if alone:
+                self._db.execute("COMMIT")
+        if application != APPLICATION_ID and (tables or version):
+            raise StoreError(
+                f"{self.path} is another program's database; nothing was changed."
+                " Name another file for the store"
+            )
+        return version
+
+    # --- plumbing ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns SQLite's errors into ours, which say what to do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", "") or ""
+            text = str(error)
+            if name.startswith("SQLITE_FULL"):
+                advice = (
+                    "the disk is full; free some space and run again: all answers so far are kept"
+                )
+            elif name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+                advice = f"the file is {DAMAGED}"
+            elif name.startswith(("SQLITE_READONLY", "SQLITE_PERM")):
+                advice = "it can't be written; check its permissions, or name another store"
+            elif name.startswith("SQLITE_CANTOPEN"):
+                advice = "it can't be opened; check the path and its permissions"
+            elif name.startswith("SQLITE_BUSY"):
+                advice = "another process has kept it locked for a minute; end that one, or wait"
+            else:
+                raise StoreError(f"the store {self.path}: {text}") from error
+            raise StoreError(f"the store {self.path}: {advice} ({text})") from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes within are committed together; inside another transaction, with that one."""
+        with self._lock, self._explained():
+            if self._db.in_transaction:
+                yield
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.OperationalError):  # SQLite may have rolled back itself
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT."""
+        with self._lock, self._explained():
+            return self._db.execute(sql, values).fetchall()
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> None:
+        """Runs and commits one statement."""
+        with self.transaction():
+            self._db.execute(sql, values)
+
+    def insert(self, sql: str, values: Sequence[object]) -> int:
+        """Runs and commits one INSERT; returns the row's number."""
+        with self.transaction():
+            row = self._db.execute(sql, values).lastrowid
+        assert row is not None
+        return row
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Runs one statement for each row of values, and commits them together."""
+        with self.transaction():
+            self._db.executemany(sql, rows)
+
+    def close(self) -> None:
+        """Closes the file; answers are already in it."""
+        with self._lock:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,78 @@
+"""Paired tests between judges of the same transitions, with ties called ties."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data.evaluation import metrics
+from data.evaluation.metrics import Estimate
+from data.evaluation.score import RESAMPLES, Asked, Score, any_of, cluster_counts, number
+
+
+class Comparison(NamedTuple):
+    """Two lines of a table, compared on the same transitions."""
+
+    first: int
+    """Index of a score, the one with the higher MCC."""
+    second: int
+    difference: Estimate
+    """MCC of the first minus MCC of the second, by paired bootstrap over episodes; without an
+    interval where no resample differs, as of a faultless judge and one that never says yes."""
+    only_first: int
+    """Transitions on which only the first is right about "any subgoal"."""
+    only_second: int
+    p: float
+    """McNemar's exact p over those two counts, Holm-adjusted for the number of pairs. It takes
+    transitions for independent; the interval does not."""
+
+    @property
+    def tie(self) -> bool:
+        """Whether the data cannot tell them apart: the interval of the difference holds 0.
+
+        Where there is no interval, McNemar's p decides.
+        """
+        if np.isnan(self.difference.low):
+            return not (self.difference.value > 0 and self.p < 0.05)
+        return not (self.difference.low > 0 or self.difference.high < 0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "difference": {k: number(v) for k, v in self.difference._asdict().items()},
+            "only_first": self.only_first,
+            "only_second": self.only_second,
+            "p": number(self.p),
+            "tie": self.tie,
+        }
+
+
+def compare(
+    asked: Asked, scores: Sequence[Score], resamples: int = RESAMPLES, seed: int = 0
+) -> list[Comparison]:
+    """Every pair of scores, the better one first."""
+    rng = np.random.default_rng(seed)
+    by_cluster = [cluster_counts(asked, s.answers)[:, 0] for s in scores]
+    # One draw of episodes for all judges: that is what makes the bootstrap a paired one.
+    drawn = metrics.resample(np.stack(by_cluster, axis=1), resamples, rng) if scores else None
+    right = [any_of(s.answers) == asked.any for s in scores]
+    found: list[Comparison] = []
+    for i, j in combinations(range(len(scores)), 2):
+        assert drawn is not None
+        a, b = (i, j) if _mcc(scores[i]) >= _mcc(scores[j]) else (j, i)
+        differences = metrics.mcc(drawn[:, a]) - metrics.mcc(drawn[:, b])
+        value = _mcc(scores[a]) - _mcc(scores[b])
+        difference = Estimate(value, *metrics.percentiles(differences))
+        only_a, only_b, p = metrics.mcnemar(right[a], right[b])
+        found.append(Comparison(a, b, difference, only_a, only_b, p))
+    adjusted = metrics.holm([c.p for c in found])
+    return [c._replace(p=float(p)) for c, p in zip(found, adjusted, strict=True)]
+
+
+def _mcc(score: Score) -> float:
+    return score.metrics["mcc"].value

@@ -1,0 +1,144 @@
+"""Discovered subgoals for the tasks of a set: which file is about which task.
+
+A file of subgoals, as `calm decompose` writes it, names its task. Given as TASK=FILE it is about
+that task, whatever it says; one that names no task is about every task that no other file is about.
+In place of a file the start of the hash of a list will do that the store keeps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import yaml
+
+from calm.decompose import read_subgoals
+from calm.errors import UsageError, unknown
+from calm.records import Subgoal, Task
+from calm.store.store import Store
+from calm.tasks import full_id
+from data.evaluation.subgoal_match import Match, match
+
+Overrule = Mapping[str, str | None]
+
+
+def read_discovered(
+    files: Sequence[str], tasks: Collection[str], store: Store | None = None
+) -> dict[str, tuple[Subgoal, ...]]:
+    """The discovered subgoals of each task.
+
+    Args:
+        files: `FILE` or `TASK=FILE`, or a hash's first letters, four at least, for FILE.
+        tasks: ids of the tasks that are asked about; every one must get its subgoals.
+        store: where lists are kept by hash.
+
+    Raises:
+        UsageError: a file cannot be read, two are about one task, or one is about none of the
+            tasks; or a task has no file.
+    """
+    found: dict[str, tuple[Subgoal, ...]] = {}
+    anywhere: tuple[Subgoal, ...] | None = None
+    for file in files:
+        named, _, path = file.rpartition("=")
+        if Path(path).is_file() or (kept := _kept(path, tasks, store)) is None:
+            subgoals = read_subgoals(Path(path))
+            task = task_named(named, tasks) if named else _own_task(Path(path), tasks)
+        else:
+            own, subgoals = kept
+            task = task_named(named, tasks) if named else own
+        if task is None:
+            if anywhere is not None:
+                raise UsageError(f"{file}: a second file that names no task; write TASK={path}")
+            anywhere = subgoals
+        elif task in found:
+            raise UsageError(f"{file}: a second file of subgoals for {task}")
+        else:
+            found[task] = subgoals
+    missing = [task for task in tasks if task not in found]
+    if missing and anywhere is None:
+        raise UsageError(
+            f"no discovered subgoals for {', '.join(missing)}: add --discovered TASK=FILE (`calm"
+            f" decompose TASK --out FILE` makes one), or choose the others with --task"
+        )
+    return found | {task: anywhere for task in missing if anywhere is not None}
+
+
+def _kept(
+    start: str, tasks: Collection[str], store: Store | None
+) -> tuple[str, tuple[Subgoal, ...]] | None:
+    """The one list of these tasks in the store whose hash starts so, and its task."""
+    if store is None or len(start) < 4:
+        return None
+    found = [
+        (task, subgoals)
+        for task in tasks
+        for name, subgoals in store.subgoal_sets(task).items()
+        if name.startswith(start)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def task_named(name: str, tasks: Collection[str]) -> str:
+    """The task of that id, `MiniHack-` and `-v0` left out or not; UsageError if there is none."""
+    if (id := full_id(name, tasks)) is None:
+        raise unknown("task of this set", name, tasks)
+    return id
+
+
+def _own_task(path: Path, tasks: Collection[str]) -> str | None:
+    """The task that a file says it is about."""
+    value = yaml.safe_load(path.read_text("utf-8"))
+    named = value.get("task") if isinstance(value, dict) else None
+    return None if named is None else task_named(str(named), tasks)
+
+
+def read_overrule(path: Path) -> dict[str, Overrule]:
+    """What overrules the matching, by task; the key "" is for every task.
+
+    The file is JSON: {"discovered": "given" or null, ...}, or {"TASK": {such a mapping}, ...}.
+
+    Raises:
+        UsageError: it is not such a file.
+    """
+    try:
+        value = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as JSON: {error}") from error
+    if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
+        by_task = value
+    else:
+        by_task = {"": value}
+    for mapping in by_task.values():
+        if not isinstance(mapping, dict) or not all(
+            v is None or isinstance(v, str) for v in mapping.values()
+        ):
+            raise UsageError(
+                f'{path}: expected {{"discovered name": "given name" or null, …}}, or one such'
+                " mapping for each task"
+            )
+    return by_task
+
+
+def match_all(
+    tasks: Mapping[str, Task],
+    found: Mapping[str, tuple[Subgoal, ...]],
+    overrule: Mapping[str, Overrule],
+) -> dict[str, Match]:
+    """How the discovered subgoals of each task are taken.
+
+    Raises:
+        UsageError: `overrule` names a task, a discovered or a given subgoal that is not there.
+    """
+    shared = overrule.get("", {})
+    names = {s.name for subgoals in found.values() for s in subgoals}
+    for name in shared:
+        if name not in names:
+            raise unknown("discovered subgoal", name, names)
+    own = {task_named(named, tasks): by for named, by in overrule.items() if named}
+    matches = {}
+    for id, task in tasks.items():
+        mine = {s.name for s in found[id]}
+        here = {name: meant for name, meant in shared.items() if name in mine}
+        matches[id] = match(found[id], task.subgoals, here | dict(own.get(id, {})))
+    return matches

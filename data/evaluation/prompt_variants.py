@@ -1,0 +1,139 @@
+"""The paper's questions about its prompt, as options that can be crossed.
+
+    role      on, off    whether the prompt begins by saying what the model is to be
+    legend    on, off    whether the map's symbols are explained (`screen` and `crop`)
+    goal      real, win  the task's own sentence, or "Win the game."
+    message   on, off    whether the game's messages are in the description
+    action    on, off    whether the action is
+    spacing   off, on    whether a blank follows each character of the map (`screen` and `crop`)
+
+The first level is the default. All but `role` change what is put into the prompt, so any judge can
+be asked under them, also one that reads by rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from calm.errors import UsageError, unknown
+from calm.judges.protocol import Judge
+from calm.records import Judgement, Mode, Subgoal, Task, Transition
+
+OPTIONS: Mapping[str, tuple[str, str]] = {
+    "role": ("on", "off"),
+    "legend": ("on", "off"),
+    "goal": ("real", "win"),
+    "message": ("on", "off"),
+    "action": ("on", "off"),
+    "spacing": ("off", "on"),
+}
+"""Levels of every option, the default first."""
+
+NO_ROLE_TEMPLATE = "judge-norole-v1"
+
+Variant = Mapping[str, str]
+"""The options that differ from their defaults."""
+
+
+def parse(pairs: Sequence[str]) -> dict[str, str]:
+    """Options from `name=level` words; UsageError lists the names or levels there are."""
+    found = {}
+    for pair in pairs:
+        name, _, level = pair.partition("=")
+        if name not in OPTIONS:
+            raise unknown("prompt option", name, OPTIONS)
+        if level not in OPTIONS[name]:
+            raise unknown(f"level of {name}", level, OPTIONS[name])
+        found[name] = level
+    return found
+
+
+def variants(fixed: Mapping[str, str], crossed: Sequence[str]) -> list[Variant]:
+    """Every combination of the levels of the `crossed` options, with the others as `fixed`.
+
+    The order is that of the options; the first is the plain one. `all` crosses everything.
+    """
+    names = list(OPTIONS) if "all" in crossed else list(dict.fromkeys(crossed))
+    for name in names:
+        if name not in OPTIONS:
+            raise unknown("prompt option", name, [*OPTIONS, "all"])
+        if name in fixed:
+            raise UsageError(f"{name} is both fixed by --prompt and crossed by --sweep")
+    levels = [OPTIONS[n] if n in names else (fixed.get(n, OPTIONS[n][0]),) for n in OPTIONS]
+    return [
+        {n: level for n, level in zip(OPTIONS, chosen, strict=True) if level != OPTIONS[n][0]}
+        for chosen in product(*levels)
+    ]
+
+
+def title(variant: Variant) -> str:
+    """A variant's name in tables: "legend=off message=off", "" for the default."""
+    return " ".join(f"{name}={level}" for name, level in variant.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """A judge that is asked in another way; it answers the same questions."""
+
+    inner: Judge
+    variant: Variant
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    @property
+    def mode(self) -> Mode:
+        return self.inner.mode
+
+    def judge(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement]:
+        """One judgement for each transition, in the same order."""
+        return self.inner.judge(self._task(task), subgoals, self._reworded(transitions))
+
+    async def ajudge(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement]:
+        """The same, for callers that run an event loop."""
+        return await self.inner.ajudge(self._task(task), subgoals, self._reworded(transitions))
+
+    def _task(self, task: Task) -> Task:
+        if self.variant.get("legend") == "off":
+            task = replace(task, legend="")
+        if self.variant.get("goal") == "win":
+            task = replace(task, goal="Win the game.")
+        return task
+
+    def _reworded(self, transitions: Sequence[Transition]) -> list[Transition]:
+        return [
+            replace(t, texts={self.mode: reworded(t.texts[self.mode], self.variant)})
+            for t in transitions
+        ]
+
+
+def reworded(text: str, variant: Variant) -> str:
+    """A description under a variant; it knows the forms that `envs` writes.
+
+    Each has its message and its action on lines of their own. A map follows the line of a message
+    (or of none) in the block that begins with "Before:" or "After:".
+    """
+    if variant.get("spacing") == "on":
+        text = _MAP.sub(lambda m: m[1] + _spaced(m[2]), text)
+    if variant.get("message") == "off":
+        text = _MESSAGE.sub("", text)
+    if variant.get("action") == "off":
+        text = _ACTION.sub("", text)
+    return text
+
+
+_MESSAGE = re.compile(r'^(?:Message: ".*"|No message\.)\n?', re.MULTILINE)
+_ACTION = re.compile(r"^Action: .*\n*", re.MULTILINE)
+_MAP = re.compile(r"^((?:Before|After):\n.*\n)((?:.+\n?)+)", re.MULTILINE)
+
+
+def _spaced(lines: str) -> str:
+    return "\n".join(" ".join(line) for line in lines.split("\n"))

@@ -1,0 +1,1 @@
+"""Shows an evaluation, in the terminal and as a page."""

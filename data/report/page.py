@@ -1,0 +1,214 @@
+"""`evaluate.html`: the whole evaluation in one file that needs no other, no network, no server.
+
+Tables, confusion matrices, calibration and cost-against-quality plots, and every transition on
+which a judge and the engine differ, with the raw answers. All text of games and models is escaped,
+and the page's own policy lets nothing but its one script run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from calm.records import Judgement
+from data.evaluation.paper import PaperRow, paper_table
+from data.evaluation.run import EvaluationTable
+from data.evaluation.score import Score
+from data.report.screen import Picture, pictures
+from data.report.terminal import came_up, interval, reading, short, two
+from data.schema import LabelledTransition
+
+TEMPLATES = Path(__file__).parent / "templates"
+MOST = 300
+"""Disagreements shown of one table; the rest is counted. 300 make a page of about 3 MB."""
+
+PLOT = 220
+"""Side of a plot, in its own units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One judge's answer about a disputed transition."""
+
+    line: str
+    kind: str
+    right: bool
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A transition on which at least one judge differs from the engine."""
+
+    row: LabelledTransition
+    truth: str
+    said: list[Said]
+    frames: tuple[Picture, Picture] | None
+
+    @property
+    def wrong(self) -> list[int]:
+        """Indices of the judges that differ."""
+        return [i for i, s in enumerate(self.said) if not s.right]
+
+
+def write_report(path: str | Path, tables: Sequence[EvaluationTable], title: str) -> None:
+    """Writes the report of some tables, and nothing beside it."""
+    script = (TEMPLATES / "evaluate.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "interval": interval,
+        "two": two,
+        "short": short,
+        "came_up": came_up,
+        "line": line,
+        "calibration_plot": calibration_plot,
+    }
+    html = environment.get_template("evaluate.html").render(
+        title=title,
+        style=Markup((TEMPLATES / "terminal.css").read_text("utf-8")),
+        script=Markup(script),
+        digest=digest,
+        sections=[_section(table) for table in tables],
+    )
+    Path(path).write_text(html, "utf-8")
+
+
+def line(score: Score) -> str:
+    """What a line of the table is called."""
+    return " · ".join(x for x in (score.judge, score.mode, score.variant) if x)
+
+
+def _section(table: EvaluationTable) -> dict[str, Any]:
+    judges = reading(table.scores)
+    disputes = list(_disputes(table, judges))
+    modes = sorted({s.mode for s in table.scores})
+    return {
+        "table": table,
+        "paper": _papers(table, modes) if table.is_papers_design else [],
+        "judges": judges,
+        "disputes": disputes[:MOST],
+        "hidden": max(0, len(disputes) - MOST),
+        "quality_plot": quality_plot(table.scores),
+    }
+
+
+def _papers(table: EvaluationTable, modes: Sequence[str]) -> list[PaperRow]:
+    asked = "discovered" if table.matches else "given"
+    shown = [m for m in modes if m in ("screen", "crop")] or ["screen", "crop"]
+    return [row for mode in shown for row in paper_table(mode, asked)]
+
+
+def _disputes(table: EvaluationTable, judges: Sequence[Score]) -> Iterator[Dispute]:
+    """Transitions that one of the judges gets wrong; those that most get wrong come first."""
+    n = len(table.rows)
+    answers: list[Sequence[Judgement]] = []
+    for s in judges:
+        who = (s.judge, s.mode, s.variant, 0)
+        mine = [j for j in table.judged if (j.judge, j.mode, j.variant, j.sample) == who]
+        answers.append([j.judgement for j in mine[:n]])
+    found = []
+    for i, row in enumerate(table.rows):
+        said = [
+            Said(line(s), _kind(s, i), bool(s.right[i]), answers[k][i])
+            for k, s in enumerate(judges)
+        ]
+        if not all(s.right for s in said):
+            found.append(Dispute(row, table.asked.kinds[i], said, pictures(row)))
+    yield from sorted(found, key=lambda d: -len(d.wrong))
+
+
+def _kind(score: Score, i: int) -> str:
+    row = score.answers[i]
+    if (row == -1).any():
+        return "unreadable"
+    names = [name for name, yes in zip(score.subgoals, row, strict=True) if yes == 1]
+    return " + ".join(names) or "none"
+
+
+def calibration_plot(score: Score) -> Markup:
+    """Confidence against frequency, as an inline SVG; empty without confidences."""
+    if score.calibration is None:
+        return Markup("")
+    dots = []
+    largest = max(b.n for b in score.calibration.curve)
+    for b in score.calibration.curve:
+        radius = 3 + 5 * math.sqrt(b.n / largest)
+        dots.append(_dot(b.confidence, b.frequency, radius, f"{b.n} answers", 0))
+    diagonal = f'<path class="rule" d="M0 {PLOT}L{PLOT} 0"/>'
+    ticks = {0.0: "0", 0.5: "0.5", 1.0: "1"}
+    return _plot("probability said", "share that was so", diagonal + "".join(dots), ticks)
+
+
+def quality_plot(scores: Sequence[Score]) -> Markup:
+    """Tokens per transition against MCC, as an inline SVG; empty where nothing was paid."""
+    priced = [
+        (i, s, s.tokens)
+        for i, s in enumerate(scores)
+        if s.usage.prompt_tokens and not math.isnan(s.metrics["mcc"].value)
+    ]
+    if not priced:
+        return Markup("")
+    most = math.log10(max(t for *_, t in priced) * 1.25)
+    least = math.log10(min(t for *_, t in priced) / 1.25)
+    dots = []
+    for i, s, tokens in priced:
+        x = (math.log10(tokens) - least) / max(1e-9, most - least)
+        y = max(0.0, s.metrics["mcc"].value)
+        dots.append(_dot(x, y, 5, f"{line(s)}: {tokens:.0f} tokens, MCC {two(y)}", i))
+        dots.append(_name(x, y, line(s)))
+    axis = "tokens per transition (logarithmic)"
+    ticks = {0.0: short(10**least), 1.0: short(10**most)}
+    return _plot(axis, "MCC", "".join(dots), ticks)
+
+
+def _dot(x: float, y: float, radius: float, text: str, i: int) -> str:
+    label = Markup.escape(text)
+    return (
+        f'<circle class="dot d{i % 6}" cx="{x * PLOT:.1f}" cy="{(1 - y) * PLOT:.1f}"'
+        f' r="{radius:.1f}"><title>{label}</title></circle>'
+    )
+
+
+def _name(x: float, y: float, text: str) -> str:
+    """A dot's name beside it, on the side where there is room."""
+    side = ("end", -8) if x > 0.5 else ("start", 8)
+    return (
+        f'<text x="{x * PLOT + side[1]:.1f}" y="{(1 - y) * PLOT + 3:.1f}"'
+        f' text-anchor="{side[0]}">{Markup.escape(text)}</text>'
+    )
+
+
+def _plot(x: str, y: str, inner: str, along: Mapping[float, str]) -> Markup:
+    """Axes from 0 to 1 around some drawing; `along` holds what to write below the x axis, where."""
+    ticks = "".join(
+        f'<text x="-6" y="{(1 - v) * PLOT + 4:.0f}" text-anchor="end">{v:g}</text>'
+        f'<path class="grid" d="M0 {(1 - v) * PLOT:.0f}H{PLOT}"/>'
+        for v in (0, 0.5, 1)
+    ) + "".join(
+        f'<text x="{v * PLOT:.0f}" y="{PLOT + 12}" text-anchor="middle">'
+        f"{Markup.escape(text)}</text>"
+        for v, text in along.items()
+    )
+    return Markup(
+        f'<svg class="plot" viewBox="-42 -12 {PLOT + 60} {PLOT + 44}" role="img"'
+        f' aria-label="{Markup.escape(y)} against {Markup.escape(x)}">'
+        f'{ticks}<path class="axis" d="M0 0V{PLOT}H{PLOT}"/>{inner}'
+        f'<text x="{PLOT / 2}" y="{PLOT + 26}" text-anchor="middle">{Markup.escape(x)}</text>'
+        f'<text transform="translate(-32 {PLOT / 2}) rotate(-90)" text-anchor="middle">'
+        f"{Markup.escape(y)}</text></svg>"
+    )

@@ -1,0 +1,247 @@
+"""The evaluation as tables for a terminal. All text from models and games is shown as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from calm.records import Usage
+from data.evaluation.metrics import Estimate
+from data.evaluation.paper import paper_table
+from data.evaluation.run import EvaluationTable
+from data.evaluation.score import Score
+from data.label.disagreements import Agreement
+
+_WIDE = ("MCC", "bal. accuracy", "P at nat. rate", "MCC difference")
+"""Columns of intervals, which must not break."""
+
+_PAPER = ("f1", "accuracy", "precision", "recall")
+
+
+def two(value: float) -> str:
+    """A share with two digits; a dash where it is not defined."""
+    return "–" if np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
+
+
+def interval(e: Estimate) -> str:
+    """`0.81 [.75 .86]`."""
+    if np.isnan(e.low):
+        return two(e.value)
+    low, high = (two(x).replace("0.", ".") for x in (e.low, e.high))
+    return f"{two(e.value)} [{low} {high}]"
+
+
+def short(number: float) -> str:
+    """At most three digits that matter."""
+    return "–" if np.isnan(number) else f"{number:.3g}"
+
+
+def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Group:
+    """Everything of a table that fits a terminal of 100 columns.
+
+    Args:
+        table: what to show.
+        paper: whether to print the paper's rows of the same conditions beside ours. Only its own
+            design (three even classes of KeyRoom) can be compared with them.
+        pairs: how many comparisons to show, closest to the best judge first.
+    """
+    kinds = ", ".join(f"{n} {kind}" for kind, n in list(table.kinds.items())[:6])
+    more = f" and {len(table.kinds) - 6} more classes" if len(table.kinds) > 6 else ""
+    head = Text.assemble(
+        (table.name or "evaluation", "bold"),
+        f": {len(table.rows)} transitions of {table.episodes} episodes ({kinds}{more});"
+        f" natural rate {table.asked.natural_rate:.3f}",
+    )
+    parts: list[RenderableType] = [head, quality(table.scores)]
+    if paper:
+        parts.append(papers(table.scores, discovered=bool(table.matches)))
+    parts.append(by_subgoal(table))
+    if any(sum(s.unreadable_by_kind.values()) for s in table.scores):
+        parts.append(lost(table))
+    if any(s.usage != Usage() or s.calibration or not np.isnan(s.flip_rate) for s in table.scores):
+        parts.append(bill(table.scores))
+    if table.comparisons:
+        parts.append(against(table, pairs))
+    parts += [_matches(table)] if table.matches else []
+    return Group(*parts)
+
+
+def quality(scores: Sequence[Score]) -> Table:
+    """What tells judgement from enthusiasm."""
+    out = _table(
+        "Any subgoal, 95 % intervals by episode; exact: every subgoal right",
+        ["judge", "reads"],
+        ["MCC", "bal. accuracy", "P at nat. rate", "exact"],
+    )
+    for s in scores:
+        m = s.metrics
+        spans = (interval(m[k]) for k in ("mcc", "balanced_accuracy", "precision_natural"))
+        out.add_row(*_who(s), *spans, two(m["exact"].value))
+    return out
+
+
+def reading(scores: Sequence[Score]) -> Sequence[Score]:
+    """Those of judges that read what they judge; all, if none does."""
+    return [s for s in scores if not s.judge.startswith(("always-", "random"))] or scores
+
+
+def came_up(score: Score, subgoal: str) -> bool:
+    """Whether a subgoal was ever achieved, or said to be; of others there is nothing to tell."""
+    counts = score.counts[subgoal]
+    return bool(counts[1].sum() + counts[:, 1].sum())
+
+
+def papers(scores: Sequence[Score], discovered: bool) -> Table:
+    """The paper's four numbers for ours, then the paper's own rows of the same conditions."""
+    asked = "discovered" if discovered else "given"
+    title = f"As the paper counts, subgoals {asked}: unreadable is no"
+    out = _table(title, ["annotator", "reads"], _PAPER)
+    for s in scores:
+        out.add_row(*_who(s), *(two(s.metrics[f"paper_{k}"].value) for k in _PAPER))
+    modes = [m for m in ("screen", "crop") if any(s.mode == m for s in scores)] or ["screen"]
+    for mode in modes:
+        out.add_section()
+        for r in paper_table(mode, asked):
+            numbers = (two(getattr(r, k)) for k in _PAPER)
+            out.add_row(Text(r.annotator, "dim"), f"{r.mode} (paper)", *numbers)
+    return out
+
+
+def by_subgoal(table: EvaluationTable) -> Table:
+    """Which subgoal it was: precision, recall and F1 of each; the trivial judges only if alone."""
+    out = _table(
+        "By subgoal (n achieved)", ["judge", "reads", "subgoal"], ["n", "P", "R", "F1", "MCC"]
+    )
+    for s in reading(table.scores):
+        for name, m in s.subgoals.items():
+            if came_up(s, name):
+                out.add_row(
+                    *_who(s),
+                    Text(name),
+                    str(int(s.counts[name][1].sum())),
+                    *(two(m[k].value) for k in ("precision", "recall", "f1", "mcc")),
+                )
+        out.add_section()
+    return out
+
+
+def lost(table: EvaluationTable) -> Table:
+    """Unreadable answers by the class of transition, and what became of them."""
+    kinds = list(table.kinds)[:5]
+    out = _table("Unreadable answers", ["judge", "reads"], [*kinds, "verdicts"])
+    for s in table.scores:
+        verdicts = ", ".join(f"{n} {name}" for name, n in s.verdicts.items())
+        shares = (two(s.unreadable_by_kind[k]) for k in kinds)
+        out.add_row(*_who(s), *shares, Text(verdicts))
+    return out
+
+
+def bill(scores: Sequence[Score]) -> Table:
+    """What a transition costs, and how far the answers can be relied on."""
+    out = _table(
+        "Cost per transition, and reliability",
+        ["judge", "reads"],
+        ["requests", "tokens", "seconds", "US$", "flips", "Brier", "ECE"],
+    )
+    for s in scores:
+        c = s.calibration
+        out.add_row(
+            *_who(s),
+            str(s.usage.requests),
+            short(s.tokens),
+            short(s.seconds),
+            "unknown" if s.cost is None else short(s.cost),
+            two(s.flip_rate),
+            two(c.brier) if c else "–",
+            two(c.error) if c else "–",
+        )
+    return out
+
+
+def against(table: EvaluationTable, pairs: int) -> Table:
+    """Paired tests on the same transitions."""
+    out = _table(
+        "Paired on the same transitions: MCC, and McNemar's p (Holm-adjusted)",
+        ["better", "than"],
+        ["MCC difference", "only one right", "p", "by MCC"],
+    )
+    best = sorted(range(len(table.scores)), key=lambda i: -table.scores[i].metrics["mcc"].value)
+    rank = {i: r for r, i in enumerate(best)}
+    shown = sorted(table.comparisons, key=lambda c: (rank[c.first], rank[c.second]))
+    for c in shown[:pairs]:
+        out.add_row(
+            Text(_line(table.scores[c.first])),
+            Text(_line(table.scores[c.second])),
+            interval(c.difference),
+            f"{c.only_first} : {c.only_second}",
+            "<0.001" if c.p < 0.001 else f"{c.p:.3f}",
+            "tie" if c.tie else "better",
+        )
+    if len(shown) > pairs:
+        out.caption = f"{len(shown) - pairs} more pairs: see --json or the report"
+    return out
+
+
+def _matches(table: EvaluationTable) -> Table:
+    out = _table(
+        "Discovered subgoals and the given one each is taken to mean (overrule with --match)",
+        ["task", "discovered", "given"],
+        [],
+    )
+    for task, m in table.matches.items():
+        for found, meant in m.of.items():
+            out.add_row(Text(task), Text(found), Text(meant or "– none"))
+    return out
+
+
+def _who(s: Score) -> tuple[Text, Text]:
+    return Text(s.judge), Text(", ".join(x for x in (s.mode, s.variant) if x))
+
+
+def _line(s: Score) -> str:
+    return " ".join(x for x in (s.judge, s.mode, s.variant) if x)
+
+
+def _table(title: str, texts: Iterable[str], numbers: Iterable[str]) -> Table:
+    out = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1))
+    for name in texts:
+        out.add_column(Text(name), overflow="fold")
+    for name in numbers:
+        out.add_column(Text(name), justify="right", no_wrap=name in _WIDE)
+    return out
+
+
+def render_agreement(found: Agreement, most: int = 20) -> Group:
+    """Agreement as tables, with the first disagreements."""
+    pairs = _table(
+        "Cohen's kappa, 95 % intervals clustered by episode",
+        ["annotator", "and"],
+        ["n", "alike", "kappa"],
+    )
+    for p in found.pairs:
+        pairs.add_row(Text(p.first), Text(p.second), str(p.n), str(p.alike), interval(p.kappa))
+    parts: list[RenderableType] = [pairs]
+    if found.fleiss is not None:
+        parts.append(
+            Text(
+                f"Fleiss' kappa of all {len(found.annotators)} people on {found.fleiss_n}"
+                f" transitions: {interval(found.fleiss)}"
+            )
+        )
+    if unsure := {k: v for k, v in found.unsure.items() if v}:
+        parts.append(Text("Unsure: " + ", ".join(f"{k} {v}" for k, v in unsure.items())))
+    if found.elsewhere:
+        parts.append(Text(f"{found.elsewhere} labels are of transitions not in this set"))
+    if found.disagreements:
+        out = _table("Disagreements", ["transition", "task", "classes"], [])
+        for d in found.disagreements[:most]:
+            classes = ", ".join(f"{who}: {what}" for who, what in d.classes.items())
+            out.add_row(d.id[:12], Text(d.task), Text(classes))
+        if len(found.disagreements) > most:
+            out.caption = f"{len(found.disagreements) - most} more: see --json"
+        parts.append(out)
+    return Group(*parts)

@@ -1,0 +1,1 @@
+"""Compares the environment's speed with MiniHack's own and with other vectorised environments."""

@@ -1,0 +1,1 @@
+"""Pays credit for achieved subgoals inside the vectorised environment."""

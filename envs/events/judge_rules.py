@@ -1,0 +1,78 @@
+"""Written rules over the words of a transition: what the `rules` judge reads with.
+
+`RULES[subgoal]` are regular expressions; one of them found in the text (`re.search` with
+`re.MULTILINE`) means that the step achieved the subgoal. They are written for `events` texts. Of
+`screen` and `crop` texts they understand what is told in words there too: the inventory and the
+end of the episode; what has to be seen in the maps they miss.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from envs.events import signature as layout
+from envs.events.stream import NEARNESS, came, named
+from envs.subgoals import APPROACHES, Approach
+
+_LIMITS = {
+    None: layout.FAR,
+    8: layout.WITHIN_8,
+    4: layout.WITHIN_4,
+    2: layout.WITHIN_2,
+    1: layout.NEXT_TO,
+}
+"""The farthest level that counts as so near."""
+
+_NEAREST = layout.ON
+
+
+def _either(choices: list[str]) -> str:
+    return f"(?:{'|'.join(map(re.escape, choices))})"
+
+
+def _approach(approach: Approach) -> tuple[str, ...]:
+    least = _LIMITS[approach.steps]
+    thing = re.escape(named(approach.thing))
+    subject = re.escape(named(approach.thing, first=True))
+    near = _either([NEARNESS[n] for n in range(least, _NEAREST + 1)])
+    lines = [rf"^{subject} came into view, {near}\.$"]
+    if least > layout.FAR:
+        coming = _either([came(n) for n in range(least, _NEAREST + 1)])
+        farther = _either([NEARNESS[n] for n in range(layout.FAR, least)])
+        lines.append(rf"^The hero came {coming} {thing} \(before: {farther}\)\.$")
+    if approach.carrying is None:
+        return tuple(lines)
+    held = re.escape(named(approach.carrying))
+    taken = re.escape(named(approach.carrying, first=True))
+    return (
+        *(rf"^The hero carries {held}\.\n[\s\S]*{line}" for line in lines),
+        rf"^{taken} entered the inventory\.\n[\s\S]*^{subject} is {near}\.$",
+    )
+
+
+_DEEDS = {
+    "pick up the key": (r"^The key entered the inventory[.:]",),
+    "open the locked door": (r"^A closed door is open now\.$",),
+    "reach the staircase down": (r"^The episode ended: the hero reached the staircase down\b",),
+    "step into a doorway": (r"^The hero stepped into a doorway\.$",),
+    "step into a corridor": (r"^The hero stepped into a corridor\.$",),
+    "step into a room": (r"^The hero stepped into a room\.$",),
+    "push a boulder": (r"^The hero pushed a boulder\.$",),
+    "fill water or lava with a boulder": (
+        r"^The hero pushed a boulder\.\n(?:Water|Lava) turned into solid ground\.$",
+    ),
+    "pick up a wand": (r"^A wand entered the inventory[.:]",),
+    "pick up a horn": (r"^A horn entered the inventory[.:]",),
+    "pick up an object": (r"^[A-Z][\w ]* entered the inventory[.:]",),
+    "turn lava into solid ground": (r"^Lava turned into solid ground\.$",),
+    "cross the water or lava": (r"^The hero came to the other side of the water or lava\.$",),
+    "float in the air": (r"^The hero is now levitating\.$",),
+    "kill a monster": (r"^Experience points rose\.$", r'^Message: ".*\bYou kill '),
+}
+
+RULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {**{name: _approach(a) for name, a in APPROACHES.items()}, **_DEEDS}
+)
+"""By subgoal name, for every given subgoal."""

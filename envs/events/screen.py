@@ -1,0 +1,134 @@
+"""The `screen` and `crop` descriptions: what was seen before and after, and the action between.
+
+A `Frame` is what a player sees at one moment. `screen` shows both whole maps, cut to the part where
+anything is; `crop` the 9x9 cells around the hero. Both tell messages, changes of the inventory and
+the end of the episode in words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.events.stream import clean, named
+from envs.game.glyphs import CARRIED, CARRIED_OF_GLYPH, NO_GLYPH
+
+Array = npt.NDArray[Any]
+
+KEYS = ("chars", "blstats", "message", "inv_glyphs", "inv_letters", "inv_strs")
+"""What a frame is made of."""
+
+RADIUS = 4
+"""Cells that a crop shows to each side of the hero: 9x9, as MiniHack's own crops."""
+
+BLANK = "(nothing is shown)"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a player sees at one moment."""
+
+    map: tuple[str, ...]
+    """21 lines of 79 characters."""
+    hero: tuple[int, int]
+    """Line and column of the hero."""
+    message: str
+    """What the game says, "" for nothing."""
+    inventory: tuple[tuple[str, str], ...]
+    """(kind in `CARRIED`, what the game calls it with its letter: "a - a key") of every object."""
+
+
+def frame(seen: Mapping[str, Array]) -> Frame:
+    """A frame from one environment's arrays, which may change afterwards.
+
+    Args:
+        seen: by nle's key, without a batch axis; the keys in `KEYS`.
+    """
+    inventory = []
+    for glyph, letter, text in zip(
+        seen["inv_glyphs"].tolist(), seen["inv_letters"].tolist(), seen["inv_strs"], strict=True
+    ):
+        if glyph != NO_GLYPH:
+            kind = CARRIED[CARRIED_OF_GLYPH[glyph]]
+            inventory.append((kind, f"{chr(letter)} - {clean(text)}"))
+    return Frame(
+        map=tuple(_line(row) for row in seen["chars"]),
+        hero=(int(seen["blstats"][1]), int(seen["blstats"][0])),
+        message=clean(seen["message"]),
+        inventory=tuple(inventory),
+    )
+
+
+def describe(
+    mode: Literal["screen", "crop"], before: Frame, after: Frame, action: str, end: str = ""
+) -> str:
+    """The text of one transition.
+
+    Args:
+        mode: whole maps or crops.
+        before: s.
+        after: s'.
+        action: its English name, "move east".
+        end: how the episode ended with this step, "" if it did not.
+    """
+    maps = _cut(before.map, after.map) if mode == "screen" else (_around(before), _around(after))
+    parts = [
+        f"Action: {action}.",
+        f"Before:\n{_said(before)}\n{maps[0]}",
+        f"After:\n{_said(after)}\n{maps[1]}",
+        "\n".join(inventory_changes(before, after)),
+    ]
+    return "\n\n".join([*parts, end] if end else parts)
+
+
+def inventory_changes(before: Frame, after: Frame) -> list[str]:
+    """What entered and what left the inventory, a sentence for each; one if nothing did."""
+    had, has = Counter(before.inventory), Counter(after.inventory)
+    kinds_had = Counter(kind for kind, _ in before.inventory)
+    kinds_have = Counter(kind for kind, _ in after.inventory)
+    lines = []
+    for verb, fewer, more, objects in (
+        ("entered", kinds_had, kinds_have, has - had),
+        ("left", kinds_have, kinds_had, had - has),
+    ):
+        for kind in more - fewer:
+            names = ", ".join(name for k, name in objects if k == kind)
+            lines.append(f"{named(kind, first=True)} {verb} the inventory: {names}.")
+    return lines or ["The inventory did not change."]
+
+
+def _line(row: Array) -> str:
+    return "".join(chr(c) if 32 <= c < 127 else " " for c in row.tolist())
+
+
+def _said(seen: Frame) -> str:
+    return f'Message: "{seen.message}"' if seen.message else "No message."
+
+
+def _cut(*maps: tuple[str, ...]) -> tuple[str, ...]:
+    """The maps without the margins that are empty in all of them, so that they line up."""
+    filled = np.array([[[c != " " for c in line] for line in lines] for lines in maps])
+    rows, columns = np.flatnonzero(filled.any((0, 2))), np.flatnonzero(filled.any((0, 1)))
+    if not rows.size:
+        return tuple(BLANK for _ in maps)
+    cut = []
+    for lines, shown in zip(maps, filled, strict=True):
+        block = [
+            line[columns[0] : columns[-1] + 1].rstrip() for line in lines[rows[0] : rows[-1] + 1]
+        ]
+        cut.append("\n".join(block) if shown.any() else BLANK)
+    return tuple(cut)
+
+
+def _around(seen: Frame) -> str:
+    y, x = seen.hero
+    margin = " " * RADIUS
+    empty = " " * (len(seen.map[0]) + 2 * RADIUS)
+    padded = [*[empty] * RADIUS, *(margin + line + margin for line in seen.map), *[empty] * RADIUS]
+    block = [line[x : x + 2 * RADIUS + 1].rstrip() for line in padded[y : y + 2 * RADIUS + 1]]
+    return "\n".join(block) if any(block) else BLANK

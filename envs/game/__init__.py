@@ -1,0 +1,1 @@
+"""NetHack's engine with MiniHack's rules on it: actions, glyphs, crops."""

@@ -1,0 +1,143 @@
+"""A batch as both vector interfaces see it: observations, shaped rewards, sums of each episode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from nle.env.base import NLE_SPACE_ITEMS
+
+from calm.errors import UsageError
+from envs.game.engine import ENGINE_KEYS, WON, Array
+from envs.interfaces.history import Window
+from envs.stepping.batch import Batch, Bools, Rewards
+
+if TYPE_CHECKING:
+    from envs.credit.shaping import Shaping
+
+PROGRESS = "progress"
+"""Observation key (B, G) float32: which subgoals the running episode has achieved."""
+
+
+class Episodes:
+    """Steps a batch with its shaping and keeps what each episode has earned.
+
+    Args:
+        batch: not yet reset.
+        shaping: credit on top of the reward, if any.
+        progress: offer the key "progress", if there is shaping.
+        copy: hand out observations that stay as they are; False hands out the arrays themselves,
+            which the next step overwrites.
+        window: offer the last so many steps too, see `envs.interfaces.history`; 0 for none.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        shaping: Shaping | None = None,
+        progress: bool = True,
+        copy: bool = True,
+        window: int = 0,
+    ) -> None:
+        self.batch = batch
+        self.shaping = shaping
+        self.copy = copy
+        self.progress = progress and shaping is not None
+        n = batch.n_envs
+        self.r_env: Rewards = np.zeros(n, np.float32)
+        """(B,) reward of the last step."""
+        self.credit: Rewards = np.zeros(n, np.float32)
+        """(B,) credit of the last step, before its weight."""
+        self.sums: npt.NDArray[np.float64] = np.zeros((3, n))
+        """(3, B) sums over the running episode: shaped reward, reward, credit."""
+        self.final_sums = self.sums.copy()
+        """(3, B) the same for the episode that the last step ended, where it ended one."""
+        self.space = _space(batch, len(shaping.subgoals) if shaping and self.progress else 0)
+        self.window = Window(batch, window, shaping) if window else None
+        if self.window is not None:
+            self.space = spaces.Dict({**self.space.spaces, **self.window.spaces()})
+        self.action_space = spaces.Discrete(batch.n_actions)
+
+    def reset(self, seeds: Sequence[int] | None = None) -> None:
+        """Starts new episodes everywhere; `seeds` are level seeds, by default the streams'."""
+        self.batch.reset(seeds)
+        if self.shaping is not None:
+            self.shaping.reset()
+        if self.window is not None:
+            self.window.reset()
+        self.sums[:] = 0
+
+    def step(self, actions: npt.ArrayLike) -> tuple[Rewards, Bools, Bools]:
+        """One step: (B,) shaped rewards, terminated, truncated."""
+        self.r_env, terminated, truncated = self.batch.step(actions)
+        rewards = self.r_env
+        if self.shaping is None:
+            self.sums[:2] += rewards
+        else:
+            self.credit = self.shaping.step(terminated, truncated)
+            if np.count_nonzero(self.credit):
+                rewards = self.r_env + np.float32(self.shaping.weight) * self.credit
+                self.sums += (rewards, self.r_env, self.credit)
+            else:
+                rewards = self.r_env.copy()
+                self.sums[:2] += rewards
+        if self.window is not None:
+            self.window.step(terminated | truncated)
+        if self.batch.any_ended:
+            ended = terminated | truncated
+            self.final_sums[:, ended] = self.sums[:, ended]
+            self.sums[:, ended] = 0
+        return rewards, terminated, truncated
+
+    def observation(self) -> dict[str, Array]:
+        """By key, (B, ...): where every environment is now."""
+        arrays = {key: self.batch.arrays[key] for key in self.batch.keys}
+        if self.shaping is not None and self.progress:
+            arrays[PROGRESS] = self.shaping.progress
+        if self.window is not None:
+            arrays |= self.window.arrays
+        return {key: array.copy() for key, array in arrays.items()} if self.copy else arrays
+
+    def final(self, i: int) -> dict[str, Array]:
+        """By key: the last observation of the episode that the last step ended in row i."""
+        arrays = {key: self.batch.final[key][i].copy() for key in self.batch.keys}
+        if self.shaping is not None and self.progress:
+            arrays[PROGRESS] = self.shaping.final_progress[i].copy()
+        if self.window is not None:
+            arrays |= {key: array[i].copy() for key, array in self.window.final.items()}
+        return arrays
+
+    def summary(self, i: int) -> dict[str, float | int | bool]:
+        """The episode that the last step ended in row i.
+
+        r: return as the agent saw it; r_env and credit: its parts, the credit before its weight;
+        l: length in steps; success: the task's goal was reached, whatever the credit says;
+        level_seed: of its level.
+        """
+        shaped, env, credit = self.final_sums[:, i].tolist()
+        return {
+            "r": shaped,
+            "l": int(self.batch.final_steps[i]),
+            "r_env": env,
+            "credit": credit,
+            "success": bool(self.batch.status[i] == WON),
+            "level_seed": int(self.batch.final_level_seeds[i]),
+        }
+
+
+def _space(batch: Batch, n_subgoals: int) -> spaces.Dict:
+    """Space of one environment's observation, with nle's own bounds."""
+    bounds = dict(NLE_SPACE_ITEMS)
+    boxes: dict[str, spaces.Space[Array]] = {}
+    for key in batch.keys:
+        box = bounds.get(base := key.removesuffix("_crop"))
+        if box is None:
+            raise UsageError(f"{key} is no observation")
+        shape, dtype = batch.arrays[key].shape[1:], ENGINE_KEYS[base][1]
+        boxes[key] = spaces.Box(int(box.low.min()), int(box.high.max()), shape, dtype)
+    if n_subgoals:
+        boxes[PROGRESS] = spaces.Box(0.0, 1.0, (n_subgoals,), np.float32)
+    return spaces.Dict(boxes)

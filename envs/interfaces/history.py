@@ -1,0 +1,145 @@
+"""The last steps of each episode as part of the observation, for encoders that look back.
+
+    window_crop   (B, T, h, w) int16    the crops, oldest first, the present one last
+    semantics     (B, C, T) float32     of each step: what the judge said of each subgoal (1 yes,
+                                        0 no, -1 unreadable; 0 at an episode's first observation),
+                                        then what is in sight: log(1 + cells) of the crop, by group
+                                        of glyphs
+    window_valid  (B, T) float32        1 for steps of this episode; all else is 0 before it began
+
+An observation holds the whole window, so that a rollout buffer keeps it with the step and nothing
+is computed again in an update.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+from nle import nethack
+
+from calm.errors import UsageError
+from envs.game.engine import NO_GLYPH, Array
+from envs.stepping.batch import Batch, Bools
+
+if TYPE_CHECKING:
+    from envs.credit.shaping import Shaping
+
+GROUPS: tuple[tuple[str, int], ...] = (
+    ("monsters", nethack.GLYPH_MON_OFF),
+    ("pets", nethack.GLYPH_PET_OFF),
+    ("unseen monsters", nethack.GLYPH_INVIS_OFF),
+    ("detected monsters", nethack.GLYPH_DETECT_OFF),
+    ("corpses", nethack.GLYPH_BODY_OFF),
+    ("ridden monsters", nethack.GLYPH_RIDDEN_OFF),
+    ("objects", nethack.GLYPH_OBJ_OFF),
+    ("dungeon features", nethack.GLYPH_CMAP_OFF),
+    ("explosions", nethack.GLYPH_EXPLODE_OFF),
+    ("rays", nethack.GLYPH_ZAP_OFF),
+    ("swallowed", nethack.GLYPH_SWALLOW_OFF),
+    ("warnings", nethack.GLYPH_WARNING_OFF),
+    ("statues", nethack.GLYPH_STATUE_OFF),
+)
+"""nle's groups of glyphs and their first ids, ascending."""
+STONE = nethack.GLYPH_CMAP_OFF
+"""The glyph of a cell that nothing is known of."""
+CROP = "glyphs_crop"
+
+
+def group_of(glyphs: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Index into `GROUPS` of each glyph; `len(GROUPS)` for what is unknown or beyond the map."""
+    groups: npt.NDArray[np.intp] = _GROUP_OF[glyphs]
+    return groups
+
+
+def _groups() -> npt.NDArray[np.intp]:
+    starts = [start for _, start in GROUPS]
+    groups = np.searchsorted(starts, np.arange(NO_GLYPH + 1), "right") - 1
+    groups[[STONE, NO_GLYPH]] = len(GROUPS)
+    return groups
+
+
+_GROUP_OF = _groups()
+
+
+class Window:
+    """Windows of the last T steps for a batch.
+
+    Args:
+        batch: whose keys hold `glyphs_crop`.
+        length: T >= 1.
+        shaping: whose judgements are part of the semantics; None leaves sight alone.
+    """
+
+    def __init__(self, batch: Batch, length: int, shaping: Shaping | None = None) -> None:
+        if length < 1:
+            raise UsageError(f"a window holds at least one step, got {length}")
+        if CROP not in batch.keys:
+            raise UsageError(f"a window is made of {CROP}; add it to the keys")
+        self.batch, self.shaping = batch, shaping
+        self.subgoals = len(shaping.subgoals) if shaping is not None else 0
+        n, crop = batch.n_envs, batch.arrays[CROP]
+        self.arrays: dict[str, Array] = {
+            "window_crop": np.zeros((n, length, *crop.shape[1:]), crop.dtype),
+            "semantics": np.zeros((n, self.subgoals + len(GROUPS), length), np.float32),
+            "window_valid": np.zeros((n, length), np.float32),
+        }
+        self.final = {key: array.copy() for key, array in self.arrays.items()}
+        """By key, (B, ...): the last windows of the episodes that the last step ended."""
+
+    def reset(self) -> None:
+        """All episodes begin."""
+        self._begin(np.arange(self.batch.n_envs))
+
+    def step(self, ended: Bools) -> None:
+        """Takes in the batch's last step, which ended episodes where `ended` (B,) says so."""
+        crops = self.batch.arrays[CROP]
+        rows = np.flatnonzero(ended)
+        if rows.size:  # what ended saw its own last crop, not the first of the next episode
+            crops = crops.copy()
+            crops[rows] = self.batch.final[CROP][rows]
+        self._append(crops)
+        if rows.size:
+            for key, array in self.arrays.items():
+                self.final[key][rows] = array[rows]
+            self._begin(rows)
+
+    def spaces(self) -> dict[str, spaces.Box]:
+        """By key, the space of one environment's entry."""
+        shapes = {key: array.shape[1:] for key, array in self.arrays.items()}
+        most = np.log1p(np.prod(shapes["window_crop"][1:]))
+        return {
+            "window_crop": spaces.Box(0, NO_GLYPH, shapes["window_crop"], np.int16),
+            "semantics": spaces.Box(-1.0, float(most), shapes["semantics"], np.float32),
+            "window_valid": spaces.Box(0.0, 1.0, shapes["window_valid"], np.float32),
+        }
+
+    def _begin(self, rows: npt.NDArray[np.intp]) -> None:
+        for array in self.arrays.values():
+            array[rows] = 0
+        crops = self.batch.arrays[CROP][rows]
+        self.arrays["window_crop"][rows, -1] = crops
+        self.arrays["semantics"][rows, self.subgoals :, -1] = in_sight(crops)
+        self.arrays["window_valid"][rows, -1] = 1
+
+    def _append(self, crops: Array) -> None:
+        shown, said, valid = self.arrays.values()
+        shown[:, :-1] = shown[:, 1:]
+        shown[:, -1] = crops
+        said[:, :, :-1] = said[:, :, 1:]
+        if self.shaping is not None:
+            # Not answered yet is as unknown as unreadable.
+            said[:, : self.subgoals, -1] = np.maximum(self.shaping.source.achieved, -1)
+        said[:, self.subgoals :, -1] = in_sight(crops)
+        valid[:, :-1] = valid[:, 1:]
+        valid[:, -1] = 1
+
+
+def in_sight(crops: Array) -> npt.NDArray[np.float32]:
+    """log(1 + cells) of each group of glyphs in crops (B, h, w): (B, groups)."""
+    size = len(GROUPS) + 1
+    groups = group_of(crops.reshape(len(crops), -1)) + size * np.arange(len(crops))[:, None]
+    counts = np.bincount(groups.ravel(), minlength=size * len(crops)).reshape(-1, size)
+    return np.log1p(counts[:, :-1]).astype(np.float32)

@@ -1,0 +1,135 @@
+"""The batch as a stable-baselines3 `VecEnv`. The only file of this layer that imports it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.vec_env import VecEnv
+
+from calm.errors import UsageError
+from envs.game.engine import Array
+from envs.interfaces.episodes import Episodes
+
+Indices = None | int | Iterable[int]
+
+
+class Sb3Vec(VecEnv):
+    """Vectorised MiniHack for stable-baselines3.
+
+    Infos, one dictionary an environment: with credit "r_env" and "credit" of the step; at the end
+    of an episode "terminal_observation", "TimeLimit.truncated", "is_success" (the task's goal
+    was reached, whatever the credit says) and "episode", see `Episodes.summary`, in which SB3
+    reads "r" (the shaped return) and "l".
+
+    Args:
+        episodes: not yet reset.
+        split: of the level seeds that `seed` draws.
+    """
+
+    def __init__(self, episodes: Episodes, split: str = "train") -> None:
+        self.episodes = episodes
+        self.batch = episodes.batch
+        self.split = split
+        self._actions: npt.ArrayLike | None = None
+        self._starts: Sequence[int] | None = None
+        self._levels: Sequence[int] | None = None
+        super().__init__(self.batch.n_envs, episodes.space, episodes.action_space)
+
+    def reset(self) -> dict[str, Array]:
+        """New episodes everywhere, from the streams of level seeds if `set_options` named none."""
+        if self._seeds[0] is not None:
+            self.batch.reseed(self.split, self._seeds[0], self._starts)
+        levels, self._starts, self._levels = self._levels, None, None
+        self.episodes.reset(levels)
+        self._reset_seeds()
+        self._reset_options()
+        self.reset_infos = [{"level_seed": seed} for seed in self.batch.level_seeds.tolist()]
+        return self.episodes.observation()
+
+    def step_async(self, actions: npt.ArrayLike) -> None:
+        """Takes the actions of the next `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[dict[str, Array], Array, Array, list[dict[str, Any]]]:
+        """Steps: observations, shaped rewards (B,) float32, dones (B,), infos."""
+        if self._actions is None:
+            raise UsageError("call step_async() before step_wait()")
+        episodes, actions, self._actions = self.episodes, self._actions, None
+        rewards, terminated, truncated = episodes.step(actions)
+        infos: list[dict[str, Any]]
+        if episodes.shaping is None:
+            infos = [{} for _ in range(self.num_envs)]
+        else:
+            pairs = zip(episodes.r_env.tolist(), episodes.credit.tolist(), strict=True)
+            infos = [{"r_env": r_env, "credit": credit} for r_env, credit in pairs]
+        dones = terminated | truncated
+        if self.batch.any_ended:
+            for i in np.flatnonzero(dones).tolist():
+                summary = episodes.summary(i)
+                infos[i]["terminal_observation"] = episodes.final(i)
+                infos[i]["TimeLimit.truncated"] = bool(truncated[i])
+                infos[i]["is_success"] = summary["success"]
+                infos[i]["episode"] = summary
+                self.reset_infos[i] = {"level_seed": int(self.batch.level_seeds[i])}
+        return episodes.observation(), rewards, dones, infos
+
+    def close(self) -> None:
+        """Ends all games."""
+        self.batch.close()
+
+    def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
+        """An attribute of the batch or of its episodes, for each environment.
+
+        Arrays with one row an environment are handed out row by row.
+        """
+        if attr_name == "render_mode":
+            return [None for _ in self._get_indices(indices)]
+        value = self._find(attr_name)
+        rowwise = isinstance(value, np.ndarray) and value.shape[:1] == (self.num_envs,)
+        return [value[i] if rowwise else value for i in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
+        """Not possible: the environments share one batch."""
+        raise UsageError(f"{attr_name} can't be set: the environments of a batch share their state")
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Indices = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """Calls a method of the batch or its episodes that takes an environment's index first.
+
+        E.g. `env_method("summary")` gives each environment's last episode.
+        """
+        method = self._find(method_name)
+        return [method(i, *method_args, **method_kwargs) for i in self._get_indices(indices)]
+
+    def env_is_wrapped(self, wrapper_class: type, indices: Indices = None) -> list[bool]:
+        """Whether SB3's Monitor is there: its sums are, so SB3 need not add it."""
+        name = wrapper_class.__name__
+        return [name == "Monitor" for _ in self._get_indices(indices)]
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Starts the streams of level seeds anew at the next reset."""
+        seeds: Sequence[int | None] = super().seed(seed)
+        return seeds
+
+    def set_options(self, options: list[dict[str, Any]] | dict[str, Any] | None = None) -> None:
+        """For the next reset: {"level_seeds": B ints} plays exactly these levels."""
+        if isinstance(options, list):
+            raise UsageError("the environments of a batch share one dictionary of options")
+        options = dict(options or {})
+        self._levels = options.pop("level_seeds", None)
+        if options:
+            raise UsageError(f"reset takes the option level_seeds, got {', '.join(options)}")
+
+    def start_at(self, episodes: Sequence[int]) -> None:
+        """After `seed`: the next reset begins each stream at this episode (`Batch.playing`)."""
+        self._starts = list(episodes)
+
+    def _find(self, name: str) -> Any:
+        for owner in (self.batch, self.episodes):
+            if hasattr(owner, name):
+                return getattr(owner, name)
+        raise AttributeError(f"neither the batch nor its episodes have {name!r}")

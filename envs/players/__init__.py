@@ -1,0 +1,1 @@
+"""Players that make data: scripted ones, and half-trained ones with their weights."""

@@ -1,0 +1,81 @@
+"""How to push a boulder into the river: a search over places of the hero and of one boulder."""
+
+from __future__ import annotations
+
+from envs.game.glyphs import COLUMNS, ROWS
+from envs.players.terrain import MOVES, Cell, Terrain
+
+# Cells as one number each, in a map with a border, so that every move is one addition.
+_WIDTH = COLUMNS + 2
+_STEPS = tuple(dy * _WIDTH + dx for dy, dx in MOVES)
+_SIZE = (ROWS + 2) * _WIDTH
+
+
+def push_plan(terrain: Terrain, boulder: Cell, targets: set[Cell]) -> list[int] | None:
+    """The fewest moves that push one boulder into one of the cells; None if there is no way.
+
+    Args:
+        terrain: other boulders, walls and water stay where they are.
+        boulder: where the boulder is.
+        targets: cells of water or lava.
+    """
+    free = bytearray(_SIZE)
+    for y in range(ROWS):
+        for x in range(COLUMNS):
+            free[_number((y, x))] = terrain.walkable((y, x))
+    free[_number(boulder)] = 1  # the place it leaves is ground too
+    goals = {_number(cell) for cell in targets}
+    start = _number(terrain.hero) * _SIZE + _number(boulder)
+    came = {start: (start, -1)}
+    level = [start]
+    while level:
+        following = []
+        for state in level:
+            hero, stone = divmod(state, _SIZE)
+            for move, step in enumerate(_STEPS):
+                to = hero + step
+                if to == stone:
+                    beyond = to + step
+                    if beyond in goals:
+                        return [*_moves(came, state), move]
+                    if not free[beyond]:
+                        continue
+                    after = to * _SIZE + beyond
+                elif free[to]:
+                    after = to * _SIZE + stone
+                else:
+                    continue
+                if after not in came:
+                    came[after] = (state, move)
+                    following.append(after)
+        level = following
+    return None
+
+
+def _number(cell: Cell) -> int:
+    return (cell[0] + 1) * _WIDTH + cell[1] + 1
+
+
+def _moves(came: dict[int, tuple[int, int]], state: int) -> list[int]:
+    moves = []
+    while came[state][1] >= 0:
+        state, move = came[state]
+        moves.append(move)
+    return moves[::-1]
+
+
+def best_push(terrain: Terrain) -> list[int] | None:
+    """Moves that bring some boulder into the river, where it helps a crossing most.
+
+    That is in the row whose nearest water lies farthest east: where fills have been made before.
+    """
+    nearest: dict[int, int] = {}
+    for y, x in (*terrain.find("water"), *terrain.find("lava")):
+        nearest[y] = min(x, nearest.get(y, COLUMNS))
+    boulders = terrain.find("boulder")
+    for column in sorted(set(nearest.values()), reverse=True):
+        targets = {(y, x) for y, x in nearest.items() if x == column}
+        found = [plan for b in boulders if (plan := push_plan(terrain, b, targets))]
+        if found:
+            return min(found, key=len)
+    return None

@@ -1,0 +1,244 @@
+"""A player for the quests: takes what helps, crosses the lava, kills what guards the stairs.
+
+MiniHack's quests (`quest_easy.des`, `quest_medium.des`, `quest_hard.des`): Easy and Medium give a
+wand of cold and a frost horn at the start. Hard hides a wand of death and one of five things that
+help across five cells of lava behind a maze, and a minotaur sleeps on the other side. The map
+shows what a thing looks like, not what it is: of two wands one makes cold, and trying tells which.
+Where both of Hard's things lie on one cell it has to give up: the list that NetHack shows then is
+closed by nle before anyone can choose from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nle import nethack
+
+from envs.game.actions import SKILLS
+from envs.game.glyphs import STONE, THING, THING_OF_GLYPH
+from envs.players.scripted import Scripted
+from envs.players.terrain import MOVES, Cell
+from envs.tasks import task
+
+Array = npt.NDArray[Any]
+
+_KEYS = [int(a) for a in SKILLS]
+"""Key of each action of the quests, by index. The first eight are the directions of `MOVES`."""
+
+_USES = {
+    nethack.WAND_CLASS: "zap",
+    nethack.RING_CLASS: "put on",
+    nethack.POTION_CLASS: "quaff",
+    nethack.ARMOR_CLASS: "wear",
+}
+_HORN = nethack.GLYPH_OBJ_OFF + 225  # a frost horn
+
+
+def _use_of(glyph: int) -> str | None:
+    """The action that makes use of an object; None for one that is no help here."""
+    if glyph == _HORN:
+        return "apply"
+    if not nethack.glyph_is_normal_object(glyph):
+        return None
+    return _USES.get(ord(nethack.objclass(nethack.glyph_to_obj(glyph)).oc_class))
+
+
+RAY = 7
+"""Cells that a ray goes at least (zap.c: range rn1(7, 7))."""
+STRONG = 8
+"""Level of monsters for which death is kept; a minotaur is 15, a giant rat 1."""
+
+
+class Quester(Scripted):
+    """Explores as `Scripted` does, and uses what it finds."""
+
+    name = "quester"
+
+    def __init__(self, task_id: str) -> None:
+        self._hard = task_id == "MiniHack-Quest-Hard-v0"
+        super().__init__(task_id)
+
+    def begin(self, rng: np.random.Generator) -> None:
+        super().begin(rng)
+        self._tried: set[Cell] = set()
+        self._found: set[int] = set()
+        self._makes_cold: dict[int, bool] = {}
+        self._testing: int | None = None
+        self._use = -1
+        self._toward = 1
+        self._spent: dict[int, int] = {}
+
+    def _ideas(self) -> tuple[Callable[[Mapping[str, Array]], int | None], ...]:
+        first = (self._kill, self._take, self._to_stairs, self._fight)
+        cross = (self._float, self._freeze)
+        ready = not self._hard or len(self._tried) >= 2
+        then = (*cross, self._explore) if ready else (self._explore, *cross)
+        return (*first, *then, self._search)
+
+    def _reply(self, seen: Mapping[str, Array]) -> int | None:
+        condition = int(seen["blstats"][nethack.NLE_BL_CONDITION])
+        self._map.afloat = bool(condition & nethack.BL_MASK_LEV)
+        asked = bytes(seen["message"]).split(b"\0")[0].decode("latin-1")
+        if not (seen["internal"][1] or seen["internal"][2] or seen["internal"][3]):
+            if self._testing is not None:
+                self._makes_cold[self._testing] = "cools" in asked or "freez" in asked
+                self._testing = None
+            return None
+        if "In what direction" in asked:
+            return self._kick if self._kick is not None else self._toward
+        if "[rl]" in asked or "Right or Left" in asked:
+            return _KEYS.index(ord("r"))
+        if "[yn" in asked:  # "Improvise?", "Really attack?": y is the key for northwest too
+            return _KEYS.index(ord("y"))
+        if "What do you want to" in asked:
+            letter = self._letter(seen, self._use)
+            if letter in _KEYS:
+                return _KEYS.index(letter)
+        return self._actions.index("cancel")
+
+    def _letter(self, seen: Mapping[str, Array], glyph: int) -> int:
+        places = np.flatnonzero(seen["inv_glyphs"] == glyph)
+        return int(seen["inv_letters"][places[0]]) if len(places) else -1
+
+    def _held(self, seen: Mapping[str, Array]) -> list[int]:
+        """Glyphs of what it carries and may use: wands and horns, and what it took on the way."""
+        return [
+            g
+            for g in dict.fromkeys(seen["inv_glyphs"].tolist())
+            if (_use_of(g) in ("zap", "apply") or g in self._found) and self._spent.get(g, 0) < 12
+        ]
+
+    def _cold(self, seen: Mapping[str, Array]) -> int | None:
+        held = self._held(seen)
+        known = [g for g in held if g == _HORN or self._makes_cold.get(g)]
+        unknown = [g for g in held if _use_of(g) == "zap" and g not in self._makes_cold]
+        if self._hard and len(unknown) < 2 and False not in self._makes_cold.values():
+            unknown = []  # a wand alone is that of death
+        return next(iter((*known, *unknown)), None)
+
+    def _death(self, seen: Mapping[str, Array]) -> int | None:
+        wands = [g for g in self._held(seen) if _use_of(g) == "zap"]
+        if not self._hard or (len(wands) > 1 and not self._makes_cold):
+            return None
+        return next((g for g in wands if not self._makes_cold.get(g)), None)
+
+    def _begin_to_use(self, glyph: int) -> int:
+        action = _use_of(glyph)
+        assert action is not None
+        self._use = glyph
+        self._kick = None
+        self._spent[glyph] = self._spent.get(glyph, 0) + 1
+        return self._actions.index(action)
+
+    def _take(self, seen: Mapping[str, Array]) -> int | None:
+        here = self._map
+        if here.afloat:
+            return None
+        cells = {
+            (int(y), int(x))
+            for y, x in np.argwhere(THING_OF_GLYPH[here.glyphs] > 0)
+            if _use_of(int(here.glyphs[y, x])) is not None
+        }
+        way = here.path((cells - self._tried).__contains__)
+        if way is None:
+            return None
+        if way:
+            return way[0][0]
+        self._tried.add(here.hero)
+        self._found.add(int(here.glyphs[here.hero]))
+        return self._actions.index("pick up")
+
+    def _monsters(self, seen: Mapping[str, Array], far: int) -> list[tuple[int, int, int]]:
+        """(steps, direction, level) of monsters in a straight, open line; the nearest first."""
+        y, x = self._map.hero
+        found = []
+        for move, (dy, dx) in enumerate(MOVES):
+            for n in range(1, far + 1):
+                i, j = y + n * dy, x + n * dx
+                if not (0 <= i < 21 and 0 <= j < 79):
+                    break
+                glyph = int(seen["glyphs"][i, j])
+                if nethack.glyph_is_normal_monster(glyph):
+                    level = nethack.permonst(nethack.glyph_to_mon(glyph)).mlevel
+                    found.append((n, move, int(level)))
+                    break
+                if not self._map.walkable((i, j)) and THING_OF_GLYPH[glyph] != THING["lava"]:
+                    break
+        return sorted(found)
+
+    def _kill(self, seen: Mapping[str, Array]) -> int | None:
+        """Death to what no hero of the first level survives, as soon as a ray must reach it."""
+        death = self._death(seen)
+        if death is None:
+            return None
+        for _, move, level in self._monsters(seen, RAY):
+            if level >= STRONG:
+                self._toward = move
+                return self._begin_to_use(death)
+        return None
+
+    def _fight(self, seen: Mapping[str, Array]) -> int | None:
+        beside = self._monsters(seen, 1)
+        return beside[0][1] if beside and self._rng.random() < 0.9 else None
+
+    def _float(self, seen: Mapping[str, Array]) -> int | None:
+        held = [g for g in self._held(seen) if _use_of(g) not in ("zap", "apply")]
+        way = self._to_bank() if held and not self._map.afloat else None
+        if way is None:
+            return None
+        return way[0][0] if way else self._begin_to_use(held[0])
+
+    def _freeze(self, seen: Mapping[str, Array]) -> int | None:
+        glyph = self._cold(seen)
+        way = self._to_bank() if glyph is not None and not self._map.afloat else None
+        if way is None:
+            return None
+        if way:
+            return way[0][0]
+        across = self._across(self._map.hero)
+        assert across is not None
+        assert glyph is not None
+        self._toward = across[1]
+        if _use_of(glyph) == "zap" and glyph not in self._makes_cold:
+            self._testing = glyph
+        return self._begin_to_use(glyph)
+
+    def _to_bank(self) -> list[tuple[int, Cell]] | None:
+        """The way to where the lava ahead is narrowest; the nearest of such places."""
+        here = self._map
+        banks: dict[Cell, int] = {}
+        for y, x in here.find("lava"):
+            for dy, dx in MOVES[:4]:
+                cell = (y - dy, x - dx)
+                if here.walkable(cell) and (across := self._across(cell)) is not None:
+                    banks[cell] = across[0]
+        for width in sorted(set(banks.values())):
+            places = {cell for cell, narrowest in banks.items() if narrowest == width}
+            way = here.path(places.__contains__)
+            if way is not None:
+                return way
+        return None
+
+    def _across(self, cell: Cell) -> tuple[int, int] | None:
+        """How many cells of lava lie ahead, and in which direction; None if none can be crossed."""
+        here, best = self._map, None
+        for move, (dy, dx) in enumerate(MOVES[:4]):
+            y, x, width = cell[0] + dy, cell[1] + dx, 0
+            while (
+                0 <= y < 21 and 0 <= x < 79 and THING_OF_GLYPH[here.glyphs[y, x]] == THING["lava"]
+            ):
+                y, x, width = y + dy, x + dx, width + 1
+            if not width or not (0 <= y < 21 and 0 <= x < 79):
+                continue
+            ground = here.walkable((y, x)) or here.glyphs[y, x] == STONE
+            if ground and (best is None or width < best[0]):
+                best = (width, move)
+        return best
+
+
+def quester(task_id: str) -> Quester:
+    """The player of one of the quests."""
+    return Quester(task(task_id).id)

@@ -1,0 +1,1 @@
+"""MiniHack's skill tasks: their subgoals, rules and truth."""

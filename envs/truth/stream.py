@@ -1,0 +1,309 @@
+"""Which given subgoals a step really achieved, from the engine's own state.
+
+Written apart from the descriptions, and by other means (whole maps compared, inventory counted,
+the engine's flag for the stairs), so that comparing the two says something. Truth labels data and
+is the upper baseline of training; it is never shown to a judge.
+
+A subgoal of getting somewhere is achieved by the step that makes its condition true: the nearest
+such thing within so many moves (Chebyshev) and, where it says so, the key in the inventory; before
+the step that was not so. A key in the inventory counts as near.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nle import nethack
+
+from calm.errors import unknown
+from calm.records import Subgoal
+from envs.events.sight import Arrays
+from envs.events.stream import names_of_actions
+from envs.subgoals import APPROACHES, Approach
+from envs.tasks import task
+from envs.truth.crossings import Banks
+
+Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
+Deed = Callable[["TruthStream"], Bools]
+
+_OBJECT = nethack.GLYPH_OBJ_OFF
+_CMAP = nethack.GLYPH_CMAP_OFF
+_BOULDER = _OBJECT + 447
+_KEY = _OBJECT + 196  # skeleton key
+_HORNS = tuple(_OBJECT + k for k in (224, 225, 226, 227))
+_WANDS = tuple(
+    _OBJECT + k
+    for k in range(nethack.NUM_OBJECTS if hasattr(nethack, "NUM_OBJECTS") else 453)
+    if ord(nethack.objclass(k).oc_class) == nethack.WAND_CLASS
+)
+_DOORWAY, _OPEN, _CLOSED = (_CMAP + 12,), (_CMAP + 13, _CMAP + 14), (_CMAP + 15, _CMAP + 16)
+_ROOM, _CORRIDOR = (_CMAP + 19, _CMAP + 20), (_CMAP + 21, _CMAP + 22)
+_WATER, _LAVA, _ICE = (_CMAP + 32, _CMAP + 41), (_CMAP + 34,), (_CMAP + 33,)
+_BARE = (*_ROOM, *_CORRIDOR, *_DOORWAY, *_ICE)
+
+_PLACES: dict[str, tuple[int, ...]] = {
+    "key": (_KEY,),
+    "closed door": _CLOSED,
+    "staircase down": (_CMAP + 24,),
+    "boulder": (_BOULDER,),
+    "lava": _LAVA,
+}
+_FAR = 1000
+_CROSS = "cross the water or lava"
+
+_DIRECTIONS = {  # (dx, dy) by English action
+    "move north": (0, -1), "move east": (1, 0), "move south": (0, 1), "move west": (-1, 0),
+    "move northeast": (1, -1), "move southeast": (1, 1),
+    "move southwest": (-1, 1), "move northwest": (-1, -1),
+}  # fmt: skip
+
+
+class TruthStream:
+    """The truth of every step of a batch.
+
+    An observer: append it to `batch.observers` before `batch.reset()`.
+
+    Args:
+        task_id: names the actions.
+        subgoals: given ones, by default the task's own.
+        batch: has `arrays` with the keys in `TruthStream.keys`.
+        actions: English names of the batch's actions, where they aren't the task's own.
+
+    Raises:
+        UsageError: a subgoal whose truth we can't tell, or names that don't fit the actions.
+    """
+
+    keys: tuple[str, ...] = ("glyphs", "blstats", "inv_glyphs", "internal")
+
+    def __init__(
+        self,
+        task_id: str,
+        subgoals: Sequence[Subgoal] | None,
+        batch: Arrays,
+        actions: tuple[str, ...] | None = None,
+    ) -> None:
+        self.subgoals = tuple(task(task_id).subgoals if subgoals is None else subgoals)
+        for subgoal in self.subgoals:
+            if subgoal.name not in _ALL:
+                raise unknown("subgoal with a truth", subgoal.name, _ALL)
+        self._arrays = batch.arrays
+        n = len(batch.arrays["blstats"])
+        self.achieved: npt.NDArray[np.int8] = np.zeros((n, len(self.subgoals)), np.int8)
+        """(B, G) 1 where the last step achieved the subgoal, else 0."""
+        names = names_of_actions(task_id, batch, actions)
+        self._directions = np.array([_DIRECTIONS.get(name, (0, 0)) for name in names])
+        self._rows = np.arange(n)
+        approaches = [APPROACHES[s.name] for s in self.subgoals if s.name in APPROACHES]
+        self._things = tuple(dict.fromkeys(a.thing for a in approaches))
+        self._banks = Banks(n) if any(s.name == _CROSS for s in self.subgoals) else None
+        # State before the step.
+        self.glyphs: Array = np.zeros((n, *batch.arrays["glyphs"].shape[1:]), np.int16)
+        self.inventory: Array = np.full((n, 55), nethack.NO_GLYPH, np.int16)
+        self.blstats: Array = np.zeros((n, nethack.NLE_BLSTATS_SIZE), np.int64)
+        self.on_stairs: Bools = np.zeros(n, np.bool_)
+        self._covers: dict[str, Bools] = {t: np.zeros(n, np.bool_) for t in self._things}
+        self._distances: dict[str, Array] = {t: np.full(n, _FAR) for t in self._things}
+        self.ground: Array = np.zeros(n, np.int8)
+        # What the step was, for the deeds.
+        self.direction: Array = np.zeros((n, 2), np.int64)
+        self.alive: Bools = np.ones(n, np.bool_)
+        self.terminated: Bools = np.zeros(n, np.bool_)
+        self.ground_before: Array = np.zeros(n, np.int8)
+        self.crossed: Bools = np.zeros(n, np.bool_)
+
+    @property
+    def now(self) -> Mapping[str, Array]:
+        """The arrays of s'."""
+        return self._arrays
+
+    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+        for thing in self._things:
+            self._covers[thing][rows] = False
+        self._remember(rows)
+        x, y = self.blstats[rows, 0], self.blstats[rows, 1]
+        # The hero hides the ground it starts on; it is taken to be what lies around.
+        around = [
+            self.glyphs[rows, (y + dy).clip(0, 20), (x + dx).clip(0, 78)]
+            for dx in (-1, 0, 1)
+            for dy in (-1, 0, 1)
+        ]
+        corridor = np.isin(around, _CORRIDOR).any(0) & ~np.isin(around, _ROOM).any(0)
+        self.ground[rows] = np.where(corridor, 2, 1)
+        for thing in self._things:
+            self._distances[thing][rows] = self._distance(thing)[rows]
+        if self._banks is not None:
+            self._banks.begin(rows, self._arrays["glyphs"], self._arrays["blstats"])
+
+    def on_step(
+        self,
+        actions: npt.NDArray[np.int64],
+        terminated: npt.NDArray[np.bool_],
+        truncated: npt.NDArray[np.bool_],
+    ) -> None:
+        del truncated
+        now = self._arrays
+        self.terminated = terminated
+        self.direction = self._directions[actions]
+        self.alive = ~terminated | (now["blstats"][:, nethack.NLE_BL_HP] > 0)
+        x, y = now["blstats"][:, 0], now["blstats"][:, 1]
+        moved = (x != self.blstats[:, 0]) | (y != self.blstats[:, 1])
+        shown = self.glyphs[self._rows, y, x]  # before the hero came
+        self.ground_before = self.ground.copy()
+        for number, kinds in ((1, _ROOM), (2, _CORRIDOR), (3, (*_DOORWAY, *_OPEN))):
+            self.ground[moved & _among(shown, kinds)] = number
+        if self._banks is not None:
+            self.crossed = self._banks.step(now["glyphs"], now["blstats"])
+
+        distances: dict[str, Array] = {}
+        held = _count(now["inv_glyphs"], (_KEY,)) > 0
+        held_before = _count(self.inventory, (_KEY,)) > 0
+        for thing in self._things:
+            covers = np.where(
+                moved,
+                _among(shown, _PLACES[thing]) & (thing != "boulder"),
+                self._covers[thing],
+            )
+            if thing == "key":
+                covers = (covers | (held_before & ~held)) & ~held
+            self._covers[thing] = covers
+            distances[thing] = self._distance(thing)
+        for column, subgoal in enumerate(self.subgoals):
+            approach = APPROACHES.get(subgoal.name)
+            if approach is None:
+                yes = _DEEDS[subgoal.name](self)
+            else:
+                yes = _near(approach, distances[approach.thing], held) & ~_near(
+                    approach, self._distances[approach.thing], held_before
+                )
+            self.achieved[:, column] = yes & self.alive
+        self._distances = distances
+        self._remember(self._rows)
+
+    def _remember(self, rows: npt.NDArray[np.intp]) -> None:
+        self.glyphs[rows] = self._arrays["glyphs"][rows]
+        self.inventory[rows] = self._arrays["inv_glyphs"][rows]
+        self.blstats[rows] = self._arrays["blstats"][rows]
+        self.on_stairs[rows] = self._arrays["internal"][rows, 4] != 0
+
+    def _distance(self, thing: str) -> Array:
+        """(B,) moves to the nearest thing on the map or under the hero, `_FAR` if there is none."""
+        glyphs = self._arrays["glyphs"]
+        blstats = self._arrays["blstats"]
+        nearest = np.where(self._covers[thing], 0, _FAR)
+        # numpy finds the true cells of a flat array many times faster than of three axes.
+        env, cell = np.divmod(np.flatnonzero(_among(glyphs, _PLACES[thing])), glyphs[0].size)
+        y, x = np.divmod(cell, glyphs.shape[2])
+        away = np.maximum(np.abs(x - blstats[env, 0]), np.abs(y - blstats[env, 1]))
+        np.minimum.at(nearest, env, away)
+        return nearest
+
+
+def _among(glyphs: Array, kinds: tuple[int, ...]) -> Bools:
+    found: Bools = glyphs == kinds[0]
+    for kind in kinds[1:]:
+        found = found | (glyphs == kind)
+    return found
+
+
+def _count(inventory: Array, kinds: tuple[int, ...]) -> Array:
+    return np.asarray(_among(inventory, kinds).sum(1))
+
+
+def _near(approach: Approach, distance: Array, with_key: Bools) -> Bools:
+    limit = _FAR - 1 if approach.steps is None else approach.steps
+    near: Bools = distance <= limit
+    if approach.thing == "key":
+        near = near | with_key
+    if approach.carrying == "key":
+        near = near & with_key
+    return near
+
+
+def _gained(kinds: tuple[int, ...]) -> Deed:
+    def deed(t: TruthStream) -> Bools:
+        return np.asarray(_count(t.now["inv_glyphs"], kinds) > _count(t.inventory, kinds))
+
+    return deed
+
+
+def _gained_any(t: TruthStream) -> Bools:
+    before, after = np.sort(t.inventory, 1), np.sort(t.now["inv_glyphs"], 1)
+    yes = np.zeros(len(before), np.bool_)
+    for row in np.flatnonzero((before != after).any(1)):
+        kinds = set(after[row].tolist()) - {nethack.NO_GLYPH}
+        yes[row] = any((after[row] == k).sum() > (before[row] == k).sum() for k in kinds)
+    return yes
+
+
+def _turned(before: tuple[int, ...], after: tuple[int, ...]) -> Deed:
+    def deed(t: TruthStream) -> Bools:
+        return np.asarray(
+            (_among(t.glyphs, before) & _among(t.now["glyphs"], after)).any(axis=(1, 2))
+        )
+
+    return deed
+
+
+def _stepped_into(ground: int) -> Deed:
+    def deed(t: TruthStream) -> Bools:
+        return np.asarray((t.ground == ground) & (t.ground_before != ground))
+
+    return deed
+
+
+def _pushed(t: TruthStream) -> Bools:
+    x, y = t.now["blstats"][:, 0], t.now["blstats"][:, 1]
+    moved = (x != t.blstats[:, 0]) | (y != t.blstats[:, 1])
+    return np.asarray(moved & (t.glyphs[t._rows, y, x] == _BOULDER))
+
+
+def _filled(t: TruthStream) -> Bools:
+    dx, dy = t.direction.T
+    x = (t.now["blstats"][:, 0] + dx).clip(0, 78)
+    y = (t.now["blstats"][:, 1] + dy).clip(0, 20)
+    before, after = t.glyphs[t._rows, y, x], t.now["glyphs"][t._rows, y, x]
+    return _pushed(t) & _among(before, (*_WATER, *_LAVA)) & _among(after, _BARE)
+
+
+def _reached(t: TruthStream) -> Bools:
+    on_stairs = t.now["internal"][:, 4] != 0
+    return np.asarray(on_stairs & ~t.on_stairs & t.terminated)
+
+
+def _floats(t: TruthStream) -> Bools:
+    bit = nethack.BL_MASK_LEV
+    column = nethack.NLE_BL_CONDITION
+    return np.asarray(
+        ((t.now["blstats"][:, column] & bit) != 0) & ((t.blstats[:, column] & bit) == 0)
+    )
+
+
+def _killed(t: TruthStream) -> Bools:
+    column = nethack.NLE_BL_EXP
+    return np.asarray(t.now["blstats"][:, column] > t.blstats[:, column])
+
+
+_DEEDS: dict[str, Deed] = {
+    "pick up the key": _gained((_KEY,)),
+    "open the locked door": _turned(_CLOSED, (*_OPEN, *_BARE)),
+    "reach the staircase down": _reached,
+    "step into a doorway": _stepped_into(3),
+    "step into a corridor": _stepped_into(2),
+    "step into a room": _stepped_into(1),
+    "push a boulder": _pushed,
+    "fill water or lava with a boulder": _filled,
+    "pick up a wand": _gained(_WANDS),
+    "pick up a horn": _gained(_HORNS),
+    "pick up an object": _gained_any,
+    "turn lava into solid ground": _turned(_LAVA, _BARE),
+    "float in the air": _floats,
+    _CROSS: lambda t: t.crossed,
+    "kill a monster": _killed,
+}
+
+_ALL = frozenset((*APPROACHES, *_DEEDS))
+"""Subgoals whose truth can be told."""

@@ -1,0 +1,197 @@
+"""The commands as a shell sees them: output, JSON, exit codes, what they say of bad input."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agents.training.config import make_config
+from agents.training.run_folder import Run
+from calm.cli.main import build
+from calm.errors import CalmError, UsageError
+from data.parquet import read_transitions
+
+SMALL = [
+    "--steps",
+    "64",
+    *(
+        f"--set={s}"
+        for s in ("n_envs=2", "n_steps=32", "eval_every=64", "eval_episodes=2", "features_dim=16")
+    ),
+]
+
+
+def calm(*arguments: object) -> str:
+    """What a command prints; errors raised on purpose come through."""
+    done = CliRunner().invoke(build(), [str(a) for a in arguments])
+    if isinstance(done.exception, CalmError):
+        raise done.exception
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", ["doctor", "demo", "collect", "train", "report"])
+def test_help_is_there(command: str) -> None:
+    assert "--help" in calm(command, "--help")
+
+
+def test_collect_writes_what_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "played.parquet"
+    told = json.loads(calm("collect", "Room-5x5", "--out", path, "--episodes", 2, "--json"))
+    rows = read_transitions(path).rows
+    assert told["transitions"] == len(rows)
+    assert told["episodes"] == 4
+    assert {r.provenance["player"] for r in rows} == {"scripted", "random"}
+    assert all(set(r.transition.texts) == {"screen", "crop", "events"} for r in rows)
+    assert told["achieved"]["reach the staircase down"] >= 2  # the scripted player finishes
+
+
+def test_train_then_report(tmp_path: Path) -> None:
+    told = json.loads(
+        calm(
+            "train",
+            "Room-5x5",
+            "--judge",
+            "none",
+            *SMALL,
+            "--out",
+            tmp_path,
+            "--store",
+            tmp_path / "s.sqlite",
+            "--json",
+        )
+    )
+    (row,) = told
+    assert row["steps"] == 64
+    assert row["episodes"] == 2
+    assert Path(row["report"]).is_file()
+    out = tmp_path / "other.html"
+    assert calm("report", row["run"], "--out", out).strip() == str(out)
+    assert "<svg" in out.read_text("utf-8")
+    with pytest.raises(UsageError, match="already holds a run"):
+        calm("train", "Room-5x5", "--judge", "none", *SMALL, "--out", tmp_path)
+    with pytest.raises(UsageError, match="takes no other settings, got steps"):
+        calm("train", "--resume", row["run"], "--steps", 5)
+
+
+def test_doctor_finds_this_place_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    findings = {f["name"]: f for f in json.loads(calm("doctor", "--json"))}
+    assert all(f["good"] for f in findings.values())
+    assert {"python", "nle", "torch", "game", "store", "endpoint"} <= set(findings)
+
+
+def test_doctor_says_what_to_do_about_an_endpoint_that_is_not_there() -> None:
+    done = CliRunner().invoke(build(), ["doctor", "--base-url", "http://127.0.0.1:9/v1"])
+    assert done.exit_code == 1
+    assert "FAIL endpoint" in done.stdout
+    assert "-> check the address" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train"], "name a task"),
+        (["train", "KeyRom-S5"], "unknown task 'KeyRom-S5': did you mean 'MiniHack-KeyRoom-S5-v0'"),
+        (["train", "KeyRoom-S5", "--set", "crop"], "--set takes FIELD=VALUE"),
+        (["train", "KeyRoom-S5", "--set", "crops=9"], "crops: Extra inputs"),
+        (["train", "KeyRoom-S5", "--shaping", "never"], "alid: every, once, potential"),
+        (["train", "KeyRoom-S5", "--encoder", "mamba"], "unknown encoder 'mamba'"),
+        (["train", "--resume", "no/such/run"], "holds no run"),
+        (["train", "--resume", "a", "--seeds", 2, "--out", "b"], "settings, got seeds, out"),
+        (["train", "KeyRoom-S5", "--seed", 2**32 - 1, "--seeds", 2], "less than 4294967296"),
+        (["train", "--config", "."], "no config at . (Is a directory)"),
+        (["collect", "Room-5x5", "--out", "x.parquet", "--player", "me"], "unknown player 'me'"),
+        (["collect", "Room-5x5", "--out", "x.parquet", "--split", "all"], "unknown split 'all'"),
+        (["report", "no/such/run"], "holds no run"),
+    ],
+)
+def test_bad_input_is_named(
+    arguments: list[object], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        calm(*arguments)
+    assert says in str(caught.value)
+    assert not list(tmp_path.iterdir())  # nothing was begun
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--judge", "rulez"], "unknown judge 'rulez': did you mean 'rules'"),
+        (["--judge", "replay:m"], "unknown model in the store 'm'; valid: there is none"),
+        (["--subgoals", "some.yaml"], "is neither `given`, nor a file"),
+    ],
+)
+def test_what_can_not_be_judged_is_no_run(
+    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        calm("train", "Room-5x5", *arguments)
+    assert says in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_of_several_seeds_all_begin_or_none(tmp_path: Path) -> None:
+    config = make_config({"task": "Room-5x5", "judge": "none", "seed": 1})
+    Run.create(tmp_path / config.name, config)
+    with pytest.raises(UsageError, match="already holds a run"):
+        calm("train", "Room-5x5", "--judge", "none", "--seeds", 2, "--out", tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [config.name]
+
+
+def test_a_shell_sees_the_exit_code_and_one_message() -> None:
+    command = [sys.executable, "-m", "calm", "train", "Nowhere"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("calm: unknown task 'Nowhere'")
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
+    settings = [*SMALL[2:], "--set=eval_every=128"]
+    command = [
+        sys.executable,
+        "-m",
+        "calm",
+        "train",
+        "Room-5x5",
+        "--judge",
+        "rules",
+        "--steps",
+        "1000000",
+        *settings,
+        "--out",
+        str(tmp_path),
+        "--store",
+        str(tmp_path / "s.sqlite"),
+    ]
+    # A process group of its own, as a terminal gives one: Ctrl-C reaches every process in it.
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    run = Run(tmp_path / "Room-5x5-rules-once-cnn-seed0")
+    deadline = time.monotonic() + 120
+    while len(run.metrics()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted; everything done so far is kept" in said
+    assert "Traceback" not in said
+    assert f"go on with: calm train --resume {run.folder}" in said
+    kept = run.load_checkpoint()["steps"]
+    assert kept >= 128
+    run.config.model_copy(update={"steps": kept + 64}).save(run.folder / "config.yaml")
+    (row,) = json.loads(
+        calm("train", "--resume", run.folder, "--store", tmp_path / "s.sqlite", "--json")
+    )
+    assert row["steps"] >= kept + 64
+    assert run.resumed_at == [kept]

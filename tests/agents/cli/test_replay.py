@@ -1,0 +1,52 @@
+"""`calm replay` as a shell sees it: files, JSON, frames where there is no terminal, the report."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agents.report.page import report_runs
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
+from agents.training.train import train
+from calm.errors import UsageError
+from tests.agents.cli.test_commands import calm
+
+SMALL = {
+    "task": "Room-5x5", "steps": 64, "n_envs": 2, "n_steps": 32, "eval_every": 64,
+    "eval_episodes": 2, "features_dim": 16,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    made = Run.create(tmp_path_factory.mktemp("runs") / "run", TrainConfig(**SMALL))
+    train(made)
+    return made
+
+
+def test_records_makes_the_page_and_the_report_links_it(run: Run, tmp_path: Path) -> None:
+    assert "space pauses" in calm("replay", "--help")
+    told = json.loads(calm("replay", run.folder, "--episodes", 2, "--json"))
+    assert told["page"] == str(run.folder / "replay.html")
+    assert Path(told["page"]).is_file()
+    assert Path(told["recording"]).is_file()
+    assert len(told["episodes"]) == 2
+    assert all(episode["steps"] >= 1 and episode["end"] for episode in told["episodes"])
+    assert '<a href="replay.html">' in (run.folder / "report.html").read_text()
+    elsewhere = report_runs([run], tmp_path / "report.html").read_text()
+    assert f'{run.folder.name}/replay.html">' in elsewhere
+
+
+def test_without_a_terminal_it_prints_the_frames(run: Run) -> None:
+    printed = calm("replay", run.folder, "--episodes", 1)
+    assert "episode 1, level" in printed
+    assert "@" in printed
+    assert "value" in printed
+    assert printed.rstrip().endswith("replay.html")
+    assert "episode 1" not in calm("replay", run.folder, "--no-play")
+
+
+def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no run"):
+        calm("replay", tmp_path)

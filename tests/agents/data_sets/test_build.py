@@ -1,0 +1,119 @@
+"""The labelled sets: chosen as their cards say, from seeds alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agents.data_sets.build import PAPER, Part, Picker, build, episodes, labelled, main, steps
+from calm.errors import CalmError, UsageError
+from calm.records import Transition
+from data.dataset import load, shipped
+from data.schema import LabelledTransition
+from envs.collect import play
+
+
+def row(episode: int, step: int, kind: str = "", text: str = "") -> LabelledTransition:
+    return LabelledTransition(
+        Transition("t", {"events": text or f"{episode} {step}"}, "a", f"e{episode}", step),
+        {"key": kind == "key", "door": kind == "door"},
+    )
+
+
+def rows() -> Iterator[LabelledTransition]:
+    for e in range(9):
+        for s in range(5):
+            yield row(e, s, ("", "key", "key", "", "door")[s])
+
+
+def test_episodes_begin_at_step_0() -> None:
+    assert [len(e) for e in episodes(rows())] == [5] * 9
+
+
+def test_one_an_episode_takes_each_once() -> None:
+    picked = Picker(0).one_an_episode(rows(), lambda r: r.truth["key"], 7)
+    assert [r.transition.episode for r in picked] == [f"e{i}" for i in range(7)]
+    assert {r.transition.step for r in picked} == {1, 2}
+    assert picked == Picker(0).one_an_episode(rows(), lambda r: r.truth["key"], 7)
+    with pytest.raises(CalmError, match="only 9 of 10 rows"):
+        Picker(0).one_an_episode(rows(), lambda r: r.truth["key"], 10)
+
+
+def test_no_content_is_taken_twice() -> None:
+    picker = Picker(0)
+    same = [row(e, s, text="same") for e in range(3) for s in range(4)]
+    assert len(picker.up_to(rows(), ["key"], 3)) == 3
+    with pytest.raises(CalmError, match="only 1 of 2"):
+        picker.sample(iter(same), 4, 2)
+    again = picker.up_to(rows(), ["key"], 99)
+    assert len(again) == 18 - 3
+
+
+def test_nothing_is_drawn_from_what_achieved_nothing() -> None:
+    picker = Picker(0)
+    found = picker.nothing(rows(), 6) + picker.nothing(rows(), 6)
+    assert {r.transition.step for r in found} == {0, 3}
+    assert len({r.transition.id for r in found}) == 12
+
+
+def test_samples_are_spread_over_episodes_and_in_order() -> None:
+    found = Picker(3).sample(rows(), 2, 12)
+    assert len(found) == 12
+    by_episode: dict[str, list[int]] = {}
+    for r in found:
+        by_episode.setdefault(r.transition.episode, []).append(r.transition.step)
+    assert all(len(s) == 2 and s == sorted(s) for s in by_episode.values())
+
+
+def test_rows_hold_what_was_played() -> None:
+    found = [
+        r for r, _ in zip(steps("MiniHack-KeyRoom-S5-v0", "scripted", 5), range(4), strict=False)
+    ]
+    played = list(play("KeyRoom-S5", "scripted", episodes=1, seed=5))[:4]
+    assert found == [labelled(p) for p in played]
+    assert set(found[0].transition.texts) == {"screen", "crop", "events"}
+    assert found[0].before is not None
+    assert set(PAPER) <= set(found[0].truth)
+
+
+def test_a_set_is_built_once_and_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agents.data_sets import build as build_data
+
+    def small() -> dict[str, Part]:
+        task = play("KeyRoom-S5", "scripted", episodes=1, seed=5)
+        kept = [labelled(p) for p in task]
+        tasks = {"MiniHack-KeyRoom-S5-v0": build_data.find_task("KeyRoom-S5")}
+        return {"natural": Part(kept, tasks)}
+
+    monkeypatch.setattr(build_data, "SETS", {"small-v1": small})
+    folder = tmp_path / "small-v1"
+    build("small-v1", folder)
+    assert len(load(folder).parts["natural"].rows) > 3
+    with pytest.raises(UsageError, match="never changes in place"):
+        build("small-v1", folder)
+    with pytest.raises(UsageError, match="unknown data set 'smal-v1'"):
+        build("smal-v1", tmp_path / "other")
+    import typer
+
+    app = typer.Typer()
+    app.command()(main)
+    result = CliRunner().invoke(app, ["small-v1", "--out", str(folder), "--check"])
+    assert result.exit_code == 0
+    assert "identical, byte for byte" in result.output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_sets_are_rebuilt_byte_for_byte(name: str) -> None:
+    import typer
+
+    app = typer.Typer()
+    app.command()(main)
+    result = CliRunner().invoke(app, [name, "--check"])
+    assert result.exit_code == 0, result.output

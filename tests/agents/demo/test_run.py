@@ -1,0 +1,111 @@
+"""The demo end to end with a language model on loopback, real processes, and an interruption."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from agents.demo.run import DemoPlan, run_demo, verdict
+from calm.errors import EndpointError, UsageError
+from calm.loopback import Loopback
+from calm.store.store import Store
+from envs.events.judge_rules import RULES
+from envs.tasks import task
+
+DISCOVERED = [
+    (name, next(s.definition for s in task("KeyRoom-S5").subgoals if s.name == name))
+    for name in ("pick up the key", "open the locked door", "reach the staircase down")
+]
+PLAN = DemoPlan(
+    judge="openai:any-model",
+    steps=512,
+    episodes=2,
+    settings={
+        "n_envs": 4,
+        "n_steps": 64,
+        "eval_every": 512,
+        "eval_episodes": 4,
+        "features_dim": 16,
+    },
+)
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> Console:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    return Console(quiet=True)
+
+
+def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
+    out = tmp_path / "demo"
+    with Loopback(rules=RULES, subgoals=DISCOVERED) as server:
+        outcome = run_demo(PLAN, out, base_url=server.url, fresh=False, console=quiet)
+        # Subgoals once, and each distinct event once, by evaluation and training together.
+        assert set(server.asked.values()) == {1}
+        assert server.requests == len(server.asked)
+        assert outcome.asked + 1 == server.requests
+    assert [a["label"] for a in outcome.agents][-1] == "shaped by openai:any-model"
+    assert all(a["steps"] == 512 and a["episodes"] == 4 for a in outcome.agents)
+    scores = {s["judge"].split(":")[0]: s["metrics"] for s in outcome.evaluation["scores"]}
+    assert set(scores) == {"openai", "always-yes", "always-no", "random"}
+    assert scores["openai"]["precision"]["value"] == 1.0  # the rules are right about these
+    assert scores["always-no"]["recall"]["value"] == 0.0
+    assert len(outcome.lines()) <= 10
+    report = (out / "report.html").read_text("utf-8")
+    for shown in ("<svg", "pick up the key", "openai:any-model", "price unknown", "n_envs"):
+        assert shown in report
+    kept = json.loads((out / "outcome.json").read_text("utf-8"))
+    assert kept["asked"] == outcome.asked
+    assert kept["plan"]["steps"] == 512
+    assert {"commit", "machine", "torch", "started"} <= set(kept["provenance"])
+    with Store(out / "store.sqlite") as store:
+        assert store.subgoal_sets(task("KeyRoom-S5").id)
+
+    # A finished demo is never overwritten: it is moved aside.
+    before = {p.name for p in tmp_path.iterdir()}
+    with pytest.raises(EndpointError):
+        run_demo(PLAN, out, base_url="http://127.0.0.1:9/v1", fresh=False, console=quiet)
+    (aside,) = {p.name for p in tmp_path.iterdir()} - before
+    assert (tmp_path / aside / "report.html").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, quiet: Console) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(UsageError, match="holds something other than a demo"):
+        run_demo(DemoPlan(), tmp_path, base_url=None, fresh=False, console=quiet)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_a_damaged_plan_is_named(tmp_path: Path, quiet: Console) -> None:
+    (tmp_path / "plan.json").write_text("")
+    with pytest.raises(UsageError, match=r"plan\.json can't be read"):
+        run_demo(DemoPlan(), tmp_path, base_url=None, fresh=True, console=quiet)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [({"judge": "rulez"}, "unknown judge"), ({"settings": {"crops": 9}}, "crops: Extra inputs")],
+)
+def test_what_can_not_be_used_is_said_before_anything_is_done(
+    wrong: dict, said: str, tmp_path: Path, quiet: Console
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        run_demo(DemoPlan(**wrong), tmp_path / "demo", base_url=None, fresh=False, console=quiet)
+    assert not (tmp_path / "demo").exists()
+
+
+def agent(to_90: int | None) -> dict:
+    return {"to_90": to_90}
+
+
+def test_the_verdict_says_what_the_figures_say() -> None:
+    told = verdict([agent(None), agent(3000), agent(2000)])
+    assert "with credit after 2,000 steps, without credit after 3,000 steps" in told
+    assert "the penalty, not missing credit" in told
+    told = verdict([agent(5000), agent(None), agent(None)])
+    assert "with credit never" in told
+    assert "the penalty" not in told.split(".")[1]
+    told = verdict([agent(None), agent(0), agent(0)])
+    assert "with credit after 0 steps, without credit after 0 steps" in told
+    assert "the penalty, not missing credit" in told

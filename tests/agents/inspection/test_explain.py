@@ -1,0 +1,121 @@
+"""Drawings of where an agent looks, and the check that they mean something."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from agents.inspection.explain import attended, by_kind, explain_run, spread, stretched
+from agents.inspection.occlusion import known_cells
+from agents.ppo.make import make_ppo
+from agents.report.page import report_runs
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
+from agents.training.train import train
+from calm.errors import UsageError
+from envs import make_vec
+
+SMALL = {
+    "steps": 64,
+    "n_envs": 2,
+    "n_steps": 32,
+    "eval_every": 64,
+    "eval_episodes": 2,
+    "features_dim": 16,
+}
+
+
+@pytest.mark.parametrize("encoder", ["gaussian", "agent", "scan", "semantics", "cnn"])
+def test_a_run_is_drawn_and_checked(encoder: str, tmp_path: Path) -> None:
+    config = TrainConfig(task="Room-5x5", judge="none", encoder=encoder, **SMALL)
+    run = Run.create(tmp_path / "run", config)
+    train(run)
+    found = explain_run(run.folder, situations=2, observations=16, hide=3)
+    json.dumps(found.to_dict())
+    sources = [drawing.source for drawing in found.drawings]
+    assert sources == ["mechanism"] * (encoder not in ("cnn", "semantics")) + ["occlusion"]
+    for drawing in found.drawings:
+        check = drawing.check
+        assert check.observations == 16
+        assert 1 < check.episodes <= 16
+        assert check.more_low <= check.more <= check.more_high
+        assert check.more == pytest.approx(check.kl_top - check.kl_random, abs=1e-6)
+        assert set(drawing.by_kind) <= {"hero", "monsters", "walls", "doors", "floor", "stairs"}
+        assert all(0 <= share <= 1 for share in drawing.by_kind.values())
+    occluded = found.drawings[-1].check
+    assert occluded.kl_top >= occluded.kl_random * 0.9  # its top cells are those that move it
+    assert occluded.kl_top >= occluded.kl_bottom
+    names = [f"{source}-{which}.png" for source in sources for which in ("0", "1", "mean")]
+    drawings = sorted(p.name for p in (run.folder / "explain").glob("*.png"))
+    assert drawings == names + ["steps.png"] * (encoder == "semantics")
+    page = (run.folder / "explain.html").read_text("utf-8")
+    report = report_runs([run], run.folder / "report.html").read_text("utf-8")
+    for html in (page, report):
+        assert html.count("data:image/png;base64,") == len(drawings)
+        assert occluded.verdict in html
+        assert not re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)""", html)
+    assert len(page) < 300_000
+
+
+def test_a_run_that_is_not_drawn_has_no_drawings_in_its_report(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", judge="none", **SMALL))
+    report = report_runs([run], tmp_path / "report.html").read_text("utf-8")
+    assert "looks" not in report
+
+
+def test_importance_is_stretched_over_what_is_known() -> None:
+    config = TrainConfig(task="Room-5x5", encoder="gaussian", keys=("glyphs_crop",), **SMALL)
+    env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)
+    try:
+        model = make_ppo(config, env)
+        seen = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
+    finally:
+        env.close()
+    weights = attended(model, seen)
+    assert weights is not None
+    known = known_cells(seen)
+    importance = stretched(weights, known)
+    assert (importance[~known.numpy()] == 0).all()
+    for one, cells in zip(importance, known.numpy(), strict=True):
+        assert (one[cells].min(), one[cells].max()) == (0, 1)
+
+
+def test_a_cell_between_two_tokens_gets_the_mean_of_both() -> None:
+    tokens = torch.tensor([[[1.0, 3.0, 7.0], [5.0, 9.0, 11.0]]])
+    cells = spread(tokens, (3, 5))
+    assert cells[0].tolist() == [[1, 2, 3, 5, 7], [3, 4.5, 6, 7.5, 9], [5, 7, 9, 10, 11]]
+    assert spread(tokens, (4, 6))[0, 3].tolist() == [5, 7, 9, 10, 11, 11]  # the last has one token
+
+
+def test_importance_by_kind_of_cell() -> None:
+    floor, stairs, wall, stone, jackal = 2378, 2383, 2360, 2359, 12
+    glyphs = torch.tensor([[[jackal, wall, stone], [floor, 333.0, stairs], [floor, floor, floor]]])
+    importance = np.array([[[0.25, 0.5, 0], [1.0, 0.75, 0.125], [0, 0, 0]]])
+    assert by_kind(importance, glyphs) == {
+        "hero": 0.75,
+        "walls": 0.5,
+        "monsters": 0.25,
+        "floor": 0.25,
+        "stairs": 0.125,
+    }
+
+
+def test_an_agent_without_a_crop_is_refused(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "r", TrainConfig(task="Room-5x5", keys=("glyphs",), **SMALL))
+    with pytest.raises(UsageError, match="glyphs_crop"):
+        explain_run(run.folder)
+
+
+def test_an_agent_with_an_lstm_is_refused(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", memory="lstm"))
+    with pytest.raises(UsageError, match=r"calm explain can't show agents with memory=lstm"):
+        explain_run(run.folder)
+
+
+def test_hiding_all_of_a_crop_is_refused(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", crop=5))
+    with pytest.raises(UsageError, match="hiding 25 cells leaves nothing of a crop of 5 x 5"):
+        explain_run(run.folder, hide=25)

@@ -1,0 +1,48 @@
+"""What is drawn is found again; what is half drawn or damaged is not taken for it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.inspection.explain_page import HOW, clear, draw_situation, drawn, write_page
+from calm.errors import UsageError
+
+
+def draw(run: Path) -> Path:
+    out = clear(run)
+    picture = draw_situation(out / "a.png", None, np.eye(3), "a & b")
+    write_page(run, ["<b>so</b>"], [picture])
+    return out
+
+
+def test_what_is_drawn_is_found(tmp_path: Path) -> None:
+    assert drawn(tmp_path) is None
+    draw(tmp_path)
+    found = drawn(tmp_path)
+    assert found is not None
+    assert found[0] == ["<b>so</b>", HOW]
+    assert found[1].count("data:image/png;base64,") == 1
+    assert "&lt;b&gt;so" in (tmp_path / "explain.html").read_text("utf-8")
+
+
+def test_stopped_while_drawing_anew_nothing_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(tmp_path)
+
+    def stop(*_: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "glob", stop)
+    with pytest.raises(KeyboardInterrupt):
+        clear(tmp_path)
+    monkeypatch.undo()
+    assert drawn(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"lines": [], "images": ["x"]}'])
+def test_a_damaged_summary_is_named(tmp_path: Path, content: bytes) -> None:
+    (draw(tmp_path) / "summary.json").write_bytes(content)
+    with pytest.raises(UsageError, match=r"summary\.json can't be read"):
+        drawn(tmp_path)

@@ -1,0 +1,73 @@
+"""A trained agent plays on with what it was trained on, and nobody is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from agents.inspection.explain import recorded
+from agents.inspection.load import Recalled, recalled_shaper, trained
+from agents.inspection.recording import record_run
+from agents.training.config import TrainConfig
+from agents.training.environment import subgoals_of
+from agents.training.run_folder import Run
+from agents.training.train import train
+from calm.annotation.live import Annotator
+from calm.decompose import write_subgoals
+from calm.records import Subgoal
+from envs.credit.noisy import NoisyTruth
+
+SMALL = {
+    "task": "Room-5x5", "steps": 64, "n_envs": 2, "n_steps": 32, "eval_every": 64,
+    "eval_episodes": 2, "features_dim": 16,
+}  # fmt: skip
+OWN = (Subgoal("wander", "The hero goes somewhere."), Subgoal("yawn", "The hero yawns."))
+"""What no rules and no truth know of."""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run on a model's own subgoals. Its model is gone."""
+    write_subgoals(tmp_path / "own.yaml", "Room-5x5", OWN)
+    config = TrainConfig(**SMALL, judge="always-no", subgoals=str(tmp_path / "own.yaml"))
+    made = Run.create(tmp_path / "run", config)
+    train(made)
+    config.model_copy(update={"judge": "openai:gone"}).save(made.folder / "config.yaml")
+    return made
+
+
+def test_an_agent_is_shown_the_progress_that_the_run_was_told_of(run: Run) -> None:
+    events = {step.event for episode in record_run(run, 2).episodes for step in episode[1:]}
+    run.write_judged({event: ["wander"] for event in events})
+    progress = recorded(run, 32, seed=0)[1]["progress"]
+    wandered, yawned = progress.amax(0).tolist()
+    assert (wandered, yawned) == (1, 0)
+
+
+def test_the_seed_is_of_the_levels(run: Run) -> None:
+    seen = []
+    for seed in (0, 0, 5):
+        with trained(run, 3, seed) as found:
+            found.env.reset()
+            seen.append(found.env.batch.level_seeds.tolist())
+        assert found.steps == 64
+    assert seen[0] == seen[1]
+    assert not set(seen[0]) & set(seen[2])
+
+
+@pytest.mark.parametrize("judge", ["always-yes", "rules", "openai:m", "replay:m"])
+def test_a_judge_is_the_runs_own_or_what_it_said(tmp_path: Path, judge: str) -> None:
+    config = TrainConfig(**SMALL, judge=judge)
+    shaper = recalled_shaper(Run.create(tmp_path / "run", config), subgoals_of(config))
+    assert isinstance(shaper, Annotator)
+    assert shaper.judge.name == judge
+    assert isinstance(shaper.judge, Recalled) == judge.endswith(":m")
+
+
+def test_noise_and_truth_are_the_runs_own(tmp_path: Path) -> None:
+    for judge, shaper in (
+        ("none", None),
+        ("truth", "truth"),
+        ("noisy:precision=0.5,recall=0.25", NoisyTruth(0.5, 0.25, seed=7)),
+    ):
+        made = Run.create(tmp_path / judge, TrainConfig(**SMALL, judge=judge, seed=7))
+        assert recalled_shaper(made, subgoals_of(made.config)) == shaper

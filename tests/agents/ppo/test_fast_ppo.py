@@ -1,0 +1,242 @@
+"""Our PPO beside stable-baselines3's: the same actions, losses and weights; callbacks and files."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from gymnasium.wrappers import TimeLimit
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.evaluation import evaluate_policy
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+from agents.network.extractor import NetHackExtractor
+from agents.ppo.fast_ppo import STATS, FastPPO
+
+pytestmark = pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
+LIMIT = 5
+"""Steps of an episode: less than a rollout, so that every rollout holds truncated episodes."""
+
+
+class Walk(gymnasium.Env):
+    """A hero on a ring of ten glyphs; the eighth to the right is the goal. Few maps, many steps."""
+
+    observation_space = spaces.Dict(
+        glyphs_crop=spaces.Box(0, 5976, (5, 5), np.int16),
+        message=spaces.Box(0, 255, (256,), np.uint8),
+        inv_glyphs=spaces.Box(0, 5976, (55,), np.int16),
+        blstats=spaces.Box(-(2**31), 2**31, (27,), np.int64),
+    )
+    action_space = spaces.Discrete(3)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.at, self.time = int(self.np_random.integers(10)), 0
+        return self.seen(), {}
+
+    def step(self, action: int) -> Any:
+        self.at, self.time = (self.at + int(action) - 1) % 10, self.time + 1
+        return self.seen(), float(self.at == 8) - 0.1 * action, self.at == 8, False, {}
+
+    def seen(self) -> dict[str, np.ndarray]:
+        ring = 2359 + (np.arange(25) + self.at) % 10
+        return {
+            "glyphs_crop": ring.reshape(5, 5).astype(np.int16),
+            "message": np.full(256, self.at if self.time % 2 else 0, np.uint8),
+            "inv_glyphs": np.where(np.arange(55) < self.at, 2000, 5976).astype(np.int16),
+            "blstats": np.arange(27) * self.time - self.at,
+        }
+
+
+@pytest.fixture(scope="module")
+def env() -> VecEnv:
+    return DummyVecEnv([lambda: Monitor(TimeLimit(Walk(), LIMIT))] * 3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Kept(BaseCallback):
+    """Rollouts and statistics of every update."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rollouts: list[dict[str, np.ndarray]] = []
+        self.told: list[dict[str, float]] = []
+        self.truncated = 0
+
+    def _on_step(self) -> bool:
+        self.truncated += sum(
+            info.get("TimeLimit.truncated", False) for info in self.locals["infos"]
+        )
+        return True
+
+    def keep(self) -> None:
+        values = self.logger.name_to_value
+        names = [*STATS, "loss", "explained_variance"]
+        if "train/loss" in values:
+            self.told.append({name: float(values[f"train/{name}"]) for name in names})
+
+    def _on_rollout_end(self) -> None:
+        buffer = self.model.rollout_buffer
+        names = ("actions", "rewards", "values", "log_probs", "advantages", "returns")
+        kept = {name: getattr(buffer, name).copy() for name in (*names, "episode_starts")}
+        self.rollouts.append(kept | {k: v.copy() for k, v in buffer.observations.items()})
+
+
+def settings(**more: Any) -> dict[str, Any]:
+    extractor = {"encoder": "cnn", "features_dim": 32}
+    return {
+        "n_steps": 7,
+        "batch_size": 11,  # does not divide 21
+        "n_epochs": 2,
+        "ent_coef": 0.01,
+        "learning_rate": lambda left: 1e-3 * left,
+        "seed": 3,
+        "device": "cpu",
+        "policy_kwargs": {
+            "features_extractor_class": NetHackExtractor,
+            "features_extractor_kwargs": extractor | more.pop("extractor", {}),
+            "net_arch": more.pop("net_arch", []),
+        },
+    } | more
+
+
+def learned(kind: type[PPO], env: VecEnv, rollouts: int = 3, **more: Any) -> tuple[PPO, Kept]:
+    model, kept = kind("MultiInputPolicy", env, **settings(**more)), Kept()
+    env.seed(5)
+    dump = model.dump_logs
+    model.dump_logs = lambda *a, **k: (kept.keep(), dump(*a, **k))  # type: ignore[method-assign]
+    model.learn(rollouts * 21, callback=kept)
+    del model.dump_logs
+    kept.keep()
+    return model, kept
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"chunk": 3},
+        {"chunk": 4, "threads": 2},
+        {"clip_range_vf": 0.1, "clip_range": 0.01},
+        {"target_kl": 1e-7},
+        {"normalize_advantage": False, "net_arch": {"pi": [8], "vf": [5]}},
+        {"extractor": {"encoder": "agent"}, "chunk": 5},
+        {"extractor": {"encoder": "gaussian"}, "chunk": 5},
+    ],
+    ids=str,
+)
+def test_the_numbers_are_those_of_stable_baselines(env: VecEnv, more: dict[str, Any]) -> None:
+    ours, our = learned(FastPPO, env, **more)
+    plain = {k: v for k, v in more.items() if k not in ("chunk", "threads")}
+    theirs, their = learned(PPO, env, **plain)
+    assert ours.ours
+    assert our.truncated == their.truncated > 3
+    assert len(our.rollouts) == len(their.rollouts) == 3
+    for mine, other in zip(our.rollouts, their.rollouts, strict=True):
+        for name, values in other.items():
+            assert mine[name].dtype == values.dtype, name
+            np.testing.assert_allclose(mine[name], values, rtol=2e-4, atol=2e-5, err_msg=name)
+    assert len(our.told) == len(their.told) == 3
+    for mine, other in zip(our.told, their.told, strict=True):
+        assert mine == pytest.approx(other, rel=1e-3, abs=1e-5)
+    assert ours._n_updates == theirs._n_updates
+    state = theirs.policy.state_dict()
+    for name, weights in ours.policy.state_dict().items():
+        torch.testing.assert_close(weights, state[name], rtol=1e-3, atol=2e-5, msg=name)
+
+
+def test_the_number_of_threads_changes_not_a_bit(env: VecEnv) -> None:
+    one, _ = learned(FastPPO, env, chunk=3)
+    three, _ = learned(FastPPO, env, chunk=3, threads=3)
+    state = three.policy.state_dict()
+    assert all(torch.equal(weights, state[k]) for k, weights in one.policy.state_dict().items())
+
+
+def test_it_is_stable_baselines_own_code_where_ours_knows_no_better() -> None:
+    more = {"n_steps": 16, "batch_size": 8, "n_epochs": 2, "seed": 1, "device": "cpu"}
+    ours, theirs = (kind("MlpPolicy", "CartPole-v1", **more).learn(32) for kind in (FastPPO, PPO))
+    assert not ours.ours
+    state = theirs.policy.state_dict()
+    assert all(torch.equal(weights, state[k]) for k, weights in ours.policy.state_dict().items())
+
+
+def test_a_saved_agent_loads_acts_the_same_and_goes_on(env: VecEnv, tmp_path: Path) -> None:
+    model, _ = learned(FastPPO, env, rollouts=1, threads=2, chunk=4)
+    model.save(tmp_path / "agent.zip")
+    loaded = FastPPO.load(tmp_path / "agent.zip", env=env)
+    assert (loaded.threads, loaded.chunk, loaded.num_timesteps) == (2, 4, 21)
+    env.seed(1)
+    seen = env.reset()
+    assert model.predict(seen, deterministic=True)[0].tolist() == (
+        loaded.predict(seen, deterministic=True)[0].tolist()
+    )
+    before = {k: v.clone() for k, v in loaded.policy.state_dict().items()}
+    loaded.learn(42)
+    assert any(not torch.equal(v, before[k]) for k, v in loaded.policy.state_dict().items())
+    plain = PPO.load(tmp_path / "agent.zip", env=env)  # SB3 can read it without ours
+    assert plain.predict(seen, deterministic=True)[0].shape == (3,)
+
+
+def test_stable_baselines_evaluates_it(env: VecEnv) -> None:
+    model, _ = learned(FastPPO, env, rollouts=1)
+    env.seed(2)
+    returns, lengths = evaluate_policy(model, env, 6, return_episode_rewards=True)
+    assert len(returns) == 6
+    assert max(lengths) <= LIMIT
+
+
+def test_a_callback_can_stop_it_and_reads_what_sb3_shows(env: VecEnv) -> None:
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            assert self.locals["rewards"].shape == self.locals["dones"].shape == (3,)
+            assert self.locals["actions"].shape[0] == 3
+            assert len(self.locals["infos"]) == 3
+            assert set(self.locals["new_obs"]) == set(env.observation_space.spaces)
+            return self.n_calls < 4
+
+    model = FastPPO("MultiInputPolicy", env, **settings())
+    model.learn(42, callback=Stop())
+    assert model.num_timesteps == 4 * 3
+
+
+def test_the_rollout_can_be_read_as_stable_baselines_reads_it(env: VecEnv) -> None:
+    model, _ = learned(FastPPO, env, rollouts=1)
+    buffer = model.rollout_buffer
+    kept = {k: v.copy() for k, v in buffer.observations.items()}
+    sizes = [len(batch.actions) for batch in buffer.get(8)]
+    assert sizes == [8, 8, 5]
+    buffer.reset()
+    assert {k: v.shape for k, v in buffer.observations.items()} == {
+        k: v.shape for k, v in kept.items()
+    }
+    assert buffer.rewards.shape == (7, 3)
+    model.learn(21)
+    model.save(io.BytesIO())
+
+
+def test_an_actor_acts_as_predict_does(env: VecEnv) -> None:
+    model, _ = learned(FastPPO, env, rollouts=1)
+    env.seed(4)
+    seen = env.reset()
+    act, greedy = model.actor(), model.actor(greedy=True)
+    for _ in range(20):
+        torch.manual_seed(1)
+        wanted = model.predict(seen)[0]
+        torch.manual_seed(1)
+        assert act(seen).tolist() == wanted.tolist()
+        assert greedy(seen).tolist() == model.predict(seen, deterministic=True)[0].tolist()
+        seen, *_ = env.step(wanted)

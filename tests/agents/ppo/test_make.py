@@ -1,0 +1,45 @@
+"""From a run's settings to an agent."""
+
+from pathlib import Path
+
+import pytest
+
+from agents.ppo.make import make_ppo
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
+from agents.training.train import Trainer, train
+from envs import make_vec
+
+SMALL = {
+    "task": "Room-5x5",
+    "judge": "none",
+    "n_envs": 2,
+    "n_steps": 8,
+    "eval_episodes": 2,
+    "features_dim": 16,
+}
+
+
+def test_a_learning_rate_can_fall() -> None:
+    config = TrainConfig(**SMALL, learning_rate=1e-3, learning_rate_end=2e-4)
+    env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)
+    try:
+        model = make_ppo(config, env)
+        assert [round(model.lr_schedule(left), 9) for left in (1.0, 0.5, 0.0)] == [1e-3, 6e-4, 2e-4]
+        constant = make_ppo(TrainConfig(**SMALL), env)
+        assert constant.lr_schedule(0.3) == TrainConfig().learning_rate
+    finally:
+        env.close()
+
+
+def test_entropy_can_matter_less_and_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Watching(Trainer):
+        def _on_rollout_end(self) -> None:
+            seen.append(round(self.model.ent_coef, 9))
+
+    monkeypatch.setattr("agents.training.train.Trainer", Watching)
+    config = TrainConfig(**SMALL, steps=48, ent_coef=0.03, ent_coef_end=0.0)
+    train(Run.create(tmp_path / "run", config))
+    assert seen == [0.03, 0.02, 0.01]

@@ -1,0 +1,61 @@
+"""Settings: read back as written, and a broken one names its field."""
+
+from pathlib import Path
+
+import pytest
+
+from agents.training.config import TrainConfig, load_config, make_config
+from calm.errors import UsageError
+
+
+def test_a_saved_config_reads_back_the_same(tmp_path: Path) -> None:
+    config = TrainConfig(task="KeyRoom-S5", judge="none", seed=7, keys=("glyphs_crop", "blstats"))
+    assert config.task == "MiniHack-KeyRoom-S5-v0"
+    config.save(tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
+
+
+def test_options_win_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("task: KeyRoom-S5\nsteps: 5\nseed: 3\n")
+    config = load_config(tmp_path / "c.yaml", {"steps": 7})
+    assert (config.steps, config.seed) == (7, 3)
+
+
+def test_a_minibatch_is_its_share_of_the_rollout() -> None:
+    assert make_config({"n_envs": 6, "n_steps": 10, "minibatches": 4}).batch_size == 15
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"stepz": 5}, "stepz: Extra inputs"),
+        ({"steps": "many"}, "steps: .*integer"),
+        ({"steps": 0}, "steps: .*greater than or equal to 1"),
+        ({"shaping": "twice"}, "shaping: unknown credit mode 'twice'.*every, once, potential"),
+        ({"encoder": "cnm"}, "encoder: unknown encoder 'cnm': did you mean 'cnn'"),
+        ({"keys": ["glyfs"]}, "keys: unknown observation key 'glyfs': did you mean 'glyphs'"),
+        ({"crop": 8}, "crop: .*odd, got 8"),
+        ({"gamma": 1.5}, "gamma: "),
+        ({"task": "KeyRom-S5"}, "unknown task"),
+        ({"n_envs": 3, "n_steps": 5, "minibatches": 8}, "8 minibatches leave fewer than two"),
+    ],
+)
+def test_a_broken_field_is_named(values: dict, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        make_config(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("a: [", "is not YAML"), ("- 1", "must hold fields and values"), ("{}: 1", "YAML|fields")],
+)
+def test_a_broken_file_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=says):
+        load_config(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no config at"):
+        load_config(tmp_path / "none.yaml")

@@ -1,0 +1,82 @@
+"""Ctrl-C in a process that trains: once, however often it is sent. One that dies makes room."""
+
+import multiprocessing as mp
+import queue
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.training.parallel import _interrupt_once, train_all
+from agents.training.run_folder import Run
+from agents.training.train import Progress
+from calm.errors import CalmError
+
+
+def test_a_second_ctrl_c_does_not_end_what_the_first_one_began() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    saved = []
+    try:
+        _interrupt_once()
+        try:
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("not interrupted")
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGINT)
+            saved.append("checkpoint")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert saved == ["checkpoint"]
+
+
+def test_a_killed_run_makes_room_while_others_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three runs, two at once, the second is killed and the first reports without a pause."""
+    started: list[int] = []
+    told: list[tuple[int, Progress | None]] = [(0, Progress(n, 9, 1.0, None, 0)) for n in range(9)]
+    told.append((0, None))
+
+    class Process:
+        def __init__(self, target: object, args: tuple[Any, ...], daemon: bool) -> None:
+            self.index = args[0]
+            self.exitcode = -9
+            self.pid = None
+
+        def start(self) -> None:
+            started.append(self.index)
+            if self.index == 2:
+                told.insert(0, (2, None))
+
+        def is_alive(self) -> bool:
+            return self.index != 1
+
+        def join(self, timeout: float = 0) -> None: ...
+
+        def kill(self) -> None: ...
+
+    class Messages:
+        def empty(self) -> bool:
+            return True
+
+        def get(self, timeout: float) -> tuple[int, Progress | None]:
+            if not told:
+                raise queue.Empty
+            return told.pop(0)
+
+    made = SimpleNamespace(Queue=Messages, Process=Process)
+    monkeypatch.setattr(mp, "get_context", lambda _: made)
+    seen: list[tuple[int, list[int]]] = []
+    ended: list[int] = []
+    with pytest.raises(CalmError, match=r"b: died with exit code -9$"):
+        train_all(
+            [Run(tmp_path / name) for name in "abc"],
+            at_once=2,
+            on_progress=lambda _, progress: seen.append((progress.steps, list(started))),
+            on_end=ended.append,
+        )
+    assert seen[0] == (0, [0, 1])
+    assert seen[1:] == [(n, [0, 1, 2]) for n in range(1, 9)]
+    assert ended == [2, 0]

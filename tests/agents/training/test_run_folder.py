@@ -1,0 +1,89 @@
+"""A run's folder: nothing is overwritten, nothing that could run code is loaded."""
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
+from calm.errors import UsageError
+
+CONFIG = TrainConfig(judge="none", seed=3)
+
+
+def test_a_run_is_not_started_over_another(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CONFIG)
+    assert run.config == CONFIG
+    assert run.started_with["nle"].startswith("1.3")
+    with pytest.raises(UsageError, match=r"--resume.*remove it: nothing has been trained in it"):
+        Run.create(tmp_path / "run", CONFIG)
+    run.save_checkpoint({"steps": 7})
+    with pytest.raises(UsageError, match=r"another folder with --out$"):
+        Run.create(tmp_path / "run", CONFIG)
+
+
+def test_metrics_and_resumptions_are_kept(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    assert run.metrics() == []
+    rows = [{"steps": 5, "success": 0.0, "asked": None}, {"steps": 7, "success": 0.5, "asked": 3}]
+    run.write_metrics(rows)
+    assert Run.open(tmp_path).metrics() == rows
+    run.note_resumed(5)
+    run.note_resumed(7)
+    assert run.resumed_at == [5, 7]
+
+
+def test_a_checkpoint_reads_back(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    run.save_checkpoint({"steps": 7, "weights": torch.arange(3)})
+    state = run.load_checkpoint()
+    assert state["steps"] == 7
+    assert state["weights"].tolist() == [0, 1, 2]
+
+
+class Planted:
+    def __reduce__(self) -> tuple:
+        return (exec, ("raise SystemExit('ran')",))
+
+
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    torch.save({"steps": Planted()}, run.checkpoint_path)
+    with pytest.raises(UsageError, match="can't be read"):
+        run.load_checkpoint()
+    run.checkpoint_path.write_bytes(pickle.dumps("half a file")[:5])
+    with pytest.raises(UsageError, match="can't be read"):
+        run.load_checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ("metrics.parquet", Run.metrics),
+        ("judged.json", Run.judged),
+        ("resumed.json", lambda run: run.resumed_at),
+        ("provenance.json", lambda run: run.started_with),
+        ("subgoals.json", Run.subgoals),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"PAR1{", b"\xff\xfe", b'{"a": 3}'])
+def test_a_damaged_file_is_named(
+    file: str, read: Callable[[Run], object], content: bytes, tmp_path: Path
+) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    (tmp_path / file).write_bytes(content)
+    if (file, content) == ("provenance.json", b'{"a": 3}'):
+        assert read(run) == {"a": "3"}
+        return
+    with pytest.raises(UsageError, match=f"{file} can't be read"):
+        read(run)
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no run"):
+        Run.open(tmp_path)
+    with pytest.raises(UsageError, match=r"no checkpoint\.pt"):
+        Run.create(tmp_path, CONFIG).load_checkpoint()

@@ -1,0 +1,252 @@
+"""Every fault of an endpoint ends as a class or a clear stop, on real HTTP over loopback."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from calm.asking.question import Call
+from calm.endpoint.budget import Budget
+from calm.endpoint.client import Connection, Endpoint
+from calm.endpoint.faults import RowFault
+from calm.endpoint.pace import Pace
+from calm.errors import BudgetError, CalmError, EndpointError
+from calm.judges import make_judge
+from calm.loopback import FAULTS, Loopback
+from calm.loopback.faults import CONTENT_FAULTS, Wire, error
+from calm.records import Task, Transition, Verdict
+from tests.support.loopback_judge import judge_of, one
+
+SETTLED = {
+    "truncated-json": Verdict.INVALID,
+    "length": Verdict.TRUNCATED,
+    "no-finish": Verdict.TRUNCATED,
+    "refusal": Verdict.REFUSED,
+    "filter": Verdict.FILTERED,
+    "prose": Verdict.INVALID,
+    "fence": Verdict.INVALID,
+    "wrong-schema": Verdict.INVALID,
+    "missing-subgoal": Verdict.INVALID,
+    "extra-subgoal": Verdict.INVALID,
+    "string-boolean": Verdict.INVALID,
+    "key-twice": Verdict.INVALID,
+    "missing-id": Verdict.INVALID,
+    "echo-key": Verdict.INVALID,
+    "context": Verdict.ERROR,
+    "filter-400": Verdict.FILTERED,
+}
+FATAL: dict[str, type[CalmError]] = {
+    "quota": BudgetError,
+    "402": BudgetError,
+    "401": EndpointError,
+    "403": EndpointError,
+    "404": EndpointError,
+}
+# The rest goes away by itself.
+TRANSIENT = [f for f in FAULTS if f not in SETTLED and f not in FATAL and f != "429-long"]
+
+
+def test_every_fault_is_accounted_for() -> None:
+    assert {*SETTLED, *FATAL, *TRANSIENT, "429-long"} == set(FAULTS)
+    assert set(SETTLED) >= CONTENT_FAULTS
+
+
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_a_transient_fault_is_tried_again(fault: str, task: Task, rules: dict) -> None:
+    with Loopback(rules, script=[fault]) as server:
+        judge = judge_of(server)
+        began = time.monotonic()
+        judged = one(judge, task)
+        seconds = time.monotonic() - began
+        assert judged.verdict is Verdict.OK
+        assert judged.achieved["pick up the key"] is True
+        assert server.requests == 2
+        assert judge.usage.requests == 2
+        assert sum(judge.asker.tally.failures.values()) == 1
+        assert seconds < 10.0
+        if fault in ("429-after", "429-date"):  # one second; a date two seconds on, cut to seconds
+            assert seconds >= 0.9
+
+
+@pytest.mark.parametrize("key", ["x", "key"])
+def test_a_placeholder_for_a_key_is_not_taken_out_of_any_text(
+    key: str,
+    task: Task,
+    rules: dict,
+    transitions: list[Transition],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with Loopback(rules, script=["context"]) as server:
+        judge = judge_of(server)
+        reason = one(judge, task).reason
+        assert reason.startswith("too long: ")
+        assert "maximum context length" in reason
+        judged = judge.judge(task, task.subgoals, transitions)
+    assert {j.verdict for j in judged} == {Verdict.OK}
+    assert judged[0].achieved == {"pick up the key": True, "open the door": False}
+
+
+@pytest.mark.parametrize("fault", SETTLED)
+def test_a_fault_of_the_answer_is_a_class_and_asked_once(
+    fault: str, task: Task, rules: dict
+) -> None:
+    with Loopback(rules, script=[fault]) as server:
+        judged = one(judge_of(server), task)
+        assert judged.verdict is SETTLED[fault]
+        assert not judged.achieved
+        assert judged.reason
+        assert server.requests == 1
+
+
+@pytest.mark.parametrize("fault", FATAL)
+def test_what_no_retry_can_help_stops_at_once(fault: str, task: Task, rules: dict) -> None:
+    with Loopback(rules, faults={fault: 1.0}) as server:
+        with pytest.raises(FATAL[fault]) as stopped:
+            one(judge_of(server), task)
+        assert server.requests == 1
+        assert len(str(stopped.value)) > 40
+
+
+def test_a_wait_beyond_the_deadline_gives_the_row_up(task: Task, rules: dict) -> None:
+    with Loopback(rules, script=["429-long"]) as server:
+        judged = one(judge_of(server, deadline=20.0), task)
+        assert judged.verdict is Verdict.ERROR
+        assert "429" in judged.reason
+        assert server.requests == 1
+
+
+def test_a_500_that_stays_the_same_is_given_up_after_six(task: Task, rules: dict) -> None:
+    with Loopback(rules, faults={"500": 1.0}) as server:
+        judged = one(judge_of(server), task)
+        assert judged.verdict is Verdict.ERROR
+        assert "6 times in a row" in judged.reason
+        assert server.requests == 6
+
+
+def test_an_endpoint_that_is_away_for_a_while_costs_no_rows(task: Task, rules: dict) -> None:
+    with Loopback(rules, script=["", *["500"] * 9, "", *["malformed"] * 7]) as server:
+        judge = judge_of(server, concurrency=1)
+        for text in ("a", "b", "c"):
+            assert one(judge, task, text).verdict is Verdict.OK
+        assert server.requests == 3 + 9 + 7
+
+
+def test_a_question_that_breaks_the_server_is_given_up_while_others_are_answered(
+    task: Task,
+) -> None:
+    def answer(body: Mapping[str, Any]) -> str:
+        if "poison" in str(body):
+            raise ValueError("poison")
+        return '{"pick up the key": false, "open the door": false}'
+
+    many = [Transition("T", {"events": t}, "") for t in ("poison", *map(str, range(100)))]
+    with Loopback(answer=answer, latency=0.02) as server:
+        judge = judge_of(server, concurrency=2)
+        judged = judge.judge(task, task.subgoals, many)
+        assert [j.verdict for j in judged] == [Verdict.ERROR] + [Verdict.OK] * 100
+        assert "6 times in a row" in judged[0].reason
+        assert judge.usage.requests == 106
+
+
+def test_an_error_is_asked_again_by_the_next_run_and_then_kept(task: Task, rules: dict) -> None:
+    with Loopback(rules, script=["context"]) as server:
+        judge = judge_of(server)
+        assert one(judge, task).verdict is Verdict.ERROR
+        assert one(judge, task).verdict is Verdict.OK
+        assert one(judge, task).verdict is Verdict.OK
+        assert server.requests == 2
+
+
+def test_nobody_there_is_told_with_the_address(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = make_judge("openai:m", base_url="http://127.0.0.1:9/v1", backoff=0.01)
+    with pytest.raises(EndpointError, match=r"can't reach http://127\.0\.0\.1:9/v1"):
+        judge.judge(task, task.subgoals, [Transition("T", {"events": "x"}, "")])
+
+
+def test_an_endpoint_that_refuses_everything_is_told_after_twenty(task: Task) -> None:
+    with Loopback({}, faults={"context": 1.0}) as server:
+        judge = judge_of(server, concurrency=1)
+        many = [Transition("T", {"events": f"{i}"}, "") for i in range(50)]
+        with pytest.raises(EndpointError, match="refused the first 20"):
+            judge.judge(task, task.subgoals, many)
+        assert server.requests == 20
+
+
+# --- without a judge
+
+
+def _ask(endpoint: Endpoint, failures: list[Call]) -> Callable[[], Call]:
+    async def ask() -> Call:
+        try:
+            return await endpoint.ask("x", {}, on_failure=failures.append)
+        finally:
+            await endpoint.aclose()
+
+    return lambda: asyncio.run(ask())
+
+
+def test_a_request_ends_with_its_time_however_it_drips() -> None:
+    with Loopback(answer=lambda body: "{}", faults={"drip": 1.0}) as server:
+        connection = Connection("m", server.url, timeout=0.3, deadline=0.5)
+        failures: list[Call] = []
+        began = time.monotonic()
+        with pytest.raises(RowFault, match="timeout"):
+            _ask(Endpoint(connection), failures)()
+        assert time.monotonic() - began < 1.5
+        assert {f.outcome for f in failures} == {"timeout"}
+
+
+def test_a_patient_one_stops_the_work_when_nothing_was_answered_for_a_whole_deadline() -> None:
+    with Loopback(answer=lambda body: "{}", script=[""], faults={"503-html": 1.0}) as server:
+        endpoint = Endpoint(Connection("m", server.url, deadline=0.5, backoff=0.05, patient=True))
+
+        async def twice() -> None:
+            try:
+                await endpoint.ask("x", {})
+                await endpoint.ask("y", {})
+            finally:
+                await endpoint.aclose()
+
+        with pytest.raises(EndpointError, match=r"not answered.*503.*run again when it is back"):
+            asyncio.run(twice())
+        assert server.requests > 3
+
+
+def test_a_patient_one_gives_up_a_question_that_alone_has_no_answer() -> None:
+    """Others are answered all the while, so the server is there."""
+
+    class One(Loopback):
+        def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+            if b"unlucky" in content:
+                return error(503, "busy")
+            return super().respond(method, path, key, content)
+
+    with One(answer=lambda body: "{}") as server:
+        endpoint = Endpoint(Connection("m", server.url, deadline=0.5, backoff=0.05, patient=True))
+
+        async def both() -> None:
+            unlucky = asyncio.create_task(endpoint.ask("unlucky", {}))
+            while not unlucky.done():
+                await endpoint.ask("x", {})
+                await asyncio.sleep(0.02)
+            await endpoint.aclose()
+            await unlucky
+
+        with pytest.raises(RowFault, match=r"given up \(within 0\.5 s\): 503"):
+            asyncio.run(both())
+
+
+def test_no_more_than_the_cap_is_in_flight() -> None:
+    with Loopback(answer=lambda body: "{}", latency=0.02) as server:
+        endpoint = Endpoint(Connection("m", server.url), pace=Pace(7), budget=Budget())
+
+        async def many() -> None:
+            await asyncio.gather(*(endpoint.ask(str(i), {}) for i in range(60)))
+            await endpoint.aclose()
+
+        asyncio.run(many())
+        assert server.requests == 60
+        assert server.most_in_flight == 7

@@ -1,0 +1,118 @@
+"""The store: raw before read, and every part of a question is part of its key."""
+
+from pathlib import Path
+
+import pytest
+
+from calm.asking.envelope import Reply, TokenOdds
+from calm.asking.question import Call, Context, Question, Settled
+from calm.errors import StoreError
+from calm.records import Subgoal, Usage, Verdict
+from calm.store.store import Store
+
+CONTEXT = Context("T", (Subgoal("a", "A."), Subgoal("b", "B.")), "m", params={"temperature": 0})
+
+
+def _question(text: str, sample: int = 0) -> Question:
+    return Question(CONTEXT.key(text, sample), text, sample)
+
+
+def _keep(store: Store, text: str, raw: str = '{"a": true}') -> bytes:
+    question = _question(text)
+    reply = Reply(
+        raw, usage=Usage(1, 30, 20, 5, 0.5, 0.25), odds=(TokenOdds("{", -0.5, {"[": -1.0}),)
+    )
+    store.record(CONTEXT, "http://e/v1", Call(1.0, 0.5, "ok", reply, "", 0.25), [question])
+    return question.key
+
+
+def test_what_is_rolled_back_is_not_remembered(store: Store) -> None:
+    """Else answers would be kept under a number that is free for another context."""
+
+    def cut() -> None:
+        with store.transaction():
+            store.context(CONTEXT)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        cut()
+    store.context(Context("T", (), "other"))
+    _keep(store, "x")
+    assert store.query("SELECT model FROM answers a JOIN contexts c ON c.id = a.context") == [
+        ("m",)
+    ]
+
+
+def test_an_answer_is_there_raw_before_it_is_read_and_as_read_afterwards(store: Store) -> None:
+    key = _keep(store, "x")
+    unread = store.answers([key])[key]
+    assert unread.verdict is None
+    assert unread.reply.text == '{"a": true}'
+    assert unread.reply.usage == Usage(1, 30, 20, 5, 0.5, 0.25)
+    assert unread.reply.odds == (TokenOdds("{", -0.5, {"[": -1.0}),)
+    store.settle([Settled(key, Verdict.OK, (1, 0), (0.75, 0.125), "")])
+    read = store.answers([key])[key]
+    assert (read.verdict, read.achieved, read.confidence) == (Verdict.OK, (1, 0), (0.75, 0.125))
+
+
+def test_another_opening_finds_it(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        key = _keep(store, "x")
+    with Store(tmp_path / "s.sqlite") as store:
+        assert key in store.answers([key])
+    with Store(tmp_path / "s.sqlite", readonly=True) as store:
+        assert key in store.answers([key])
+        with pytest.raises(StoreError, match="can't be written"):
+            _keep(store, "y")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Context("U", CONTEXT.subgoals, "m", params={"temperature": 0}),
+        Context("T", CONTEXT.subgoals[::-1], "m", params={"temperature": 0}),
+        Context("T", CONTEXT.subgoals, "n", params={"temperature": 0}),
+        Context("T", CONTEXT.subgoals, "m", params={"temperature": 1}),
+        Context("T", CONTEXT.subgoals, "m", "screen", params={"temperature": 0}),
+        Context("T", CONTEXT.subgoals, "m", prompt="p", params={"temperature": 0}),
+    ],
+)
+def test_every_part_of_the_key_tells_answers_apart(other: Context) -> None:
+    assert other.key("x") != CONTEXT.key("x")
+
+
+def test_text_and_sample_are_part_of_the_key() -> None:
+    keys = {CONTEXT.key("x"), CONTEXT.key("y"), CONTEXT.key("x", 1), CONTEXT.key("1\nx")}
+    assert len(keys) == 4
+
+
+def test_texts_sqlite_cannot_hold_are_kept_all_the_same(store: Store) -> None:
+    key = _keep(store, "a\ud800b\0c", raw="\ud800")
+    assert store.answers([key])[key].reply.text == "?"
+
+
+def test_many_keys_are_looked_up_in_one_call(store: Store) -> None:
+    keys = [_keep(store, f"text {i}") for i in range(1203)]
+    assert len(store.answers([*keys, b"absent"])) == 1203
+
+
+def test_subgoals_and_cards_are_kept(store: Store) -> None:
+    name = store.keep_subgoals("T", CONTEXT.subgoals, "openai:m")
+    assert store.subgoal_sets("T") == {name: CONTEXT.subgoals}
+    assert store.subgoal_sets("U") == {}
+    store.keep_card("http://e", "m", {"format": "json"})
+    store.keep_card("http://e", "m", {"drop": ["seed"]})
+    assert store.card("http://e", "m") == {"format": "json", "drop": ["seed"]}
+    assert store.card("http://e", "n") == {}
+
+
+def test_what_was_paid_is_every_attempt_but_no_import(store: Store) -> None:
+    assert store.paid(CONTEXT) == Usage(cost=0.0)
+    _keep(store, "x")
+    store.record(CONTEXT, "http://e/v1", Call(2.0, 0.25, "500"))
+    store.record(CONTEXT, "http://e/v1", Call(2.0, 0.25, "imported", Reply("{}"), cost=7.0))
+    other = Context("U", CONTEXT.subgoals, "m")
+    store.record(other, "http://e/v1", Call(2.0, 0.25, reply=Reply("{}"), cost=7.0))
+    assert store.paid(CONTEXT) == Usage(2, 30, 20, 5, 0.75, 0.25)
+    store.record(CONTEXT, "http://e/v1", Call(3.0, 1.0, reply=Reply("{}")))
+    assert store.paid(CONTEXT).cost is None

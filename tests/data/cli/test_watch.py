@@ -1,0 +1,42 @@
+"""What is shown while a model answers: on the console it is given, and never too often."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from calm.asking.asker import Tally
+from calm.records import Usage
+from data.cli.watch import Watch
+
+
+def test_a_log_gets_a_line_now_and_then() -> None:
+    out = StringIO()
+    with Watch(Console(file=out, width=60), every=0.0) as watch:
+        show = watch.line("openai:[m] events")
+        show(Tally(7, 2, 1), Usage(1, cost=0.25))
+        show(Tally(7, 2, 5), Usage(5, cost=0.5))
+    first, second = out.getvalue().splitlines()
+    assert first.startswith("openai:[m] events: 3/7")
+    assert "2 from the store" in first
+    assert "$0.2500" in first
+    assert second.startswith("openai:[m] events: 7/7")
+    assert watch.answered == 5
+    out = StringIO()
+    with Watch(Console(file=out), every=3600.0) as watch:
+        show = watch.line("m")
+        for n in range(5):
+            show(Tally(5, 0, n), Usage())
+    assert out.getvalue() == ""
+
+
+def test_a_terminal_gets_a_bar_that_goes_away() -> None:
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, width=80)
+    with Watch(console) as watch:
+        watch.line("openai:m events")(Tally(3, 3, 0), Usage())
+        watch.judge("rules", object())  # nothing to wait for
+    assert "openai:m events" in out.getvalue()
+    assert "3/3" in out.getvalue()
+    assert out.getvalue().endswith("\x1b[2K")  # the line is wiped

@@ -1,0 +1,75 @@
+"""The rules read only words: how often they agree with the engine's truth on mixed play."""
+
+import re
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from calm.records import MODES
+from envs.collect import play
+from envs.events.judge_rules import RULES
+from envs.subgoals import SUBGOALS
+from envs.tasks import task
+
+PLAYERS = ("scripted", "sloppy", "random")
+
+
+def says(name: str, text: str) -> bool:
+    return any(re.search(rule, text, re.MULTILINE) for rule in RULES[name])
+
+
+@cache
+def counts(task_id: str, mode: str, episodes: int) -> Counter[tuple[str, bool, bool]]:
+    """How often (subgoal, rule says yes, truth is yes)."""
+    found: Counter[tuple[str, bool, bool]] = Counter()
+    for step in play(task_id, PLAYERS, episodes=episodes, seed=3):
+        for name, truth in step.truth.items():
+            found[name, says(name, step.transition.texts[mode]), truth] += 1
+    return found
+
+
+def test_every_given_subgoal_has_a_rule() -> None:
+    assert set(RULES) == set(SUBGOALS)
+    for rules in RULES.values():
+        for rule in rules:
+            re.compile(rule, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "episodes"),
+    [("KeyRoom-S5", 12), ("KeyRoom-Dark-S5", 6), ("KeyRoom-S15", 9), ("Corridor-R2", 3),
+     ("Room-Ultimate-5x5", 9), ("River-Narrow", 2), ("MazeWalk-9x9", 6)],
+)  # fmt: skip
+def test_events_say_what_is_true(task_id: str, episodes: int) -> None:
+    """Precision and recall of at least 0.99 on all subgoals together, and all of them happen."""
+    found = counts(task_id, "events", episodes)
+    right = sum(n for (_, said, true), n in found.items() if said and true)
+    said = sum(n for (_, said, _), n in found.items() if said)
+    true = sum(n for (_, _, true), n in found.items() if true)
+    assert true > 20
+    assert right >= 0.99 * said
+    assert right >= 0.99 * true
+    for subgoal in task(task_id).subgoals:
+        assert found[subgoal.name, True, True] or "8 steps" in subgoal.name, subgoal.name
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_told_in_words_is_read_in_every_description(mode: str) -> None:
+    found = counts("KeyRoom-S5", mode, 12)
+    for name in ("pick up the key", "reach the staircase down"):
+        assert found[name, True, True] > 0
+        assert found[name, True, False] == found[name, False, True] == 0
+
+
+@pytest.mark.parametrize("mode", ["screen", "crop"])
+def test_what_only_the_maps_show_is_missed_and_never_guessed(mode: str) -> None:
+    found = counts("KeyRoom-S5", mode, 12)
+    assert found["open the locked door", False, True] > 0
+    assert found["open the locked door", True, False] == 0
+
+
+def test_a_message_is_no_event() -> None:
+    """Words inside the game's message don't count as sentences of ours."""
+    text = 'Action: move.\nMessage: "The key entered the inventory."\nThe hero moved.'
+    assert not any(says(name, text) for name in RULES)

@@ -1,0 +1,556 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from calm.errors import GameError, UsageError
+from envs.events.sight import Sight
+from envs.game.engine import ABORTED, DIED, Game, make_minihack, read_rules
+from envs.native import workers
+from envs.native.backend import STEP, NativeBackend
+from envs.native.events import best_event_stream
+from envs.stepping.batch import Batch
+
+TASK = "MiniHack-KeyRoom-S5-v0"
+KEYS = ("glyphs", "glyphs_crop", "blstats", "message", "inv_glyphs")
+
+
+class Recorder:
+    """An observer that keeps what it is shown."""
+
+    keys = ("glyphs", "message")
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.seen: list[Any] = []
+
+    def on_reset(self, rows: np.ndarray[Any, Any]) -> None:
+        self.seen.append((rows.tolist(), self.batch.arrays["glyphs"][rows].copy()))
+
+    def on_step(self, actions: Any, terminated: Any, truncated: Any) -> None:
+        glyphs = self.batch.arrays["glyphs"].copy()
+        self.seen.append((actions.tolist(), terminated.tolist(), truncated.tolist(), glyphs))
+
+
+def play(steps: int = 450, observe: bool = False, **settings: Any) -> list[Any]:
+    """Everything a batch of five gives over some random steps."""
+    rng = np.random.default_rng(3)
+    with Batch(TASK, 5, KEYS, seed=11, **settings) as batch:
+        if observe:
+            batch.observers.append(Recorder(batch))
+        batch.reset()
+        played: list[Any] = [batch.arrays[key].copy() for key in KEYS]
+        for _ in range(steps):
+            rewards, terminated, truncated = batch.step(rng.integers(batch.n_actions, size=5))
+            played += [rewards, terminated, truncated, batch.level_seeds.copy()]
+            played += [batch.arrays[key].copy() for key in KEYS]
+            ended = terminated | truncated
+            played += [batch.final[key][ended] for key in KEYS]
+            played += [batch.final_steps[ended], batch.final_level_seeds[ended]]
+    return played
+
+
+@pytest.fixture(scope="module")
+def played() -> list[Any]:
+    return play(workers=0)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"workers": 1}, {"workers": 2}, {"workers": 3}, {"native": False},
+     {"workers": 2, "observe": True}, {"native": False, "observe": True}],
+    ids=str,
+)  # fmt: skip
+def test_seeds_give_every_array_bit_for_bit(settings: dict[str, Any], played: list[Any]) -> None:
+    again = play(**settings)
+    assert len(again) == len(played)
+    assert all(np.array_equal(a, b) for a, b in zip(again, played, strict=True))
+
+
+def test_the_order_in_which_observers_are_called() -> None:
+    seeds = [count(5), count(6)]
+    with Batch(TASK, 2, ("glyphs", "message"), level_seeds=seeds, workers=1) as batch:
+        recorder = Recorder(batch)
+        batch.observers.append(recorder)
+        batch.reset()
+        assert recorder.seen[0][0] == [0, 1]
+        for _ in range(200):
+            batch.step([0, 1])
+        step, reset = recorder.seen[-2:]
+        assert step[:3] == ([0, 1], [False, False], [True, True])
+        assert np.array_equal(step[3], batch.final["glyphs"])  # s' before the reset
+        assert reset[0] == [0, 1]
+        assert np.array_equal(reset[1], batch.arrays["glyphs"])
+        assert batch.level_seeds.tolist() == [6, 7]
+
+
+def test_reset_plays_the_levels_asked_for_and_then_goes_on_with_the_streams() -> None:
+    with Batch(TASK, 2, level_seeds=[count(5), count(50)], workers=1) as batch:
+        batch.reset([8, 9])
+        assert batch.level_seeds.tolist() == [8, 9]
+        batch.reset()
+        assert batch.level_seeds.tolist() == [5, 50]
+        batch.reset()
+        assert batch.level_seeds.tolist() == [6, 51]
+
+
+def test_torch_reads_the_arrays_without_a_copy() -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        for array in batch.arrays.values():
+            tensor = torch.from_numpy(array)
+            assert tensor.data_ptr() == array.ctypes.data
+            assert tensor.is_contiguous()
+
+
+# --- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("actions", "words"),
+    [
+        ([0], "2 integers"),
+        ([[0, 1]], "2 integers"),
+        ([0.0, 1.0], "2 integers"),
+        ([0, 10], "from 0 to 9"),
+        ([-1, 0], "from 0 to 9"),
+    ],
+)
+def test_wrong_actions(actions: Any, words: str) -> None:
+    with Batch(TASK, 2, workers=0) as batch:
+        batch.reset()
+        with pytest.raises(UsageError, match=words):
+            batch.step(actions)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Batch(TASK, 0), "at least one"),
+        (lambda: Batch(TASK, 1, ("glyph",)), "'glyphs'"),
+        (lambda: Batch("MiniHack-KeyRom-S5-v0", 1), "KeyRoom-S5"),
+        (lambda: Batch(TASK, 1, ("glyphs_crop",), crop=4), "odd"),
+        (lambda: Batch(TASK, 1, ("glyphs_crop",), crop=0), "odd"),
+        (lambda: Batch(TASK, 2, level_seeds=[count()]), "as many streams"),
+        (lambda: Batch(TASK, 2, workers=-1), "workers"),
+        (lambda: Batch("MiniHack-Eat-v0", 1, native=True), "native"),
+        (lambda: Batch(TASK, 1, options={"colour": 1}), "colour"),
+        (lambda: Batch("MiniHack-Navigation-Custom-v0", 1), "can't be made"),
+    ],
+)
+def test_wrong_settings(make: Callable[[], Batch], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        make()
+
+
+def test_step_before_reset_and_after_close() -> None:
+    batch = Batch(TASK, 1, workers=0)
+    with pytest.raises(UsageError, match=r"reset\(\) before"):
+        batch.step([0])
+    batch.close()
+    batch.close()
+    for call in (batch.reset, lambda: batch.step([0])):
+        with pytest.raises(UsageError, match="closed"):
+            call()
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_wrong_level_seeds(native: bool) -> None:
+    wrong: list[Any] = [-1, 2**63, 2**64, 1.7, "1", None]
+    with Batch(TASK, 2, workers=0, native=native) as batch:
+        with pytest.raises(UsageError, match="2 level seeds"):
+            batch.reset([1])
+        for seed in wrong:
+            with pytest.raises(UsageError, match="from 0 to"):
+                batch.reset([1, seed])
+        batch.reset([np.uint64(7), 2**63 - 1])
+        assert batch.level_seeds.tolist() == [7, 2**63 - 1]
+        batch.step([0, 0])
+
+    def play(*seeds: Any) -> None:
+        with Batch(TASK, 1, level_seeds=[iter(seeds)], workers=0, native=native) as batch:
+            for _ in range(3):
+                batch.reset()
+
+    for seed in wrong:
+        with pytest.raises(UsageError, match="from 0 to"):
+            play(seed)
+    with pytest.raises(UsageError, match="environment 0 came to an end"):
+        play(5, 6)
+
+
+def test_an_observer_whose_keys_are_missing() -> None:
+    with Batch("MiniHack-Room-5x5-v0", 1, ("blstats",), workers=0) as batch:
+        batch.observers.append(Recorder(batch))
+        with pytest.raises(UsageError, match="Recorder reads glyphs"):
+            batch.reset()
+
+
+class Fails(Recorder):
+    """An observer that fails when an episode ends."""
+
+    def on_step(self, actions: Any, terminated: Any, truncated: Any) -> None:
+        if truncated.any():
+            raise RuntimeError
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_after_an_observer_failed_at_the_end_of_a_game_a_reset_is_needed(native: bool) -> None:
+    options = {"max_episode_steps": 2}
+    with Batch(TASK, 1, options=options, workers=1, native=native) as batch:
+        batch.observers.append(Fails(batch))
+        batch.reset()
+        batch.step([0])
+        with pytest.raises(RuntimeError):
+            batch.step([0])
+        with pytest.raises(UsageError, match=r"reset\(\) before"):
+            batch.step([0])
+        batch.observers.clear()
+        batch.reset()
+        batch.step([0])
+
+
+def test_games_are_reset_also_when_the_observers_have_gone() -> None:
+    with Batch(TASK, 2, options={"max_episode_steps": 2}, workers=1) as batch:
+        batch.observers.append(Recorder(batch))
+        batch.reset()
+        batch.observers.clear()
+        for _ in range(5):
+            batch.step([0, 0])
+        assert batch.steps.tolist() == [1, 1]
+
+
+def test_a_row_without_a_game_is_over_at_once() -> None:
+    with Batch(TASK, 1, KEYS, workers=1) as batch:
+        for _ in range(2):
+            assert batch.backend.step(np.array([9]), reset=False) == 1
+            assert batch.status.tolist() == [DIED]
+        batch.reset()
+        assert batch.backend.step(np.array([9]), reset=False) == 0
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        ("MAZE: \"mylevel\", ' '\nMAPP\n.\nENDMAP\n", "line 2.*syntax error"),
+        ("MAZE: \"other\", ' '\nGEOMETRY:center,center\nMAP\n.\nENDMAP\n", "named"),
+        ("nowhere.des", "nowhere.des"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_a_level_that_does_not_compile(level: str, words: str) -> None:
+    with pytest.raises(GameError, match=words):
+        Batch("MiniHack-Navigation-Custom-v0", 1, options={"des_file": level})
+
+
+def test_keyroom_gives_up_on_a_door_that_does_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    # MiniHack would force it for ever. Level 3's key lies where the scripted moves below find it.
+    env = make_minihack(TASK)
+    with Batch(TASK, 1, KEYS, native=False) as batch:
+        batch.reset([3])
+        game: Game = batch.backend._games[0]  # type: ignore[attr-defined]
+        monkeypatch.setattr(game, "_door", lambda: ord("k"))
+        batch.arrays["inv_glyphs"][0, 0] = 1906 + 196
+        start = time.monotonic()
+        batch.step([9])
+        assert time.monotonic() - start < 5
+    assert read_rules(env).path == "keyroom"
+    env.close()
+
+
+# --- workers that die, and what is left behind ---------------------------------------------------
+
+
+def killed(batch: Batch, worker: int) -> None:
+    assert isinstance(batch.backend, NativeBackend)
+    os.kill(batch.backend.pids[worker], signal.SIGKILL)
+
+
+def test_a_killed_worker_is_noticed_and_its_episodes_start_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Batch(TASK, 4, KEYS, seed=1, workers=2) as batch:
+        batch.reset()
+        for _ in range(3):
+            batch.step([8, 8, 8, 8])
+        before = batch.level_seeds.copy()
+        killed(batch, 1)
+        start = time.monotonic()
+        with caplog.at_level(logging.WARNING):
+            rewards, terminated, truncated = batch.step([8, 8, 8, 8])
+        assert time.monotonic() - start < 1
+        assert truncated.tolist() == [False, False, True, True]
+        assert not terminated.any()
+        assert rewards[2:].tolist() == [0, 0]
+        assert batch.status[2:].tolist() == [ABORTED, ABORTED]
+        assert batch.final_steps[2:].tolist() == [3, 3]
+        assert batch.final_level_seeds[2:].tolist() == before[2:].tolist()
+        assert "worker 1" in caplog.text
+        assert "SIGKILL" in caplog.text
+        assert batch.level_seeds[:2].tolist() == before[:2].tolist()
+        assert (batch.level_seeds[2:] != before[2:]).all()
+        for _ in range(20):
+            _, terminated, truncated = batch.step([0, 1, 2, 3])
+            assert not (terminated | truncated).any()
+        assert batch.steps.tolist() == [24, 24, 20, 20]
+
+
+def test_a_worker_that_is_killed_while_it_plays_is_told_with_seed_and_actions(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Batch(TASK, 1, KEYS, workers=1) as batch:
+        batch.reset([77])
+        for action in (0, 1, 2):
+            batch.step([action])
+        assert isinstance(batch.backend, NativeBackend)
+        batch.backend._memory.place[0] = 0  # as if it were at work
+        killed(batch, 0)
+        with caplog.at_level(logging.WARNING):
+            batch.step([3])
+        assert "level seed 77, step 3, last actions [0, 1, 2" in caplog.text
+
+
+def test_workers_that_keep_dying_end_the_run() -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        for _ in range(4):
+            killed(batch, 0)
+            batch.step([0, 0])
+        killed(batch, 0)
+        with pytest.raises(GameError, match="keep dying"):
+            batch.step([0, 0])
+
+
+def test_what_a_worker_said_last_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with Batch(TASK, 1, KEYS, workers=1) as batch:
+        batch.reset()
+        assert isinstance(batch.backend, NativeBackend)
+        assert batch.backend._workers is not None
+        for words in ("panic: no such thing", "help", "panic again"):
+            # Shared with the worker, and so is where it writes next.
+            os.write(batch.backend._workers._said[0], words.encode())
+            killed(batch, 0)
+            caplog.clear()
+            with caplog.at_level(logging.WARNING):
+                batch.step([0])
+            assert f"between two steps: {words}. Its episodes start anew" in caplog.text
+
+
+def test_a_reset_row_is_not_told_to_be_lost() -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        killed(batch, 0)
+        batch.backend.reset(np.array([0]), None)  # row 1 is lost too, and reset
+        batch.reset()
+        _, _, truncated = batch.step([8, 8])
+        assert not truncated.any()
+        killed(batch, 0)
+        batch.backend.reset(np.array([0]), None)
+        _, _, truncated = batch.step([8, 8])
+        assert truncated.tolist() == [False, True]
+
+
+def test_rows_that_an_interrupted_turn_lost_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        backend = batch.backend
+        assert isinstance(backend, NativeBackend)
+        assert backend._workers is not None
+        killed(batch, 0)
+        backend._busy = True  # as if Ctrl-C had come while it waited for this turn
+        backend._workers.turn_begins()
+        backend._library.calm_turn(backend._address, STEP, 0)
+        _, _, truncated = batch.step([8, 8])
+        assert truncated.tolist() == [True, True]
+        assert caplog.text.count("was killed") == 1
+
+
+def test_a_worker_whose_parent_was_gone_before_it_began_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Batch(TASK, 1, KEYS, workers=1) as batch:
+        assert isinstance(batch.backend, NativeBackend)
+        assert batch.backend._workers is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 2**22 + 1)
+            worker = batch.backend._workers._start(0)
+        try:
+            assert worker.wait(timeout=20) == 0
+        finally:
+            worker.kill()
+
+
+def test_a_pause_of_the_whole_job_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "HANG_SECONDS", 1.5)
+    with Batch(TASK, 2, KEYS, workers=2) as batch:
+        batch.reset()
+        assert isinstance(batch.backend, NativeBackend)
+        processes, pids = batch.backend._workers, batch.backend.pids
+        assert processes is not None
+        os.kill(pids[0], signal.SIGSTOP)
+
+        def paused() -> list[range]:
+            """This process, which looks up, sleeps as long as the worker."""
+            monkeypatch.undo()
+            monkeypatch.setattr(workers, "HANG_SECONDS", 1.5)
+            time.sleep(2.0)
+            lost = processes.bury()
+            os.kill(pids[0], signal.SIGCONT)
+            return lost
+
+        monkeypatch.setattr(processes, "bury", paused)
+        _, _, truncated = batch.step([0, 0])
+        assert not truncated.any()
+        assert batch.backend.pids == pids
+
+
+def test_a_worker_that_hangs_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(workers, "HANG_SECONDS", 2.0)
+    with Batch(TASK, 2, KEYS, workers=2) as batch:
+        batch.reset()
+        assert isinstance(batch.backend, NativeBackend)
+        os.kill(batch.backend.pids[0], signal.SIGSTOP)
+        with caplog.at_level(logging.WARNING):
+            _, _, truncated = batch.step([0, 0])
+        assert truncated.tolist() == [True, False]
+        assert "worker 0" in caplog.text
+        batch.step([0, 0])
+
+
+def test_a_fork_that_ends_leaves_the_batch_alone() -> None:
+    with Batch(TASK, 2, KEYS, workers=1) as batch:
+        batch.reset()
+        if (pid := os.fork()) == 0:
+            batch.backend._tidy()  # type: ignore[attr-defined]
+            os._exit(0)
+        os.waitpid(pid, 0)
+        for _ in range(210):  # resets need the folders
+            batch.step([0, 0])
+
+
+def leftovers(temporary: Path) -> tuple[int, list[Path]]:
+    """Child processes of this one, and temporary folders of its games."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    shared = Path("/dev/shm").glob(f"calm-{os.getpid()}-*")
+    return len(children), [*shared, *temporary.iterdir()]
+
+
+def test_nothing_is_left_after_close_or_an_exception(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = leftovers(tmp_path)
+    batch = Batch(TASK, 3, KEYS, workers=2)
+    batch.reset()
+    assert leftovers(tmp_path)[0] == before[0] + 2
+    batch.close()
+    assert leftovers(tmp_path) == before
+
+    def fail() -> None:
+        with Batch(TASK, 3, KEYS, workers=2) as batch:
+            batch.reset()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert leftovers(tmp_path) == before
+    batch = Batch(TASK, 3, KEYS, native=False)
+    batch.reset()
+    batch.close()
+    assert leftovers(tmp_path) == before
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("watched", [False, True])
+def test_a_batch_that_is_dropped_goes_at_once(
+    workers: int, watched: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, descriptors = leftovers(tmp_path), os.listdir("/proc/self/fd")
+    batch = Batch(TASK, 3, Sight.keys, workers=workers)
+    if watched:
+        batch.observers.append(best_event_stream(TASK, batch))
+    batch.reset()
+    del batch
+    assert leftovers(tmp_path) == before
+    assert len(os.listdir("/proc/self/fd")) == len(descriptors)
+
+
+MANY = """
+    import resource
+    from envs.stepping.batch import Batch
+    for workers in (1, 0):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (120, hard))
+        with Batch("MiniHack-Room-5x5-v0", 80, ("glyphs",), workers=workers) as batch:
+            batch.reset()
+            batch.step([0] * 80)
+"""
+
+
+def test_more_games_than_the_usual_limit_of_open_files() -> None:
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(MANY)],
+        check=True,
+        cwd=Path(__file__).parents[3],
+    )
+
+
+SCRIPT = """
+    import os, sys, time
+    import numpy as np
+    from envs.stepping.batch import Batch
+    batch = Batch("MiniHack-KeyRoom-S5-v0", 4, ("glyphs",), workers=2)
+    print(batch.backend._root, *batch.backend.pids, flush=True)
+    batch.reset()
+    while True:
+        batch.step([0, 0, 0, 0])
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_when_the_parent_is_stopped(how: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(SCRIPT)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout is not None
+    root, *pids = process.stdout.readline().split()
+    assert Path(root).exists()
+    time.sleep(0.3)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=20)
+    if how == signal.SIGINT:
+        assert "KeyboardInterrupt" in errors
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in pids):
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not Path(root).exists()
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_step_limit_of_ones_own(native: bool) -> None:
+    """`gymnasium.make` would take it for a wrapper's."""
+    with Batch(TASK, 1, options={"max_episode_steps": 3}, workers=0, native=native) as batch:
+        batch.reset()
+        assert [bool(batch.step([8])[2][0]) for _ in range(6)] == [False, False, True] * 2
