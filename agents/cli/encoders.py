@@ -1,23 +1,16 @@
-"""The commands about encoders: what there is, how fast it is, where it attends."""
+"""`calm encoders`: what may see the map."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calm.cli.options import Json, Quick, bench_app, run_bench
-
-
-def register(app: typer.Typer) -> None:
-    """Adds `calm encoders`, `calm explain` and `calm bench encoders`."""
-    app.command()(encoders)
-    app.command()(explain)
+from calm.cli.options import Json
 
 
 def encoders(
@@ -58,65 +51,3 @@ def encoders(
         )
         shown.add_row(*map(Text, cells))
     Console(highlight=False).print(shown)
-
-
-@bench_app.command("encoders")
-def bench_encoders(
-    quick: Quick = False,
-    only: Annotated[
-        Literal["mechanisms", "scans"] | None, typer.Option(help="One of the two parts.")
-    ] = None,
-    tokens: Annotated[
-        list[int] | None,
-        typer.Option(
-            help="Cells, and length of the scans: 81, 440, 1659 or 6636; --quick has 81 and 1659."
-            " Repeat for several."
-        ),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Measure every mechanism and baseline against tokens and batch, and the scan's rivals.
-
-    Forward, forward with backward, and peak memory; contestants take turns. The whole takes many
-    minutes, most of them for the largest batches: --only and --tokens measure a part, --quick a few
-    sizes.
-    """
-    from agents.bench.encoders import run
-
-    run_bench(lambda say: run(quick, say, device, only, tokens or ()), as_json)
-
-
-def explain(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    situations: Annotated[
-        int, typer.Option(min=1, max=24, help="Recorded situations to draw.")
-    ] = 6,
-    observations: Annotated[
-        int, typer.Option(min=16, help="Observations to average over and to check by occlusion.")
-    ] = 512,
-    hide: Annotated[int, typer.Option(min=1, help="Cells to hide in the check.")] = 8,
-    seed: Annotated[int, typer.Option(min=0, help="Of levels and of the random cells.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Draw where a trained agent looks, and check that it matters.
-
-    Plays held-out levels with the run's policy and draws a few situations, the mean over all, and
-    importance by kind of cell: as the encoder's mechanism tells it, and as hiding each cell alone
-    shows it. PNGs, one HTML file in the run's folder, and in its report. The check of each: how far
-    the policy moves when the top cells are hidden, against as many random known cells.
-    """
-    from agents.inspection.explain import explain_run
-    from agents.report.page import report_runs
-    from agents.training.run_folder import Run
-
-    found = explain_run(run, situations, observations, hide, seed)
-    if (opened := Run.open(run)).metrics():
-        report_runs([opened], opened.folder / "report.html")
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
-        return
-    for line in (*found.lines(), f"drawn in {found.files[-1]}"):
-        typer.echo(line)

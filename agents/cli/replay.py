@@ -13,11 +13,6 @@ from rich.console import Console
 from calm.cli.options import Json
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `calm replay`."""
-    app.command()(replay)
-
-
 def replay(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     episodes: Annotated[

@@ -13,11 +13,6 @@ from rich.console import Console
 from calm.cli.options import BaseUrl
 
 
-def register(app: typer.Typer) -> None:
-    """Adds `calm study`."""
-    app.command()(study)
-
-
 def study(
     name: Annotated[str, typer.Argument(help="Which study: keyroom.")] = "keyroom",
     task: Annotated[

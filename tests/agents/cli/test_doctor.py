@@ -1,23 +1,24 @@
-"""What the doctor finds, and whether its remedy fits."""
+"""`calm doctor`: findings, remedies and exit code."""
 
-from pathlib import Path
+import json
 
 import pytest
+from typer.testing import CliRunner
 
-from agents.cli import doctor
+from calm.cli.main import build
+from tests.support.command_line import calm
 
 
-@pytest.fixture(autouse=True)
-def _only_stores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "PACKAGES", {})
-    monkeypatch.setattr(doctor, "_play", lambda: "played")
+def test_doctor_finds_this_place_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
+    findings = {f["name"]: f for f in json.loads(calm("doctor", "--json"))}
+    assert all(f["good"] for f in findings.values())
+    assert {"python", "nle", "torch", "game", "store", "endpoint"} <= set(findings)
 
 
-def test_a_store_that_is_not_there_is_no_matter_of_space(tmp_path: Path) -> None:
-    found = {f.name: f for f in doctor.examine(store=tmp_path / "absent.sqlite")}["store"]
-    assert not found.good
-    assert "no store at" in found.detail
-    assert found.remedy == "name a store that is there and whole, or leave --store out"
-    assert list(tmp_path.iterdir()) == []
+def test_doctor_says_what_to_do_about_an_endpoint_that_is_not_there() -> None:
+    done = CliRunner().invoke(build(), ["doctor", "--base-url", "http://127.0.0.1:9/v1"])
+    assert done.exit_code == 1
+    assert "FAIL endpoint" in done.stdout
+    assert "-> check the address" in done.stdout

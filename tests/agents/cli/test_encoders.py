@@ -4,21 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from agents.bench import encoder_table
 from agents.bench import encoders as bench_encoders
 from agents.network.extractor import ENCODERS
-from calm.cli.main import build
-from calm.errors import CalmError, UsageError
-
-
-def calm(*arguments: object) -> str:
-    done = CliRunner().invoke(build(), [str(a) for a in arguments])
-    if isinstance(done.exception, CalmError):
-        raise done.exception
-    assert done.exit_code == 0, (done.output, done.exception)
-    return done.stdout
+from calm.errors import UsageError
+from tests.support.command_line import calm
 
 
 def test_every_encoder_is_listed_with_its_size_arithmetic_and_time() -> None:

@@ -10,7 +10,7 @@ from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from agents.training.train import train
 from calm.errors import UsageError
-from tests.agents.cli.test_commands import calm
+from tests.support.command_line import calm
 
 SMALL = {
     "task": "Room-5x5", "steps": 64, "n_envs": 2, "n_steps": 32, "eval_every": 64,

@@ -1,4 +1,4 @@
-"""The commands as a shell sees them: output, JSON, exit codes, what they say of bad input."""
+"""`calm train` as a shell sees it: output, exit codes, bad input, Ctrl-C."""
 
 import json
 import os
@@ -9,13 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from agents.training.config import make_config
 from agents.training.run_folder import Run
-from calm.cli.main import build
-from calm.errors import CalmError, UsageError
-from data.parquet import read_transitions
+from calm.errors import UsageError
+from tests.support.command_line import calm
 
 SMALL = [
     "--steps",
@@ -27,29 +25,9 @@ SMALL = [
 ]
 
 
-def calm(*arguments: object) -> str:
-    """What a command prints; errors raised on purpose come through."""
-    done = CliRunner().invoke(build(), [str(a) for a in arguments])
-    if isinstance(done.exception, CalmError):
-        raise done.exception
-    assert done.exit_code == 0, (done.output, done.exception)
-    return done.stdout
-
-
 @pytest.mark.parametrize("command", ["doctor", "demo", "collect", "train", "report"])
 def test_help_is_there(command: str) -> None:
     assert "--help" in calm(command, "--help")
-
-
-def test_collect_writes_what_it_says(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "played.parquet"
-    told = json.loads(calm("collect", "Room-5x5", "--out", path, "--episodes", 2, "--json"))
-    rows = read_transitions(path).rows
-    assert told["transitions"] == len(rows)
-    assert told["episodes"] == 4
-    assert {r.provenance["player"] for r in rows} == {"scripted", "random"}
-    assert all(set(r.transition.texts) == {"screen", "crop", "events"} for r in rows)
-    assert told["achieved"]["reach the staircase down"] >= 2  # the scripted player finishes
 
 
 def test_train_then_report(tmp_path: Path) -> None:
@@ -78,21 +56,6 @@ def test_train_then_report(tmp_path: Path) -> None:
         calm("train", "Room-5x5", "--judge", "none", *SMALL, "--out", tmp_path)
     with pytest.raises(UsageError, match="takes no other settings, got steps"):
         calm("train", "--resume", row["run"], "--steps", 5)
-
-
-def test_doctor_finds_this_place_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-    findings = {f["name"]: f for f in json.loads(calm("doctor", "--json"))}
-    assert all(f["good"] for f in findings.values())
-    assert {"python", "nle", "torch", "game", "store", "endpoint"} <= set(findings)
-
-
-def test_doctor_says_what_to_do_about_an_endpoint_that_is_not_there() -> None:
-    done = CliRunner().invoke(build(), ["doctor", "--base-url", "http://127.0.0.1:9/v1"])
-    assert done.exit_code == 1
-    assert "FAIL endpoint" in done.stdout
-    assert "-> check the address" in done.stdout
 
 
 @pytest.mark.parametrize(

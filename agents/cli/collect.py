@@ -1,0 +1,51 @@
+"""`calm collect`: plays a task and writes every step in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from calm.cli.options import Json, check_writable
+
+
+def collect(
+    task: Annotated[str, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    player: Annotated[
+        list[str] | None,
+        typer.Option(help="scripted, sloppy or random; several take turns. Scripted and random."),
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each player.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the levels and the play.")] = 0,
+    split: Annotated[
+        str, typer.Option(help="Which levels: data, test or train; they never meet.")
+    ] = "data",
+    as_json: Json = False,
+) -> None:
+    """Play a task and keep every step in words.
+
+    Each row holds the three descriptions of a transition, what it achieved by the engine's truth,
+    where it comes from, and the game's own screen for people to look at.
+    """
+    from agents.data_sets.collect import collect_rows, write_rows
+
+    check_writable(out)
+    rows = collect_rows(
+        task,
+        players=player or ("scripted", "random"),
+        episodes=episodes,
+        seed=seed,
+        split=split,
+        console=Console(stderr=True),
+    )
+    told = write_rows(out, task, rows)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        typer.echo(f"{told['transitions']} transitions of {told['episodes']} episodes in {out}")
+        for name, count in told["achieved"].items():
+            typer.echo(f"  {count:6d}  {name}")

@@ -1,0 +1,53 @@
+"""`calm demo`: the whole chain in minutes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from calm.cli.options import BaseUrl, Json
+
+
+def demo(
+    judge: Annotated[
+        str, typer.Option(help="Who judges: rules (no key, no network) or openai:MODEL.")
+    ] = "rules",
+    base_url: BaseUrl = None,
+    out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("runs/demo"),
+    steps: Annotated[
+        int, typer.Option(min=1, help="Environment steps for each of the three agents.")
+    ] = 300_000,
+    episodes: Annotated[
+        int, typer.Option(min=1, help="Episodes to collect from each of the two players.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Of levels, weights and actions.")] = 0,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the agents, as in train."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option(help="Start anew, also where an interrupted demo could be gone on with.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge, train and report, in minutes.
+
+    Collects transitions of KeyRoom-S5 from a scripted and a random player, lets the judge label
+    them, scores it against the engine's truth, trains PPO three times on the same budget
+    (MiniHack's reward; the same without its -0.01 for idle steps; shaped by the judge) and writes
+    a report. Interrupted, it goes on where it was.
+    """
+    from agents.demo.run import DemoPlan, run_demo
+    from agents.training.config import read_settings
+
+    plan = DemoPlan(judge, steps, episodes, seed, settings=read_settings(setting or []))
+    outcome = run_demo(plan, out, base_url=base_url, fresh=fresh, console=Console(stderr=True))
+    if as_json:
+        typer.echo(json.dumps(outcome.to_dict(), indent=2))
+    else:
+        for line in outcome.lines():
+            typer.echo(line)

@@ -1,0 +1,115 @@
+"""Checks that everything a run needs works here, and says what to do where it doesn't."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's outcome."""
+
+    name: str
+    good: bool
+    detail: str
+    remedy: str = ""
+    """What to do, where it is not good."""
+
+
+PACKAGES = {
+    "openai": "openai",
+    "nle": "nle",
+    "minihack": "minihack",
+    "gymnasium": "gymnasium",
+    "torch": "torch",
+    "stable-baselines3": "stable_baselines3",
+    "pyarrow": "pyarrow",
+}
+
+
+def examine(base_url: str | None = None, store: Path | None = None) -> Iterator[Finding]:
+    """Yields a finding for each check, as it is made.
+
+    Args:
+        base_url: an OpenAI-compatible endpoint to reach; `OPENAI_BASE_URL` by default.
+        store: the store to open; by default only a new one in a temporary folder is tried.
+    """
+    yield _python()
+    for package, module in PACKAGES.items():
+        yield _guarded(package, partial(_import, module, package), _install_hint(package))
+    yield _guarded("game", _play, "reinstall with `make demo`, or see nle's page for your platform")
+    remedy = "check the disk's space and permissions"
+    if store is not None:
+        remedy = "name a store that is there and whole, or leave --store out"
+    yield _guarded("store", lambda: _write_store(store), remedy)
+    url = base_url or os.environ.get("OPENAI_BASE_URL")
+    if url or os.environ.get("OPENAI_API_KEY"):
+        yield _guarded(
+            "endpoint",
+            lambda: _reach(url),
+            "check the address (it usually ends in /v1), that the server runs, and OPENAI_API_KEY",
+        )
+    else:
+        yield Finding("endpoint", True, "none set; the `rules` judge needs none")
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    return Finding("python", good, found, "use Python 3.11, 3.12 or 3.13: nle has wheels for those")
+
+
+def _guarded(name: str, check: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(name, True, check())
+    except Exception as error:  # a doctor reports whatever is wrong
+        return Finding(name, False, f"{type(error).__name__}: {error}", remedy)
+
+
+def _install_hint(package: str) -> str:
+    if package == "minihack":
+        return "pip install 'setuptools>=77.0.3,<82': minihack 1.0.2 imports pkg_resources"
+    return "pip install -c constraints.txt -e '.[agents]'"
+
+
+def _import(module: str, package: str) -> str:
+    import_module(module)
+    return version(package)
+
+
+def _play() -> str:
+    from envs import make_vec
+
+    env = make_vec("MiniHack-KeyRoom-S5-v0", 1, kind="gym", seed=0)
+    try:
+        env.reset()
+        for action in (0, 1, 2, 3):
+            env.step([action])
+    finally:
+        env.close()
+    return "compiled a level of KeyRoom-S5 and stepped it"
+
+
+def _write_store(path: Path | None) -> str:
+    from calm.store.store import Store
+
+    if path is not None:
+        with Store.existing(path):
+            return f"{path} opens"
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite"):
+        return "a new one can be written"
+
+
+def _reach(url: str | None) -> str:
+    from calm.endpoint.probe import list_models
+
+    models = list_models(url)
+    return f"{url or 'the default endpoint'} answers; it offers {len(models)} models"

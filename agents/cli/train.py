@@ -1,0 +1,168 @@
+"""`calm train`: PPO on reward plus judged credit."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from calm.cli.options import BaseUrl, Json, StoreOption
+from calm.errors import UsageError
+
+if TYPE_CHECKING:
+    from agents.training.run_folder import Run
+
+
+def train(
+    task: Annotated[str | None, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")] = None,
+    judge: Annotated[
+        str | None,
+        typer.Option(
+            help="none, truth (the engine's own), noisy:precision=P,recall=R (the truth with"
+            " errors), rules, openai:MODEL, replay. [rules]"
+        ),
+    ] = None,
+    ask: Annotated[
+        str | None,
+        typer.Option(
+            help="wait for the judge's answers about what is new, or take them later and go on"
+            " meanwhile. [wait]"
+        ),
+    ] = None,
+    shaping: Annotated[
+        str | None,
+        typer.Option(help="every, once (each subgoal pays once an episode), potential. [once]"),
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="What sees the map; an unknown name lists them. [cnn]")
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="none, stack (the last crops), lstm (on a slower loop). [none]"),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Environment steps. [300000]")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="First seed. [0]")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="How many seeds, each a run. [1]")
+    ] = None,
+    subgoals: Annotated[
+        str | None,
+        typer.Option(help="given, a YAML file as `calm decompose` writes it, or a list's hash."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings; options win over it.")
+    ] = None,
+    wandb: Annotated[
+        str | None, typer.Option(metavar="PROJECT", help="Log to Weights & Biases as well.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting, such as n_envs=16."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder that holds the runs' folders. [runs]")
+    ] = None,
+    resume: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Go on with the run in this folder; repeat for several. Takes no other settings."
+        ),
+    ] = None,
+    store: StoreOption = Path("calm.sqlite"),
+    base_url: BaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Train PPO on reward plus judged credit.
+
+    Success is measured on levels that training never sees. Ctrl-C saves a checkpoint; go on with
+    --resume FOLDER. A model that does not answer is waited for (--set patience=SECONDS), then
+    training stops in the same way. The run's folder holds every setting (config.yaml), metrics and
+    a report.
+    """
+    from agents.report.page import report_runs
+    from agents.training.config import read_settings
+    from agents.training.progress import train_with_progress
+
+    named = {
+        "task": task,
+        "judge": judge,
+        "ask": ask,
+        "shaping": shaping,
+        "encoder": encoder,
+        "memory": memory,
+        "steps": steps,
+        "seed": seed,
+        "subgoals": subgoals,
+        "wandb": wandb,
+    }
+    settings = {k: v for k, v in named.items() if v is not None} | read_settings(setting or [])
+    if resume:
+        others = {"config": config, "seeds": seeds, "out": out}
+        refused = [*settings, *(name for name, value in others.items() if value is not None)]
+        runs = _open_runs(resume, refused)
+    else:
+        runs = _create_runs(settings, config, seeds or 1, out or Path("runs"), store, base_url)
+    console = Console(stderr=True)
+    try:
+        train_with_progress(runs, store=store, base_url=base_url, console=console)
+    except KeyboardInterrupt:
+        again = " ".join(f"--resume {shlex.quote(str(run.folder))}" for run in runs)
+        console.print(Text(f"go on with: calm train {again}"), soft_wrap=True)
+        raise
+    rows = []
+    for run in runs:
+        path = report_runs([run], run.folder / "report.html")
+        rows.append({"run": str(run.folder), "report": str(path)} | run.metrics()[-1])
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        typer.echo(
+            f"{row['run']}: success {row['success']:.0%} on {row['episodes']} held-out levels"
+            f" [{row['success_low']:.0%}, {row['success_high']:.0%}] after {row['steps']:,} steps;"
+            f" report in {row['report']}"
+        )
+
+
+def _open_runs(folders: Sequence[Path], refused: Sequence[str]) -> list[Run]:
+    """The runs to resume; a UsageError where other settings were named beside them."""
+    from agents.training.run_folder import Run
+
+    if refused:
+        raise UsageError(
+            "--resume goes on with a run as it was and takes no other settings, got "
+            + ", ".join(refused)
+        )
+    return [Run.open(folder) for folder in folders]
+
+
+def _create_runs(
+    settings: dict[str, Any],
+    config: Path | None,
+    seeds: int,
+    out: Path,
+    store: Path,
+    base_url: str | None,
+) -> list[Run]:
+    """A new run folder for each seed; all of them or, where one can't be begun, none."""
+    from agents.training.config import load_config, make_config
+    from agents.training.environment import shaper_of, subgoals_of
+    from agents.training.run_folder import Run
+    from calm.store.store import Store
+
+    if config is None and "task" not in settings:
+        raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
+    base = load_config(config, settings) if config else make_config(settings)
+    configs = [make_config(base.model_dump() | {"seed": base.seed + i}) for i in range(seeds)]
+    folders = [out / one.name for one in configs]
+    for folder in folders:
+        Run.refuse_taken(folder)
+    with Store(store) as opened:  # what can't be judged is no run
+        shaper_of(base, subgoals_of(base, opened), opened, base_url)
+    return [Run.create(*pair) for pair in zip(folders, configs, strict=True)]
