@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from agents.encoders import MECHANISMS
 from agents.encoders.route_scan import RouteScan
-from agents.network.extractor import ENCODERS, NetHackExtractor
+from agents.network.extractor import NetHackExtractor
+from agents.network.names import ENCODERS
 from agents.network.vector_parts import NO_GLYPH
 from agents.training.config import TrainConfig
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from agents.ppo.make import make_ppo
+from agents.training.agent import make_ppo
 from agents.training.credit_source import Shaper, make_shaper
 from agents.training.environment import kept_subgoals, make_env
 from agents.training.run_folder import Run

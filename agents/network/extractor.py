@@ -28,6 +28,7 @@ from agents.encoders import MECHANISMS
 from agents.network.glyph_map import LARGE, WIDE, MapEncoder, can_join
 from agents.network.history import WINDOW_KEYS, PastEncoder, WindowEncoder
 from agents.network.kernels.minibatch_chunks import Repeated
+from agents.network.names import ENCODERS, JOIN, MAPS, READS
 from agents.network.vector_parts import (
     GLYPHS,
     NO_GLYPH,
@@ -37,10 +38,6 @@ from agents.network.vector_parts import (
 )
 from calm.errors import UsageError, unknown
 
-MAPS = ("glyphs", "glyphs_crop")
-JOIN = ("message", "inv_glyphs", "blstats")
-ENCODERS = ("cnn", *MECHANISMS, "semantics")
-READS = (*MAPS, "message", "inv_glyphs", "blstats", "progress")
 PART = 32
 """Features of the message, of the inventory and of the status, each."""
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from agents.network.extractor import ENCODERS, READS
+from agents.network.names import ENCODERS, READS
 from calm.annotation.live import Ask
 from calm.credit import CREDIT_MODES, CreditMode
 from calm.errors import UsageError, unknown

@@ -18,7 +18,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.ppo.glibc_memory import keep_memory
-from agents.ppo.make import make_ppo
+from agents.training.agent import make_ppo
 from agents.training.checkpoint import State, judge_state, restore, restore_judge, snapshot
 from agents.training.config import TrainConfig
 from agents.training.credit_source import Shaper

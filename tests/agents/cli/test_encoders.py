@@ -7,7 +7,7 @@ import pytest
 
 from agents.bench import encoder_table
 from agents.bench import encoders as bench_encoders
-from agents.network.extractor import ENCODERS
+from agents.network.names import ENCODERS
 from calm.errors import UsageError
 from tests.support.command_line import calm
 

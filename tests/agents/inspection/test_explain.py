@@ -10,8 +10,8 @@ import torch
 
 from agents.inspection.explain import attended, by_kind, explain_run, spread, stretched
 from agents.inspection.occlusion import known_cells
-from agents.ppo.make import make_ppo
 from agents.report.page import report_runs
+from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from agents.training.train import train

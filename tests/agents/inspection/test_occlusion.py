@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from agents.inspection.occlusion import Check, chosen, interval, known_cells, moved, occlusion
-from agents.ppo.make import make_ppo
+from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
 from envs import make_vec
 

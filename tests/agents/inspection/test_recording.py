@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from agents.inspection.recording import Recording, latest, record_run
-from agents.ppo.make import make_ppo
+from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
 from agents.training.credit_source import make_shaper
 from agents.training.environment import kept_subgoals, make_env

@@ -6,7 +6,8 @@ import torch
 from gymnasium import spaces
 
 from agents.encoders import make_mechanism
-from agents.network.extractor import ENCODERS, NetHackExtractor
+from agents.network.extractor import NetHackExtractor
+from agents.network.names import ENCODERS
 from agents.network.vector_parts import NO_GLYPH, STONE, InventoryEncoder
 from calm.errors import UsageError
 

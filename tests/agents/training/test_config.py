@@ -1,5 +1,7 @@
 """Settings: read back as written, and a broken one names its field."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,22 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str, says: str) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no config at"):
         load_config(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"memory": "stack", "window": 1}, "at least 2"),
+        ({"memory": "stack", "encoder": "semantics"}, "looks back itself"),
+        ({"memory": "stack", "keys": ("glyphs",)}, "add glyphs_crop"),
+        ({"memory": "more"}, "none"),
+    ],
+)
+def test_a_memory_that_cannot_be_is_said(wrong: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        TrainConfig(**wrong)
+
+
+def test_reading_settings_loads_no_torch() -> None:
+    code = "import sys, agents.training.config; assert 'torch' not in sys.modules, 'torch'"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -144,3 +144,37 @@ def test_an_unknown_judge_is_named_before_anything_is_built(tmp_path: Path) -> N
     run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="rule"))
     with pytest.raises(UsageError, match="unknown judge 'rule'"):
         train(run)
+
+
+REMEMBERING = {
+    "task": "KeyRoom-Dark-S5",
+    "judge": "truth",
+    "steps": 64,
+    "n_envs": 2,
+    "n_steps": 16,
+    "eval_every": 64,
+    "eval_episodes": 2,
+    "features_dim": 16,
+    "window": 3,
+}
+
+
+@pytest.mark.parametrize("memory", ["stack", "lstm"])
+def test_an_agent_that_remembers_trains_and_resumes(memory: str, tmp_path: Path) -> None:
+    config = TrainConfig(**REMEMBERING, memory=memory)
+    assert memory in config.name
+    run = Run.create(tmp_path / "run", config)
+
+    def stop(progress: Progress) -> None:
+        if progress.steps >= 64:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(run, on_progress=stop)
+    kept = run.load_checkpoint()
+    assert kept["steps"] == 32
+    rows = train(run, resume=True)
+    assert [row["steps"] for row in rows] == [0, 64]
+    weights = run.load_checkpoint()["policy"]
+    assert any(not torch.equal(value, kept["policy"][name]) for name, value in weights.items())
+    assert any("lstm" in name for name in weights) == (memory == "lstm")

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from sb3_contrib import RecurrentPPO
 
-from agents.ppo.make import make_ppo
+from agents.ppo.fast_ppo import FastPPO
+from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from agents.training.train import Trainer, train
@@ -43,3 +45,15 @@ def test_entropy_can_matter_less_and_less(tmp_path: Path, monkeypatch: pytest.Mo
     config = TrainConfig(**SMALL, steps=48, ent_coef=0.03, ent_coef_end=0.0)
     train(Run.create(tmp_path / "run", config))
     assert seen == [0.03, 0.02, 0.01]
+
+
+def test_a_stack_is_on_the_fast_path_and_an_lstm_on_its_own() -> None:
+    config = TrainConfig(**SMALL, memory="stack", window=3)
+    env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, window=3, workers=0)
+    try:
+        stacked = make_ppo(config, env)
+        assert isinstance(stacked, FastPPO)
+        assert stacked.ours
+        assert isinstance(make_ppo(TrainConfig(**SMALL, memory="lstm"), env), RecurrentPPO)
+    finally:
+        env.close()

@@ -8,9 +8,10 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.network.extractor import ENCODERS, NetHackExtractor
+from agents.network.extractor import NetHackExtractor
 from agents.network.history import WINDOW_KEYS
-from agents.ppo.make import make_ppo
+from agents.network.names import ENCODERS
+from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
 from envs import make_vec
 from envs.interfaces.sb3_vec import Sb3Vec

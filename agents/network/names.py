@@ -1,0 +1,14 @@
+"""Names that settings may use for the policy's network, without the network: no torch here."""
+
+from __future__ import annotations
+
+from agents.encoders import MECHANISMS
+
+ENCODERS = ("cnn", *MECHANISMS, "semantics")
+"""What mixes the cells of a map: nothing, one of the mechanisms, or gates over time."""
+MAPS = ("glyphs", "glyphs_crop")
+"""Observation keys that hold a map of glyphs."""
+JOIN = ("message", "inv_glyphs", "blstats")
+"""Keys that become a token each among the cells of a map, where the mechanism lets them join."""
+READS = (*MAPS, *JOIN, "progress")
+"""Every key that the features extractor reads by itself."""

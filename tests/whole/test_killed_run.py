@@ -1,0 +1,63 @@
+"""A run that is killed resumes from its checkpoint, the same way however often it is tried."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+from agents.training.config import TrainConfig
+from agents.training.run_folder import Run
+from agents.training.train import train
+from tests.support.states import same
+
+SMALL = {
+    "task": "KeyRoom-S5",
+    "n_envs": 2,
+    "n_steps": 32,
+    "eval_every": 256,
+    "eval_episodes": 2,
+    "features_dim": 16,
+    "checkpoint_every": 64,
+}
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    """A real process, killed by SIGKILL in the midst of training, twice."""
+    config = TrainConfig(**SMALL, judge="rules", seed=2, steps=1024)
+    run = Run.create(tmp_path / "run", config)
+    code = (
+        "import sys; from pathlib import Path; from agents.training.run_folder import Run;"
+        " from agents.training.train import train; train(Run.open(Path(sys.argv[1])),"
+        " resume=len(sys.argv) > 2)"
+    )
+    for words, enough in (((), 128), (("resume",), 384)):
+        command = [sys.executable, "-c", code, str(run.folder), *words]
+        with subprocess.Popen(command, start_new_session=True) as process:
+            while not run.checkpoint_path.exists() or run.load_checkpoint()["steps"] < enough:
+                assert process.poll() is None, "it ended before it could be killed"
+                time.sleep(0.01)
+            os.kill(process.pid, signal.SIGKILL)
+        assert process.returncode == -signal.SIGKILL
+    kept = run.load_checkpoint()
+    assert enough <= kept["steps"] < 1024
+    assert run.resumed_at[0] >= 128
+
+    copy = Run.open(Path(shutil.copytree(run.folder, tmp_path / "copy")))
+    rows, again = train(run, resume=True), train(copy, resume=True)
+    timed = ("seconds", "eval_seconds")
+    assert [{k: v for k, v in r.items() if k not in timed} for r in rows] == [
+        {k: v for k, v in r.items() if k not in timed} for r in again
+    ]
+    assert [r["steps"] for r in rows] == [0, 256, 512, 768, 1024]
+    assert all(a["seconds"] < b["seconds"] for a, b in pairwise(rows))
+    assert rows[-1]["asked"] >= len(kept["judge"]["texts"]) > 0
+    assert rows[-1]["success_greedy"] is not None
+    assert run.resumed_at[-1] == kept["steps"]
+    last, other = run.load_checkpoint(), copy.load_checkpoint()
+    assert last["steps"] == 1024
+    clock = ("training_seconds", "eval_seconds", "judge")
+    assert same(*({k: v for k, v in s.items() if k not in clock} for s in (last, other)))
