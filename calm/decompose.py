@@ -98,7 +98,7 @@ def decompose(
         if not task.subgoals:
             raise UsageError(
                 f"{task.id} has no given subgoals and {judge.name} can't name any:"
-                " use a model (openai:MODEL) or a file (--subgoals FILE)"
+                " use a model (local:MODEL, openai:MODEL) or a file (--subgoals FILE)"
             )
         return task.subgoals
     store = store or judge.store

@@ -14,7 +14,8 @@ from calm.cli.options import BaseUrl, Json
 
 def demo(
     judge: Annotated[
-        str, typer.Option(help="Who judges: rules (no key, no network) or openai:MODEL.")
+        str,
+        typer.Option(help="Who judges: rules (no key, no network) local:MODEL or openai:MODEL."),
     ] = "rules",
     base_url: BaseUrl = None,
     out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("runs/demo"),

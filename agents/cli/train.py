@@ -25,7 +25,7 @@ def train(
         str | None,
         typer.Option(
             help="none, truth (the engine's own), noisy:precision=P,recall=R (the truth with"
-            " errors), rules, openai:MODEL, replay. [rules]"
+            " errors), rules, local:MODEL, openai:MODEL, replay. [rules]"
         ),
     ] = None,
     ask: Annotated[

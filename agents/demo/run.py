@@ -31,7 +31,7 @@ from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run, replace_file
 from calm.decompose import decompose, write_subgoals
 from calm.errors import UsageError
-from calm.judges import make_judge
+from calm.judges import asks_model, make_judge
 from calm.records import Subgoal, Task
 from calm.store.store import Store
 from data.evaluation.run import EvaluationTable, evaluate
@@ -329,7 +329,7 @@ def _terminal_table(table: EvaluationTable) -> RichTable:
 def _trained(plan: DemoPlan, out: Path, base_url: str | None, console: Console) -> list[Arm]:
     """The three agents, trained side by side; those that are done are left alone."""
     arms, waiting = [], []
-    discovered = plan.judge.startswith("openai:")
+    discovered = asks_model(plan.judge)
     subgoals = str(out / SUBGOALS) if discovered else "given"
     for label, reward, config in plan.arms(subgoals):
         folder = out / "agents" / re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")

@@ -16,6 +16,7 @@ from agents.training.credit_source import Shaper, make_shaper
 from agents.training.environment import kept_subgoals, make_env
 from agents.training.run_folder import Run
 from calm.annotation.live import Annotator
+from calm.judges import asks_model
 from calm.judges.base import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 from envs.interfaces.sb3_vec import Sb3Vec
@@ -74,7 +75,7 @@ def recalled_shaper(run: Run, subgoals: Sequence[Subgoal]) -> Shaper:
     """What paid a run's credit, a language model replaced by the answers that it gave the run."""
     config = run.config
     task = find_task(config.task)
-    if config.judge.startswith(("openai:", "replay")):
+    if asks_model(config.judge) or config.judge.startswith("replay"):
         return Annotator(Recalled(config.judge, run.judged()), task, subgoals)
     return make_shaper(config.judge, task, subgoals, seed=config.seed)
 

@@ -26,7 +26,7 @@ class TrainConfig(BaseModel):
     """MiniHack id of the task; `KeyRoom-S5` will do."""
     judge: str = "rules"
     """Whose credit shapes the reward: none, truth (the engine's own), noisy:precision=P,recall=R
-    (the truth with errors, see `agents.training.noisy`), rules, openai:MODEL, ..."""
+    (the truth with errors, see `agents.training.noisy`), rules, local:MODEL, openai:MODEL, ..."""
     ask: Ask = "wait"
     """wait: training waits for the judge's answers about what is new, and is the same every time;
     later: it goes on, and an answer counts from when it is there."""

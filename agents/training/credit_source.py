@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from agents.training.noisy import parse_noisy
 from calm.annotation.live import Annotator, Ask
@@ -54,13 +54,13 @@ def make_shaper(
         return parse_noisy(spec, seed)
     if kind not in {known.partition(":")[0] for known in SHAPERS}:
         raise unknown("judge", spec, SHAPERS)
-    waits = {"deadline": patience, "timeout": min(120.0, patience), "patient": True}
+    waits: dict[str, Any] = {"deadline": patience, "timeout": min(120.0, patience), "patient": True}
     judge = make_judge(
         spec,
         mode="events",
         store=store,
         base_url=base_url,
         seed=seed,
-        **(waits if kind == "openai" else {}),
+        **{"openai": waits, "local": {"beside": ask == "later"}}.get(kind, {}),
     )
     return Annotator(judge, task, subgoals, ask=ask, most_pending=most_pending)

@@ -29,7 +29,7 @@ from calm.cli.options import (
 from calm.decompose import decompose, find_subgoals, write_subgoals
 from calm.endpoint.probe import list_models, probe
 from calm.errors import StoreError, UsageError
-from calm.judges import make_judge
+from calm.judges import asks_model, make_judge
 from calm.judges.openai import OpenAIJudge
 from calm.records import MODES, Subgoal, subgoals_hash
 from calm.store.database import DAMAGED
@@ -69,7 +69,10 @@ def _print_json(value: object) -> None:
 def decompose_command(
     task: TaskArgument,
     judge: Annotated[
-        str, typer.Option(help="Who names them: openai:MODEL, or rules for the given ones.")
+        str,
+        typer.Option(
+            help="Who names them: local:MODEL, openai:MODEL, or rules for the given ones."
+        ),
     ] = "rules",
     store: StoreOption = Path("calm.sqlite"),
     out: Annotated[
@@ -89,10 +92,12 @@ def decompose_command(
     if out is not None:
         check_writable(out)
     with Store(store) as opened:
-        options: dict[str, Any] = {"key_env": key_env} if judge.startswith("openai:") else {}
+        options: dict[str, Any] = {"key_env": key_env} if asks_model(judge) else {}
         chosen = make_judge(judge, store=opened, base_url=base_url, **options)
         if not isinstance(chosen, OpenAIJudge) and judge != "rules":
-            raise UsageError(f"{judge} names no subgoals: --judge takes openai:MODEL or rules")
+            raise UsageError(
+                f"{judge} names no subgoals: --judge takes local:MODEL, openai:MODEL or rules"
+            )
         subgoals = decompose(found_task, chosen, opened)
         opened.keep_subgoals(found_task.id, subgoals, judge)
         if isinstance(chosen, OpenAIJudge):
@@ -206,7 +211,9 @@ def why_command(
     text: Annotated[
         str, typer.Argument(help="The transition's description; `-` reads it from standard input.")
     ],
-    judge: Annotated[str, typer.Option(help="The judge that was asked: openai:MODEL.")],
+    judge: Annotated[
+        str, typer.Option(help="The judge that was asked: local:MODEL or openai:MODEL.")
+    ],
     store: KeptStoreOption = Path("calm.sqlite"),
     subgoals: Annotated[
         str, typer.Option(help="given, a file, or the start of a stored list's hash.")
@@ -226,8 +233,8 @@ def why_command(
     found_task = find_task(task)
     if mode not in MODES:
         raise UsageError(f"unknown mode {mode!r}; valid: {', '.join(MODES)}")
-    if not judge.startswith("openai:"):
-        raise UsageError("only openai:MODEL has answers in a store")
+    if not asks_model(judge):
+        raise UsageError("only local:MODEL and openai:MODEL have answers in a store")
     with Store.existing(store) as opened:
         asker = make_judge(
             judge,

@@ -51,6 +51,7 @@ class Endpoint:
 
     Args:
         card: what is known of its abilities (see `calm.endpoint.probe`); grows while asking.
+        transport: the way there; None goes to the connection's base URL.
 
     Raises:
         UsageError: a time is no positive number. EndpointError: no key where one is needed.
@@ -64,6 +65,7 @@ class Endpoint:
         budget: Budget | None = None,
         card: Mapping[str, Any] | None = None,
         seed: int = 0,
+        transport: Transport | None = None,
     ) -> None:
         if not (0 < connection.timeout < math.inf and connection.deadline > 0):
             raise UsageError("timeout and deadline must be positive numbers of seconds")
@@ -75,7 +77,7 @@ class Endpoint:
         self.keep_card: Callable[[Mapping[str, Any]], None] = lambda news: None
         """Told what was newly learned of the endpoint's abilities."""
         self._random = random.Random(seed)
-        self.transport = Transport(
+        self.transport = transport or Transport(
             connection.base_url, connection.key_env, connection.timeout, self.pace.cap
         )
         self.address = self.transport.address
@@ -104,6 +106,7 @@ class Endpoint:
             RowFault: this question has no answer: refused, or given up after its deadline.
             EndpointError, BudgetError: asking further is pointless.
         """
+        await self.transport.open()
         began = since = time.monotonic()
         attempt = same = 0
         last = ""

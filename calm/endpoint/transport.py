@@ -72,6 +72,9 @@ class Transport:
         self._clients: list[AsyncOpenAI] = []
         self._load: list[int] = []
 
+    async def open(self) -> None:
+        """Makes sure that there is someone to ask; here that is left to the first request."""
+
     async def send(self, body: Mapping[str, Any]) -> Reply:
         """One request for a completion, just once; it fails with one of our own faults.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from calm.errors import UsageError, unknown
 from calm.judges.baselines import Always, Random
+from calm.judges.local import local_judge
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.judges.protocol import Judge
 from calm.judges.rules import RulesJudge
@@ -14,10 +15,24 @@ from calm.judges.stored import ReplayJudge
 from calm.records import MODES, Mode
 from calm.store.store import Store
 
-JUDGES = ("openai:MODEL", "rules", "replay", "replay:MODEL", "always-yes", "always-no", "random:P")
+JUDGES = (
+    "local:MODEL",
+    "openai:MODEL",
+    "rules",
+    "replay",
+    "replay:MODEL",
+    "always-yes",
+    "always-no",
+    "random:P",
+)
 """The specs that `make_judge` understands."""
 
-__all__ = ["JUDGES", "make_judge"]
+__all__ = ["JUDGES", "asks_model", "make_judge"]
+
+
+def asks_model(spec: str) -> bool:
+    """Whether a spec names a judge that asks a language model, here or at an address."""
+    return spec.startswith(("openai:", "local:"))
 
 
 def make_judge(
@@ -29,14 +44,15 @@ def make_judge(
     seed: int = 0,
     **options: Any,
 ) -> Judge:
-    """The judge that a spec names: `openai:MODEL`, `rules`, `replay[:MODEL]`, `random[:P]`, ...
+    """The judge that a spec names: `local:MODEL`, `openai:MODEL`, `rules`, `replay[:MODEL]`, ...
 
     Args:
         mode: which description it reads.
         store: where `openai` keeps and `replay` finds answers.
         base_url: the endpoint of `openai`; None for `OPENAI_BASE_URL` or OpenAI's own.
         seed: of `random`. (`openai` sends a seed only if `extra={"seed": n}` says so.)
-        options: fields of `OpenAIOptions`, `on_progress`, `rules` (a table for `rules`), `repair`.
+        options: fields of `OpenAIOptions`, `on_progress`, `rules` (a table for `rules`), `repair`;
+            for `local` also how the model is served, see `calm.judges.local`.
 
     Raises:
         UsageError: no such judge, mode or option.
@@ -52,6 +68,8 @@ def make_judge(
                 raise unknown("option of an openai judge", name, valid)
         opened = OpenAIOptions(base_url=base_url, **options)
         return OpenAIJudge(rest, mode, store=store, options=opened, **progress)
+    if kind == "local":
+        return local_judge(rest, mode, store=store, options=options)
     if kind == "replay":
         if store is None:
             raise UsageError("the replay judge needs a store to replay from: name it with --store")

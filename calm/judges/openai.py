@@ -18,6 +18,7 @@ from calm.endpoint.client import Connection, Endpoint
 from calm.endpoint.loop_thread import LoopThread
 from calm.endpoint.pace import Pace
 from calm.endpoint.pricing import Price, price_of
+from calm.endpoint.transport import Transport
 from calm.errors import UsageError
 from calm.judges.confidence import vote
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage, Verdict
@@ -86,6 +87,7 @@ class OpenAIJudge:
         store: None keeps the answers in memory, for this judge alone.
         seed: sent to the endpoint as it is, plus the sample's number.
         on_progress: called with the tally whenever it has changed, from the loop's thread.
+        transport: the way to the model; None goes to `options.base_url`.
 
     Raises:
         UsageError: an option can't be used. EndpointError: no key where one is needed.
@@ -100,6 +102,7 @@ class OpenAIJudge:
         options: OpenAIOptions | None = None,
         seed: int | None = None,
         on_progress: Callable[[Tally], None] = lambda tally: None,
+        transport: Transport | None = None,
     ) -> None:
         o = self.options = options or OpenAIOptions()
         if not model:
@@ -130,6 +133,7 @@ class OpenAIJudge:
             connection,
             pace=Pace(o.concurrency, o.rpm, o.tpm),
             budget=self.budget,
+            transport=transport,
         )
         address, keep = self.endpoint.address, self.store.keep_card
         self.endpoint.card |= self.store.card(address, model)

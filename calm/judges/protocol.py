@@ -1,8 +1,9 @@
 """What a judge is: text in, judgements out, sync or async.
 
 Kinds (`calm.judges.make_judge` builds one from its spec):
-`openai:MODEL` any OpenAI-compatible endpoint · `rules` written rules over the same text ·
-`replay` only what a store holds · `always-yes`, `always-no`, `random` the trivial annotators.
+`local:MODEL` a model on this machine · `openai:MODEL` any OpenAI-compatible endpoint ·
+`rules` written rules over the same text · `replay` only what a store holds ·
+`always-yes`, `always-no`, `random` the trivial annotators.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class RulesJudge(Immediate):
             raise UsageError(
                 f"the rules judge has no rule for {', '.join(map(repr, missing))};"
                 f" it knows: {', '.join(sorted(self._patterns)) or 'none (is envs installed?)'}."
-                " Use the given subgoals, or a judge that reads (openai:MODEL)"
+                " Use the given subgoals, or a judge that reads (local:MODEL, openai:MODEL)"
             )
         judged = []
         for transition in transitions:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 def annotate_command(
     judge: Annotated[
-        str, typer.Option(help="Whom to ask: openai:MODEL, rules, replay:MODEL, always-no, ...")
+        str,
+        typer.Option(
+            help="Whom to ask: local:MODEL, openai:MODEL, rules, replay:MODEL, always-no, ..."
+        ),
     ],
     data: Annotated[
         str, typer.Option(help="A labelled set, or a parquet file as `calm collect` writes it.")

@@ -23,8 +23,8 @@ def evaluate_command(
     judge: Annotated[
         list[str] | None,
         typer.Option(
-            help="Whom to ask: openai:MODEL, rules, replay:MODEL, always-yes, always-no,"
-            " random[:P]. Repeat for several.",
+            help="Whom to ask: local:MODEL, openai:MODEL, rules, replay:MODEL, always-yes,"
+            " always-no, random[:P]. Repeat for several.",
             show_default="rules, always-yes, always-no, random",
         ),
     ] = None,

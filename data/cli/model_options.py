@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from calm.errors import UsageError
+from calm.judges import asks_model
 from calm.judges.openai import OpenAIOptions
 
 Samples = Annotated[
@@ -41,7 +42,7 @@ def taken(spec: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
     `replay` reads what a model said, so it takes how to read it.
     """
-    if spec.startswith("openai:"):
+    if asks_model(spec):
         return dict(options)
     names = {"repair"} if spec.startswith("replay") else set()
     return {name: value for name, value in options.items() if name in names}
@@ -60,5 +61,5 @@ def check_taken(specs: Sequence[str], options: Mapping[str, Any]) -> None:
             flag = limits if name == "limits" else name.replace("_", "-")
             raise UsageError(
                 f"--{flag}: a model takes that, and none is asked here; name one:"
-                " --judge openai:MODEL"
+                " --judge local:MODEL or openai:MODEL"
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError, unknown
-from calm.judges import make_judge
+from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge
 from calm.records import MODES, Mode, Subgoal, Task
 from calm.store.store import Store
@@ -90,7 +90,7 @@ def run(
     overrule = read_overrule(contest.overrule) if contest.overrule else {}
     ways = variants(parse(contest.prompt), contest.sweep)
     parts = _parts(chosen, contest.parts, contest.tasks)
-    kept = [spec for spec in contest.judges if spec.startswith(("openai:", "replay"))]
+    kept = [spec for spec in contest.judges if asks_model(spec) or spec.startswith("replay")]
     if store and not store.exists() and (replayed := [s for s in kept if s.startswith("replay")]):
         raise UsageError(
             f"there is no store at {store} for {replayed[0]} to read; name it: --store"
@@ -147,7 +147,7 @@ def _contestant(
     def made(k: int) -> Judge:
         options = taken(spec, contest.options)
         seed = contest.seed + k
-        if spec.startswith("openai:"):
+        if asks_model(spec):
             if variant.get("role") == "off":
                 options["template"] = NO_ROLE_TEMPLATE
             if k:  # another seed makes it another question, which is paid again

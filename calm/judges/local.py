@@ -1,0 +1,138 @@
+"""The judge that asks a model on this machine: as any endpoint is asked, but its server is ours."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from calm.endpoint.pricing import Price, price_of
+from calm.errors import UsageError, unknown
+from calm.judges.openai import OpenAIJudge, OpenAIOptions
+from calm.local.lease import ServerLease
+from calm.local.machine import MAX_SLOTS
+from calm.local.transport import LocalTransport
+from calm.local.weights import Told, Weights, find_weights
+from calm.records import Mode
+from calm.store.store import Store
+
+INSTALL = "pip install 'calm-credit[local]'"
+SERVER_OPTIONS = ("beside", "threads", "slots", "context")
+"""Options of a local judge that say how its model is served; see `calm.local.lease`."""
+_SLOWER: Mapping[str, float] = {"timeout": 600.0, "deadline": 3600.0, "concurrency": MAX_SLOTS}
+"""For options left at their defaults, which are those of a service with many machines."""
+_FREE = Price(input=0, output=0)
+
+
+class LocalJudge(OpenAIJudge):
+    """Asks a model on this machine; its answers are kept under a name that holds the weights' hash.
+
+    Args:
+        spec: as the weights were named, a file or a name (see `calm.local.weights`).
+        lease: of the model's server.
+    """
+
+    def __init__(
+        self,
+        spec: str,
+        mode: Mode,
+        lease: ServerLease,
+        *,
+        store: Store | None,
+        options: OpenAIOptions,
+        **more: Any,
+    ) -> None:
+        self.spec = spec
+        self.lease = lease
+        transport = LocalTransport(lease, options.timeout, options.concurrency)
+        super().__init__(
+            transport.address, mode, store=store, options=options, transport=transport, **more
+        )
+
+    @property
+    def name(self) -> str:
+        return f"local:{self.spec}"
+
+
+def say(line: str) -> None:
+    """Writes a line to standard error: loading a model is not silent, whoever asks it."""
+    sys.stderr.write(f"calm: {line}\n")
+    sys.stderr.flush()
+
+
+def check_can_judge(weights: Weights) -> None:
+    """Refuses weights that can't be asked a question.
+
+    Raises:
+        UsageError: says why, and what to take instead.
+    """
+    header = weights.header
+    if header.parts > 1:
+        raise UsageError(
+            f"{weights.path} is one of {header.parts} files of a model; join them first"
+            " (llama.cpp's `llama-gguf-split --merge`)"
+        )
+    if not header.chat_template:
+        raise UsageError(
+            f"{weights.path} ({header.name or header.architecture}) has no chat template: it is a"
+            " base model, that goes on with a text and answers no questions. Take the model that"
+            " was trained to follow instructions (instruct, it, chat)"
+        )
+
+
+def open_lease(weights: Weights, tell: Told = say, **server: Any) -> ServerLease:
+    """A lease of the server of weights that can judge; it is started when it is first needed.
+
+    Args:
+        server: some of `SERVER_OPTIONS`.
+
+    Raises:
+        UsageError: the weights can't judge, or the extra that serves them is not installed.
+    """
+    check_can_judge(weights)
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise UsageError(f"a local model needs xllamacpp, which is not installed: {INSTALL}")
+    return ServerLease(weights, tell=tell, **server)
+
+
+def local_judge(
+    spec: str,
+    mode: Mode = "events",
+    *,
+    store: Store | None = None,
+    tell: Told = say,
+    options: Mapping[str, Any],
+) -> LocalJudge:
+    """The judge that `local:SPEC` names.
+
+    Args:
+        tell: told in a line what is waited for while the model is loaded.
+        options: fields of `OpenAIOptions`, `SERVER_OPTIONS`, and `on_progress`.
+
+    Raises:
+        UsageError: no such weights or option, or the weights can't judge.
+    """
+    asking = dict(options)
+    server = {name: asking.pop(name) for name in SERVER_OPTIONS if name in asking}
+    more = {name: asking.pop(name) for name in ("on_progress",) if name in asking}
+    valid = {f.name for f in fields(OpenAIOptions)} - {"base_url", "key_env", "batch", "poll"}
+    for name in ("base_url", "key_env", "poll"):  # of an address, which this has none of
+        asking.pop(name, None)
+    if asking.pop("batch", False):
+        raise UsageError("a local model has no Batch API: leave --batch out")
+    for name in asking:
+        if name not in valid:
+            raise unknown("option of a local judge", name, {*valid, *SERVER_OPTIONS})
+    if not spec:
+        raise UsageError("name the model: local:MODEL; `calm models list` shows some")
+    weights = find_weights(spec, tell)
+    chosen = replace(OpenAIOptions(), **asking)
+    usual = OpenAIOptions()
+    slower = {n: v for n, v in _SLOWER.items() if getattr(chosen, n) == getattr(usual, n)}
+    if chosen.price is None and price_of(f"local:{weights.id}", chosen.prices) is None:
+        slower["price"] = _FREE  # type: ignore[assignment]
+    chosen = replace(chosen, **slower)  # type: ignore[arg-type]
+    lease = open_lease(weights, tell, **server)
+    return LocalJudge(spec, mode, lease, store=store, options=chosen, **more)

@@ -1,0 +1,102 @@
+"""Fetches one file from the Hugging Face hub: the one file that knows its client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from calm.errors import CalmError, UsageError
+from calm.local.progress import Progress, WatchedFile
+
+INSTALL = "pip install 'calm-credit[local]'"
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file as the hub describes it."""
+
+    url: str
+    size: int
+    """Bytes."""
+    version: str
+    """Changes when the file does; its sha256 where the hub keeps it as a large file."""
+
+    @property
+    def sha256(self) -> str:
+        """In hexadecimal; empty if the hub doesn't tell."""
+        return self.version if len(self.version) == 64 else ""
+
+
+def describe(repository: str, name: str) -> HubFile:
+    """What the hub says of a file.
+
+    Raises:
+        UsageError: there is none, or it may not be read. CalmError: the hub can't be reached, or
+            its client is not installed.
+    """
+    try:
+        from huggingface_hub import errors as hub_errors
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    except ModuleNotFoundError:
+        raise UsageError(f"the hub's client huggingface_hub is not installed: {INSTALL}") from None
+    spec = f"{repository}:{name}"
+    try:
+        url = hf_hub_url(repository, name)
+        found = get_hf_file_metadata(url, retry_on_errors=True)
+    except hub_errors.GatedRepoError:
+        raise UsageError(
+            f"{spec}: its makers ask for consent first; give it on the hub's page of"
+            f" {repository}, then set HF_TOKEN"
+        ) from None
+    except (hub_errors.RepositoryNotFoundError, hub_errors.EntryNotFoundError):
+        raise UsageError(
+            f"the hub has no {spec}, or not for you; a private one needs HF_TOKEN"
+        ) from None
+    except hub_errors.HFValidationError as error:
+        raise UsageError(f"{spec} is no name on the hub: {error}") from None
+    except Exception as error:  # the client's HTTP library has errors of its own
+        raise CalmError(
+            f"can't reach the Hugging Face hub for {spec}: {type(error).__name__}: {error}."
+            " Check the network (HF_ENDPOINT names another address), or pull it elsewhere and"
+            " name the file"
+        ) from None
+    if not found.size:
+        raise CalmError(f"the hub does not say how large {spec} is; fetch it by other means")
+    return HubFile(url, found.size, found.etag or "")
+
+
+def fetch(file: HubFile, part: Path, progress: Progress) -> None:
+    """Downloads a file to `part`, from where it ends on; what has come stays whatever happens.
+
+    Raises:
+        CalmError: the connection failed, several times. OSError: it can't be written.
+    """
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]
+        build_hf_headers,
+        disable_progress_bars,
+    )
+
+    disable_progress_bars()  # ours tells the same
+    done = part.stat().st_size if part.exists() else 0
+    if done > file.size:
+        part.unlink()
+        done = 0
+    with part.open("ab") as out:
+        watched = WatchedFile(out, done, file.size, progress)
+        try:
+            http_get(
+                file.url,
+                cast(BinaryIO, watched),
+                resume_size=done,
+                headers=build_hf_headers(),
+                expected_size=file.size,
+            )
+        except Exception as error:  # the client's HTTP library has errors of its own
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise CalmError(
+                f"the download broke off after {watched.done:,} of {file.size:,} bytes:"
+                f" {type(error).__name__}: {error}. The same command goes on from there"
+            ) from None

