@@ -1,4 +1,4 @@
-"""Builds the labelled sets from seeds: `python -m agents.data_sets.build keyroom-v1`.
+"""Builds the labelled sets from seeds: `calm data build keyroom-v1`.
 
 The same versions of the game give the same bytes; `--check` builds into a scratch folder and
 compares with what is shipped. Every choice is drawn from generators whose seeds are in here.
@@ -6,22 +6,20 @@ compares with what is shipped. Every choice is drawn from generators whose seeds
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 
+from agents.data_sets.collect import row_of
 from calm.errors import CalmError, UsageError, unknown
 from calm.records import Task
-from data.dataset import SHIPPED, read_manifest, write_manifest, write_part
-from data.schema import Frame, LabelledTransition
-from envs.collect import Played, play, versions
+from data.dataset import read_manifest, write_manifest, write_part
+from data.schema import LabelledTransition
+from envs.collect import play, versions
 from envs.players.half_trained import HalfTrained
 from envs.players.quest import quester
 from envs.players.scripted import Player
@@ -38,18 +36,6 @@ EPISODES = 400
 """Most episodes played for one quota; none needs so many."""
 
 
-def labelled(played: Played) -> LabelledTransition:
-    """The row of a step that was played."""
-    before, after = played.before, played.after
-    return LabelledTransition(
-        played.transition,
-        played.truth,
-        played.provenance,
-        Frame(before.chars, before.colours),
-        Frame(after.chars, after.colours),
-    )
-
-
 def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[LabelledTransition]:
     """Steps of a task as long as anybody wants them."""
     if task in SKILLS:
@@ -58,7 +44,7 @@ def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[Label
     else:
         crew = [_player(p, task) for p in ((player,) if isinstance(player, str) else player)]
         source = play(task, crew, episodes=EPISODES, split="data", seed=seed)
-    return map(labelled, source)
+    return map(row_of, source)
 
 
 def _player(name: str, task: str) -> str | Player:
@@ -238,7 +224,7 @@ def build(name: str, folder: Path) -> None:
         part: write_part(folder, part, made.rows, made.tasks) for part, made in SETS[name]().items()
     }
     about = {
-        "made_by": f"python -m agents.data_sets.build {name}",
+        "made_by": f"calm data build {name}",
         "versions": versions(),
         "licence": "Apache-2.0",
         "data_levels": [SPLITS["data"].start, SPLITS["data"].stop],
@@ -246,25 +232,12 @@ def build(name: str, folder: Path) -> None:
     write_manifest(folder, name, parts, about)
 
 
-def main(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(SETS)}.")],
-    out: Annotated[Path | None, typer.Option(help="Folder; its own in data/ by default.")] = None,
-    check: Annotated[
-        bool, typer.Option("--check", help="Build apart and compare with what is shipped.")
-    ] = False,
-) -> None:
-    """Build a labelled set from its seeds, or check that it still comes out the same."""
-    if not check:
-        build(name, out or SHIPPED / name)
-        return
+def differing_parts(name: str, folder: Path) -> list[str]:
+    """Builds a set anew in a scratch folder and compares it with the one in `folder`.
+
+    Returns the names of the parts whose bytes differ; an empty list where all are identical.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         build(name, Path(scratch))
-        made, shipped = read_manifest(Path(scratch)), read_manifest(out or SHIPPED / name)
-    differ = [p for p in shipped["parts"] if made["parts"].get(p) != shipped["parts"][p]]
-    same = "identical, byte for byte" if not differ else f"DIFFERS in {', '.join(differ)}"
-    sys.stdout.write(f"{name}: {same}\n")
-    raise typer.Exit(1 if differ else 0)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+        made, shipped = read_manifest(Path(scratch)), read_manifest(folder)
+    return [p for p in shipped["parts"] if made["parts"].get(p) != shipped["parts"][p]]

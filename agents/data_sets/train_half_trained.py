@@ -1,5 +1,4 @@
-"""Trains the players that stop half way: `python -m agents.data_sets.train_half_trained
-KeyRoom-S5`.
+"""Trains the players that stop half way: `calm players train KeyRoom-S5`.
 
 PPO on train levels, paid by the task and by the engine's own subgoals, until it finishes a little
 less than half of its episodes; then success on held-out levels is measured, and the weights are
@@ -13,12 +12,11 @@ import hashlib
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import typer
 from gymnasium import spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
@@ -26,7 +24,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from torch import nn
 
-from agents.training.run_folder import provenance
+from agents.training.run_folder import provenance, replace_file
 from calm.errors import CalmError
 from data.evaluation.metrics import wilson
 from envs import make_vec
@@ -34,7 +32,6 @@ from envs.collect import play
 from envs.players.half_trained import (
     LAYERS,
     SEEN,
-    WEIGHTS,
     WIDTH,
     HalfTrained,
     Network,
@@ -151,33 +148,36 @@ def success_of(task_id: str, network: Network, episodes: int) -> float:
     return sum(ended) / len(ended)
 
 
-def main(
-    task: Annotated[str, typer.Argument(help="KeyRoom-S5 or KeyRoom-S15.")],
-    goal: Annotated[
-        float, typer.Option(help="Stop once this share of training episodes is finished.")
-    ] = 0.33,
-    most: Annotated[int, typer.Option(help="Give up after so many steps.")] = 3_000_000,
-    seed: Annotated[int, typer.Option(help="Of weights, actions and levels.")] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for the weights.")] = WEIGHTS,
-) -> None:
-    """Train a player half way and keep its weights."""
+def train_player(task: str, goal: float, most: int, seed: int, out: Path) -> dict[str, Any]:
+    """Trains a player half way, measures it and writes its weights with what made them.
+
+    Args:
+        task: id, short or whole.
+        goal: share of training episodes finished at which training stops.
+        most: environment steps after which training stops anyway.
+        seed: of weights, actions and levels.
+        out: folder for TASK.npz and TASK.json.
+
+    Returns what TASK.json holds: `train_steps`, `success` and its 95 % interval, versions, ...
+
+    Raises:
+        CalmError: success on held-out levels is not between `HALF_WAY`; nothing is written.
+    """
     id = find_task(task).id
     model, steps = train(id, seed, goal, most)
     network = network_of(model)
     rate = success_of(id, network, EPISODES)
     low, high = wilson(rate * EPISODES, EPISODES)
-    sys.stdout.write(f"{id}: {steps} steps, {rate:.3f} [{low:.3f} {high:.3f}] of {EPISODES}\n")
     if not HALF_WAY[0] <= rate <= HALF_WAY[1]:
         raise CalmError(
-            f"success {rate:.2f} is not between {HALF_WAY[0]} and {HALF_WAY[1]}; change --goal or"
-            " --most"
+            f"success {rate:.2f} is not between {HALF_WAY[0]} and {HALF_WAY[1]} after {steps}"
+            " steps; change --goal or --most"
         )
     path = out / f"{id}.npz"
     save_network(path, network)
     about = {
         "task": id,
-        "made_by": f"python -m agents.data_sets.train_half_trained {task} --goal {goal}"
-        f" --most {most} --seed {seed}",
+        "made_by": f"calm players train {task} --goal {goal} --most {most} --seed {seed}",
         "algorithm": "PPO (stable-baselines3), 32 environments of 128 steps, true subgoals pay 0.3"
         " once an episode, no penalty for idle steps",
         "train_steps": steps,
@@ -187,8 +187,5 @@ def main(
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "versions": {k: v for k, v in provenance().items() if k != "started"},
     }
-    path.with_suffix(".json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    replace_file(path.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
+    return about

@@ -43,6 +43,17 @@ bench_app = typer.Typer(
 )
 """Every layer adds its own: `bench_app.command("env")(function)` in its `register`."""
 
+
+def group_named(app: typer.Typer, name: str, about: str) -> typer.Typer:
+    """The group of commands `name` in `app`, made where no layer has added it yet."""
+    for registered in app.registered_groups:
+        if registered.name == name and registered.typer_instance is not None:
+            return registered.typer_instance
+    group = typer.Typer(no_args_is_help=True, help=about)
+    app.add_typer(group, name=name)
+    return group
+
+
 Bench = Callable[[Callable[[str], None]], Mapping[str, Any]]
 """Runs a bench, telling what is being measured, and returns DESIGN's object of rows and ratios."""
 

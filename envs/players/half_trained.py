@@ -1,7 +1,7 @@
 """A player that PPO trained half way: a small network, kept as arrays and played by NumPy alone.
 
 Its weights lie beside this file, each with what made them and how often they finish held-out levels
-(`python -m agents.data_sets.train_half_trained` writes both). The forward pass is in float64 and
+(`calm players train` writes both). The forward pass is in float64 and
 uses no torch, so
 that what it plays is the same on any machine: logits are rounded to six digits, far above what the
 order of a sum can change, before an action is drawn from the episode's own generator.

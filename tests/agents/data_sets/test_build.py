@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from agents.data_sets.build import PAPER, Part, Picker, build, episodes, labelled, main, steps
+from agents.data_sets.build import PAPER, Part, Picker, build, episodes, steps
+from agents.data_sets.collect import row_of
+from calm.cli.main import build as calm_app
 from calm.errors import CalmError, UsageError
 from calm.records import Transition
 from data.dataset import load, shipped
 from data.schema import LabelledTransition
 from envs.collect import play
+from tests.support.command_line import calm
 
 
 def row(episode: int, step: int, kind: str = "", text: str = "") -> LabelledTransition:
@@ -73,7 +77,7 @@ def test_rows_hold_what_was_played() -> None:
         r for r, _ in zip(steps("MiniHack-KeyRoom-S5-v0", "scripted", 5), range(4), strict=False)
     ]
     played = list(play("KeyRoom-S5", "scripted", episodes=1, seed=5))[:4]
-    assert found == [labelled(p) for p in played]
+    assert found == [row_of(p) for p in played]
     assert set(found[0].transition.texts) == {"screen", "crop", "events"}
     assert found[0].before is not None
     assert set(PAPER) <= set(found[0].truth)
@@ -86,7 +90,7 @@ def test_a_set_is_built_once_and_the_same_again(
 
     def small() -> dict[str, Part]:
         task = play("KeyRoom-S5", "scripted", episodes=1, seed=5)
-        kept = [labelled(p) for p in task]
+        kept = [row_of(p) for p in task]
         tasks = {"MiniHack-KeyRoom-S5-v0": build_data.find_task("KeyRoom-S5")}
         return {"natural": Part(kept, tasks)}
 
@@ -98,22 +102,20 @@ def test_a_set_is_built_once_and_the_same_again(
         build("small-v1", folder)
     with pytest.raises(UsageError, match="unknown data set 'smal-v1'"):
         build("smal-v1", tmp_path / "other")
-    import typer
-
-    app = typer.Typer()
-    app.command()(main)
-    result = CliRunner().invoke(app, ["small-v1", "--out", str(folder), "--check"])
-    assert result.exit_code == 0
-    assert "identical, byte for byte" in result.output
+    said = calm("data", "build", "small-v1", "--out", folder, "--check")
+    assert said == "small-v1: identical, byte for byte\n"
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert manifest["made_by"] == "calm data build small-v1"
+    manifest["parts"]["natural"]["sha256"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    done = CliRunner().invoke(
+        calm_app(), ["data", "build", "small-v1", "--out", str(folder), "--check"]
+    )
+    assert (done.exit_code, done.output) == (1, "small-v1: DIFFERS in natural\n")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", shipped())
 def test_shipped_sets_are_rebuilt_byte_for_byte(name: str) -> None:
-    import typer
-
-    app = typer.Typer()
-    app.command()(main)
-    result = CliRunner().invoke(app, [name, "--check"])
-    assert result.exit_code == 0, result.output
+    assert "identical" in calm("data", "build", name, "--check")

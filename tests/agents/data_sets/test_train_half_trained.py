@@ -50,10 +50,10 @@ def test_only_a_half_trained_player_is_kept(
     options = {"goal": 2.0, "most": 100, "seed": 0, "out": tmp_path}
     monkeypatch.setattr(training, "HALF_WAY", (2.0, 3.0))
     with pytest.raises(CalmError, match=r"success \d.\d\d is not between"):
-        training.main("KeyRoom-S5", **options)
+        training.train_player("KeyRoom-S5", **options)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(training, "HALF_WAY", (0.0, 1.0))
-    training.main("KeyRoom-S5", **options)
+    training.train_player("KeyRoom-S5", **options)
     kept = load_network(tmp_path / "MiniHack-KeyRoom-S5-v0.npz")
     assert kept["first.weight"].shape == (48, WIDTH)
     said = json.loads((tmp_path / "MiniHack-KeyRoom-S5-v0.json").read_text())
