@@ -22,10 +22,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from calm.decompose import check_subgoals
 from calm.errors import UsageError, unknown
 from calm.plugins import entry_points_of
 from calm.records import Task
+from calm.subgoals import check_subgoals
 
 
 class _File(BaseModel):

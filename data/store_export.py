@@ -21,11 +21,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.asking.envelope import Reply
-from calm.asking.question import Call, Context, Question
 from calm.cli.options import KeptStoreOption, StoreOption
+from calm.endpoint.envelope import Call, Reply
 from calm.errors import UsageError
 from calm.records import Subgoal, Usage
+from calm.store.question import Context, Question
 from calm.store.store import Store
 
 SCHEMA_VERSION = 1

@@ -109,7 +109,7 @@ def _write_store(path: Path | None) -> str:
 
 
 def _reach(url: str | None) -> str:
-    from calm.endpoint.probe import list_models
+    from calm.asking.probe import list_models
 
     models = list_models(url)
     return f"{url or 'the default endpoint'} answers; it offers {len(models)} models"

@@ -29,11 +29,12 @@ from agents.report.samples import pick_samples
 from agents.training.config import TrainConfig, make_config
 from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run, replace_file
-from calm.decompose import decompose, write_subgoals
+from calm.decompose import decompose
 from calm.errors import UsageError
 from calm.judges import asks_model, make_judge
 from calm.records import Subgoal, Task
 from calm.store.store import Store
+from calm.subgoals import write_subgoals
 from data.evaluation.run import EvaluationTable, evaluate
 from data.evaluation.subgoal_match import match
 from data.parquet import read_transitions

@@ -17,7 +17,7 @@ from agents.training.environment import kept_subgoals, make_env
 from agents.training.run_folder import Run
 from calm.annotation.live import Annotator
 from calm.judges import asks_model
-from calm.judges.base import Immediate
+from calm.judges.protocol import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.tasks import task as find_task

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from agents.training.config import TrainConfig
 from agents.training.credit_source import Shaper, make_shaper
 from agents.training.run_folder import Run
-from calm.decompose import find_subgoals
 from calm.records import Subgoal
 from calm.store.store import Store
+from calm.subgoals import find_subgoals
 from envs import make_vec
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.tasks import task as find_task

@@ -40,7 +40,7 @@ class Summary:
     paid: Usage = field(default_factory=Usage)
     """Every attempt at these questions that the store knows of, earlier runs included."""
     card: dict[str, Any] = field(default_factory=dict)
-    """What is known of the endpoint's abilities (see `calm.endpoint.probe`)."""
+    """What is known of the endpoint's abilities (see `calm.asking.probe`)."""
     seconds: float = 0.0
     stopped: CalmError | None = None
     """Why it stopped early, if it did; rows without an answer are then `error`."""

@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from calm.asking.parse import Parsed, read_reply
-from calm.asking.prompt import JudgePrompt, transition_ids
-from calm.asking.question import Answer, Call, Context, Question, Settled
+from calm.asking.prompt import JudgePrompt
+from calm.asking.settle import AnswerReader
 from calm.endpoint.client import Endpoint
+from calm.endpoint.envelope import Call
 from calm.endpoint.faults import RowFault
 from calm.errors import CalmError
-from calm.judges.confidence import from_odds
 from calm.records import Judgement, Usage, Verdict
+from calm.store.question import Context, Question
 from calm.store.store import Store
 from calm.store.writer import Writer
 
@@ -44,39 +44,6 @@ class Tally:
     """Failed attempts by kind; most were tried again."""
     waiting: str = ""
     """What is waited for, where it is not answers one by one: a batch and its state."""
-
-
-def read_answer(answer: Answer, names: Sequence[str], *, repair: bool = False) -> Judgement:
-    """A stored answer as a judgement.
-
-    What was never read, or not read as it stands, is read now: so `repair` works on answers that
-    were bought without it, and the other way round.
-    """
-    verdict, achieved, reason = answer.verdict, answer.achieved, answer.reason
-    confidence = answer.confidence
-    if verdict in (None, Verdict.INVALID, Verdict.REPAIRED):
-        parsed = read_reply(answer.reply, names, transition_ids(answer.items), repair=repair)
-        settled = settle(b"", parsed[answer.item], answer, names)
-        verdict, achieved, reason = settled.verdict, settled.achieved, settled.reason
-        confidence = settled.confidence
-    assert verdict is not None
-    return Judgement(
-        verdict,
-        {n: bool(a) for n, a in zip(names, achieved, strict=True)} if achieved else {},
-        None if confidence is None else dict(zip(names, confidence, strict=True)),
-        answer.reply.text,
-        reason,
-        answer.reply.usage if answer.item == 0 else Usage(),  # one call, however many it answers
-    )
-
-
-def settle(key: bytes, parsed: Parsed, answer: Answer, names: Sequence[str]) -> Settled:
-    """How one answer was read, as the store keeps it."""
-    if not parsed.verdict.readable:
-        return Settled(key, parsed.verdict, reason=parsed.reason)
-    confidence = from_odds(answer.reply, names) if answer.items == 1 else None
-    achieved = tuple(int(parsed.achieved[n]) for n in names)
-    return Settled(key, parsed.verdict, achieved, confidence, parsed.reason)
 
 
 class Asker:
@@ -109,30 +76,15 @@ class Asker:
         self._counted: set[str] = set()
 
     def stored(self, context: Context, questions: Sequence[Question]) -> dict[bytes, Judgement]:
-        """What the store already answers, by key."""
-        names = [s.name for s in context.subgoals]
-        found = self.store.answers([q.key for q in questions])
-        judged = {k: read_answer(a, names, repair=self.repair) for k, a in found.items()}
-        if unread := [k for k, a in found.items() if a.verdict is None]:
+        """Returns what the store already answers, by key."""
+        reader = AnswerReader(context, repair=self.repair)
+        answers = self.store.answers([q.key for q in questions])
+        unread = {key: answer for key, answer in answers.items() if answer.verdict is None}
+        if unread and not self.store.readonly:
             # Someone was killed between keeping them and reading them.
-            self._settle_unread(context, {k: found[k] for k in unread})
-        return {k: j for k, j in judged.items() if j.verdict not in self.again}
-
-    def _settle_unread(self, context: Context, unread: Mapping[bytes, Answer]) -> None:
-        if self.store.readonly:
-            return
-        names = [s.name for s in context.subgoals]
-        self.store.settle(
-            settle(
-                key,
-                read_reply(answer.reply, names, transition_ids(answer.items), repair=self.repair)[
-                    answer.item
-                ],
-                answer,
-                names,
-            )
-            for key, answer in unread.items()
-        )
+            self.store.settle(reader.settle_stored(k, a) for k, a in unread.items())
+        judgements = {key: reader.judgement(answer) for key, answer in answers.items()}
+        return {k: j for k, j in judgements.items() if j.verdict not in self.again}
 
     def count_before(self, context: Context) -> None:
         """Lets the budget know, once a context, what it has cost before this run."""
@@ -176,7 +128,7 @@ class _Job:
     ) -> None:
         self.asker, self.store, self.endpoint = asker, asker.store, asker.endpoint
         self.context, self.prompt, self.done = context, prompt, done
-        self.names = [s.name for s in context.subgoals]
+        self.reader = AnswerReader(context, repair=asker.repair)
         self.unclaimed = deque(todo)
         self.ours: deque[Question] = deque()
         self.theirs: deque[Question] = deque()
@@ -269,20 +221,11 @@ class _Job:
         await self.writer.submit(
             lambda: self.store.record(self.context, self.endpoint.address, call, group)
         )
-        parsed = read_reply(
-            call.reply, self.names, transition_ids(len(group)), repair=self.asker.repair
-        )
-        settled = []
-        for item, (question, one) in enumerate(zip(group, parsed, strict=True)):
-            answer = Answer(None, (), None, "", item, len(group), call.reply)
-            settled.append(settle(question.key, one, answer, self.names))
+        settled = self.reader.settle([q.key for q in group], call.reply)
         # Not waited for: whoever is killed now finds the answer unread, and reads it.
         self._later(lambda: self.store.settle(settled))
-        for row, item in zip(settled, range(len(group)), strict=True):
-            answer = Answer(
-                row.verdict, row.achieved, row.confidence, row.reason, item, len(group), call.reply
-            )
-            self._finish(row.key, read_answer(answer, self.names, repair=self.asker.repair))
+        for item, row in enumerate(settled):
+            self._finish(row.key, self.reader.judgement_of(row, call.reply, item))
 
     def _failed(self, call: Call) -> None:
         self.asker.tally.failures[call.outcome] += 1

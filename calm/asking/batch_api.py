@@ -16,14 +16,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from calm.asking.asker import Asker, settle
-from calm.asking.envelope import Malformed, completion
-from calm.asking.parse import read_reply
-from calm.asking.prompt import JudgePrompt, transition_ids
-from calm.asking.question import Answer, Call, Context, Question, Settled
+from calm.asking.asker import Asker
+from calm.asking.prompt import JudgePrompt
+from calm.asking.settle import AnswerReader
+from calm.endpoint.envelope import Call, Malformed, completion
 from calm.endpoint.faults import RowFault, Transient, Unsupported, fault_of
 from calm.errors import BudgetError, EndpointError
 from calm.records import Judgement, Usage, Verdict
+from calm.store.question import Context, Question
 
 MAX_ROWS, MAX_BYTES = 50_000, 200_000_000  # of one job, by OpenAI's documents
 _DAY = 26 * 3600.0  # seconds a lease on a question in a job lasts: the window and some
@@ -216,7 +216,7 @@ class BatchAsker(Asker):
         refused: dict[bytes, Judgement],
     ) -> None:
         """Keeps what one file of a job holds; what is already kept is passed over."""
-        names = [s.name for s in context.subgoals]
+        reader = AnswerReader(context, repair=self.repair)
         known = set(self.store.answers([q.key for g in groups.values() for q in g]))
         for line in content.splitlines():
             row = json.loads(line)
@@ -236,12 +236,7 @@ class BatchAsker(Asker):
             assert call.reply is not None
             with self.store.transaction():
                 self.store.record(context, self.endpoint.address, call, group)
-            parsed = read_reply(call.reply, names, transition_ids(len(group)), repair=self.repair)
-            settled: list[Settled] = []
-            for item, (question, one) in enumerate(zip(group, parsed, strict=True)):
-                answer = Answer(None, (), None, "", item, len(group), call.reply)
-                settled.append(settle(question.key, one, answer, names))
-            self.store.settle(settled)
+            self.store.settle(reader.settle([q.key for q in group], call.reply))
         self.on_progress(self.tally)
 
     def _call(self, response: dict[str, Any], error: object) -> Call:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from calm.asking.envelope import Reply
+from calm.endpoint.envelope import Reply
 from calm.records import Verdict
 
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)

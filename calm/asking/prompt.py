@@ -5,14 +5,13 @@ legend, subgoals, form of the answer) and the transitions last, so that a server
 prefix. A template is a file `prompts/NAME-vN.j2`; a changed prompt is a new file, never an edit,
 because its hash is part of the key under which answers are stored.
 
-The game's text is untrusted: engravings, names and bones may hold anything. `clean` takes out
-control and invisible characters and breaks whatever looks like our marks or a chat template's.
+The game's text is untrusted: engravings, names and bones may hold anything. So it goes through
+`calm.text.clean` before it is rendered.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -23,31 +22,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from calm.errors import UsageError, unknown
 from calm.records import MODES, Mode, Subgoal, Task, content_hash
+from calm.text import clean
 
 JUDGE_TEMPLATE = "judge-v1"
 DECOMPOSE_TEMPLATE = "decompose-v1"
-
-# C0 but tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional marks, line and
-# paragraph separators, lone surrogates, byte-order mark, tags.
-_UNSEEN = re.compile(
-    "\x1b\\[[0-9;?]*[ -/]*[@-~]"  # whole colour and cursor sequences of a terminal
-    "|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-# Our own marks, and the turn marks of common chat templates, which some servers read in content.
-_MARKS = re.compile(
-    r"<(?=\s*/?\s*transition)|<(?=\|\w+\|>)|<(?=/?s>)|<(?=(?:start|end)_of_turn>)|\[(?=/?INST\])",
-    re.IGNORECASE,
-)
-
-
-def clean(text: str) -> str:
-    """The text without control or invisible characters, and without anything like a mark.
-
-    Newlines and tabs stay; `<` and `[` that open a mark become `‹` and `⟦`, so widths stay too.
-    """
-    text = _UNSEEN.sub("", text.replace("\r\n", "\n"))
-    return _MARKS.sub(lambda m: "‹" if m[0] == "<" else "⟦", text)
 
 
 @cache

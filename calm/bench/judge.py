@@ -28,11 +28,11 @@ from typing import Any
 from calm.annotation.live import Annotator
 from calm.annotation.many import annotate
 from calm.asking.asker import Tally
-from calm.asking.question import Context
 from calm.bench.sdk_baseline import plain_gather
 from calm.judges.baselines import Random
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.records import Subgoal, Task, Transition
+from calm.store.question import Context
 from calm.store.store import Store
 
 Progress = Callable[[str], None]

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calm.asking.prompt import clean
+from calm.asking.probe import list_models, probe
+from calm.asking.settle import settle_stored
 from calm.bench.judge import run as bench_judge
 from calm.cli.options import (
     BaseUrl,
@@ -26,8 +27,7 @@ from calm.cli.options import (
     check_writable,
     run_bench,
 )
-from calm.decompose import decompose, find_subgoals, write_subgoals
-from calm.endpoint.probe import list_models, probe
+from calm.decompose import decompose
 from calm.errors import StoreError, UsageError
 from calm.judges import asks_model, make_judge
 from calm.judges.openai import OpenAIJudge
@@ -36,7 +36,9 @@ from calm.store.database import DAMAGED
 from calm.store.explain_miss import why
 from calm.store.integrity import stats, verify
 from calm.store.store import Store
+from calm.subgoals import find_subgoals, write_subgoals
 from calm.tasks import find_task
+from calm.text import clean
 
 store_app = typer.Typer(no_args_is_help=True, help="Look into a store of answers, and move them.")
 """Upper layers may add commands that need more than this layer has (export, import)."""
@@ -273,7 +275,7 @@ def verify_command(store: KeptStoreOption = Path("calm.sqlite"), as_json: Json =
     Exits with 6 if it is damaged.
     """
     with Store.existing(store) as opened:
-        audit = verify(opened)
+        audit = verify(opened, settle_stored)
     if as_json:
         _print_json(asdict(audit))
     else:

@@ -86,7 +86,7 @@ def main() -> None:
 
 
 def _say(text: str, style: str = "red") -> None:
-    from calm.asking.prompt import clean  # an endpoint's or a file's words may be in it
+    from calm.text import clean  # an endpoint's or a file's words may be in it
 
     Console(stderr=True).print(Text(f"calm: {clean(text)}", style=style), soft_wrap=True)
 

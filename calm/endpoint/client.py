@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
-from calm.asking.question import Call
 from calm.endpoint.budget import Budget
+from calm.endpoint.envelope import Call
 from calm.endpoint.faults import RowFault, Transient, Unsupported
 from calm.endpoint.pace import Pace
 from calm.endpoint.transport import Transport
@@ -50,7 +50,7 @@ class Endpoint:
     """One model at one address, asked at the pace it takes and within a budget.
 
     Args:
-        card: what is known of its abilities (see `calm.endpoint.probe`); grows while asking.
+        card: what is known of its abilities (see `calm.asking.probe`); grows while asking.
         transport: the way there; None goes to the connection's base URL.
 
     Raises:

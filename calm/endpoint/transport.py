@@ -23,7 +23,7 @@ import httpx2
 import openai
 from openai import AsyncOpenAI
 
-from calm.asking.envelope import Malformed, Reply, read_body
+from calm.endpoint.envelope import Malformed, Reply, read_body
 from calm.endpoint.faults import Transient, fault_of
 from calm.errors import EndpointError, UsageError
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from calm.errors import UsageError
-from calm.judges.base import Immediate
+from calm.judges.protocol import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 
 

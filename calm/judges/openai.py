@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from calm.asking.asker import Asker, Tally
 from calm.asking.batch_api import BatchAsker
+from calm.asking.confidence import vote
 from calm.asking.prompt import JUDGE_TEMPLATE, JudgePrompt
-from calm.asking.question import Context, Question
 from calm.endpoint.budget import Budget, Limits
 from calm.endpoint.client import Connection, Endpoint
 from calm.endpoint.loop_thread import LoopThread
@@ -20,8 +20,8 @@ from calm.endpoint.pace import Pace
 from calm.endpoint.pricing import Price, price_of
 from calm.endpoint.transport import Transport
 from calm.errors import UsageError
-from calm.judges.confidence import vote
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage, Verdict
+from calm.store.question import Context, Question
 from calm.store.store import Store
 
 T = TypeVar("T")

@@ -38,3 +38,19 @@ class Judge(Protocol):
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
         """The same, for callers that run an event loop."""
+
+
+class Immediate:
+    """Gives a judge whose answers need no waiting its async form: `ajudge` calls `judge`."""
+
+    async def ajudge(
+        self: _Immediate, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement]:
+        """Returns what `judge` returns."""
+        return self.judge(task, subgoals, transitions)
+
+
+class _Immediate(Protocol):
+    def judge(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement]: ...

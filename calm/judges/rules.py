@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from calm.errors import UsageError
-from calm.judges.base import Immediate
+from calm.judges.protocol import Immediate
 from calm.plugins import entry_points_of
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 

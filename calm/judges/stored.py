@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from calm.asking.asker import read_answer
-from calm.asking.question import Context
+from calm.asking.confidence import vote
+from calm.asking.settle import AnswerReader
 from calm.errors import UsageError, unknown
-from calm.judges.base import Immediate
-from calm.judges.confidence import vote
+from calm.judges.protocol import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
+from calm.store.question import Context
 from calm.store.store import Store
 
 _ABSENT = Judgement(Verdict.ERROR, reason="not in the store")
@@ -51,7 +51,7 @@ class ReplayJudge(Immediate):
         samples = self.store.query(
             "SELECT max(sample) + 1 FROM answers WHERE context = ?", [self.store.context(context)]
         )[0][0]
-        names = [s.name for s in subgoals]
+        reader = AnswerReader(context, repair=self.repair)
         texts = [t.texts[self.mode] for t in transitions]
         keys = {
             text: [context.key(text, i) for i in range(samples)] for text in dict.fromkeys(texts)
@@ -59,7 +59,7 @@ class ReplayJudge(Immediate):
         found = self.store.answers([k for ks in keys.values() for k in ks])
         judged = {}
         for text, mine in keys.items():
-            ones = [read_answer(found[k], names, repair=self.repair) for k in mine if k in found]
+            ones = [reader.judgement(found[k]) for k in mine if k in found]
             judged[text] = _vote(ones, subgoals)
         return [judged[text] for text in texts]
 

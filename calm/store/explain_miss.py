@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from calm.asking.question import Context
 from calm.records import Subgoal, subgoals_hash
+from calm.store.question import Context
 from calm.store.store import Store
 
 _TEXTS = 5000  # at most so many texts are compared letter by letter

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 
-from calm.asking.asker import settle
-from calm.asking.parse import read_reply
-from calm.asking.prompt import transition_ids
-from calm.asking.question import Settled
 from calm.errors import StoreError
-from calm.records import Verdict
+from calm.records import Subgoal, Verdict
+from calm.store.question import Answer, Context, Settled
 from calm.store.store import Store
 
 _BLOCK = 1000
+
+
+class ReadAgain(Protocol):
+    """Reads a stored answer anew from its raw reply, as `calm.asking.settle.settle_stored` does."""
+
+    def __call__(self, context: Context, key: bytes, answer: Answer, *, repair: bool) -> Settled:
+        """Returns the verdict; of `context` only what decides how to read is filled in."""
 
 
 def stats(store: Store) -> dict[str, Any]:
@@ -77,7 +83,7 @@ class Audit:
     """What SQLite or the records themselves say is wrong."""
 
 
-def verify(store: Store) -> Audit:
+def verify(store: Store, read_again: ReadAgain) -> Audit:
     """Checks the file, the records, and that every answer still reads as it was read.
 
     Answers that nobody has read yet are read and settled, unless the store is read-only.
@@ -89,12 +95,14 @@ def verify(store: Store) -> Audit:
         audit.problems += _orphans(store)
         last = b""
         while rows := store.query(
-            "SELECT a.key, c.subgoals FROM answers a JOIN contexts c ON c.id = a.context"
+            "SELECT a.key, c.subgoals, c.template, c.params"
+            " FROM answers a JOIN contexts c ON c.id = a.context"
             " WHERE c.kind = 'judge' AND a.key > ? ORDER BY a.key LIMIT ?",
             [last, _BLOCK],
         ):
             last = rows[-1][0]
-            _check(store, {k: [n for n, _ in json.loads(s)] for k, s in rows}, audit)
+            contexts = {key: _context(*parts) for key, *parts in rows}
+            _check(store, contexts, read_again, audit)
     except StoreError as error:
         audit.problems.append(str(error))
     return audit
@@ -112,19 +120,28 @@ def _orphans(store: Store) -> list[str]:
     return found
 
 
-def _check(store: Store, names: dict[bytes, list[str]], audit: Audit) -> None:
+@cache
+def _context(subgoals: str, template: str, params: str) -> Context:
+    return Context(
+        task="",
+        subgoals=tuple(Subgoal(*s) for s in json.loads(subgoals)),
+        model="",
+        template=template,
+        params=json.loads(params),
+    )
+
+
+def _check(
+    store: Store, contexts: Mapping[bytes, Context], read_again: ReadAgain, audit: Audit
+) -> None:
     unread: list[Settled] = []
-    for key, answer in store.answers(list(names)).items():
+    for key, answer in store.answers(list(contexts)).items():
         audit.answers += 1
-        ids = transition_ids(answer.items)
         repair = answer.verdict is Verdict.REPAIRED
-        parsed = read_reply(answer.reply, names[key], ids, repair=repair)[answer.item]
+        settled = read_again(contexts[key], key, answer, repair=repair)
         if answer.verdict is None:
-            unread.append(settle(key, parsed, answer, names[key]))
-        elif (parsed.verdict, [int(a) for a in parsed.achieved.values()]) != (
-            answer.verdict,
-            list(answer.achieved),
-        ):
+            unread.append(settled)
+        elif (settled.verdict, settled.achieved) != (answer.verdict, answer.achieved):
             audit.stale += 1
     audit.unread += len(unread)
     if unread and not store.readonly:

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from calm.asking.envelope import Reply, TokenOdds
-from calm.asking.question import Answer, Call, Context, Question, Settled
+from calm.endpoint.envelope import Call, Reply, TokenOdds
 from calm.records import Subgoal, Usage, Verdict, subgoals_hash
 from calm.store.database import Database, chunks
 from calm.store.leases import Leases
+from calm.store.question import Answer, Context, Question, Settled
 
 
 class Store(Database):

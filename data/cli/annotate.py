@@ -78,11 +78,11 @@ def annotate_command(
     """
     # What asks takes a second to import; `calm --help` should not wait for it.
     from calm.annotation.many import annotate
-    from calm.decompose import find_subgoals
     from calm.endpoint.budget import Limits
     from calm.judges import make_judge
     from calm.judges.openai import OpenAIJudge
     from calm.store.store import Store
+    from calm.subgoals import find_subgoals
     from data.cli.watch import Watch
     from data.dataset import load
     from data.evaluation.unreadable import unreadable

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import yaml
 
-from calm.decompose import read_subgoals
 from calm.errors import UsageError, unknown
 from calm.records import Subgoal, Task
 from calm.store.store import Store
+from calm.subgoals import read_subgoals
 from calm.tasks import full_id
 from data.evaluation.subgoal_match import Match, match
 

@@ -1,5 +1,7 @@
 """Tasks of one's own: the documented example is one, and what is none says why."""
 
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -33,3 +35,16 @@ def test_what_is_no_task_says_why(content: str, said: str, tmp_path: Path) -> No
     (tmp_path / "task.yaml").write_text(content)
     with pytest.raises(UsageError, match=said):
         read_task(tmp_path / "task.yaml")
+
+
+def test_tasks_and_subgoals_are_read_without_what_asks_a_model() -> None:
+    script = """
+import sys
+import calm.subgoals, calm.tasks
+upper = ("openai", "httpx2", "aiohttp", "calm.endpoint", "calm.store", "calm.asking", "calm.judges")
+print(*sorted(m for m in sys.modules if m.startswith(upper)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

@@ -8,9 +8,9 @@ import torch
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from agents.training.train import train
-from calm.decompose import read_subgoals, write_subgoals
 from calm.loopback import Loopback
 from calm.store.store import Store
+from calm.subgoals import read_subgoals, write_subgoals
 from envs.events.judge_rules import RULES
 from envs.tasks import task
 

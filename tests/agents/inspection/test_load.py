@@ -12,8 +12,8 @@ from agents.training.environment import subgoals_of
 from agents.training.run_folder import Run
 from agents.training.train import train
 from calm.annotation.live import Annotator
-from calm.decompose import write_subgoals
 from calm.records import Subgoal
+from calm.subgoals import write_subgoals
 from envs.credit.noisy import NoisyTruth
 
 SMALL = {

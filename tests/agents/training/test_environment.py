@@ -9,10 +9,10 @@ from agents.training.config import TrainConfig
 from agents.training.environment import kept_subgoals
 from agents.training.run_folder import Run
 from agents.training.train import train
-from calm.decompose import write_subgoals
 from calm.errors import UsageError
 from calm.records import Subgoal, subgoals_hash
 from calm.store.store import Store
+from calm.subgoals import write_subgoals
 from envs.tasks import task as find_task
 
 LIST = (

@@ -11,7 +11,7 @@ import pytest
 from calm.annotation.live import Annotator
 from calm.errors import CalmError, EndpointError, UsageError
 from calm.judges import make_judge
-from calm.judges.base import Immediate
+from calm.judges.protocol import Immediate
 from calm.loopback import Loopback
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 from calm.store.store import Store

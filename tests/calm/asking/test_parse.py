@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calm.asking.envelope import Reply
 from calm.asking.parse import parse, read_reply
+from calm.endpoint.envelope import Reply
 from calm.records import Verdict
 
 NAMES = ("pick up the key", "open the door")

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2.exceptions import SecurityError, UndefinedError
 
-from calm.asking.prompt import JudgePrompt, _environment, clean, decompose_prompt, templates
+from calm.asking.prompt import JudgePrompt, _environment, decompose_prompt, templates
 from calm.errors import UsageError
 from calm.records import Subgoal, Task
+from calm.text import clean
 
 TASK = Task(
     "Room-v0", "Find the stairs.", legend="`<` is a staircase up", actions=("north", "pick up")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from calm.asking.question import Call
 from calm.endpoint.budget import Budget
 from calm.endpoint.client import Connection, Endpoint
+from calm.endpoint.envelope import Call
 from calm.endpoint.faults import RowFault
 from calm.endpoint.pace import Pace
 from calm.errors import BudgetError, CalmError, EndpointError

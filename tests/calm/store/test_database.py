@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from calm.asking.envelope import Reply
-from calm.asking.question import Call, Context, Question
+from calm.endpoint.envelope import Call, Reply
 from calm.errors import StoreError
 from calm.records import Subgoal
+from calm.store.question import Context, Question
 from calm.store.schema import MIGRATIONS
 from calm.store.store import Store
 

@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
-from calm.asking.envelope import Reply
-from calm.asking.question import Call, Context, Question
+from calm.endpoint.envelope import Call, Reply
 from calm.records import Subgoal
+from calm.store.question import Context, Question
 from calm.store.store import Store
 
 CONTEXT = Context("T", (Subgoal("a", "A."),), "m")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from calm.asking.envelope import Reply, TokenOdds
-from calm.asking.question import Call, Context, Question, Settled
+from calm.endpoint.envelope import Call, Reply, TokenOdds
 from calm.errors import StoreError
 from calm.records import Subgoal, Usage, Verdict
+from calm.store.question import Context, Question, Settled
 from calm.store.store import Store
 
 CONTEXT = Context("T", (Subgoal("a", "A."), Subgoal("b", "B.")), "m", params={"temperature": 0})

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from calm.decompose import write_subgoals
 from calm.errors import UsageError
 from calm.records import Subgoal, Task
 from calm.store.store import Store
+from calm.subgoals import write_subgoals
 from data.evaluation.discovered import match_all, read_discovered, read_overrule
 
 KEY, DOOR, STAIRS = (Subgoal(n, ".") for n in ("take the key", "open the door", "reach the stairs"))

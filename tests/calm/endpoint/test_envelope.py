@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from calm.asking.envelope import Malformed, read_body
+from calm.endpoint.envelope import Malformed, read_body
 from calm.loopback.faults import completion
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from calm.asking.parse import Unreadable, read_json
 from calm.asking.prompt import answer_schema
-from calm.asking.question import Call
 from calm.endpoint.client import Endpoint
+from calm.endpoint.envelope import Call
 from calm.endpoint.faults import RowFault, Transient, Unsupported
 from calm.endpoint.transport import Transport
 from calm.errors import CalmError, EndpointError

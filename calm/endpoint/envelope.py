@@ -42,6 +42,18 @@ class Reply:
     request_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt to get an answer: a reply, or what went wrong."""
+
+    started: float
+    seconds: float
+    outcome: str = "ok"
+    reply: Reply | None = None
+    detail: str = ""
+    cost: float | None = None
+
+
 def _int(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from calm.endpoint.probe import list_models, probe
+from calm.asking.probe import list_models, probe
 from calm.errors import EndpointError
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge

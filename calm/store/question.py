@@ -1,4 +1,4 @@
-"""What the store keys answers by, and what it keeps of each question, call and answer."""
+"""What the store keys answers by, and what it keeps of each question and answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from calm.asking.envelope import Reply
+from calm.endpoint.envelope import Reply
 from calm.records import Subgoal, Verdict, content_hash, subgoals_hash
 
 
@@ -58,18 +58,6 @@ class Question(NamedTuple):
     key: bytes
     text: str
     sample: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One attempt to get an answer: a reply, or what went wrong."""
-
-    started: float
-    seconds: float
-    outcome: str = "ok"
-    reply: Reply | None = None
-    detail: str = ""
-    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from calm.asking.envelope import Reply, TokenOdds
+from calm.endpoint.envelope import Reply, TokenOdds
 from calm.records import Verdict
 
 

@@ -1,0 +1,77 @@
+"""Turns raw replies into stored judgements: the one place where an answer gets its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calm.asking.confidence import from_odds
+from calm.asking.parse import Parsed, read_reply
+from calm.asking.prompt import transition_ids
+from calm.endpoint.envelope import Reply
+from calm.records import Judgement, Usage, Verdict
+from calm.store.question import Answer, Context, Settled
+
+
+class AnswerReader:
+    """Reads the replies to the questions of one context.
+
+    Args:
+        context: what was asked: the subgoals and the template, which names the form of the answer.
+        repair: mend small faults of form (see `calm.asking.parse`).
+    """
+
+    def __init__(self, context: Context, *, repair: bool = False) -> None:
+        self.names = [s.name for s in context.subgoals]
+        self.repair = repair
+
+    def settle(self, keys: Sequence[bytes], reply: Reply) -> list[Settled]:
+        """Returns the verdict on each question that a reply answers, in the order of `keys`."""
+        ids = transition_ids(len(keys))
+        parsed = read_reply(reply, self.names, ids, repair=self.repair)
+        return [
+            self._settled(key, one, reply, len(keys)) for key, one in zip(keys, parsed, strict=True)
+        ]
+
+    def settle_stored(self, key: bytes, answer: Answer) -> Settled:
+        """Returns the verdict on a stored answer, read anew from its reply."""
+        ids = transition_ids(answer.items)
+        parsed = read_reply(answer.reply, self.names, ids, repair=self.repair)
+        return self._settled(key, parsed[answer.item], answer.reply, answer.items)
+
+    def judgement(self, answer: Answer) -> Judgement:
+        """Returns a stored answer as a judgement.
+
+        What was never read, or not read as it stands, is read now: so `repair` works on answers
+        that were bought without it, and the other way round.
+        """
+        if answer.verdict in (None, Verdict.INVALID, Verdict.REPAIRED):
+            return self.judgement_of(self.settle_stored(b"", answer), answer.reply, answer.item)
+        settled = Settled(b"", answer.verdict, answer.achieved, answer.confidence, answer.reason)
+        return self.judgement_of(settled, answer.reply, answer.item)
+
+    def judgement_of(self, settled: Settled, reply: Reply, item: int) -> Judgement:
+        """Returns the verdict on item number `item` of a reply as a judgement.
+
+        The usage of a reply that answers several questions stands on the first alone.
+        """
+        achieved, confidence = settled.achieved, settled.confidence
+        return Judgement(
+            settled.verdict,
+            {n: bool(a) for n, a in zip(self.names, achieved, strict=True)} if achieved else {},
+            None if confidence is None else dict(zip(self.names, confidence, strict=True)),
+            reply.text,
+            settled.reason,
+            reply.usage if item == 0 else Usage(),
+        )
+
+    def _settled(self, key: bytes, parsed: Parsed, reply: Reply, items: int) -> Settled:
+        if not parsed.verdict.readable:
+            return Settled(key, parsed.verdict, reason=parsed.reason)
+        confidence = from_odds(reply, self.names) if items == 1 else None
+        achieved = tuple(int(parsed.achieved[n]) for n in self.names)
+        return Settled(key, parsed.verdict, achieved, confidence, parsed.reason)
+
+
+def settle_stored(context: Context, key: bytes, answer: Answer, *, repair: bool) -> Settled:
+    """Returns the verdict on one stored answer, read anew; see `AnswerReader`."""
+    return AnswerReader(context, repair=repair).settle_stored(key, answer)

@@ -1,0 +1,121 @@
+"""Checks, writes, reads and finds lists of subgoals.
+
+A list is named by the hash of its content, which is part of every answer's key. It can be written
+to a YAML file, edited by hand, and given to any command that takes `--subgoals`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+from calm.errors import UsageError
+from calm.records import Subgoal, Task, subgoals_hash
+from calm.text import clean
+
+LEAST, MOST = 2, 8
+_COMPOUND = re.compile(r"\b(?:and|or|then|while|after|before)\b|[,;/&+]", re.IGNORECASE)
+
+
+class SubgoalLists(Protocol):
+    """Holds lists of subgoals by their hash, as `calm.store.store.Store` does."""
+
+    def subgoal_sets(self, task: str | None = None) -> Mapping[str, tuple[Subgoal, ...]]:
+        """Returns the lists of one task, or of all, by hash."""
+
+
+def check_subgoals(value: object) -> tuple[Subgoal, ...]:
+    """Returns the subgoals in a list of `{name, definition}`: 2 to 8, distinct, none compound.
+
+    Raises:
+        UsageError: says which subgoal fails and how.
+    """
+    if not isinstance(value, list) or not LEAST <= len(value) <= MOST:
+        size = len(value) if isinstance(value, list) else "no list"
+        raise UsageError(f"a list of {LEAST} to {MOST} subgoals is needed, got {size}")
+    subgoals = []
+    for i, item in enumerate(value, 1):
+        if not isinstance(item, dict) or set(item) != {"name", "definition"}:
+            raise UsageError(f"subgoal {i} must have a name and a definition, and nothing else")
+        if not all(isinstance(v, str) and v.strip() for v in item.values()):
+            raise UsageError(f"subgoal {i}: name and definition must be text, not empty")
+        subgoals.append(_one(i, item["name"].strip(), item["definition"].strip()))
+    names = [re.sub(r"\W+", " ", s.name).casefold().strip() for s in subgoals]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise UsageError(f"subgoals must differ; named twice: {', '.join(twice)}")
+    return tuple(subgoals)
+
+
+def _one(i: int, name: str, definition: str) -> Subgoal:
+    name = name.rstrip(".")
+    if clean(name) != name or "\n" in name or len(name) > 80 or len(name.split()) > 12:
+        raise UsageError(f"subgoal {i}: the name must be one short line, got {name[:100]!r}")
+    if joint := _COMPOUND.search(name):
+        raise UsageError(f"subgoal {i} names more than one thing ({joint[0]!r}): {name!r}")
+    sentences = [s for s in re.split(r"(?<=[.!?])\s+(?=[A-Z])", definition) if s]
+    if len(sentences) != 1 or len(definition) > 400:
+        raise UsageError(f"subgoal {i}: the definition of {name!r} must be one sentence")
+    return Subgoal(name, clean(definition))
+
+
+def write_subgoals(path: Path, task: str, subgoals: Sequence[Subgoal]) -> None:
+    """Writes a list of subgoals for a person to edit: JSON to a `.json` file, else YAML."""
+    listed = [{"name": s.name, "definition": s.definition} for s in subgoals]
+    content = {"task": task, "subgoals": listed}
+    if path.suffix == ".json":
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    path.write_text(text, "utf-8")
+
+
+def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
+    """Returns the subgoals in a YAML or JSON file, checked as a model's are.
+
+    The file holds a list of name and definition, or a mapping with such a list as `subgoals`.
+
+    Raises:
+        UsageError: it can't be read; the message names the field.
+    """
+    try:
+        value: Any = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"can't read the subgoals in {path}: {error}") from None
+    if isinstance(value, dict):
+        if "subgoals" not in value:
+            raise UsageError(f"{path} has no field `subgoals`: a list of name and definition")
+        value = value["subgoals"]
+    try:
+        return check_subgoals(value)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def find_subgoals(spec: str, task: Task, store: SubgoalLists | None = None) -> tuple[Subgoal, ...]:
+    """Returns the subgoals that `--subgoals` names: `given`, a file, or the start of a stored hash.
+
+    Raises:
+        UsageError: there are none under that name.
+    """
+    if spec == "given":
+        if not task.subgoals:
+            raise UsageError(f"{task.id} has no given subgoals; run `calm decompose {task.id}`")
+        return task.subgoals
+    if Path(spec).is_file():
+        return read_subgoals(Path(spec))
+    lists = {} if store is None else dict(store.subgoal_sets(task.id))
+    if task.subgoals:
+        lists.setdefault(subgoals_hash(task.subgoals), task.subgoals)
+    matches = [s for name, s in lists.items() if len(spec) >= 4 and name.startswith(spec)]
+    if len(matches) == 1:
+        return matches[0]
+    known = ", ".join(name[:12] for name in lists) or "none"
+    raise UsageError(
+        f"--subgoals {spec!r} is neither `given`, nor a file, nor the start of one stored list's"
+        f" hash ({known})"
+    )

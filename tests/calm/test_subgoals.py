@@ -1,0 +1,75 @@
+"""Lists of subgoals: checked, written, edited, read and found by their hash."""
+
+from pathlib import Path
+
+import pytest
+
+from calm.errors import UsageError
+from calm.records import Subgoal, Task
+from calm.store.store import Store
+from calm.subgoals import check_subgoals, find_subgoals, read_subgoals, write_subgoals
+
+NAMED = [("come near the key", "The key is next to the hero."), ("pick up the key", "It is taken.")]
+FOUND = tuple(Subgoal(*n) for n in NAMED)
+BARE = Task("Room-v0", "Find the stairs.")
+
+
+def _listed(*names: str) -> list[dict[str, str]]:
+    return [{"name": n, "definition": "The step shows it."} for n in names]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("prose", "got no list"),
+        (_listed("one"), "got 1"),
+        (_listed(*(f"do thing {i}" for i in range(9))), "got 9"),
+        (_listed("go up", "Go up."), "named twice: go up"),
+        (_listed("take the key and open the door", "b"), "more than one thing"),
+        (_listed("a", "find a door or corridor"), "subgoal 2 names more than one thing"),
+        (_listed("a", "x " * 50), "short line"),
+        (_listed("a", "b\nc"), "short line"),
+        (_listed("a", "  "), "not empty"),
+        ([{"name": "a"}, {"name": "b", "definition": "x."}], "subgoal 1 must have"),
+        ([{"name": "a", "definition": 3}, {"name": "b", "definition": "x."}], "must be text"),
+        ([{"name": "a", "definition": "One. Two."}, *_listed("b")], "one sentence"),
+    ],
+)
+def test_what_is_no_list_of_checkable_subgoals_is_refused(value: object, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        check_subgoals(value)
+
+
+def test_names_that_only_look_compound_pass() -> None:
+    assert check_subgoals(_listed("reach the sandy floor", "pass the orc's door"))
+
+
+@pytest.mark.parametrize("name", ["s.yaml", "s.json"])
+def test_a_list_is_written_edited_and_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_subgoals(path, "Room-v0", FOUND)
+    assert read_subgoals(path) == FOUND
+    path.write_text(path.read_text().replace("come near the key", "spot the key"))
+    assert [s.name for s in read_subgoals(path)] == ["spot the key", "pick up the key"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("task: x", "no field `subgoals`"), ("[1", "can't read"), ("subgoals: [1, 2]", "subgoal 1")],
+)
+def test_a_broken_file_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "s.yaml").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        read_subgoals(tmp_path / "s.yaml")
+
+
+def test_subgoals_are_found_by_given_file_or_hash(tmp_path: Path, task: Task, store: Store) -> None:
+    write_subgoals(tmp_path / "s.yaml", task.id, FOUND)
+    name = store.keep_subgoals(task.id, FOUND, "openai:m")
+    assert find_subgoals("given", task) == task.subgoals
+    assert find_subgoals(str(tmp_path / "s.yaml"), task) == FOUND
+    assert find_subgoals(name[:8], task, store) == FOUND
+    with pytest.raises(UsageError, match=name[:12]):
+        find_subgoals("ffffffffff", task, store)
+    with pytest.raises(UsageError, match="calm decompose"):
+        find_subgoals("given", BARE)
