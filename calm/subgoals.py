@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import yaml
 
 from calm.errors import UsageError
+from calm.files import write_file
 from calm.records import Subgoal, Task, subgoals_hash
 from calm.text import clean
 
@@ -71,7 +72,7 @@ def write_subgoals(path: Path, task: str, subgoals: Sequence[Subgoal]) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     else:
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-    path.write_text(text, "utf-8")
+    write_file(path, text)
 
 
 def read_subgoals(path: Path) -> tuple[Subgoal, ...]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError, unknown
+from calm.files import write_file
 from calm.records import Task, content_hash
 from data.parquet import Transitions, read_transitions, write_transitions
 from data.schema import SCHEMA_VERSION, LabelledTransition
@@ -145,7 +146,7 @@ def write_manifest(
     """Writes the manifest; `about` holds what only the builder knows (seeds, versions, licence)."""
     manifest = {"name": name, "schema": SCHEMA_VERSION, **about, "parts": parts}
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
-    (folder / MANIFEST).write_text(text + "\n", "utf-8")
+    write_file(folder / MANIFEST, text + "\n")
 
 
 def file_hash(path: Path) -> str:

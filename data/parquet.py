@@ -8,7 +8,6 @@ anything is unpacked, and every error names the file and the column.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from calm.errors import UsageError
+from calm.files import write_file
 from calm.records import Subgoal, Task
 from data.schema import (
     JUDGEMENTS,
@@ -153,26 +153,20 @@ def _write(
     rows: Iterable[Mapping[str, Any]],
     metadata: Mapping[str, object] | None = None,
 ) -> None:
-    """Writes beside the file and renames, so that no reader ever sees half of it."""
+    """Writes the rows as one table with its name, schema version and `metadata`."""
     path = Path(path)
     described = {"calm.table": table, "calm.schema": SCHEMA_VERSION}
     described |= {
         f"calm.{k}": json.dumps(v, ensure_ascii=False) for k, v in (metadata or {}).items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        pq.write_table(
-            pa.Table.from_pylist(list(rows), schema=schema.with_metadata(described)),
-            partial,
-            compression="zstd",
-            compression_level=12,
-        )
-        os.replace(partial, path)
-    except (pa.ArrowException, OSError) as error:
+        content = pa.Table.from_pylist(list(rows), schema=schema.with_metadata(described))
+    except pa.ArrowException as error:
         raise UsageError(f"{path}: cannot write the {table} table: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_file(
+        path,
+        lambda partial: pq.write_table(content, partial, compression="zstd", compression_level=12),
+    )
 
 
 def _read(

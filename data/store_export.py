@@ -24,6 +24,7 @@ from rich.text import Text
 from calm.cli.options import KeptStoreOption, StoreOption
 from calm.endpoint.envelope import Call, Reply
 from calm.errors import UsageError
+from calm.files import write_folder
 from calm.records import Subgoal, Usage
 from calm.store.question import Context, Question
 from calm.store.store import Store
@@ -83,10 +84,16 @@ def export_store(store: Store, folder: Path) -> dict[str, Any]:
     path = folder / "answers.parquet"
     if path.exists() or (folder / "manifest.json").exists():
         raise UsageError(f"{folder} holds an export already; name another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
+    manifest: dict[str, Any] = {}
+    write_folder(folder, lambda partial: manifest.update(_write_export(store, partial)))
+    return manifest
+
+
+def _write_export(store: Store, folder: Path) -> dict[str, Any]:
+    """Writes the answers and the manifest into an empty folder; returns the manifest."""
+    path = folder / "answers.parquet"
     rows = 0
-    with pq.ParquetWriter(part, ANSWERS, compression="zstd") as writer:
+    with pq.ParquetWriter(path, ANSWERS, compression="zstd") as writer:
         last = (-1, -1)
         while block := store.query(_SELECT, [*last, _BLOCK]):
             columns = zip(*block, strict=True)
@@ -94,7 +101,6 @@ def export_store(store: Store, folder: Path) -> dict[str, Any]:
             writer.write_table(pa.Table.from_arrays(arrays, schema=ANSWERS))
             last = (block[-1][10], block[-1][11])
             rows += len(block)
-    part.rename(path)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -12,7 +12,7 @@ Ratios, theirs over ours in time of forward and backward, larger is better:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import torch
@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from agents.bench.scan import LENGTHS, RIVALS, scans
 from agents.bench.timing import (
-    Row,
     Run,
     as_row,
     machine,
@@ -30,9 +29,8 @@ from agents.bench.timing import (
     without_gradient,
 )
 from agents.encoders import MECHANISMS, make_mechanism
+from calm.bench.harness import Row, Say
 from calm.errors import UsageError, unknown
-
-Progress = Callable[[str], None]
 
 DIM = 64
 MAPS = {81: (9, 9), 440: (11, 40), 1659: (21, 79), 6636: (42, 158)}
@@ -54,7 +52,7 @@ CONTESTANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def run(
     quick: bool,
-    progress: Progress,
+    progress: Say,
     device: str | None = None,
     only: str | None = None,
     tokens: Collection[int] = (),

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from agents.bench.timing import (
-    Row,
     Run,
     as_row,
     measure,
@@ -21,6 +20,7 @@ from agents.bench.timing import (
     without_gradient,
 )
 from agents.encoders.selective_scan import selective_scan
+from calm.bench.harness import Row
 
 LENGTHS = (81, 440, 1659, 6636)
 BATCH, CHANNELS, STATE = 4, 64, 16

@@ -7,7 +7,6 @@ the median, least and greatest.
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -16,8 +15,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from calm.bench import harness
+from calm.bench.harness import Row
+
 Run = Callable[[], None]
-Row = dict[str, Any]
 
 
 class Timing(NamedTuple):
@@ -64,15 +65,14 @@ def peak_memory(go: Run, device: str) -> int:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """What the figures were taken on."""
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
+    """Returns what the figures were taken on."""
+    about = harness.machine(
+        device=torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
+        capability=torch.backends.cpu.get_cpu_capability(),
+        threads=torch.get_num_threads(),
+        torch=torch.__version__,
+    )
+    return about | {"processor": about["cpu"]}  # its name in older results
 
 
 def without_gradient(f: Callable[..., Tensor], *args: Tensor) -> Run:

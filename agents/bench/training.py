@@ -14,17 +14,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agents.bench.one_contestant import CONTESTANTS
+from calm.bench.harness import Say, machine, ratio, row
 from calm.errors import CalmError
-from envs.bench.bench import machine
-
-Progress = Callable[[str], None]
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-peers"
@@ -49,7 +46,7 @@ class Contest:
     missing: dict[str, str] = field(default_factory=dict)
     """Why a contestant has no rates, by name."""
 
-    def play(self, seconds: float, say: Progress) -> None:
+    def play(self, seconds: float, say: Say) -> None:
         """One round, which counts when it is whole; who fails is left out of all of them.
 
         Raises:
@@ -77,11 +74,10 @@ class Contest:
         if not theirs:
             return None
         best = max(theirs, key=statistics.median)
-        pairs = zip(self.rates[size, "ours"], best, strict=True)
-        return statistics.median(mine / other for mine, other in pairs)
+        return ratio(self.rates[size, "ours"], best)
 
 
-def run(quick: bool = False, progress: Progress = lambda text: None) -> dict[str, Any]:
+def run(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any]:
     """Measures and compares. Ctrl-C ends it with the rounds that are whole, if there is one.
 
     Args:
@@ -108,30 +104,23 @@ def run(quick: bool = False, progress: Progress = lambda text: None) -> dict[str
             stopped = True
             break
     rows = [
-        {
-            "name": f"{SIZES[size]}: {name}",
-            "value": statistics.median(rates),
-            "unit": UNIT,
-            "min": min(rates),
-            "max": max(rates),
-        }
-        for (size, name), rates in contest.rates.items()
+        row(f"{SIZES[size]}: {name}", UNIT, rates) for (size, name), rates in contest.rates.items()
     ]
     ratios = {f"sb3_{SIZES[size]}": contest.ratio(size, "sb3") for size in SIZES}
     for family in ("sample_factory", "pufferlib"):
-        found = [ratio for size in SIZES if (ratio := contest.ratio(size, family)) is not None]
-        ratios[family] = min(found) if found else None
+        by_size = [contest.ratio(size, family) for size in SIZES]
+        ratios[family] = min((r for r in by_size if r is not None), default=None)
     return {
         "bench": "train",
-        "machine": machine() | {"load": os.getloadavg()[0]},
+        "machine": machine(),
         "rows": rows,
-        "ratios": {name: ratio for name, ratio in ratios.items() if ratio is not None},
+        "ratios": {name: value for name, value in ratios.items() if value is not None},
         "missing": [f"{name}: {why}" for name, why in contest.missing.items()],
         "stopped": stopped,
     }
 
 
-def _say(progress: Progress, where: str, what: str) -> None:
+def _say(progress: Say, where: str, what: str) -> None:
     progress(f"{where}, {what}")
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from calm.cli.options import Json, Quick, run_bench
+from calm.bench.harness import run_bench
+from calm.cli.options import Json, Quick
 
 
 def bench_encoders(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from calm.cli.options import Json, Quick, run_bench
+from calm.bench.harness import run_bench
+from calm.cli.options import Json, Quick
 
 
 def bench_train(quick: Quick = False, as_json: Json = False) -> None:

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from calm.cli.options import Json, check_writable
+from calm.cli.options import Json
+from calm.files import check_writable
 
 
 def collect(

@@ -24,8 +24,9 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from torch import nn
 
-from agents.training.run_folder import provenance, replace_file
+from agents.training.run_folder import provenance
 from calm.errors import CalmError
+from calm.files import write_file
 from data.evaluation.metrics import wilson
 from envs import make_vec
 from envs.collect import play
@@ -187,5 +188,5 @@ def train_player(task: str, goal: float, most: int, seed: int, out: Path) -> dic
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "versions": {k: v for k, v in provenance().items() if k != "started"},
     }
-    replace_file(path.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
+    write_file(path.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
     return about

@@ -28,9 +28,10 @@ from agents.report.page import Arm, Report, Table, costs_table, percent, steps_t
 from agents.report.samples import pick_samples
 from agents.training.config import TrainConfig, make_config
 from agents.training.progress import train_with_progress
-from agents.training.run_folder import Run, replace_file
+from agents.training.run_folder import Run
 from calm.decompose import decompose
 from calm.errors import UsageError
+from calm.files import write_file
 from calm.judges import asks_model, make_judge
 from calm.records import Subgoal, Task
 from calm.store.store import Store
@@ -180,15 +181,15 @@ def run_demo(
         started = time.perf_counter()
         table = _evaluated(plan, task, subgoals, rows, store, base_url, console)
         seconds.setdefault("judging", time.perf_counter() - started)
-    replace_file(out / "seconds.json", json.dumps(seconds))
+    write_file(out / "seconds.json", json.dumps(seconds))
 
     started = time.perf_counter()
     arms = _trained(plan, out, base_url, console)
     seconds["training"] = seconds.get("training", 0.0) + time.perf_counter() - started
-    replace_file(out / "seconds.json", json.dumps(seconds))
+    write_file(out / "seconds.json", json.dumps(seconds))
 
     curves = [Curve(arm.label, [run.metrics() for run in arm.runs]) for arm in arms]
-    replace_file(out / "success.svg", draw_success(curves))
+    write_file(out / "success.svg", draw_success(curves))
     outcome = Outcome(
         judge=plan.judge,
         transitions=len(rows),
@@ -201,7 +202,7 @@ def run_demo(
         provenance=arms[0].runs[0].started_with,
     )
     _report(plan, out, arms, table, subgoals, rows, outcome)
-    replace_file(out / "outcome.json", json.dumps(outcome.to_dict(), indent=2))
+    write_file(out / "outcome.json", json.dumps(outcome.to_dict(), indent=2))
     return outcome
 
 
@@ -220,7 +221,7 @@ def _make_room(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> None
     elif found is not None:
         console.print(Text(f"Going on with the interrupted demo in {out}."))
     out.mkdir(parents=True, exist_ok=True)
-    replace_file(out / "plan.json", json.dumps(wanted, indent=2))
+    write_file(out / "plan.json", json.dumps(wanted, indent=2))
 
 
 def _read_json(path: Path, otherwise: Any) -> Any:

@@ -11,13 +11,8 @@ visited is looked up as they go.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import logging
-import os
-import platform
-import shlex
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -25,10 +20,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from calm.native_build import build, failure, processor_name, why_not
+
 log = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("selective_scan.c")
-FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd")
+FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd")
 BEST_FIRST = (("-march=native", "-fopenmp"), ("-march=native",), ())
 """Further flags, the first that compile and load. OpenMP's library is not linked: its functions
 are torch's own, already loaded, so that both share one pool of threads."""
@@ -60,19 +57,16 @@ class _Job(ctypes.Structure):
 @cache
 def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     """The kernels for that type; None, with one line in the log, where they can't be had."""
-    if os.environ.get("CALM_NATIVE") == "0":
-        log.info("scans run in plain torch: CALM_NATIVE=0 asks for it")
-        return None
-    why: object = None
-    for flags in BEST_FIRST:
+    reason = why_not()
+    for flags in () if reason else BEST_FIRST:
         try:
             loaded = ctypes.CDLL(str(_compiled(REAL[dtype], flags)))
         except (OSError, subprocess.SubprocessError) as error:
-            why = why or getattr(error, "stderr", None) or error
+            reason = reason or failure(error)
         else:
             loaded.kept_elements.restype = ctypes.c_int64
             return loaded
-    log.warning("scans run in plain torch, which is slower: no compiled kernel: %s", why)
+    log.warning("scans run in plain torch, which is slower: no compiled kernel: %s", reason)
     return None
 
 
@@ -151,32 +145,13 @@ def _run(job: _Job, u: Tensor, *, backward: bool) -> None:
 
 
 def _compiled(real: str, flags: Sequence[str]) -> Path:
-    compiler = shlex.split(os.environ.get("CC", "cc")) or ["cc"]
-    content = hashlib.sha256(SOURCE.read_bytes())
-    content.update(" ".join((*compiler, *FLAGS, *flags, real, _processor())).encode())
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    target = Path(base) / "calm" / f"scan-{real}-{content.hexdigest()[:16]}.so"
-    if target.exists():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Compiled aside and moved into place, so that two processes may do this at once.
-    with tempfile.TemporaryDirectory(dir=target.parent) as aside:
-        part, whole = Path(aside) / "scan.o", Path(aside) / "scan.so"
-        _call([*compiler, *FLAGS, *flags, f"-DREAL={real}", "-c", "-o", str(part), str(SOURCE)])
-        _call([*compiler, "-shared", "-o", str(whole), str(part), "-lm"])
-        os.replace(whole, target)
-    return target
-
-
-def _call(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-
-
-def _processor() -> str:
-    """What a compiler for this very processor depends on: home folders may be shared."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.platform() + platform.processor()
-    named = ("model name", "flags", "Features", "CPU part")
-    return platform.machine() + "".join(sorted({x for x in lines if x.startswith(named)}))
+    """The shared library for that C type."""
+    folder = build(
+        f"scan-{real}",
+        SOURCE.parent,
+        {"scan.so": (SOURCE.name,)},
+        flags=(*FLAGS, *flags, f"-DREAL={real}"),
+        libraries=("-lm",),
+        machine=processor_name(),
+    )
+    return folder / "scan.so"

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from agents.training.run_folder import readable, replace_file
+from agents.training.run_folder import readable
+from calm.files import write_file
 
 FOLDER = "explain"
 SUMMARY = "summary.json"
@@ -60,7 +61,7 @@ def draw_situation(
     axes.set_title(title, fontsize=9)
     axes.set_xticks([])
     axes.set_yticks([])
-    figure.savefig(path, metadata={"Software": None})
+    write_file(path, lambda partial: figure.savefig(partial, metadata={"Software": None}))
     return path
 
 
@@ -71,7 +72,7 @@ def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
     axes.bar([str(i + 1 - len(gates)) for i in range(len(gates))], gates, color="#0b6e99")
     axes.set_ylim(0, 1)
     axes.set_title("mean gate by step", fontsize=9)
-    figure.savefig(path, metadata={"Software": None})
+    write_file(path, lambda partial: figure.savefig(partial, metadata={"Software": None}))
     return path
 
 
@@ -94,11 +95,11 @@ def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Pa
     What `drawn` reads is written beside the drawings.
     """
     about = {"lines": list(lines), "images": [path.name for path in images]}
-    replace_file(folder / FOLDER / SUMMARY, json.dumps(about, indent=1))
+    write_file(folder / FOLDER / SUMMARY, json.dumps(about, indent=1))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(PAGE)
     path = folder / "explain.html"
-    path.write_text(page.render(lines=lines, images=_inlined(images), how=HOW), "utf-8")
+    write_file(path, page.render(lines=lines, images=_inlined(images), how=HOW))
     return path
 
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from agents.inspection.playback import COLOURS, cut, window
 from agents.inspection.recording import Recording, Step
+from calm.files import write_file
 
 FILE = "replay.html"
 TEMPLATE = Path(__file__).parent / "templates" / "replay.html.j2"
@@ -32,7 +33,7 @@ def write_page(recording: Recording, path: Path, title: str) -> Path:
         data=Markup(json.dumps(_data(recording), separators=(",", ":")).replace("<", "\\u003c")),
         colours=COLOURS,
     )
-    path.write_text(html, "utf-8")
+    write_file(path, html)
     return path
 
 

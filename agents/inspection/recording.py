@@ -8,7 +8,6 @@ are those that the run itself got (`judged.json`).
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,6 +24,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from agents.inspection.load import trained
 from agents.training.run_folder import Run
 from calm.errors import UsageError
+from calm.files import write_file
 from calm.records import Task
 from envs.collect import Picture, picture
 from envs.events.stream import EventStream
@@ -93,9 +93,7 @@ class Recording:
         about = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "episodes"}
         rows = [asdict(step) for episode in self.episodes for step in episode]
         table = pa.Table.from_pylist(rows, _SCHEMA.with_metadata({"recording": json.dumps(about)}))
-        new = path.with_suffix(".new")
-        pq.write_table(table, new)
-        os.replace(new, path)
+        write_file(path, lambda partial: pq.write_table(table, partial))
 
     @classmethod
     def read(cls, path: Path) -> Recording:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from agents.inspection.explain_page import drawn
 from agents.report.curves import Curve, draw_success
 from agents.training.run_folder import Row, Run
+from calm.files import write_file
 from calm.records import Subgoal
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
@@ -112,8 +113,7 @@ class Report:
             settings=settings_table(self.arms) if self.arms else None,
             provenance=self.provenance,
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(html, "utf-8")
+        write_file(path, html)
         return path
 
 

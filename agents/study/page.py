@@ -29,6 +29,7 @@ from agents.study.tables import (
     success_table,
     summary_table,
 )
+from calm.files import write_file
 
 HOW = (
     "Success is the share of levels finished that training never saw, on the environment's own"
@@ -104,8 +105,7 @@ def _figures(plan: Plan, found: Findings) -> dict[str, str]:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text if text.endswith("\n") else text + "\n", "utf-8")
+    write_file(path, text if text.endswith("\n") else text + "\n")
 
 
 def _csv(table: Table) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from agents.study.plan import Cell
 from agents.training.config import TrainConfig, make_config
 from agents.training.run_folder import Row, Run
 from calm.errors import UsageError
+from calm.files import write_file
 
 INDEX, EVALUATIONS, SUBGOALS = "cells.json", "cells.parquet", "subgoals.parquet"
 
@@ -118,15 +118,11 @@ def write_results(folder: Path, results: Iterable[Result]) -> None:
     ]
     _write_table(folder / EVALUATIONS, evaluations)
     _write_table(folder / SUBGOALS, subgoals)
-    new = folder / f"{INDEX}.new"
-    new.write_text(json.dumps(index, indent=1) + "\n", "utf-8")
-    os.replace(new, folder / INDEX)
+    write_file(folder / INDEX, json.dumps(index, indent=1) + "\n")
 
 
 def _write_table(path: Path, rows: list[Row]) -> None:
     # Not all arms have all columns, and pyarrow looks at the first row alone.
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = pa.table({c: [row.get(c) for row in rows] for c in columns})
-    new = path.with_name(f"{path.name}.new")
-    pq.write_table(table, new, compression="zstd")
-    os.replace(new, path)
+    write_file(path, lambda partial: pq.write_table(table, partial, compression="zstd"))

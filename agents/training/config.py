@@ -12,6 +12,7 @@ from agents.network.names import ENCODERS, READS
 from calm.annotation.live import Ask
 from calm.credit import CREDIT_MODES, CreditMode
 from calm.errors import UsageError, unknown
+from calm.files import write_file
 from envs.tasks import task as find_task
 
 Memory = Literal["none", "stack", "lstm"]
@@ -167,10 +168,8 @@ class TrainConfig(BaseModel):
         ).replace(":", "_")
 
     def save(self, path: Path) -> None:
-        """Writes all fields as YAML, the defaults included; a kill leaves no half of it."""
-        new = path.with_suffix(".new")
-        new.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), "utf-8")
-        new.replace(path)
+        """Writes all fields as YAML, the defaults included."""
+        write_file(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
 
 
 def make_config(values: dict[str, Any], source: str = "the options") -> TrainConfig:

@@ -31,6 +31,7 @@ import torch
 
 from agents.training.config import TrainConfig, load_config
 from calm.errors import UsageError
+from calm.files import write_file
 from calm.records import Subgoal
 
 Row = dict[str, Any]
@@ -51,13 +52,6 @@ def provenance() -> dict[str, str]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     } | {name: version(name) for name in packages}
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Writes a text file whole: a kill leaves the old one or the new one."""
-    new = path.with_suffix(".new")
-    new.write_text(text, "utf-8")
-    os.replace(new, path)
 
 
 @contextmanager
@@ -128,7 +122,7 @@ class Run:
 
     def note_started(self) -> None:
         """Writes down what the run starts on; a run that waited for its turn does so again."""
-        replace_file(self.folder / "provenance.json", json.dumps(provenance(), indent=2))
+        write_file(self.folder / "provenance.json", json.dumps(provenance(), indent=2))
 
     @property
     def resumed_at(self) -> list[int]:
@@ -141,7 +135,7 @@ class Run:
 
     def note_resumed(self, step: int) -> None:
         """Remembers that the run was gone on with at `step`."""
-        replace_file(self.folder / "resumed.json", json.dumps([*self.resumed_at, step]))
+        write_file(self.folder / "resumed.json", json.dumps([*self.resumed_at, step]))
 
     def metrics(self) -> list[Row]:
         """Rows written so far, oldest first."""
@@ -153,9 +147,8 @@ class Run:
 
     def write_metrics(self, rows: list[Row]) -> None:
         """Replaces the metrics by `rows`."""
-        new = self.metrics_path.with_suffix(".new")
-        pq.write_table(pa.Table.from_pylist(rows), new)
-        os.replace(new, self.metrics_path)
+        table = pa.Table.from_pylist(rows)
+        write_file(self.metrics_path, lambda partial: pq.write_table(table, partial))
 
     def judged(self) -> dict[str, list[str] | None]:
         """By text that was judged: names of the subgoals it achieved, None where unreadable."""
@@ -168,9 +161,7 @@ class Run:
 
     def write_judged(self, judged: Mapping[str, list[str] | None]) -> None:
         """Adds what was judged to what is already known."""
-        replace_file(
-            self.folder / "judged.json", json.dumps(self.judged() | dict(judged), indent=1)
-        )
+        write_file(self.folder / "judged.json", json.dumps(self.judged() | dict(judged), indent=1))
 
     def subgoals(self) -> tuple[Subgoal, ...] | None:
         """The list that was kept with the run; None without one."""
@@ -183,15 +174,13 @@ class Run:
 
     def keep_subgoals(self, subgoals: Sequence[Subgoal]) -> None:
         """Keeps a list that the settings only name."""
-        replace_file(
+        write_file(
             self.folder / "subgoals.json", json.dumps([asdict(s) for s in subgoals], indent=1)
         )
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint; `state` holds tensors and plain values only."""
-        new = self.checkpoint_path.with_suffix(".new")
-        torch.save(dict(state), new)
-        os.replace(new, self.checkpoint_path)
+        write_file(self.checkpoint_path, lambda partial: torch.save(dict(state), partial))
 
     def load_checkpoint(self) -> dict[str, Any]:
         """The last checkpoint.

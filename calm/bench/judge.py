@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,13 @@ from typing import Any
 from calm.annotation.live import Annotator
 from calm.annotation.many import annotate
 from calm.asking.asker import Tally
+from calm.bench.harness import Row, Say, machine, row
 from calm.bench.sdk_baseline import plain_gather
 from calm.judges.baselines import Random
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.records import Subgoal, Task, Transition
 from calm.store.question import Context
 from calm.store.store import Store
-
-Progress = Callable[[str], None]
 
 _TASK = Task(
     "Bench-v0",
@@ -50,51 +48,35 @@ _BUCKET = 50.0  # requests a second
 _LOADS = ((50, 0.5, 10, True), (500, 2.0, 4, True), (500, 1.0, 6, False), (500, 0.5, 8, False))
 
 
-def run(quick: bool = False, progress: Progress = lambda line: None) -> dict[str, Any]:
+def run(quick: bool = False, progress: Say = lambda line: None) -> dict[str, Any]:
     """Runs the bench and gives its table, in the shape of every bench of this project."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     ratios: dict[str, float] = {}
     for at_once, latency, rounds, aim in _LOADS:
         name = f"{at_once} at once, {latency:g} s"
         progress(name)
         repeats = 3 if aim and not quick else 1
         found = [_share(at_once, latency, 3 if quick else rounds) for _ in range(repeats)]
-        rows.append(_row(f"{name}: share", "", [f[0] for f in found]))
+        rows.append(row(f"{name}: share", "", [f[0] for f in found]))
         for who, which in (("ours", 1), ("server's", 2)):
             spent = [1e3 * f[which] for f in found]
-            rows.append(_row(f"{name}: processor, {who}", "ms/request", spent))
+            rows.append(row(f"{name}: processor, {who}", "ms/request", spent))
         if aim:
             ratios[f"ideal_{at_once}"] = statistics.median(f[0] for f in found)
     ratios["sdk"] = _limited(200 if quick else 1000, rows, progress)
     progress("lookups")
     lookups = [_lookups(quick) for _ in range(3)]
-    rows.append(_row("lookups as in training", "1/s", lookups))
+    rows.append(row("lookups as in training", "1/s", lookups))
     size = 50_000 if quick else 1_000_000
     progress(f"a store of {size:,} answers")
     opened, stored = _start(size)
-    rows.append(_row(f"start on {size:,} answers", "s", opened))
-    rows.append(_row("lookups in the file", "1/s", stored))
+    rows.append(row(f"start on {size:,} answers", "s", opened))
+    rows.append(row("lookups in the file", "1/s", stored))
     return {
         "bench": "judge",
-        "machine": {
-            "cpu": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "load": os.getloadavg()[0],
-            "python": platform.python_version(),
-            "quick": quick,
-        },
+        "machine": machine(quick=quick),
         "rows": rows,
         "ratios": {**ratios, "lookups_per_s": statistics.median(lookups)},
-    }
-
-
-def _row(name: str, unit: str, values: list[float]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": statistics.median(values),
-        "unit": unit,
-        "min": min(values),
-        "max": max(values),
     }
 
 
@@ -157,7 +139,7 @@ def _share(at_once: int, latency: float, rounds: int) -> tuple[float, float, flo
     return rounds * latency / seconds, ours / n, theirs / n
 
 
-def _limited(n: int, rows: list[dict[str, Any]], progress: Progress) -> float:
+def _limited(n: int, rows: list[Row], progress: Say) -> float:
     """Requests for each answer under a rate limit: the SDK alone over ours."""
     progress("a limit of 50 requests a second: ours")
     many = _transitions(n)
@@ -179,7 +161,7 @@ def _limited(n: int, rows: list[dict[str, Any]], progress: Progress) -> float:
         ("limited, SDK: requests/answer", "", theirs),
         ("limited, SDK: time/ideal", "", sdk.seconds / ideal),
     ):
-        rows.append(_row(name, unit, [float(value)]))
+        rows.append(row(name, unit, [float(value)]))
     return theirs / ours
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from calm.asking.probe import list_models, probe
 from calm.asking.settle import settle_stored
+from calm.bench.harness import run_bench
 from calm.bench.judge import run as bench_judge
 from calm.cli.options import (
     BaseUrl,
@@ -24,11 +25,10 @@ from calm.cli.options import (
     Quick,
     StoreOption,
     bench_app,
-    check_writable,
-    run_bench,
 )
 from calm.decompose import decompose
 from calm.errors import StoreError, UsageError
+from calm.files import check_writable
 from calm.judges import asks_model, make_judge
 from calm.judges.openai import OpenAIJudge
 from calm.records import MODES, Subgoal, subgoals_hash

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from calm.cli.options import BaseUrl, Json, KeyEnv, StoreOption, check_writable
+from calm.cli.options import BaseUrl, Json, KeyEnv, StoreOption
 from calm.errors import UsageError, unknown
+from calm.files import check_writable
 from calm.records import MODES, Mode, Task, Usage, Verdict
 from data.cli import model_options as ask
 

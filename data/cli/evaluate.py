@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.cli.options import BaseUrl, Json, KeyEnv, StoreOption, check_writable
+from calm.cli.options import BaseUrl, Json, KeyEnv, StoreOption
+from calm.files import check_writable
 from data.cli import model_options as ask
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError, unknown
+from calm.files import write_file
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge
 from calm.records import MODES, Mode, Subgoal, Task
@@ -126,7 +127,7 @@ def save(folder: Path, tables: Sequence[EvaluationTable]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_report(folder / "evaluate.html", tables, "Evaluation of judges")
     numbers = json.dumps({"tables": [t.to_dict() for t in tables]}, indent=2)
-    (folder / "evaluate.json").write_text(numbers + "\n", "utf-8")
+    write_file(folder / "evaluate.json", numbers + "\n")
     for table in tables:
         name = table.name.replace(" ", "-") or "set"
         write_judgements(folder / f"answers-{name}.parquet", table.judged)

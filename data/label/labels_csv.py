@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from calm.errors import UsageError
+from calm.files import write_file
 from data.parquet import MAX_CELL_BYTES, MAX_FILE_BYTES
 from data.schema import Label, label_of
 
@@ -21,31 +22,24 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 def write_csv(path: str | Path, labels: Iterable[Label]) -> None:
     """Writes labels; a cell that a spreadsheet would take for a formula gets a `'` in front."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file)
-            out.writerow(COLUMNS)
-            for label in labels:
-                for name in (*label.asked, label.annotator):
-                    if _JOIN in name:
-                        raise UsageError(f"{path}: {name!r} holds {_JOIN!r}, which separates names")
-                row = (
-                    label.id,
-                    label.annotator,
-                    _JOIN.join(label.achieved),
-                    _JOIN.join(label.asked),
-                    "yes" if label.unsure else "no",
-                    f"{label.seconds:g}",
-                    label.at,
-                )
-                out.writerow([_inert(cell) for cell in row])
-        os.replace(partial, path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    text = io.StringIO()
+    out = csv.writer(text)
+    out.writerow(COLUMNS)
+    for label in labels:
+        for name in (*label.asked, label.annotator):
+            if _JOIN in name:
+                raise UsageError(f"{path}: {name!r} holds {_JOIN!r}, which separates names")
+        row = (
+            label.id,
+            label.annotator,
+            _JOIN.join(label.achieved),
+            _JOIN.join(label.asked),
+            "yes" if label.unsure else "no",
+            f"{label.seconds:g}",
+            label.at,
+        )
+        out.writerow([_inert(cell) for cell in row])
+    write_file(path, text.getvalue())
 
 
 def read_csv(path: str | Path) -> list[Label]:

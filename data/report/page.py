@@ -18,6 +18,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from calm.files import write_file
 from calm.records import Judgement
 from data.evaluation.paper import PaperRow, paper_table
 from data.evaluation.run import EvaluationTable
@@ -85,7 +86,7 @@ def write_report(path: str | Path, tables: Sequence[EvaluationTable], title: str
         digest=digest,
         sections=[_section(table) for table in tables],
     )
-    Path(path).write_text(html, "utf-8")
+    write_file(path, html)
 
 
 def line(score: Score) -> str:

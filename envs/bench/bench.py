@@ -7,7 +7,6 @@ resets and level generation, interleaved, medians over rounds.
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import time
 import warnings
@@ -20,6 +19,7 @@ import gymnasium
 import numpy as np
 
 from calm.annotation.live import Annotator
+from calm.bench.harness import Row, Say, machine, ratio, row
 from calm.errors import UsageError
 from calm.judges import make_judge
 from envs.game.engine import make_minihack
@@ -42,7 +42,6 @@ ENVS_1 = max(ENVS // CORES, 1)
 PEERS = ("SB3 DummyVecEnv", "SB3 SubprocVecEnv", "gymnasium AsyncVectorEnv")
 UNIT = "steps/s"
 
-Progress = Callable[[str], None]
 Play = Callable[[float], float]
 """Steps for about so many seconds; environment steps a second."""
 
@@ -54,12 +53,11 @@ class _Contest:
     rates: dict[str, list[float]] = field(default_factory=dict)
 
     def ratio(self, ours: str, theirs: str) -> float:
-        """Median over rounds of ours over theirs; in a round both ran one after the other."""
-        pairs = zip(self.rates[ours], self.rates[theirs], strict=True)
-        return statistics.median(a / b for a, b in pairs)
+        """Median over rounds of ours over theirs."""
+        return ratio(self.rates[ours], self.rates[theirs])
 
 
-def run(quick: bool = False, progress: Progress | None = None) -> dict[str, Any]:
+def run(quick: bool = False, progress: Say | None = None) -> dict[str, Any]:
     """Measures and compares.
 
     Args:
@@ -76,22 +74,13 @@ def run(quick: bool = False, progress: Progress | None = None) -> dict[str, Any]
     """
     say = progress or (lambda text: None)
     rounds, seconds = (3, 0.25) if quick else (5, 0.5)
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     by_task: dict[str, dict[str, float]] = {}
     missing: list[str] = []
     for task in TASKS[:1] if quick else TASKS:
         contest = _measure(task, rounds, seconds, say, missing)
         for name, rates in contest.rates.items():
-            rows.append(
-                {
-                    "name": name,
-                    "task": task,
-                    "value": statistics.median(rates),
-                    "unit": UNIT,
-                    "min": min(rates),
-                    "max": max(rates),
-                }
-            )
+            rows.append(row(name, UNIT, rates, task=task))
         by_task[task] = _ratios(contest)
     ratios = {
         name: (statistics.fmean if "cost" in name else statistics.geometric_mean)(
@@ -126,7 +115,7 @@ def _ratios(contest: _Contest) -> dict[str, float]:
     return found
 
 
-def _measure(task: str, rounds: int, seconds: float, say: Progress, missing: list[str]) -> _Contest:
+def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str]) -> _Contest:
     contest = _Contest()
     with ExitStack() as stack:
         players: dict[str, Play] = {}
@@ -265,20 +254,3 @@ def _vector(step: Callable[[Any], Any], n_actions: int, n_envs: int = ENVS) -> P
         return n_envs
 
     return lambda seconds: _for_a_while(once, seconds)
-
-
-def machine() -> dict[str, Any]:
-    """What a bench ran on."""
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as file:
-            lines = [line for line in file if line.startswith("model name")]
-        model = lines[0].split(":", 1)[1].strip() if lines else model
-    except OSError:
-        pass  # not Linux
-    return {
-        "cpu": model,
-        "cores": CORES,
-        "python": platform.python_version(),
-        "system": platform.platform(terse=True),
-    }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from calm.cli.options import Json, Quick, bench_app, run_bench
+from calm.bench.harness import run_bench
+from calm.cli.options import Json, Quick, bench_app
 
 
 def register(app: typer.Typer) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
+from calm.files import write_file
 from envs.game.glyphs import (
     CARRIED,
     CARRIED_OF_GLYPH,
@@ -145,9 +146,8 @@ def load_network(path: Path) -> Network:
 
 def save_network(path: Path, network: Network) -> None:
     """Writes a network's arrays in float32, compressed."""
-    with path.open("wb") as file:
-        kept: dict[str, Any] = {name: a.astype(np.float32) for name, a in network.items()}
-        np.savez_compressed(file, **kept)
+    arrays: dict[str, Any] = {name: a.astype(np.float32) for name, a in network.items()}
+    write_file(path, lambda partial: np.savez_compressed(partial, **arrays))
 
 
 class HalfTrained:

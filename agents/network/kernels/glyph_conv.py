@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import platform
 import subprocess
 import threading
 from collections.abc import Sequence
@@ -32,7 +31,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from envs.native.build import compiled, unfit
+from calm.native_build import build, failure, processor_name, why_not
 
 log = logging.getLogger(__name__)
 
@@ -160,16 +159,19 @@ def _call() -> ctypes.CDLL:
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled sums; None, with one line in the log, where they can't be had."""
-    why = unfit()
-    if why is None:
+    reason = why_not()
+    if reason is None:
         try:
-            folder = compiled(
-                "glyphs", SOURCE.parent, (SOURCE.name,), {"glyphs.so": (SOURCE.name,)}, FLAGS,
-                machine=_processor(),
-            )  # fmt: skip
+            folder = build(
+                "glyphs",
+                SOURCE.parent,
+                {"glyphs.so": (SOURCE.name,)},
+                flags=FLAGS,
+                machine=processor_name(),
+            )
             loaded = ctypes.CDLL(str(folder / "glyphs.so"))
         except (OSError, subprocess.SubprocessError) as error:
-            why = f"it does not compile: {getattr(error, 'stderr', None) or error}"
+            reason = f"it does not compile: {failure(error)}"
         else:
             size = ctypes.c_int64
             pointer = ctypes.c_void_p
@@ -180,14 +182,5 @@ def library() -> ctypes.CDLL | None:
             loaded.number_glyphs.argtypes = (pointer, size, ctypes.c_int32, *(pointer,) * 3)
             loaded.number_glyphs.restype = size
             return loaded
-    log.warning("maps take torch's own convolution, which is slower: %s", why)
+    log.warning("maps take torch's own convolution, which is slower: %s", reason)
     return None
-
-
-def _processor() -> str:
-    """What `-march=native` stands for here."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        return next(line for line in lines if line.startswith(("flags", "Features")))
-    except (OSError, StopIteration):
-        return platform.processor()
