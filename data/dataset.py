@@ -24,7 +24,7 @@ from calm.records import Task, content_hash
 from data.parquet import Transitions, read_transitions, write_transitions
 from data.schema import SCHEMA_VERSION, LabelledTransition
 
-SHIPPED = Path(__file__).parent
+SHIPPED = Path(__file__).parent / "sets"
 MANIFEST = "manifest.json"
 CARD = "README.md"
 NATURAL = "natural"

@@ -22,6 +22,9 @@ SCHEMA_VERSION = "1"
 NONE = "none"
 """Name of the class of a transition that achieved nothing."""
 
+ENGINE = "engine"
+"""The engine among annotators; no person can be called so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

@@ -13,15 +13,11 @@ import time
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import typer
-from rich.console import Console
-from rich.text import Text
 
-from calm.cli.options import KeptStoreOption, StoreOption
 from calm.endpoint.envelope import Call, Reply
 from calm.errors import UsageError
 from calm.files import write_folder
@@ -204,25 +200,3 @@ def _context(row: dict[str, Any], path: Path) -> Context:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def export_command(
-    out: Annotated[Path, typer.Argument(help="Folder to write; must not hold an export yet.")],
-    store: KeptStoreOption = Path("calm.sqlite"),
-) -> None:
-    """Write a store's answers as parquet with a manifest, for another person to replay."""
-    if not store.is_file():
-        raise UsageError(f"no store at {store}; name one with --store")
-    with Store(store, readonly=True) as opened:
-        manifest = export_store(opened, out)
-    Console(highlight=False).print(Text(f"{manifest['answers']} answers written to {out}"))
-
-
-def import_command(
-    folder: Annotated[Path, typer.Argument(help="An export: manifest.json and answers.parquet.")],
-    store: StoreOption = Path("calm.sqlite"),
-) -> None:
-    """Take another person's answers into a store; answers that are there already stay."""
-    with Store(store) as opened:
-        new, there = import_store(folder, opened)
-    Console(highlight=False).print(Text(f"{new} answers taken in, {there} were there already"))

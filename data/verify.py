@@ -1,12 +1,8 @@
-"""Verifies data sets against their manifests: `python -m data.verify [NAME or FOLDER ...]`.
-
-Exits 0 if all is as the manifests say, 1 with a line for each fault otherwise.
-"""
+"""Verifies labelled sets against their manifests."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from calm.errors import CalmError
@@ -50,21 +46,11 @@ def _forbidden(manifest: dict[str, object], seed: int) -> bool:
     return isinstance(allowed, list) and not allowed[0] <= seed < allowed[1]
 
 
-def main(names: list[str]) -> int:
-    """Checks the sets named, or all shipped ones; returns the exit code."""
-    found = 0
+def verify(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each set named, or every packaged one, with a line for each of its faults."""
     for name in names or shipped():
         folder = Path(name) if Path(name).is_dir() else SHIPPED / name
         try:
-            lines = list(faults(folder))
+            yield name, list(faults(folder))
         except CalmError as error:
-            lines = [str(error)]
-        for line in lines:
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.write(f"{name}: {'FAULTY' if lines else 'verified'}\n")
-        found += len(lines)
-    return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+            yield name, [str(error)]

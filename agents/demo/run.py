@@ -39,7 +39,7 @@ from calm.subgoals import write_subgoals
 from data.evaluation.run import EvaluationTable, evaluate
 from data.evaluation.subgoal_match import match
 from data.parquet import read_transitions
-from data.report.terminal import interval, two
+from data.report.terminal import fmt_interval, fmt_share
 from data.schema import LabelledTransition
 from envs.tasks import task as find_task
 
@@ -307,8 +307,8 @@ def _scores(table: EvaluationTable) -> Table:
         cells: list[object] = [score.judge]
         for name in list(SHOWN)[1:]:
             e = score.metrics[name]
-            cells.append(interval(e))
-        cells.append(two(score.metrics["exact"].value))
+            cells.append(fmt_interval(e))
+        cells.append(fmt_share(score.metrics["exact"].value))
         unread = sum(n for v, n in score.verdicts.items() if v not in ("ok", "repaired"))
         cells.append(unread)
         rows.append(cells)
@@ -324,7 +324,7 @@ def _terminal_table(table: EvaluationTable) -> RichTable:
         shown.add_column(Text(name), justify="left" if name == "annotator" else "right")
     for score in table.scores:
         figures = [score.metrics[name].value for name in (*list(SHOWN)[1:], "exact")]
-        shown.add_row(Text(score.judge), *(Text(two(value)) for value in figures))
+        shown.add_row(Text(score.judge), *(Text(fmt_share(value)) for value in figures))
     return shown
 
 

@@ -11,12 +11,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.cli.options import BaseUrl, Json, KeyEnv, StoreOption
+from calm.cli.options import BaseUrl, Json, StoreOption
 from calm.files import check_writable
-from data.cli import model_options as ask
+from data.cli.model_options import AskingOptions, with_asking_options
 
 
+@with_asking_options
 def evaluate_command(
+    asking: AskingOptions,
     data: Annotated[
         str,
         typer.Option(help="A labelled set: keyroom-v1, minihack-v1, a folder or a parquet file."),
@@ -87,19 +89,6 @@ def evaluate_command(
     ] = 1,
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
-    samples: ask.Samples = 1,
-    repair: ask.Repair = False,
-    logprobs: ask.Logprobs = False,
-    concurrency: ask.Concurrency = 64,
-    rpm: ask.Rpm = None,
-    tpm: ask.Tpm = None,
-    timeout: ask.Timeout = 120.0,
-    deadline: ask.Deadline = 900.0,
-    prices: ask.Prices = None,
-    key_env: KeyEnv = "OPENAI_API_KEY",
-    max_cost: ask.MaxCost = None,
-    max_tokens: ask.MaxTokens = None,
-    max_requests: ask.MaxRequests = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for evaluate.html, evaluate.json and every answer as parquet."),
@@ -115,15 +104,15 @@ def evaluate_command(
     answers of a model could not be read.
     """
     # What counts and asks takes a second to import; `calm --help` should not wait for it.
-    from calm.endpoint.budget import Limits
     from data.cli.watch import Watch
-    from data.evaluation.plan import Contest, run, save
+    from data.evaluation.plan import EvaluationPlan, run_plan
     from data.evaluation.unreadable import unreadable
+    from data.report.save import save_evaluation
     from data.report.terminal import render
 
     if out is not None:
         check_writable(out / "evaluate.json")
-    contest = Contest(
+    plan = EvaluationPlan(
         data=data,
         judges=tuple(judge or ["rules", "always-yes", "always-no", "random"]),
         modes=tuple(mode or ["events"]),
@@ -137,24 +126,14 @@ def evaluate_command(
         limit=limit,
         repeats=repeats,
         seed=seed,
-        options={
-            "samples": samples,
-            "repair": repair,
-            "logprobs": logprobs,
-            "concurrency": concurrency,
-            "rpm": rpm,
-            "tpm": tpm,
-            "timeout": timeout,
-            "deadline": deadline,
-            "prices": prices,
-            "key_env": key_env,
-            "limits": Limits(max_cost, max_tokens, max_requests),
-        },
+        store=store,
+        base_url=base_url,
+        options=asking.for_judge(),
     )
     errors = Console(stderr=True)
     with Watch(errors) as watch:
         try:
-            tables = run(contest, store, base_url, watch)
+            tables = run_plan(plan, watch.line)
         except KeyboardInterrupt:
             errors.print(
                 Text(f"Stopped; every answer is in {store}. The same command goes on from there."),
@@ -169,6 +148,6 @@ def evaluate_command(
             console.print(render(table, paper=table.is_papers_design))
             console.print()
     if out is not None:
-        save(out, tables)
+        save_evaluation(out, tables)
     if error := unreadable(row for table in tables for row in table.judged):
         raise error

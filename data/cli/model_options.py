@@ -2,64 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from calm.errors import UsageError
-from calm.judges import asks_model
-from calm.judges.openai import OpenAIOptions
-
-Samples = Annotated[
-    int,
-    typer.Option(
-        min=1, help="Answers to each question; the majority counts, its share is the confidence."
-    ),
-]
-Repair = Annotated[bool, typer.Option(help="Mend small faults of form; such answers are marked.")]
-Logprobs = Annotated[
-    bool, typer.Option(help="Take the confidence from log-probabilities, where given.")
-]
-Concurrency = Annotated[int, typer.Option(min=1, help="Most requests at once.")]
-Rpm = Annotated[float | None, typer.Option(help="Requests a minute you may send.")]
-Tpm = Annotated[float | None, typer.Option(help="Tokens a minute you may use.")]
-Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one attempt.")]
-Deadline = Annotated[
-    float, typer.Option(min=0.1, help="Seconds for one question, retries included.")
-]
-Prices = Annotated[
-    Path | None, typer.Option(help="Your price file; an unknown price is told, not zero.")
-]
-MaxCost = Annotated[float | None, typer.Option(min=0, help="Stop before US$ this much.")]
-MaxTokens = Annotated[int | None, typer.Option(min=0, help="Stop before this many tokens.")]
-MaxRequests = Annotated[int | None, typer.Option(min=0, help="Stop before this many requests.")]
+from calm.cli.options import KeyEnv
 
 
-def taken(spec: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the options (fields of `OpenAIOptions`) that a judge takes: a model takes them all.
+@dataclass(frozen=True, slots=True)
+class AskingOptions:
+    """What both commands take; each field is an option of the same name."""
 
-    `replay` reads what a model said, so it takes how to read it.
-    """
-    if asks_model(spec):
-        return dict(options)
-    names = {"repair"} if spec.startswith("replay") else set()
-    return {name: value for name, value in options.items() if name in names}
+    samples: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Answers to each question; the majority counts, its share is the confidence.",
+        ),
+    ] = 1
+    repair: Annotated[
+        bool, typer.Option(help="Mend small faults of form; such answers are marked.")
+    ] = False
+    logprobs: Annotated[
+        bool, typer.Option(help="Take the confidence from log-probabilities, where given.")
+    ] = False
+    concurrency: Annotated[int, typer.Option(min=1, help="Most requests at once.")] = 64
+    rpm: Annotated[float | None, typer.Option(help="Requests a minute you may send.")] = None
+    tpm: Annotated[float | None, typer.Option(help="Tokens a minute you may use.")] = None
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one attempt.")] = 120.0
+    deadline: Annotated[
+        float, typer.Option(min=0.1, help="Seconds for one question, retries included.")
+    ] = 900.0
+    prices: Annotated[
+        Path | None, typer.Option(help="Your price file; an unknown price is told, not zero.")
+    ] = None
+    key_env: KeyEnv = "OPENAI_API_KEY"
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before US$ this much.")] = None
+    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before this many tokens.")] = (
+        None
+    )
+    max_requests: Annotated[
+        int | None, typer.Option(min=0, help="Stop before this many requests.")
+    ] = None
+
+    def for_judge(self) -> dict[str, Any]:
+        """The same as fields of `calm.judges.openai.OpenAIOptions`."""
+        from calm.endpoint.budget import Limits
+
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        limits = (values.pop(name) for name in ("max_cost", "max_tokens", "max_requests"))
+        return {"limits": Limits(*limits)} | values
 
 
-def check_taken(specs: Sequence[str], options: Mapping[str, Any]) -> None:
-    """Refuses options that are not at their defaults and that none of the judges takes.
+def with_asking_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for each field of `AskingOptions` in place of its `asking`."""
+    hints = get_type_hints(AskingOptions, include_extras=True)
+    shared = [
+        Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
+        for f in fields(AskingOptions)
+    ]
+    parameters: list[Parameter] = []
+    for parameter in signature(command, eval_str=True).parameters.values():
+        by_name = parameter.replace(kind=Parameter.KEYWORD_ONLY)
+        parameters += shared if parameter.name == "asking" else [by_name]
 
-    Raises:
-        UsageError: names the first.
-    """
-    default = OpenAIOptions()
-    for name, value in options.items():
-        if value != getattr(default, name) and not any(name in taken(s, options) for s in specs):
-            limits = "max-cost, --max-tokens, --max-requests"
-            flag = limits if name == "limits" else name.replace("_", "-")
-            raise UsageError(
-                f"--{flag}: a model takes that, and none is asked here; name one:"
-                " --judge local:MODEL or openai:MODEL"
-            )
+    @wraps(command)
+    def gathered(**values: Any) -> None:
+        asking = AskingOptions(**{f.name: values.pop(f.name) for f in fields(AskingOptions)})
+        command(asking=asking, **values)
+
+    gathered.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
+    gathered.__annotations__ = {p.name: p.annotation for p in parameters}
+    return gathered

@@ -10,7 +10,8 @@ import numpy as np
 
 from data.evaluation import metrics
 from data.evaluation.metrics import Estimate
-from data.evaluation.score import RESAMPLES, Asked, Score, any_of, cluster_counts, number
+from data.evaluation.reference import Reference
+from data.evaluation.score import RESAMPLES, Score, any_of, cluster_counts, number
 
 
 class Comparison(NamedTuple):
@@ -53,15 +54,15 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    asked: Asked, scores: Sequence[Score], resamples: int = RESAMPLES, seed: int = 0
+    reference: Reference, scores: Sequence[Score], resamples: int = RESAMPLES, seed: int = 0
 ) -> list[Comparison]:
     """Every pair of scores, the better one first."""
     rng = np.random.default_rng(seed)
-    by_cluster = [cluster_counts(asked, s.answers)[:, 0] for s in scores]
+    by_cluster = [cluster_counts(reference, s.answers)[:, 0] for s in scores]
     # One draw of episodes for all judges: that is what makes the bootstrap a paired one.
     drawn = metrics.resample(np.stack(by_cluster, axis=1), resamples, rng) if scores else None
-    right = [any_of(s.answers) == asked.any for s in scores]
-    found: list[Comparison] = []
+    right = [any_of(s.answers) == reference.any for s in scores]
+    comparisons: list[Comparison] = []
     for i, j in combinations(range(len(scores)), 2):
         assert drawn is not None
         a, b = (i, j) if _mcc(scores[i]) >= _mcc(scores[j]) else (j, i)
@@ -69,9 +70,9 @@ def compare(
         value = _mcc(scores[a]) - _mcc(scores[b])
         difference = Estimate(value, *metrics.percentiles(differences))
         only_a, only_b, p = metrics.mcnemar(right[a], right[b])
-        found.append(Comparison(a, b, difference, only_a, only_b, p))
-    adjusted = metrics.holm([c.p for c in found])
-    return [c._replace(p=float(p)) for c, p in zip(found, adjusted, strict=True)]
+        comparisons.append(Comparison(a, b, difference, only_a, only_b, p))
+    adjusted = metrics.holm([c.p for c in comparisons])
+    return [c._replace(p=float(p)) for c, p in zip(comparisons, adjusted, strict=True)]
 
 
 def _mcc(score: Score) -> float:

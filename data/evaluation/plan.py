@@ -1,24 +1,20 @@
-"""An evaluation from names: a set, judges, descriptions, ways of asking; from there to tables."""
+"""An evaluation from names: a set, judges, descriptions, wordings; from there to tables."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calm.errors import UsageError, unknown
-from calm.files import write_file
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge
 from calm.records import MODES, Mode, Subgoal, Task
 from calm.store.store import Store
-from data.cli.model_options import check_taken, taken
-from data.cli.watch import Watch
 from data.dataset import Dataset, load
+from data.evaluation.answers import Contestant
 from data.evaluation.discovered import (
     Overrule,
     match_all,
@@ -26,22 +22,21 @@ from data.evaluation.discovered import (
     read_overrule,
     task_named,
 )
-from data.evaluation.prompt_variants import (
-    NO_ROLE_TEMPLATE,
-    Variant,
-    Varied,
-    parse,
-    title,
-    variants,
-)
-from data.evaluation.run import Contestant, EvaluationTable, evaluate
+from data.evaluation.prompt_variants import NO_ROLE_TEMPLATE, Variant, parse, title, variants
+from data.evaluation.run import EvaluationTable, evaluate
 from data.evaluation.subgoal_match import Match
-from data.parquet import Transitions, write_judgements
-from data.report.page import write_report
+from data.judge_options import options_for, refuse_unused
+from data.parquet import Transitions
+
+if TYPE_CHECKING:
+    from calm.annotation.many import Progress
+
+ProgressLine = Callable[[str], "Progress"]
+"""Opens a line of its own for the judge of that name, to be told how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class EvaluationPlan:
     """What `calm evaluate` is asked to do, in words."""
 
     data: str
@@ -70,96 +65,90 @@ class Contest:
     """Times each question is asked."""
     seed: int = 0
     """Of the random judge and the intervals."""
+    store: Path | None = None
+    """Where models' answers are kept and replayed from."""
+    base_url: str | None = None
+    """The endpoint of models; None for `OPENAI_BASE_URL` or OpenAI's own."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of models, see `calm.judges.openai.OpenAIOptions`."""
 
 
-def run(
-    contest: Contest,
-    store: Path | None = None,
-    base_url: str | None = None,
-    watch: Watch | None = None,
-) -> list[EvaluationTable]:
-    """The tables of a contest, one for each part of the set; `watch` shows models at work.
+def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list[EvaluationTable]:
+    """The tables of a plan, one for each part of the set.
+
+    Args:
+        plan: what to evaluate.
+        progress: shows models at work.
 
     Raises:
         UsageError: something named is not there; lists what is.
+        EndpointError, BudgetError: a model could not be asked to the end; what it answered is
+            in the store.
     """
-    check_taken(contest.judges, contest.options)
-    chosen = load(contest.data)
-    modes = _modes(contest.modes)
-    overrule = read_overrule(contest.overrule) if contest.overrule else {}
-    ways = variants(parse(contest.prompt), contest.sweep)
-    parts = _parts(chosen, contest.parts, contest.tasks)
-    kept = [spec for spec in contest.judges if asks_model(spec) or spec.startswith("replay")]
-    if store and not store.exists() and (replayed := [s for s in kept if s.startswith("replay")]):
+    refuse_unused(plan.judges, plan.options)
+    dataset = load(plan.data)
+    modes = _modes(plan.modes)
+    overrule = read_overrule(plan.overrule) if plan.overrule else {}
+    wordings = variants(parse(plan.prompt), plan.sweep)
+    parts = _parts(dataset, plan.parts, plan.tasks)
+    need_store = [s for s in plan.judges if asks_model(s) or s.startswith("replay")]
+    replayed = [spec for spec in need_store if spec.startswith("replay")]
+    if plan.store and not plan.store.exists() and replayed:
         raise UsageError(
-            f"there is no store at {store} for {replayed[0]} to read; name it: --store"
+            f"there is no store at {plan.store} for {replayed[0]} to read; name it: --store"
         )
     with ExitStack() as stack:
-        ask = partial(
-            _contestant,
-            store=stack.enter_context(Store(store)) if store and kept else None,
-            base_url=base_url,
-            contest=contest,
-            watch=watch,
-        )
-        contestants = [ask(s, m, way) for s in contest.judges for m in modes for way in ways]
+        store = stack.enter_context(Store(plan.store)) if plan.store and need_store else None
+        contestants = [
+            _contestant(plan, spec, mode, wording, store, progress)
+            for spec in plan.judges
+            for mode in modes
+            for wording in wordings
+        ]
         tables = []
         for name, transitions in parts.items():
-            tasks = _asked(chosen, transitions, contest.subgoals)
+            tasks = _tasks_with_subgoals(dataset, transitions, plan.subgoals)
             tables.append(
                 evaluate(
                     contestants,
-                    transitions.rows[: contest.limit or None],
+                    transitions.rows[: plan.limit or None],
                     tasks,
-                    name=f"{chosen.name} {name}".strip(),
-                    natural_rate=chosen.natural_rate(tasks),
-                    matches=_matches(tasks, contest.discovered, overrule, store),
-                    seed=contest.seed,
+                    name=f"{dataset.name} {name}".strip(),
+                    natural_rate=dataset.natural_rate(tasks),
+                    matches=_matches(tasks, plan, overrule),
+                    seed=plan.seed,
                 )
             )
     return tables
 
 
-def save(folder: Path, tables: Sequence[EvaluationTable]) -> None:
-    """Writes the report, the numbers and every answer of the tables into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_report(folder / "evaluate.html", tables, "Evaluation of judges")
-    numbers = json.dumps({"tables": [t.to_dict() for t in tables]}, indent=2)
-    write_file(folder / "evaluate.json", numbers + "\n")
-    for table in tables:
-        name = table.name.replace(" ", "-") or "set"
-        write_judgements(folder / f"answers-{name}.parquet", table.judged)
-
-
 def _contestant(
+    plan: EvaluationPlan,
     spec: str,
     mode: Mode,
-    variant: Variant,
-    *,
+    wording: Variant,
     store: Store | None,
-    base_url: str | None,
-    contest: Contest,
-    watch: Watch | None,
+    progress: ProgressLine | None,
 ) -> Contestant:
-    """A judge asked in one way, and the judges that ask the same again for its flip rate."""
+    """A judge asked in one wording, and the judges that ask the same again for its flip rate."""
 
-    def made(k: int) -> Judge:
-        options = taken(spec, contest.options)
-        seed = contest.seed + k
+    def judge(repeat: int) -> Judge:
+        options = options_for(spec, plan.options)
+        seed = plan.seed + repeat
         if asks_model(spec):
-            if variant.get("role") == "off":
+            if wording.get("role") == "off":
                 options["template"] = NO_ROLE_TEMPLATE
-            if k:  # another seed makes it another question, which is paid again
+            if repeat:  # another seed makes it another question, which is paid again
                 options["extra"] = {"seed": seed}
-        judge = make_judge(spec, mode=mode, store=store, base_url=base_url, seed=seed, **options)
-        if watch is not None:
-            name = " ".join(x for x in (spec, mode, title(variant)) if x)
-            watch.judge(f"{name}, again" if k else name, judge)
-        return Varied(judge, variant) if variant else judge
+        return make_judge(
+            spec, mode=mode, store=store, base_url=plan.base_url, seed=seed, **options
+        )
 
-    return Contestant(made(0), title(variant), [made(k) for k in range(1, contest.repeats)])
+    judges = [judge(repeat) for repeat in range(plan.repeats)]
+    name = " ".join(x for x in (spec, mode, title(wording)) if x)
+    names = [f"{name}, again" if repeat else name for repeat in range(plan.repeats)]
+    lines = [progress(n) for n in names] if progress else []
+    return Contestant(judges[0], wording, judges[1:], lines)
 
 
 def _modes(names: Sequence[str]) -> list[Mode]:
@@ -172,12 +161,12 @@ def _modes(names: Sequence[str]) -> list[Mode]:
 
 
 def _parts(
-    chosen: Dataset, names: Sequence[str] | None, tasks: Sequence[str] | None
+    dataset: Dataset, names: Sequence[str] | None, tasks: Sequence[str] | None
 ) -> dict[str, Transitions]:
     for name in names or ():
-        if name not in chosen.parts:
-            raise unknown("part", name, chosen.parts)
-    parts = {n: p for n, p in chosen.parts.items() if not names or n in names}
+        if name not in dataset.parts:
+            raise unknown("part", name, dataset.parts)
+    parts = {n: p for n, p in dataset.parts.items() if not names or n in names}
     if not tasks:
         return parts
     valid = {id for p in parts.values() for id in p.tasks}
@@ -191,12 +180,12 @@ def _parts(
     }
 
 
-def _asked(chosen: Dataset, part: Transitions, wanted: str) -> dict[str, Task]:
+def _tasks_with_subgoals(dataset: Dataset, part: Transitions, wanted: str) -> dict[str, Task]:
     """The part's tasks with the subgoals to ask about; any part of the set may define them."""
     if wanted == "given":
         return part.tasks
     known: dict[str, dict[str, Subgoal]] = {id: {} for id in part.tasks}
-    for other in chosen.parts.values():
+    for other in dataset.parts.values():
         for id in known.keys() & other.tasks.keys():
             known[id] |= {s.name: s for s in other.tasks[id].subgoals}
     if wanted == "all":
@@ -216,16 +205,14 @@ def _asked(chosen: Dataset, part: Transitions, wanted: str) -> dict[str, Task]:
 
 
 def _matches(
-    tasks: Mapping[str, Task],
-    files: Sequence[str],
-    overrule: Mapping[str, Overrule],
-    store: Path | None,
+    tasks: Mapping[str, Task], plan: EvaluationPlan, overrule: Mapping[str, Overrule]
 ) -> dict[str, Match]:
-    if not files:
+    """How the discovered subgoals of each task are taken; empty where the given ones are asked."""
+    if not plan.discovered:
         if overrule:
             raise UsageError("--match overrules how --discovered subgoals are taken; give both")
         return {}
     with ExitStack() as stack:
-        there = store is not None and store.exists()
-        kept = stack.enter_context(Store(store, readonly=True)) if there else None
-        return match_all(tasks, read_discovered(files, tasks, kept), overrule)
+        there = plan.store is not None and plan.store.exists()
+        store = stack.enter_context(Store(plan.store, readonly=True)) if there else None
+        return match_all(tasks, read_discovered(plan.discovered, tasks, store), overrule)

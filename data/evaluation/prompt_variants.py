@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 from calm.errors import UsageError, unknown
-from calm.judges.protocol import Judge
-from calm.records import Judgement, Mode, Subgoal, Task, Transition
+from calm.records import Mode, Task, Transition
 
 OPTIONS: Mapping[str, tuple[str, str]] = {
     "role": ("on", "off"),
@@ -40,15 +39,15 @@ Variant = Mapping[str, str]
 
 def parse(pairs: Sequence[str]) -> dict[str, str]:
     """Options from `name=level` words; UsageError lists the names or levels there are."""
-    found = {}
+    levels = {}
     for pair in pairs:
         name, _, level = pair.partition("=")
         if name not in OPTIONS:
             raise unknown("prompt option", name, OPTIONS)
         if level not in OPTIONS[name]:
             raise unknown(f"level of {name}", level, OPTIONS[name])
-        found[name] = level
-    return found
+        levels[name] = level
+    return levels
 
 
 def variants(fixed: Mapping[str, str], crossed: Sequence[str]) -> list[Variant]:
@@ -74,45 +73,20 @@ def title(variant: Variant) -> str:
     return " ".join(f"{name}={level}" for name, level in variant.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Varied:
-    """A judge that is asked in another way; it answers the same questions."""
+def reword_task(task: Task, variant: Variant) -> Task:
+    """The task as a variant shows it: its legend left out, its goal made vague."""
+    if variant.get("legend") == "off":
+        task = replace(task, legend="")
+    if variant.get("goal") == "win":
+        task = replace(task, goal="Win the game.")
+    return task
 
-    inner: Judge
-    variant: Variant
 
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    @property
-    def mode(self) -> Mode:
-        return self.inner.mode
-
-    def judge(
-        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
-    ) -> list[Judgement]:
-        """One judgement for each transition, in the same order."""
-        return self.inner.judge(self._task(task), subgoals, self._reworded(transitions))
-
-    async def ajudge(
-        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
-    ) -> list[Judgement]:
-        """The same, for callers that run an event loop."""
-        return await self.inner.ajudge(self._task(task), subgoals, self._reworded(transitions))
-
-    def _task(self, task: Task) -> Task:
-        if self.variant.get("legend") == "off":
-            task = replace(task, legend="")
-        if self.variant.get("goal") == "win":
-            task = replace(task, goal="Win the game.")
-        return task
-
-    def _reworded(self, transitions: Sequence[Transition]) -> list[Transition]:
-        return [
-            replace(t, texts={self.mode: reworded(t.texts[self.mode], self.variant)})
-            for t in transitions
-        ]
+def reword_transition(transition: Transition, mode: Mode, variant: Variant) -> Transition:
+    """The transition with its description of `mode` under a variant; without one, itself."""
+    if not variant:
+        return transition
+    return replace(transition, texts={mode: reworded(transition.texts[mode], variant)})
 
 
 def reworded(text: str, variant: Variant) -> str:

@@ -13,30 +13,10 @@ import numpy.typing as npt
 from calm.records import Judgement, Usage, Verdict
 from data.evaluation import metrics
 from data.evaluation.metrics import Bin, Counts, Estimate
+from data.evaluation.reference import Reference
 
 RESAMPLES = 2000
 """Resamples of a bootstrap; the ends of its interval are then good to about 0.003."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What all judges are asked about, as arrays: N transitions, G subgoals, K episodes."""
-
-    names: tuple[str, ...]
-    """(G,) subgoals, over all tasks."""
-    truth: npt.NDArray[np.int8]
-    """(N, G) 1 achieved, 0 not, -2 not known, since the transition is of another task."""
-    kinds: tuple[str, ...]
-    """(N,) the class of each transition, `none` or what it achieved."""
-    clusters: npt.NDArray[np.int64]
-    """(N,) which episode each is of, 0 to K - 1."""
-    natural_rate: float
-    """Share of all transitions of natural play that achieve something."""
-
-    @property
-    def any(self) -> npt.NDArray[np.int8]:
-        """(N,) whether it achieved any subgoal."""
-        return np.asarray((self.truth == 1).any(1), dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +40,7 @@ class Score:
     variant: str
     n: int
     repeats: int
-    """Times each was asked."""
+    """Times each was reference."""
     metrics: dict[str, Estimate]
     """`paper_*`, then those of `metrics.HONEST` for "any subgoal", `precision_natural`, and
     `exact`: the share of transitions with every subgoal right."""
@@ -77,7 +57,7 @@ class Score:
     """Chance that two repeats of a question disagree; NaN if it was asked once."""
     calibration: Calibration | None
     answers: npt.NDArray[np.int8] = field(repr=False)
-    """(N, G) 1 yes, 0 no, -1 unreadable, -2 not asked."""
+    """(N, G) 1 yes, 0 no, -1 unreadable, -2 not reference."""
     right: npt.NDArray[np.bool_] = field(repr=False)
     """(N,) every subgoal right."""
 
@@ -148,7 +128,7 @@ def _estimate(value: Estimate) -> dict[str, float | None]:
 def score(
     judge: str,
     mode: str,
-    asked: Asked,
+    reference: Reference,
     judgements: Sequence[Sequence[Judgement]],
     usage: Usage,
     *,
@@ -160,11 +140,11 @@ def score(
 
     All numbers but the flip rate and the bill are of the first repeat.
     """
-    answers = np.stack([answer_array(asked, row) for row in judgements])
+    answers = np.stack([answer_array(reference, row) for row in judgements])
     first = answers[0]
-    by_cluster = cluster_counts(asked, first)
+    by_cluster = cluster_counts(reference, first)
     drawn = metrics.resample(by_cluster, resamples, np.random.default_rng(seed))
-    right = ((first == asked.truth) | (asked.truth == -2)).all(1)
+    right = ((first == reference.truth) | (reference.truth == -2)).all(1)
 
     def estimated(metric: Any, which: int) -> Estimate:
         return metrics.estimate(metric, by_cluster[:, which], drawn[:, which])
@@ -174,9 +154,9 @@ def score(
         value = estimated(metric, 0)
         numbers[name] = value._replace(value=float(np.nan_to_num(value.value)))
     numbers |= {name: estimated(metric, 0) for name, metric in metrics.HONEST.items()}
-    numbers["precision_natural"] = _natural(asked, by_cluster[:, 0], drawn[:, 0])
+    numbers["precision_natural"] = _natural(reference, by_cluster[:, 0], drawn[:, 0])
     # Right and wrong as the yes and no of a constant truth: its recall is the share that is right.
-    exact = _by_cluster(asked, np.ones(len(right), np.int8), right.astype(np.int8))
+    exact = _by_cluster(reference, np.ones(len(right), np.int8), right.astype(np.int8))
     numbers["exact"] = metrics.estimate(
         metrics.recall,
         exact,
@@ -198,27 +178,27 @@ def score(
                 "f1": estimated(metrics.f1, i),
                 "mcc": estimated(metrics.mcc, i),
             }
-            for i, name in enumerate(asked.names, 1)
+            for i, name in enumerate(reference.names, 1)
         },
-        dict(zip(("any", *asked.names), total, strict=True)),
-        _unreadable_by_kind(asked, judged),
+        dict(zip(("any", *reference.names), total, strict=True)),
+        _unreadable_by_kind(reference, judged),
         {v.value: n for v in Verdict if (n := sum(j.verdict is v for j in judged))},
         usage,
-        metrics.flip_rate(answers[:, asked.truth != -2]),
-        _calibration(asked, judged),
+        metrics.flip_rate(answers[:, reference.truth != -2]),
+        _calibration(reference, judged),
         first,
         right,
     )
 
 
-def _natural(asked: Asked, by_cluster: Counts, drawn: Counts) -> Estimate:
+def _natural(reference: Reference, by_cluster: Counts, drawn: Counts) -> Estimate:
     """Precision at the natural rate.
 
     Without a single false alarm every resample is perfect too; the lower end is then what the
     highest rate of false alarms that Wilson's interval allows would leave. Without a single hit
     the upper end is what the highest recall that it allows would make of it.
     """
-    rate = asked.natural_rate
+    rate = reference.natural_rate
     found = metrics.estimate(lambda c: metrics.precision_at(c, rate), by_cluster, drawn)
     if found.value not in (0.0, 1.0) or not 0 < rate < 1:
         return found
@@ -234,13 +214,13 @@ def _natural(asked: Asked, by_cluster: Counts, drawn: Counts) -> Estimate:
     return Estimate(found.value, low, high)
 
 
-def answer_array(asked: Asked, judgements: Sequence[Judgement]) -> npt.NDArray[np.int8]:
-    """(N, G) int8: 1 yes, 0 no, -1 unreadable, -2 not asked."""
-    out = np.full(asked.truth.shape, -2, dtype=np.int8)
-    column = {name: g for g, name in enumerate(asked.names)}
+def answer_array(reference: Reference, judgements: Sequence[Judgement]) -> npt.NDArray[np.int8]:
+    """(N, G) int8: 1 yes, 0 no, -1 unreadable, -2 not reference."""
+    out = np.full(reference.truth.shape, -2, dtype=np.int8)
+    column = {name: g for g, name in enumerate(reference.names)}
     for i, judgement in enumerate(judgements):
         if not judgement.verdict.readable:
-            out[i, asked.truth[i] != -2] = -1
+            out[i, reference.truth[i] != -2] = -1
         for name, yes in judgement.achieved.items():
             out[i, column[name]] = yes
     return out
@@ -253,37 +233,43 @@ def any_of(answers: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
     return np.where(yes, 1, np.where(lost, -1, 0)).astype(np.int8)
 
 
-def cluster_counts(asked: Asked, answers: npt.NDArray[np.int8]) -> Counts:
+def cluster_counts(reference: Reference, answers: npt.NDArray[np.int8]) -> Counts:
     """(K, 1 + G, 2, 3) counts by episode: "any subgoal" first, then each subgoal."""
-    columns = [_by_cluster(asked, asked.any, any_of(answers))]
-    for g in range(len(asked.names)):
-        columns.append(_by_cluster(asked, asked.truth[:, g], answers[:, g]))
+    columns = [_by_cluster(reference, reference.any, any_of(answers))]
+    for g in range(len(reference.names)):
+        columns.append(_by_cluster(reference, reference.truth[:, g], answers[:, g]))
     return np.stack(columns, axis=1)
 
 
-def _by_cluster(asked: Asked, truth: npt.NDArray[np.int8], answer: npt.NDArray[np.int8]) -> Counts:
+def _by_cluster(
+    reference: Reference, truth: npt.NDArray[np.int8], answer: npt.NDArray[np.int8]
+) -> Counts:
     """(K, 2, 3) counts of the rows whose truth is known."""
     known = truth >= 0
-    of = asked.clusters[known]
-    return metrics.confusion(truth[known], answer[known], of, int(asked.clusters.max()) + 1)
+    of = reference.clusters[known]
+    return metrics.confusion(truth[known], answer[known], of, int(reference.clusters.max()) + 1)
 
 
-def _unreadable_by_kind(asked: Asked, judged: Sequence[Judgement]) -> dict[str, float]:
-    of = Counter(asked.kinds)
+def _unreadable_by_kind(reference: Reference, judged: Sequence[Judgement]) -> dict[str, float]:
+    of = Counter(reference.kinds)
     lost = Counter(
-        kind for kind, j in zip(asked.kinds, judged, strict=True) if not j.verdict.readable
+        kind for kind, j in zip(reference.kinds, judged, strict=True) if not j.verdict.readable
     )
     return {kind: lost[kind] / n for kind, n in sorted(of.items())}
 
 
-def _calibration(asked: Asked, judged: Sequence[Judgement]) -> Calibration | None:
+def _calibration(reference: Reference, judged: Sequence[Judgement]) -> Calibration | None:
     """Over every answer that comes with a probability; None without any."""
     truth: list[int] = []
     confidence: list[float] = []
     for i, judgement in enumerate(judged):
-        for g, name in enumerate(asked.names):
-            if judgement.confidence and name in judgement.confidence and asked.truth[i, g] != -2:
-                truth.append(int(asked.truth[i, g]))
+        for g, name in enumerate(reference.names):
+            if (
+                judgement.confidence
+                and name in judgement.confidence
+                and reference.truth[i, g] != -2
+            ):
+                truth.append(int(reference.truth[i, g]))
                 confidence.append(judgement.confidence[name])
     if not truth:
         return None

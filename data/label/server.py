@@ -27,8 +27,9 @@ from starlette.routing import Route
 
 from calm.records import Task
 from data.label.store import LabelStore
-from data.report.screen import pictures
 from data.schema import Label, LabelledTransition
+from data.screen.view import HERE as SCREEN
+from data.screen.view import screen_views
 
 HERE = Path(__file__).parent
 
@@ -51,13 +52,13 @@ HEADERS = {
 _STATIC = {
     "label.js": (HERE / "static", "text/javascript"),
     "label.css": (HERE / "static", "text/css"),
-    "terminal.css": (HERE.parent / "report" / "templates", "text/css"),
+    "screen.css": (SCREEN, "text/css"),
 }
 """What is served besides pages: its folder and type."""
 _MAX_BODY = 64 * 1024
 
 _templates = Environment(
-    loader=FileSystemLoader([HERE / "templates", HERE.parent / "report" / "templates"]),
+    loader=FileSystemLoader([HERE / "templates", SCREEN]),
     autoescape=True,
     undefined=StrictUndefined,
 )
@@ -97,7 +98,7 @@ class Session:
         if row is None:
             return shared | {"id": None}
         t, task = row.transition, self.tasks[row.transition.task]
-        found = pictures(row)
+        screens = screen_views(row)
         text = next((t.texts[m] for m in ("screen", "crop", "events") if m in t.texts), "")
         ended = "died or reached its goal" if t.terminated else "ran out of time"
         return shared | {
@@ -106,9 +107,9 @@ class Session:
             "goal": task.goal,
             "action": t.action,
             "ended": ended if t.terminated or t.truncated else "",
-            "before": found[0] if found else None,
-            "after": found[1] if found else None,
-            "text": None if found else text,
+            "before": screens[0] if screens else None,
+            "after": screens[1] if screens else None,
+            "text": None if screens else text,
             "subgoals": list(zip(KEYS, task.subgoals, strict=False)),
             "nonce": secrets.token_urlsafe(12),
         }

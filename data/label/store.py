@@ -14,7 +14,7 @@ from threading import Lock
 
 from calm.errors import UsageError
 from calm.records import content_hash
-from data.schema import Label, label_of, label_row
+from data.schema import ENGINE, Label, label_of, label_row
 
 APPLICATION_ID = 0x43414C4C  # "CALL"
 
@@ -32,6 +32,21 @@ CREATE TABLE IF NOT EXISTS answers (
     undone INTEGER NOT NULL DEFAULT 0
 )
 """
+
+
+def check_annotator(name: str) -> str:
+    """The name without blanks around it.
+
+    Raises:
+        UsageError: it is empty, longer than 64 characters, not printable, or the engine's.
+    """
+    name = name.strip()
+    if not name or len(name) > 64 or not name.isprintable() or name == ENGINE:
+        raise UsageError(
+            f"an annotator's name has 1 to 64 printable characters and is not {ENGINE!r},"
+            f" got {name!r}"
+        )
+    return name
 
 
 class LabelStore:

@@ -23,9 +23,16 @@ from calm.records import Judgement
 from data.evaluation.paper import PaperRow, paper_table
 from data.evaluation.run import EvaluationTable
 from data.evaluation.score import Score
-from data.report.screen import Picture, pictures
-from data.report.terminal import came_up, interval, reading, short, two
+from data.report.terminal import (
+    fmt_interval,
+    fmt_number,
+    fmt_share,
+    is_in_play,
+    judges_that_read,
+)
 from data.schema import LabelledTransition
+from data.screen.view import HERE as SCREEN
+from data.screen.view import ScreenView, screen_style, screen_views
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST = 300
@@ -36,7 +43,7 @@ PLOT = 220
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AnswerCell:
     """One judge's answer about a disputed transition."""
 
     line: str
@@ -51,13 +58,13 @@ class Dispute:
 
     row: LabelledTransition
     truth: str
-    said: list[Said]
-    frames: tuple[Picture, Picture] | None
+    answers: list[AnswerCell]
+    screens: tuple[ScreenView, ScreenView] | None
 
     @property
     def wrong(self) -> list[int]:
         """Indices of the judges that differ."""
-        return [i for i, s in enumerate(self.said) if not s.right]
+        return [i for i, s in enumerate(self.answers) if not s.right]
 
 
 def write_report(path: str | Path, tables: Sequence[EvaluationTable], title: str) -> None:
@@ -65,23 +72,23 @@ def write_report(path: str | Path, tables: Sequence[EvaluationTable], title: str
     script = (TEMPLATES / "evaluate.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([TEMPLATES, SCREEN]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals |= {
-        "interval": interval,
-        "two": two,
-        "short": short,
-        "came_up": came_up,
+        "fmt_interval": fmt_interval,
+        "fmt_share": fmt_share,
+        "fmt_number": fmt_number,
+        "is_in_play": is_in_play,
         "line": line,
         "calibration_plot": calibration_plot,
     }
     html = environment.get_template("evaluate.html").render(
         title=title,
-        style=Markup((TEMPLATES / "terminal.css").read_text("utf-8")),
+        style=Markup(screen_style()),
         script=Markup(script),
         digest=digest,
         sections=[_section(table) for table in tables],
@@ -95,7 +102,7 @@ def line(score: Score) -> str:
 
 
 def _section(table: EvaluationTable) -> dict[str, Any]:
-    judges = reading(table.scores)
+    judges = judges_that_read(table.scores)
     disputes = list(_disputes(table, judges))
     modes = sorted({s.mode for s in table.scores})
     return {
@@ -122,15 +129,15 @@ def _disputes(table: EvaluationTable, judges: Sequence[Score]) -> Iterator[Dispu
         who = (s.judge, s.mode, s.variant, 0)
         mine = [j for j in table.judged if (j.judge, j.mode, j.variant, j.sample) == who]
         answers.append([j.judgement for j in mine[:n]])
-    found = []
+    disputes = []
     for i, row in enumerate(table.rows):
-        said = [
-            Said(line(s), _kind(s, i), bool(s.right[i]), answers[k][i])
+        cells = [
+            AnswerCell(line(s), _kind(s, i), bool(s.right[i]), answers[k][i])
             for k, s in enumerate(judges)
         ]
-        if not all(s.right for s in said):
-            found.append(Dispute(row, table.asked.kinds[i], said, pictures(row)))
-    yield from sorted(found, key=lambda d: -len(d.wrong))
+        if not all(cell.right for cell in cells):
+            disputes.append(Dispute(row, table.reference.kinds[i], cells, screen_views(row)))
+    yield from sorted(disputes, key=lambda d: -len(d.wrong))
 
 
 def _kind(score: Score, i: int) -> str:
@@ -170,10 +177,10 @@ def quality_plot(scores: Sequence[Score]) -> Markup:
     for i, s, tokens in priced:
         x = (math.log10(tokens) - least) / max(1e-9, most - least)
         y = max(0.0, s.metrics["mcc"].value)
-        dots.append(_dot(x, y, 5, f"{line(s)}: {tokens:.0f} tokens, MCC {two(y)}", i))
+        dots.append(_dot(x, y, 5, f"{line(s)}: {tokens:.0f} tokens, MCC {fmt_share(y)}", i))
         dots.append(_name(x, y, line(s)))
     axis = "tokens per transition (logarithmic)"
-    ticks = {0.0: short(10**least), 1.0: short(10**most)}
+    ticks = {0.0: fmt_number(10**least), 1.0: fmt_number(10**most)}
     return _plot(axis, "MCC", "".join(dots), ticks)
 
 

@@ -14,7 +14,6 @@ from data.evaluation.metrics import Estimate
 from data.evaluation.paper import paper_table
 from data.evaluation.run import EvaluationTable
 from data.evaluation.score import Score
-from data.label.disagreements import Agreement
 
 _WIDE = ("MCC", "bal. accuracy", "P at nat. rate", "MCC difference")
 """Columns of intervals, which must not break."""
@@ -22,20 +21,20 @@ _WIDE = ("MCC", "bal. accuracy", "P at nat. rate", "MCC difference")
 _PAPER = ("f1", "accuracy", "precision", "recall")
 
 
-def two(value: float) -> str:
+def fmt_share(value: float) -> str:
     """A share with two digits; a dash where it is not defined."""
     return "–" if np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
 
 
-def interval(e: Estimate) -> str:
+def fmt_interval(e: Estimate) -> str:
     """`0.81 [.75 .86]`."""
     if np.isnan(e.low):
-        return two(e.value)
-    low, high = (two(x).replace("0.", ".") for x in (e.low, e.high))
-    return f"{two(e.value)} [{low} {high}]"
+        return fmt_share(e.value)
+    low, high = (fmt_share(x).replace("0.", ".") for x in (e.low, e.high))
+    return f"{fmt_share(e.value)} [{low} {high}]"
 
 
-def short(number: float) -> str:
+def fmt_number(number: float) -> str:
     """At most three digits that matter."""
     return "–" if np.isnan(number) else f"{number:.3g}"
 
@@ -54,95 +53,95 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
     head = Text.assemble(
         (table.name or "evaluation", "bold"),
         f": {len(table.rows)} transitions of {table.episodes} episodes ({kinds}{more});"
-        f" natural rate {table.asked.natural_rate:.3f}",
+        f" natural rate {table.reference.natural_rate:.3f}",
     )
-    parts: list[RenderableType] = [head, quality(table.scores)]
+    parts: list[RenderableType] = [head, quality_table(table.scores)]
     if paper:
-        parts.append(papers(table.scores, discovered=bool(table.matches)))
-    parts.append(by_subgoal(table))
+        parts.append(papers_table(table.scores, discovered=bool(table.matches)))
+    parts.append(subgoal_table(table))
     if any(sum(s.unreadable_by_kind.values()) for s in table.scores):
-        parts.append(lost(table))
+        parts.append(unreadable_table(table))
     if any(s.usage != Usage() or s.calibration or not np.isnan(s.flip_rate) for s in table.scores):
-        parts.append(bill(table.scores))
+        parts.append(cost_table(table.scores))
     if table.comparisons:
-        parts.append(against(table, pairs))
-    parts += [_matches(table)] if table.matches else []
+        parts.append(pairwise_table(table, pairs))
+    parts += [_match_table(table)] if table.matches else []
     return Group(*parts)
 
 
-def quality(scores: Sequence[Score]) -> Table:
-    """What tells judgement from enthusiasm."""
-    out = _table(
+def quality_table(scores: Sequence[Score]) -> Table:
+    """Table of chance-corrected scores (MCC, balanced accuracy, …) that always yes cannot raise."""
+    out = columns(
         "Any subgoal, 95 % intervals by episode; exact: every subgoal right",
         ["judge", "reads"],
         ["MCC", "bal. accuracy", "P at nat. rate", "exact"],
     )
     for s in scores:
         m = s.metrics
-        spans = (interval(m[k]) for k in ("mcc", "balanced_accuracy", "precision_natural"))
-        out.add_row(*_who(s), *spans, two(m["exact"].value))
+        spans = (fmt_interval(m[k]) for k in ("mcc", "balanced_accuracy", "precision_natural"))
+        out.add_row(*_who(s), *spans, fmt_share(m["exact"].value))
     return out
 
 
-def reading(scores: Sequence[Score]) -> Sequence[Score]:
+def judges_that_read(scores: Sequence[Score]) -> Sequence[Score]:
     """Those of judges that read what they judge; all, if none does."""
     return [s for s in scores if not s.judge.startswith(("always-", "random"))] or scores
 
 
-def came_up(score: Score, subgoal: str) -> bool:
+def is_in_play(score: Score, subgoal: str) -> bool:
     """Whether a subgoal was ever achieved, or said to be; of others there is nothing to tell."""
     counts = score.counts[subgoal]
     return bool(counts[1].sum() + counts[:, 1].sum())
 
 
-def papers(scores: Sequence[Score], discovered: bool) -> Table:
+def papers_table(scores: Sequence[Score], discovered: bool) -> Table:
     """The paper's four numbers for ours, then the paper's own rows of the same conditions."""
     asked = "discovered" if discovered else "given"
     title = f"As the paper counts, subgoals {asked}: unreadable is no"
-    out = _table(title, ["annotator", "reads"], _PAPER)
+    out = columns(title, ["annotator", "reads"], _PAPER)
     for s in scores:
-        out.add_row(*_who(s), *(two(s.metrics[f"paper_{k}"].value) for k in _PAPER))
+        out.add_row(*_who(s), *(fmt_share(s.metrics[f"paper_{k}"].value) for k in _PAPER))
     modes = [m for m in ("screen", "crop") if any(s.mode == m for s in scores)] or ["screen"]
     for mode in modes:
         out.add_section()
         for r in paper_table(mode, asked):
-            numbers = (two(getattr(r, k)) for k in _PAPER)
+            numbers = (fmt_share(getattr(r, k)) for k in _PAPER)
             out.add_row(Text(r.annotator, "dim"), f"{r.mode} (paper)", *numbers)
     return out
 
 
-def by_subgoal(table: EvaluationTable) -> Table:
+def subgoal_table(table: EvaluationTable) -> Table:
     """Which subgoal it was: precision, recall and F1 of each; the trivial judges only if alone."""
-    out = _table(
+    out = columns(
         "By subgoal (n achieved)", ["judge", "reads", "subgoal"], ["n", "P", "R", "F1", "MCC"]
     )
-    for s in reading(table.scores):
+    for s in judges_that_read(table.scores):
         for name, m in s.subgoals.items():
-            if came_up(s, name):
+            if is_in_play(s, name):
                 out.add_row(
                     *_who(s),
                     Text(name),
                     str(int(s.counts[name][1].sum())),
-                    *(two(m[k].value) for k in ("precision", "recall", "f1", "mcc")),
+                    *(fmt_share(m[k].value) for k in ("precision", "recall", "f1", "mcc")),
                 )
         out.add_section()
     return out
 
 
-def lost(table: EvaluationTable) -> Table:
+def unreadable_table(table: EvaluationTable) -> Table:
     """Unreadable answers by the class of transition, and what became of them."""
     kinds = list(table.kinds)[:5]
-    out = _table("Unreadable answers", ["judge", "reads"], [*kinds, "verdicts"])
+    out = columns("Unreadable answers", ["judge", "reads"], [*kinds, "verdicts"])
     for s in table.scores:
         verdicts = ", ".join(f"{n} {name}" for name, n in s.verdicts.items())
-        shares = (two(s.unreadable_by_kind[k]) for k in kinds)
+        shares = (fmt_share(s.unreadable_by_kind[k]) for k in kinds)
         out.add_row(*_who(s), *shares, Text(verdicts))
     return out
 
 
-def bill(scores: Sequence[Score]) -> Table:
+def cost_table(scores: Sequence[Score]) -> Table:
     """What a transition costs, and how far the answers can be relied on."""
-    out = _table(
+    out = columns(
         "Cost per transition, and reliability",
         ["judge", "reads"],
         ["requests", "tokens", "seconds", "US$", "flips", "Brier", "ECE"],
@@ -152,19 +151,19 @@ def bill(scores: Sequence[Score]) -> Table:
         out.add_row(
             *_who(s),
             str(s.usage.requests),
-            short(s.tokens),
-            short(s.seconds),
-            "unknown" if s.cost is None else short(s.cost),
-            two(s.flip_rate),
-            two(c.brier) if c else "–",
-            two(c.error) if c else "–",
+            fmt_number(s.tokens),
+            fmt_number(s.seconds),
+            "unknown" if s.cost is None else fmt_number(s.cost),
+            fmt_share(s.flip_rate),
+            fmt_share(c.brier) if c else "–",
+            fmt_share(c.error) if c else "–",
         )
     return out
 
 
-def against(table: EvaluationTable, pairs: int) -> Table:
+def pairwise_table(table: EvaluationTable, pairs: int) -> Table:
     """Paired tests on the same transitions."""
-    out = _table(
+    out = columns(
         "Paired on the same transitions: MCC, and McNemar's p (Holm-adjusted)",
         ["better", "than"],
         ["MCC difference", "only one right", "p", "by MCC"],
@@ -176,7 +175,7 @@ def against(table: EvaluationTable, pairs: int) -> Table:
         out.add_row(
             Text(_line(table.scores[c.first])),
             Text(_line(table.scores[c.second])),
-            interval(c.difference),
+            fmt_interval(c.difference),
             f"{c.only_first} : {c.only_second}",
             "<0.001" if c.p < 0.001 else f"{c.p:.3f}",
             "tie" if c.tie else "better",
@@ -186,8 +185,8 @@ def against(table: EvaluationTable, pairs: int) -> Table:
     return out
 
 
-def _matches(table: EvaluationTable) -> Table:
-    out = _table(
+def _match_table(table: EvaluationTable) -> Table:
+    out = columns(
         "Discovered subgoals and the given one each is taken to mean (overrule with --match)",
         ["task", "discovered", "given"],
         [],
@@ -206,42 +205,11 @@ def _line(s: Score) -> str:
     return " ".join(x for x in (s.judge, s.mode, s.variant) if x)
 
 
-def _table(title: str, texts: Iterable[str], numbers: Iterable[str]) -> Table:
+def columns(title: str, texts: Iterable[str], numbers: Iterable[str]) -> Table:
+    """An empty table: columns of text, then columns of numbers to the right."""
     out = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1))
     for name in texts:
         out.add_column(Text(name), overflow="fold")
     for name in numbers:
         out.add_column(Text(name), justify="right", no_wrap=name in _WIDE)
     return out
-
-
-def render_agreement(found: Agreement, most: int = 20) -> Group:
-    """Agreement as tables, with the first disagreements."""
-    pairs = _table(
-        "Cohen's kappa, 95 % intervals clustered by episode",
-        ["annotator", "and"],
-        ["n", "alike", "kappa"],
-    )
-    for p in found.pairs:
-        pairs.add_row(Text(p.first), Text(p.second), str(p.n), str(p.alike), interval(p.kappa))
-    parts: list[RenderableType] = [pairs]
-    if found.fleiss is not None:
-        parts.append(
-            Text(
-                f"Fleiss' kappa of all {len(found.annotators)} people on {found.fleiss_n}"
-                f" transitions: {interval(found.fleiss)}"
-            )
-        )
-    if unsure := {k: v for k, v in found.unsure.items() if v}:
-        parts.append(Text("Unsure: " + ", ".join(f"{k} {v}" for k, v in unsure.items())))
-    if found.elsewhere:
-        parts.append(Text(f"{found.elsewhere} labels are of transitions not in this set"))
-    if found.disagreements:
-        out = _table("Disagreements", ["transition", "task", "classes"], [])
-        for d in found.disagreements[:most]:
-            classes = ", ".join(f"{who}: {what}" for who, what in d.classes.items())
-            out.add_row(d.id[:12], Text(d.task), Text(classes))
-        if len(found.disagreements) > most:
-            out.caption = f"{len(found.disagreements) - most} more: see --json"
-        parts.append(out)
-    return Group(*parts)

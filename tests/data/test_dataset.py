@@ -62,7 +62,7 @@ def test_a_single_file_is_a_set_without_a_natural_rate(folder: Path) -> None:
     assert found.natural_rate({"room": TASK}) is None
 
 
-def test_every_fault_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_fault_is_told(folder: Path) -> None:
     (folder / dataset.CARD).unlink()
     # The natural part is replaced: a duplicate of the other part, a level outside the range, two
     # rows of one content.
@@ -78,8 +78,8 @@ def test_every_fault_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -
         "row 3: level seed 2700 is not one",
     ):
         assert fault in told
-    assert check.main([str(folder)]) == 1
-    assert "FAULTY" in capsys.readouterr().out
+    [(name, lines)] = check.verify([str(folder)])
+    assert (name, "\n".join(lines)) == (str(folder), told)
 
 
 def test_uneven_classes_are_a_fault(folder: Path) -> None:
@@ -104,7 +104,8 @@ def test_refuses_a_manifest_that_is_none(folder: Path, manifest: str) -> None:
     (folder / dataset.MANIFEST).write_text(manifest)
     with pytest.raises(UsageError, match=r"manifest\.json"):
         dataset.load(folder)
-    assert check.main([str(folder)]) == 1
+    [(_, lines)] = check.verify([str(folder)])
+    assert "manifest.json" in lines[0]
 
 
 def test_shipped_sets_verify() -> None:

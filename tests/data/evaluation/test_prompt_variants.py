@@ -9,15 +9,17 @@ import pytest
 from calm.asking.prompt import JudgePrompt
 from calm.errors import UsageError
 from calm.records import Judgement, Subgoal, Task, Transition, Verdict
+from data.evaluation.answers import Contestant, ask
 from data.evaluation.prompt_variants import (
     NO_ROLE_TEMPLATE,
     OPTIONS,
-    Varied,
     parse,
+    reword_task,
     reworded,
     title,
     variants,
 )
+from data.schema import LabelledTransition
 from tests.support.scripted_judge import Scripted
 
 EVENTS = 'Action: pick up.\nMessage: "g - a key."\nThe key entered the inventory.'
@@ -84,19 +86,22 @@ def test_wrong_options_name_the_right_ones() -> None:
         variants({"role": "off"}, ["role"])
 
 
-def test_a_judge_is_asked_in_the_other_way() -> None:
-    seen: list[str] = []
+def test_a_judge_is_asked_in_the_other_wording() -> None:
+    read: list[str] = []
 
-    def note(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
-        seen.append(t.texts["events"])
+    def note(subgoals: Sequence[Subgoal], transition: Transition) -> Judgement:
+        read.append(transition.texts["events"])
         return Judgement(Verdict.OK, {"key": True})
 
-    inner = Scripted("m", note)
-    judge = Varied(inner, {"action": "off"})
-    transition = Transition("room", {"events": EVENTS, "screen": SCREEN}, "pick up")
-    assert judge.judge(TASK, TASK.subgoals, [transition])[0].achieved == {"key": True}
-    assert (judge.name, judge.mode) == ("m", "events")
-    assert seen == [reworded(EVENTS, {"action": "off"})]
+    judge = Scripted("m", note)
+    variant = {"goal": "win", "action": "off"}
+    transition = Transition(TASK.id, {"events": EVENTS, "screen": SCREEN}, "pick up")
+    row = LabelledTransition(transition, {"key": True})
+    answers = ask(Contestant(judge, variant), [row], {TASK.id: TASK}, {})
+    assert answers.raw[0][0].achieved == {"key": True}
+    assert (answers.judge, answers.mode, answers.variant) == ("m", "events", "goal=win action=off")
+    assert read == [reworded(EVENTS, {"action": "off"})]
+    assert reword_task(TASK, variant).goal == "Win the game."
 
 
 def test_the_templates_differ_in_the_role_alone() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from calm.records import Subgoal, Task, Transition
 from data.dataset import load
-from data.label.disagreements import agreement
+from data.evaluation.disagreements import agreement
 from data.label.store import LabelStore
 from data.parquet import write_transitions
 from data.schema import Frame, LabelledTransition

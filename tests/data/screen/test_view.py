@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from calm.records import Transition
-from data.report.screen import Span, pictures
 from data.schema import Frame, LabelledTransition
+from data.screen.view import Span, screen_views
 
 
 def frame(message: str, *rows: str, colour: str = "7") -> Frame:
@@ -19,7 +19,7 @@ def row(before: Frame | None, after: Frame | None) -> LabelledTransition:
 
 
 def test_the_window_holds_both_frames_and_marks_the_change() -> None:
-    found = pictures(row(frame("Hello.", "", "   |.@|"), frame("", "", "   |@.|", "     -")))
+    found = screen_views(row(frame("Hello.", "", "   |.@|"), frame("", "", "   |@.|", "     -")))
     assert found is not None
     before, after = found
     assert (before.message, after.message) == ("Hello.", "")
@@ -34,14 +34,14 @@ def test_the_window_holds_both_frames_and_marks_the_change() -> None:
 
 
 def test_a_change_of_colour_alone_is_a_change_but_not_of_a_blank() -> None:
-    found = pictures(row(frame("", "+ +"), frame("", "+ +", colour="3")))
+    found = screen_views(row(frame("", "+ +"), frame("", "+ +", colour="3")))
     assert found is not None
     assert [s.changed for s in found[1].lines[0]] == [True, False, True]
     assert [s.colour for s in found[1].lines[0]] == ["3", "7", "3"]
 
 
 def test_control_characters_become_blanks_and_keep_their_place() -> None:
-    found = pictures(row(frame("a\x1b[31mb", "x\x00y"), frame("", "x y")))
+    found = screen_views(row(frame("a\x1b[31mb", "x\x00y"), frame("", "x y")))
     assert found is not None
     assert found[0].message == "a [31mb"
     assert found[0].lines[0] == [Span("x y", "7", False)]
@@ -49,10 +49,10 @@ def test_control_characters_become_blanks_and_keep_their_place() -> None:
 
 def test_colours_from_strangers_are_digits_or_plain() -> None:
     bad = Frame("m\n@@", '7\n<"')
-    found = pictures(row(bad, bad))
+    found = screen_views(row(bad, bad))
     assert found is not None
     assert found[0].lines[0] == [Span("@@", "7", False)]
 
 
 def test_without_frames_there_is_no_picture() -> None:
-    assert pictures(row(None, frame(""))) is None
+    assert screen_views(row(None, frame(""))) is None

@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from calm.errors import UsageError
+from data.evaluation.kappa import cohen_estimate, fleiss_estimate
 from data.evaluation.metrics import Estimate
 from data.evaluation.score import number
-from data.label.kappa import cohen_estimate, fleiss_estimate
-from data.schema import Label, LabelledTransition
-
-ENGINE = "engine"
+from data.schema import ENGINE, Label, LabelledTransition
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from data.schema import Frame, LabelledTransition
+
+HERE = Path(__file__).parent
+"""Where the template `screen.html` lies, with the macro `screen(name, view)`, and its styles."""
 
 MAP_ROWS = slice(1, 22)
 """Rows of the terminal that hold the map; row 0 is the message, the last two the status."""
@@ -23,21 +30,41 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One frame, ready to be written into a page."""
+class ScreenView:
+    """One screen, ready to be written into a page."""
 
     message: str
     lines: list[list[Span]]
     status: list[str]
 
 
-def pictures(row: LabelledTransition) -> tuple[Picture, Picture] | None:
+def screen_views(row: LabelledTransition) -> tuple[ScreenView, ScreenView] | None:
     """The frames before and after, cut to the same window; None where the row holds none."""
     if row.before is None or row.after is None:
         return None
     before, after = _Grid(row.before), _Grid(row.after)
     window = _window(before, after)
-    return before.picture(after, window), after.picture(before, window)
+    return before.view(after, window), after.view(before, window)
+
+
+def screen_html(row: LabelledTransition) -> Markup:
+    """Both screens of a transition side by side, its action between them; empty without screens.
+
+    The page that holds it needs the styles of `screen_style`.
+    """
+    views = screen_views(row)
+    if views is None:
+        return Markup("")
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined
+    )
+    module = environment.get_template("screen.html").make_module()
+    return Markup(module.screens(*views, row.transition.action))  # type: ignore[attr-defined]
+
+
+def screen_style() -> str:
+    """The style sheet of a screen: the game's own colours in either scheme."""
+    return (HERE / "screen.css").read_text("utf-8")
 
 
 class _Grid:
@@ -56,11 +83,11 @@ class _Grid:
             return char, colour if colour in "0123456789abcdef" else "7"
         return " ", "7"
 
-    def picture(self, other: _Grid, window: tuple[range, range]) -> Picture:
+    def view(self, other: _Grid, window: tuple[range, range]) -> ScreenView:
         ys, xs = window
         lines = [list(self._spans(other, y, xs)) for y in ys]
         status = [" ".join(s.split()) for s in self.chars[MAP_ROWS.stop :] if s.strip()]
-        return Picture(self.chars[0].strip(), lines, status)
+        return ScreenView(self.chars[0].strip(), lines, status)
 
     def _spans(self, other: _Grid, y: int, xs: range) -> Iterator[Span]:
         cells = [(*self.cell(y, x), self.cell(y, x) != other.cell(y, x)) for x in xs]

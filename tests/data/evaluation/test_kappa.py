@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from data.label.kappa import cohen, cohen_estimate, fleiss, fleiss_estimate
+from data.evaluation.kappa import cohen, cohen_estimate, fleiss, fleiss_estimate
 
 FLEISS_1971 = np.array(
     [

@@ -7,7 +7,7 @@ import pytest
 
 from calm.errors import UsageError
 from calm.records import Transition
-from data.label.disagreements import agreement
+from data.evaluation.disagreements import agreement
 from data.schema import Label, LabelledTransition
 
 NAMES = ("key", "door")

@@ -1,0 +1,135 @@
+"""Asks a judge about every row of a set, in one wording, as often as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from calm.errors import UsageError
+from calm.judges.protocol import Judge
+from calm.records import Judgement, Mode, Task, Usage
+from data.evaluation.prompt_variants import Variant, reword_task, reword_transition, title
+from data.evaluation.subgoal_match import Match, translate
+from data.schema import JudgedTransition, LabelledTransition
+
+if TYPE_CHECKING:
+    from calm.annotation.many import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A judge to be evaluated, and the wording in which it is asked."""
+
+    judge: Judge
+    variant: Variant = field(default_factory=dict)
+    """The options of the prompt that differ from the default ones."""
+    repeats: Sequence[Judge] = ()
+    """The same judge asking afresh, once more each: its flip rate is measured over them."""
+    progress: Sequence[Progress] = ()
+    """Called while each of `judge` and `repeats` waits for an endpoint, see `annotate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswers:
+    """What one judge answered about N rows, S times."""
+
+    judge: str
+    mode: Mode
+    variant: str
+    """The options of the prompt that differ from the default ones, in words."""
+    raw: list[list[Judgement]]
+    """(S, N) as the judge gave them: about the discovered subgoals if there are any."""
+    about_given: list[list[Judgement]]
+    """(S, N) the same in words of the given subgoals."""
+    usage: Usage
+    """Over all repeats; a text is paid once, however many transitions have it."""
+
+    def judged(self, rows: Sequence[LabelledTransition]) -> list[JudgedTransition]:
+        """Every answer as a row to keep; `rows` are those that were asked about."""
+        return [
+            JudgedTransition(row.transition.id, self.judge, self.mode, answer, i, self.variant)
+            for i, repeat in enumerate(self.raw)
+            for row, answer in zip(rows, repeat, strict=True)
+        ]
+
+
+def ask(
+    contestant: Contestant,
+    rows: Sequence[LabelledTransition],
+    tasks: Mapping[str, Task],
+    matches: Mapping[str, Match],
+) -> JudgeAnswers:
+    """Asks one contestant about every row.
+
+    Args:
+        contestant: whom, and in which wording.
+        rows: of any of the tasks.
+        tasks: by id; their `subgoals` are asked about.
+        matches: by task, discovered subgoals to ask about in place of the given ones.
+
+    Raises:
+        UsageError: a row lacks the description that the judge reads.
+        EndpointError, BudgetError: a model could not be asked to the end.
+    """
+    judge = contestant.judge
+    raw = []
+    for i, one in enumerate((judge, *contestant.repeats)):
+        progress = contestant.progress[i] if i < len(contestant.progress) else None
+        raw.append(_answers(one, contestant.variant, rows, tasks, matches, progress))
+    about_given = [
+        [
+            translate(answer, matches[row.transition.task]) if matches else answer
+            for row, answer in zip(rows, repeat, strict=True)
+        ]
+        for repeat in raw
+    ]
+    usage = sum((_bill(judge.mode, rows, repeat) for repeat in raw), Usage())
+    return JudgeAnswers(judge.name, judge.mode, title(contestant.variant), raw, about_given, usage)
+
+
+def _answers(
+    judge: Judge,
+    variant: Variant,
+    rows: Sequence[LabelledTransition],
+    tasks: Mapping[str, Task],
+    matches: Mapping[str, Match],
+    progress: Progress | None,
+) -> list[Judgement]:
+    """One judgement for each row, in their order."""
+    from calm.annotation.many import annotate
+
+    by_task: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        if judge.mode not in row.transition.texts:
+            raise UsageError(
+                f"episode {row.transition.episode!r} step {row.transition.step} has no"
+                f" {judge.mode!r} description for {judge.name}; has"
+                f" {', '.join(row.transition.texts)}"
+            )
+        by_task.setdefault(row.transition.task, []).append(i)
+    answers: dict[int, Judgement] = {}
+    for id, indices in by_task.items():
+        match = matches.get(id)
+        subgoals = tasks[id].subgoals if match is None else match.discovered
+        transitions = [reword_transition(rows[i].transition, judge.mode, variant) for i in indices]
+        judgements, summary = annotate(
+            judge, reword_task(tasks[id], variant), subgoals, transitions, progress=progress
+        )
+        if summary.stopped is not None:
+            raise summary.stopped
+        if len(judgements) != len(indices):
+            raise UsageError(
+                f"{judge.name} gave {len(judgements)} answers for {len(indices)} transitions"
+            )
+        answers |= dict(zip(indices, judgements, strict=True))
+    return [answers[i] for i in range(len(rows))]
+
+
+def _bill(mode: Mode, rows: Sequence[LabelledTransition], answers: Sequence[Judgement]) -> Usage:
+    """What the answers cost: equal texts were one question."""
+    questions = {
+        (row.transition.task, row.transition.texts[mode]): answer.usage
+        for row, answer in zip(rows, answers, strict=True)
+    }
+    return sum(questions.values(), Usage())

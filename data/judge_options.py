@@ -1,0 +1,39 @@
+"""Which of the options for asking a model a judge takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from calm.errors import UsageError
+from calm.judges import asks_model
+from calm.judges.openai import OpenAIOptions
+
+
+def options_for(spec: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options (fields of `OpenAIOptions`) that a judge takes: a model takes them all.
+
+    `replay` reads what a model said, so it takes how to read it.
+    """
+    if asks_model(spec):
+        return dict(options)
+    names = {"repair"} if spec.startswith("replay") else set()
+    return {name: value for name, value in options.items() if name in names}
+
+
+def refuse_unused(specs: Sequence[str], options: Mapping[str, Any]) -> None:
+    """Refuses options that are not at their defaults and that none of the judges takes.
+
+    Raises:
+        UsageError: names the first.
+    """
+    default = OpenAIOptions()
+    for name, value in options.items():
+        used = any(name in options_for(spec, options) for spec in specs)
+        if value != getattr(default, name) and not used:
+            limits = "max-cost, --max-tokens, --max-requests"
+            flag = limits if name == "limits" else name.replace("_", "-")
+            raise UsageError(
+                f"--{flag}: a model takes that, and none is asked here; name one:"
+                " --judge local:MODEL or openai:MODEL"
+            )

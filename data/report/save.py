@@ -1,0 +1,23 @@
+"""Writes an evaluation into a folder: the page, the numbers, every answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from calm.files import write_file
+from data.evaluation.run import EvaluationTable
+from data.parquet import write_judgements
+from data.report.page import write_report
+
+
+def save_evaluation(folder: Path, tables: Sequence[EvaluationTable]) -> None:
+    """Writes `evaluate.html`, `evaluate.json` and an `answers-NAME.parquet` for each table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_report(folder / "evaluate.html", tables, "Evaluation of judges")
+    numbers = json.dumps({"tables": [t.to_dict() for t in tables]}, indent=2)
+    write_file(folder / "evaluate.json", numbers + "\n")
+    for table in tables:
+        name = table.name.replace(" ", "-") or "set"
+        write_judgements(folder / f"answers-{name}.parquet", table.judged)

@@ -1,0 +1,1 @@
+"""Draws the terminal's screens in HTML, for every page that shows a transition."""
