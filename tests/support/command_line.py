@@ -1,6 +1,6 @@
 """Runs `calm` in this process."""
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from calm.cli.main import build
 from calm.errors import CalmError
@@ -13,3 +13,8 @@ def calm(*arguments: object) -> str:
         raise done.exception
     assert done.exit_code == 0, (done.output, done.exception)
     return done.stdout
+
+
+def run_calm(*arguments: object) -> Result:
+    """What a command did: its output, its exit code, and the error that it raised."""
+    return CliRunner().invoke(build(), [str(a) for a in arguments], terminal_width=100)

@@ -1,4 +1,4 @@
-"""The commands as a user calls them, in this process; a model behind real HTTP on loopback."""
+"""`calm evaluate` as a user calls it; a model behind real HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -11,45 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from calm.cli.main import build
 from calm.errors import BudgetError, PartialError, UsageError
 from calm.loopback import Loopback
-from calm.records import Subgoal, Task, Transition, Verdict, content_hash
-from data.label.store import LabelStore
-from data.parquet import read_judgements, read_labels, write_transitions
-from data.schema import Label, LabelledTransition
-
-KEY = Subgoal("pick up the key", "The key enters the inventory.")
-DOOR = Subgoal("open the door", "A closed door becomes an open one.")
-TASK = Task("MiniHack-KeyRoom-S5-v0", "Take the key, open the door.", (KEY, DOOR))
-EVENTS = ("The key entered the inventory.", "The door opened.", "Nothing changed.")
-
-
-@pytest.fixture
-def transitions(tmp_path: Path) -> Path:
-    rows = [
-        LabelledTransition(
-            Transition(
-                TASK.id,
-                {"events": f"{EVENTS[i % 3]} [{i}]", "screen": f"<{EVENTS[i % 3]} {i}>"},
-                "apply",
-                f"e{i // 2}",
-                i,
-            ),
-            {KEY.name: i % 3 == 0, DOOR.name: i % 3 == 1},
-            {"level_seed": i},
-        )
-        for i in range(24)
-    ]
-    path = tmp_path / "t.parquet"
-    write_transitions(path, rows, {TASK.id: TASK})
-    return path
-
-
-def calm(*words: object) -> Result:
-    return CliRunner().invoke(build(), [str(w) for w in words], terminal_width=100)
+from calm.records import Verdict
+from data.parquet import read_judgements
+from tests.support.command_line import run_calm as calm
+from tests.support.key_and_door import DOOR, KEY, TASK
 
 
 def test_trivial_judges_in_a_table_beside_the_papers(transitions: Path) -> None:
@@ -171,92 +139,6 @@ def test_ctrl_c_keeps_what_is_answered(transitions: Path, tmp_path: Path) -> Non
         assert 24 <= server.requests <= 25
 
 
-def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_path: Path) -> None:
-    words = ["annotate", "--data", transitions, "--judge", "openai:m", "--json"]
-    words += ["--store", tmp_path / "s.sqlite", "--out", tmp_path / "a.parquet"]
-    with Loopback({KEY.name: ("key entered",)}) as server:
-        words += ["--base-url", server.url]
-        planned = json.loads(calm(*words, "--dry-run").output)[TASK.id]
-        assert (planned["questions"], planned["stored"]) == (24, 0)
-        result = calm(*words, "--max-requests", 10, "--concurrency", 2)
-        assert isinstance(result.exception, BudgetError)
-        partly = read_judgements(tmp_path / "a.parquet")
-        answered = sum(j.judgement.verdict is Verdict.OK for j in partly)
-        assert 1 <= answered <= 10
-        assert len(partly) == 24
-        asked = server.requests
-        again = calm(*words, "--max-requests", asked)
-        assert isinstance(again.exception, BudgetError)  # what the first run paid for counts
-        assert again.exception.exit_code == 3
-        assert server.requests == asked
-        result = calm(*words)
-        assert result.exit_code == 0
-        told = json.loads(result.output)[0]
-        assert (told["hits"], told["asked"], told["verdicts"]) == (
-            answered,
-            24 - answered,
-            {"ok": 24},
-        )
-    found = [j.judgement.achieved[KEY.name] for j in read_judgements(tmp_path / "a.parquet")]
-    assert found == [i % 3 == 0 for i in range(24)]
-
-
-def test_annotate_many_in_a_request_about_subgoals_of_a_file(
-    transitions: Path, tmp_path: Path
-) -> None:
-    listed = tmp_path / "mine.yaml"
-    listed.write_text(
-        "subgoals:\n"
-        "- {name: take the key, definition: The key is carried after the step.}\n"
-        "- {name: pass the door, definition: The hero stands beyond the door after the step.}\n"
-    )
-    words = ["annotate", "--data", transitions, "--judge", "openai:m", "--per-request", 5]
-    words += ["--subgoals", listed, "--store", tmp_path / "s.sqlite", "--out", tmp_path / "a"]
-    with Loopback(rules={"take the key": ("The key entered",)}) as server:
-        result = calm(*words, "--base-url", server.url)
-        assert result.exit_code == 0, result.output
-        assert server.requests == 5  # 24 different texts, five to a request
-    answers = read_judgements(tmp_path / "a")
-    assert [a.judgement.achieved["take the key"] for a in answers] == [True, False, False] * 8
-    assert not any(a.judgement.achieved["pass the door"] for a in answers)
-
-
-def test_annotate_with_what_costs_nothing(transitions: Path, tmp_path: Path) -> None:
-    words = ["annotate", "--data", transitions, "--judge", "always-no"]
-    words += ["--store", tmp_path / "s.sqlite"]
-    assert "24 ok" in calm(*words).output
-    assert isinstance(calm(*words, "--dry-run").exception, UsageError)
-    assert "unknown description 'crops'" in str(calm(*words, "--mode", "crops").exception)
-
-
-def test_replay_reads_what_a_model_said_as_evaluate_does(transitions: Path, tmp_path: Path) -> None:
-    words = ["--data", transitions, "--store", tmp_path / "s.sqlite", "--json"]
-    with Loopback({KEY.name: ("key entered",)}, faults={"fence": 1.0}) as server:
-        calm("annotate", *words, "--judge", "openai:m", "--base-url", server.url)
-    result = calm("annotate", *words, "--judge", "replay:m", "--repair")
-    assert json.loads(result.output)[0]["verdicts"] == {"repaired": 24}
-    result = calm("evaluate", *words, "--judge", "replay:m", "--repair")
-    assert json.loads(result.output)["tables"][0]["scores"][0]["verdicts"] == {"repaired": 24}
-
-
-@pytest.mark.parametrize(
-    ("words", "flag"),
-    [
-        (["--judge", "rules", "--samples", 3], "--samples"),
-        (["--judge", "always-no", "--max-cost", 1], "--max-cost"),
-        (["--judge", "random", "--repair"], "--repair"),
-        (["--judge", "replay:m", "--logprobs"], "--logprobs"),
-    ],
-)
-@pytest.mark.parametrize("command", ["annotate", "evaluate"])
-def test_an_option_that_nobody_takes_is_refused(
-    command: str, words: list[str], flag: str, transitions: Path, tmp_path: Path
-) -> None:
-    result = calm(command, "--data", transitions, "--store", tmp_path / "s.sqlite", *words)
-    assert isinstance(result.exception, UsageError)
-    assert str(result.exception).startswith(flag)
-
-
 @pytest.mark.parametrize("command", ["annotate", "evaluate"])
 def test_a_server_that_answers_with_pages_is_named(
     command: str, transitions: Path, tmp_path: Path
@@ -308,68 +190,12 @@ def test_wrong_names_list_the_right_ones(transitions: Path, words: list[str], to
     assert told in str(result.exception)
 
 
-@pytest.mark.parametrize(
-    "words", [["annotate", "--judge", "rules"], ["label", "--as", "ann"], ["evaluate"]]
-)
-def test_a_set_without_transitions_is_refused(words: list[str], tmp_path: Path) -> None:
-    write_transitions(tmp_path / "none.parquet", [], {TASK.id: TASK})
-    result = calm(*words, "--data", tmp_path / "none.parquet")
-    assert isinstance(result.exception, UsageError)
-    assert "no transitions" in str(result.exception)
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        (["--as", " "], "has 1 to 64 printable characters and is not 'engine', got ''"),
-        (["--as", "engine"], "got 'engine'"),
-        (["--as", "ann", "--labels", "."], "cannot be used as a file of labels"),
-        (["--as", "ann", "--labels", "t.parquet/l.sqlite"], "cannot be used as a file of labels"),
-    ],
-)
-def test_who_labels_and_where_is_checked(
-    transitions: Path, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(transitions.parent)
-    result = calm("label", "--data", transitions, *words)
-    assert isinstance(result.exception, UsageError)
-    assert told in str(result.exception)
-
-
 def test_a_part_of_the_subgoals_and_rows(transitions: Path) -> None:
     words = ["--judge", "always-yes", "--subgoals", KEY.name, "--limit", "9", "--json"]
     words += ["--task", "KeyRoom-S5"]
     table = json.loads(calm("evaluate", "--data", transitions, *words).output)["tables"][0]
     assert table["subgoals"] == [KEY.name]
     assert table["classes"] == {KEY.name: 3, "none": 6}
-
-
-def test_labels_go_out_and_in_and_agree(transitions: Path, tmp_path: Path) -> None:
-    labels = tmp_path / "l.sqlite"
-    text = f"{EVENTS[0]} [0]"
-    first = Transition(TASK.id, {"events": text, "screen": f"<{EVENTS[0]} 0>"}, "apply").id
-    with LabelStore(labels) as store:
-        label = Label(first, "=ann", (KEY.name,), (KEY.name, DOOR.name), at="2026")
-        store.add(label, content_hash(first))
-    for name in ("l.csv", "l.parquet"):
-        out = tmp_path / name
-        assert calm("labels", "export", out, "--labels", labels).exit_code == 0
-        again = tmp_path / f"{name}.sqlite"
-        assert "1 new labels" in calm("labels", "import", out, "--labels", again).output
-        assert "0 new labels" in calm("labels", "import", out, "--labels", again).output
-        with LabelStore(again) as store:
-            assert store.labels() == [label]
-    assert read_labels(tmp_path / "l.parquet") == [label]
-    shared = ["--data", transitions, "--labels", labels]
-    result = calm("labels", "agreement", *shared, "--json")
-    assert json.loads(result.output)["pairs"][0]["alike"] == 1
-    assert "=ann" in calm("labels", "agreement", *shared).output
-    assert isinstance(
-        calm("labels", "export", tmp_path / "l.xls", "--labels", labels).exception, UsageError
-    )
-    absent = ["--labels", tmp_path / "absent.sqlite"]
-    assert isinstance(calm("labels", "export", tmp_path / "x.csv", *absent).exception, UsageError)
-    assert isinstance(calm("label", "--as", "engine", *shared).exception, UsageError)
 
 
 def test_a_sweep_of_the_prompt_in_one_table(transitions: Path, tmp_path: Path) -> None:
