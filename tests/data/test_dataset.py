@@ -39,9 +39,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_sound_set_is_found_and_verified(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sound_set_is_found_and_verified(folder: Path) -> None:
     found = dataset.load(folder)
     assert found.name == "small-v1"
     assert [len(p.rows) for p in found.parts.values()] == [9, 5]
@@ -52,8 +50,7 @@ def test_a_sound_set_is_found_and_verified(
     assert manifest["parts"]["natural"]["episodes"] == 3
     assert manifest["parts"]["natural"]["level_seeds"] == [1010, 1014]
     assert list(check.faults(folder)) == []
-    assert check.main([str(folder)]) == 0
-    assert "verified" in capsys.readouterr().out
+    assert list(check.verify([str(folder)])) == [(str(folder), [])]
 
 
 def test_a_single_file_is_a_set_without_a_natural_rate(folder: Path) -> None:

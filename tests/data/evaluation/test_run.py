@@ -137,7 +137,7 @@ def test_tasks_with_other_subgoals_side_by_side() -> None:
     rows = [*ROWS[:6], row(1, "eat", KITCHEN), row(2, "none", KITCHEN)]
     table = evaluate([constant(True)], rows, {t.id: t for t in (ROOM, KITCHEN)})
     score = table.scores[0]
-    assert table.asked.names == ("key", "door", "eat")
+    assert table.reference.names == ("key", "door", "eat")
     assert score.counts["eat"].tolist() == [[0, 1, 0], [0, 1, 0]]
     assert score.counts["key"].sum() == 6
     assert score.counts["any"].tolist() == [[0, 3, 0], [0, 5, 0]]
