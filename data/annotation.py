@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from calm.annotation.many import Plan, Progress, Summary, annotate
+from calm.annotation.many import plan as plan_of_task
 from calm.errors import CalmError, UsageError, unknown
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
@@ -18,9 +20,6 @@ from calm.subgoals import find_subgoals
 from data.dataset import load
 from data.judge_options import options_for, refuse_unused
 from data.schema import JudgedTransition
-
-if TYPE_CHECKING:
-    from calm.annotation.many import Plan, Progress, Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +75,6 @@ def annotate_set(
     Raises:
         UsageError: something named is not there, or an option that the judge does not take.
     """
-    from calm.annotation.many import annotate
-
     with _opened(plan) as (judge, tasks, transitions):
         if isinstance(judge, OpenAIJudge):  # a limit is on all of it, so all that was paid counts
             for task in tasks:
@@ -103,8 +100,6 @@ def plan_cost(plan: AnnotationPlan) -> dict[str, Plan]:
     Raises:
         UsageError: as `annotate_set`, and for a judge that costs nothing.
     """
-    from calm.annotation.many import plan as plan_of_task
-
     with _opened(plan) as (judge, tasks, transitions):
         if not isinstance(judge, OpenAIJudge):
             raise UsageError("--dry-run tells what a model would cost; this judge costs nothing")

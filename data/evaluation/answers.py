@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from calm.annotation.many import Progress, annotate
 from calm.errors import UsageError
 from calm.judges.protocol import Judge
 from calm.records import Judgement, Mode, Task, Usage
 from data.evaluation.prompt_variants import Variant, reword_task, reword_transition, title
 from data.evaluation.subgoal_match import Match, translate
 from data.schema import JudgedTransition, LabelledTransition
-
-if TYPE_CHECKING:
-    from calm.annotation.many import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +94,6 @@ def _answers(
     progress: Progress | None,
 ) -> list[Judgement]:
     """One judgement for each row, in their order."""
-    from calm.annotation.many import annotate
-
     by_task: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         if judge.mode not in row.transition.texts:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from calm.annotation.many import Progress
 from calm.errors import UsageError, unknown
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge
@@ -28,10 +29,7 @@ from data.evaluation.subgoal_match import Match
 from data.judge_options import options_for, refuse_unused
 from data.parquet import Transitions
 
-if TYPE_CHECKING:
-    from calm.annotation.many import Progress
-
-ProgressLine = Callable[[str], "Progress"]
+ProgressLine = Callable[[str], Progress]
 """Opens a line of its own for the judge of that name, to be told how far it is."""
 
 
