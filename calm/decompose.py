@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calm.asking.parse import Unreadable, read_object
+from calm.asking.parse import Unreadable, read_answer_object
 from calm.asking.prompt import DECOMPOSE_TEMPLATE, decompose_prompt
 from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.faults import RowFault
@@ -115,7 +115,7 @@ def _read(reply: Reply) -> tuple[Subgoal, ...]:
     if reply.refusal:
         raise UsageError(f"the model declined: {reply.refusal[:200]}")
     try:
-        value, _ = read_object(reply.text, repair=True)  # people look at these before use
+        value, _ = read_answer_object(reply, repair=True)  # people look at these before use
     except Unreadable as error:
         raise UsageError(f"the answer is {error}") from None
     return check_subgoals(value.get("subgoals"))

@@ -58,6 +58,7 @@ ANSWERS = pa.schema(
         ("completion_tokens", pa.int64()),
         ("cost", pa.float64()),
         ("verdict", pa.string()),  # as read by the exporter; read again on import
+        ("message", pa.string()),  # JSON, where it held more than `raw`; absent in older exports
     ]
 )
 
@@ -65,8 +66,9 @@ _SELECT = (
     "SELECT c.kind, c.task, c.mode, c.subgoals, c.template, c.prompt, c.model, c.params, t.text,"
     " a.sample, a.call, a.item, k.items, k.endpoint, k.started, k.seconds, k.raw, k.finish,"
     " k.refusal, k.served_by, k.request_id, k.prompt_tokens, k.cached_tokens,"
-    " k.completion_tokens, k.cost, a.verdict FROM answers a JOIN contexts c ON c.id = a.context"
-    " JOIN texts t ON t.id = a.text JOIN calls k ON k.id = a.call"
+    " k.completion_tokens, k.cost, a.verdict, {message} FROM answers a"
+    " JOIN contexts c ON c.id = a.context JOIN texts t ON t.id = a.text"
+    " JOIN calls k ON k.id = a.call"
     " WHERE (a.call, a.item) > (?, ?) ORDER BY a.call, a.item LIMIT ?"
 )
 
@@ -91,7 +93,8 @@ def _write_export(store: Store, folder: Path) -> dict[str, Any]:
     rows = 0
     with pq.ParquetWriter(path, ANSWERS, compression="zstd") as writer:
         last = (-1, -1)
-        while block := store.query(_SELECT, [*last, _BLOCK]):
+        select = _SELECT.format(message=store.message_column("k"))
+        while block := store.query(select, [*last, _BLOCK]):
             columns = zip(*block, strict=True)
             arrays = [pa.array(c, t) for c, t in zip(columns, ANSWERS.types, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=ANSWERS))
@@ -145,7 +148,8 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
         file = pq.ParquetFile(path)
     except pa.ArrowException as error:
         raise UsageError(f"{path} can't be read: {error}") from None
-    if file.schema_arrow.names != ANSWERS.names or file.metadata.num_rows > MAX_ROWS:
+    known = file.schema_arrow.names in (ANSWERS.names, ANSWERS.names[:-1])
+    if not known or file.metadata.num_rows > MAX_ROWS:
         raise UsageError(f"{path} has other columns than an export, or too many rows")
     rows = (row for batch in file.iter_batches(_BLOCK) for row in batch.to_pylist())
     for _, group in groupby(rows, key=lambda r: r["call"]):
@@ -167,6 +171,7 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
             usage=usage,
             model=first["served_by"],
             request_id=first["request_id"],
+            message=_message(first, path),
         )
         call = Call(first["started"], first["seconds"], "imported", reply, "", first["cost"])
         questions = {
@@ -174,6 +179,16 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
             for r in shared
         }
         yield context, first["endpoint"], call, first["items"], questions
+
+
+def _message(row: dict[str, Any], path: Path) -> str:
+    message: str = row.get("message") or ""
+    try:
+        if message and not isinstance(json.loads(message), dict):
+            raise ValueError("a message that is no object")
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} has a row that no export writes: {error}") from None
+    return message
 
 
 def _context(row: dict[str, Any], path: Path) -> Context:

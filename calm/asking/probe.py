@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from calm.asking.form import booleans_schema
 from calm.asking.parse import Unreadable, read_json
-from calm.asking.prompt import answer_schema
 from calm.endpoint.client import Endpoint
 from calm.endpoint.envelope import Call
 from calm.endpoint.faults import RowFault, Transient, Unsupported
@@ -24,7 +24,7 @@ _ASK = (
     "Is the sky blue, and is grass made of iron? Answer with one JSON object and nothing else:"
     ' {"sky": true or false, "grass": true or false}'
 )
-_SCHEMA = answer_schema(["sky", "grass"], 1)
+_SCHEMA = booleans_schema(["sky", "grass"], 1)
 _RUNGS = (1, 4, 16, 64)  # requests at once that are tried
 
 

@@ -12,7 +12,7 @@ The game's text is untrusted: engravings, names and bones may hold anything. So 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -20,11 +20,12 @@ from importlib.resources import files
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from calm.asking.form import BOOLEANS, form_of, transition_ids
 from calm.errors import UsageError, unknown
 from calm.records import MODES, Mode, Subgoal, Task, content_hash
 from calm.text import clean
 
-JUDGE_TEMPLATE = "judge-v1"
+JUDGE_TEMPLATE = BOOLEANS.template
 DECOMPOSE_TEMPLATE = "decompose-v1"
 
 
@@ -119,29 +120,9 @@ class JudgePrompt:
             example=form,
         )
 
-    def schema(self, n: int = 1) -> dict[str, object]:
-        """The JSON schema of the answer about n transitions."""
-        return answer_schema([s.name for s in self.subgoals], n)
-
-
-def transition_ids(n: int) -> list[str]:
-    """The ids of n transitions in one prompt."""
-    return [f"t{i}" for i in range(1, n + 1)]
-
-
-def answer_schema(names: Sequence[str], n: int) -> dict[str, object]:
-    """JSON schema of an answer: one boolean a name; with n > 1, one such object a transition id."""
-
-    def closed(properties: Mapping[str, object]) -> dict[str, object]:
-        return {
-            "type": "object",
-            "properties": dict(properties),
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-
-    one = closed({name: {"type": "boolean"} for name in names})
-    return one if n == 1 else closed(dict.fromkeys(transition_ids(n), one))
+    def schema(self, n: int = 1) -> dict[str, object] | None:
+        """Returns the JSON schema of the answer about n transitions; None where there is none."""
+        return form_of(self.template).schema([s.name for s in self.subgoals], n)
 
 
 def decompose_prompt(

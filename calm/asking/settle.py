@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calm.asking.confidence import from_odds
+from calm.asking.form import form_of, transition_ids
 from calm.asking.parse import Parsed, read_reply
-from calm.asking.prompt import transition_ids
 from calm.endpoint.envelope import Reply
 from calm.records import Judgement, Usage, Verdict
 from calm.store.question import Answer, Context, Settled
@@ -23,19 +23,21 @@ class AnswerReader:
     def __init__(self, context: Context, *, repair: bool = False) -> None:
         self.names = [s.name for s in context.subgoals]
         self.repair = repair
+        self.form = form_of(context.template)
+        caps = (context.params.get(name) for name in ("max_completion_tokens", "max_tokens"))
+        self.cap: int | None = next((cap for cap in caps if isinstance(cap, int)), None)
+        """Most tokens that an answer could have."""
 
     def settle(self, keys: Sequence[bytes], reply: Reply) -> list[Settled]:
         """Returns the verdict on each question that a reply answers, in the order of `keys`."""
-        ids = transition_ids(len(keys))
-        parsed = read_reply(reply, self.names, ids, repair=self.repair)
+        parsed = self._read(reply, len(keys))
         return [
             self._settled(key, one, reply, len(keys)) for key, one in zip(keys, parsed, strict=True)
         ]
 
     def settle_stored(self, key: bytes, answer: Answer) -> Settled:
         """Returns the verdict on a stored answer, read anew from its reply."""
-        ids = transition_ids(answer.items)
-        parsed = read_reply(answer.reply, self.names, ids, repair=self.repair)
+        parsed = self._read(answer.reply, answer.items)
         return self._settled(key, parsed[answer.item], answer.reply, answer.items)
 
     def judgement(self, answer: Answer) -> Judgement:
@@ -59,9 +61,19 @@ class AnswerReader:
             settled.verdict,
             {n: bool(a) for n, a in zip(self.names, achieved, strict=True)} if achieved else {},
             None if confidence is None else dict(zip(self.names, confidence, strict=True)),
-            reply.text,
+            reply.raw,
             settled.reason,
             reply.usage if item == 0 else Usage(),
+        )
+
+    def _read(self, reply: Reply, items: int) -> list[Parsed]:
+        return read_reply(
+            reply,
+            self.names,
+            transition_ids(items),
+            repair=self.repair,
+            cap=self.cap,
+            read=self.form.read,
         )
 
     def _settled(self, key: bytes, parsed: Parsed, reply: Reply, items: int) -> Settled:

@@ -12,9 +12,58 @@ from typing import Any
 
 from calm.records import Usage
 
+BLANK = " \t\r\n\u00a0\u200b\u2060\ufeff"
+"""Characters that a content may consist of and still say nothing."""
+
+CUT = frozenset(
+    [
+        "length",
+        "max_tokens",
+        "max_length",
+        "max_output_tokens",
+        "max_completion_tokens",
+        "model_length",
+        "token_limit",
+        "model_context_window_exceeded",
+    ]
+)
+"""Reasons to end, in lower case, that say that the answer reached the token limit."""
+
+_FAILED = frozenset(
+    [
+        "error",
+        "abort",
+        "aborted",
+        "failed",
+        "failure",
+        "cancelled",
+        "canceled",
+        "timeout",
+        "network_error",
+        "server_error",
+        "internal_error",
+        "insufficient_system_resource",
+    ]
+)
+"""Reasons to end, in lower case, that are faults of the server."""
+
+_TEXT_PARTS = (None, "text", "output_text")
+_THOUGHT_FIELDS = (
+    "reasoning_content", "reasoning", "thinking", "thinking_content", "thought", "thoughts",
+    "reasoning_details", "thinking_blocks",
+)  # fmt: skip
+
 
 class Malformed(Exception):
-    """A response with a good status whose body is no chat completion."""
+    """A response with a good status whose body is no chat completion, or one that failed.
+
+    Args:
+        busy: the server says that it has too much to do.
+    """
+
+    def __init__(self, detail: str, *, busy: bool = False) -> None:
+        super().__init__(detail)
+        self.busy = busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +89,21 @@ class Reply:
     model: str = ""
     """The model as the endpoint names it."""
     request_id: str = ""
+    message: str = ""
+    """The whole message as JSON, where it holds more than its content: thoughts, tool calls."""
+
+    @property
+    def is_thought(self) -> bool:
+        """Whether `text` stood in a field for thoughts, the content being blank."""
+        return (
+            bool(self.text and self.message)
+            and _text(_dict(json.loads(self.message)).get("content")).strip(BLANK) == ""
+        )
+
+    @property
+    def raw(self) -> str:
+        """What came from the model, for people: its answer, else the whole message."""
+        return self.text or self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +127,56 @@ def _dict(value: object) -> dict[str, Any]:
 
 
 def _text(content: object) -> str:
-    """Content as text; some servers send a list of parts."""
+    """Returns content as text; some servers send a list of parts, thoughts among them."""
     if isinstance(content, list):
-        return "".join(str(_dict(part).get("text") or "") for part in content)
+        parts = (_dict(part) for part in content)
+        return "".join(str(p.get("text") or "") for p in parts if p.get("type") in _TEXT_PARTS)
     return content if isinstance(content, str) else ""
+
+
+def _thought(message: Mapping[str, Any]) -> str:
+    """Returns the first text among the fields for thoughts; some servers put an answer there."""
+    for name in _THOUGHT_FIELDS:
+        content = message.get(name)
+        if isinstance(content, list):  # parts of whatever type are thoughts here
+            content = "".join(str(_dict(part).get("text") or "") for part in content)
+        if isinstance(content, str) and content.strip(BLANK):
+            return content
+    return ""
+
+
+def _refusal(message: Mapping[str, Any]) -> str:
+    """Returns the words with which the model declined, "" if it did not."""
+    content = message.get("content")
+    parts = [_dict(part) for part in content] if isinstance(content, list) else []
+    return _text(message.get("refusal")) or "".join(_text(part.get("refusal")) for part in parts)
+
+
+def _beyond_content(message: Mapping[str, Any]) -> str:
+    """Returns a message as JSON, "" where its content and a refusal are all it holds."""
+    plain = ("role", "content", "refusal")
+    more = any(value for name, value in message.items() if name not in plain)
+    parts = message.get("content")
+    return json.dumps(message) if more or not isinstance(parts, str | None) else ""
+
+
+def _check_failure(body: Mapping[str, Any], choice: Mapping[str, Any], *, is_blank: bool) -> None:
+    """Refuses a completion that says itself that the server failed.
+
+    Raises:
+        Malformed: the choice ended in an error, or holds one, or nothing but the body's.
+    """
+    message = _dict(choice.get("message"))
+    finish = choice.get("finish_reason")
+    error = choice.get("error") or message.get("error") or (is_blank and body.get("error"))
+    if error:
+        code = _dict(error).get("code")
+        raise Malformed(
+            f"an error inside a completion: {str(error)[:300]}",
+            busy=str(code) in ("429", "503", "529"),
+        )
+    if isinstance(finish, str) and finish.lower() in _FAILED:
+        raise Malformed(f"a completion that ended in {finish!r}")
 
 
 def _odds(logprobs: object) -> tuple[TokenOdds, ...]:
@@ -104,12 +214,17 @@ def completion(body: object, *, request_id: str = "") -> Reply:
     usage = _dict(body.get("usage"))
     details = _dict(usage.get("prompt_tokens_details"))
     finish = choice.get("finish_reason")
-    # Some servers put a reasoning model's whole answer there (vllm#16182).
-    text = _text(message.get("content")) or _text(message.get("reasoning_content"))
+    text = _text(message.get("content"))
+    _check_failure(body, choice, is_blank=not text.strip(BLANK))
+    if not text.strip(BLANK):
+        # Some servers put a reasoning model's whole answer there (vllm#16182); of one that was cut
+        # it is the beginning of a thought.
+        cut = isinstance(finish, str) and finish.lower() in CUT
+        text = "" if cut else _thought(message)
     return Reply(
         text=text,
         finish=finish if isinstance(finish, str) else None,
-        refusal=_text(message.get("refusal")),
+        refusal=_refusal(message),
         odds=_odds(choice.get("logprobs")),
         usage=Usage(
             prompt_tokens=_int(usage.get("prompt_tokens")),
@@ -118,6 +233,7 @@ def completion(body: object, *, request_id: str = "") -> Reply:
         ),
         model=str(body.get("model") or ""),
         request_id=request_id or str(body.get("id") or ""),
+        message=_beyond_content(message),
     )
 
 

@@ -95,9 +95,15 @@ class Transport:
                 request_id=response.headers.get("x-request-id", ""),
             )
         except Malformed as error:
-            raise Transient("malformed", self.scrub(str(error)), limit=4) from None
-        if self._secret and self._secret in reply.text:
-            reply = replace(reply, text=self.scrub(reply.text))
+            detail = self.scrub(str(error))
+            raise Transient("malformed", detail, pushback=error.busy, limit=4) from None
+        if self._secret and self._secret in reply.text + reply.refusal + reply.message:
+            reply = replace(
+                reply,
+                text=self.scrub(reply.text),
+                refusal=self.scrub(reply.refusal),
+                message=self.scrub(reply.message),
+            )
         return reply
 
     async def get(self, path: str) -> bytes:

@@ -12,14 +12,15 @@ from typing import Any, TypeVar
 from calm.asking.asker import Asker, Tally
 from calm.asking.batch_api import BatchAsker
 from calm.asking.confidence import vote
-from calm.asking.prompt import JUDGE_TEMPLATE, JudgePrompt
+from calm.asking.form import BOOLEANS, form_named
+from calm.asking.prompt import JudgePrompt
 from calm.endpoint.budget import Budget, Limits
 from calm.endpoint.client import Connection, Endpoint
 from calm.endpoint.loop_thread import LoopThread
 from calm.endpoint.pace import Pace
 from calm.endpoint.pricing import Price, price_of
 from calm.endpoint.transport import Transport
-from calm.errors import UsageError
+from calm.errors import UsageError, unknown
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage, Verdict
 from calm.store.question import Context, Question
 from calm.store.store import Store
@@ -35,8 +36,10 @@ class OpenAIOptions:
     """None: `OPENAI_BASE_URL`, or OpenAI's own."""
     key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the key."""
-    template: str = JUDGE_TEMPLATE
-    """Prompt template, a file in calm/asking/prompts."""
+    form: str = BOOLEANS.name
+    """Form of question and answer, see `calm.asking.form`."""
+    template: str = ""
+    """Prompt template, a file in calm/asking/prompts that asks in this form; "" for its own."""
     temperature: float | None = None
     """None: 0 for one sample, 0.7 for several."""
     max_tokens: int = 1024
@@ -109,6 +112,10 @@ class OpenAIJudge:
             raise UsageError("name the model: openai:MODEL, e.g. openai:gpt-5-mini")
         if o.samples < 1 or o.per_request < 1 or o.max_tokens < 1:
             raise UsageError("samples, transitions a request and tokens an answer must be positive")
+        form = form_named(o.form)
+        self.template = o.template or form.template
+        if self.template not in form.templates:
+            raise unknown(f"template of the form {form.name}", self.template, form.templates)
         self.model = model
         self.mode: Mode = mode
         self.store = store or Store()
@@ -123,6 +130,7 @@ class OpenAIJudge:
             **({"seed": seed} if seed is not None else {}),
             **({"logprobs": True, "top_logprobs": 5} if o.logprobs else {}),
             **({"per_request": o.per_request} if o.per_request > 1 else {}),
+            **form.params,
             **dict(o.extra),
         }
         connection = Connection(
@@ -224,7 +232,7 @@ class OpenAIJudge:
     def _prompt(self, task: Task, subgoals: Sequence[Subgoal]) -> JudgePrompt:
         key = (task, tuple(subgoals))
         if key not in self._prompts:
-            self._prompts[key] = JudgePrompt(task, subgoals, self.mode, self.options.template)
+            self._prompts[key] = JudgePrompt(task, subgoals, self.mode, self.template)
         return self._prompts[key]
 
     def _together(

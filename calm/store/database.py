@@ -123,6 +123,8 @@ class Database:
                 return
 
     def _migrate(self, version: int) -> None:
+        self.schema = len(MIGRATIONS)
+        """The version of the file's tables; an older one where they are only read."""
         if version == len(MIGRATIONS):
             return
         if version > len(MIGRATIONS):
@@ -130,10 +132,9 @@ class Database:
                 f"the store {self.path} has schema {version}, this version of calm knows up to"
                 f" {len(MIGRATIONS)}; upgrade calm, or name another store"
             )
-        if self.readonly:
-            raise StoreError(
-                f"the store {self.path} has the older schema {version}; open it once for writing"
-            )
+        if self.readonly and version:
+            self.schema = version
+            return
         with self.transaction():
             for migration in MIGRATIONS[self._version() :]:
                 # executescript would commit in between.

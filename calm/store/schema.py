@@ -93,4 +93,8 @@ MIGRATIONS: tuple[str, ...] = (
         created REAL NOT NULL
     );
     """,
+    """
+    -- The whole message as JSON, where it held more than the answer: thoughts, tool calls.
+    ALTER TABLE calls ADD COLUMN message TEXT NOT NULL DEFAULT '';
+    """,
 )

@@ -73,7 +73,8 @@ class Store(Database):
             for row in self.query(
                 "SELECT a.key, a.verdict, a.achieved, a.confidence, a.reason, a.item, c.items,"
                 " c.raw, c.finish, c.refusal, c.odds, c.prompt_tokens, c.cached_tokens,"
-                " c.completion_tokens, c.seconds, c.cost, c.served_by, c.request_id"
+                " c.completion_tokens, c.seconds, c.cost, c.served_by, c.request_id,"
+                f" {self.message_column('c')}"
                 f" FROM answers a JOIN calls c ON c.id = a.call WHERE a.key IN ({marks})",
                 chunk,
             ):
@@ -92,9 +93,17 @@ class Store(Database):
                         usage=Usage(1, row[11], row[12], row[13], row[14], row[15]),
                         model=row[16],
                         request_id=row[17],
+                        message=row[18],
                     ),
                 )
         return found
+
+    def message_column(self, calls: str) -> str:
+        """Returns the SQL for a call's whole message; "" in a file of before there were any.
+
+        Such a file is only met where it can't be migrated, as it is open for reading alone.
+        """
+        return f"{calls}.message" if self.schema >= 2 else "''"
 
     def record(
         self, context: Context, endpoint: str, call: Call, questions: Sequence[Question] = ()
@@ -127,8 +136,8 @@ class Store(Database):
         return self.insert(
             "INSERT INTO calls (context, endpoint, started, seconds, outcome, items, raw,"
             " finish, refusal, odds, detail, request_id, served_by, prompt_tokens,"
-            " cached_tokens, completion_tokens, cost)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            " cached_tokens, completion_tokens, cost, message)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             [
                 self.context(context),
                 endpoint,
@@ -147,6 +156,7 @@ class Store(Database):
                 reply.usage.cached_tokens,
                 reply.usage.completion_tokens,
                 call.cost,
+                _storable(reply.message),
             ],
         )
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from calm.asking.parse import parse, read_reply
 from calm.endpoint.envelope import Reply
-from calm.records import Verdict
+from calm.records import Usage, Verdict
 
 NAMES = ("pick up the key", "open the door")
 GOOD = '{"pick up the key": true, "open the door": false}'
@@ -132,3 +132,120 @@ def test_no_text_whatever_raises(text: str, repair: bool) -> None:
 )
 def test_the_envelope_decides_what_an_unreadable_answer_is(reply: Reply, verdict: Verdict) -> None:
     assert read_reply(reply, NAMES)[0].verdict is verdict
+
+
+YES, NO = '{"take": true}', '{"take": false}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"A guess:\n```\n{YES}\n```\nNo.\n</think>\n{NO}",
+        f"<think>{YES}</think><think>Hm, {YES}.</think>\n\n{NO}",
+        f"<thinking>\n{YES}\n</thinking>\n{NO}",
+        f"<THINK>x</THINK>{NO}",
+        f"[THINK]{YES}[/THINK]{NO}",
+        f"◁think▷{YES}◁/think▷{NO}",
+        f"<seed:think>{YES}</seed:think>{NO}",
+        f"<|START_THINKING|>{YES}<|END_THINKING|><|START_RESPONSE|>{NO}<|END_RESPONSE|>",
+        f"<|channel|>analysis<|message|>{YES}<|end|><|start|>assistant"
+        f"<|channel|>final<|message|>{NO}<|return|>",
+        f"{NO}<|im_end|>",
+        f"{NO}<|im_end|>\n<|endoftext|>\n",
+        f"{NO}<｜end▁of▁sentence｜>",
+        f"{NO}</s>",
+        f"<|im_start|>assistant\n{NO}<|im_end|>",
+        f"\ufeff{NO}",
+        f"\u00a0{NO}\u00a0",
+        f"\u200b\n\ufeff {NO}",
+    ],
+)
+@pytest.mark.parametrize("repair", [False, True])
+def test_what_a_server_leaves_around_an_answer_is_not_the_answer(text: str, repair: bool) -> None:
+    (one,) = parse(text, ("take",), repair=repair)
+    assert (one.verdict, one.achieved) == (Verdict.OK, {"take": False})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<think>A guess: {YES}",  # a thought without an end
+        f"Let me see.\n<think>\n{YES}",
+        f"A</think>B: {NO} <think>or {YES}",
+        f"{YES}</think>",  # nothing after the thought
+        f"{YES}\n</think>\nI can't tell.",
+        f"```json\n{YES}\n```\nNo, rather:\n{NO}",  # several
+        f"```json\n{YES}\n```\n```json\n{NO}\n```",
+        f"Draft {YES}, final {NO}",
+        f"{YES}\n{YES}",
+        f"The form is {{'take': True}}. {NO}",
+        f'{{"take": true or false}} is the form: {NO}',
+        f'{{"take": true,\n{NO}',  # the first is cut
+        f"{{}} {NO}",
+        f"[{YES}, {NO}]",
+        f"Answer: [{YES}]",
+        f"A guess: {YES}",  # one, and it is a draft
+        f"For example: ```json\n{YES}\n```",
+        f"```\n{YES}\n```\nNo.",
+        f"{YES} Wait, the key stayed where it was.",
+        f"{YES}\n\nActually, it did not.",
+    ],
+)
+def test_repair_takes_no_draft_for_an_answer(text: str) -> None:
+    for repair in (False, True):
+        (one,) = parse(text, ("take",), repair=repair)
+        assert one.verdict is Verdict.INVALID
+        assert one.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Thinking of it: {YES}?\n</think>\nHere it is:\n```json\n{NO}\n```",
+        f"The {{key}} is gone. {NO}",
+        f"The hero did not take it, so: {NO} I note that nothing else happened.",
+        '{\u00a0"take": False,}',
+        f"Sure [as asked]: {NO}<|im_end|>",
+        f"```json\n{NO}",
+    ],
+)
+def test_repair_mends_one_object_after_the_thought(text: str) -> None:
+    (one,) = parse(text, ("take",), repair=True)
+    assert (one.verdict, one.achieved) == (Verdict.REPAIRED, {"take": False})
+
+
+def _thought(text: str) -> Reply:
+    return Reply(text, message=json.dumps({"content": "", "reasoning": text}))
+
+
+def test_a_field_for_thoughts_holds_a_whole_answer_or_none() -> None:
+    assert read_reply(_thought(YES), ("take",))[0].achieved == {"take": True}
+    for repair in (False, True):
+        draft = read_reply(_thought(f"Perhaps {YES}, I think."), ("take",), repair=repair)
+        assert draft[0].verdict is Verdict.INVALID
+    ended = _thought(f"Perhaps {YES}.</think>So: {NO}")
+    assert read_reply(ended, ("take",), repair=True)[0].achieved == {"take": False}
+
+
+@pytest.mark.parametrize(
+    ("finish", "verdict"),
+    [
+        ("SAFETY", Verdict.FILTERED), ("sensitive", Verdict.FILTERED),
+        ("RECITATION", Verdict.FILTERED), ("PROHIBITED_CONTENT", Verdict.FILTERED),
+        ("MAX_TOKENS", Verdict.TRUNCATED), ("max_tokens", Verdict.TRUNCATED),
+        ("model_length", Verdict.TRUNCATED), ("refusal", Verdict.REFUSED),
+        ("STOP", Verdict.INVALID), ("eos", Verdict.INVALID),
+    ],
+)  # fmt: skip
+def test_reasons_to_end_are_known_in_every_spelling(finish: str, verdict: Verdict) -> None:
+    assert read_reply(Reply(GOOD[:20], finish), NAMES)[0].verdict is verdict
+
+
+def test_an_answer_cut_at_its_cap_is_truncated_whatever_the_reason_given() -> None:
+    at_cap, below = Usage(completion_tokens=64), Usage(completion_tokens=63)
+    assert read_reply(Reply(GOOD[:20], usage=at_cap), NAMES, cap=64)[0].verdict is Verdict.TRUNCATED
+    assert read_reply(Reply("", usage=at_cap), NAMES, cap=64)[0].verdict is Verdict.TRUNCATED
+    assert read_reply(Reply(GOOD[:20], usage=below), NAMES, cap=64)[0].verdict is Verdict.INVALID
+    assert read_reply(Reply(GOOD, usage=at_cap), NAMES, cap=64)[0].verdict is Verdict.OK
+    whole = read_reply(Reply('{"win": true}', usage=at_cap), NAMES, cap=64)
+    assert whole[0].verdict is Verdict.INVALID

@@ -53,3 +53,69 @@ def test_odd_messages_are_text_or_empty(message: object, text: str) -> None:
     assert reply.text == text
     assert reply.finish is None
     assert reply.usage.prompt_tokens == 0
+
+
+def _body(message: object, finish: object = "stop", **more: object) -> bytes:
+    choice = {"message": message, "finish_reason": finish, **more}
+    return json.dumps({"choices": [choice]}).encode()
+
+
+@pytest.mark.parametrize("content", [None, "", "\n\n", "\ufeff", []])
+@pytest.mark.parametrize(
+    "field", ["reasoning", "reasoning_content", "thinking", "thought", "reasoning_details"]
+)
+def test_where_the_content_is_blank_the_text_is_that_of_the_thoughts(
+    content: object, field: str
+) -> None:
+    thought = [{"type": "reasoning.text", "text": "{}"}] if field.endswith("details") else "{}"
+    reply = read_body(_body({"role": "assistant", "content": content, field: thought}))
+    assert reply.text == "{}"
+    assert reply.is_thought
+    cut = read_body(_body({"content": content, field: thought}, "MAX_TOKENS"))
+    assert cut.text == ""
+    assert cut.raw == cut.message
+    assert json.loads(cut.message)[field] == thought
+
+
+def test_the_whole_message_is_kept_where_it_holds_more_than_its_content() -> None:
+    message = {"role": "assistant", "content": "{}", "reasoning": "Hm.", "tool_calls": None}
+    reply = read_body(_body(message))
+    assert (reply.text, reply.raw, reply.is_thought) == ("{}", "{}", False)
+    assert json.loads(reply.message) == message
+    assert read_body(_body({"role": "assistant", "content": "{}", "refusal": None})).message == ""
+
+
+def test_parts_that_think_or_decline_are_no_content() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "a draft"}]},
+        {"type": "reasoning", "text": "another"},
+        {"type": "text", "text": "{}"},
+    ]
+    reply = read_body(_body({"content": parts}))
+    assert reply.text == "{}"
+    assert json.loads(reply.message)["content"] == parts
+    declined = read_body(_body({"content": [{"type": "refusal", "refusal": "No."}]}))
+    assert declined.refusal == "No."
+
+
+@pytest.mark.parametrize(
+    ("choice", "body"),
+    [
+        ({"finish_reason": "error", "error": {"code": 502}, "message": {"content": ""}}, {}),
+        ({"finish_reason": "error", "message": {"content": '{"take": tr'}}, {}),
+        ({"finish_reason": "abort", "message": {"content": ""}}, {}),
+        ({"finish_reason": "ABORTED", "message": None}, {}),
+        ({"finish_reason": "insufficient_system_resource", "message": {"content": ""}}, {}),
+        ({"finish_reason": None, "message": {"content": None}}, {"error": {"message": "down"}}),
+        ({}, {"error": "down"}),
+        ({"finish_reason": "stop", "message": {"content": "x", "error": "down"}}, {}),
+    ],
+)
+def test_a_failure_inside_a_good_envelope_is_no_answer(choice: dict, body: dict) -> None:
+    with pytest.raises(Malformed):
+        read_body(json.dumps({"choices": [choice], **body}).encode())
+
+
+def test_an_error_beside_an_answer_leaves_the_answer() -> None:
+    body = {"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}], "error": "late"}
+    assert read_body(json.dumps(body).encode()).text == "{}"
