@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from calm.cli.options import BaseUrl, Json
+from calm.cli.typed import typed
 
 
 def demo(
@@ -42,7 +43,8 @@ def demo(
     (MiniHack's reward; the same without its -0.01 for idle steps; shaped by the judge) and writes
     a report. Interrupted, it goes on where it was.
     """
-    from agents.demo.run import DemoPlan, run_demo
+    from agents.demo.arms import DemoPlan
+    from agents.demo.run import run_demo
     from agents.training.config import read_settings
 
     plan = DemoPlan(judge, steps, episodes, seed, settings=read_settings(setting or []))
@@ -50,5 +52,18 @@ def demo(
     if as_json:
         typer.echo(json.dumps(outcome.to_dict(), indent=2))
     else:
-        for line in outcome.lines():
+        for line in (*outcome.lines(), "Next:", *next_commands(judge, out)):
             typer.echo(line)
+
+
+def next_commands(judge: str, out: Path) -> list[str]:
+    """Three lines to type after a demo: watch its agent, label its steps, score a judge."""
+    from agents.demo.arms import run_folder
+
+    agent = run_folder(out, f"shaped by {judge}")
+    set_file = out / "transitions.parquet"
+    return [
+        "  " + typed("replay", agent),
+        "  " + typed("label", "--as", "me", "--data", set_file),
+        "  " + typed("evaluate", "--data", "keyroom-v1", "--judge", "rules"),
+    ]

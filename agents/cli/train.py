@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from calm.cli.options import BaseUrl, Json, StoreOption
+from calm.cli.typed import typed
 from calm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ def train(
     try:
         train_with_progress(runs, store=store, base_url=base_url, console=console)
     except KeyboardInterrupt:
-        again = " ".join(f"--resume {shlex.quote(str(run.folder))}" for run in runs)
-        console.print(Text(f"go on with: calm train {again}"), soft_wrap=True)
+        again = [word for run in runs for word in ("--resume", run.folder)]
+        console.print(Text(f"go on with: {typed('train', *again)}"), soft_wrap=True)
         raise
     rows = []
     for run in runs:

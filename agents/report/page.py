@@ -82,6 +82,10 @@ class Report:
     arms: Sequence[Arm] = ()
     evaluation: Table | None = None
     evaluation_note: str = ""
+    naming: Sequence[str] = ()
+    """What the judge named itself, and what of it the evaluation scores: a paragraph each."""
+    by_subgoal: Table | None = None
+    """The evaluation by subgoal."""
     costs: Table | None = None
     samples: Sequence[Sample] = ()
     subgoals: Sequence[Subgoal] = ()
@@ -107,6 +111,8 @@ class Report:
             sections=self.sections,
             evaluation=self.evaluation,
             evaluation_note=self.evaluation_note,
+            naming=self.naming,
+            by_subgoal=self.by_subgoal,
             costs=self.costs,
             samples=self.samples,
             subgoals=self.subgoals,

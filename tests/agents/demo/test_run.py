@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from agents.demo.run import DemoPlan, run_demo, verdict
+from agents.demo.arms import DemoPlan
+from agents.demo.outcome import verdict
+from agents.demo.run import run_demo
 from calm.errors import EndpointError, UsageError
 from calm.loopback import Loopback
 from calm.store.store import Store
@@ -51,9 +53,24 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
     assert set(scores) == {"openai", "always-yes", "always-no", "random"}
     assert scores["openai"]["precision"]["value"] == 1.0  # the rules are right about these
     assert scores["always-no"]["recall"]["value"] == 0.0
+    # It named three of the five given subgoals, and is scored on those: what it never named was
+    # never asked about.
+    assert scores["openai"]["recall"]["value"] == 1.0
+    of = outcome.evaluation["matches"][task("KeyRoom-S5").id]
+    assert list(of["of"].values()) == [name for name, _ in DISCOVERED]
+    assert len(of["unmatched_given"]) == len(task("KeyRoom-S5").subgoals) - 3
+    assert list(outcome.evaluation["scores"][0]["subgoals"]) == [name for name, _ in DISCOVERED]
+    assert "named 3 subgoals, 3 of them with a known truth" in outcome.lines()[0]
     assert len(outcome.lines()) <= 10
     report = (out / "report.html").read_text("utf-8")
-    for shown in ("<svg", "pick up the key", "openai:any-model", "price unknown", "n_envs"):
+    for shown in (
+        "<svg",
+        "pick up the key",
+        "openai:any-model",
+        "price unknown",
+        "n_envs",
+        "Never named",
+    ):
         assert shown in report
     kept = json.loads((out / "outcome.json").read_text("utf-8"))
     assert kept["asked"] == outcome.asked

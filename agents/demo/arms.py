@@ -1,0 +1,108 @@
+"""The three agents of a demo: what each is trained on, and the training of those not yet done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from agents.report.page import Arm
+from agents.training.config import TrainConfig, make_config
+from agents.training.progress import train_with_progress
+from agents.training.run_folder import Run
+
+WEIGHT = 0.3
+"""What a subgoal pays; MiniHack pays 1 for the stairs."""
+
+
+@dataclass(frozen=True)
+class DemoPlan:
+    """What a demo is asked to do."""
+
+    judge: str = "rules"
+    steps: int = 300_000
+    """For each agent."""
+    episodes: int = 20
+    """Collected from each player."""
+    seed: int = 0
+    task: str = "MiniHack-KeyRoom-S5-v0"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of the agents, where they differ from the demo's; see `agents.training.config`."""
+
+    def arms(self, subgoals: str) -> list[tuple[str, str, TrainConfig]]:
+        """Name, the reward in words, and settings of the three agents.
+
+        The first two differ by the penalty alone, the last two by the judge: its credit,
+        and that the agent observes which subgoals it was told to have achieved.
+        """
+        values = {
+            "task": self.task,
+            "judge": "none",
+            "steps": self.steps,
+            "seed": self.seed,
+            "weight": WEIGHT,
+            "eval_every": max(1, self.steps // 12),
+            "features_dim": 128,  # enough for one small room, and quick on two cores
+        }
+        common = make_config(values | dict(self.settings))
+        shaped = {"judge": self.judge, "subgoals": subgoals}
+        return [
+            (
+                "unshaped, MiniHack's reward",
+                "1 for the stairs, -0.01 for every step in which no game time passes",
+                common.model_copy(update={"penalty": True}),
+            ),
+            (
+                "unshaped, no idle penalty",
+                "1 for the stairs",
+                common,
+            ),
+            (
+                f"shaped by {self.judge}",
+                f"1 for the stairs, {common.weight} for each subgoal judged achieved, once an"
+                " episode",
+                common.model_copy(update=shaped),
+            ),
+        ]
+
+
+def run_folder(out: Path, label: str) -> Path:
+    """The folder of an agent's run in the demo's folder."""
+    return out / "agents" / re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+
+
+def train_arms(
+    plan: DemoPlan, subgoals: str, out: Path, base_url: str | None, console: Console
+) -> list[Arm]:
+    """Trains the three agents side by side and returns them; one that is done is left alone.
+
+    Args:
+        plan: of the demo.
+        subgoals: `given`, or the file of those that the judge named.
+        out: the demo's folder; each agent is a run in OUT/agents/NAME.
+        base_url: the endpoint of an `openai:` judge.
+        console: where progress is shown.
+    """
+    arms, waiting = [], []
+    for label, reward, config in plan.arms(subgoals):
+        folder = run_folder(out, label)
+        exists = (folder / "config.yaml").exists()
+        run = Run.open(folder) if exists else Run.create(folder, config)
+        arms.append(Arm(label, [run], reward))
+        metrics = run.metrics()
+        if not metrics or metrics[-1]["steps"] < config.steps:
+            waiting.append(arms[-1])
+    if waiting:
+        train_with_progress(
+            [arm.runs[0] for arm in waiting],
+            store=out / "store.sqlite",
+            base_url=base_url,
+            console=console,
+            labels=[arm.label for arm in waiting],
+            at_once=len(waiting),
+        )
+    return arms

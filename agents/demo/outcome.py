@@ -1,0 +1,98 @@
+"""What a demo showed: the figures of its judge and its agents, as JSON and as a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from agents.report.page import Arm, percent, steps_to
+
+
+@dataclass
+class Outcome:
+    """What a demo showed."""
+
+    judge: str
+    transitions: int
+    evaluation: dict[str, Any]
+    agents: list[dict[str, Any]]
+    asked: int
+    """Distinct questions put to the judge, by evaluation and training together."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    report: str = ""
+    plan: dict[str, Any] = field(default_factory=dict)
+    provenance: dict[str, str] = field(default_factory=dict)
+    """Commit, machine, versions and start."""
+
+    @property
+    def named(self) -> str:
+        """How many subgoals the judge named, where they are not the given ones; else nothing."""
+        of = {k: v for m in self.evaluation["matches"].values() for k, v in m["of"].items()}
+        known = sum(given is not None for given in of.values())
+        return f"named {len(of)} subgoals, {known} of them with a known truth; " if of else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """The summary in ten lines or fewer."""
+        lines = [
+            f"Judge {self.judge}: {self.named}{self.transitions} transitions labelled;"
+            f" {self.asked} distinct questions asked in all."
+        ]
+        lines += [
+            f"  {s['judge']:<12} MCC {_figure(s, 'mcc')}  precision {_figure(s, 'precision')}"
+            f"  recall {_figure(s, 'recall')}  F1 {_figure(s, 'f1')}"
+            for s in self.evaluation["scores"]
+        ]
+        lines += [
+            f"  {a['label']:<26} success {percent(a['success']):>5} [{percent(a['low'])},"
+            f" {percent(a['high'])}]  90 % at"
+            f" {'not reached' if a['to_90'] is None else format(a['to_90'], ','):>11}"
+            f"  {a['steps_per_s']:,.0f} steps/s"
+            for a in self.agents
+        ]
+        lines.append(verdict(self.agents))
+        lines.append(f"Report: {self.report} ({sum(self.seconds.values()):.0f} s in all)")
+        return lines
+
+
+def _figure(score: dict[str, Any], name: str) -> str:
+    value = score["metrics"][name]["value"]
+    return "  - " if value is None else f"{value:.2f}"
+
+
+def verdict(agents: Sequence[dict[str, Any]]) -> str:
+    """What the three agents showed, in one plain sentence that follows from their figures."""
+    own, fair, shaped = agents
+
+    def reached(agent: dict[str, Any]) -> str:
+        return "never" if agent["to_90"] is None else f"after {agent['to_90']:,} steps"
+
+    sentence = (
+        f"90 % success on held-out levels: with credit {reached(shaped)}, without credit"
+        f" {reached(fair)}; without credit and with MiniHack's penalty for idle steps"
+        f" {reached(own)}."
+    )
+    if fair["to_90"] is not None and own["to_90"] is None:
+        sentence += " So here the penalty, not missing credit, is what stops the plain agent."
+    return sentence
+
+
+def agent_figures(arm: Arm) -> dict[str, Any]:
+    """An agent's figures at its last evaluation, and the step of the first with 90 % success."""
+    metrics = arm.runs[0].metrics()
+    last = metrics[-1]
+    return {
+        "label": arm.label,
+        "reward": arm.reward,
+        "steps": last["steps"],
+        "success": last["success"],
+        "low": last["success_low"],
+        "high": last["success_high"],
+        "episodes": last["episodes"],
+        "to_90": steps_to(metrics, 0.9),
+        "steps_per_s": last["steps"] / max(last["seconds"], 1e-9),
+        "asked": last.get("asked"),
+    }
