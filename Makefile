@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: .venv/installed-agents  ## set up, then judge, train and report on real MiniHack (2 to 10 minutes)
+demo: .venv/installed-toolkit  ## set up, then judge, train and report on real MiniHack (2 to 10 minutes)
 	$(BIN)/calm demo
 
 test: check  ## set up, check format, lint, types and layers, and run the fast tests

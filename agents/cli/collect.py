@@ -30,12 +30,14 @@ def collect(
     """Play a task and keep every step in words.
 
     Each row holds the three descriptions of a transition, what it achieved by the engine's truth,
-    where it comes from, and the game's own screen for people to look at.
+    where it comes from, and the game's own screen for people to look at. Ctrl-C keeps what was
+    played until then in a file beside OUT, named NAME.part.parquet.
     """
-    from agents.data_sets.collect import collect_rows, write_rows
+    from agents.data_sets.collect import collect_file
 
     check_writable(out)
-    rows = collect_rows(
+    about = collect_file(
+        out,
         task,
         players=player or ("scripted", "random"),
         episodes=episodes,
@@ -43,10 +45,9 @@ def collect(
         split=split,
         console=Console(stderr=True),
     )
-    told = write_rows(out, task, rows)
     if as_json:
-        typer.echo(json.dumps(told, indent=2))
-    else:
-        typer.echo(f"{told['transitions']} transitions of {told['episodes']} episodes in {out}")
-        for name, count in told["achieved"].items():
-            typer.echo(f"  {count:6d}  {name}")
+        typer.echo(json.dumps(about, indent=2))
+        return
+    typer.echo(f"{about['transitions']} transitions of {about['episodes']} episodes in {out}")
+    for name, count in about["achieved"].items():
+        typer.echo(f"  {count:6d}  {name}")

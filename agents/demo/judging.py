@@ -20,8 +20,7 @@ from agents.report.page import Table
 from calm.annotation.many import annotate, progress_line
 from calm.asking.asker import Tally
 from calm.judges import make_judge
-from calm.judges.base import Immediate
-from calm.judges.protocol import Judge
+from calm.judges.protocol import Immediate, Judge
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage
 from data.evaluation.run import evaluate
 from data.evaluation.score import Score

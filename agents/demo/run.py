@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from agents.data_sets.collect import collect_rows, write_rows
+from agents.data_sets.collect import played_rows, write_rows
 from agents.demo.arms import DemoPlan, train_arms
 from agents.demo.judging import Judging, judge_transitions
 from agents.demo.outcome import Outcome, agent_figures, verdict
@@ -121,13 +121,15 @@ def _collect(plan: DemoPlan, out: Path, console: Console) -> list[LabelledTransi
     path = out / "transitions.parquet"
     if path.exists():
         return list(read_transitions(path).rows)
-    rows = collect_rows(
-        plan.task,
-        players=("scripted", "random"),
-        episodes=plan.episodes,
-        seed=plan.seed,
-        split="data",
-        console=console,
+    rows = list(
+        played_rows(
+            plan.task,
+            players=("scripted", "random"),
+            episodes=plan.episodes,
+            seed=plan.seed,
+            split="data",
+            console=console,
+        )
     )
     write_rows(path, plan.task, rows)
     return rows

@@ -26,6 +26,7 @@ from calm.cli.options import (
     StoreOption,
     bench_app,
 )
+from calm.cli.waiting import waiting
 from calm.decompose import decompose
 from calm.errors import StoreError, UsageError
 from calm.files import check_writable
@@ -100,7 +101,8 @@ def decompose_command(
             raise UsageError(
                 f"{judge} names no subgoals: --judge takes local:MODEL, openai:MODEL or rules"
             )
-        subgoals = decompose(found_task, chosen, opened)
+        with waiting(Console(stderr=True), f"{judge}: subgoals of {found_task.id}"):
+            subgoals = decompose(found_task, chosen, opened)
         opened.keep_subgoals(found_task.id, subgoals, judge)
         if isinstance(chosen, OpenAIJudge):
             chosen.close()

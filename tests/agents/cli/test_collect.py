@@ -1,8 +1,19 @@
 """`calm collect`: what it writes and says."""
 
 import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from agents.data_sets import collect
 from data.parquet import read_transitions
 from tests.support.command_line import calm
 
@@ -16,3 +27,66 @@ def test_collect_writes_what_it_says(tmp_path: Path) -> None:
     assert {r.provenance["player"] for r in rows} == {"scripted", "random"}
     assert all(set(r.transition.texts) == {"screen", "crop", "events"} for r in rows)
     assert told["achieved"]["reach the staircase down"] >= 2  # the scripted player finishes
+
+
+def test_ctrl_c_keeps_what_was_played(tmp_path: Path) -> None:
+    path = tmp_path / "played.parquet"
+    path.write_bytes(b"what was here before")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "calm", "collect", "Room-5x5", "--episodes", "100000"]
+    process = subprocess.Popen(
+        [*command, "--out", str(path)], stderr=theirs, stdout=subprocess.PIPE, text=True
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        # Its bar says when the third episode has been played.
+        while not re.search(rb"[3-9]/2000", shown):
+            shown += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        while chunk := _read(ours):
+            shown += chunk
+    finally:
+        stdout, _ = process.communicate(timeout=60)
+        os.close(ours)
+    text = shown.decode()
+    assert process.returncode == 130, text
+    assert "Traceback" not in text
+    kept = tmp_path / "played.part.parquet"
+    rows = read_transitions(kept).rows
+    episodes = {row.transition.episode for row in rows}
+    assert len(episodes) >= 3
+    words = " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).split())
+    assert f"{len(rows)} transitions of {len(episodes)} episodes" in words
+    assert path.read_bytes() == b"what was here before"
+    assert stdout == ""
+
+
+def _read(descriptor: int) -> bytes:
+    """What a terminal's other end still says; nothing once all have closed it."""
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:
+        return b""
+
+
+def test_ctrl_c_before_the_first_step_says_that_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> Iterator[None]:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(collect, "play", stop)
+    with pytest.raises(KeyboardInterrupt):
+        collect.collect_file(
+            tmp_path / "a.parquet",
+            "Room-5x5",
+            players=("random",),
+            episodes=1,
+            seed=0,
+            split="data",
+            console=Console(stderr=True),
+        )
+    assert "stopped before the first step; nothing was written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from agents.demo.judging import judge_transitions
-from calm.judges.base import Immediate
+from calm.judges.protocol import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 from data.schema import LabelledTransition
 
