@@ -86,7 +86,9 @@ class Judging:
             unreadable = sum(
                 n for verdict, n in score.verdicts.items() if verdict not in ("ok", "repaired")
             )
-            rows.append([score.judge, *figures, fmt_share(score.metrics["exact"].value), unreadable])
+            rows.append(
+                [score.judge, *figures, fmt_share(score.metrics["exact"].value), unreadable]
+            )
         return Table([*COLUMNS.values(), "all subgoals right", "unreadable"], rows)
 
     def subgoal_table(self) -> Table:

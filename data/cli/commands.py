@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import typer
 
 from calm.cli.commands import store_app
@@ -20,11 +18,10 @@ from data.cli.verify import verify_command
 
 
 def register(app: typer.Typer) -> None:
-    """Adds this layer's commands to `app`; the labelling page where its server is installed."""
+    """Adds this layer's commands to `app`."""
     app.command("annotate")(annotate_command)
     app.command("evaluate")(evaluate_command)
-    if find_spec("starlette") and find_spec("uvicorn"):
-        app.command("label")(label_command)
+    app.command("label")(label_command)
     labels = group_named(app, "labels", "Move labels in and out, measure agreement.")
     labels.command("export")(labels_export_command)
     labels.command("import")(labels_import_command)
