@@ -42,6 +42,7 @@ def _approach(approach: Approach) -> tuple[str, ...]:
         coming = _either([came(n) for n in range(least, _NEAREST + 1)])
         farther = _either([NEARNESS[n] for n in range(layout.FAR, least)])
         lines.append(rf"^The hero came {coming} {thing} \(before: {farther}\)\.$")
+        lines.append(rf"^{subject} is {near} now \(before: {farther}\)\.$")
     if approach.carrying is None:
         return tuple(lines)
     held = re.escape(named(approach.carrying))

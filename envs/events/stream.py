@@ -91,10 +91,19 @@ def clean(message: npt.NDArray[Any] | bytes) -> str:
     return " ".join(text.split())
 
 
-def _quote(message: npt.NDArray[Any]) -> str:
-    # 3 daggers or 4, +0 or +1: the same event.
-    text = re.sub(r"\d+", "N", clean(message))
-    return text.replace('"', "'")
+_NUMBERS = re.compile(r"\d+")
+_LETTERS = re.compile(r"\[(?:[^\]]+ or \?\*|[^\]]*[A-Za-z]-[A-Za-z][^\]]*)\]")
+"""Inventory letters to choose from, "[$a-hKQ or ?*]" or "[bcf-zA-Z]", but no "[ynq]" or "[*]"."""
+_LETTER = re.compile(r"(?<!\S)[A-Za-z] - (?=\S)")
+"""The inventory letter before an object's name: "g - a key"."""
+
+
+def quote(message: npt.NDArray[Any] | bytes) -> str:
+    """A message in one line, the same for events that are the same: 3 daggers or 4, +0 or +1 are
+    "N", and whatever letters objects have in the inventory are "X"."""
+    text = _NUMBERS.sub("N", clean(message))
+    text = _LETTERS.sub(lambda m: "[X or ?*]" if m[0].endswith(" or ?*]") else "[X]", text)
+    return _LETTER.sub("X - ", text).replace('"', "'")
 
 
 def named(kind: str, *, first: bool = False) -> str:
@@ -108,14 +117,14 @@ def came(level: int) -> str:
     return _CAME[level]
 
 
-def _nearness(kind: int, code: int) -> str:
-    """The sentence for one kind of thing."""
+def _nearness(kind: int, code: int, moved: bool) -> str:
+    """The sentence for one kind of thing: about the thing where the hero has not moved."""
     name = THINGS[kind]
     thing, subject = named(name), named(name, first=True)
     if code == layout.AWAY:
-        return f"The hero went away from {thing}."
+        return f"The hero went away from {thing}." if moved else f"{subject} is farther away now."
     if code == layout.LOST:
-        return f"{subject} went out of view."
+        return f"{subject} went out of view." if moved else f"{subject} is gone from view now."
     if code >= layout.STATE:
         return f"{subject} is {NEARNESS[code - layout.STATE]}."
     before, after = divmod(code, 8)
@@ -124,6 +133,8 @@ def _nearness(kind: int, code: int) -> str:
         where = NEARNESS[after] if fine or after != layout.FAR else ""
         return f"{subject} came into view" + (f", {where}." if where else ".")
     was = NEARNESS[before] if fine or before != layout.FAR else "in view, farther away"
+    if not moved:
+        return f"{subject} is {NEARNESS[after]} now (before: {was})."
     return f"The hero came {_CAME[after]} {thing} (before: {was})."
 
 
@@ -182,7 +193,8 @@ def words(
     if ground:
         lines.append(f"The hero stepped into a {GROUNDS[ground]}.")
     codes = signature[layout.KINDS].tolist()
-    lines += [_nearness(kind, code) for kind, code in enumerate(codes, start=1) if code]
+    moved = bool(seen & layout.MOVED)
+    lines += [_nearness(kind, code, moved) for kind, code in enumerate(codes, start=1) if code]
     for column, fell, rose in _CHANGES:
         if signature[column]:
             lines.append(fell if signature[column] == 1 else rose)
@@ -288,8 +300,8 @@ class EventStream:
         text = words(
             values,
             self._kinds[int(values[layout.ACTION])],
-            _quote(self._heard(row)),
-            _quote(seen.questions[row]),
+            quote(self._heard(row)),
+            quote(seen.questions[row]),
         )
         number = self._by_text.setdefault(text, len(self.texts))
         if number == len(self.texts):

@@ -27,12 +27,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from calm.errors import GameError, UsageError, unknown
+from envs.game.clock import stop_clock
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # minihack 1.0.2 imports pkg_resources
@@ -51,6 +53,10 @@ ENGINE_KEYS: dict[str, tuple[tuple[int, ...], type]] = {
     name: (tuple(desc["shape"]), desc["dtype"]) for name, desc in nethack.OBSERVATION_DESC.items()
 }
 """Shape and dtype of one observation, by nle's key."""
+
+UNREAD_DESCRIPTIONS: Array = np.zeros(*ENGINE_KEYS["screen_descriptions"])
+"""Where games write their descriptions of the screen if nobody reads them. MiniHack always asks for
+them, and to describe an object that it remembers NetHack may draw random numbers."""
 
 NO_GLYPH: int = nethack.MAX_GLYPH
 """5976, nle's id for "nothing here": one past every glyph, so never a monster's."""
@@ -244,6 +250,8 @@ class Game:
         self.rules = read_rules(env)
         self._env = env
         self._nethack = env.nethack._pynethack
+        stop_clock(FilePath(env.nethack.dlpath))
+        rows = {"screen_descriptions": UNREAD_DESCRIPTIONS, **rows}
         self._nethack.set_buffers(**rows)
         self._rows = rows  # the engine keeps bare pointers
         self._penalty = penalty

@@ -14,9 +14,10 @@ log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 HEADERS = ("calm.h", "sight.h")
+_GAME = ("library.c", "heap.c", "hooks.c", "game.c", "sight.c")
 PRODUCTS = {
-    "stepper.so": ("library.c", "game.c", "sight.c", "turns.c", "events.c"),
-    "worker": ("library.c", "game.c", "sight.c", "worker.c"),
+    "stepper.so": (*_GAME, "turns.c", "events.c"),
+    "worker": (*_GAME, "worker.c"),
 }
 FLAGS = ("-std=gnu11", "-O2")
 

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 enum { N_KEYS = 17, N_CROPS = 4, HISTORY = 16 };
 
@@ -148,6 +149,11 @@ typedef struct calm_library {
     calm_destructor destructors[MAX_DESTRUCTORS];
     int n_destructors;
     calm_block blocks; /* a ring: it stands between the last and the first */
+    /* See hooks.c. */
+    void (*describe)(void *window, int x, int y, int glyph);
+    const signed char *hero_at;
+    int hero_glyph; /* what shows the hero in this episode, -1 before it was shown */
+    bool read;      /* somebody reads the descriptions */
     struct calm_library *next;
 } calm_library;
 
@@ -163,6 +169,20 @@ void calm_plays(calm_library *l);
 void calm_rewind(calm_library *l);
 /* NULL, or why not. Afterwards it can't be rewound. */
 const char *calm_reload(calm_library *l);
+
+/* What a copy calls in place of functions of libc and its own, see heap.c and hooks.c. */
+extern _Thread_local calm_library *calm_playing;
+void *calm_malloc(size_t bytes);
+void *calm_calloc(size_t n, size_t bytes);
+void *calm_realloc(void *p, size_t bytes);
+void calm_free(void *p);
+void calm_free_blocks(calm_library *l);
+void *calm_memcpy(void *to, const void *from, size_t bytes);
+time_t calm_time(time_t *out);
+void calm_describe(void *window, int x, int y, int glyph);
+
+/* Where the engine writes descriptions of the screen that nobody reads. */
+extern uint8_t calm_unread[21 * 79 * 80];
 
 typedef struct calm_game calm_game;
 

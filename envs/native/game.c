@@ -36,6 +36,9 @@ calm_game *calm_open(calm_header *h, int row, char why[256])
     for (int k = 0; k < N_KEYS; k++)
         if (h->key[k])
             g->obs.keys[k] = (char *) calm_at(h, h->key[k]) + h->row_bytes[k] * (uint64_t) row;
+    g->library.read = g->obs.keys[K_SCREEN_DESCRIPTIONS] != NULL;
+    if (!g->library.read)
+        g->obs.keys[K_SCREEN_DESCRIPTIONS] = calm_unread;
     snprintf(g->settings.hackdir, sizeof g->settings.hackdir, "%.4000s/%d", h->root, row);
     memcpy(g->settings.options, h->options, sizeof h->options);
     g->settings.spawn_monsters = h->spawn_monsters;
@@ -265,10 +268,12 @@ static void keep_final(calm_game *g)
         }
 }
 
-/* As calm_reset, but with the library unloaded and loaded anew, as nle does it. */
+/* As calm_reset, but with the library unloaded and loaded anew, as nle does it: without our hooks. */
 static int restart(calm_game *g)
 {
     end(g);
+    if (!g->library.read)
+        g->obs.keys[K_SCREEN_DESCRIPTIONS] = NULL;
     return calm_reload(&g->library) ? -1 : start(g);
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum { PAGE = 4096, MAX_FILL = 256 };
+#define DESCRIBE "_ZN10nethack_rl9NetHackRL24store_screen_descriptionEiii"
 #define SPACING ((size_t) 1 << 32)
 
 /* --- where it is loaded -------------------------------------------------------------------- */
@@ -141,87 +142,6 @@ static void strike_off(calm_library *l)
     pthread_mutex_unlock(&lock);
 }
 
-/* --- what it takes from the heap ----------------------------------------------------------- */
-
-/* NetHack leaves 2 to 3 kB an episode on the heap. So the blocks that a copy takes are listed, and a
- * rewind frees those that are left. Nothing points at them then: what `before` holds is older than
- * all of them, and neither libc nor libstdc++ keeps a block that it is shown. What those two take
- * themselves, for C++'s `new` too, is not listed. */
-#define MARK 0xca13b10cca13b10cu
-static _Thread_local calm_library *playing;
-
-void calm_plays(calm_library *l)
-{
-    playing = l;
-}
-
-static void *list(calm_block *b, calm_block *before)
-{
-    if (!b)
-        return NULL;
-    b->mark = MARK;
-    b->before = before;
-    b->after = before->after;
-    b->before->after = b->after->before = b;
-    return b + 1;
-}
-
-static void strike(calm_block *b)
-{
-    b->before->after = b->after;
-    b->after->before = b->before;
-}
-
-/* Its block if it is listed. For one that libc has made, glibc's size stands in the mark's place. */
-static calm_block *listed(void *p)
-{
-    calm_block *b = p ? (calm_block *) p - 1 : NULL;
-    return b && b->mark == MARK ? b : NULL;
-}
-
-static void *take(size_t bytes)
-{
-    if (!playing || bytes > SIZE_MAX - sizeof(calm_block))
-        return malloc(bytes);
-    return list(malloc(sizeof(calm_block) + bytes), &playing->blocks);
-}
-
-static void *take_zeroed(size_t n, size_t bytes)
-{
-    void *p = __builtin_mul_overflow(n, bytes, &bytes) ? NULL : take(bytes);
-    return p ? memset(p, 0, bytes) : NULL;
-}
-
-static void give_back(void *p)
-{
-    calm_block *b = listed(p);
-    if (b)
-        strike(b);
-    free(b ? (void *) b : p);
-}
-
-static void *take_again(void *p, size_t bytes)
-{
-    calm_block *b = listed(p);
-    if (!b)
-        return p ? realloc(p, bytes) : take(bytes);
-    if (bytes > SIZE_MAX - sizeof(calm_block))
-        return NULL;
-    calm_block *before = b->before;
-    strike(b);
-    calm_block *moved = realloc(b, sizeof(calm_block) + bytes);
-    if (moved)
-        return list(moved, before);
-    list(b, before);
-    return NULL;
-}
-
-static void free_blocks(calm_library *l)
-{
-    while (l->blocks.after != &l->blocks)
-        give_back(l->blocks.after + 1);
-}
-
 /* --- loading ------------------------------------------------------------------------------- */
 
 static int share_text(const calm_library *l, const ElfW(Phdr) *phdr, int n)
@@ -254,10 +174,13 @@ static void read_dynamic(calm_library *l, const ElfW(Dyn) *d)
         void *ours;
     } replaced[] = {
         { "__cxa_atexit", register_destructor },
-        { "malloc", take },
-        { "calloc", take_zeroed },
-        { "realloc", take_again },
-        { "free", give_back },
+        { "malloc", calm_malloc },
+        { "calloc", calm_calloc },
+        { "realloc", calm_realloc },
+        { "free", calm_free },
+        { "memcpy", calm_memcpy },
+        { "time", calm_time },
+        { DESCRIBE, calm_describe },
     };
     const ElfW(Rela) *plt = NULL;
     const ElfW(Sym) *symbols = NULL;
@@ -391,6 +314,8 @@ static const char *load(calm_library *l)
     if (!dladdr((void *) l->start, &where))
         return "libnethack.so can't be found in memory";
     l->base = (ElfW(Addr)) where.dli_fbase;
+    l->describe = (void (*)(void *, int, int, int)) dlsym(l->handle, DESCRIBE);
+    l->hero_at = dlsym(l->handle, "u"); /* struct you begins with x and y */
     dl_iterate_phdr(find_image, l);
     if (!l->data || !(l->before = malloc(l->bytes)))
         return "libnethack.so has no writable segment";
@@ -403,7 +328,7 @@ const char *calm_load(calm_library *l, const char *path)
 {
     memset(l, 0, sizeof *l);
     l->path = path;
-    l->copy = -1;
+    l->copy = l->hero_glyph = -1;
     l->blocks.before = l->blocks.after = &l->blocks;
     const char *fault = load(l);
     if (fault)
@@ -413,12 +338,12 @@ const char *calm_load(calm_library *l, const char *path)
 
 void calm_unload(calm_library *l)
 {
-    playing = l;
+    calm_plays(l);
     destroy(l);
     if (l->handle)
         dlclose(l->handle);
-    playing = NULL;
-    free_blocks(l);
+    calm_plays(NULL);
+    calm_free_blocks(l);
     strike_off(l);
     if (l->copy >= 0)
         close(l->copy);
@@ -428,12 +353,13 @@ void calm_unload(calm_library *l)
 /* What unloading and loading would do: destructors, fresh memory, constructors. */
 void calm_rewind(calm_library *l)
 {
-    playing = l;
+    calm_plays(l);
     destroy(l);
     for (size_t i = l->n_fini; i-- > 0;)
         l->fini[i]();
-    free_blocks(l);
+    calm_free_blocks(l);
     memcpy(l->data, l->before, l->bytes);
+    l->hero_glyph = -1;
     for (size_t i = 0; i < l->n_init; i++)
         l->init[i](0, NULL, NULL);
 }

@@ -24,6 +24,8 @@ KEYS = (
     "inv_oclasses", "inv_strs", "screen_descriptions", "tty_chars", "tty_colors", "tty_cursor",
     "glyphs_crop", "chars_crop", "colors_crop", "specials_crop",
 )  # fmt: skip
+TRAINED = ("glyphs", "glyphs_crop", "blstats", "message", "inv_glyphs", "inv_letters")
+"""What training and its players read, without descriptions of the screen."""
 SHORT = (
     "MiniHack-KeyRoom-S5-v0",
     "MiniHack-Corridor-R2-v0",
@@ -72,7 +74,7 @@ class Theirs:
 
 
 def same(
-    ours: Mapping[str, Any], i: int, theirs: dict[str, Any], where: str, keys: Sequence[str] = KEYS
+    ours: Mapping[str, Any], i: int, theirs: dict[str, Any], where: str, keys: Sequence[str]
 ) -> None:
     for key in keys:
         row, expected = ours[key][i], theirs[key]
@@ -81,15 +83,20 @@ def same(
         assert np.array_equal(row, expected), f"{key} differs {where}"
 
 
-def side_by_side(task: str, steps: int, players: tuple[str, str], **batch: Any) -> dict[int, int]:
-    """Steps both, one environment for each player; how many episodes ended how."""
+def side_by_side(
+    task: str, steps: int, players: tuple[str, str], compared: Sequence[str] = KEYS, **batch: Any
+) -> dict[int, int]:
+    """Steps both, one environment for each player; how many episodes ended how.
+
+    MiniHack's observes all keys, ours those that are compared.
+    """
     n = len(players)
     seeds: list[Iterator[int]] = [count(100_000 * i) for i in range(n)]
     theirs = [Theirs(task) for _ in range(n)]
     lengths = [0] * n
     ends = {WON: 0, DIED: 0, ABORTED: 0}
     rng = np.random.default_rng(5)
-    with Batch(task, n, (*KEYS, "internal"), level_seeds=seeds, **batch) as ours:
+    with Batch(task, n, (*compared, "internal"), level_seeds=seeds, **batch) as ours:
         acting = [make_player(name, task) if name == "scripted" else None for name in players]
 
         def act(i: int) -> int:
@@ -100,7 +107,7 @@ def side_by_side(task: str, steps: int, players: tuple[str, str], **batch: Any) 
 
         ours.reset()
         for i, env in enumerate(theirs):
-            same(ours.arrays, i, env.reset(100_000 * i), f"after the first reset of {i}")
+            same(ours.arrays, i, env.reset(100_000 * i), f"after the first reset of {i}", compared)
             if player := acting[i]:
                 player.begin(np.random.default_rng(0))
         for step in range(steps // n):
@@ -113,17 +120,19 @@ def side_by_side(task: str, steps: int, players: tuple[str, str], **batch: Any) 
                 assert rewards[i] == np.float32(reward), where
                 assert (terminated[i], truncated[i]) == (term, trunc), where
                 if not (term or trunc):
-                    same(ours.arrays, i, observation, where)
+                    same(ours.arrays, i, observation, where, compared)
                     assert ours.steps[i] == lengths[i]
                     continue
                 # After a death the terminal shows the high scores, among them, in MiniHack, those
                 # of the games that it has quit.
-                keys = [k for k in KEYS if not (k.startswith("tty_") and ours.status[i] == DIED)]
+                died = ours.status[i] == DIED
+                keys = [k for k in compared if not (k.startswith("tty_") and died)]
                 same(ours.final, i, observation, f"at the end, {where}", keys)
                 assert ours.final_steps[i] == lengths[i]
                 lengths[i] = 0
                 ends[int(ours.status[i])] += 1
-                same(ours.arrays, i, env.reset(int(ours.level_seeds[i])), f"after reset, {where}")
+                first = env.reset(int(ours.level_seeds[i]))
+                same(ours.arrays, i, first, f"after reset, {where}", compared)
                 if player := acting[i]:
                     player.begin(np.random.default_rng(step))
     for env in theirs:
@@ -133,10 +142,33 @@ def side_by_side(task: str, steps: int, players: tuple[str, str], **batch: Any) 
 
 @pytest.mark.parametrize("task", SHORT)
 @pytest.mark.parametrize("native", [False, True])
-def test_equals_minihack(task: str, native: bool) -> None:
-    ends = side_by_side(task, 1200, ("random", "scripted"), native=native)
+@pytest.mark.parametrize("keys", [KEYS, TRAINED], ids=["all-keys", "trained-keys"])
+def test_equals_minihack(task: str, native: bool, keys: tuple[str, ...]) -> None:
+    ends = side_by_side(task, 1200, ("random", "scripted"), keys, native=native)
     assert ends[WON] >= 1
     assert sum(ends.values()) >= 2
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_monsters_and_what_they_leave_equal_minihack(native: bool) -> None:
+    side_by_side("MiniHack-River-Monster-v0", 600, ("random", "random"), TRAINED, native=native)
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("keys", [("blstats",), ("blstats", "screen_descriptions")], ids=len)
+def test_a_level_seed_fixes_the_episode_whatever_is_observed(
+    native: bool, keys: tuple[str, ...]
+) -> None:
+    """MiniHack's hit points on a level where describing what is remembered draws random numbers."""
+    seed = 2000053
+    actions = [int(np.random.default_rng(seed * 1000 + t).integers(8)) for t in range(12)]
+    with Batch("MiniHack-River-Monster-v0", 1, keys, native=native, workers=0) as batch:
+        batch.reset([seed])
+        hit_points = []
+        for action in actions:
+            batch.step([action])
+            hit_points.append(int(batch.arrays["blstats"][0, 10]))
+    assert hit_points == [12, 12, 12, 11, 11, 11, 11, 11, 11, 8, 8, 6]
 
 
 @pytest.mark.parametrize("task", ["MiniHack-Eat-v0", "MiniHack-Sokoban1a-v1"])
@@ -149,8 +181,9 @@ def test_tasks_with_a_step_of_their_own_equal_minihack(task: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("task", TASKS)
-def test_every_task_equals_minihack_for_long(task: str) -> None:
-    ends = side_by_side(task, 20_000, ("random", "scripted"))
+@pytest.mark.parametrize("keys", [KEYS, TRAINED], ids=["all-keys", "trained-keys"])
+def test_every_task_equals_minihack_for_long(task: str, keys: tuple[str, ...]) -> None:
+    ends = side_by_side(task, 20_000, ("random", "scripted"), keys)
     assert sum(ends.values()) >= 10
 
 

@@ -16,7 +16,7 @@ from nle import nethack
 from calm.errors import UsageError
 from envs.collect import play
 from envs.events import signature as layout
-from envs.events.stream import EventStream, clean, words
+from envs.events.stream import EventStream, clean, quote, words
 from envs.game.glyphs import CARRIED, THING
 from envs.players.scripted import KEYS, make_player
 from envs.stepping.batch import Batch
@@ -216,6 +216,46 @@ def test_words_of_a_signature() -> None:
         "Hit points fell.",
         "The hero is now hungry.",
     ]
+
+
+def test_a_hero_that_stood_still_has_neither_come_nor_gone() -> None:
+    row = signature(EXPERIENCE=2)
+    row[THING["monster"]] = layout.LOST
+    row[THING["boulder"]] = layout.AWAY
+    row[THING["key"]] = 8 * layout.WITHIN_4 + layout.NEXT_TO
+    row[THING["object"]] = 8 * layout.FAR + layout.NEXT_TO
+    row[THING["lava"]] = 8 * layout.ABSENT + layout.WITHIN_2
+    assert words(row, "move", "You kill the newt!", "").splitlines() == [
+        "Action: move.",
+        'Message: "You kill the newt!"',
+        "The hero did not move.",
+        "The key is next to the hero now (before: within 4 steps).",
+        "A boulder is farther away now.",
+        "Lava came into view, within 2 steps.",
+        "An object is next to the hero now (before: in view, farther away).",
+        "A monster is gone from view now.",
+        "Experience points rose.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "quoted"),
+    [
+        (b"g - a key named The Master Key of Thievery.", "X - a key named The Master Key of"),
+        (b"b - 12 +0 daggers (in quiver).  c - a wand.", "X - N +N daggers (in quiver). X - a w"),
+        (b"$ - 12 gold pieces.", "$ - N gold pieces."),  # always this sign
+        (b"What do you want to read? [$a-hKQ or ?*]", "What do you want to read? [X or ?*]"),
+        (b"What do you want to wield? [- abc or ?*]", "What do you want to wield? [X or ?*]"),
+        (b"What do you want to zap? [*]", "What do you want to zap? [*]"),
+        (b"Adjust letter to what [bd-zA-Z]? (? see used letters)", "Adjust letter to what [X]?"),
+        (b"Really attack the guard? [yn] (n)", "Really attack the guard? [yn] (n)"),
+        (b"Which ring-finger, Right or Left? [rl]", "Which ring-finger, Right or Left? [rl]"),
+        (b"Eat it? [ynq] (n)", "Eat it? [ynq] (n)"),
+        (b"A bell - of brass - rings.", "A bell - of brass - rings."),
+    ],
+)
+def test_letters_of_the_inventory_are_one_sign(message: bytes, quoted: str) -> None:
+    assert quote(message).startswith(quoted)
 
 
 def test_nothing_changed() -> None:
