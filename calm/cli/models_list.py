@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calm.asking.prompt import clean
 from calm.cli.options import Json
+from calm.text import clean
 
 
 def models_list(as_json: Json = False) -> None:
