@@ -19,6 +19,7 @@ from calm.store.store import Store
 from calm.subgoals import find_subgoals
 from data.dataset import load
 from data.judge_options import options_for, refuse_unused
+from data.sampling import draw
 from data.schema import JudgedTransition
 
 
@@ -37,9 +38,9 @@ class AnnotationPlan:
     subgoals: str = "given"
     """`given`, a YAML file, or the hash of a list in the store."""
     limit: int = 0
-    """Only the first rows; 0 for all."""
+    """Rows that are drawn, see `data.sampling`; 0 for all."""
     seed: int = 0
-    """Of the random judge."""
+    """Of the random judge and of the rows that `limit` draws."""
     store: Path = Path("calm.sqlite")
     base_url: str | None = None
     """The endpoint of a model; None for `OPENAI_BASE_URL` or OpenAI's own."""
@@ -120,7 +121,7 @@ def _opened(
     mode: Mode = plan.mode
     refuse_unused([plan.judge], plan.options)
     transitions: dict[str, list[Transition]] = {id: [] for id in part.tasks}
-    for row in part.rows[: plan.limit or None]:
+    for row in draw(part, plan.limit, plan.seed):
         transitions[row.transition.task].append(row.transition)
     with Store(plan.store) as store:
         tasks = [

@@ -17,13 +17,13 @@ from data.cli.model_options import AskingOptions, with_asking_options
 
 @with_asking_options
 def annotate_command(
+    *,
     judge: Annotated[
         str,
         typer.Option(
             help="Whom to ask: local:MODEL, openai:MODEL, rules, replay:MODEL, always-no, ..."
         ),
     ],
-    asking: AskingOptions,
     data: Annotated[
         str, typer.Option(help="A labelled set, or a parquet file as `calm collect` writes it.")
     ] = "keyroom-v1",
@@ -34,7 +34,14 @@ def annotate_command(
     ] = None,
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
-    limit: Annotated[int, typer.Option(min=0, help="Only the first N; 0: all.")] = 0,
+    asking: AskingOptions,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Only N rows, drawn by --seed so that each class keeps its share; 0: all.",
+        ),
+    ] = 0,
     subgoals: Annotated[
         str, typer.Option(help="given, a YAML file of `calm decompose`, or a stored list's hash.")
     ] = "given",
@@ -47,7 +54,7 @@ def annotate_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and cost; ask nothing.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the random judge.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the random judge and the rows of --limit.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Have one judge answer about every transition, through the store.

@@ -18,7 +18,7 @@ from data.cli.model_options import AskingOptions, with_asking_options
 
 @with_asking_options
 def evaluate_command(
-    asking: AskingOptions,
+    *,
     data: Annotated[
         str,
         typer.Option(help="A labelled set: keyroom-v1, minihack-v1, a folder or a parquet file."),
@@ -83,17 +83,27 @@ def evaluate_command(
             help="Cross both levels of a prompt option; all crosses all six. Repeat for several.",
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Only the first N of a part; 0: all.")] = 0,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Only N rows of each part, the same for every judge, drawn by --seed so that each"
+            " class keeps its share; 0: all.",
+        ),
+    ] = 0,
     repeats: Annotated[
         int, typer.Option(min=1, help="Times each question is asked; 2 or more give a flip rate.")
     ] = 1,
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
+    asking: AskingOptions,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for evaluate.html, evaluate.json and every answer as parquet."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random judge and the intervals.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of the random judge, the rows of --limit, and the intervals.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Measure judges against the engine's truth.

@@ -20,7 +20,14 @@ def label_command(
     data: DataOption = "keyroom-v1",
     part: PartOption = "",
     labels: LabelsOption = LABELS,
-    limit: Annotated[int, typer.Option(min=0, help="Only the first N; 0: all.")] = 0,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Only N rows, the same for everybody, drawn so that each class keeps its share;"
+            " 0: all.",
+        ),
+    ] = 0,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")
     ] = PORT,
@@ -38,12 +45,13 @@ def label_command(
     from data.label.serve import serve
     from data.label.server import Session
     from data.label.store import LabelStore, check_annotator
+    from data.sampling import draw
 
     name = check_annotator(annotator)
     chosen = load(data).part(part)
     console = Console()
     with LabelStore(labels) as store:
-        session = Session(name, chosen.rows[: limit or None], chosen.tasks, store)
+        session = Session(name, draw(chosen, limit), chosen.tasks, store)
         done = len(session.done())
         head = f"{len(session.order)} transitions, {done} labelled by {name}; labels in {labels}"
         console.print(Text(head))

@@ -28,6 +28,7 @@ from data.evaluation.run import EvaluationTable, evaluate
 from data.evaluation.subgoal_match import Match
 from data.judge_options import options_for, refuse_unused
 from data.parquet import Transitions
+from data.sampling import draw
 
 ProgressLine = Callable[[str], Progress]
 """Opens a line of its own for the judge of that name, to be told how far it is."""
@@ -58,11 +59,11 @@ class EvaluationPlan:
     sweep: tuple[str, ...] = ()
     """Prompt options to cross."""
     limit: int = 0
-    """Only the first rows of each part; 0 for all."""
+    """Rows of each part that are drawn, see `data.sampling`; 0 for all."""
     repeats: int = 1
     """Times each question is asked."""
     seed: int = 0
-    """Of the random judge and the intervals."""
+    """Of the random judge, the rows that `limit` draws, and the intervals."""
     store: Path | None = None
     """Where models' answers are kept and replayed from."""
     base_url: str | None = None
@@ -109,11 +110,12 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
             tables.append(
                 evaluate(
                     contestants,
-                    transitions.rows[: plan.limit or None],
+                    draw(transitions, plan.limit, plan.seed),
                     tasks,
                     name=f"{dataset.name} {name}".strip(),
                     natural_rate=dataset.natural_rate(tasks),
                     matches=_matches(tasks, plan, overrule),
+                    drawn_from=len(transitions.rows) if plan.limit else None,
                     seed=plan.seed,
                 )
             )

@@ -29,6 +29,8 @@ class EvaluationTable:
     reference: Reference = field(repr=False)
     scores: list[Score]
     comparisons: list[Comparison]
+    drawn: str
+    """How the rows were drawn from a larger set, in words; empty where they are all there are."""
     judged: list[JudgedTransition] = field(repr=False)
     """Every answer, as the judges gave it: about the discovered subgoals if there are any."""
 
@@ -53,6 +55,7 @@ class EvaluationTable:
         return {
             "name": self.name,
             "transitions": len(self.rows),
+            "drawn": self.drawn,
             "episodes": self.episodes,
             "classes": self.kinds,
             "natural_rate": number(self.reference.natural_rate),
@@ -71,6 +74,7 @@ def evaluate(
     name: str = "",
     natural_rate: float | None = None,
     matches: Mapping[str, Match] | None = None,
+    drawn_from: int | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> EvaluationTable:
@@ -85,6 +89,7 @@ def evaluate(
             precision at that rate; None takes the rows' own share.
         matches: by task, discovered subgoals to ask about in place of the given ones, and how
             they map onto them.
+        drawn_from: how many rows there were, where `rows` were drawn from them by `seed`.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
@@ -114,4 +119,9 @@ def evaluate(
     ]
     judged = [row for a in answers for row in a.judged(rows)]
     comparisons = compare(reference, scores, resamples, seed)
-    return EvaluationTable(name, tasks, matches, rows, reference, scores, comparisons, judged)
+    drawn = ""
+    if drawn_from is not None and len(rows) < drawn_from:
+        drawn = f"drawn from {drawn_from} with seed {seed}, each class by its share"
+    return EvaluationTable(
+        name, tasks, matches, rows, reference, scores, comparisons, drawn, judged
+    )

@@ -52,7 +52,8 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
     more = f" and {len(table.kinds) - 6} more classes" if len(table.kinds) > 6 else ""
     head = Text.assemble(
         (table.name or "evaluation", "bold"),
-        f": {len(table.rows)} transitions of {table.episodes} episodes ({kinds}{more});"
+        f": {len(table.rows)} transitions of {table.episodes} episodes ({kinds}{more})"
+        f"{', ' + table.drawn if table.drawn else ''};"
         f" natural rate {table.reference.natural_rate:.3f}",
     )
     parts: list[RenderableType] = [head, quality_table(table.scores)]

@@ -214,3 +214,20 @@ def test_a_sweep_of_the_prompt_in_one_table(transitions: Path, tmp_path: Path) -
     # Each way of asking was a question of its own.
     assert [s["usage"]["requests"] for s in scores] == [6, 6, 6, 6]
     assert isinstance(calm(*words[:3], "--sweep", "rule").exception, UsageError)
+
+
+def test_a_limit_draws_every_class_and_says_so(tmp_path: Path) -> None:
+    """The set is sorted by class: its first rows achieve something, all of them."""
+    words = ["evaluate", "--judge", "always-yes", "--limit", 60]
+    result = calm(*words, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    told = "drawn from 256 with seed 0, each class by its share"
+    assert told in " ".join(result.output.split())
+    assert told in " ".join((tmp_path / "evaluate.html").read_text().split())
+    table = json.loads((tmp_path / "evaluate.json").read_text())["tables"][0]
+    assert table["transitions"] == 60
+    assert min(table["classes"].values()) >= 18
+    # Two thirds achieve something: F1 of always yes is 0.8, not 1.
+    assert table["scores"][0]["metrics"]["paper_f1"]["value"] == pytest.approx(0.8, abs=0.02)
+    other = json.loads(calm(*words, "--seed", 1, "--json").output)["tables"][0]
+    assert "seed 1" in other["drawn"]

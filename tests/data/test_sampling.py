@@ -1,0 +1,65 @@
+"""A draw keeps the shares of the classes, whatever the order of the rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from calm.records import Subgoal, Task, Transition
+from data.dataset import load
+from data.parquet import Transitions
+from data.sampling import draw
+from data.schema import LabelledTransition
+
+TASK = Task("room", "Out.", (Subgoal("key", "…"), Subgoal("door", "…")))
+
+
+def part(**sizes: int) -> Transitions:
+    """Rows sorted by class, as the packaged sets are."""
+    kinds = [kind for kind, n in sizes.items() for _ in range(n)]
+    rows = [
+        LabelledTransition(
+            Transition("room", {"events": f"{i}"}, "wait", "e", i),
+            {"key": kind == "key", "door": kind == "door"},
+        )
+        for i, kind in enumerate(kinds)
+    ]
+    return Transitions(rows, {"room": TASK})
+
+
+def classes(rows: list[LabelledTransition]) -> Counter[str]:
+    return Counter(r.kind(["key", "door"]) for r in rows)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_class_keeps_its_share_to_a_row(seed: int) -> None:
+    everything = part(key=10, door=20, none=70)
+    drawn = classes(draw(everything, 30, seed))
+    assert drawn.total() == 30
+    for kind, share in {"key": 3, "door": 6, "none": 21}.items():
+        assert abs(drawn[kind] - share) <= 1
+
+
+def test_a_larger_draw_holds_the_smaller_and_another_seed_draws_others() -> None:
+    everything = part(key=10, door=20, none=70)
+    ids = {n: {r.transition.id for r in draw(everything, n)} for n in (7, 30, 99)}
+    assert ids[7] < ids[30] < ids[99]
+    assert {r.transition.id for r in draw(everything, 30, 1)} != ids[30]
+    assert draw(everything, 0) == draw(everything, 100) == draw(everything, 200) == everything.rows
+
+
+def test_the_order_of_the_rows_decides_nothing() -> None:
+    everything = part(key=3, none=5)
+    turned = Transitions(everything.rows[::-1], everything.tasks)
+    assert draw(turned, 4) == draw(everything, 4)[::-1]
+
+
+def test_the_papers_design_stays_even() -> None:
+    """256 rows sorted by class: none of the first 60 achieves nothing."""
+    balanced = load("keyroom-v1").part("balanced")
+    names = [s.name for s in next(iter(balanced.tasks.values())).subgoals]
+    assert "none" not in {r.kind(names) for r in balanced.rows[:60]}
+    drawn = Counter(r.kind(names) for r in draw(balanced, 60))
+    assert len(drawn) == 3
+    assert max(drawn.values()) - min(drawn.values()) <= 3
