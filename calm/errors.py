@@ -8,7 +8,7 @@
     ├── StoreError            6   the store cannot be read or written
     └── GameError             7   a level does not compile, or the game engine died
 
-Ctrl-C ends with 130, as shells expect.
+Ctrl-C ends with 130 and SIGTERM with 143, as shells expect.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class GameError(CalmError):
 
 
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:

@@ -17,7 +17,7 @@ from agents.cli.replay import replay
 from agents.cli.report import report
 from agents.cli.study import study
 from agents.cli.train import train
-from calm.cli.options import bench_app, group_named
+from calm.cli.options import group_named
 
 
 def register(app: typer.Typer) -> None:
@@ -26,8 +26,9 @@ def register(app: typer.Typer) -> None:
         doctor, demo, collect, train, report, encoders, explain, replay, study,
     ):  # fmt: skip
         app.command()(command)
-    bench_app.command("train")(bench_train)
-    bench_app.command("encoders")(bench_encoders)
+    bench = group_named(app, "bench")
+    bench.command("train")(bench_train)
+    bench.command("encoders")(bench_encoders)
     data = group_named(app, "data", "The packaged labelled sets, and your own.")
     data.command("build")(data_build)
     players = group_named(app, "players", "Make the players that sets are played with.")

@@ -27,18 +27,24 @@ KeyEnv = Annotated[
 ]
 Quick = Annotated[bool, typer.Option(help="Less work in less time; figures are rougher.")]
 
-bench_app = typer.Typer(
-    no_args_is_help=True,
-    help="Compare on the same work in one run: ours beside what one would use otherwise.",
-)
-"""Every layer adds its own: `bench_app.command("env")(function)` in its `register`."""
+TaskArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A task's id, or a YAML file that describes one: id, goal, and perhaps actions,"
+        " subgoals, legend."
+    ),
+]
 
 
-def group_named(app: typer.Typer, name: str, about: str) -> typer.Typer:
-    """The group of commands `name` in `app`, made where no layer has added it yet."""
+def group_named(app: typer.Typer, name: str, about: str = "") -> typer.Typer:
+    """Returns the group of commands `name` in `app`, made where no layer has added it yet.
+
+    Args:
+        about: shown in the help; what the first layer says of it counts.
+    """
     for registered in app.registered_groups:
         if registered.name == name and registered.typer_instance is not None:
             return registered.typer_instance
-    group = typer.Typer(no_args_is_help=True, help=about)
+    group = typer.Typer(no_args_is_help=True, help=about or None)
     app.add_typer(group, name=name)
     return group

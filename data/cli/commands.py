@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from calm.cli.commands import store_app
 from calm.cli.options import group_named
 from data.cli.annotate import annotate_command
 from data.cli.evaluate import evaluate_command
@@ -28,6 +27,6 @@ def register(app: typer.Typer) -> None:
     labels.command("agreement")(labels_agreement_command)
     sets = group_named(app, "data", "The packaged labelled sets, and your own.")
     sets.command("verify")(verify_command)
-    # Parquet is what calm's own `store` commands can't write.
-    store_app.command("export")(store_export_command)
-    store_app.command("import")(store_import_command)
+    store = group_named(app, "store")  # parquet is what calm's own commands can't write
+    store.command("export")(store_export_command)
+    store.command("import")(store_import_command)

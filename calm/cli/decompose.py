@@ -1,0 +1,86 @@
+"""`calm decompose`: the subgoals that lead to a task's goal, named by a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from calm.cli.options import (
+    BaseUrl,
+    Json,
+    KeyEnv,
+    StoreOption,
+    TaskArgument,
+)
+from calm.cli.output import make_console, print_json
+from calm.cli.waiting import waiting
+from calm.errors import UsageError
+from calm.files import check_writable
+from calm.records import Subgoal, subgoals_hash
+from calm.tasks import find_task
+
+
+def decompose_command(
+    task: TaskArgument,
+    judge: Annotated[
+        str,
+        typer.Option(
+            help="Who names them: local:MODEL, openai:MODEL, or rules for the given ones."
+        ),
+    ] = "rules",
+    store: StoreOption = Path("calm.sqlite"),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write them to this file, YAML or .json, to be edited and named later."),
+    ] = None,
+    base_url: BaseUrl = None,
+    key_env: KeyEnv = "OPENAI_API_KEY",
+    as_json: Json = False,
+) -> None:
+    """Ask a model which subgoals lead to a task's goal; check, keep and show them.
+
+    Asked once: the same question is answered from the store. Other commands take the list as
+    `--subgoals FILE` or by the hash shown.
+    """
+    from calm.decompose import decompose
+    from calm.judges import asks_model, make_judge
+    from calm.judges.openai import OpenAIJudge
+    from calm.store.store import Store
+    from calm.subgoals import write_subgoals
+
+    found_task = find_task(task)
+    if out is not None:
+        check_writable(out)
+    with Store(store) as opened:
+        options: dict[str, Any] = {"key_env": key_env} if asks_model(judge) else {}
+        chosen = make_judge(judge, store=opened, base_url=base_url, **options)
+        if not isinstance(chosen, OpenAIJudge) and judge != "rules":
+            raise UsageError(
+                f"{judge} names no subgoals: --judge takes local:MODEL, openai:MODEL or rules"
+            )
+        with waiting(Console(stderr=True), f"{judge}: subgoals of {found_task.id}"):
+            subgoals = decompose(found_task, chosen, opened)
+        opened.keep_subgoals(found_task.id, subgoals, judge)
+        if isinstance(chosen, OpenAIJudge):
+            chosen.close()
+    if out is not None:
+        write_subgoals(out, found_task.id, subgoals)
+    if as_json:
+        listed = [{"name": s.name, "definition": s.definition} for s in subgoals]
+        print_json({"task": found_task.id, "hash": subgoals_hash(subgoals), "subgoals": listed})
+        return
+    console = make_console()
+    console.print(Text(f"{found_task.id}: {found_task.goal}"))
+    _print_subgoals(console, subgoals)
+    console.print(Text(f"hash {subgoals_hash(subgoals)[:12]}"))
+    if out is not None:
+        console.print(Text(f"written to {out}"))
+
+
+def _print_subgoals(console: Console, subgoals: tuple[Subgoal, ...]) -> None:
+    for i, subgoal in enumerate(subgoals, 1):
+        console.print(Text(f"{i}. {subgoal.name}: {subgoal.definition}"))

@@ -1,0 +1,65 @@
+"""`calm probe`: what an endpoint can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from calm.cli.options import (
+    Json,
+    KeyEnv,
+    StoreOption,
+)
+from calm.cli.output import make_console, print_json
+from calm.errors import UsageError
+from calm.text import clean
+
+
+def probe_command(
+    url: Annotated[
+        str | None, typer.Argument(help="Base URL; without one, OPENAI_BASE_URL or OpenAI's own.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Which model; without one, the first that is listed.")
+    ] = None,
+    store: StoreOption = Path("calm.sqlite"),
+    key_env: KeyEnv = "OPENAI_API_KEY",
+    concurrency: Annotated[
+        bool, typer.Option(help="Also try how many requests at once it takes (up to 64).")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Find out what an endpoint can do: schema, log-probabilities, seed, usage, context, speed.
+
+    Costs about fifteen short requests, and eighty-five more with --concurrency. The card is kept in
+    the store, and later runs start from it.
+    """
+    from calm.asking.probe import list_models, probe
+    from calm.judges import make_judge
+    from calm.judges.openai import OpenAIJudge
+    from calm.store.store import Store
+
+    if model is None:
+        listed = list_models(url, key_env)
+        if not listed:
+            raise UsageError("the endpoint lists no models; name one with --model")
+        model = listed[0]
+    with Store(store) as opened:
+        judge = make_judge(f"openai:{model}", base_url=url, store=opened, key_env=key_env)
+        assert isinstance(judge, OpenAIJudge)
+        card = judge.run(probe(judge.endpoint, concurrency=concurrency))
+        opened.keep_card(judge.endpoint.address, model, card)
+        judge.close()
+    if as_json:
+        print_json(card)
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in card.items():
+        shown = ", ".join(value) or "nothing" if isinstance(value, list) else str(value)
+        table.add_row(Text(name), Text("not told" if value is None else clean(shown)))
+    make_console().print(table)
+    make_console().print(Text(f"kept in {store}"))

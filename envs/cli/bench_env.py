@@ -1,0 +1,18 @@
+"""`calm bench env`: steps a second, ours beside the engine, MiniHack and vector environments."""
+
+from __future__ import annotations
+
+from calm.bench.harness import run_bench
+from calm.cli.options import Json, Quick
+
+
+def bench_env(quick: Quick = False, as_json: Json = False) -> None:
+    """Measure stepping: ours, the engine alone, MiniHack, and other vector environments.
+
+    The same observation keys, random actions, automatic resets and level generation for all, in
+    turns. Ratios are ours over theirs: one core against MiniHack through gymnasium, 16 environments
+    on all cores against the fastest of SB3's and gymnasium's, and against the engine alone.
+    """
+    from envs.bench.bench import run
+
+    run_bench(lambda say: run(quick, say), as_json)
