@@ -7,8 +7,10 @@
 gets 0. `make_mechanism` scales the result by 0.1 at the start (`scaled.py`), so that the line above
 starts near the identity. The modules are imported when one is made.
 
-Class-semantics attention gates features over time rather than over a map and so is not in this
-list: `agents.encoders.semantics`.
+The classes are here too, `from agents.encoders import AgentAttention`, with every option of their
+own. Class-semantics attention gates features over time rather than over a map and so is a class
+alone, `ClassSemanticsAttention`, and not in `MECHANISMS`.
+The scan itself is the function `agents.encoders.selective_scan.selective_scan`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,28 @@ from calm.errors import UsageError, unknown
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["MECHANISMS", "Mechanism", "make_mechanism"]
+    from agents.encoders.agent import AgentAttention
+    from agents.encoders.gaussian import GaussianAdaptiveAttention
+    from agents.encoders.scan import GatedScan, MultiHeadScan
+    from agents.encoders.semantics import ClassSemanticsAttention
+    from agents.encoders.softmax import PooledSoftmaxAttention, SoftmaxAttention
+    from agents.encoders.squeeze import SqueezeExcitation
+    from agents.encoders.ss2d import SS2D
+
+__all__ = [
+    "MECHANISMS",
+    "SS2D",
+    "AgentAttention",
+    "ClassSemanticsAttention",
+    "GatedScan",
+    "GaussianAdaptiveAttention",
+    "Mechanism",
+    "MultiHeadScan",
+    "PooledSoftmaxAttention",
+    "SoftmaxAttention",
+    "SqueezeExcitation",
+    "make_mechanism",
+]
 
 
 class Mechanism(NamedTuple):
@@ -62,6 +85,18 @@ MECHANISMS: dict[str, Mechanism] = {
     ),
     "ss2d": Mechanism("ss2d", "SS2D", True, {}, "the four-way scan of VMamba"),
 }
+
+
+_MODULES = {entry.name: entry.module for entry in MECHANISMS.values()} | {
+    "ClassSemanticsAttention": "semantics",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the module of a class when it is first asked for: torch is no light thing."""
+    if name in _MODULES:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def make_mechanism(

@@ -28,6 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.encoders.masking import zero_void
 from agents.encoders.pooling import bins, masked_pool, resizing
 
 TABLE = 7
@@ -96,7 +97,7 @@ class AgentAttention(nn.Module):
         mixed = hand_out.to(v.dtype) @ (gather.to(v.dtype) @ v)
         merged = mixed.transpose(1, 2).flatten(2) + self._local(v, mask)
         out: Tensor = self.out(merged)
-        return out if mask is None else out * mask.unsqueeze(-1)
+        return zero_void(out, mask)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What agents gather (batch, heads, n, N) and hand out (batch, heads, N, n); rows sum to 1.
@@ -109,14 +110,13 @@ class AgentAttention(nn.Module):
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """How much each token is looked at: (batch, tokens), mean over heads and valid tokens."""
         gather, hand_out = self.attention(x, mask)
-        looked = hand_out if mask is None else hand_out * mask[:, None, :, None]
+        looked = hand_out if mask is None else zero_void(hand_out, mask[:, None, :, None])
         share = looked.sum(2, keepdim=True) / looked.sum((2, 3), keepdim=True).clamp_min(1)
-        seen = (share @ gather).mean(1).squeeze(1)
-        return seen if mask is None else seen * mask
+        return zero_void((share @ gather).mean(1).squeeze(1), mask)
 
     def _project(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Q, K, V (batch, heads, N, d) and the agents (batch, heads, n, d)."""
-        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        q, k, v = self.qkv(zero_void(x, mask)).chunk(3, dim=-1)
         on_map = None if mask is None else mask[:, self.extra :]
         agents, _ = masked_pool(q[:, self.extra :], self.pool_rows, self.pool_columns, on_map)
         q, k, v, agents = (
@@ -157,9 +157,7 @@ class AgentAttention(nn.Module):
 
     def _local(self, v: Tensor, mask: Tensor | None) -> Tensor:
         """The depth-wise convolution of V (batch, N, dim); 0 for tokens without a place."""
-        v = v.transpose(1, 2).flatten(2)
-        if mask is not None:
-            v = v * mask.unsqueeze(-1)
+        v = zero_void(v.transpose(1, 2).flatten(2), mask)  # a bias is no longer 0 at a void cell
         grid = v[:, self.extra :].unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
         local: Tensor = self.conv(grid).permute(0, 2, 3, 1).flatten(1, 2)
         return F.pad(local, (0, 0, self.extra, 0)) if self.extra else local

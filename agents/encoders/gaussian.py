@@ -34,13 +34,13 @@ Where we deviate, and why:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from agents.encoders.masking import zero_void
 
 Form = Literal["gate", "softmax", "mixture"]
 
@@ -69,7 +69,6 @@ class GaussianAdaptiveAttention(nn.Module):
         if form not in ("gate", "softmax", "mixture"):
             raise ValueError(f"form is 'gate', 'softmax' or 'mixture', not {form!r}")
         self.heads, self.form, self.rescale = heads, form, rescale
-        self._watcher: Importance | None = None
         if form == "gate":
             self.offset = nn.Parameter(torch.zeros(heads, dim))
             # softplus(raw) + FLOOR = 2, the authors' first ξ
@@ -87,9 +86,8 @@ class GaussianAdaptiveAttention(nn.Module):
             self.strength = nn.Parameter(torch.tensor(0.05))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = zero_void(x, mask)
         weights = self.attention(x, mask)
-        if self._watcher is not None:
-            self._watcher.add(weights.detach().mean(-1), mask)
         wide = x.to(weights.dtype)
         if self.form == "mixture":
             out = wide * (1 + self.strength * weights)
@@ -97,13 +95,14 @@ class GaussianAdaptiveAttention(nn.Module):
             out = wide * weights * self._counts(x, mask)
         else:
             out = wide * weights
-        return (out if mask is None else out * mask.unsqueeze(-1)).to(x.dtype)
+        return zero_void(out, mask).to(x.dtype)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """The weights g or a (batch, tokens, dim), or (batch, tokens, 1) of a mixture.
 
         In float32 at least, whatever x is in. What stands at a masked token means nothing.
         """
+        x = zero_void(x, mask)
         y = self.project(x) if self.form == "mixture" else x
         y = y if y.dtype == torch.float64 else y.float()
         weigh = {"gate": self._gate, "softmax": self._softmax, "mixture": self._mixture}[self.form]
@@ -114,22 +113,7 @@ class GaussianAdaptiveAttention(nn.Module):
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, tokens): the weights' mean over features, 0 at masked tokens."""
-        mean = self.attention(x, mask).mean(-1)
-        return mean if mask is None else mean * mask
-
-    @contextmanager
-    def watching(self) -> Iterator[Importance]:
-        """Collect the weights of every forward inside the block, for the Importance Factor.
-
-        with attention.watching() as seen:
-            policy(observations)
-        seen.average()  # (tokens,)
-        """
-        self._watcher = Importance()
-        try:
-            yield self._watcher
-        finally:
-            self._watcher = None
+        return zero_void(self.attention(x, mask).mean(-1), mask)
 
     def _gate(self, head: int, y: Tensor, valid: Tensor | None) -> Tensor:
         centred, variance = _moments(y, valid, unbiased=False)
@@ -173,50 +157,6 @@ class GaussianAdaptiveAttention(nn.Module):
         return torch.cat([part.sum(1, keepdim=True).expand_as(part) for part in parts], dim=1)
 
 
-class Importance:
-    """Attention weights of many forwards, and the Importance Factor of the last or of all.
-
-    IF = (w - min w) / (max w - min w) over the valid tokens of a map, 0 where all weigh the same
-    (arXiv 2401.11143). Averaged over many the weights are averaged first, each token
-    over the maps in which it was valid.
-    """
-
-    def __init__(self) -> None:
-        self._last: tuple[Tensor, Tensor] | None = None
-        self._total: Tensor | None = None
-        self._count: Tensor | None = None
-
-    def add(self, weights: Tensor, mask: Tensor | None = None) -> None:
-        """Take in weights (batch, tokens) of valid tokens."""
-        valid = torch.ones_like(weights, dtype=torch.bool) if mask is None else mask
-        self._last = weights, valid
-        total, count = (weights * valid).sum(0), valid.sum(0)
-        self._total = total if self._total is None else self._total + total
-        self._count = count if self._count is None else self._count + count
-
-    def last(self) -> Tensor:
-        """Importance Factor of each map of the last forward: (batch, tokens)."""
-        if self._last is None:
-            raise ValueError("no forward has been watched yet")
-        return importance_factor(*self._last)
-
-    def average(self) -> Tensor:
-        """Importance Factor of the mean weights of all forwards: (tokens,)."""
-        if self._total is None or self._count is None:
-            raise ValueError("no forward has been watched yet")
-        return importance_factor(self._total / self._count.clamp_min(1), self._count > 0)
-
-
-def importance_factor(weights: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Weights (..., tokens) stretched to [0, 1] over the valid tokens of each map; 0 elsewhere."""
-    if valid is None:
-        valid = torch.ones_like(weights, dtype=torch.bool)
-    low = weights.masked_fill(~valid, torch.inf).amin(-1, keepdim=True)
-    high = weights.masked_fill(~valid, -torch.inf).amax(-1, keepdim=True)
-    varied = valid & (high > low)
-    return torch.where(varied, (weights - low) / torch.where(high > low, high - low, 1.0), 0.0)
-
-
 def _moments(y: Tensor, valid: Tensor | None, unbiased: bool) -> tuple[Tensor, Tensor]:
     """y less its mean over valid tokens, and its variance over them (batch, 1, features)."""
     less = 1 if unbiased else 0
@@ -224,8 +164,8 @@ def _moments(y: Tensor, valid: Tensor | None, unbiased: bool) -> tuple[Tensor, T
         centred = y - y.mean(1, keepdim=True)
         return centred, centred.square().sum(1, keepdim=True) / max(y.shape[1] - less, 1)
     count = valid.sum(1, keepdim=True)
-    centred = y - (y * valid).sum(1, keepdim=True) / count.clamp_min(1)
-    squares = (centred.square() * valid).sum(1, keepdim=True)
+    centred = y - zero_void(y, valid).sum(1, keepdim=True) / count.clamp_min(1)
+    squares = zero_void(centred.square(), valid).sum(1, keepdim=True)
     return centred, squares / (count - less).clamp_min(1)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from agents.encoders.masking import zero_void
+
 
 def bins(size: int, count: int) -> Tensor:
     """(count, size) of 0 and 1: which cells adaptive pooling puts into which bin.
@@ -38,7 +40,7 @@ def masked_pool(
     wide = torch.float64 if x.dtype == torch.float64 else torch.float32
     with torch.autocast(device_type=x.device.type, enabled=False):
         rows, columns = rows.to(wide), columns.to(wide)
-        grid = x.to(wide) if mask is None else x.to(wide) * mask.unsqueeze(-1)
+        grid = zero_void(x.to(wide), mask)
         valid = torch.ones_like(x[:1, :, :1], dtype=wide) if mask is None else mask.to(wide)
         total = _sum(grid, rows, columns)
         count = _sum(valid.view(-1, x.shape[1], 1), rows, columns)
@@ -49,7 +51,7 @@ def _sum(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     grid = x.unflatten(1, (rows.shape[1], columns.shape[1]))
     across = torch.matmul(columns, grid)  # (batch, height, Q, dim)
     pooled = torch.matmul(rows, across.flatten(2))  # (batch, P, Q * dim)
-    return pooled.view(len(x), -1, x.shape[2])
+    return pooled.view(len(x), len(rows) * len(columns), x.shape[2])
 
 
 def resizing(size: int, table: int) -> Tensor:

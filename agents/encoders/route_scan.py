@@ -21,6 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.encoders.masking import zero_void
 from agents.encoders.selective_scan import scan_map
 
 
@@ -60,7 +61,10 @@ class RouteScan(nn.Module):
             self.step_bias.copy_(delta.clamp_min(1e-4).expm1().log())
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (batch, cells, heads, size), mask (batch, cells) True where valid."""
+        """x (batch, cells, heads, size), mask (batch, cells) True where valid.
+
+        What stands at a masked cell counts for nothing but must be finite.
+        """
         read, step = self.read.unflatten(0, (self.heads, -1)), self.step
         rows = x.flatten(0, 1).transpose(0, 1)  # (heads, batch * cells, size)
         # All of a head's routes read the same features, so one product gives all their gates.
@@ -72,8 +76,7 @@ class RouteScan(nn.Module):
         delta = F.softplus(delta if delta.dtype == torch.float64 else delta.float())
         delta = delta.unflatten(1, x.shape[:2]).unflatten(0, (self.heads, -1))
         delta = delta.permute(2, 3, 0, 1, 4)
-        if mask is not None:
-            delta = delta * mask[:, :, None, None, None]
+        delta = zero_void(delta, mask)
         B, C = (gate.unflatten(1, x.shape[:2]).permute(1, 2, 0, 3, 4) for gate in gates)
         A = -self.log_rate.to(delta.dtype).exp().view(self.heads, self.per_head, self.size, -1)
         return scan_map(x, delta, A, B, C, self.order, self.back)

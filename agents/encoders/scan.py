@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.encoders.masking import zero_void
 from agents.encoders.route_scan import RouteScan
 from agents.encoders.routes import PATTERNS, scan_routes
 
@@ -74,12 +75,11 @@ class MultiHeadScan(nn.Module):
         y, shared = self._routes(x, mask)
         fused = (y.sum(3) + y.shape[3] * shared) * self._gate(y, shared)
         out: Tensor = self.out(self.norm(fused.flatten(2)).to(x.dtype))
-        return out if mask is None else out * mask.unsqueeze(-1)
+        return zero_void(out, mask)
 
     def route_weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """What the gate lets through at each cell: (batch, cells, heads), mean over channels."""
-        gate = self._gate(*self._routes(x, mask)).mean(-1)
-        return gate if mask is None else gate * mask.unsqueeze(-1)
+        return zero_void(self._gate(*self._routes(x, mask)).mean(-1), mask)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """How much of each cell passes: (batch, cells), mean over heads of `route_weights`."""
@@ -93,7 +93,7 @@ class MultiHeadScan(nn.Module):
         it, so leaving it in would only cost cv its digits: an error of 1e-3 in float32.
         """
         batch, cells, _ = x.shape
-        parts = self.subspaces(x).view(batch, cells, self.heads, self.size)
+        parts = self.subspaces(zero_void(x, mask)).view(batch, cells, self.heads, self.size)
         y = self.scan(parts, mask)
         y, parts = (t if t.dtype == torch.float64 else t.float() for t in (y, parts))
         skip = self.scan.skip.mean(1)
@@ -142,10 +142,9 @@ class GatedScan(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, u: Tensor, mask: Tensor | None = None) -> Tensor:
-        x, z = self.inside(u).chunk(2, dim=-1)
-        if mask is not None:
-            x = x * mask.unsqueeze(-1)  # what the convolution sees of a masked cell is 0
+        # Without a bias what is 0 stays 0, so the convolution sees 0 at masked cells.
+        x, z = self.inside(zero_void(u, mask)).chunk(2, dim=-1)
         grid = x.unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
         x = F.silu(self.conv(grid)).permute(0, 2, 3, 1).flatten(1, 2)
         out: Tensor = self.out(self.norm(self.mix(x, mask)) * F.silu(z))
-        return out if mask is None else out * mask.unsqueeze(-1)
+        return zero_void(out, mask)

@@ -25,6 +25,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from agents.encoders.masking import zero_void
+
 
 class ClassSemanticsAttention(nn.Module):
     """Gate features (batch, Cout, T) by semantics (batch, Cin, T), for windows of T steps.
@@ -43,21 +45,23 @@ class ClassSemanticsAttention(nn.Module):
 
     def forward(self, semantics: Tensor, features: Tensor, valid: Tensor | None = None) -> Tensor:
         """Features (batch, Cout, T) after both gates; valid (batch, T), True for real steps."""
+        real = None if valid is None else valid.unsqueeze(1)
         channel, time = self.gates(semantics, valid)
-        both = torch.cat([features * channel.unsqueeze(2), features * time.unsqueeze(1)], dim=1)
-        out: Tensor = self.project(both)
-        return out if valid is None else out * valid.unsqueeze(1)
+        gates = channel.unsqueeze(2), time.unsqueeze(1)
+        gated = [zero_void(features, real) * gate for gate in gates]
+        out: Tensor = self.project(torch.cat(gated, dim=1))
+        return zero_void(out, real)
 
     def gates(self, semantics: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """a_c (batch, Cout) and a_t (batch, T), each in (0, 1)."""
-        if valid is not None:
-            semantics = semantics * valid.unsqueeze(1)
+        real = None if valid is None else valid.unsqueeze(1)
+        semantics = zero_void(semantics, real)
         along_time = _wide(torch.relu(self.channel_conv(semantics)))
         if valid is None:
             over_time = along_time.mean(2)
         else:
             count = valid.sum(1, keepdim=True).clamp_min(1)
-            over_time = (along_time * valid.unsqueeze(1)).sum(2) / count
+            over_time = zero_void(along_time, real).sum(2) / count
         over_classes = _wide(torch.relu(self.time_conv(semantics.transpose(1, 2)))).mean(2)
         channel = torch.sigmoid(self.channel_gate(over_time))
         time = torch.sigmoid(self.time_gate(over_classes))

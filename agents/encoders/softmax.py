@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.encoders.masking import zero_void
 from agents.encoders.pooling import bins, masked_pool
 
 
@@ -39,7 +40,7 @@ class SoftmaxAttention(nn.Module):
         q, k, v, keys = self._project(x, mask)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
-        return out if mask is None else out * mask.unsqueeze(-1)
+        return zero_void(out, mask)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(batch, heads, tokens, keys), rows summing to 1."""
@@ -54,13 +55,13 @@ class SoftmaxAttention(nn.Module):
         looked = self.attention(x, mask).mean(1)
         if mask is None:
             return looked.mean(1)
-        return (looked * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
+        return zero_void(looked, mask).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
 
     def _project(
         self, x: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """Q, K, V (batch, heads, ..., d) and which keys count (batch, 1, 1, keys)."""
-        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        q, k, v = self.qkv(zero_void(x, mask)).chunk(3, dim=-1)
         k, v, keys = self._keys(k, v, mask)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
         if keys is not None:

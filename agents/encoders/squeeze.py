@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from agents.encoders.masking import zero_void
+
 
 class SqueezeExcitation(nn.Module):
     """x (batch, cells, dim) to the same shape; mask (batch, cells), True where valid."""
@@ -22,10 +24,9 @@ class SqueezeExcitation(nn.Module):
         self.gate = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, dim))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        wide = x if x.dtype == torch.float64 else x.float()
+        wide = zero_void(x if x.dtype == torch.float64 else x.float(), mask)
         if mask is None:
             mean = wide.mean(1)
         else:
-            wide = wide * mask.unsqueeze(-1)
             mean = wide.sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
         return (wide * torch.sigmoid(self.gate(mean)).unsqueeze(1)).to(x.dtype)

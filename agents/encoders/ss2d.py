@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.encoders.masking import zero_void
 from agents.encoders.route_scan import RouteScan
 from agents.encoders.routes import scan_routes
 
@@ -38,11 +39,10 @@ class SS2D(nn.Module):
         self.out = nn.Linear(inner, dim, bias=False)
 
     def forward(self, u: Tensor, mask: Tensor | None = None) -> Tensor:
-        x, z = self.inside(u).chunk(2, dim=-1)
-        if mask is not None:
-            x = x * mask.unsqueeze(-1)
+        # Without a bias what is 0 stays 0, so the convolution sees 0 at void cells.
+        x, z = self.inside(zero_void(u, mask)).chunk(2, dim=-1)
         grid = x.unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
         x = F.silu(self.conv(grid)).permute(0, 2, 3, 1).flatten(1, 2)
         y = self.scan(x.unsqueeze(2), mask)[:, :, 0].sum(2) + self.scan.skip.sum((0, 1)) * x
         out: Tensor = self.out(self.norm(y).to(z.dtype) * F.silu(z))
-        return out if mask is None else out * mask.unsqueeze(-1)
+        return zero_void(out, mask)

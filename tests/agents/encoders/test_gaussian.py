@@ -8,13 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from agents.encoders.gaussian import (
-    FLOOR,
-    Form,
-    GaussianAdaptiveAttention,
-    Importance,
-    importance_factor,
-)
+from agents.encoders.gaussian import FLOOR, Form, GaussianAdaptiveAttention
 
 FORMS: tuple[Form, ...] = ("gate", "softmax", "mixture")
 
@@ -264,56 +258,6 @@ def test_unmasked_it_gates_away_what_is_rare() -> None:
     assert gate[:, :25].mean() < 0.3
     mask = torch.arange(1659).unsqueeze(0) < 25
     assert GaussianAdaptiveAttention(4).attention(x, mask)[:, :25].mean() > 0.7
-
-
-def test_importance_factor_by_hand() -> None:
-    w = torch.tensor([[2.0, 4.0, 3.0], [5.0, 5.0, 5.0]])
-    assert importance_factor(w).tolist() == [[0, 1, 0.5], [0, 0, 0]]
-    valid = torch.tensor([[True, False, True], [False, False, False]])
-    assert importance_factor(w, valid).tolist() == [[0, 0, 1], [0, 0, 0]]
-
-
-@given(
-    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=9),
-    st.floats(0.01, 100),
-    st.floats(-100, 100),
-)
-def test_importance_factor_is_in_range_and_blind_to_scale(
-    values: list[float], scale: float, shift: float
-) -> None:
-    w = torch.tensor(values, dtype=torch.float64)
-    factor = importance_factor(w)
-    assert 0 <= factor.min() <= factor.max() <= 1
-    if w.max() - w.min() > 1e-3:
-        assert torch.allclose(importance_factor(w * scale + shift), factor, atol=1e-6)
-        assert factor.max() == 1
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_watching_gives_the_factor_of_the_last_forward_and_of_all(form: Form) -> None:
-    m = randomised(form)
-    first, second = torch.randn(2, 2, 7, 3, dtype=torch.float64)
-    mask = torch.ones(2, 7, dtype=torch.bool)
-    mask[0, 5:] = False
-    with m.watching() as seen:
-        m(first)
-        m(second, mask)
-    m(first)  # no longer watched
-    assert torch.allclose(seen.last(), importance_factor(m.attention_map(second, mask), mask))
-    assert (seen.last()[~mask] == 0).all()
-    maps = torch.cat([m.attention(first).mean(-1), m.attention(second, mask).mean(-1)])
-    valid = torch.cat([torch.ones(2, 7, dtype=torch.bool), mask])
-    mean = (maps * valid).sum(0) / valid.sum(0)
-    assert torch.allclose(seen.average(), importance_factor(mean))
-    assert seen.average().min() == 0
-    assert seen.average().max() == 1
-
-
-def test_nothing_watched_is_said() -> None:
-    with pytest.raises(ValueError, match="no forward has been watched"):
-        Importance().last()
-    with pytest.raises(ValueError, match="no forward has been watched"):
-        Importance().average()
 
 
 def test_wrong_options_are_named() -> None:

@@ -113,6 +113,40 @@ def test_masked_cells_change_nothing_and_get_nothing(variant: str) -> None:
 
 
 @every
+@pytest.mark.parametrize("filling", [float("nan"), float("inf"), -float("inf"), 3e38])
+def test_what_is_no_number_in_a_masked_cell_reaches_nothing(variant: str, filling: float) -> None:
+    """Not the output, not the gradient of the cells, not that of any weight."""
+    m, (x, mask) = made(variant), inputs()
+    mask[0] = False
+    weight = torch.randn_like(x)
+    told = []
+    for given in (x, torch.where(mask.unsqueeze(-1), x, filling)):
+        leaf = given.clone().requires_grad_()
+        y = m(leaf, mask)
+        m.zero_grad()
+        (y * weight).sum().backward()
+        grads = {name: p.grad for name, p in m.named_parameters()}
+        told.append({"y": y, "x": leaf.grad, **grads})
+    assert told[0].keys() == told[1].keys()
+    for name, clean in told[0].items():
+        assert torch.equal(told[1][name], clean), name
+    look = getattr(m.mechanism, "attention_map", None)
+    if look is not None:
+        assert torch.equal(look(torch.where(mask.unsqueeze(-1), x, filling), mask), look(x, mask))
+
+
+@every
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_empty_batch_is_an_empty_batch(variant: str, masked: bool) -> None:
+    m, (x, mask) = made(variant), inputs(0)
+    leaf = x.requires_grad_()
+    y = m(leaf, mask if masked else None)
+    assert y.shape == x.shape
+    y.sum().backward()
+    assert all(p.grad is None or (p.grad == 0).all() for p in m.parameters())
+
+
+@every
 def test_with_every_cell_valid_a_mask_is_no_mask(variant: str) -> None:
     m, (x, _) = made(variant), inputs()
     full = torch.ones(BATCH, CELLS, dtype=torch.bool)

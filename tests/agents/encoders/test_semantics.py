@@ -163,3 +163,20 @@ def test_means_stay_float32_under_autocast() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = m(R, F)
     assert torch.allclose(y.float(), m(R, F), atol=3e-2)
+
+
+def test_what_is_no_number_before_an_episode_reaches_nothing() -> None:
+    m, (R, F) = made(), inputs()
+    valid = torch.ones(2, 7, dtype=torch.bool)
+    valid[0, :3] = False
+    void = ~valid.unsqueeze(1)
+    weight = torch.randn_like(F)
+    told = []
+    for filling in (0.0, float("nan")):
+        r = R.masked_fill(void, filling).requires_grad_()
+        f = F.masked_fill(void, filling).requires_grad_()
+        m.zero_grad()
+        y = m(r, f, valid)
+        (y * weight).sum().backward()
+        told.append([y, r.grad, f.grad, *(p.grad for p in m.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*told, strict=True))

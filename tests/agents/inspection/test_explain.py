@@ -83,6 +83,13 @@ def test_importance_is_stretched_over_what_is_known() -> None:
         assert (one[cells].min(), one[cells].max()) == (0, 1)
 
 
+def test_importance_is_stretched_by_hand() -> None:
+    weights = torch.tensor([[[2.0, 4.0, 3.0]], [[5.0, 5.0, 5.0]], [[2.0, 4.0, 3.0]]])
+    known = torch.ones(3, 1, 3, dtype=torch.bool)
+    known[2, 0, 1] = False
+    assert stretched(weights, known).tolist() == [[[0, 1, 0.5]], [[0, 0, 0]], [[0, 0, 1]]]
+
+
 def test_a_cell_between_two_tokens_gets_the_mean_of_both() -> None:
     tokens = torch.tensor([[[1.0, 3.0, 7.0], [5.0, 9.0, 11.0]]])
     cells = spread(tokens, (3, 5))
