@@ -173,8 +173,8 @@ def test_what_is_no_number_before_an_episode_reaches_nothing() -> None:
     weight = torch.randn_like(F)
     told = []
     for filling in (0.0, float("nan")):
-        r = R.masked_fill(void, filling).requires_grad_()
-        f = F.masked_fill(void, filling).requires_grad_()
+        r = R.detach().masked_fill(void, filling).requires_grad_()
+        f = F.detach().masked_fill(void, filling).requires_grad_()
         m.zero_grad()
         y = m(r, f, valid)
         (y * weight).sum().backward()
