@@ -19,6 +19,8 @@ from calm.records import Mode
 from calm.store.store import Store
 
 INSTALL = "pip install 'calm-credit[local]'"
+SERVING = "xllamacpp"
+"""The module that holds weights, in a process of its own (`calm.local.server_process`)."""
 SERVER_OPTIONS = ("beside", "threads", "slots", "context")
 """Options of a local judge that say how its model is served; see `calm.local.lease`."""
 _SLOWER: Mapping[str, float] = {"timeout": 600.0, "deadline": 3600.0, "concurrency": MAX_SLOTS}
@@ -92,7 +94,7 @@ def open_lease(weights: Weights, tell: Told = say, **server: Any) -> ServerLease
         UsageError: the weights can't judge, or the extra that serves them is not installed.
     """
     check_can_judge(weights)
-    if importlib.util.find_spec("xllamacpp") is None:
+    if importlib.util.find_spec(SERVING) is None:
         raise UsageError(f"a local model needs xllamacpp, which is not installed: {INSTALL}")
     return ServerLease(weights, tell=tell, **server)
 
@@ -102,18 +104,20 @@ def local_judge(
     mode: Mode = "events",
     *,
     store: Store | None = None,
-    tell: Told = say,
+    tell: Told | None = None,
     options: Mapping[str, Any],
 ) -> LocalJudge:
     """The judge that `local:SPEC` names.
 
     Args:
-        tell: told in a line what is waited for while the model is loaded.
+        tell: told in a line what is waited for while the model is loaded; None writes it to
+            standard error.
         options: fields of `OpenAIOptions`, `SERVER_OPTIONS`, and `on_progress`.
 
     Raises:
         UsageError: no such weights or option, or the weights can't judge.
     """
+    tell = tell or say
     asking = dict(options)
     server = {name: asking.pop(name) for name in SERVER_OPTIONS if name in asking}
     more = {name: asking.pop(name) for name in ("on_progress",) if name in asking}

@@ -64,7 +64,8 @@ class ServerLease:
         threads, slots, context: None chooses by the machine; a server that runs already is taken
             as it is.
         tell: told in a line what is waited for.
-        hang: seconds without an answer after which the server is taken to hang.
+        hang: seconds without an answer after which the server is taken to hang; None
+            for `HANG_SECONDS`.
         server: the command of the server; None for `SERVER`.
     """
 
@@ -77,12 +78,12 @@ class ServerLease:
         slots: int | None = None,
         context: int | None = None,
         tell: Told = lambda line: None,
-        hang: float = HANG_SECONDS,
+        hang: float | None = None,
         server: tuple[str, ...] | None = None,
     ) -> None:
         self.weights = weights
         self.tell = tell
-        self.hang = hang
+        self.hang = hang or HANG_SECONDS
         self.server = server or SERVER
         self._wanted: dict[str, Any] = {
             "beside": beside, "threads": threads, "slots": slots, "context": context,
