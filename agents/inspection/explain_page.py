@@ -26,22 +26,9 @@ HOW = (
     " in the middle. The first drawing of each kind is the mean over all observations, relative to"
     " the hero."
 )
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Where the agent looks</title>
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
-         color: #1f1f1d; background: #fff; }
-  figure { display: inline-block; margin: .4rem; } img { max-width: 100%; }
-</style></head><body><h1>Where the agent looks</h1>
-{% for line in lines %}<p>{{ line }}</p>
-{% endfor %}
-<p>{{ how }}</p>
-{% for name, data in images %}<figure><img alt="{{ name }}" src="data:image/png;base64,{{ data }}">
-</figure>{% endfor %}
-</body></html>
-"""
+TEMPLATE = Path(__file__).parent / "templates" / "explain.html.j2"
+INK = "#7d7d7a"
+"""Of titles and axes: as plain on white as on the page's dark ground."""
 
 
 def draw_situation(
@@ -58,7 +45,7 @@ def draw_situation(
                 column, row, chr(code), color=colour, ha="center", va="center", family="monospace",
                 parse_math=False,
             )  # fmt: skip
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title, fontsize=9, color=INK)
     axes.set_xticks([])
     axes.set_yticks([])
     write_file(path, lambda partial: figure.savefig(partial, metadata={"Software": None}))
@@ -71,7 +58,10 @@ def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
     axes = figure.add_subplot()
     axes.bar([str(i + 1 - len(gates)) for i in range(len(gates))], gates, color="#0b6e99")
     axes.set_ylim(0, 1)
-    axes.set_title("mean gate by step", fontsize=9)
+    axes.set_title("mean gate by step", fontsize=9, color=INK)
+    axes.tick_params(colors=INK)
+    for spine in axes.spines.values():
+        spine.set_color(INK)
     write_file(path, lambda partial: figure.savefig(partial, metadata={"Software": None}))
     return path
 
@@ -97,7 +87,7 @@ def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Pa
     about = {"lines": list(lines), "images": [path.name for path in images]}
     write_file(folder / FOLDER / SUMMARY, json.dumps(about, indent=1))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(PAGE)
+    page = environment.from_string(TEMPLATE.read_text("utf-8"))
     path = folder / "explain.html"
     write_file(path, page.render(lines=lines, images=_inlined(images), how=HOW))
     return path

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from agents.report.svg import to_svg
 from agents.training.run_folder import Row
 
 matplotlib.use("Agg")
@@ -27,8 +27,11 @@ class Curve:
 
 
 def draw_success(curves: Sequence[Curve]) -> str:
-    """An SVG of success with its 95 % Wilson band for each seed; dotted lines mark resumptions."""
-    figure = Figure(figsize=(8.4, 4.2), layout="constrained")
+    """An SVG of success with its 95 % Wilson band for each seed; dotted lines mark resumptions.
+
+    Small enough to be read on a telephone.
+    """
+    figure = Figure(figsize=(6.0, 3.4 + 0.26 * len(curves)), layout="constrained")
     axes = figure.add_subplot()
     for curve, colour in zip(curves, COLOURS * len(curves), strict=False):
         for i, rows in enumerate(curve.seeds):
@@ -39,21 +42,12 @@ def draw_success(curves: Sequence[Curve]) -> str:
             axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
         for step in curve.resumed:
             axes.axvline(step / 1000, color=colour, linestyle=":", linewidth=1)
-    axes.set_xlabel("environment steps (thousands)")
-    axes.set_ylabel("success on held-out levels")
+    axes.set_xlabel("environment steps (thousands)", fontsize=11)
+    axes.set_ylabel("success on held-out levels", fontsize=11)
+    axes.tick_params(labelsize=10.5)
     axes.set_ylim(-0.02, 1.02)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if curves:
-        axes.legend(frameon=False, loc="upper left")
+        figure.legend(frameon=False, loc="outside lower left", fontsize=11)
     return to_svg(figure)
-
-
-def to_svg(figure: Figure) -> str:
-    """A figure as an SVG element; letters are paths, so that it looks the same everywhere."""
-    drawn = io.StringIO()
-    # A fixed salt and no date: the same numbers give the same file.
-    with matplotlib.rc_context({"svg.hashsalt": "calm", "svg.fonttype": "path"}):
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
-    svg = drawn.getvalue()
-    return svg[svg.index("<svg") :]

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from agents.inspection.explain_page import drawn
 from agents.report.curves import Curve, draw_success
+from agents.report.reward import reward_in_words
 from agents.training.run_folder import Row, Run
 from calm.files import write_file
 from calm.records import Subgoal
@@ -214,7 +215,10 @@ def arms_of(runs: Sequence[Run]) -> list[Arm]:
         ", ".join([name, *_differing(settings, [s for other, s in named if other == name])])
         for name, settings in named
     ]
-    return [Arm(label, members) for label, members in zip(labels, groups.values(), strict=True)]
+    return [
+        Arm(label, members, reward_in_words(members[0].config))
+        for label, members in zip(labels, groups.values(), strict=True)
+    ]
 
 
 def _differing(settings: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from agents.report.curves import to_svg
+from agents.report.svg import to_svg
 from agents.study.findings import ArmFound, Findings
 from agents.study.plan import Plan
 from agents.study.seed_statistics import Band, iqm_band
@@ -32,21 +32,31 @@ STYLES: Sequence[tuple[str, Any]] = (
 )
 """Colour and line of the plan's arms, in its order."""
 
+NARROW = 4.2
+"""Inches; on a telephone of 390 pixels its letters keep about nine tenths of their size."""
+
 
 def style(plan: Plan, arm: str) -> tuple[str, Any]:
     """Colour and line of an arm."""
     return STYLES[list(plan.arms).index(arm) % len(STYLES)]
 
 
-def draw_curves(plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]]) -> str:
-    """Success on held-out levels: IQM over seeds with its interval; a row a group of arms."""
+def draw_curves(
+    plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
+) -> str:
+    """Success on held-out levels: IQM over seeds with its interval; a row a group of arms.
+
+    `narrow` puts all panels below each other, for a telephone.
+    """
     return _panels(
-        plan, found, groups, lambda arm: arm.band, "success, unseen levels", (-0.02, 1.02)
+        plan, found, groups, lambda arm: arm.band, "success, unseen levels", (-0.02, 1.02), narrow
     )
 
 
-def draw_repeats(plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]]) -> str:
-    """Repeated subgoals per 100 steps of the evaluations, by the truth."""
+def draw_repeats(
+    plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
+) -> str:
+    """Repeated subgoals per 100 steps of the evaluations, by the truth; `narrow` as above."""
 
     def band(arm: ArmFound) -> Band | None:
         if any(row["repeats"] is None for r in arm.results for row in r.rows):
@@ -61,7 +71,7 @@ def draw_repeats(plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]
         ]
         return iqm_band(np.array(rates))
 
-    return _panels(plan, found, groups, band, "repeats per 100 steps", None)
+    return _panels(plan, found, groups, band, "repeats per 100 steps", None, narrow)
 
 
 def _panels(
@@ -71,10 +81,19 @@ def _panels(
     band: Callable[[ArmFound], Band | None],
     what: str,
     limits: tuple[float, float] | None,
+    narrow: bool,
 ) -> str:
     tasks = found.tasks
-    figure = Figure(figsize=(2.5 * len(tasks) + 2.2, 2.35 * len(groups)), layout="constrained")
-    grid = figure.subplots(len(groups), len(tasks), squeeze=False, sharey="row", sharex="col")
+    if narrow:
+        size = (NARROW, 2.3 * len(groups) * len(tasks) + 0.2 * sum(map(len, groups.values())))
+    else:
+        size = (2.5 * len(tasks) + 2.2, 2.35 * len(groups))
+    figure = Figure(figsize=size, layout="constrained")
+    if narrow:
+        column = figure.subplots(len(groups) * len(tasks), 1, squeeze=False)
+        grid = column.reshape(len(groups), len(tasks))
+    else:
+        grid = figure.subplots(len(groups), len(tasks), squeeze=False, sharey="row", sharex="col")
     for r, (title, arms) in enumerate(groups.items()):
         for c, task in enumerate(tasks):
             axes = grid[r, c]
@@ -85,22 +104,30 @@ def _panels(
             _dress(axes)
             if limits:
                 axes.set_ylim(*limits)
-            if r == 0:
+            if narrow or r == 0:
                 axes.set_title(task, fontsize=9)
-            if r == len(groups) - 1:
+            if narrow or r == len(groups) - 1:
                 axes.set_xlabel("environment steps", fontsize=8)
-        grid[r, 0].set_ylabel(what, fontsize=8)
-        handles: dict[str, Any] = {}
-        for axes in grid[r]:
-            lines, labels = axes.get_legend_handles_labels()
-            handles |= dict(zip(labels, lines, strict=True))
-        ordered = [plan.arms[a].label for a in arms if plan.arms[a].label in handles]
-        grid[r, -1].legend(
-            [handles[name] for name in ordered], ordered, title=title, alignment="left",
-            loc="center left", bbox_to_anchor=(1.03, 0.5), frameon=False, fontsize=7.5,
-            title_fontsize=8, handlelength=2.6,
-        )  # fmt: skip
-    return to_svg(figure)
+            if narrow or c == 0:
+                axes.set_ylabel(what, fontsize=8)
+        _legend(grid[r], plan, title, arms, narrow)
+    return to_svg(figure, "calm-narrow" if narrow else "calm")
+
+
+def _legend(row: Any, plan: Plan, title: str, arms: Sequence[str], narrow: bool) -> None:
+    """The legend of a group of arms: beside its last panel, or below it."""
+    handles: dict[str, Any] = {}
+    for axes in row:
+        lines, labels = axes.get_legend_handles_labels()
+        handles |= dict(zip(labels, lines, strict=True))
+    names = [plan.arms[a].label for a in arms if plan.arms[a].label in handles]
+    place = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.3)} if narrow else {
+        "loc": "center left", "bbox_to_anchor": (1.03, 0.5)
+    }  # fmt: skip
+    row[-1].legend(
+        [handles[name] for name in names], names, title=title, alignment="left", frameon=False,
+        fontsize=7.5, title_fontsize=8, handlelength=2.6, **place,
+    )  # fmt: skip
 
 
 def _line(axes: Axes, plan: Plan, arm: ArmFound, curve: Band | None) -> None:
@@ -112,13 +139,20 @@ def _line(axes: Axes, plan: Plan, arm: ArmFound, curve: Band | None) -> None:
     axes.fill_between(arm.steps, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
 
 
-def draw_finals(plan: Plan, found: Findings) -> str:
-    """Success at the end: every seed a dot, the IQM a bar across, its interval a line."""
+def draw_finals(plan: Plan, found: Findings, narrow: bool = False) -> str:
+    """Success at the end: every seed a dot, the IQM a bar across, its interval a line.
+
+    `narrow` puts the tasks below each other.
+    """
     tasks = found.tasks
     arms = [a for a in plan.arms if any((t, a) in found.arms for t in tasks)]
-    size = (2.0 * len(tasks) + 2.2, 0.27 * len(arms) + 0.8)
-    figure = Figure(figsize=size, layout="constrained")
-    (row,) = figure.subplots(1, len(tasks), squeeze=False, sharey=True)
+    height = 0.27 * len(arms) + 0.8
+    if narrow:
+        figure = Figure(figsize=(NARROW, height * len(tasks)), layout="constrained")
+        row = figure.subplots(len(tasks), 1, squeeze=False)[:, 0]
+    else:
+        figure = Figure(figsize=(2.0 * len(tasks) + 2.2, height), layout="constrained")
+        row = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
     for axes, task in zip(row, tasks, strict=True):
         for y, arm in enumerate(arms):
             if (task, arm) not in found.arms:
@@ -135,7 +169,7 @@ def draw_finals(plan: Plan, found: Findings) -> str:
         axes.set_yticks(range(len(arms)), [plan.arms[a].label for a in arms], fontsize=8)
         axes.set_ylim(len(arms) - 0.5, -0.5)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.0f} %"))
-    return to_svg(figure)
+    return to_svg(figure, "calm-narrow" if narrow else "calm")
 
 
 def _dress(axes: Axes, steps: bool = True) -> None:

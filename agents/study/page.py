@@ -1,13 +1,15 @@
 """Writes what a study gave: the report, and beside its cells tables, figures and a README.
 
-results/README.md  success.svg  final.svg  repeats.svg  summary.md  success.csv
+results/README.md  success.svg  final.svg  repeats.svg (and NAME-narrow.svg, for telephones)
+    summary.md  success.csv
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from markupsafe import Markup
@@ -81,7 +83,7 @@ def write_study(
         _write(folder / f"{name}.svg", svg)
     _write(folder / "summary.md", readme_table(plan, found))
     _write(folder / "success.csv", _csv(success_table(plan, found)))
-    _write(folder / "README.md", _readme(plan, found, results, figures, command))
+    _write(folder / "README.md", _readme(plan, found, results, command))
     _report(plan, found, results, figures, command).write(report)
 
 
@@ -98,10 +100,29 @@ def _figures(plan: Plan, found: Findings) -> dict[str, str]:
         if there & set(arms)
     }
     return {
-        "success": draw_curves(plan, found, groups),
-        "final": draw_finals(plan, found),
-        "repeats": draw_repeats(plan, found, groups),
+        f"{name}{'-narrow' if narrow else ''}": draw(narrow)
+        for narrow in (False, True)
+        for name, draw in {
+            "success": partial(draw_curves, plan, found, groups),
+            "final": partial(draw_finals, plan, found),
+            "repeats": partial(draw_repeats, plan, found, groups),
+        }.items()
     }
+
+
+def _picture(name: str, alt: str) -> str:
+    """A figure in markdown: the narrow one on a telephone."""
+    return (
+        f'<picture><source media="(max-width: 600px)" srcset="{name}-narrow.svg">'
+        f'<img alt="{alt}" src="{name}.svg"></picture>'
+    )
+
+
+def _either(figures: Mapping[str, str], name: str) -> Markup:
+    """A figure in a page: the narrow one on a telephone."""
+    return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(
+        Markup(figures[name]), Markup(figures[f"{name}-narrow"])
+    )
 
 
 def _write(path: Path, text: str) -> None:
@@ -133,11 +154,10 @@ def _readme(
     plan: Plan,
     found: Findings,
     results: Sequence[Result],
-    figures: dict[str, str],
     command: str,
 ) -> str:
     lines = [f"# {plan.title}", "", "Written by the study itself; do not edit.", ""]
-    lines += [f"![Success on held-out levels]({next(iter(figures))}.svg)", ""]
+    lines += [_picture("success", "Success on held-out levels"), ""]
     lines += [HOW, caveat(found), "", readme_table(plan, found)]
     lines += [
         SUMMARY,
@@ -145,10 +165,11 @@ def _readme(
     ]
     for task, sentences in statement(plan, found).items():
         lines += [f"## {task}", "", *(f"- {s}" for s in sentences), ""]
-    lines += ["## Success", "", markdown(success_table(plan, found)), "![](final.svg)", ""]
+    lines += ["## Success", "", markdown(success_table(plan, found))]
+    lines += [_picture("final", "Success at the end"), ""]
     lines += ["## Who does better", "", BETTER, "", markdown(comparison_table(plan, found))]
     lines += ["## Repeated subgoals", "", REPEATS, "", markdown(farming_table(plan, found))]
-    lines += ["![](repeats.svg)", ""]
+    lines += [_picture("repeats", "Repeated subgoals"), ""]
     lines += ["## What the judges were asked", "", HEARD, "", markdown(cost_table(plan, found))]
     lines += ["## Where it comes from", ""]
     if command:
@@ -173,7 +194,7 @@ def _report(
     sections = [
         Section(
             "Learning",
-            figure=Markup(figures["success"]),
+            figure=_either(figures, "success"),
             caption="Success on unseen levels: IQM over seeds, bands are 95 % bootstrap intervals."
             f" {SUMMARY}",
             table=summary_table(plan, found),
@@ -181,7 +202,7 @@ def _report(
         *said,
         Section(
             "Success",
-            figure=Markup(figures["final"]),
+            figure=_either(figures, "final"),
             caption="At the end: every seed a dot, the IQM a bar across, its interval a line.",
             table=success_table(plan, found),
         ),
@@ -189,7 +210,7 @@ def _report(
         Section(
             "Reward hacking: repeated subgoals",
             [REPEATS],
-            figure=Markup(figures["repeats"]),
+            figure=_either(figures, "repeats"),
             caption="Repeats per 100 steps in the evaluations, by the engine's truth.",
             table=farming_table(plan, found),
         ),

@@ -23,7 +23,10 @@ def test_what_is_drawn_is_found(tmp_path: Path) -> None:
     assert found is not None
     assert found[0] == ["<b>so</b>", HOW]
     assert found[1].count("data:image/png;base64,") == 1
-    assert "&lt;b&gt;so" in (tmp_path / "explain.html").read_text("utf-8")
+    page = (tmp_path / "explain.html").read_text("utf-8")
+    assert "&lt;b&gt;so" in page
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
+    assert "prefers-color-scheme: dark" in page
 
 
 def test_stopped_while_drawing_anew_nothing_is_drawn(

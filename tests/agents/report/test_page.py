@@ -111,3 +111,9 @@ def test_game_text_is_escaped(tmp_path: Path) -> None:
     html = report.write(tmp_path / "r.html").read_text("utf-8")
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 6
+
+
+def test_a_trained_run_says_what_it_was_trained_on(tmp_path: Path) -> None:
+    table = arms_table(arms_of([run(tmp_path / "a", 0, 0.5)]))
+    reward = table.rows[0][list(table.columns).index("reward it trains on")]
+    assert reward.startswith("the task's own, without its -0.01")

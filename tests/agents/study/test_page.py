@@ -4,11 +4,14 @@ import csv
 import re
 from pathlib import Path
 
+import pytest
+
 from agents.report.page import Table
 from agents.study.findings import find
 from agents.study.page import readme_table, write_study
 from agents.study.tables import cost_table, markdown, success_table
 from tests.support import study_cells
+from tests.support.browser import Browser, executable
 
 
 def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
@@ -26,11 +29,13 @@ def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
         "farms",
     ):
         assert shown in html, shown
-    assert html.count("<svg") == 3
+    assert html.count("<svg") == 6  # three, each for a screen and for a telephone
     outside = re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)([^"']+)""", html)
     assert not outside, outside
     readme = (folder / "README.md").read_text("utf-8")
-    for picture in re.findall(r"!\[.*?\]\((.*?)\)", readme):
+    pictures = re.findall(r'\b(?:src|srcset)="(.*?)"', readme)
+    assert len(pictures) == 6
+    for picture in pictures:
         assert (folder / picture).read_text("utf-8").startswith("<svg")
     assert "$ calm study small --seeds 3" in readme
     assert "3 cells at commit c1 on a machine" in readme
@@ -69,3 +74,28 @@ def test_likeliest_actions_are_told_by_seed(tmp_path: Path) -> None:
 
 def test_a_cell_of_a_table_can_not_break_it() -> None:
     assert markdown(Table(("a", "b"), [("x|y", 2)])) == "| a | b |\n| --- | --- |\n| x\\|y | 2 |\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(executable() is None, reason="no Chromium here")
+def test_a_telephone_shows_the_narrow_figures_and_the_dark_their_dark_ground(
+    tmp_path: Path,
+) -> None:
+    plan = study_cells.plan(tmp_path)
+    report = tmp_path / "report.html"
+    write_study(plan, study_cells.study(plan), tmp_path / "results", report)
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    with Browser(tmp_path / "profile") as shown:
+        shown.send("Emulation.setEmulatedMedia", features=dark)
+        for width, class_ in ((390, "narrow"), (1200, "wide")):
+            shown.resize(width, 800)
+            shown.open(report.as_uri())
+            assert shown.js("document.documentElement.scrollWidth") <= width
+            of = shown.js(
+                "[...document.querySelectorAll('svg')].filter(s => s.getClientRects().length)"
+                ".map(s => s.parentElement.className)"
+            )
+            assert of == [class_] * 3
+        ground = shown.js("getComputedStyle(document.querySelector('#patch_1 path')).fill")
+        assert ground == "rgb(25, 25, 24)"
+        assert shown.complaints() == []
