@@ -71,7 +71,8 @@ def fetch(file: HubFile, part: Path, progress: Progress) -> None:
     """Downloads a file to `part`, from where it ends on; what has come stays whatever happens.
 
     Raises:
-        CalmError: the connection failed, several times. OSError: it can't be written.
+        CalmError: the connection failed, and the last try brought nothing. OSError: no place to
+            write.
     """
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import (  # type: ignore[attr-defined]
@@ -80,24 +81,27 @@ def fetch(file: HubFile, part: Path, progress: Progress) -> None:
     )
 
     disable_progress_bars()  # ours tells the same
-    done = part.stat().st_size if part.exists() else 0
-    if done > file.size:
-        part.unlink()
-        done = 0
-    with part.open("ab") as out:
-        watched = WatchedFile(out, done, file.size, progress)
-        try:
-            http_get(
-                file.url,
-                cast(BinaryIO, watched),
-                resume_size=done,
-                headers=build_hf_headers(),
-                expected_size=file.size,
-            )
-        except Exception as error:  # the client's HTTP library has errors of its own
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise CalmError(
-                f"the download broke off after {watched.done:,} of {file.size:,} bytes:"
-                f" {type(error).__name__}: {error}. The same command goes on from there"
-            ) from None
+    while True:
+        done = part.stat().st_size if part.exists() else 0
+        if done > file.size:
+            part.unlink()
+            done = 0
+        with part.open("ab") as out:
+            watched = WatchedFile(out, done, file.size, progress)
+            try:
+                http_get(
+                    file.url,
+                    cast(BinaryIO, watched),
+                    resume_size=done,
+                    headers=build_hf_headers(),
+                    expected_size=file.size,
+                )
+                return
+            except Exception as error:  # the client's HTTP library has errors of its own
+                if isinstance(error, OSError) and error.errno is not None:
+                    raise
+                if watched.done <= done:  # else it was worth another try
+                    raise CalmError(
+                        f"the download broke off after {done:,} of {file.size:,} bytes:"
+                        f" {type(error).__name__}: {error}. The same command goes on from there"
+                    ) from None
