@@ -39,11 +39,16 @@ from envs.game.clock import stop_clock
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # minihack 1.0.2 imports pkg_resources
     import gymnasium
+    import minihack.envs.minigrid
     from minihack.base import PATH_DAT_DIR, MiniHack
     from minihack.envs.keyroom import MiniHackKeyDoor
     from nle import nethack
     from nle.env.base import NLE
     from nle.env.tasks import NetHackScore
+
+from envs.game.minigrid_levels import use_minigrid_3
+
+use_minigrid_3(minihack.envs.minigrid)
 
 Array = npt.NDArray[Any]
 Path = Literal["rules", "keyroom", "minihack"]
@@ -67,7 +72,6 @@ MACRO_KEYS = ("glyphs", "inv_glyphs", "inv_letters")
 """What KeyRoom's macro reads besides."""
 
 SPACE, ESC, APPLY, YES = 32, 27, int(nethack.Command.APPLY), ord("y")
-QUIT = (0x80 | ord("q"), YES)
 ASKED = (b"eat", b"attack", b"direction?", b"pray")
 """Questions that are left to the agent even where others are declined."""
 DIRECTIONS = b"yku" + b"h.l" + b"bjn"

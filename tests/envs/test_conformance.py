@@ -45,6 +45,13 @@ OTHERS = (  # menus, prompts, reward managers, several levels, a reward of their
     "MiniHack-Pray-v0",
     "MiniHack-Sokoban2a-v1",
 )
+GRIDS = (  # a new level is compiled at every reset
+    "MiniHack-MultiRoom-N2-v0",
+    "MiniHack-MultiRoom-N4-Locked-v0",
+    "MiniHack-MultiRoom-N6-LavaMonsters-v0",
+    "MiniHack-LavaCrossingS9N2-v0",
+    "MiniHack-SimpleCrossingS9N1-v0",
+)
 
 
 class Theirs:
@@ -176,6 +183,11 @@ def test_tasks_with_a_step_of_their_own_equal_minihack(task: str) -> None:
     with Batch(task, 1) as batch:
         assert batch.rules.path == "minihack"
     side_by_side(task, 600, ("random", "random"))
+
+
+@pytest.mark.parametrize("task", GRIDS)
+def test_tasks_with_levels_of_minigrid_equal_minihack(task: str) -> None:
+    side_by_side(task, 400, ("random", "random"))
 
 
 @pytest.mark.slow
