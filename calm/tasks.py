@@ -10,44 +10,84 @@ Installed layers name theirs through the entry-point group `calm.tasks`, each a 
       - {name: take the ladle, definition: The ladle enters the hand.}
       - {name: pour the soup, definition: Soup enters the bowl.}
 
-Only id and goal must be there. `legend` tells what a screen's characters mean.
+Only id and goal must be there. `legend` tells what a screen's characters mean. A file that also
+names an `environment` or a `des_file` can be played: whoever knows such environments (the
+entry-point group `calm.environments`, functions from `TaskFile` to `Task`) says what its actions
+are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections import ChainMap
+from collections.abc import Container, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from calm.errors import UsageError, unknown
 from calm.plugins import entry_points_of
-from calm.records import Task
+from calm.records import Subgoal, Task
 from calm.subgoals import check_subgoals
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class TaskFile(BaseModel):
+    """What a task's YAML file says."""
 
-    id: str = Field(min_length=1)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    id: str = ""
+    """Its name; by default that of its environment."""
     goal: str = Field(min_length=1)
-    subgoals: list[dict[str, str]] | None = None
-    actions: list[str] = []
+    """One English sentence."""
+    environment: str = ""
+    """Id of the environment that plays it, such as MiniHack-Eat-v0."""
+    des_file: str = ""
+    """MiniHack's description of its level: the text itself, or the name of a .des file beside the
+    YAML file."""
+    actions: tuple[str, ...] = ()
+    """English names of its actions; by default those of its environment."""
+    subgoals: tuple[dict[str, str], ...] = ()
+    """Each a name and a definition; none where a model is to name them."""
     legend: str = ""
+    """What a screen's characters mean."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if not self.id and not self.environment:
+            raise ValueError("an id is needed, or an environment whose id is the task's")
+        twice = sorted({name for name in self.actions if self.actions.count(name) > 1})
+        if twice:
+            raise ValueError(f"actions must differ; named twice: {', '.join(twice)}")
+        try:
+            check_subgoals(list(self.subgoals)) if self.subgoals else ()
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def plays(self) -> bool:
+        """Whether it says what plays the task."""
+        return bool(self.environment or self.des_file)
+
+    def task(self) -> Task:
+        """The task as a judge is told of it, with nothing asked of any environment."""
+        subgoals: tuple[Subgoal, ...] = ()
+        if self.subgoals:
+            subgoals = check_subgoals(list(self.subgoals))
+        return Task(self.id or self.environment, self.goal, subgoals, self.actions, self.legend)
 
 
-def installed_tasks() -> dict[str, Task]:
-    """The tasks of every installed layer; one that can't be imported has none."""
-    tasks: dict[str, Task] = {}
+def installed_tasks() -> Mapping[str, Task]:
+    """The tasks of every installed layer by id; one that can't be imported has none."""
+    tables: list[Mapping[str, Task]] = []
     for entry in entry_points_of("calm.tasks"):
         try:
-            table: Mapping[str, Task] = entry.load()
+            tables.append(entry.load())
         except ModuleNotFoundError:
             continue
-        tasks.update(table)
-    return tasks
+    return ChainMap(*cast("list[MutableMapping[str, Task]]", tables))
 
 
 def full_id(spec: str, known: Container[str]) -> str | None:
@@ -66,7 +106,7 @@ def find_task(spec: str) -> Task:
     Raises:
         UsageError: there is none; near names are told.
     """
-    if spec.endswith((".yaml", ".yml", ".json")):
+    if is_task_file(spec):
         return read_task(Path(spec))
     tasks = installed_tasks()
     if (id := full_id(spec, tasks)) is not None:
@@ -76,25 +116,60 @@ def find_task(spec: str) -> Task:
     raise unknown("task", spec, tasks)
 
 
+def is_task_file(spec: str) -> bool:
+    """Whether a task's spec is a file's name and not an id."""
+    return spec.endswith((".yaml", ".yml", ".json"))
+
+
 def read_task(path: Path) -> Task:
-    """The task in a YAML file.
+    """The task in a YAML file; its actions are those of its environment, if it names one.
 
     Raises:
-        UsageError: it can't be read; the message names the field.
+        UsageError: it can't be read, or nothing here plays it; the message names the field.
+    """
+    file = read_task_file(path)
+    if not file.plays:
+        return file.task()
+    for entry in entry_points_of("calm.environments"):
+        try:
+            complete = entry.load()
+        except ModuleNotFoundError:
+            continue
+        try:
+            return cast(Task, complete(file))
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
+    raise UsageError(f"{path}: nothing is installed that plays it; install the extra [envs]")
+
+
+def read_task_file(path: Path) -> TaskFile:
+    """What a task's YAML file says, a des-file beside it read into it.
+
+    Raises:
+        UsageError: it can't be read; the message names every field that is wrong.
     """
     try:
         value: Any = yaml.safe_load(path.read_text("utf-8"))
-        if not isinstance(value, dict):
-            raise UsageError(f"{path} describes no task: fields are needed, at least id and goal")
-        read = _File.model_validate(value)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UsageError(f"can't read the task in {path}: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise UsageError(f"{path}: {where}: {first['msg']}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{path} describes no task: fields are needed, at least id and goal")
+    for name in value:
+        if name not in TaskFile.model_fields:
+            raise UsageError(f"{path}: {unknown('field', str(name), TaskFile.model_fields)}")
     try:
-        subgoals = check_subgoals(read.subgoals) if read.subgoals else ()
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
-    return Task(read.id, read.goal, subgoals, tuple(read.actions), read.legend)
+        file = TaskFile.model_validate(value)
+    except ValidationError as error:
+        faults = [
+            ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"])))
+            for e in error.errors()
+        ]
+        words = "; ".join(faults).replace("Value error, ", "")
+        raise UsageError(f"{path}: {words}") from None
+    level = path.parent / file.des_file
+    if not file.des_file.endswith(".des") or not level.is_file():
+        return file
+    try:
+        return file.model_copy(update={"des_file": level.read_text("utf-8")})
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: des_file: can't read {level}: {error}") from None

@@ -62,14 +62,21 @@ def write_transitions(
 
     Raises:
         UsageError: a row is of a task that is not in `tasks`, or lacks the truth of a subgoal
-            that its task asks about.
+            that its task asks about while other rows of the task have it.
     """
     kept = list(rows)
+    known: dict[str, set[str]] = {}
+    for row in kept:
+        known.setdefault(row.transition.task, set()).update(row.truth)
     for row in kept:
         task = tasks.get(row.transition.task)
         if task is None:
             raise UsageError(f"{path}: no task given for {row.transition.task!r}")
-        missing = [s.name for s in task.subgoals if s.name not in row.truth]
+        missing = [
+            s.name
+            for s in task.subgoals
+            if s.name not in row.truth and s.name in known[row.transition.task]
+        ]
         if missing:
             raise UsageError(
                 f"{path}: column truth: step {row.transition.step} of episode"

@@ -42,7 +42,7 @@ class LabelledTransition:
 
     A collector builds it from what it has: the `Transition` with a text for each mode, a dict of
     truth by subgoal name, a dict of provenance. Truth may hold more subgoals than a judge is
-    asked about, never fewer.
+    asked about; it lacks one only where nobody knows its truth, in every row of the task.
     """
 
     transition: Transition

@@ -1,4 +1,4 @@
-"""Play episodes and keep every step: three texts, the truth, where it comes from, the pictures."""
+"""Plays episodes and keeps every step: three texts, the truth, its provenance, the pictures."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError
-from calm.records import Transition
-from envs.events import screen as describe
+from calm.records import Task, Transition
+from envs.events import screen
 from envs.events.stream import EventStream
-from envs.players import scripted as players
+from envs.players.make import make_player
+from envs.players.player import KEYS as PLAYER_KEYS
+from envs.players.player import Player
 from envs.stepping.batch import Batch
+from envs.tasks import environment_of
 from envs.tasks import task as find_task
-from envs.truth.stream import TruthStream
+from envs.truth.make import KEYS as TRUTH_KEYS
+from envs.truth.make import make_truth
 
 Array = npt.NDArray[Any]
 
@@ -39,7 +43,7 @@ class Played:
     transition: Transition
     """With the texts of all three modes."""
     truth: Mapping[str, bool]
-    """By name of the task's given subgoals."""
+    """By name of those of the task's given subgoals whose truth is known."""
     provenance: Mapping[str, str | int]
     """`level_seed`, `player`, `versions`, and `split`, `seed`, `number` (of the episode)."""
     before: Picture
@@ -47,24 +51,24 @@ class Played:
 
 
 class _Recorder:
-    """Holds what was seen at the end of the last step, before an automatic reset."""
+    """Holds the state after the last step, before an automatic reset, and after the last reset."""
 
-    keys = tuple(dict.fromkeys((*describe.KEYS, *players.KEYS, "tty_chars", "tty_colors")))
+    keys = tuple(dict.fromkeys((*screen.KEYS, *PLAYER_KEYS, "tty_chars", "tty_colors")))
 
     def __init__(self, batch: Batch) -> None:
         self._arrays = batch.arrays
-        self.first: tuple[describe.Frame, Picture] | None = None
-        self.last: tuple[describe.Frame, Picture] | None = None
+        self.first: tuple[screen.Frame, Picture] | None = None
+        self.last: tuple[screen.Frame, Picture] | None = None
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
-        self.first = self._see()
+        self.first = self._look()
 
     def on_step(self, actions: Array, terminated: Array, truncated: Array) -> None:
-        self.last = self._see()
+        self.last = self._look()
 
-    def _see(self) -> tuple[describe.Frame, Picture]:
-        seen = {key: self._arrays[key][0] for key in self.keys}
-        return describe.frame(seen), picture(seen["tty_chars"], seen["tty_colors"])
+    def _look(self) -> tuple[screen.Frame, Picture]:
+        row = {key: self._arrays[key][0] for key in self.keys}
+        return screen.frame(row), picture(row["tty_chars"], row["tty_colors"])
 
 
 def picture(chars: Array, colours: Array) -> Picture:
@@ -81,8 +85,8 @@ def versions() -> str:
 
 
 def play(
-    task: str,
-    player: str | players.Player | Sequence[str | players.Player] = "scripted",
+    task: str | Task,
+    player: str | Player | Sequence[str | Player] = "scripted",
     *,
     episodes: int = 1,
     split: str = "data",
@@ -94,43 +98,45 @@ def play(
     `seed`, the players' chance from `seed` and the episode's number.
 
     Args:
-        task: id, short or whole.
-        player: a player, or the name of one in `envs.players.scripted.PLAYERS`; or several that
-        take turns. episodes: how many, each to its end.
+        task: a task of `envs.tasks`, or its id, short or whole, or its file.
+        player: a player, or the name of one that `envs.players.make` knows; or several that take
+            turns.
+        episodes: how many, each to its end.
         split: `data` for transitions that are kept or shown to a judge.
         seed: of the levels and of the players' chance.
 
     Raises:
         UsageError: unknown task, player or split, no episodes.
     """
-    known = find_task(task)
+    known = find_task(task) if isinstance(task, str) else task
     if isinstance(player, str) or not isinstance(player, Sequence):
         player = (player,)
     turns = tuple(player)
     if episodes < 1 or not turns:
         raise UsageError(f"play needs episodes and a player, got {episodes} and {turns}")
-    made = [players.make_player(p, known.id) if isinstance(p, str) else p for p in turns]
-    crew = [(p.name, p) for p in made]
-    return _play(known.id, crew, episodes, split, seed)
+    crew = [make_player(p, known) if isinstance(p, str) else p for p in turns]
+    return _play(known, crew, episodes, split, seed)
 
 
 def _play(
-    task_id: str, crew: list[tuple[str, players.Player]], episodes: int, split: str, seed: int
+    task: Task, crew: Sequence[Player], episodes: int, split: str, seed: int
 ) -> Iterator[Played]:
-    known = find_task(task_id)
-    keys = dict.fromkeys((*_Recorder.keys, *EventStream.keys, *TruthStream.keys))
-    with Batch(task_id, 1, tuple(keys), split=split, seed=seed, native=False) as batch:
-        events, truth = EventStream(task_id, batch), TruthStream(task_id, None, batch)
+    keys = tuple(dict.fromkeys((*_Recorder.keys, *EventStream.keys, *TRUTH_KEYS)))
+    environment, options = environment_of(task)
+    with Batch(
+        environment, 1, keys, split=split, seed=seed, options=options, native=False
+    ) as batch:
+        events, truth = EventStream(task.id, batch, task.actions), make_truth(task, batch)
         recorder = _Recorder(batch)
         batch.observers += [events, truth, recorder]
         batch.reset()
         for number in range(episodes):
-            name, player = crew[number % len(crew)]
+            player = crew[number % len(crew)]
             player.begin(np.random.default_rng([seed, number]))
             level_seed = int(batch.level_seeds[0])
             provenance: dict[str, str | int] = {
                 "level_seed": level_seed,
-                "player": name,
+                "player": player.name,
                 "versions": versions(),
                 "split": split,
                 "seed": seed,
@@ -139,7 +145,7 @@ def _play(
             before = recorder.first
             step, ended = 0, False
             while not ended:
-                action = player.act({key: batch.arrays[key][0] for key in players.KEYS})
+                action = player.act({key: batch.arrays[key][0] for key in PLAYER_KEYS})
                 _, terminated, truncated = batch.step(np.array([action]))
                 after = recorder.last
                 assert before is not None
@@ -147,26 +153,24 @@ def _play(
                 ended = bool(terminated[0] or truncated[0])
                 text = events.texts[int(events.ids[0])]
                 end = text.splitlines()[-1] if ended else ""
-                english = known.actions[action]
+                english = task.actions[action]
                 texts = {
-                    "screen": describe.describe("screen", before[0], after[0], english, end),
-                    "crop": describe.describe("crop", before[0], after[0], english, end),
+                    "screen": screen.describe("screen", before[0], after[0], english, end),
+                    "crop": screen.describe("crop", before[0], after[0], english, end),
                     "events": text,
                 }
+                achieved = zip(truth.subgoals, truth.achieved[0], strict=True)
                 yield Played(
                     Transition(
-                        task=task_id,
+                        task=task.id,
                         texts=texts,
                         action=english,
-                        episode=f"{name}-{level_seed}",
+                        episode=f"{player.name}-{level_seed}",
                         step=step,
                         terminated=bool(terminated[0]),
                         truncated=bool(truncated[0]),
                     ),
-                    {
-                        s.name: bool(a)
-                        for s, a in zip(truth.subgoals, truth.achieved[0], strict=True)
-                    },
+                    {subgoal.name: bool(yes) for subgoal, yes in achieved},
                     provenance,
                     before[1],
                     after[1],

@@ -1,19 +1,19 @@
-"""`make` and `make_vec`: all that a user of the environments needs."""
+"""`make` and `make_vec`: MiniHack's tasks as Gymnasium and stable-baselines3 environments."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import gymnasium
-
 from calm.credit import CreditMode
 from calm.errors import UsageError, unknown
-from calm.records import Subgoal
+from calm.records import Subgoal, Task
+from calm.tasks import is_task_file
 from envs.interfaces.episodes import Episodes
 from envs.interfaces.gym_env import GymEnv
 from envs.interfaces.gym_vec import GymVec
 from envs.stepping.batch import Batch
+from envs.tasks import environment_of
 from envs.tasks import task as find_task
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ KEYS = ("glyphs_crop", "blstats", "message", "inv_glyphs")
 """Observation keys by default."""
 
 
-def make(task: str, **settings: Any) -> GymEnv:
+def make(task: str | Task, **settings: Any) -> GymEnv:
     """One MiniHack environment as a `gymnasium.Env`.
 
     Args:
@@ -38,20 +38,22 @@ def make(task: str, **settings: Any) -> GymEnv:
 
 @overload
 def make_vec(
-    task: str, n_envs: int, *, kind: Literal["gym"] = "gym", **settings: Any
+    task: str | Task, n_envs: int, *, kind: Literal["gym"] = "gym", **settings: Any
 ) -> GymVec: ...
 
 
 @overload
-def make_vec(task: str, n_envs: int, *, kind: Literal["sb3"], **settings: Any) -> Sb3Vec: ...
+def make_vec(task: str | Task, n_envs: int, *, kind: Literal["sb3"], **settings: Any) -> Sb3Vec: ...
 
 
-def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> GymVec | Sb3Vec:
+def make_vec(
+    task: str | Task, n_envs: int, *, kind: str = "gym", **settings: Any
+) -> GymVec | Sb3Vec:
     """Many MiniHack environments stepped together, with automatic reset.
 
     Args:
-        task: "MiniHack-KeyRoom-S5-v0" or any other MiniHack id, or "KeyRoom-S5" for the tasks of
-            `envs.tasks`.
+        task: "MiniHack-KeyRoom-S5-v0" or any other MiniHack id, "KeyRoom-S5" for short; a YAML file
+            that describes a task of one's own; or a task of `envs.tasks`.
         n_envs: B >= 1.
         kind: "gym" for a `gymnasium.vector.VectorEnv`, "sb3" for a stable-baselines3 `VecEnv`.
         split: level seeds to play, "train", "test" or "data"; the three never meet.
@@ -93,7 +95,7 @@ def make_vec(task: str, n_envs: int, *, kind: str = "gym", **settings: Any) -> G
 
 
 def _episodes(
-    task: str,
+    task: str | Task,
     n_envs: int,
     *,
     split: str = "train",
@@ -114,9 +116,13 @@ def _episodes(
     workers: int | None = None,
 ) -> Episodes:
     if judge is not None:
+        from calm.annotation.live import Annotator
         from envs.credit.shaping import Shaping, keys_of  # a plain reward needs none of it
+    if isinstance(task, str) and is_task_file(task):
+        task = find_task(task)
+    environment, own_options = environment_of(task)
     batch = Batch(
-        task if task in gymnasium.registry else find_task(task).id,
+        environment,
         n_envs,
         keys,
         extra_keys=(*extra_keys, *(() if judge is None else keys_of(judge))),
@@ -124,12 +130,14 @@ def _episodes(
         penalty=penalty,
         split=split,
         seed=seed,
-        options=options,
+        options={**own_options, **(options or {})},
         workers=workers,
     )
     try:
         credit = None
         if judge is not None:
+            if subgoals is None and isinstance(task, Task) and not isinstance(judge, Annotator):
+                subgoals = task.subgoals
             credit = Shaping(batch, judge, subgoals, shaping, weight, gamma)
         return Episodes(batch, credit, progress, copy, window)
     except BaseException:

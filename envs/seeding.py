@@ -1,7 +1,8 @@
 """Level seeds: three splits that never meet, and streams of them that anyone can draw again.
 
 MiniHack ignores `reset(seed=)`; what seeds the engine is `nle.seed(core, disp, reseed, lgen)`
-before the reset. One number, the level seed, stands for all four (`engine_seeds`).
+before the reset. One number, the level seed, stands for all four: both generators get it, the game
+never reseeds itself, levels are drawn from the core generator.
 
 `data` levels are for shipped and judged transitions, `test` levels for measuring success, `train`
 levels for learning.
@@ -37,14 +38,6 @@ def _mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
-def split_of(level_seed: int) -> str:
-    """The split a level seed belongs to."""
-    for name, seeds in SPLITS.items():
-        if level_seed in seeds:
-            return name
-    raise UsageError(f"level seed {level_seed} lies in no split; seeds run from 0 to 2**31 - 1")
-
-
 def as_level_seed(level_seed: SupportsIndex) -> int:
     """A level seed, from a split or not, as the engine and the batch's arrays hold it.
 
@@ -58,15 +51,6 @@ def as_level_seed(level_seed: SupportsIndex) -> int:
     if not 0 <= number < 2**63:
         raise UsageError(f"level seeds are integers from 0 to 2**63 - 1, got {level_seed!r}")
     return number
-
-
-def engine_seeds(level_seed: int) -> tuple[int, int, bool, int | None]:
-    """Arguments (core, disp, reseed, lgen) of `nle.seed` for a level seed.
-
-    The same that MiniHack's own `seeds=[level_seed]` sets: both generators get the seed, the game
-    never reseeds itself, levels are drawn from the core generator.
-    """
-    return level_seed, level_seed, False, None
 
 
 class LevelSeeds(Iterator[int]):

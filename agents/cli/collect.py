@@ -14,7 +14,12 @@ from calm.files import check_writable
 
 
 def collect(
-    task: Annotated[str, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="MiniHack task, such as KeyRoom-S5, or a YAML file that describes one."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
     player: Annotated[
         list[str] | None,
@@ -50,4 +55,4 @@ def collect(
         return
     typer.echo(f"{about['transitions']} transitions of {about['episodes']} episodes in {out}")
     for name, count in about["achieved"].items():
-        typer.echo(f"  {count:6d}  {name}")
+        typer.echo(f"  {'no truth' if count is None else count:>8}  {name}")

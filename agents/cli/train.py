@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def train(
-    task: Annotated[str | None, typer.Argument(help="MiniHack task, such as KeyRoom-S5.")] = None,
+    task: Annotated[
+        str | None, typer.Argument(help="MiniHack task, such as KeyRoom-S5, or a YAML file.")
+    ] = None,
     judge: Annotated[
         str | None,
         typer.Option(
@@ -164,5 +166,5 @@ def _create_runs(
     for folder in folders:
         Run.refuse_taken(folder)
     with Store(store) as opened:  # what can't be judged is no run
-        shaper_of(base, subgoals_of(base, opened), opened, base_url)
+        shaper_of(base, subgoals_of(base, opened, base_url), opened, base_url)
     return [Run.create(*pair) for pair in zip(folders, configs, strict=True)]

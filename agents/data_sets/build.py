@@ -20,13 +20,9 @@ from calm.records import Task
 from data.dataset import read_manifest, write_manifest, write_part
 from data.schema import LabelledTransition
 from envs.collect import play, versions
-from envs.players.half_trained import HalfTrained
-from envs.players.quest import quester
-from envs.players.scripted import Player
 from envs.seeding import SPLITS
-from envs.skills.play import play_skill
-from envs.skills.skills import SKILLS
 from envs.tasks import task as find_task
+from envs.tasks.skills import SKILLS
 
 KEYROOM_PLAYERS = ("scripted", "half-trained", "random")
 PLAYERS = ("scripted", "sloppy", "random")
@@ -38,22 +34,7 @@ EPISODES = 400
 
 def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[LabelledTransition]:
     """Steps of a task as long as anybody wants them."""
-    if task in SKILLS:
-        assert isinstance(player, str)
-        source = play_skill(SKILLS[task], player, episodes=EPISODES, seed=seed)
-    else:
-        crew = [_player(p, task) for p in ((player,) if isinstance(player, str) else player)]
-        source = play(task, crew, episodes=EPISODES, split="data", seed=seed)
-    return map(row_of, source)
-
-
-def _player(name: str, task: str) -> str | Player:
-    """A player of this layer; the name itself where `envs` has the player."""
-    made: Mapping[str, Callable[[str], Player]] = {
-        "quester": quester,
-        "half-trained": HalfTrained,
-    }
-    return made[name](task) if name in made else name
+    return map(row_of, play(task, player, episodes=EPISODES, split="data", seed=seed))
 
 
 def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransition]]:
@@ -190,7 +171,7 @@ def minihack() -> dict[str, Part]:
     picker = Picker(seed=1012)
     picked: list[LabelledTransition] = []
     natural: list[LabelledTransition] = []
-    tasks = {id: SKILLS[id].task if id in SKILLS else find_task(id) for id in MINIHACK}
+    tasks = {id: find_task(id) for id in MINIHACK}
     for t, (id, task) in enumerate(tasks.items()):
         crew = ("quester", "sloppy", "random") if "Quest" in id else PLAYERS
         names = [s.name for s in task.subgoals]

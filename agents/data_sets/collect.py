@@ -15,6 +15,7 @@ from data.parquet import write_transitions
 from data.schema import Frame, LabelledTransition
 from envs.collect import Played, play
 from envs.tasks import task as find_task
+from envs.truth.make import with_truth
 
 
 def row_of(played: Played) -> LabelledTransition:
@@ -89,13 +90,19 @@ def _keep_partial(path: Path, task: str, rows: Sequence[LabelledTransition]) -> 
 
 
 def write_rows(path: Path, task: str, rows: Sequence[LabelledTransition]) -> dict[str, Any]:
-    """Writes the rows as parquet and says what is in them."""
+    """Writes the rows as parquet.
+
+    Returns:
+        `file`, `transitions`, `episodes`, and `achieved`: by subgoal, in how many transitions; None
+        where the truth is not known.
+    """
     known = find_task(task)
     write_transitions(path, rows, {known.id: known})
     achieved = Counter(name for row in rows for name, yes in row.truth.items() if yes)
+    told = {s.name for s in with_truth(known)}
     return {
         "file": str(path),
         "transitions": len(rows),
         "episodes": len({row.transition.episode for row in rows}),
-        "achieved": {s.name: achieved[s.name] for s in known.subgoals},
+        "achieved": {s.name: achieved[s.name] if s.name in told else None for s in known.subgoals},
     }

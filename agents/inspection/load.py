@@ -20,7 +20,6 @@ from calm.judges import asks_model
 from calm.judges.protocol import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 from envs.interfaces.sb3_vec import Sb3Vec
-from envs.tasks import task as find_task
 
 
 class Trained(NamedTuple):
@@ -74,7 +73,7 @@ def trained(
 def recalled_shaper(run: Run, subgoals: Sequence[Subgoal]) -> Shaper:
     """What paid a run's credit, a language model replaced by the answers that it gave the run."""
     config = run.config
-    task = find_task(config.task)
+    task = config.described
     if asks_model(config.judge) or config.judge.startswith("replay"):
         return Annotator(Recalled(config.judge, run.judged()), task, subgoals)
     return make_shaper(config.judge, task, subgoals, seed=config.seed)

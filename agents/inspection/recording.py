@@ -32,7 +32,6 @@ from envs.game.engine import ABORTED, DIED, WON
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.native.events import best_event_stream
 from envs.stepping.batch import Batch
-from envs.tasks import task as find_task
 
 FILE = "episodes.parquet"
 _Seen = Mapping[str, npt.NDArray[Any]]
@@ -200,7 +199,7 @@ def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recordin
     config = run.config
     seed = config.seed if seed is None else seed
     with trained(run, episodes, seed, extra_keys=_Watcher.keys) as (model, env, subgoals, steps):
-        played = _play(model, env, find_task(config.task), seed)
+        played = _play(model, env, config.described, seed)
     names = [s.name for s in subgoals]
     return Recording(config.task, config.judge, config.weight, steps, names, played)
 

@@ -13,6 +13,9 @@ from calm.annotation.live import Ask
 from calm.credit import CREDIT_MODES, CreditMode
 from calm.errors import UsageError, unknown
 from calm.files import write_file
+from calm.records import Task
+from calm.tasks import TaskFile, is_task_file, read_task_file
+from envs.tasks import own_task, task_id
 from envs.tasks import task as find_task
 
 Memory = Literal["none", "stack", "lstm"]
@@ -24,7 +27,9 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     task: str = "MiniHack-KeyRoom-S5-v0"
-    """MiniHack id of the task; `KeyRoom-S5` will do."""
+    """MiniHack id of the task; `KeyRoom-S5` will do. Or a YAML file that describes one."""
+    own_task: TaskFile | None = None
+    """What that file said, so that the run needs it no more."""
     judge: str = "rules"
     """Whose credit shapes the reward: none, truth (the engine's own), noisy:precision=P,recall=R
     (the truth with errors, see `agents.training.noisy`), rules, local:MODEL, openai:MODEL, ..."""
@@ -93,10 +98,19 @@ class TrainConfig(BaseModel):
     checkpoint_every: int = Field(default=20_000, ge=1)
     """Steps between checkpoints; a run that is killed loses as many, and the rollout it was in."""
 
-    @field_validator("task")
+    @model_validator(mode="before")
     @classmethod
-    def _known_task(cls, name: str) -> str:
-        return find_task(name).id
+    def _known_task(cls, values: dict[str, Any]) -> dict[str, Any]:
+        name, file = values.get("task"), values.get("own_task")
+        if not isinstance(name, str):
+            return values
+        if is_task_file(name):
+            find_task(name)  # says what is wrong with it
+            file = read_task_file(Path(name))
+            return values | {"task": file.task().id, "own_task": file}
+        if file is not None and name == TaskFile.model_validate(file).task().id:
+            return values
+        return values | {"task": task_id(name), "own_task": None}
 
     @field_validator("encoder")
     @classmethod
@@ -146,6 +160,11 @@ class TrainConfig(BaseModel):
         if self.memory == "stack" and "glyphs_crop" not in self.keys:
             raise ValueError("memory=stack keeps crops; add glyphs_crop to the keys")
         return self
+
+    @property
+    def described(self) -> Task:
+        """The task in words, with the environment that plays it."""
+        return find_task(self.task) if self.own_task is None else own_task(self.own_task)
 
     @property
     def looks_back(self) -> int:

@@ -7,26 +7,54 @@ from collections.abc import Sequence
 from agents.training.config import TrainConfig
 from agents.training.credit_source import Shaper, make_shaper
 from agents.training.run_folder import Run
+from calm.decompose import decompose
+from calm.errors import UsageError
+from calm.judges import make_judge
+from calm.judges.openai import OpenAIJudge
 from calm.records import Subgoal
 from calm.store.store import Store
 from calm.subgoals import find_subgoals
 from envs import make_vec
 from envs.interfaces.sb3_vec import Sb3Vec
-from envs.tasks import task as find_task
+from envs.truth.make import check_truth
 
 
-def subgoals_of(config: TrainConfig, store: Store | None = None) -> tuple[Subgoal, ...]:
+def subgoals_of(
+    config: TrainConfig, store: Store | None = None, base_url: str | None = None
+) -> tuple[Subgoal, ...]:
     """The subgoals that settings name; none where there is no judge.
 
+    Where the task has no given ones, the judge's model is asked for some, once: the store keeps
+    them.
+
+    Args:
+        store: where stored lists and a model's answers are.
+        base_url: the endpoint of an `openai:` judge.
+
     Raises:
-        UsageError: there are none of that name, see `calm.decompose.find_subgoals`.
+        UsageError: there are none of that name, see `calm.subgoals.find_subgoals`; or none are
+            given and the judge is no model that could name some.
     """
     if config.judge == "none":
         return ()
-    return find_subgoals(config.subgoals, find_task(config.task), store)
+    task = config.described
+    if config.subgoals == "given" and not task.subgoals and _is_model(config.judge):
+        judge = make_judge(config.judge, store=store, base_url=base_url)
+        try:
+            return decompose(task, judge, store)
+        finally:
+            if isinstance(judge, OpenAIJudge):
+                judge.close()
+    return find_subgoals(config.subgoals, task, store)
 
 
-def kept_subgoals(run: Run, store: Store | None = None) -> tuple[Subgoal, ...]:
+def _is_model(judge: str) -> bool:
+    return judge.partition(":")[0] in ("openai", "local")
+
+
+def kept_subgoals(
+    run: Run, store: Store | None = None, base_url: str | None = None
+) -> tuple[Subgoal, ...]:
     """The subgoals of a run, which stay those that it began with: a file or a store may change.
 
     Raises:
@@ -36,8 +64,8 @@ def kept_subgoals(run: Run, store: Store | None = None) -> tuple[Subgoal, ...]:
     if kept is not None:
         return kept
     config = run.config
-    found = subgoals_of(config, store)
-    if found and config.subgoals != "given":
+    found = subgoals_of(config, store, base_url)
+    if found and found != config.described.subgoals:
         run.keep_subgoals(found)
     return found
 
@@ -48,10 +76,22 @@ def shaper_of(
     store: Store | None = None,
     base_url: str | None = None,
 ) -> Shaper:
-    """What pays credit while a run trains, see `agents.training.credit_source.make_shaper`."""
+    """What pays credit while a run trains, see `agents.training.credit_source.make_shaper`.
+
+    Raises:
+        UsageError: the judge can't be built, or is to tell a truth that is not known.
+    """
+    kind = config.judge.partition(":")[0]
+    if kind in ("truth", "noisy"):
+        check_truth(config.task, subgoals)
+    if kind == "noisy" and config.own_task is not None:
+        raise UsageError(
+            "a noisy judge is set by reference play, which knows only MiniHack's own tasks;"
+            f" judge {config.task} by truth, or by a model"
+        )
     return make_shaper(
         config.judge,
-        find_task(config.task),
+        config.described,
         subgoals,
         store,
         base_url,
@@ -85,7 +125,7 @@ def make_env(
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
     """
     return make_vec(
-        config.task,
+        config.described,
         n_envs,
         kind="sb3",
         split=split,

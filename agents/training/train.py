@@ -289,7 +289,7 @@ def train(
     clock = Clock()
     state = run.load_checkpoint() if resume else None
     rows = [r for r in run.metrics() if r["steps"] <= state["steps"]] if state else []
-    subgoals = kept_subgoals(run, store)
+    subgoals = kept_subgoals(run, store, base_url)
     shaper = shaper_of(config, subgoals, store, base_url)
     torch.set_num_threads(1)
     keep_memory()
@@ -300,7 +300,7 @@ def train(
     made = partial(make_env, config, shaper=shaper, subgoals=subgoals, seed=config.seed)
     env = made(n_envs=config.n_envs, split="train", workers=workers)
     held_out = made(n_envs=n_eval, split="test", extra_keys=TALLIED, workers=workers)
-    tally = Tally(held_out.batch, held_out.episodes.shaping)
+    tally = Tally(held_out.batch, held_out.episodes.shaping, config.described)
     try:
         model = make_ppo(config, env, threads)
         env.seed(config.seed)

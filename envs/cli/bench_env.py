@@ -13,6 +13,6 @@ def bench_env(quick: Quick = False, as_json: Json = False) -> None:
     turns. Ratios are ours over theirs: one core against MiniHack through gymnasium, 16 environments
     on all cores against the fastest of SB3's and gymnasium's, and against the engine alone.
     """
-    from envs.bench.bench import run
+    from envs.bench.stepping import run
 
     run_bench(lambda say: run(quick, say), as_json)

@@ -20,7 +20,8 @@ from envs.events.stream import EventStream
 from envs.native.events import NativeEventStream, Pay, best_event_stream
 from envs.stepping.batch import Batch, Bools, Observer, Rewards
 from envs.tasks import task as find_task
-from envs.truth.stream import TruthStream
+from envs.truth.make import KEYS as TRUTH_KEYS
+from envs.truth.make import truth_of
 
 Achieved = npt.NDArray[np.int8]
 
@@ -162,7 +163,7 @@ class Shaping:
         if isinstance(judge, Annotator):
             self.source = Judged(batch, judge)
         elif isinstance(judge, str):
-            self.source = TruthStream(batch.task, self.subgoals, batch)
+            self.source = truth_of(batch.task, self.subgoals, batch)
         else:
             self.source = judge(batch, self.subgoals)
         batch.observers.append(self.source)
@@ -216,7 +217,7 @@ def keys_of(judge: Judging | None) -> tuple[str, ...]:
     if judge is None:
         return ()
     if isinstance(judge, str):
-        return TruthStream.keys
+        return TRUTH_KEYS
     if isinstance(judge, Annotator):
         return Judged.keys
     return tuple(getattr(judge, "keys", ()))

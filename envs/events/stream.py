@@ -214,12 +214,16 @@ def words(
 def names_of_actions(
     task_id: str, batch: Arrays, actions: tuple[str, ...] | None
 ) -> tuple[str, ...]:
-    """The English names of a batch's actions: those given, or else the task's.
+    """The English names of a batch's actions: those given, the engine's, or else the task's.
 
     Raises:
         UsageError: the batch has more or fewer actions.
     """
-    names = task(task_id).actions if actions is None else actions
+    rules = getattr(batch, "rules", None)
+    if actions is not None:
+        names = actions
+    else:
+        names = task(task_id).actions if rules is None else rules.actions
     needed = getattr(batch, "n_actions", len(names))
     if needed != len(names):
         raise UsageError(

@@ -7,6 +7,8 @@ says of it: where the hero went shows in what changed.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from nle import nethack
 
@@ -89,3 +91,6 @@ SKILLS: tuple[enum.IntEnum, ...] = tuple(
     a for a in nethack.USEFUL_ACTIONS if a is not nethack.MiscDirection.UP
 )
 """All useful actions, MiniHack's skill tasks."""
+
+BY_NAME: Mapping[str, enum.IntEnum] = MappingProxyType({english(a): a for a in nethack.ACTIONS})
+"""Every action of nle by its English name."""

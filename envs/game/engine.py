@@ -46,6 +46,7 @@ with warnings.catch_warnings():
     from nle.env.base import NLE
     from nle.env.tasks import NetHackScore
 
+from envs.game.actions import english
 from envs.game.minigrid_levels import use_minigrid_3
 
 use_minigrid_3(minihack.envs.minigrid)
@@ -97,6 +98,10 @@ class Rules:
     path: Path
     presses: tuple[int, ...]
     """Key code of every action, by index."""
+    actions: tuple[str, ...]
+    """English name of every action, by index."""
+    ends_on_stairs: bool
+    """Whether the staircase down is all that wins: no reward manager, no ending of its own."""
     max_steps: int
     allow_all_yn: bool
     """Leave every y/n question to the agent."""
@@ -111,6 +116,11 @@ class Rules:
     fix_moon_phase: bool
 
 
+def minihack_ids() -> list[str]:
+    """MiniHack's ids in gymnasium's registry."""
+    return [id for id in gymnasium.registry if id.startswith("MiniHack-")]
+
+
 def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
     """MiniHack's own environment object, unwrapped, with its level compiled and checked.
 
@@ -123,8 +133,7 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
         GameError: the level does not compile.
     """
     if task not in gymnasium.registry:
-        known = [name for name in gymnasium.registry if name.startswith("MiniHack-")]
-        raise unknown("task", task, known)
+        raise unknown("task", task, minihack_ids())
     level: list[str] = []
     try:
         with warnings.catch_warnings(), _noting_levels(level):
@@ -223,6 +232,10 @@ def read_rules(env: Any) -> Rules:
     return Rules(
         path=path,
         presses=tuple(int(action) for action in env.actions),
+        actions=tuple(english(action) for action in env.actions),
+        ends_on_stairs=cls._is_episode_end is MiniHack._is_episode_end
+        and cls._reward_fn is MiniHack._reward_fn
+        and env.reward_manager is None,
         max_steps=int(env._max_episode_steps),
         allow_all_yn=bool(env._allow_all_yn_questions),
         allow_all_modes=bool(env._allow_all_modes),

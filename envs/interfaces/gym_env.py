@@ -17,7 +17,8 @@ Observation = dict[str, Array]
 class GymEnv(gymnasium.Env[Observation, np.int64]):
     """MiniHack with seeds that seed, straight from the engine.
 
-    Infos: with credit "r_env" and "credit"; at the end "episode", see `Episodes.summary`.
+    Infos: with credit "r_env" and "credit"; at the end "summary", see `Episodes.summary`. The key
+    "episode" is left to `gymnasium.wrappers.RecordEpisodeStatistics`.
 
     Args:
         episodes: of a batch of one, not yet reset.
@@ -70,7 +71,7 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
             info = {"r_env": float(episodes.r_env[0]), "credit": float(episodes.credit[0])}
         self._over = bool(terminated[0] or truncated[0])
         if self._over:
-            info["episode"] = episodes.summary(0)
+            info["summary"] = episodes.summary(0)
         observation = episodes.final(0) if self._over else self._row()
         return observation, float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 

@@ -1,15 +1,13 @@
 """A player that PPO trained half way: a small network, kept as arrays and played by NumPy alone.
 
 Its weights lie beside this file, each with what made them and how often they finish held-out levels
-(`calm players train` writes both). The forward pass is in float64 and
-uses no torch, so
-that what it plays is the same on any machine: logits are rounded to six digits, far above what the
-order of a sum can change, before an action is drawn from the episode's own generator.
+(`calm players train` writes both). The forward pass is in float64 and uses no torch, so that what
+it plays is the same on any machine: logits are rounded to six digits, far above what the order of a
+sum can change, before an action is drawn from the episode's own generator.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -183,10 +181,3 @@ class HalfTrained:
         share = np.exp(scores - scores.max())
         drawn = self._rng.random() * share.sum()
         return min(int(np.searchsorted(np.cumsum(share), drawn)), len(share) - 1)
-
-
-def provenance(task_id: str) -> dict[str, Any]:
-    """How the shipped weights of a task were made, and how good they are."""
-    path = WEIGHTS / f"{find_task(task_id).id}.json"
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found

@@ -11,19 +11,17 @@ closed by nle before anyone can choose from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from nle import nethack
 
+from calm.errors import UsageError
+from calm.records import Task
 from envs.game.actions import SKILLS
 from envs.game.glyphs import STONE, THING, THING_OF_GLYPH
+from envs.players.player import Array
 from envs.players.scripted import Scripted
 from envs.players.terrain import MOVES, Cell
-from envs.tasks import task
-
-Array = npt.NDArray[Any]
 
 _KEYS = [int(a) for a in SKILLS]
 """Key of each action of the quests, by index. The first eight are the directions of `MOVES`."""
@@ -57,9 +55,11 @@ class Quester(Scripted):
 
     name = "quester"
 
-    def __init__(self, task_id: str) -> None:
-        self._hard = task_id == "MiniHack-Quest-Hard-v0"
-        super().__init__(task_id)
+    def __init__(self, task: Task) -> None:
+        if not task.id.startswith("MiniHack-Quest-"):
+            raise UsageError(f"the quester plays the quests, not {task.id}")
+        self._hard = task.id == "MiniHack-Quest-Hard-v0"
+        super().__init__(task.actions)
 
     def begin(self, rng: np.random.Generator) -> None:
         super().begin(rng)
@@ -237,8 +237,3 @@ class Quester(Scripted):
             if ground and (best is None or width < best[0]):
                 best = (width, move)
         return best
-
-
-def quester(task_id: str) -> Quester:
-    """The player of one of the quests."""
-    return Quester(task(task_id).id)

@@ -1,66 +1,30 @@
-"""Players that make transitions worth looking at: scripted, random, and mixtures of the two.
-
-A player sees one environment's observation at a time. It may read engine arrays: it is no judge.
-"""
+"""A scripted player of the navigation tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from calm.errors import UsageError, unknown
 from envs.game.glyphs import CARRIED, CARRIED_OF_GLYPH, ROWS, STONE, THING, THING_OF_GLYPH
 from envs.players.boulders import best_push
+from envs.players.player import Array
 from envs.players.terrain import MOVES, Cell, Terrain
-from envs.tasks import task
-
-Array = npt.NDArray[Any]
-
-KEYS = ("glyphs", "blstats", "message", "inv_glyphs", "inv_letters", "internal")
-"""What players read."""
-
-
-class Player(Protocol):
-    """Plays one environment."""
-
-    name: str
-
-    def begin(self, rng: np.random.Generator) -> None:
-        """A new episode starts; all chance in it comes from `rng`."""
-
-    def act(self, seen: Mapping[str, Array]) -> int:
-        """The index of the next action, from one environment's arrays."""
-
-
-class Random:
-    """Every action equally often."""
-
-    name = "random"
-
-    def __init__(self, task_id: str) -> None:
-        self._n = len(task(task_id).actions)
-        self._rng = np.random.default_rng(0)
-
-    def begin(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-
-    def act(self, seen: Mapping[str, Array]) -> int:
-        return int(self._rng.integers(self._n))
 
 
 class Scripted:
     """Finishes the task where it can: takes the key, opens doors, fills rivers, finds the stairs.
 
     Solves KeyRoom, Room, Corridor and MazeWalk mostly, River often; of Quest it only explores.
+
+    Args:
+        actions: English names of the environment's actions; the first eight are the moves.
     """
 
     name = "scripted"
 
-    def __init__(self, task_id: str) -> None:
-        self._actions = task(task_id).actions
+    def __init__(self, actions: Sequence[str]) -> None:
+        self._actions = tuple(actions)
         self._rng = np.random.default_rng(0)
         self.begin(self._rng)
 
@@ -190,47 +154,6 @@ class Scripted:
         y, x = self._map.hero
         beside = [(move, (y + dy, x + dx)) for move, (dy, dx) in enumerate(MOVES[:4])]
         return [(move, cell) for move, cell in beside if cell in doors]
-
-
-class Sloppy:
-    """Another player with a share of random actions in between."""
-
-    def __init__(self, player: Player, task_id: str, share: float = 0.3) -> None:
-        if not 0.0 <= share <= 1.0:
-            raise UsageError(f"the share of random actions lies in [0, 1], got {share}")
-        self.name = f"sloppy-{player.name}"
-        self._player = player
-        self._n = len(task(task_id).actions)
-        self._share = share
-        self._rng = np.random.default_rng(0)
-
-    def begin(self, rng: np.random.Generator) -> None:
-        self._rng = rng
-        self._player.begin(rng)
-
-    def act(self, seen: Mapping[str, Array]) -> int:
-        action = self._player.act(seen)  # it must see every step
-        if self._rng.random() < self._share:
-            return int(self._rng.integers(self._n))
-        return action
-
-
-PLAYERS = ("scripted", "sloppy", "random")
-
-
-def make_player(name: str, task_id: str) -> Player:
-    """The player of that name.
-
-    Raises:
-        UsageError: no such player; lists them.
-    """
-    if name == "random":
-        return Random(task_id)
-    if name == "scripted":
-        return Scripted(task_id)
-    if name == "sloppy":
-        return Sloppy(Scripted(task_id), task_id)
-    raise unknown("player", name, PLAYERS)
 
 
 _LIQUID = (THING["water"], THING["lava"])

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from calm.records import Subgoal
 from envs.events.stream import EventStream
 from envs.native.events import best_event_stream
-from envs.players import scripted as players
+from envs.players.make import PLAYERS, make_player
+from envs.players.player import KEYS as PLAYER_KEYS
 from envs.stepping.batch import Batch
 from envs.truth.stream import TruthStream
 
@@ -59,7 +60,7 @@ def reference(task_id: str, subgoals: tuple[Subgoal, ...]) -> Frequencies:
 def frequencies(
     task_id: str, subgoals: Sequence[Subgoal], envs_each: int, steps: int, seed: int
 ) -> Frequencies:
-    """Plays a task with all of `envs.players.scripted.PLAYERS` and counts.
+    """Plays a task with all of `envs.players.make.PLAYERS` and counts.
 
     Args:
         task_id: a whole id that `envs.tasks` knows.
@@ -71,20 +72,20 @@ def frequencies(
     Raises:
         UsageError: unknown task, or a subgoal without a truth.
     """
-    names = players.PLAYERS * envs_each
-    keys = dict.fromkeys((*players.KEYS, *EventStream.keys, *TruthStream.keys))
+    names = PLAYERS * envs_each
+    keys = dict.fromkeys((*PLAYER_KEYS, *EventStream.keys, *TruthStream.keys))
     with Batch(task_id, len(names), tuple(keys), split="data", seed=seed, workers=0) as batch:
         events, truth = best_event_stream(task_id, batch), TruthStream(task_id, subgoals, batch)
         batch.observers += [events, truth]
         batch.reset()
-        crew = [players.make_player(name, task_id) for name in names]
+        crew = [make_player(name, task_id) for name in names]
         chance = [np.random.default_rng([seed, i]) for i in range(len(crew))]
         for player, rng in zip(crew, chance, strict=True):
             player.begin(rng)
         ids, achieved = [], []
         for _ in range(steps):
             actions = [
-                player.act({key: batch.arrays[key][i] for key in players.KEYS})
+                player.act({key: batch.arrays[key][i] for key in PLAYER_KEYS})
                 for i, player in enumerate(crew)
             ]
             _, terminated, truncated = batch.step(np.array(actions))

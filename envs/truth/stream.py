@@ -87,9 +87,7 @@ class TruthStream:
         actions: tuple[str, ...] | None = None,
     ) -> None:
         self.subgoals = tuple(task(task_id).subgoals if subgoals is None else subgoals)
-        for subgoal in self.subgoals:
-            if subgoal.name not in _ALL:
-                raise unknown("subgoal with a truth", subgoal.name, _ALL)
+        check_known(self.subgoals)
         self._arrays = batch.arrays
         n = len(batch.arrays["blstats"])
         self.achieved: npt.NDArray[np.int8] = np.zeros((n, len(self.subgoals)), np.int8)
@@ -307,3 +305,10 @@ _DEEDS: dict[str, Deed] = {
 
 _ALL = frozenset((*APPROACHES, *_DEEDS))
 """Subgoals whose truth can be told."""
+
+
+def check_known(subgoals: Sequence[Subgoal]) -> None:
+    """Raises a UsageError that names the first subgoal whose truth can't be told."""
+    for subgoal in subgoals:
+        if subgoal.name not in _ALL:
+            raise unknown("subgoal with a truth", subgoal.name, _ALL)

@@ -12,14 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from calm.records import Task
 from envs.credit.shaping import Shaping
 from envs.stepping.batch import Batch, Bools
 from envs.tasks import task as find_task
-from envs.truth.stream import TruthStream
+from envs.truth.make import KEYS as TRUTH_KEYS
+from envs.truth.make import make_truth, with_truth
 
 Counts = npt.NDArray[np.int32]
 
-KEYS = TruthStream.keys
+KEYS = TRUTH_KEYS
 """The observation keys that a tally's batch must have."""
 
 
@@ -42,20 +44,25 @@ class Times(NamedTuple):
 class Tally:
     """Counts the achievements of every episode of a batch.
 
-    It appends itself to the batch's observers, and the truth of the task's given subgoals too.
+    It appends itself to the batch's observers, and the truth of the task's given subgoals, where
+    it is known.
 
     Args:
         batch: not yet reset; has the arrays in `KEYS`.
         shaping: whose judge is counted beside the truth, if there is one.
+        task: whose given subgoals are counted; by default the batch's.
     """
 
     keys: tuple[str, ...] = KEYS
 
-    def __init__(self, batch: Batch, shaping: Shaping | None = None) -> None:
-        given = find_task(batch.task).subgoals
+    def __init__(
+        self, batch: Batch, shaping: Shaping | None = None, task: Task | None = None
+    ) -> None:
+        task = task or find_task(batch.task)
+        given = with_truth(task)
         self.true_names = tuple(s.name for s in given)
         self.judged_names = tuple(s.name for s in shaping.subgoals) if shaping else ()
-        self._truth = TruthStream(batch.task, given, batch) if given else None
+        self._truth = make_truth(task, batch) if given else None
         self._judge = shaping.source if shaping else None
         # Columns of the judge's subgoals that the truth knows, and the truth's columns of these.
         both = [n for n in self.judged_names if n in self.true_names]

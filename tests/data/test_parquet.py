@@ -101,10 +101,17 @@ def test_kinds() -> None:
 def test_refuses_rows_without_truth_or_task(tmp_path: Path) -> None:
     blind = replace(row(), truth={KEY.name: True})
     with pytest.raises(UsageError, match=r"column truth: .* does not say open the door"):
-        tables.write_transitions(tmp_path / "t", [blind], {TASK.id: TASK})
+        tables.write_transitions(tmp_path / "t", [row(), blind], {TASK.id: TASK})
     with pytest.raises(UsageError, match="no task given"):
         tables.write_transitions(tmp_path / "t", [row()], {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_subgoal_may_have_no_truth_in_any_row(tmp_path: Path) -> None:
+    blind = replace(row(), truth={KEY.name: True})
+    tables.write_transitions(tmp_path / "t", [blind], {TASK.id: TASK})
+    (read,) = tables.read_transitions(tmp_path / "t").rows
+    assert read.truth == {KEY.name: True}
 
 
 def written(path: Path) -> pa.Table:

@@ -10,7 +10,8 @@ from calm.errors import UsageError
 from calm.records import Subgoal
 from envs import make_vec
 from envs.credit.noisy import TOLERANCE, NoisyStream, NoisyTruth, choose
-from envs.players.scripted import KEYS, PLAYERS, make_player
+from envs.players.make import PLAYERS, make_player
+from envs.players.player import KEYS
 from envs.stepping.batch import Batch
 from envs.tasks import task as find_task
 from envs.truth.reference import Frequencies, reference

@@ -18,7 +18,8 @@ from envs.collect import play
 from envs.events import signature as layout
 from envs.events.stream import EventStream, clean, quote, words
 from envs.game.glyphs import CARRIED, THING
-from envs.players.scripted import KEYS, make_player
+from envs.players.make import make_player
+from envs.players.player import KEYS
 from envs.stepping.batch import Batch
 from envs.tasks import task
 

@@ -13,7 +13,7 @@ from envs.events.stream import EventStream
 from envs.native.build import built
 from envs.native.events import NativeEventStream
 from envs.native.sight import NativeSight
-from envs.players.scripted import make_player
+from envs.players.make import make_player
 from envs.stepping.batch import Batch
 
 TASKS = ("KeyRoom-S5", "KeyRoom-Dark-S15", "River-Lava", "Corridor-R3", "Room-Ultimate-15x15",

@@ -1,11 +1,9 @@
 """Players: the scripted one finishes its tasks, all are reproducible."""
 
-import numpy as np
 import pytest
 
-from calm.errors import UsageError
 from envs.collect import play
-from envs.players.scripted import PLAYERS, Random, Sloppy, make_player
+from envs.players.make import PLAYERS
 
 
 @pytest.mark.parametrize(
@@ -39,33 +37,3 @@ def test_same_seed_same_play(player: str) -> None:
     assert [s.transition for s in runs[0]] == [s.transition for s in runs[1]]
     other = list(play("KeyRoom-S5", player, episodes=2, seed=9))
     assert [s.transition for s in runs[0]] != [s.transition for s in other]
-
-
-def test_random_player_takes_every_action_equally_often() -> None:
-    player = Random("KeyRoom-S5")
-    player.begin(np.random.default_rng(0))
-    counts = np.bincount([player.act({}) for _ in range(5000)], minlength=10)
-    assert counts.size == 10
-    assert (abs(counts - 500) < 100).all()
-
-
-def test_sloppy_player_slips_as_often_as_told() -> None:
-    class Still:
-        name = "still"
-
-        def begin(self, rng: np.random.Generator) -> None: ...
-
-        def act(self, seen: object) -> int:
-            return 0
-
-    player = Sloppy(Still(), "KeyRoom-S5", share=0.5)
-    player.begin(np.random.default_rng(0))
-    actions = np.array([player.act({}) for _ in range(4000)])
-    assert abs((actions != 0).mean() - 0.45) < 0.03  # a tenth of the slips is action 0 too
-    with pytest.raises(UsageError, match="lies in"):
-        Sloppy(Still(), "KeyRoom-S5", share=1.5)
-
-
-def test_unknown_player() -> None:
-    with pytest.raises(UsageError, match="did you mean 'random'"):
-        make_player("randum", "KeyRoom-S5")

@@ -11,7 +11,8 @@ from calm.errors import UsageError
 from calm.records import Subgoal
 from envs.events.stream import EventStream
 from envs.game import actions
-from envs.players.scripted import KEYS, Scripted
+from envs.players.player import KEYS
+from envs.players.scripted import Scripted
 from envs.stepping.batch import Batch
 from envs.subgoals import SUBGOALS
 from envs.tasks import TASKS, task
@@ -44,7 +45,7 @@ class Game:
 
     def start(self, level_seed: int) -> "Game":
         self.batch.reset([level_seed])
-        self.player = Scripted(self.batch.task)
+        self.player = Scripted(self.batch.rules.actions)
         self.ended = False
         return self
 
@@ -134,7 +135,7 @@ def at_the_door_without_the_key(g: Game) -> None:
     """Stands the hero next to the closed door, in line with it, the key still on the floor."""
     for level_seed in range(200):
         g.start(level_seed)
-        player = Scripted(g.batch.task)
+        player = Scripted(g.batch.rules.actions)
         for _ in range(25):
             player._map.look(g.seen["glyphs"], g.seen["blstats"])
             if player._doors_beside():

@@ -6,26 +6,27 @@ resets and level generation, interleaved, medians over rounds.
 
 from __future__ import annotations
 
-import os
 import statistics
-import time
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
-
-import gymnasium
-import numpy as np
 
 from calm.annotation.live import Annotator
 from calm.bench.harness import Row, Say, machine, ratio, row
 from calm.errors import UsageError
 from calm.judges import make_judge
-from envs.game.engine import make_minihack
-from envs.make import make_vec
-from envs.native.backend import NativeBackend
-from envs.stepping.batch import Batch
+from envs.bench.contestants import (
+    CORES,
+    ENVS,
+    ENVS_1,
+    PEERS,
+    Contestant,
+    Play,
+    engine,
+    minihack,
+    ours,
+)
 from envs.tasks import task as find_task
 
 TASKS = (
@@ -34,16 +35,7 @@ TASKS = (
     "MiniHack-Corridor-R3-v0",
     "MiniHack-River-v0",
 )
-KEYS = ("glyphs_crop", "blstats", "message")
-ENVS = 16
-CORES = len(os.sched_getaffinity(0))
-ENVS_1 = max(ENVS // CORES, 1)
-"""Environments on one core where all cores have `ENVS`."""
-PEERS = ("SB3 DummyVecEnv", "SB3 SubprocVecEnv", "gymnasium AsyncVectorEnv")
 UNIT = "steps/s"
-
-Play = Callable[[float], float]
-"""Steps for about so many seconds; environment steps a second."""
 
 
 @dataclass
@@ -84,7 +76,7 @@ def run(quick: bool = False, progress: Say | None = None) -> dict[str, Any]:
         by_task[task] = _ratios(contest)
     ratios = {
         name: (statistics.fmean if "cost" in name else statistics.geometric_mean)(
-            found[name] for found in by_task.values()
+            of_task[name] for of_task in by_task.values()
         )
         for name in next(iter(by_task.values()))
     }
@@ -105,14 +97,14 @@ MINIHACK = "MiniHack, 1 core"
 
 
 def _ratios(contest: _Contest) -> dict[str, float]:
-    found = {"minihack": contest.ratio(OURS_1, MINIHACK), "engine": contest.ratio(OURS, ENGINE)}
+    ratios = {"minihack": contest.ratio(OURS_1, MINIHACK), "engine": contest.ratio(OURS, ENGINE)}
     peers = [contest.ratio(OURS, f"{name}, {ENVS} envs") for name in PEERS
              if f"{name}, {ENVS} envs" in contest.rates]  # fmt: skip
     if peers:
-        found["best_peer"] = min(peers)
-    found["credit_cost"] = contest.ratio(OURS_1, JUDGED_1) - 1.0
-    found["credit_cost_all_cores"] = contest.ratio(OURS, JUDGED) - 1.0
-    return found
+        ratios["best_peer"] = min(peers)
+    ratios["credit_cost"] = contest.ratio(OURS_1, JUDGED_1) - 1.0
+    ratios["credit_cost_all_cores"] = contest.ratio(OURS, JUDGED) - 1.0
+    return ratios
 
 
 def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str]) -> _Contest:
@@ -120,7 +112,7 @@ def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str
     with ExitStack() as stack:
         players: dict[str, Play] = {}
 
-        def enter(name: str, make: Callable[[], tuple[Play, Callable[[], Any]]]) -> None:
+        def enter(name: str, make: Callable[[], Contestant]) -> None:
             say(f"{task}: {name}")
             try:
                 play, close = make()
@@ -133,16 +125,16 @@ def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str
             stack.callback(close)
             players[name] = play
 
-        enter(ENGINE_1, lambda: _engine(task, 1))
-        enter(ENGINE, lambda: _engine(task, CORES))
-        enter(MINIHACK, lambda: _minihack(task))
-        for peer, make in _PEERS.items():
+        enter(ENGINE_1, lambda: engine(task, 1))
+        enter(ENGINE, lambda: engine(task, CORES))
+        enter(MINIHACK, lambda: minihack(task))
+        for peer, make in PEERS.items():
             enter(f"{peer}, {ENVS} envs", lambda make=make: make(task))  # type: ignore[misc]
         for play in players.values():
             play(seconds / 2)  # warm up
         described = find_task(task)
         judge = Annotator(make_judge("rules"), described, described.subgoals)
-        play, close = _ours(task, ENVS_1, 0, judge)
+        play, close = ours(task, ENVS_1, 0, judge)
         play(10 * seconds)  # the descriptions of random play are judged
         close()
         for number in range(rounds):
@@ -156,101 +148,8 @@ def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str
                 (OURS, ENVS, None, None),
                 (JUDGED, ENVS, None, judge),
             ):
-                play, close = _ours(task, n_envs, workers, by)
+                play, close = ours(task, n_envs, workers, by)
                 play(seconds)
                 contest.rates.setdefault(name, []).append(play(seconds))
                 close()
     return contest
-
-
-def _for_a_while(step: Callable[[], int], seconds: float) -> float:
-    steps, start = 0, time.perf_counter()
-    while True:
-        for _ in range(8):
-            steps += step()
-        taken = time.perf_counter() - start
-        if taken >= seconds:
-            return steps / taken
-
-
-def _engine(task: str, cores: int) -> tuple[Play, Callable[[], Any]]:
-    batch = Batch(task, cores, KEYS, workers=cores, native=True)
-    backend = batch.backend
-    assert isinstance(backend, NativeBackend)
-
-    def play(seconds: float) -> float:
-        steps, start = 0, time.perf_counter()
-        while (taken := time.perf_counter() - start) < seconds:
-            backend.play_raw(10_000)
-            steps += 10_000 * cores
-        return steps / taken
-
-    return play, batch.close
-
-
-def _minihack(task: str) -> tuple[Play, Callable[[], Any]]:
-    env = make_minihack(task, {"observation_keys": KEYS})
-    actions = np.random.default_rng(0)
-    env.reset()
-
-    def step() -> int:
-        _, _, terminated, truncated, _ = env.step(int(actions.integers(env.action_space.n)))
-        if terminated or truncated:
-            env.reset()
-        return 1
-
-    return lambda seconds: _for_a_while(step, seconds), env.close
-
-
-def _gym_env(task: str) -> Callable[[], Any]:
-    return lambda: make_minihack(task, {"observation_keys": KEYS})
-
-
-def _sb3(kind: str) -> Callable[[str], tuple[Play, Callable[[], Any]]]:
-    def make(task: str) -> tuple[Play, Callable[[], Any]]:
-        from stable_baselines3.common import vec_env
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            vec = getattr(vec_env, kind)([_gym_env(task)] * ENVS)
-        vec.reset()
-        return _vector(vec.step, vec.action_space.n), vec.close
-
-    return make
-
-
-def _async(task: str) -> tuple[Play, Callable[[], Any]]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        vec = gymnasium.vector.AsyncVectorEnv([_gym_env(task)] * ENVS, shared_memory=True)
-    vec.reset()
-    return _vector(vec.step, int(vec.single_action_space.n)), vec.close  # type: ignore[attr-defined]
-
-
-_PEERS: Mapping[str, Callable[[str], tuple[Play, Callable[[], Any]]]] = {
-    PEERS[0]: _sb3("DummyVecEnv"),
-    PEERS[1]: _sb3("SubprocVecEnv"),
-    PEERS[2]: _async,
-}
-
-
-def _ours(
-    task: str, n_envs: int, workers: int | None = None, judge: Annotator | None = None
-) -> tuple[Play, Callable[[], Any]]:
-    vec = make_vec(task, n_envs, keys=KEYS, judge=judge, workers=workers)
-    vec.reset()
-    return _vector(vec.step, vec.batch.n_actions, n_envs), vec.close
-
-
-def _vector(step: Callable[[Any], Any], n_actions: int, n_envs: int = ENVS) -> Play:
-    """Plays a vector environment; its actions are drawn beforehand."""
-    actions = np.random.default_rng(0).integers(n_actions, size=(1024, n_envs))
-    at = 0
-
-    def once() -> int:
-        nonlocal at
-        at = (at + 1) % len(actions)
-        step(actions[at])
-        return n_envs
-
-    return lambda seconds: _for_a_while(once, seconds)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from envs.bench.bench import PEERS, run
+from envs.bench.contestants import PEERS
+from envs.bench.stepping import run
 
 
 @pytest.mark.slow

@@ -1,18 +1,16 @@
-"""The tasks: every KeyRoom, Corridor, Room, River, MazeWalk and Quest task of MiniHack 1.0.2.
+"""The tasks described in words: MiniHack's KeyRoom, Corridor, Room, River, MazeWalk and Quest.
 
-For each its id, goal, given subgoals, actions in English, legend and step limit. The subgoals name
-the steps between as well as the deeds, in the order a player meets them.
+For each its id, goal, given subgoals, actions in English and legend. The subgoals name the steps
+between as well as the deeds, in the order a player meets them.
 """
 
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from calm.errors import unknown
-from calm.records import Subgoal, Task
+from calm.records import Task
 from envs.game import actions
 from envs.subgoals import SUBGOALS
 
@@ -57,8 +55,6 @@ _RIVER = (
 )
 _MAZE = (*(f"come within {n} steps of the staircase down" for n in (8, 4)), *_STAIRS)
 _QUEST_EASY = (
-    "pick up a wand",
-    "pick up a horn",
     "turn lava into solid ground",
     "cross the water or lava",
     "find the staircase down",
@@ -66,8 +62,6 @@ _QUEST_EASY = (
     *_STAIRS,
 )
 _QUEST_MEDIUM = (
-    "pick up a wand",
-    "pick up a horn",
     "kill a monster",
     "stand next to the lava",
     "turn lava into solid ground",
@@ -138,14 +132,14 @@ _FAMILIES = {
     ),
     "MazeWalk": _Family(f"{_REACH} of the maze.", actions.MOVES, _GROUND),
     "Quest-Easy": _Family(
-        f"{_REACH} behind a river of lava: take the wand or the horn that makes cold and freeze"
-        " a way across.",
+        f"{_REACH} behind a river of lava: freeze a way across with the wand or the horn in the"
+        " inventory, which make cold.",
         actions.SKILLS,
         {},
     ),
     "Quest-Medium": _Family(
-        f"{_REACH} behind the monsters and a river of lava: take the wand and the horn that make"
-        " cold, fight or freeze the monsters, and freeze a way across.",
+        f"{_REACH} behind the monsters and a river of lava: fight the monsters or freeze them, and"
+        " freeze a way across, with the wand and the horn in the inventory, which make cold.",
         actions.SKILLS,
         {},
     ),
@@ -157,7 +151,7 @@ _FAMILIES = {
         {},
     ),
 }
-_QUEST_LEGEND = {
+EVERYTHING = {
     **_GROUND,
     **_DOORS,
     "}": "water or lava",
@@ -169,32 +163,30 @@ _QUEST_LEGEND = {
     "^": "trap",
     **_MONSTERS,
 }
+"""Every symbol that a map of these tasks may show, and what it means."""
 
-_TABLE: tuple[tuple[str, str, tuple[str, ...], int], ...] = (
-    # family, rest of the id, subgoals, step limit
-    ("KeyRoom", "Fixed-S5", _KEYROOM_S5, 200),
-    ("KeyRoom", "S5", _KEYROOM_S5, 200),
-    ("KeyRoom", "Dark-S5", _KEYROOM_S5, 200),
-    ("KeyRoom", "S15", _KEYROOM_S15, 400),
-    ("KeyRoom", "Dark-S15", _KEYROOM_S15, 400),
-    *(("Corridor", f"R{n}", _CORRIDOR, 1000) for n in (2, 3, 5)),
+_TABLE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    # family, rest of the id, subgoals
+    ("KeyRoom", "Fixed-S5", _KEYROOM_S5),
+    ("KeyRoom", "S5", _KEYROOM_S5),
+    ("KeyRoom", "Dark-S5", _KEYROOM_S5),
+    ("KeyRoom", "S15", _KEYROOM_S15),
+    ("KeyRoom", "Dark-S15", _KEYROOM_S15),
+    *(("Corridor", f"R{n}", _CORRIDOR) for n in (2, 3, 5)),
     *(
-        ("Room", f"{variant}{size}x{size}", subgoals, size * 20)
+        ("Room", f"{variant}{size}x{size}", subgoals)
         for size, subgoals in ((5, _ROOM_SMALL), (15, _ROOM_LARGE))
         for variant in ("", "Random-", "Dark-", "Monster-", "Trap-", "Ultimate-")
     ),
+    *(("River", variant, _RIVER) for variant in ("", "Monster", "Lava", "MonsterLava", "Narrow")),
     *(
-        ("River", variant, _RIVER, 350)
-        for variant in ("", "Monster", "Lava", "MonsterLava", "Narrow")
-    ),
-    *(
-        ("MazeWalk", f"{mapped}{size}", _MAZE if mapped else ("find the staircase down", *_MAZE), n)
-        for size, n in (("9x9", 200), ("15x15", 1000), ("45x19", 1000))
+        ("MazeWalk", f"{mapped}{size}", _MAZE if mapped else ("find the staircase down", *_MAZE))
+        for size in ("9x9", "15x15", "45x19")
         for mapped in ("", "Mapped-")
     ),
-    ("Quest-Easy", "", _QUEST_EASY, 500),
-    ("Quest-Medium", "", _QUEST_MEDIUM, 1000),
-    ("Quest-Hard", "", _QUEST_HARD, 1000),
+    ("Quest-Easy", "", _QUEST_EASY),
+    ("Quest-Medium", "", _QUEST_MEDIUM),
+    ("Quest-Hard", "", _QUEST_HARD),
 )
 
 
@@ -202,7 +194,8 @@ def _id(family: str, rest: str) -> str:
     return "-".join(part for part in ("MiniHack", family, rest, "v0") if part)
 
 
-def _legend(symbols: Mapping[str, str]) -> str:
+def legend_text(symbols: Mapping[str, str]) -> str:
+    """Symbols and what they mean, one a line, as a judge reads them."""
     return "\n".join(f"{symbol}  {meaning}" for symbol, meaning in symbols.items())
 
 
@@ -213,40 +206,11 @@ def _build(family: str, rest: str, names: Iterable[str]) -> Task:
         goal=shared.goal,
         subgoals=tuple(SUBGOALS[name] for name in names),
         actions=shared.actions,
-        legend=_legend(shared.legend or _QUEST_LEGEND),
+        legend=legend_text(shared.legend or EVERYTHING),
     )
 
 
 TASKS: Mapping[str, Task] = MappingProxyType(
-    {_id(family, rest): _build(family, rest, names) for family, rest, names, _ in _TABLE}
+    {_id(family, rest): _build(family, rest, names) for family, rest, names in _TABLE}
 )
 """Every task by MiniHack's id."""
-
-MAX_STEPS: Mapping[str, int] = MappingProxyType(
-    {_id(family, rest): limit for family, rest, _, limit in _TABLE}
-)
-"""Steps after which MiniHack cuts an episode, by id."""
-
-
-def task(name: str) -> Task:
-    """The task of that id; `MiniHack-` before it and `-v0` after it may be left out.
-
-    Raises:
-        UsageError: no such task; lists them all.
-    """
-    short = re.sub(r"-v0$", "", name.removeprefix("MiniHack-"))
-    found = TASKS.get(f"MiniHack-{short}-v0")
-    if found is None:
-        raise unknown("task", name, TASKS)
-    return found
-
-
-def subgoal(name: str) -> Subgoal:
-    """The given subgoal of that name, the same in every task.
-
-    Raises:
-        UsageError: no such subgoal; lists them all.
-    """
-    if name not in SUBGOALS:
-        raise unknown("subgoal", name, SUBGOALS)
-    return SUBGOALS[name]

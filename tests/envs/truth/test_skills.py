@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from calm.judges.rules import RulesJudge
-from envs.skills.play import play_skill
-from envs.skills.skills import RULES, SKILLS, SkillPlayer, SkillTruth
+from envs.collect import play
+from envs.players.skill import SkillPlayer
 from envs.stepping.batch import Batch
+from envs.tasks.skills import RULES, SKILLS
+from envs.truth.skills import SkillTruth
 
 
 @pytest.mark.parametrize("id", SKILLS)
 def test_the_player_does_the_deed_and_truth_and_rules_see_it(id: str) -> None:
     skill = SKILLS[id]
-    played = list(play_skill(skill, "scripted", episodes=3, seed=4))
+    played = list(play(skill.task, "scripted", episodes=3, seed=4))
     ends = [p for p in played if p.transition.terminated]
     assert len(ends) == 3
     get, deed = (s.name for s in skill.task.subgoals)
@@ -28,9 +30,9 @@ def test_the_player_does_the_deed_and_truth_and_rules_see_it(id: str) -> None:
 
 def test_the_same_seed_gives_the_same_steps() -> None:
     skill = SKILLS["MiniHack-Wear-v0"]
-    first, again = (list(play_skill(skill, "sloppy", episodes=1, seed=9)) for _ in range(2))
+    first, again = (list(play(skill.task, "sloppy", episodes=1, seed=9)) for _ in range(2))
     assert first == again
-    other = next(iter(play_skill(skill, "sloppy", episodes=1, seed=10)))
+    other = next(iter(play(skill.task, "sloppy", episodes=1, seed=10)))
     assert other.provenance["level_seed"] != first[0].provenance["level_seed"]
 
 
@@ -69,7 +71,7 @@ def test_a_thing_dropped_and_taken_again_is_taken_twice() -> None:
 
 def test_standing_on_the_apple_counts_when_it_begins() -> None:
     skill = SKILLS["MiniHack-Eat-v0"]
-    played = list(play_skill(skill, "sloppy", episodes=4, seed=2))
+    played = list(play(skill.task, "sloppy", episodes=4, seed=2))
     onto = [p for p in played if p.truth["step onto the apple"]]
     assert onto
     for p in onto:

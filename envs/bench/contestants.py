@@ -1,0 +1,128 @@
+"""What `calm bench env` measures: our environments, the engine alone, MiniHack, other vectors."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from calm.annotation.live import Annotator
+from envs.game.engine import make_minihack
+from envs.make import make_vec
+from envs.native.backend import NativeBackend
+from envs.stepping.batch import Batch
+
+KEYS = ("glyphs_crop", "blstats", "message")
+"""Observation keys that everybody fills."""
+ENVS = 16
+CORES = len(os.sched_getaffinity(0))
+ENVS_1 = max(ENVS // CORES, 1)
+"""Environments on one core where all cores have `ENVS`."""
+
+Play = Callable[[float], float]
+"""Steps for about so many seconds; environment steps a second."""
+Contestant = tuple[Play, Callable[[], Any]]
+"""How it plays, and how it is closed."""
+
+
+def _rate(step: Callable[[], int], seconds: float) -> float:
+    """Steps for so many seconds; environment steps a second. `step` returns how many it made."""
+    steps, start = 0, time.perf_counter()
+    while True:
+        for _ in range(8):
+            steps += step()
+        taken = time.perf_counter() - start
+        if taken >= seconds:
+            return steps / taken
+
+
+def engine(task: str, cores: int) -> Contestant:
+    """nle's C engine alone, one game a core: no observations copied, no Python between steps."""
+    batch = Batch(task, cores, KEYS, workers=cores, native=True)
+    backend = batch.backend
+    assert isinstance(backend, NativeBackend)
+
+    def play(seconds: float) -> float:
+        steps, start = 0, time.perf_counter()
+        while (taken := time.perf_counter() - start) < seconds:
+            backend.play_raw(10_000)
+            steps += 10_000 * cores
+        return steps / taken
+
+    return play, batch.close
+
+
+def minihack(task: str) -> Contestant:
+    """MiniHack's own environment, one game, with random actions and resets."""
+    env = make_minihack(task, {"observation_keys": KEYS})
+    actions = np.random.default_rng(0)
+    env.reset()
+
+    def step() -> int:
+        _, _, terminated, truncated, _ = env.step(int(actions.integers(env.action_space.n)))
+        if terminated or truncated:
+            env.reset()
+        return 1
+
+    return lambda seconds: _rate(step, seconds), env.close
+
+
+def _one_minihack(task: str) -> Callable[[], Any]:
+    return lambda: make_minihack(task, {"observation_keys": KEYS})
+
+
+def _sb3(kind: str) -> Callable[[str], Contestant]:
+    def make(task: str) -> Contestant:
+        from stable_baselines3.common import vec_env
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            vec = getattr(vec_env, kind)([_one_minihack(task)] * ENVS)
+        vec.reset()
+        return _stepping(vec.step, vec.action_space.n), vec.close
+
+    return make
+
+
+def _gymnasium_async(task: str) -> Contestant:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        vec = gymnasium.vector.AsyncVectorEnv([_one_minihack(task)] * ENVS, shared_memory=True)
+    vec.reset()
+    return _stepping(vec.step, int(vec.single_action_space.n)), vec.close  # type: ignore[attr-defined]
+
+
+PEERS: Mapping[str, Callable[[str], Contestant]] = {
+    "SB3 DummyVecEnv": _sb3("DummyVecEnv"),
+    "SB3 SubprocVecEnv": _sb3("SubprocVecEnv"),
+    "gymnasium AsyncVectorEnv": _gymnasium_async,
+}
+"""By name: vector environments of others over MiniHack's own, `ENVS` at once."""
+
+
+def ours(
+    task: str, n_envs: int, workers: int | None = None, judge: Annotator | None = None
+) -> Contestant:
+    """Ours: `envs.make_vec`, with judged credit where there is a judge."""
+    vec = make_vec(task, n_envs, keys=KEYS, judge=judge, workers=workers)
+    vec.reset()
+    return _stepping(vec.step, vec.batch.n_actions, n_envs), vec.close
+
+
+def _stepping(step: Callable[[Any], Any], n_actions: int, n_envs: int = ENVS) -> Play:
+    """Plays a vector environment; its actions are drawn beforehand."""
+    actions = np.random.default_rng(0).integers(n_actions, size=(1024, n_envs))
+    at = 0
+
+    def once() -> int:
+        nonlocal at
+        at = (at + 1) % len(actions)
+        step(actions[at])
+        return n_envs
+
+    return lambda seconds: _rate(once, seconds)

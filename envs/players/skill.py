@@ -1,0 +1,67 @@
+"""A scripted player of MiniHack's skill tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from envs.game.actions import SKILLS as ACTIONS
+from envs.players.player import KEYS, Array
+from envs.tasks.skills import Skill, glyphs_of
+
+_MOVES = {
+    (-1, 0): "move north", (0, 1): "move east", (1, 0): "move south", (0, -1): "move west",
+    (-1, 1): "move northeast", (1, 1): "move southeast",
+    (1, -1): "move southwest", (-1, -1): "move northwest",
+}  # fmt: skip
+
+
+class SkillPlayer:
+    """Goes to the thing and does the deed; with probability `sloppy` it does anything instead."""
+
+    keys = KEYS
+
+    def __init__(self, skill: Skill, sloppy: float = 0.0) -> None:
+        self.name = "scripted" if sloppy == 0 else "random" if sloppy == 1 else "sloppy-scripted"
+        self._skill, self._sloppy = skill, sloppy
+        self._glyphs = glyphs_of(skill.thing)
+        self._index = {name: i for i, name in enumerate(skill.task.actions)}
+        self._key = {int(a): i for i, a in enumerate(ACTIONS)}
+        self.begin(np.random.default_rng(0))
+
+    def begin(self, rng: np.random.Generator) -> None:
+        """A new episode starts; all chance in it comes from `rng`."""
+        self._rng = rng
+        self._place: tuple[int, int] | None = None
+
+    def act(self, seen: Mapping[str, Array]) -> int:
+        """The index of the next action."""
+        if self._sloppy and self._rng.random() < self._sloppy:
+            return int(self._rng.integers(len(self._key)))
+        asked = bytes(seen["message"]).split(b"\0")[0].decode("latin-1")
+        holding = np.flatnonzero(np.isin(seen["inv_glyphs"], self._glyphs))
+        if seen["internal"][1] or seen["internal"][2]:
+            return self._answer(asked, seen, holding)
+        cells = np.argwhere(np.isin(seen["glyphs"], self._glyphs))
+        if len(cells):
+            self._place = (int(cells[0][0]), int(cells[0][1]))
+        if len(holding) and self._skill.taken:
+            return self._index[self._skill.verb]
+        x, y = (int(v) for v in seen["blstats"][:2])
+        if self._place is None:
+            return int(self._rng.integers(8))
+        if (y, x) == self._place:
+            return self._index["pick up" if self._skill.taken else self._skill.verb]
+        step = (int(np.sign(self._place[0] - y)), int(np.sign(self._place[1] - x)))
+        return self._index[_MOVES[step]]
+
+    def _answer(self, asked: str, seen: Mapping[str, Array], holding: Array) -> int:
+        """A key for a question: yes to the thing itself, its letter, or ESC."""
+        if f"{self._skill.thing} here" in asked and "ynq" in asked:
+            return self._key[ord("y")]
+        if asked.startswith("What do you want to") and len(holding):
+            letter = int(seen["inv_letters"][holding[0]])
+            if letter in self._key:
+                return self._key[letter]
+        return self._index["cancel"]

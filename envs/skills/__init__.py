@@ -1,1 +1,0 @@
-"""MiniHack's skill tasks: their subgoals, rules and truth."""

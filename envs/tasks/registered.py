@@ -1,0 +1,40 @@
+"""Every other task that MiniHack registers: what the engine itself says of it.
+
+Its actions are the engine's. Its goal is the staircase down where MiniHack gives the task no reward
+manager and no ending of its own; of other tasks only the name is known. It has no subgoals: a file
+of one's own names them, or a model does.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from calm.records import Task
+from envs.tasks.described import EVERYTHING, legend_text
+
+
+def registered_ids() -> list[str]:
+    """MiniHack's ids in gymnasium's registry."""
+    from envs.game.engine import minihack_ids  # loads MiniHack, which registers them
+
+    return minihack_ids()
+
+
+@cache
+def registered(id: str) -> Task:
+    """The task of one of `registered_ids`.
+
+    Raises:
+        UsageError: MiniHack can't make it without settings, such as a des-file.
+    """
+    from envs.game.engine import make_minihack, read_rules
+
+    env = make_minihack(id)
+    try:
+        rules = read_rules(env)
+    finally:
+        env.close()
+    goal = f"Do what the MiniHack task {id.removeprefix('MiniHack-').rpartition('-v')[0]} asks for."
+    if rules.ends_on_stairs:
+        goal = "Reach the staircase down (`>`)."
+    return Task(id, goal, (), rules.actions, legend_text(EVERYTHING))

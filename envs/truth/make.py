@@ -1,0 +1,72 @@
+"""Finds the truth of a task: what tells, step by step, which of its subgoals were achieved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from calm.records import Subgoal, Task
+from envs.stepping.batch import Batch, Observer
+from envs.subgoals import SUBGOALS
+from envs.tasks.skills import SKILLS
+from envs.truth.skills import SkillTruth
+from envs.truth.stream import TruthStream, check_known
+
+KEYS = tuple(dict.fromkeys((*TruthStream.keys, *SkillTruth.keys)))
+"""The observation keys that the truth of any task reads."""
+
+
+class Truth(Observer, Protocol):
+    """An observer that knows what the last step achieved."""
+
+    subgoals: tuple[Subgoal, ...]
+    """(G,) those whose truth is known."""
+    achieved: npt.NDArray[np.int8]
+    """(B, G) 1 where the last step achieved the subgoal, else 0."""
+
+
+def with_truth(task: Task) -> tuple[Subgoal, ...]:
+    """Those of a task's given subgoals whose truth the engine's state tells.
+
+    They are the subgoals of `envs.subgoals`, and those of the skill tasks. A subgoal of one's own
+    is one of them if its name and its definition are the same, word for word.
+    """
+    skill = SKILLS.get(task.id)
+    if skill is not None and task.subgoals == skill.task.subgoals:
+        return task.subgoals
+    return known_truth(task.subgoals)
+
+
+def known_truth(subgoals: Sequence[Subgoal]) -> tuple[Subgoal, ...]:
+    """Those that are subgoals of `envs.subgoals`, by name and definition."""
+    return tuple(s for s in subgoals if SUBGOALS.get(s.name) == s)
+
+
+def make_truth(task: Task, batch: Batch) -> Truth:
+    """The truth of a task's given subgoals, of those `with_truth`.
+
+    An observer: append it to `batch.observers` before `batch.reset()`.
+    """
+    return truth_of(task.id, with_truth(task), batch)
+
+
+def truth_of(task_id: str, subgoals: Sequence[Subgoal], batch: Batch) -> Truth:
+    """The truth of these subgoals of a task.
+
+    Raises:
+        UsageError: the truth of one of them is not known.
+    """
+    skill = SKILLS.get(task_id)
+    if skill is not None and tuple(subgoals) == skill.task.subgoals:
+        return SkillTruth(skill, batch)
+    return TruthStream(task_id, subgoals, batch)
+
+
+def check_truth(task_id: str, subgoals: Sequence[Subgoal]) -> None:
+    """Raises a UsageError that names the first subgoal of a task whose truth is not known."""
+    skill = SKILLS.get(task_id)
+    if skill is None or tuple(subgoals) != skill.task.subgoals:
+        check_known(subgoals)

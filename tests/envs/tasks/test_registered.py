@@ -1,0 +1,39 @@
+"""Tasks that only MiniHack knows."""
+
+import pytest
+
+from calm.errors import UsageError
+from calm.tasks import find_task
+from envs.tasks import INSTALLED, TASKS, task
+from envs.tasks.skills import SKILLS
+
+
+def test_every_id_of_minihack_is_a_task() -> None:
+    assert len(INSTALLED) == len(set(INSTALLED)) >= 159
+    assert {*TASKS, *SKILLS} <= set(INSTALLED)
+    assert "MiniHack-Nowhere-v0" not in INSTALLED
+
+
+@pytest.mark.parametrize(
+    ("name", "goal", "actions"),
+    [
+        ("Labyrinth-Small", "Reach the staircase down (`>`).", 8),
+        ("MultiRoom-N2-Locked", "Reach the staircase down (`>`).", 10),
+        ("Pray", "Do what the MiniHack task Pray asks for.", 85),
+        ("Sokoban1a-v1", "Do what the MiniHack task Sokoban1a asks for.", 11),
+    ],
+)
+def test_its_actions_and_goal_come_from_the_engine(name: str, goal: str, actions: int) -> None:
+    found = task(name)
+    assert (found.goal, len(found.actions), found.subgoals) == (goal, actions, ())
+    assert found.actions[:2] == ("move north", "move east")
+    assert find_task(name) == found
+
+
+def test_the_skill_tasks_have_subgoals() -> None:
+    assert task("Eat") is SKILLS["MiniHack-Eat-v0"].task
+
+
+def test_a_near_name_is_told() -> None:
+    with pytest.raises(UsageError, match="did you mean 'MiniHack-Labyrinth-Big-v0'"):
+        task("MiniHack-Labyrnth-Big-v0")
