@@ -1,0 +1,96 @@
+"""Every piece of Python in a README runs as it stands, and every command in one exists.
+
+What a test can't have is replaced, each replacement told here: a model's address by a server on
+loopback, and sizes by smaller ones.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from calm.loopback import Loopback
+from tests.support.command_line import calm
+
+ROOT = Path(__file__).parents[2]
+READMES = [
+    path
+    for path in sorted(ROOT.rglob("*.md"))
+    if not {"runs", "node_modules"} & set(path.parts)
+    and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+]
+ADDRESS = "http://localhost:8000/v1"
+SMALLER: dict[str, list[tuple[str, str]]] = {
+    "README.md 2": [
+        ('"KeyRoom-S5", 32,', '"KeyRoom-S5", 2,'),
+        ("batch_size=1024", "batch_size=64"),
+        ("n_steps=128", "n_steps=32"),
+        ("learn(300_000)", "learn(64)"),
+    ],
+}
+"""By snippet: what is written in it, and what a test of seconds runs instead."""
+
+
+def snippets() -> list[tuple[str, str]]:
+    """Every fenced block of Python: its file with its number there, and its text."""
+    return [
+        (f"{path.relative_to(ROOT)} {i}", text)
+        for path in READMES
+        for i, text in enumerate(
+            re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.M | re.S), 1
+        )
+    ]
+
+
+@pytest.mark.parametrize(("name", "text"), snippets(), ids=[name for name, _ in snippets()])
+def test_a_snippet_runs(name: str, text: str, tmp_path: Path) -> None:
+    for written, smaller in SMALLER.get(name, []):
+        assert text.count(written) == 1, written
+        text = text.replace(written, smaller)
+    with Loopback(rules={"pick up the passenger": (r"is in the taxi now",)}) as server:
+        (tmp_path / "snippet.py").write_text(text.replace(ADDRESS, server.url), "utf-8")
+        done = subprocess.run(
+            [sys.executable, "-W", "error::DeprecationWarning:__main__", "snippet.py"],
+            cwd=tmp_path,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "PYTHONPATH": str(ROOT),
+                "HOME": str(tmp_path),
+                "OMP_NUM_THREADS": "1",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert ADDRESS not in text or server.requests >= 1
+
+
+def test_no_replacement_is_left_over() -> None:
+    assert set(SMALLER) <= {name for name, _ in snippets()}
+
+
+def commands() -> list[str]:
+    """Every line that a README gives to a shell and that runs `calm`."""
+    lines = []
+    for path in READMES:
+        for block in re.findall(r"^```console\n(.*?)^```", path.read_text("utf-8"), re.M | re.S):
+            joined = block.replace("\\\n", " ")
+            lines += re.findall(r"^\$ ((?:\.venv/bin/)?calm .*)$", joined, re.M)
+    return sorted(set(lines))
+
+
+@pytest.mark.parametrize("line", commands())
+def test_a_command_exists_with_its_options(line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    path = []
+    for word in words:  # the command, and its group's before it
+        path.append(word)
+        if not calm(*path, "--help").splitlines()[0].rstrip().endswith("COMMAND [ARGS]..."):
+            break
+    options = set(re.findall(r"--[a-z][a-z-]*", calm(*path, "--help")))
+    used = {word.partition("=")[0] for word in words if word.startswith("--")}
+    assert used <= options
