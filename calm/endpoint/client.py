@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any, NoReturn
 
 from calm.endpoint.budget import Budget
@@ -24,6 +25,8 @@ from calm.records import Usage
 
 _AWAY = ("connection", "timeout", "502", "503", "504", "529")
 """Faults of a server that is away; any other may be due to what it was asked."""
+_ALONE = 6
+"""Attempts in a row after which a question is given up that alone has no answer."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,9 @@ class Connection:
     backoff: float = 0.5
     """Seconds before the second attempt, about; doubles with each, up to half a minute."""
     patient: bool = False
-    """An endpoint that is away is waited for until the deadline, and then the work stops, unless it
-    answered other questions meanwhile; else the question alone is given up."""
+    """An endpoint that is away is waited for until it has been silent for a deadline, and then the
+    work stops. A question alone is given up only if others are still answered when its own deadline
+    is over."""
 
 
 class Endpoint:
@@ -107,7 +111,7 @@ class Endpoint:
             EndpointError, BudgetError: asking further is pointless.
         """
         await self.transport.open()
-        began = since = time.monotonic()
+        began = since = monotonic()
         attempt = same = 0
         last = ""
         while True:
@@ -121,27 +125,55 @@ class Endpoint:
             except Transient as fault:
                 attempt += 1
                 if str(fault) != last:
-                    same, last, since = 0, str(fault), time.monotonic()
+                    same, last, since = 0, str(fault), monotonic()
                 same += 1
                 wait = fault.retry_after
                 if wait is None:
                     wait = min(30.0, self.connection.backoff * 2.0 ** min(attempt - 1, 10))
                     wait *= self._random.uniform(0.5, 1.0)
-                left = self.connection.deadline - (time.monotonic() - began)
-                limit = fault.limit
-                if fault.kind == "connection" and self._answered_at is None:
-                    limit = 5  # a host that never answered is more likely wrong than busy
-                elif self.connection.patient and fault.kind in _AWAY:
-                    limit = None
-                elif self._answered_at is not None and self._answered_at < since:
-                    limit = None  # nobody else is answered either: it is not this question's fault
+                limit = self._limit(fault, began, since)
                 if limit is not None and same >= limit:
                     self._give_up(fault, f"{same} times in a row")
-                if wait > left:
-                    if self.connection.patient and (self._answered_at or began) <= began:
-                        self._stop(fault, time.monotonic() - began)
+                if self.connection.patient:
+                    await self._wait_patiently(fault, wait, began)
+                    continue
+                if wait > self.connection.deadline - (monotonic() - began):
                     self._give_up(fault, f"within {self.connection.deadline:g} s")
                 await asyncio.sleep(wait)
+
+    def _limit(self, fault: Transient, began: float, since: float) -> int | None:
+        """Returns how often in a row a question may meet a fault; None: until the time is over.
+
+        Args:
+            began: when the question was first asked.
+            since: when it met this fault for the first time in a row.
+        """
+        if fault.kind == "connection" and self._answered_at is None:
+            return 5  # a host that never answered is more likely wrong than busy
+        if self.connection.patient and fault.kind in _AWAY:
+            over = max(began + self.connection.deadline, since)
+            others_answered = self._answered_at is not None and self._answered_at > over
+            return (fault.limit or _ALONE) if others_answered else None
+        if self._answered_at is not None and self._answered_at < since:
+            return None  # nobody else is answered either: it is not this question's fault
+        return fault.limit
+
+    async def _wait_patiently(self, fault: Transient, seconds: float, began: float) -> None:
+        """Waits, but no longer than until the endpoint has been silent for a deadline.
+
+        Raises:
+            EndpointError: it has: no answer since then, to this question or another.
+        """
+        until = monotonic() + seconds
+        while True:
+            now = monotonic()
+            silent = now - max(began, self._answered_at or began)
+            left = self.connection.deadline - silent
+            if left <= 0:
+                self._stop(fault, silent)
+            if now >= until:
+                return
+            await asyncio.sleep(min(until - now, left))
 
     async def _attempt(
         self,
@@ -155,12 +187,12 @@ class Endpoint:
         async with self.pace.slot(expected.prompt_tokens + expected.completion_tokens):
             await self.budget.hold(expected)
             body = self.body(prompt, params, schema)
-            started, clock = time.time(), time.monotonic()
+            started, clock = time.time(), monotonic()
             used = Usage()
             try:
                 reply = await self.transport.send(body)
             except BaseException as fault:
-                seconds = time.monotonic() - clock
+                seconds = monotonic() - clock
                 used = self.budget.settle(expected, Usage(seconds=seconds))
                 if isinstance(fault, Transient):
                     if fault.pushback:
@@ -174,12 +206,12 @@ class Endpoint:
                     detail = self.transport.scrub(str(fault))[:1000]
                     on_failure(Call(started, seconds, kind, None, detail, used.cost))
                 raise
-            seconds = time.monotonic() - clock
+            seconds = monotonic() - clock
             used = self.budget.settle(
                 expected, replace(reply.usage, seconds=seconds), characters=len(prompt)
             )
             self.pace.good(seconds)
-        self._answered_at = time.monotonic()
+        self._answered_at = monotonic()
         self._refused = 0
         return Call(started, seconds, "ok", replace(reply, usage=used), "", used.cost)
 
@@ -241,7 +273,7 @@ class Endpoint:
                 f"can't reach {self.address}: {fault.detail}. Check that the server runs and that"
                 " the base URL is right (often it ends in /v1)"
             )
-        silent = time.monotonic() - (self._answered_at or time.monotonic())
+        silent = monotonic() - (self._answered_at or monotonic())
         if silent > 2 * self.connection.deadline:
             self._stop(fault, silent)
         if self._answered_at is None and fault.kind == "malformed":

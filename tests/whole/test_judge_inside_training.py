@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from threading import Event
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from agents.training.config import TrainConfig, make_config
 from agents.training.run_folder import Run
 from agents.training.train import Progress, train
 from calm.annotation.live import Annotator
+from calm.endpoint import client
+from calm.endpoint.client import Endpoint
 from calm.errors import EndpointError, UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
@@ -43,15 +48,32 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 def test_a_dead_endpoint_stops_training_which_goes_on_when_it_is_back(
     ask: str, tmp_path: Path, store: Store
 ) -> None:
-    run = Run.create(tmp_path / "run", TrainConfig(**CONFIG, ask=ask))
+    """However slow the machine is: the endpoint's clock is a real one until the plug is pulled, and
+    then so quick that the first question that fails has waited long enough."""
+    run = Run.create(tmp_path / "run", TrainConfig(**CONFIG | {"patience": 600.0}, ask=ask))
     server = Loopback(rules=RULES).start()
+    unplugged, stopped = Event(), Event()
+    quick = count(time.monotonic(), 1000.0)
 
     def unplug(progress: Progress) -> None:
-        if progress.steps >= 256:
+        if unplugged.is_set():
+            stopped.wait(60)  # training is quicker than the endpoint's thread
+        elif progress.steps >= 256:
             server.stop()
+            unplugged.set()
 
-    with pytest.raises(EndpointError, match=r"stopped at step.*calm train --resume .*run"):
-        train(run, store=store, base_url=server.url, on_progress=unplug)
+    def stop(*of: Any) -> NoReturn:
+        stopped.set()
+        stop_as_ever(*of)
+
+    stop_as_ever = Endpoint._stop
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            client, "monotonic", lambda: next(quick) if unplugged.is_set() else time.monotonic()
+        )
+        patch.setattr(Endpoint, "_stop", stop)
+        with pytest.raises(EndpointError, match=r"stopped at step.*calm train --resume .*run"):
+            train(run, store=store, base_url=server.url, on_progress=unplug)
     stopped_at = run.load_checkpoint()["steps"]
     assert 256 <= stopped_at < 1024
     answered = server.requests

@@ -235,8 +235,28 @@ def test_a_patient_one_gives_up_a_question_that_alone_has_no_answer() -> None:
             await endpoint.aclose()
             await unlucky
 
-        with pytest.raises(RowFault, match=r"given up \(within 0\.5 s\): 503"):
+        with pytest.raises(RowFault, match=r"given up \(\d+ times in a row\): 503"):
             asyncio.run(both())
+
+
+def test_a_patient_one_gives_no_question_up_that_failed_with_the_server() -> None:
+    """One question is held until another is answered, then the server goes."""
+    server = Loopback(answer=lambda body: "{}", script=["hang", ""]).start()
+    endpoint = Endpoint(Connection("m", server.url, deadline=0.3, backoff=0.05, patient=True))
+
+    async def both() -> None:
+        held = asyncio.create_task(endpoint.ask("held", {}))
+        while server.requests < 1:
+            await asyncio.sleep(0.01)
+        await endpoint.ask("x", {})
+        await asyncio.to_thread(server.stop)
+        try:
+            await held
+        finally:
+            await endpoint.aclose()
+
+    with pytest.raises(EndpointError, match="has not answered for"):
+        asyncio.run(both())
 
 
 def test_no_more_than_the_cap_is_in_flight() -> None:
