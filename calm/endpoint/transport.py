@@ -9,6 +9,7 @@ and is taken out of everything that leaves this file.
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
 import json
 import os
@@ -17,13 +18,14 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx2
 import openai
 from openai import AsyncOpenAI
 
 from calm.endpoint.envelope import Malformed, Reply, read_body
+from calm.endpoint.environment import certificates, proxy_for, read_key
 from calm.endpoint.faults import Transient, fault_of
 from calm.errors import EndpointError, UsageError
 
@@ -63,11 +65,20 @@ class Transport:
             raise UsageError(f"the base URL is no address: {error}") from None
         """The base URL without user, password or query."""
         self.key_env = key_env
-        self._key = os.environ.get(key_env, "")
-        self._secret = self._key if len(self._key) >= _KEY_LENGTH else ""
-        if not self._key and urlsplit(base_url).hostname == urlsplit(DEFAULT_BASE_URL).hostname:
+        self._key = read_key(key_env)
+        self._base_url, self._login = split_login(base_url)
+        if self._key and self._login:
+            raise UsageError(
+                f"the base URL holds a user and password, and {key_env} a key, and only one can be"
+                f" sent: take them out of the address {self.address}, or unset {key_env}"
+            )
+        secrets = (self._key, self._login, self._login.partition(":")[2])
+        self._secrets = [s for s in secrets if len(s) >= _KEY_LENGTH]
+        self._proxy = proxy_for(base_url)
+        self._certificates = certificates() if base_url.startswith("https://") else None
+        theirs = urlsplit(base_url).hostname == urlsplit(DEFAULT_BASE_URL).hostname
+        if theirs and not (self._key or self._login):
             raise EndpointError(f"no key: set {key_env}, or name another endpoint with --base-url")
-        self._base_url = base_url
         self._cap = cap
         self._clients: list[AsyncOpenAI] = []
         self._load: list[int] = []
@@ -97,7 +108,8 @@ class Transport:
         except Malformed as error:
             detail = self.scrub(str(error))
             raise Transient("malformed", detail, pushback=error.busy, limit=4) from None
-        if self._secret and self._secret in reply.text + reply.refusal + reply.message:
+        words = reply.text + reply.refusal + reply.message
+        if any(secret in words for secret in self._secrets):
             reply = replace(
                 reply,
                 text=self.scrub(reply.text),
@@ -154,11 +166,18 @@ class Transport:
             # its text holds the key if the server echoed it
         except openai.APIConnectionError as error:
             cause = _root(error)
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                raise EndpointError(
+                    f"the certificate of {self.address} is not trusted: {cause.verify_message}."
+                    " Set SSL_CERT_FILE to a file with the certificate that signed it"
+                ) from None
             detail = self.scrub(f"{type(cause).__name__}: {cause}")
             # A refused connection, too, is an APITimeoutError where aiohttp makes it.
             raise Transient("connection", detail) from None
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
-            detail = self.scrub(f"{type(error).__name__}: {error}")
+        except Exception as error:
+            # Whatever the HTTP client makes of bytes that are no HTTP: its parser has errors that
+            # neither the SDK nor the client's own interface names.
+            detail = " ".join(self.scrub(f"{type(error).__name__}: {error}").split())[:300]
             raise Transient("connection", detail, limit=5) from None
         finally:
             self._load[client] -= 1
@@ -183,16 +202,17 @@ class Transport:
                     max_retries=0,
                     timeout=self.timeout + 10,  # ours is the one that counts
                     http_client=http_client,
+                    default_headers=_basic(self._login) if self._login else None,
                 )
-                for http_client in _http_clients(self._base_url, self._cap)
+                for http_client in _http_clients(self._cap, self._proxy, self._certificates)
             ]
             self._load = [0] * len(self._clients)
         return min(range(len(self._load)), key=self._load.__getitem__)
 
     def scrub(self, text: str) -> str:
         """The text without the key or anything that looks like one."""
-        if self._secret:
-            text = text.replace(self._secret, "[key]")
+        for secret in self._secrets:
+            text = text.replace(secret, "[key]")
         return _SECRET.sub("[key]", text)
 
     async def aclose(self) -> None:
@@ -209,7 +229,14 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _http_clients(base_url: str, cap: int) -> list[httpx2.AsyncClient]:
+def _basic(login: str) -> dict[str, str]:
+    """Returns the header that sends a user and password."""
+    return {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
+
+
+def _http_clients(
+    cap: int, proxy: str | None, context: ssl.SSLContext | None
+) -> list[httpx2.AsyncClient]:
     """Connections for `cap` requests at once.
 
     aiohttp takes half the time on the processor; without it several small pools do, as the cost of
@@ -217,13 +244,25 @@ def _http_clients(base_url: str, cap: int) -> list[httpx2.AsyncClient]:
     """
     if importlib.util.find_spec("aiohttp") is not None:
         limits = httpx2.Limits(max_connections=cap + 8, keepalive_expiry=60)
-        return [openai.DefaultAioHttpClient(limits=limits)]
-    context = ssl.create_default_context() if base_url.startswith("https") else False
+        return [
+            openai.DefaultAioHttpClient(
+                limits=limits, proxy=proxy, verify=context or True, trust_env=False
+            )
+        ]
     limits = httpx2.Limits(max_connections=None, keepalive_expiry=60)
     return [
-        openai.DefaultAsyncHttpxClient(verify=context, limits=limits)
+        openai.DefaultAsyncHttpxClient(
+            limits=limits, proxy=proxy, verify=context or True, trust_env=False
+        )
         for _ in range(-(-cap // _A_POOL))
     ]
+
+
+def split_login(url: str) -> tuple[str, str]:
+    """Returns an address without user and password, and these as `user:password`, else ""."""
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=host)), unquote(login) if at else ""
 
 
 def public_address(url: str) -> str:
