@@ -7,8 +7,7 @@ from calm.asking.prompt import DECOMPOSE_TEMPLATE, decompose_prompt
 from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.faults import RowFault
 from calm.errors import CalmError, UsageError
-from calm.judges.openai import OpenAIJudge
-from calm.judges.protocol import Judge
+from calm.judges.protocol import Judge, RemoteJudge
 from calm.records import Subgoal, Task, Verdict
 from calm.store.question import Context, Question, Settled
 from calm.store.store import Store
@@ -47,7 +46,7 @@ def decompose(
         UsageError: a judge without a model has no given subgoals.
         CalmError: no answer was usable.
     """
-    if not isinstance(judge, OpenAIJudge):
+    if not isinstance(judge, RemoteJudge):
         if not task.subgoals:
             raise UsageError(
                 f"{task.id} has no given subgoals and {judge.name} can't name any:"
@@ -85,7 +84,7 @@ def decompose(
     )
 
 
-def _reply(judge: OpenAIJudge, store: Store, context: Context, prompt: str, sample: int) -> Reply:
+def _reply(judge: RemoteJudge, store: Store, context: Context, prompt: str, sample: int) -> Reply:
     question = Question(context.key(prompt, sample), prompt, sample)
     found = store.answers([question.key])
     if question.key in found:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from calm.annotation.many import Plan, Progress, Summary, annotate
-from calm.annotation.many import plan as plan_of_task
+from calm.annotation.many import Progress, Summary, annotate
+from calm.asking.estimate import Plan
 from calm.errors import CalmError, UsageError, unknown
 from calm.judges import make_judge
-from calm.judges.openai import OpenAIJudge
-from calm.judges.protocol import Judge
+from calm.judges.protocol import Judge, RemoteJudge
 from calm.records import MODES, Mode, Task, Transition
 from calm.store.store import Store
 from calm.subgoals import find_subgoals
@@ -77,9 +76,9 @@ def annotate_set(
         UsageError: something named is not there, or an option that the judge does not take.
     """
     with _opened(plan) as (judge, tasks, transitions):
-        if isinstance(judge, OpenAIJudge):  # a limit is on all of it, so all that was paid counts
+        if isinstance(judge, RemoteJudge):  # a limit is on all of it, so all that was paid counts
             for task in tasks:
-                judge.asker.count_before(judge.context(task, task.subgoals))
+                judge.count_paid(task, task.subgoals)
         annotated = AnnotatedSet([], [])
         for task in tasks:
             line = progress(task.id) if progress else None
@@ -102,12 +101,9 @@ def plan_cost(plan: AnnotationPlan) -> dict[str, Plan]:
         UsageError: as `annotate_set`, and for a judge that costs nothing.
     """
     with _opened(plan) as (judge, tasks, transitions):
-        if not isinstance(judge, OpenAIJudge):
+        if not isinstance(judge, RemoteJudge):
             raise UsageError("--dry-run tells what a model would cost; this judge costs nothing")
-        return {
-            task.id: plan_of_task(judge, task, task.subgoals, transitions[task.id])
-            for task in tasks
-        }
+        return {task.id: judge.plan(task, task.subgoals, transitions[task.id]) for task in tasks}
 
 
 @contextmanager

@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-from calm.asking.asker import Tally
+from calm.asking.tally import Tally
 from calm.errors import BudgetError, CalmError, EndpointError
-from calm.judges.openai import OpenAIJudge
-from calm.judges.protocol import Judge
+from calm.judges.protocol import Judge, RemoteJudge
 from calm.records import Judgement, Subgoal, Task, Transition, Usage, Verdict
 
 
@@ -93,8 +92,8 @@ def annotate(
     summary = Summary(judge.name, task.id, len(transitions))
     distinct = len({t.texts[judge.mode] for t in transitions})
     summary.distinct = summary.questions = distinct
-    if isinstance(judge, OpenAIJudge):
-        judgements = _through_endpoint(judge, task, subgoals, transitions, progress, summary)
+    if isinstance(judge, RemoteJudge):
+        judgements = _ask_remote(judge, task, subgoals, transitions, progress, summary)
     else:
         judgements = judge.judge(task, subgoals, transitions)
         summary.asked = distinct
@@ -126,8 +125,8 @@ def progress_line(tally: Tally, usage: Usage, seconds: float) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _through_endpoint(
-    judge: OpenAIJudge,
+def _ask_remote(
+    judge: RemoteJudge,
     task: Task,
     subgoals: Sequence[Subgoal],
     transitions: Sequence[Transition],
@@ -135,11 +134,10 @@ def _through_endpoint(
     summary: Summary,
 ) -> list[Judgement]:
     before, tally = judge.usage, Tally()
-    judge.asker.tally = tally
     if progress is not None:
-        judge.asker.on_progress = _at_most(10, lambda t: progress(t, judge.usage))
+        tally.on_change = _at_most(10, lambda t: progress(t, judge.usage))
     try:
-        judgements = judge.judge(task, subgoals, transitions)
+        judgements = judge.judge(task, subgoals, transitions, tally=tally)
     except (EndpointError, BudgetError) as error:
         summary.stopped = error
         missing = Judgement(Verdict.ERROR, reason=f"not asked: {error}")
@@ -147,10 +145,9 @@ def _through_endpoint(
         judgements = [missing if j is None else j for j in known]
         summary.unasked = sum(j is None for j in known)
     finally:
-        judge.asker.on_progress = lambda tally: None
         summary.usage = _less(judge.usage, before)
         summary.card = dict(judge.endpoint.card)
-        summary.paid = judge.store.paid(judge.context(task, subgoals))
+        summary.paid = judge.paid(task, subgoals)
         summary.hits, summary.asked = tally.hits, tally.answered
         summary.questions = tally.questions
         summary.failures = dict(tally.failures)
@@ -182,69 +179,4 @@ def _less(a: Usage, b: Usage) -> Usage:
         a.completion_tokens - b.completion_tokens,
         a.seconds - b.seconds,
         cost,
-    )
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an annotation would ask, as `--dry-run` tells it. Tokens are estimates."""
-
-    transitions: int
-    questions: int
-    """Distinct texts times samples."""
-    stored: int
-    """Of these, already answered."""
-    new: int
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float | None
-    """US dollars; None where the model's price is not known."""
-    paid: float | None
-    """US dollars that these questions have cost so far, by what the store knows."""
-    seconds: float | None
-    """At the speed of this model's stored calls; None if there are none."""
-
-
-def plan(
-    judge: OpenAIJudge, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
-) -> Plan:
-    """What `annotate` would ask and cost, without asking.
-
-    A prompt has a token for three characters. Tokens of an answer follow the model's stored calls
-    where there are any, else they are forty.
-    """
-    context = judge.context(task, subgoals)
-    texts = [t.texts[judge.mode] for t in transitions]
-    questions = judge.questions(context, texts)
-    stored = judge.asker.stored(context, questions)
-    new = [q for q in questions if q.key not in stored]
-    size = judge.options.per_request
-    groups = [new[i : i + size] for i in range(0, len(new), size)]
-    prompt = judge._prompt(task, subgoals)
-    characters = sum(len(prompt.render([q.text for q in g])) for g in groups[:200])
-    characters = characters * len(groups) // max(1, len(groups[:200]))
-    seen = judge.store.query(
-        "SELECT count(*), sum(prompt_tokens), sum(completion_tokens), sum(seconds), sum(items)"
-        " FROM calls JOIN contexts ON contexts.id = calls.context"
-        " WHERE contexts.model = ? AND outcome = 'ok' AND prompt_tokens > 0",
-        [judge.model],
-    )[0]
-    prompt_tokens, completion_tokens, seconds = characters // 3, 40 * len(new), None
-    if seen[0]:
-        completion_tokens = int(seen[2] / seen[4] * len(new))
-        at_once = min(judge.options.concurrency, max(1, len(groups)))
-        seconds = seen[3] / seen[0] * len(groups) / at_once
-    usage = Usage(len(groups), prompt_tokens, 0, completion_tokens)
-    return Plan(
-        len(transitions),
-        len(questions),
-        len(stored),
-        len(new),
-        len(groups),
-        prompt_tokens,
-        completion_tokens,
-        None if judge.price is None else judge.price.cost(usage),
-        judge.store.paid(context).cost,
-        seconds,
     )

@@ -9,41 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from calm.asking.prompt import JudgePrompt
 from calm.asking.settle import AnswerReader
+from calm.asking.tally import Tally
 from calm.endpoint.client import Endpoint
-from calm.endpoint.envelope import Call
+from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.faults import RowFault
 from calm.errors import CalmError
 from calm.records import Judgement, Usage, Verdict
-from calm.store.question import Context, Question
+from calm.store.question import Answer, Context, Question
 from calm.store.store import Store
 from calm.store.writer import Writer
 
 _LEASE = 60.0  # seconds; renewed while at work
 _LOOK_AGAIN = 0.25  # seconds between looks for what other processes are asking
-
-
-@dataclass
-class Tally:
-    """What has been done so far; changes while work goes on."""
-
-    questions: int = 0
-    """Distinct questions put to the judge, samples included."""
-    hits: int = 0
-    """Of these, already in the store."""
-    answered: int = 0
-    """Of these, answered by the endpoint just now."""
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    """Over hits and answered."""
-    failures: Counter[str] = field(default_factory=Counter)
-    """Failed attempts by kind; most were tried again."""
-    waiting: str = ""
-    """What is waited for, where it is not answers one by one: a batch and its state."""
 
 
 class Asker:
@@ -52,8 +34,8 @@ class Asker:
     Args:
         per_request: questions in one request, K >= 1.
         repair: mend small faults of form (see `calm.asking.parse`).
-        again: verdicts that are not taken from the store but asked again.
-        on_progress: called whenever the tally has changed.
+        again: verdicts that are not taken from the store but asked again, each question once; the
+            new answer takes the place of the old one, whose raw reply stays in the store.
     """
 
     def __init__(
@@ -64,27 +46,46 @@ class Asker:
         per_request: int = 1,
         repair: bool = False,
         again: Iterable[Verdict] = (),
-        on_progress: Callable[[Tally], None] = lambda tally: None,
     ) -> None:
         self.endpoint = endpoint
         self.store = store
         self.per_request = per_request
         self.repair = repair
         self.again = frozenset(again)
-        self.on_progress = on_progress
-        self.tally = Tally()
         self._counted: set[str] = set()
+        self._stale: dict[bytes, Reply] = {}
+        """Replies that are to be asked for again; any other under the same key is newer."""
 
     def stored(self, context: Context, questions: Sequence[Question]) -> dict[bytes, Judgement]:
-        """Returns what the store already answers, by key."""
+        """Returns what the store answers, by key."""
+        return {key: judgement for key, (_, judgement) in self._stored(context, questions).items()}
+
+    def usable(self, context: Context, questions: Sequence[Question]) -> dict[bytes, Judgement]:
+        """Returns what the store answers and need not be asked again, by key."""
+        usable = {}
+        for key, (answer, judgement) in self._stored(context, questions).items():
+            if judgement.verdict in self.again:
+                stale = self._stale.setdefault(key, answer.reply)
+                if stale == answer.reply:
+                    continue
+            usable[key] = judgement
+        return usable
+
+    def _stored(
+        self, context: Context, questions: Sequence[Question]
+    ) -> dict[bytes, tuple[Answer, Judgement]]:
         reader = AnswerReader(context, repair=self.repair)
         answers = self.store.answers([q.key for q in questions])
         unread = {key: answer for key, answer in answers.items() if answer.verdict is None}
         if unread and not self.store.readonly:
             # Someone was killed between keeping them and reading them.
             self.store.settle(reader.settle_stored(k, a) for k, a in unread.items())
-        judgements = {key: reader.judgement(answer) for key, answer in answers.items()}
-        return {k: j for k, j in judgements.items() if j.verdict not in self.again}
+        return {key: (answer, reader.judgement(answer)) for key, answer in answers.items()}
+
+    @property
+    def stale(self) -> Collection[bytes]:
+        """The keys of stored answers that are to be asked for again, as far as they were met."""
+        return self._stale.keys()
 
     def count_before(self, context: Context) -> None:
         """Lets the budget know, once a context, what it has cost before this run."""
@@ -93,25 +94,31 @@ class Asker:
             self.endpoint.budget.count_before(self.store.paid(context))
 
     async def answers(
-        self, context: Context, prompt: JudgePrompt, questions: Sequence[Question]
+        self,
+        context: Context,
+        prompt: JudgePrompt,
+        questions: Sequence[Question],
+        tally: Tally | None = None,
     ) -> dict[bytes, Judgement]:
-        """A judgement for each question, by key. Questions must be distinct.
+        """Returns a judgement for each question, by key. Questions must be distinct.
+
+        Args:
+            tally: counts on what is done, while it is done.
 
         Raises:
             EndpointError, BudgetError, StoreError: work has stopped; the store has what was done.
         """
+        tally = tally or Tally()
         self.count_before(context)
-        done = self.stored(context, questions)
-        self.tally.questions += len(questions)
-        self.tally.hits += len(done)
-        self.tally.verdicts.update(j.verdict for j in done.values())
+        done = self.usable(context, questions)
+        tally.questions += len(questions)
+        tally.hits += len(done)
+        tally.verdicts.update(j.verdict for j in done.values())
         todo = [q for q in questions if q.key not in done]
-        if self.again and todo:
-            self.store.forget([q.key for q in todo])
         if done:
-            self.on_progress(self.tally)
+            tally.changed()
         if todo:
-            await _Job(self, context, prompt, todo, done).run()
+            await _Job(self, context, prompt, todo, done, tally).run()
         return done
 
 
@@ -125,7 +132,9 @@ class _Job:
         prompt: JudgePrompt,
         todo: Sequence[Question],
         done: dict[bytes, Judgement],
+        tally: Tally,
     ) -> None:
+        self.tally = tally
         self.asker, self.store, self.endpoint = asker, asker.store, asker.endpoint
         self.context, self.prompt, self.done = context, prompt, done
         self.reader = AnswerReader(context, repair=asker.repair)
@@ -193,13 +202,19 @@ class _Job:
         """Leases the next block of questions; drops those that someone has answered meanwhile."""
         size = max(64, 2 * self.endpoint.pace.cap) * self.asker.per_request
         block = [self.unclaimed.popleft() for _ in range(min(size, len(self.unclaimed)))]
-        claimed = self.store.leases.claim([q.key for q in block], self.owner, _LEASE)
-        rest = [q for q in block if q.key not in claimed]
-        found = self.asker.stored(self.context, rest) if rest else {}
-        for key, judgement in found.items():
+        claimed = self.store.leases.claim(
+            [q.key for q in block], self.owner, _LEASE, superseding=self.asker.stale
+        )
+        # Others may have answered it, anew too, since we looked last.
+        look = [q for q in block if q.key not in claimed or q.key in self.asker.stale]
+        answered = self.asker.usable(self.context, look) if look else {}
+        for key, judgement in answered.items():
             self._finish(key, judgement, hit=True)
-        self.ours.extend(q for q in block if q.key in claimed)
-        self.theirs.extend(q for q in rest if q.key not in found)
+        if both := claimed & answered.keys():
+            self.store.leases.release(self.owner, list(both))
+        rest = [q for q in block if q.key not in answered]
+        self.ours.extend(q for q in rest if q.key in claimed)
+        self.theirs.extend(q for q in rest if q.key not in claimed)
 
     async def _ask(self, group: Sequence[Question]) -> None:
         params = dict(self.context.params)
@@ -228,9 +243,9 @@ class _Job:
             self._finish(row.key, self.reader.judgement_of(row, call.reply, item))
 
     def _failed(self, call: Call) -> None:
-        self.asker.tally.failures[call.outcome] += 1
+        self.tally.failures[call.outcome] += 1
         self._later(lambda: self.store.record(self.context, self.endpoint.address, call))
-        self.asker.on_progress(self.asker.tally)
+        self.tally.changed()
 
     def _later(self, write: Callable[[], None]) -> None:
         """Queues a write that nothing waits for; if it fails, the work stops."""
@@ -252,8 +267,7 @@ class _Job:
 
     def _finish(self, key: bytes, judgement: Judgement, *, hit: bool = False) -> None:
         self.done[key] = judgement
-        tally = self.asker.tally
-        tally.hits += hit
-        tally.answered += not hit
-        tally.verdicts[judgement.verdict] += 1
-        self.asker.on_progress(tally)
+        self.tally.hits += hit
+        self.tally.answered += not hit
+        self.tally.verdicts[judgement.verdict] += 1
+        self.tally.changed()

@@ -19,6 +19,7 @@ from typing import Any
 from calm.asking.asker import Asker
 from calm.asking.prompt import JudgePrompt
 from calm.asking.settle import AnswerReader
+from calm.asking.tally import Tally
 from calm.endpoint.envelope import Call, Malformed, completion
 from calm.endpoint.faults import RowFault, Transient, Unsupported, fault_of
 from calm.errors import BudgetError, EndpointError
@@ -42,33 +43,39 @@ class BatchAsker(Asker):
     rounds = 3
 
     async def answers(
-        self, context: Context, prompt: JudgePrompt, questions: Sequence[Question]
+        self,
+        context: Context,
+        prompt: JudgePrompt,
+        questions: Sequence[Question],
+        tally: Tally | None = None,
     ) -> dict[bytes, Judgement]:
-        """A judgement for each question, by key; what stays unanswered is an `error`."""
+        """Returns a judgement for each question, by key; what stays unanswered is an `error`."""
+        tally = tally or Tally()
         self.count_before(context)
-        done = self.stored(context, questions)
-        self.tally.questions += len(questions)
-        self.tally.hits += len(done)
+        done = self.usable(context, questions)
+        hits = len(done)
+        tally.questions += len(questions)
+        tally.hits += hits
         refused: dict[bytes, Judgement] = {}
         for _ in range(self.rounds):
-            await self._finish_open(context, refused)
-            done |= self.stored(context, [q for q in questions if q.key not in done])
+            await self._finish_open(context, refused, tally)
+            done |= self.usable(context, [q for q in questions if q.key not in done])
             todo = [q for q in questions if q.key not in done and q.key not in refused]
             if not todo:
                 break
             stopped = await self._hand_in(context, prompt, todo)
             if stopped is not None:
-                await self._finish_open(context, refused)  # what was handed in is paid for
+                await self._finish_open(context, refused, tally)  # what was handed in is paid for
                 raise stopped
-        await self._finish_open(context, refused)
-        done |= self.stored(context, [q for q in questions if q.key not in done])
+        await self._finish_open(context, refused, tally)
+        done |= self.usable(context, [q for q in questions if q.key not in done])
         for question in questions:
             if question.key not in done:
                 left = Judgement(Verdict.ERROR, reason="failed or expired in every batch")
                 done[question.key] = refused.get(question.key, left)
-        self.tally.verdicts.update(j.verdict for j in done.values())
-        self.tally.answered = len(done) - self.tally.hits
-        self.on_progress(self.tally)
+        tally.verdicts.update(j.verdict for j in done.values())
+        tally.answered += len(done) - hits
+        tally.changed()
         return done
 
     # --- handing in ------------------------------------------------------------------------------
@@ -82,7 +89,7 @@ class BatchAsker(Asker):
         """
         tag = uuid.uuid4().hex
         owner = f"batch:{tag}"
-        ours = self.store.leases.claim([q.key for q in todo], owner, _DAY)
+        ours = self.store.leases.claim([q.key for q in todo], owner, _DAY, superseding=self.stale)
         waiting = [q for q in todo if q.key in ours]
         if not waiting:
             await asyncio.sleep(self.poll)  # all of it is in others' hands
@@ -158,7 +165,9 @@ class BatchAsker(Asker):
 
     # --- waiting and fetching --------------------------------------------------------------------
 
-    async def _finish_open(self, context: Context, refused: dict[bytes, Judgement]) -> None:
+    async def _finish_open(
+        self, context: Context, refused: dict[bytes, Judgement], tally: Tally
+    ) -> None:
         """Waits for every open job of this context and takes in what it brought."""
         rows = self.store.query(
             "SELECT tag, remote, keys FROM batches WHERE context = ? AND endpoint = ?"
@@ -175,12 +184,12 @@ class BatchAsker(Asker):
                 self._drop(tag, groups)
                 continue
             self._mark(tag, "waiting", remote)
-            job = await self._wait(remote)
+            job = await self._wait(remote, tally)
             for file in (job.get("output_file_id"), job.get("error_file_id")):
                 if file is not None:
                     page = partial(self.endpoint.transport.get, f"/files/{file}/content")
                     content = await self._patiently(page)
-                    self._take_in(context, groups, content, refused)
+                    self._take_in(context, groups, content, refused, tally)
             self._drop(tag, groups)
             if job["status"] == "failed":
                 errors = (job.get("errors") or {}).get("data") or [{}]
@@ -196,14 +205,14 @@ class BatchAsker(Asker):
                 return str(job["id"])
         return None
 
-    async def _wait(self, remote: str) -> dict[str, Any]:
+    async def _wait(self, remote: str, tally: Tally) -> dict[str, Any]:
         while True:
             job: dict[str, Any] = json.loads(
                 await self._patiently(lambda: self.endpoint.transport.get(f"/batches/{remote}"))
             )
             ended = job["status"] in _ENDED
-            self.tally.waiting = "" if ended else f"{remote} is {job['status']}"
-            self.on_progress(self.tally)
+            tally.waiting = "" if ended else f"{remote} is {job['status']}"
+            tally.changed()
             if ended:
                 return job
             await asyncio.sleep(self.poll)
@@ -214,10 +223,11 @@ class BatchAsker(Asker):
         groups: dict[str, list[Question]],
         content: bytes,
         refused: dict[bytes, Judgement],
+        tally: Tally,
     ) -> None:
         """Keeps what one file of a job holds; what is already kept is passed over."""
         reader = AnswerReader(context, repair=self.repair)
-        known = set(self.store.answers([q.key for g in groups.values() for q in g]))
+        known = self.usable(context, [q for group in groups.values() for q in group])
         for line in content.splitlines():
             row = json.loads(line)
             group = groups.get(row.get("custom_id"), [])
@@ -231,13 +241,13 @@ class BatchAsker(Asker):
                 refused |= {q.key: Judgement(fault.verdict, reason=reason) for q in group}
                 continue
             except (Transient, Unsupported, Malformed) as fault:
-                self.tally.failures[getattr(fault, "kind", "malformed")] += 1
+                tally.failures[getattr(fault, "kind", "malformed")] += 1
                 continue
             assert call.reply is not None
             with self.store.transaction():
                 self.store.record(context, self.endpoint.address, call, group)
             self.store.settle(reader.settle([q.key for q in group], call.reply))
-        self.on_progress(self.tally)
+        tally.changed()
 
     def _call(self, response: dict[str, Any], error: object) -> Call:
         status = response.get("status_code", 0)

@@ -26,7 +26,7 @@ from typing import Any
 
 from calm.annotation.live import Annotator
 from calm.annotation.many import annotate
-from calm.asking.asker import Tally
+from calm.asking.tally import Tally
 from calm.bench.harness import Row, Say, machine, row
 from calm.bench.sdk_baseline import plain_gather
 from calm.judges.baselines import Random
@@ -129,10 +129,11 @@ def _share(at_once: int, latency: float, rounds: int) -> tuple[float, float, flo
         Store(Path(folder) / "bench.sqlite") as store,
     ):
         options = OpenAIOptions(base_url=url, concurrency=at_once)
-        judge = OpenAIJudge("bench", store=store, options=options, on_progress=progress)
+        judge = OpenAIJudge("bench", store=store, options=options)
         # The limit has to be found once: that is the endpoint's doing, not ours.
         judge.endpoint.pace.limit = float(at_once)
-        judge.judge(_TASK, _TASK.subgoals, _transitions(last + at_once))
+        many = _transitions(last + at_once)
+        judge.judge(_TASK, _TASK.subgoals, many, tally=Tally(on_change=progress))
         judge.close()
     seconds, ours, theirs = (b - a for a, b in zip(marks[first], marks[last], strict=True))
     n = at_once * rounds

@@ -48,7 +48,7 @@ def decompose_command(
     """
     from calm.decompose import decompose
     from calm.judges import asks_model, make_judge
-    from calm.judges.openai import OpenAIJudge
+    from calm.judges.protocol import RemoteJudge
     from calm.store.store import Store
     from calm.subgoals import write_subgoals
 
@@ -58,14 +58,14 @@ def decompose_command(
     with Store(store) as opened:
         options: dict[str, Any] = {"key_env": key_env} if asks_model(judge) else {}
         chosen = make_judge(judge, store=opened, base_url=base_url, **options)
-        if not isinstance(chosen, OpenAIJudge) and judge != "rules":
+        if not isinstance(chosen, RemoteJudge) and judge != "rules":
             raise UsageError(
                 f"{judge} names no subgoals: --judge takes local:MODEL, openai:MODEL or rules"
             )
         with waiting(Console(stderr=True), f"{judge}: subgoals of {found_task.id}"):
             subgoals = decompose(found_task, chosen, opened)
         opened.keep_subgoals(found_task.id, subgoals, judge)
-        if isinstance(chosen, OpenAIJudge):
+        if isinstance(chosen, RemoteJudge):
             chosen.close()
     if out is not None:
         write_subgoals(out, found_task.id, subgoals)

@@ -40,7 +40,7 @@ def probe_command(
     """
     from calm.asking.probe import list_models, probe
     from calm.judges import make_judge
-    from calm.judges.openai import OpenAIJudge
+    from calm.judges.protocol import RemoteJudge
     from calm.store.store import Store
 
     if model is None:
@@ -50,7 +50,7 @@ def probe_command(
         model = listed[0]
     with Store(store) as opened:
         judge = make_judge(f"openai:{model}", base_url=url, store=opened, key_env=key_env)
-        assert isinstance(judge, OpenAIJudge)
+        assert isinstance(judge, RemoteJudge)
         card = judge.run(probe(judge.endpoint, concurrency=concurrency))
         opened.keep_card(judge.endpoint.address, model, card)
         judge.close()

@@ -48,7 +48,7 @@ def why_command(
     Exits with 1 if it is not stored.
     """
     from calm.judges import asks_model, make_judge
-    from calm.judges.openai import OpenAIJudge
+    from calm.judges.protocol import RemoteJudge
     from calm.store.explain_miss import why
     from calm.store.store import Store
     from calm.subgoals import find_subgoals
@@ -70,7 +70,7 @@ def why_command(
             samples=samples,
             logprobs=logprobs,
         )
-        assert isinstance(asker, OpenAIJudge)
+        assert isinstance(asker, RemoteJudge)
         context = asker.context(found_task, find_subgoals(subgoals, found_task, opened))
         found = why(opened, context, sys.stdin.read() if text == "-" else text)
     if as_json:

@@ -51,7 +51,7 @@ def make_judge(
         store: where `openai` keeps and `replay` finds answers.
         base_url: the endpoint of `openai`; None for `OPENAI_BASE_URL` or OpenAI's own.
         seed: of `random`. (`openai` sends a seed only if `extra={"seed": n}` says so.)
-        options: fields of `OpenAIOptions`, `on_progress`, `rules` (a table for `rules`), `repair`;
+        options: fields of `OpenAIOptions`, `rules` (a table for `rules`), `repair`;
             for `local` also how the model is served, see `calm.judges.local`.
 
     Raises:
@@ -61,13 +61,12 @@ def make_judge(
         raise unknown("mode", mode, MODES)
     kind, _, rest = spec.partition(":")
     if kind == "openai":
-        progress = {k: options.pop(k) for k in ("on_progress",) if k in options}
         valid = {f.name for f in fields(OpenAIOptions)} - {"base_url"}
         for name in options:
             if name not in valid:
                 raise unknown("option of an openai judge", name, valid)
         opened = OpenAIOptions(base_url=base_url, **options)
-        return OpenAIJudge(rest, mode, store=store, options=opened, **progress)
+        return OpenAIJudge(rest, mode, store=store, options=opened)
     if kind == "local":
         return local_judge(rest, mode, store=store, options=options)
     if kind == "replay":

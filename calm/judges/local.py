@@ -112,7 +112,7 @@ def local_judge(
     Args:
         tell: told in a line what is waited for while the model is loaded; None writes it to
             standard error.
-        options: fields of `OpenAIOptions`, `SERVER_OPTIONS`, and `on_progress`.
+        options: fields of `OpenAIOptions`, and `SERVER_OPTIONS`.
 
     Raises:
         UsageError: no such weights or option, or the weights can't judge.
@@ -120,7 +120,6 @@ def local_judge(
     tell = tell or say
     asking = dict(options)
     server = {name: asking.pop(name) for name in SERVER_OPTIONS if name in asking}
-    more = {name: asking.pop(name) for name in ("on_progress",) if name in asking}
     valid = {f.name for f in fields(OpenAIOptions)} - {"base_url", "key_env", "batch", "poll"}
     for name in ("base_url", "key_env", "poll"):  # of an address, which this has none of
         asking.pop(name, None)
@@ -139,4 +138,4 @@ def local_judge(
         slower["price"] = _FREE  # type: ignore[assignment]
     chosen = replace(chosen, **slower)  # type: ignore[arg-type]
     lease = open_lease(weights, tell, **server)
-    return LocalJudge(spec, mode, lease, store=store, options=chosen, **more)
+    return LocalJudge(spec, mode, lease, store=store, options=chosen)

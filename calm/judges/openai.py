@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import statistics
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from calm.asking.asker import Asker, Tally
+from calm.asking.asker import Asker
 from calm.asking.batch_api import BatchAsker
 from calm.asking.confidence import vote
+from calm.asking.estimate import Plan, estimate
 from calm.asking.form import BOOLEANS, form_named
 from calm.asking.prompt import JudgePrompt
+from calm.asking.tally import Tally
 from calm.endpoint.budget import Budget, Limits
 from calm.endpoint.client import Connection, Endpoint
 from calm.endpoint.loop_thread import LoopThread
@@ -89,7 +91,6 @@ class OpenAIJudge:
     Args:
         store: None keeps the answers in memory, for this judge alone.
         seed: sent to the endpoint as it is, plus the sample's number.
-        on_progress: called with the tally whenever it has changed, from the loop's thread.
         transport: the way to the model; None goes to `options.base_url`.
 
     Raises:
@@ -104,7 +105,6 @@ class OpenAIJudge:
         store: Store | None = None,
         options: OpenAIOptions | None = None,
         seed: int | None = None,
-        on_progress: Callable[[Tally], None] = lambda tally: None,
         transport: Transport | None = None,
     ) -> None:
         o = self.options = options or OpenAIOptions()
@@ -153,15 +153,13 @@ class OpenAIJudge:
             per_request=o.per_request,
             repair=o.repair,
             again=o.again,
-            on_progress=on_progress,
         )
         if isinstance(self.asker, BatchAsker):
             self.asker.poll = o.poll
         self.loop = LoopThread()
         """Where requests are made and connections live."""
         # Connections are closed when the judge goes, or the process does.
-        self.close = weakref.finalize(self, _close, self.loop, self.endpoint)
-        """Closes connections; the store stays open for whoever opened it."""
+        self._closer = weakref.finalize(self, _close, self.loop, self.endpoint)
         self._prompts: dict[tuple[Task, tuple[Subgoal, ...]], JudgePrompt] = {}
 
     @property
@@ -174,25 +172,39 @@ class OpenAIJudge:
         return self.budget.spent
 
     def judge(
-        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+        self,
+        task: Task,
+        subgoals: Sequence[Subgoal],
+        transitions: Sequence[Transition],
+        *,
+        tally: Tally | None = None,
     ) -> list[Judgement]:
-        """One judgement for each transition, in the same order."""
-        return self.loop.run(self.ajudge(task, subgoals, transitions))
+        """Returns one judgement for each transition, in the same order.
+
+        Args:
+            tally: counts on what is done, while it is done.
+        """
+        return self.loop.run(self.ajudge(task, subgoals, transitions, tally=tally))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine on this judge's event loop, where its connections live."""
         return self.loop.run(work)
 
     async def ajudge(
-        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+        self,
+        task: Task,
+        subgoals: Sequence[Subgoal],
+        transitions: Sequence[Transition],
+        *,
+        tally: Tally | None = None,
     ) -> list[Judgement]:
-        """The same, for callers that run an event loop. Equal texts are asked once."""
+        """Returns the same, for callers that run an event loop. Equal texts are asked once."""
         prompt = self._prompt(task, subgoals)
         context = self.context(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
         questions = self.questions(context, texts)
-        found = await self.asker.answers(context, prompt, questions)
-        return self._together(context, questions, found, texts)
+        judgements = await self.asker.answers(context, prompt, questions, tally)
+        return _by_text(context, questions, judgements, texts)
 
     def recall(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
@@ -201,12 +213,33 @@ class OpenAIJudge:
         context = self.context(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
         questions = self.questions(context, texts)
-        found = self.asker.stored(context, questions)
-        missing = {q.text for q in questions if q.key not in found}
+        stored = self.asker.stored(context, questions)
+        missing = {q.text for q in questions if q.key not in stored}
         known = [t for t in texts if t not in missing]
         questions = [q for q in questions if q.text not in missing]
-        judged = iter(self._together(context, questions, found, known))
-        return [None if t in missing else next(judged) for t in texts]
+        judgements = iter(_by_text(context, questions, stored, known))
+        return [None if t in missing else next(judgements) for t in texts]
+
+    def plan(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> Plan:
+        """Returns what asking about these transitions would take; asks nothing."""
+        context = self.context(task, subgoals)
+        questions = self.questions(context, [t.texts[self.mode] for t in transitions])
+        prompt = self._prompt(task, subgoals)
+        return estimate(self.asker, context, prompt, questions, len(transitions))
+
+    def paid(self, task: Task, subgoals: Sequence[Subgoal]) -> Usage:
+        """Returns what these questions have cost so far, by what the store knows."""
+        return self.store.paid(self.context(task, subgoals))
+
+    def count_paid(self, task: Task, subgoals: Sequence[Subgoal]) -> None:
+        """Counts what these questions have cost before this run towards the limits, once."""
+        self.asker.count_before(self.context(task, subgoals))
+
+    def close(self) -> None:
+        """Closes connections; the store stays open for whoever opened it."""
+        self._closer()
 
     def context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context:
         """All of the key of an answer but the text and the sample number."""
@@ -235,19 +268,19 @@ class OpenAIJudge:
             self._prompts[key] = JudgePrompt(task, subgoals, self.mode, self.template)
         return self._prompts[key]
 
-    def _together(
-        self,
-        context: Context,
-        questions: Sequence[Question],
-        found: Mapping[bytes, Judgement],
-        texts: Sequence[str],
-    ) -> list[Judgement]:
-        """One judgement for each text from those of its samples."""
-        samples: dict[str, list[Judgement]] = {}
-        for question in questions:
-            samples.setdefault(question.text, []).append(found[question.key])
-        combined = {text: _combine(ones, context.subgoals) for text, ones in samples.items()}
-        return [combined[text] for text in texts]
+
+def _by_text(
+    context: Context,
+    questions: Sequence[Question],
+    judgements: Mapping[bytes, Judgement],
+    texts: Sequence[str],
+) -> list[Judgement]:
+    """Returns one judgement for each text from those of its samples."""
+    samples: dict[str, list[Judgement]] = {}
+    for question in questions:
+        samples.setdefault(question.text, []).append(judgements[question.key])
+    combined = {text: _combine(ones, context.subgoals) for text, ones in samples.items()}
+    return [combined[text] for text in texts]
 
 
 def _combine(samples: Sequence[Judgement], subgoals: Sequence[Subgoal]) -> Judgement:

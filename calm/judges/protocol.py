@@ -8,10 +8,19 @@ Kinds (`calm.judges.make_judge` builds one from its spec):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from calm.records import Judgement, Mode, Subgoal, Task, Transition
+from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage
+
+if TYPE_CHECKING:
+    from calm.asking.estimate import Plan
+    from calm.asking.tally import Tally
+    from calm.endpoint.client import Endpoint
+    from calm.store.question import Context
+    from calm.store.store import Store
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -38,6 +47,68 @@ class Judge(Protocol):
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
         """The same, for callers that run an event loop."""
+
+
+@runtime_checkable
+class RemoteJudge(Judge, Protocol):
+    """A judge that asks a model at an endpoint: it takes time and money, and answers are stored."""
+
+    model: str
+    """The model's name, as the endpoint knows it."""
+    store: Store
+    """Where every answer goes through."""
+    endpoint: Endpoint
+    params: dict[str, Any]
+    """Sampling parameters, part of every answer's key."""
+
+    @property
+    def usage(self) -> Usage:
+        """What this judge has spent, failed attempts included."""
+
+    def judge(
+        self,
+        task: Task,
+        subgoals: Sequence[Subgoal],
+        transitions: Sequence[Transition],
+        *,
+        tally: Tally | None = None,
+    ) -> list[Judgement]:
+        """Returns one judgement for each transition; counts on `tally` what is done meanwhile."""
+
+    async def ajudge(
+        self,
+        task: Task,
+        subgoals: Sequence[Subgoal],
+        transitions: Sequence[Transition],
+        *,
+        tally: Tally | None = None,
+    ) -> list[Judgement]:
+        """Returns the same, for callers that run an event loop."""
+
+    def recall(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> list[Judgement | None]:
+        """Returns what the store answers, without asking; None where it does not."""
+
+    def plan(
+        self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
+    ) -> Plan:
+        """Returns what asking would take; asks nothing."""
+
+    def paid(self, task: Task, subgoals: Sequence[Subgoal]) -> Usage:
+        """Returns what questions about these subgoals have cost so far, whichever run paid."""
+
+    def count_paid(self, task: Task, subgoals: Sequence[Subgoal]) -> None:
+        """Counts what they have cost before this run towards the limits, once."""
+
+    def context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context:
+        """Returns all of the key of an answer but the text and the sample number."""
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Returns the result of a coroutine on the event loop where the connections live."""
+
+    def close(self) -> None:
+        """Closes the connections; the store stays open for whoever opened it."""
 
 
 class Immediate:

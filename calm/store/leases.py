@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from calm.store.database import Database, chunks
 
@@ -18,8 +18,17 @@ class Leases:
         self.process = f"{socket.gethostname()}:{os.getpid()}"
         """How the name of an owner in this process begins."""
 
-    def claim(self, keys: Sequence[bytes], owner: str, seconds: float) -> set[bytes]:
+    def claim(
+        self,
+        keys: Sequence[bytes],
+        owner: str,
+        seconds: float,
+        *,
+        superseding: Container[bytes] = (),
+    ) -> set[bytes]:
         """Takes a lease on those of `keys` that are neither answered nor leased to others.
+
+        Keys in `superseding` may be answered already: a new answer is to take the old one's place.
 
         A lease ends when settled, released, after `seconds`, or when its process on this machine
         is gone.
@@ -34,6 +43,7 @@ class Leases:
                     for row in self._db.query(
                         f"SELECT key FROM answers WHERE key IN ({marks})", chunk
                     )
+                    if row[0] not in superseding
                 }
                 held = self._db.query(
                     f"SELECT key, owner, expires FROM leases WHERE key IN ({marks})", chunk

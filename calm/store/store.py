@@ -221,10 +221,6 @@ class Store(Database):
                 ((key, number, text, call, yes) for key in keys),
             )
 
-    def forget(self, keys: Sequence[bytes]) -> None:
-        """Drops answers, so that they are asked again; their calls and cost stay on the books."""
-        self.execute_many("DELETE FROM answers WHERE key = ?", [(k,) for k in keys])
-
     # --- cards and subgoals ----------------------------------------------------------------------
 
     def card(self, endpoint: str, model: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from calm.annotation.many import progress_line
-from calm.asking.asker import Tally
+from calm.asking.tally import Tally
 from calm.records import Usage
 
 EVERY = 10.0

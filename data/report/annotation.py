@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from calm.records import Usage, Verdict
 
 if TYPE_CHECKING:
-    from calm.annotation.many import Plan, Summary
+    from calm.annotation.many import Summary
+    from calm.asking.estimate import Plan
 
 
 def describe_plans(plans: Mapping[str, Plan]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from calm.annotation.live import Annotator
 from calm.errors import EndpointError, UsageError
 from calm.judges import make_judge
-from calm.judges.protocol import Judge
+from calm.judges.protocol import Judge, RemoteJudge
 from calm.loopback import Loopback
 from calm.records import Subgoal, Task, Transition, Verdict
 from calm.store.store import Store
@@ -43,6 +43,12 @@ def test_a_wrong_mode_or_option_names_the_valid() -> None:
 def test_times_are_positive_numbers(option: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="positive numbers of seconds"):
         make_judge("openai:m", base_url="http://127.0.0.1:9/v1", **option)
+
+
+def test_a_judge_is_remote_if_it_asks_an_endpoint(store: Store) -> None:
+    assert isinstance(make_judge("openai:m", base_url="http://127.0.0.1:9/v1"), RemoteJudge)
+    assert not isinstance(make_judge("rules"), RemoteJudge)
+    assert not isinstance(make_judge("random"), RemoteJudge)
 
 
 def test_without_a_key_openai_itself_cannot_be_asked() -> None:

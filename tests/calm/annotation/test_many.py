@@ -5,13 +5,13 @@ import doctest
 import pytest
 
 from calm.annotation import many
-from calm.annotation.many import annotate, plan
-from calm.asking.asker import Tally
+from calm.annotation.many import annotate
+from calm.asking.tally import Tally
 from calm.endpoint.budget import Limits
 from calm.endpoint.pricing import Price
 from calm.errors import BudgetError, EndpointError
 from calm.judges import make_judge
-from calm.judges.openai import OpenAIJudge
+from calm.judges.protocol import RemoteJudge
 from calm.loopback import Loopback
 from calm.records import Task, Transition, Usage, Verdict
 from calm.store.store import Store
@@ -94,14 +94,14 @@ def test_a_plan_comes_true(
         judge = make_judge(
             "openai:m", base_url=server.url, store=store, price=Price(input=1, output=2)
         )
-        assert isinstance(judge, OpenAIJudge)
-        blind = plan(judge, task, task.subgoals, transitions)
+        assert isinstance(judge, RemoteJudge)
+        blind = judge.plan(task, task.subgoals, transitions)
         assert (blind.transitions, blind.questions, blind.stored, blind.new) == (12, 7, 0, 7)
         assert blind.seconds is None
         assert server.requests == 0
         annotate(judge, task, task.subgoals, transitions[:2])
         before = judge.usage
-        told = plan(judge, task, task.subgoals, transitions)
+        told = judge.plan(task, task.subgoals, transitions)
         annotate(judge, task, task.subgoals, transitions)
     assert (told.stored, told.new, told.requests) == (2, 5, 5)
     assert told.paid == pytest.approx(before.cost)

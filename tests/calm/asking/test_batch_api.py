@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from calm.annotation.many import progress_line
+from calm.asking.tally import Tally
 from calm.endpoint.budget import Limits
 from calm.errors import BudgetError, EndpointError
 from calm.judges import make_judge
@@ -47,8 +48,8 @@ def test_what_is_waited_for_is_told(
     lines = []
     with Loopback(rules) as server:
         judge = _judge(server, store)
-        judge.asker.on_progress = lambda tally: lines.append(progress_line(tally, judge.usage, 1.0))
-        judge.judge(task, task.subgoals, transitions)
+        tally = Tally(on_change=lambda t: lines.append(progress_line(t, judge.usage, 1.0)))
+        judge.judge(task, task.subgoals, transitions, tally=tally)
     assert "batch-0 is in_progress" in lines[0]
     assert "batch-0" not in lines[-1]
 

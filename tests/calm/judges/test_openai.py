@@ -134,6 +134,47 @@ def test_chosen_classes_are_asked_again(task: Task, rules: dict) -> None:
         assert one(retry, task).verdict is Verdict.OK
         assert one(judge, task).verdict is Verdict.OK
         assert server.requests == 2
+    raws = [raw for (raw,) in judge.store.query("SELECT raw FROM calls ORDER BY id")]
+    assert raws[0].startswith("Sure!")  # superseded, and still there
+
+
+def test_what_stays_unreadable_is_asked_again_once_by_each_run(task: Task, rules: dict) -> None:
+    with Loopback(rules, faults={"prose": 1.0}) as server:
+        judge = judge_of(server)
+        one(judge, task)
+        retry = judge_of(server, again=(Verdict.INVALID, Verdict.TRUNCATED), store=judge.store)
+        for _ in range(3):
+            assert one(retry, task).verdict is Verdict.INVALID
+        assert server.requests == 2
+        assert retry.plan(task, task.subgoals, []).new == 0
+
+
+def test_an_old_answer_stays_where_asking_again_comes_to_nothing(task: Task, rules: dict) -> None:
+    with Loopback(rules, script=["prose", "401"]) as server:
+        judge = judge_of(server)
+        old = one(judge, task)
+        retry = judge_of(server, again=(Verdict.INVALID,), store=judge.store)
+        with pytest.raises(EndpointError):
+            one(retry, task)
+        assert one(judge, task) == old
+        assert retry.recall(task, task.subgoals, [_the_key(task)]) == [old]
+        assert server.requests == 2
+
+
+def test_two_that_ask_again_share_the_work(task: Task, rules: dict) -> None:
+    many = [Transition("T", {"events": f"{i}"}, "") for i in range(20)]
+    with Loopback(rules, script=["prose"] * 20, latency=0.02) as server:
+        judge = judge_of(server)
+        judge.judge(task, task.subgoals, many)
+        both = [judge_of(server, again=(Verdict.INVALID,), store=judge.store) for _ in range(2)]
+        started = [b.loop.start(b.ajudge(task, task.subgoals, many)) for b in both]
+        assert all(len(asking.result()) == 20 for asking in started)
+        assert server.requests == 40
+        assert {j.verdict for j in judge.judge(task, task.subgoals, many)} == {Verdict.OK}
+
+
+def _the_key(task: Task) -> Transition:
+    return Transition(task.id, {"events": "The key entered the inventory"}, "")
 
 
 # --- money

@@ -6,7 +6,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from calm.asking.asker import Tally
+from calm.asking.tally import Tally
 from calm.records import Usage
 from data.cli.watch import Watch
 

@@ -1,0 +1,37 @@
+"""How far asking has come, for whoever shows it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from calm.records import Verdict
+
+
+def _ignore(tally: Tally) -> None:
+    """Shows nothing."""
+
+
+@dataclass
+class Tally:
+    """Counts of what has been done so far; changes while work goes on."""
+
+    questions: int = 0
+    """Distinct questions put to the judge, samples included."""
+    hits: int = 0
+    """Of these, already in the store."""
+    answered: int = 0
+    """Of these, answered by the endpoint just now."""
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    """Over hits and answered."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Failed attempts by kind; most were tried again."""
+    waiting: str = ""
+    """What is waited for, where it is not answers one by one: a batch and its state."""
+    on_change: Callable[[Tally], None] = _ignore
+    """Called, from the thread that asks, whenever a count has changed."""
+
+    def changed(self) -> None:
+        """Tells whoever shows the counts."""
+        self.on_change(self)
