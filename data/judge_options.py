@@ -31,8 +31,8 @@ def refuse_unused(specs: Sequence[str], options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         used = any(name in options_for(spec, options) for spec in specs)
         if value != getattr(default, name) and not used:
-            limits = "max-cost, --max-tokens, --max-requests"
-            flag = limits if name == "limits" else name.replace("_", "-")
+            flags = {"limits": "max-cost, --max-tokens, --max-requests", "again": "ask-again"}
+            flag = flags.get(name, name.replace("_", "-"))
             raise UsageError(
                 f"--{flag}: a model takes that, and none is asked here; name one:"
                 " --judge local:MODEL or openai:MODEL"

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.cli.options import BaseUrl, Json, StoreOption
+from calm.cli.options import AskAgain, BaseUrl, Json, StoreOption, read_verdicts
 from calm.cli.typed import typed
 from calm.errors import UsageError
 
@@ -37,6 +37,7 @@ def train(
             " meanwhile. [wait]"
         ),
     ] = None,
+    ask_again: AskAgain = "",
     shaping: Annotated[
         str | None,
         typer.Option(help="every, once (each subgoal pays once an episode), potential. [once]"),
@@ -91,7 +92,7 @@ def train(
     from agents.training.config import read_settings
     from agents.training.progress import train_with_progress
 
-    named = {
+    named: dict[str, Any] = {
         "task": task,
         "judge": judge,
         "ask": ask,
@@ -103,6 +104,8 @@ def train(
         "subgoals": subgoals,
         "wandb": wandb,
     }
+    if ask_again:
+        named["ask_again"] = read_verdicts(ask_again)
     settings = {k: v for k, v in named.items() if v is not None} | read_settings(setting or [])
     if resume:
         others = {"config": config, "seeds": seeds, "out": out}

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from agents.report.page import Table
 from calm.annotation.many import annotate, progress_line
-from calm.asking.asker import Tally
+from calm.asking.tally import Tally
 from calm.judges import make_judge
 from calm.judges.protocol import Immediate, Judge
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage

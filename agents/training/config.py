@@ -13,7 +13,7 @@ from calm.annotation.live import Ask
 from calm.credit import CREDIT_MODES, CreditMode
 from calm.errors import UsageError, unknown
 from calm.files import write_file
-from calm.records import Task
+from calm.records import Task, Verdict
 from calm.tasks import TaskFile, is_task_file, read_task_file
 from envs.tasks import own_task, task_id
 from envs.tasks import task as find_task
@@ -38,6 +38,9 @@ class TrainConfig(BaseModel):
     later: it goes on, and an answer counts from when it is there."""
     patience: float = Field(default=900.0, gt=0)
     """Seconds without any answer after which training stops, with a checkpoint to go on from."""
+    ask_again: tuple[Verdict, ...] = ()
+    """Classes of stored answers, such as [invalid, truncated], that the judge is asked about again,
+    once each time that training starts."""
     most_pending: int = Field(default=256, ge=0)
     """With `later`: questions without an answer at once; at more, training waits for some."""
     subgoals: str = "given"

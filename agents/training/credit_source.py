@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from agents.training.noisy import parse_noisy
 from calm.annotation.live import Annotator, Ask
-from calm.errors import unknown
+from calm.errors import UsageError, unknown
 from calm.judges import JUDGES, make_judge
-from calm.records import Subgoal, Task
+from calm.records import Subgoal, Task, Verdict
 from calm.store.store import Store
 from envs.credit.noisy import NoisyTruth
 
@@ -31,6 +31,7 @@ def make_shaper(
     *,
     ask: Ask = "wait",
     patience: float = 900.0,
+    ask_again: Sequence[Verdict] = (),
     most_pending: int = 256,
 ) -> Shaper:
     """The shaper that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
@@ -38,6 +39,7 @@ def make_shaper(
     Args:
         ask: `wait` for the answers about what is new, or take them `later`, see
         `calm.annotation.live`.
+        ask_again: verdicts that a model is asked about again rather than taken from the store.
         patience: seconds without an answer after which an endpoint is taken to be gone, and asking
             raises an `EndpointError`.
         most_pending: texts without an answer at once, with `later`.
@@ -55,12 +57,16 @@ def make_shaper(
     if kind not in {known.partition(":")[0] for known in SHAPERS}:
         raise unknown("judge", spec, SHAPERS)
     waits: dict[str, Any] = {"deadline": patience, "timeout": min(120.0, patience), "patient": True}
+    again = {"again": tuple(ask_again)}
+    own = {"openai": waits | again, "local": {"beside": ask == "later"} | again}
+    if ask_again and kind not in own:
+        raise UsageError(f"ask_again needs a model that can be asked again; {spec} is none")
     judge = make_judge(
         spec,
         mode="events",
         store=store,
         base_url=base_url,
         seed=seed,
-        **{"openai": waits, "local": {"beside": ask == "later"}}.get(kind, {}),
+        **own.get(kind, {}),
     )
     return Annotator(judge, task, subgoals, ask=ask, most_pending=most_pending)

@@ -98,6 +98,7 @@ def shaper_of(
         config.seed,
         ask=config.ask,
         patience=config.patience,
+        ask_again=config.ask_again,
         most_pending=config.most_pending,
     )
 

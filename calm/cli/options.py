@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from calm.errors import unknown
+from calm.records import Verdict
+
 StoreOption = Annotated[
     Path, typer.Option("--store", help="SQLite file that keeps every answer; made if missing.")
 ]
@@ -25,6 +28,14 @@ BaseUrl = Annotated[
 KeyEnv = Annotated[
     str, typer.Option(help="Environment variable that holds the key; never the key itself.")
 ]
+AskAgain = Annotated[
+    str,
+    typer.Option(
+        metavar="CLASSES",
+        help="Ask again for stored answers of these classes, such as invalid,truncated; the new"
+        " answer counts from then on.",
+    ),
+]
 Quick = Annotated[bool, typer.Option(help="Less work in less time; figures are rougher.")]
 
 TaskArgument = Annotated[
@@ -34,6 +45,19 @@ TaskArgument = Annotated[
         " subgoals, legend."
     ),
 ]
+
+
+def read_verdicts(text: str) -> tuple[Verdict, ...]:
+    """Returns the verdict classes that a text names, separated by commas; none for "".
+
+    Raises:
+        UsageError: a word names none; lists those there are.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in set(Verdict):
+            raise unknown("verdict class", word, [v.value for v in Verdict])
+    return tuple(dict.fromkeys(map(Verdict, words)))
 
 
 def group_named(app: typer.Typer, name: str, about: str = "") -> typer.Typer:

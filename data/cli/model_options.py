@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from calm.cli.options import KeyEnv
+from calm.cli.options import AskAgain, KeyEnv, read_verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class AskingOptions:
     repair: Annotated[
         bool, typer.Option(help="Mend small faults of form; such answers are marked.")
     ] = False
+    ask_again: AskAgain = ""
     logprobs: Annotated[
         bool, typer.Option(help="Take the confidence from log-probabilities, where given.")
     ] = False
@@ -55,6 +56,7 @@ class AskingOptions:
         from calm.endpoint.budget import Limits
 
         values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["again"] = read_verdicts(values.pop("ask_again"))
         limits = (values.pop(name) for name in ("max_cost", "max_tokens", "max_requests"))
         return {"limits": Limits(*limits)} | values
 

@@ -79,3 +79,22 @@ def test_replay_reads_what_a_model_said_as_evaluate_does(transitions: Path, tmp_
     assert json.loads(result.output)[0]["verdicts"] == {"repaired": 24}
     result = calm("evaluate", *words, "--judge", "replay:m", "--repair")
     assert json.loads(result.output)["tables"][0]["scores"][0]["verdicts"] == {"repaired": 24}
+
+
+def test_annotate_asks_again_for_chosen_classes_alone(transitions: Path, tmp_path: Path) -> None:
+    words = ["annotate", "--data", transitions, "--judge", "openai:m", "--json"]
+    words += ["--store", tmp_path / "s.sqlite", "--concurrency", 1]
+    with Loopback({KEY.name: ("key entered",)}, script=["prose", "length", "prose"]) as server:
+        words += ["--base-url", server.url]
+        first = json.loads(calm(*words).output)[0]["verdicts"]
+        assert first == {"ok": 21, "invalid": 2, "truncated": 1}
+        again = json.loads(calm(*words, "--ask-again", "invalid").output)[0]
+        assert (again["asked"], again["verdicts"]) == (2, {"ok": 23, "truncated": 1})
+        both = json.loads(calm(*words, "--ask-again", "truncated, invalid").output)[0]
+        assert (both["asked"], both["verdicts"]) == (1, {"ok": 24})
+        assert server.requests == 24 + 2 + 1
+    wrong = calm(*words, "--ask-again", "invalids")
+    assert isinstance(wrong.exception, UsageError)
+    assert "did you mean 'invalid'" in str(wrong.exception)
+    useless = calm("annotate", "--data", transitions, "--judge", "rules", "--ask-again", "invalid")
+    assert "--ask-again: a model takes that" in str(useless.exception)
