@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -58,7 +59,12 @@ def examine(base_url: str | None = None, store: Path | None = None) -> Iterator[
             "check the address (it usually ends in /v1), that the server runs, and OPENAI_API_KEY",
         )
     else:
-        yield Finding("endpoint", True, "none set; the `rules` judge needs none")
+        yield Finding("endpoint", True, "none set; the judges `rules` and `local:` need none")
+    yield _guarded(
+        "local models",
+        local_models,
+        "remove the file with `calm models remove`, and pull it again",
+    )
 
 
 def _python() -> Finding:
@@ -113,3 +119,29 @@ def _reach(url: str | None) -> str:
 
     models = list_models(url)
     return f"{url or 'the default endpoint'} answers; it offers {len(models)} models"
+
+
+def local_models() -> str:
+    """Says which models `local:` can ask here, or what that needs.
+
+    Raises:
+        CalmError: a file in the models folder can't be asked.
+    """
+    from calm.judges.local import INSTALL, SERVING, check_can_judge
+    from calm.local.machine import choose_settings
+    from calm.local.registry import known_model
+    from calm.local.weights import kept_files, weights_at
+
+    if find_spec(SERVING) is None:
+        return f"none: {SERVING} is not installed, which `--judge local:` needs: {INSTALL}"
+    models = []
+    for path in kept_files():
+        weights = weights_at(path)
+        check_can_judge(weights)
+        settings = choose_settings(weights.header)
+        name = path.stem if known_model(path.stem) else path.name
+        models.append(f"{name} ({weights.header.size / 1e6:,.0f} MB, {settings.slots} slots)")
+    where = f"{SERVING} {version(SERVING)}"
+    if not models:
+        return f"{where}; none pulled: `calm models list` shows small ones"
+    return f"{where}; {', '.join(models)}"

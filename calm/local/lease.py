@@ -177,6 +177,12 @@ class ServerLease:
             return {}
         return value if isinstance(value, dict) else {}
 
+    def wait_for_end(self, seconds: float = 30.0) -> None:
+        """Returns when the server has ended after `close`, or others are found to use it still."""
+        end = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < end:
+            time.sleep(0.1)
+
     # --- starting and ending ---------------------------------------------------------------------
 
     def _start(self) -> None:

@@ -6,6 +6,7 @@ import typer
 
 from calm.cli.options import group_named
 from data.cli.annotate import annotate_command
+from data.cli.bench_local import bench_local_command
 from data.cli.evaluate import evaluate_command
 from data.cli.label import label_command
 from data.cli.labels_agreement import labels_agreement_command
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command("annotate")(annotate_command)
     app.command("evaluate")(evaluate_command)
     app.command("label")(label_command)
+    group_named(app, "bench").command("local")(bench_local_command)
     labels = group_named(app, "labels", "Move labels in and out, measure agreement.")
     labels.command("export")(labels_export_command)
     labels.command("import")(labels_import_command)
