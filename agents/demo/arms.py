@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from agents.report.page import Arm
+from agents.report.tables import Arm
 from agents.training.config import TrainConfig, make_config
 from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run

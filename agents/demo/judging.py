@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as TerminalTable
 from rich.text import Text
 
-from agents.report.page import Table
+from agents.report.tables import Table
 from calm.annotation.many import annotate, progress_line
 from calm.asking.tally import Tally
 from calm.judges import make_judge

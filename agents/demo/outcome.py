@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from agents.report.page import Arm, percent, steps_to
+from agents.report.tables import Arm, percent, steps_to
 
 
 @dataclass

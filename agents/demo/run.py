@@ -25,8 +25,9 @@ from agents.demo.arms import DemoPlan, train_arms
 from agents.demo.judging import Judging, judge_transitions
 from agents.demo.outcome import Outcome, agent_figures, verdict
 from agents.report.curves import Curve, draw_success
-from agents.report.page import Arm, Report, costs_table
+from agents.report.page import Report
 from agents.report.samples import pick_samples
+from agents.report.tables import Arm, costs_table
 from agents.training.run_folder import Run
 from calm.cli.waiting import waiting
 from calm.decompose import decompose

@@ -4,51 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from markupsafe import Markup, escape
-
 from agents.report.page import Sample
 from calm.records import Judgement
-from data.schema import Frame, LabelledTransition
-
-# The sixteen colours of a terminal, as nle numbers them (black is drawn dark blue, as nle does).
-COLOURS = [
-    "#5c6ac4",
-    "#cc5555",
-    "#4fa64f",
-    "#b08540",
-    "#6c8be0",
-    "#b05fb0",
-    "#3fa6a6",
-    "#c0c0c0",
-    "#777777",
-    "#ff8f4f",
-    "#7fe07f",
-    "#f5e663",
-    "#8fb0ff",
-    "#ff8fff",
-    "#7fe8e8",
-    "#ffffff",
-]
-
-
-def draw(frame: Frame, beside: Frame) -> Markup:
-    """A terminal frame as HTML: escaped text in spans of the game's own colours.
-
-    Lines that are blank both here and in the frame `beside` it are left out.
-    """
-    lines = []
-    frames = (frame.chars, frame.colours, beside.chars)
-    for chars, colours, other in zip(*(text.split("\n") for text in frames), strict=True):
-        if not chars.strip() and not other.strip():
-            continue
-        spans, start = [], 0
-        for i in range(1, len(chars) + 1):
-            if i == len(chars) or colours[i] != colours[start]:
-                colour = COLOURS[int(colours[start], 16)]
-                spans.append(f'<span style="color:{colour}">{escape(chars[start:i])}</span>')
-                start = i
-        lines.append("".join(spans))
-    return Markup("\n".join(lines))
+from data.schema import LabelledTransition
+from data.screen.view import screen_html
 
 
 def pick_samples(
@@ -72,9 +31,9 @@ def pick_samples(
         answer = judged.get(row.transition.id)
         if answer is None or row.before is None or row.after is None:
             continue
-        truth = [name for name, yes in row.truth.items() if yes]
-        said = [name for name in names if answer.achieved.get(name)]
-        wrong = set(names) <= set(row.truth) and set(said) != set(truth) & set(names)
+        truth = [name for name, achieved in row.truth.items() if achieved]
+        yes = [name for name in names if answer.achieved.get(name)]
+        wrong = set(names) <= set(row.truth) and set(yes) != set(truth) & set(names)
         kind = "judge and truth differ" if wrong else (truth[0] if truth else "nothing achieved")
         if kind in chosen:
             continue
@@ -83,10 +42,9 @@ def pick_samples(
         )
         chosen[kind] = Sample(
             f"{kind} ({where})",
-            draw(row.before, row.after),
-            draw(row.after, row.before),
+            screen_html(row),
             row.transition.texts[mode],
-            said,
+            yes,
             truth,
         )
     # What went wrong first, then deeds, then nothing.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.report.page import steps_to
+from agents.report.tables import steps_to
 from agents.study.plan import Plan
 from agents.study.results import Result
 from agents.study.seed_statistics import (

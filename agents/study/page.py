@@ -14,7 +14,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from agents.report.page import Report, Section, Table
+from agents.report.page import Report, Section
+from agents.report.tables import Table
 from agents.study.figures import draw_curves, draw_finals, draw_repeats
 from agents.study.findings import Findings, find
 from agents.study.plan import Plan

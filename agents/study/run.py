@@ -24,6 +24,7 @@ from agents.study.results import Result, read_results, result_of, write_results
 from agents.training.config import TrainConfig
 from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run
+from calm.cli.waiting import waiting
 from calm.errors import CalmError, UsageError
 
 
@@ -116,7 +117,8 @@ def run_study(
             )
     finally:
         if kept:
-            write_study(plan, list(kept.values()), results, report, command)
+            with waiting(console, f"tables and figures of {len(kept)} cells"):
+                write_study(plan, list(kept.values()), results, report, command)
     if not kept:
         raise CalmError(f"no cell of {plan.name} is finished yet, so there is nothing to report")
     return report

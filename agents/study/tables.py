@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from agents.report.page import Table, plain
+from agents.report.tables import Table, plain
 from agents.study.findings import Findings, Pair
 from agents.study.plan import Plan
 from agents.study.results import Result

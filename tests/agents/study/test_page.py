@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.report.page import Table
+from agents.report.tables import Table
 from agents.study.findings import find
 from agents.study.page import readme_table, write_study
 from agents.study.tables import cost_table, markdown, success_table

@@ -1,0 +1,171 @@
+"""Tables of runs: what each agent reached, its settings, what its judge cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.report.reward import reward_in_words
+from agents.training.run_folder import Row, Run
+
+
+@dataclass(frozen=True)
+class Table:
+    """Names of columns, and rows of cells that are ready to be shown."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Runs that differ only in their seed."""
+
+    label: str
+    runs: Sequence[Run]
+    reward: str = ""
+    """What the arm was trained on, in words."""
+
+    def title(self, run: Run) -> str:
+        """What one of its runs is called."""
+        return f"{self.label}, seed {run.config.seed}"
+
+
+def steps_to(rows: Sequence[Row], rate: float) -> int | None:
+    """Steps at the first evaluation with success of at least `rate`; None if there was none."""
+    return next((row["steps"] for row in rows if row["success"] >= rate), None)
+
+
+def percent(rate: float) -> str:
+    """A share in [0, 1] as a whole percentage."""
+    return f"{100 * rate:.0f} %"
+
+
+def arms_table(arms: Sequence[Arm]) -> Table:
+    """Final success with its interval, when 90 % was first measured, and the rate of training."""
+    rows = []
+    for arm in arms:
+        for run in arm.runs:
+            metrics = run.metrics()
+            if not metrics:
+                continue
+            last = metrics[-1]
+            reached = steps_to(metrics, 0.9)
+            rows.append(
+                (
+                    arm.label,
+                    arm.reward,
+                    run.config.seed,
+                    f"{last['steps']:,}",
+                    f"{percent(last['success'])} [{percent(last['success_low'])},"
+                    f" {percent(last['success_high'])}]",
+                    f"{last['episodes']}",
+                    f"{reached:,}" if reached is not None else "not reached",
+                    f"{last['test_return_env']:.2f}",
+                    f"{last['steps'] / max(last['seconds'], 1e-9):,.0f}",
+                )
+            )
+    return Table(
+        (
+            "agent",
+            "reward it trains on",
+            "seed",
+            "steps",
+            "success, held-out levels [95 %]",
+            "episodes",
+            "steps to 90 %",
+            "return on r_env",
+            "steps/s",
+        ),
+        rows,
+    )
+
+
+def settings_table(arms: Sequence[Arm]) -> Table:
+    """Every setting, one column an arm; a setting that all share is written once."""
+    configs = [
+        arm.runs[0].config.model_dump(mode="json") | {"seed": [r.config.seed for r in arm.runs]}
+        for arm in arms
+        if arm.runs
+    ]
+    rows = []
+    for name in configs[0] if configs else ():
+        values = [plain(config[name]) for config in configs]
+        shared = len(set(values)) == 1 and len(values) > 1
+        rows.append(
+            (name, *([f"{values[0]} (all)"] + [""] * (len(values) - 1) if shared else values))
+        )
+    return Table(("setting", *(arm.label for arm in arms if arm.runs)), rows)
+
+
+def plain(value: object) -> str:
+    """A setting as a cell shows it."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def arms_of(runs: Sequence[Run]) -> list[Arm]:
+    """Runs that differ only in their seed together; arms of one name are told apart by settings."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        settings = json.dumps(run.config.model_dump(mode="json", exclude={"seed"}))
+        groups.setdefault(settings, []).append(run)
+    named = [
+        (members[0].config.name.rsplit("-seed", 1)[0], json.loads(settings))
+        for settings, members in groups.items()
+    ]
+    labels = [
+        ", ".join([name, *_differing(settings, [s for other, s in named if other == name])])
+        for name, settings in named
+    ]
+    return [
+        Arm(label, members, reward_in_words(members[0].config))
+        for label, members in zip(labels, groups.values(), strict=True)
+    ]
+
+
+def _differing(settings: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> list[str]:
+    """FIELD=VALUE of the settings that are not the same in all."""
+    return [
+        f"{field}={plain(value)}"
+        for field, value in settings.items()
+        if any(other[field] != value for other in among)
+    ]
+
+
+def costs_table(arms: Sequence[Arm]) -> Table | None:
+    """What each run asked of its judge; None where no run had one."""
+    rows = []
+    for title, run in [(arm.title(run), run) for arm in arms for run in arm.runs]:
+        last = (run.metrics() or [{}])[-1]
+        if last.get("asked") is None:
+            continue
+        cost = last["cost"]
+        rows.append(
+            (
+                title,
+                f"{last['asked']:,}",
+                f"{last['judged']:,}",
+                f"{100 * (1 - last['asked'] / max(1, last['judged'])):.2f} %",
+                f"{last['unreadable']:,}",
+                f"{last.get('pending') or 0:,}",
+                f"{last.get('steps_unreadable') or 0:,} + {last.get('steps_pending') or 0:,}",
+                f"{last['requests']:,}",
+                f"{last['prompt_tokens']:,} + {last['completion_tokens']:,}",
+                "price unknown" if cost is None else f"$ {cost:.4f}",
+            )
+        )
+    columns = (
+        "run",
+        "distinct questions",
+        "transitions judged",
+        "answered from memory",
+        "unreadable",
+        "pending",
+        "steps trained on without an answer: unreadable + pending",
+        "requests",
+        "tokens in + out",
+        "cost",
+    )
+    return Table(columns, rows) if rows else None
