@@ -38,6 +38,8 @@ class Header:
     """Whether it knows turns: a base model has no template, and can't be asked."""
     bytes_per_token: int
     """Of memory that a token of context takes, with 16 bits a number; 0 if it can't be told."""
+    vocabulary: int
+    """Different tokens; 0 if it is not said."""
     parts: int
     """Files that the model is split into."""
     size: int
@@ -68,7 +70,7 @@ class _Reader:
         self.file.seek(n, 1)
 
     def value(self, kind: int) -> Any:
-        """A value of a type; a long array is skipped, and None."""
+        """A value of a type; of a long array only its length is read, and it is a `range`."""
         if kind == _STRING:
             return self.text()
         if kind == _ARRAY:
@@ -77,7 +79,7 @@ class _Reader:
             raise ValueError(f"its header holds a value of unknown type {kind}")
         return self.number(_FORMATS[kind])
 
-    def _array(self) -> list[Any] | None:
+    def _array(self) -> list[Any] | range:
         kind, n = self.number("I"), self.number("Q")
         if n <= _LONG:
             return [self.value(kind) for _ in range(n)]
@@ -88,7 +90,7 @@ class _Reader:
             self.skip(n * struct.calcsize(f"<{_FORMATS[kind]}"))
         else:
             raise ValueError(f"its header holds a long list of type {kind}")
-        return None
+        return range(n)
 
 
 def read_header(path: Path) -> Header:
@@ -149,6 +151,7 @@ def _header(fields: Mapping[str, Any], size: int) -> Header:
             value = max((v for v in value if isinstance(v, int)), default=0)
         return value if isinstance(value, int) and value > 0 else 0
 
+    tokens = fields.get("tokenizer.ggml.tokens")
     parts = fields.get("split.count")
     heads = number("attention.head_count")
     width = number("embedding_length") // heads if heads else 0
@@ -161,6 +164,7 @@ def _header(fields: Mapping[str, Any], size: int) -> Header:
         context=number("context_length"),
         chat_template=bool(text("tokenizer.chat_template").strip()),
         bytes_per_token=2 * number("block_count") * kv_heads * (key + value),
+        vocabulary=len(tokens) if isinstance(tokens, (list, range)) else 0,
         parts=parts if isinstance(parts, int) and parts > 1 else 1,
         size=size,
     )

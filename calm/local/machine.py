@@ -10,10 +10,12 @@ from typing import Any
 
 from calm.errors import UsageError
 from calm.local.gguf import Header
+from calm.local.server_process import PROMPT_CACHE_MIB
 
 MIN_CONTEXT, USUAL_CONTEXT = 1024, 4096
 MAX_SLOTS = 4
-_WORKSPACE = 300e6  # bytes that computing takes beside weights and context, a little more than seen
+_BATCH = 512  # tokens that are computed at once, each with a number for every word it might be
+_WORKSPACE = 200e6  # bytes that are left to be explained: 1.5B and 135M with four slots, rounded up
 
 
 @dataclass(frozen=True)
@@ -114,9 +116,13 @@ def choose_settings(
 
 
 def memory_needed(header: Header, settings: ServerSettings) -> float:
-    """Bytes that a model takes once it is served, about: weights, context and working space."""
+    """Bytes that a model takes once it is served, about.
+
+    Weights, context, the likelihoods of a batch, remembered prompts, and working space.
+    """
     context = header.bytes_per_token * settings.slots * settings.context
-    return header.size + context + _WORKSPACE
+    batch = 4 * _BATCH * header.vocabulary
+    return header.size + context + batch + PROMPT_CACHE_MIB * 2**20 + _WORKSPACE
 
 
 def free_memory(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> float | None:

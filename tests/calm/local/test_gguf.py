@@ -18,6 +18,7 @@ def test_a_header_says_what_the_model_is(tmp_path: Path) -> None:
     assert header.chat_template
     # 16-bit numbers, 3 blocks, 2 heads of 20 / 5 numbers, for key and value
     assert header.bytes_per_token == 2 * 3 * 2 * (4 + 4)
+    assert header.vocabulary == 30
     assert header.parts == 1
     assert header.size == path.stat().st_size
 

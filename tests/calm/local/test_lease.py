@@ -152,7 +152,7 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_starts(
 ) -> None:
     monkeypatch.setattr("calm.local.machine.free_memory", lambda: 1e6)
     lease = lease_of(tmp_path)
-    with pytest.raises(UsageError, match=r"does not fit into memory.*0.3 GB"):
+    with pytest.raises(UsageError, match=r"does not fit into memory.*0.5 GB"):
         lease.wait()
     assert not lease.alive()
     lease.close()

@@ -14,7 +14,7 @@ from calm.local.machine import (
     memory_needed,
 )
 
-HEADER = Header("m", "llama", "mit", 8192, True, 10_000, 1, 1_000_000_000)
+HEADER = Header("m", "llama", "mit", 8192, True, 10_000, 50_000, 1, 1_000_000_000)
 PLENTY = 1e12
 
 
@@ -44,16 +44,17 @@ def test_slots_and_then_context_give_way_to_memory() -> None:
     def chosen(memory: float) -> ServerSettings:
         return choose_settings(HEADER, cores=2, idle=2, memory=memory)
 
-    # 1.3 GB of weights and workspace, and 10 kB a token of context
-    assert memory_needed(HEADER, ServerSettings(2, 3, 4096)) == 1.3e9 + 3 * 40.96e6
-    assert chosen(1.3e9 + 4 * 40.96e6) == ServerSettings(2, 4, 4096)
-    assert chosen(1.3e9 + 4 * 40.96e6 - 1) == ServerSettings(2, 3, 4096)
-    assert chosen(1.3e9 + 40.96e6) == ServerSettings(2, 1, 4096)
-    assert chosen(1.3e9 + 40.9e6) == ServerSettings(2, 3, 1024)
+    # Weights, 512 x 50,000 numbers of 4 bytes, 256 MiB of prompts, 200 MB; 10 kB a token of context
+    base = 1e9 + 102.4e6 + 268_435_456 + 200e6
+    assert memory_needed(HEADER, ServerSettings(2, 3, 4096)) == base + 3 * 40.96e6
+    assert chosen(base + 4 * 40.96e6) == ServerSettings(2, 4, 4096)
+    assert chosen(base + 4 * 40.96e6 - 1) == ServerSettings(2, 3, 4096)
+    assert chosen(base + 40.96e6) == ServerSettings(2, 1, 4096)
+    assert chosen(base + 40.9e6) == ServerSettings(2, 3, 1024)
     with pytest.raises(
-        UsageError, match=r"needs about 1\.3 GB \(1\.0 GB of weights\), and 1\.2 GB"
+        UsageError, match=r"needs about 1\.6 GB \(1\.0 GB of weights\), and 1\.5 GB"
     ):
-        chosen(1.2e9)
+        chosen(1.5e9)
 
 
 def test_what_is_named_is_taken_and_checked() -> None:
@@ -65,7 +66,7 @@ def test_what_is_named_is_taken_and_checked() -> None:
     with pytest.raises(UsageError, match="takes 8192 tokens of context, not 9000"):
         choose_settings(HEADER, context=9000, memory=PLENTY)
     with pytest.raises(UsageError, match="does not fit"):
-        choose_settings(HEADER, slots=2, context=4096, memory=1.35e9)
+        choose_settings(HEADER, slots=2, context=4096, memory=1.6e9)
 
 
 def _write(path: Path, text: str) -> None:
