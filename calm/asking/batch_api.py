@@ -261,7 +261,7 @@ class BatchAsker(Asker):
                 status, detail, {}, sent=sent, endpoint=self.endpoint.address, scrub=scrub
             )
         reply = completion(body, request_id=str(response.get("request_id") or ""))
-        used = self.endpoint.budget.book(reply.usage)
+        used = self.endpoint.budget.record(reply.usage)
         return Call(time.time(), 0.0, "ok", reply, "", used.cost)
 
     # --- bookkeeping -----------------------------------------------------------------------------

@@ -33,6 +33,8 @@ def _yes(token: TokenOdds) -> float | None:
     """P(true) among true and false at one token; None if it says nothing of either."""
     yes = no = 0.0
     for text, logprob in {token.token: token.logprob, **token.top}.items():
+        if not logprob <= 1.0:  # kept from a server that says nonsense, NaN among it
+            return None
         word = text.strip().lower().lstrip(':" ')
         if word and "true".startswith(word):
             yes += math.exp(logprob)

@@ -55,12 +55,19 @@ class Budget:
         """By this run."""
         self.before = Usage()
         """By earlier runs, on the same questions."""
-        self._held = Usage()
+        self.estimated = 0
+        """Answers of this run that came without token counts, or with odd ones."""
+        self._reserved = Usage()
         self._longest = max_tokens
         self._seen = 0
         self._longest_seen = 0
         self._tokens_a_character = 0.5
         self._freed = asyncio.Event()
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether a limit hangs on the number of tokens."""
+        return self.limits.tokens is not None or self.limits.cost is not None
 
     def estimate(self, characters: int) -> Usage:
         """The most that a request with a prompt of so many characters is thought to cost."""
@@ -85,36 +92,40 @@ class Budget:
         """Whether this much more would stay within every limit."""
         return self._passed(expected) is None
 
-    def book(self, used: Usage) -> Usage:
-        """Books what was never set aside, a row of a batch; returns it priced."""
+    def record(self, used: Usage) -> Usage:
+        """Counts one request that nothing was reserved for, a row of a batch; returns it priced."""
         used = self._priced(Usage(1, *_tokens(used), used.seconds))
         self.spent += used
         return used
 
-    async def hold(self, expected: Usage) -> None:
-        """Sets aside what a request may cost; waits for what is in flight if that may free it.
+    async def reserve(self, expected: Usage) -> None:
+        """Reserves what a request may cost; waits for what is in flight if that may free it.
 
         Raises:
             BudgetError: it would pass a limit, and nothing is in flight.
         """
         while not self.allows(expected):
-            if self._held.requests == 0:
+            if self._reserved.requests == 0:
                 raise BudgetError(self.reached(expected))
             self._freed.clear()
             await self._freed.wait()
-        self._held += expected
+        self._reserved += expected
 
     def reached(self, expected: Usage) -> str:
         """What to say when so much more would pass a limit."""
-        earlier = f", by earlier runs {_told(self.before)}" if self.before.requests else ""
+        earlier = f", by earlier runs {_describe(self.before)}" if self.before.requests else ""
+        estimate = (
+            f", of which {self.estimated} requests came without token counts and count as the most"
+            " they may have cost"
+        )
         return (
             f"the next request might pass the limit of {self._passed(expected)}; spent by this run"
-            f" {_told(self.spent)}{earlier}. All answers are kept; the same command with a higher"
-            " limit goes on"
+            f" {_describe(self.spent)}{estimate if self.estimated else ''}{earlier}."
+            " All answers are kept; the same command with a higher limit goes on"
         )
 
     def _passed(self, expected: Usage) -> str | None:
-        total = self.before + self.spent + self._held + expected
+        total = self.before + self.spent + self._reserved + expected
         limits = self.limits
         if limits.requests is not None and total.requests > limits.requests:
             return f"{limits.requests} requests"
@@ -127,10 +138,18 @@ class Budget:
             return f"${limits.cost:g}"
         return None
 
-    def settle(self, expected: Usage, used: Usage, characters: int = 0) -> Usage:
-        """Books what a request really cost, frees what was set aside; returns it priced."""
-        h, e = self._held, expected
-        self._held = Usage(
+    def release(self, expected: Usage, used: Usage, characters: int = 0) -> Usage:
+        """Frees what was reserved for a request and counts what it cost; returns that, priced.
+
+        An answer without token counts counts as the most that it may have cost (see `estimated`).
+
+        Args:
+            expected: what was reserved.
+            used: what the endpoint says; 0 tokens where it says nothing.
+            characters: of the prompt; 0 if no answer came.
+        """
+        h, e = self._reserved, expected
+        self._reserved = Usage(
             h.requests - e.requests,
             h.prompt_tokens - e.prompt_tokens,
             h.cached_tokens,
@@ -138,9 +157,17 @@ class Budget:
             0.0,
             None if h.cost is None or e.cost is None else h.cost - e.cost,
         )
+        told = bool(used.prompt_tokens and used.completion_tokens)
+        if characters and not told:
+            self.estimated += 1
+            used = replace(
+                used,
+                prompt_tokens=used.prompt_tokens or e.prompt_tokens,
+                completion_tokens=used.completion_tokens or e.completion_tokens,
+            )
         used = self._priced(Usage(1, *_tokens(used), used.seconds))
         self.spent += used
-        if used.prompt_tokens and characters:
+        if told and characters:
             # After a few answers the estimates follow what was seen, with a margin.
             self._seen += 1
             ratio = 1.1 * used.prompt_tokens / characters
@@ -157,7 +184,7 @@ def _tokens(usage: Usage) -> tuple[int, int, int]:
     return usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens
 
 
-def _told(usage: Usage) -> str:
+def _describe(usage: Usage) -> str:
     cost = "" if usage.cost is None else f", ${usage.cost:.4f}"
     return (
         f"{usage.requests} requests, {usage.prompt_tokens + usage.completion_tokens} tokens{cost}"

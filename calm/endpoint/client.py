@@ -10,6 +10,7 @@ import asyncio
 import math
 import random
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -185,7 +186,7 @@ class Endpoint:
         expected = self.budget.estimate(len(prompt))
         # The slot first: whoever waits for it has set nothing aside yet.
         async with self.pace.slot(expected.prompt_tokens + expected.completion_tokens):
-            await self.budget.hold(expected)
+            await self.budget.reserve(expected)
             body = self.body(prompt, params, schema)
             started, clock = time.time(), monotonic()
             used = Usage()
@@ -193,7 +194,7 @@ class Endpoint:
                 reply = await self.transport.send(body)
             except BaseException as fault:
                 seconds = monotonic() - clock
-                used = self.budget.settle(expected, Usage(seconds=seconds))
+                used = self.budget.release(expected, Usage(seconds=seconds))
                 if isinstance(fault, Transient):
                     if fault.pushback:
                         self.pace.pushed_back(fault.retry_after, seconds)
@@ -207,13 +208,22 @@ class Endpoint:
                     on_failure(Call(started, seconds, kind, None, detail, used.cost))
                 raise
             seconds = monotonic() - clock
-            used = self.budget.settle(
+            before = self.budget.estimated
+            used = self.budget.release(
                 expected, replace(reply.usage, seconds=seconds), characters=len(prompt)
             )
+            estimated = self.budget.estimated > before
+            if estimated and not before and self.budget.counts_tokens:
+                warnings.warn(
+                    f"{self.address} does not say how many tokens an answer took: limits count the"
+                    " most that it may have taken",
+                    stacklevel=1,
+                )
             self.pace.good(seconds)
         self._answered_at = monotonic()
         self._refused = 0
-        return Call(started, seconds, "ok", replace(reply, usage=used), "", used.cost)
+        detail = "token counts are an estimate" if estimated else ""
+        return Call(started, seconds, "ok", replace(reply, usage=used), detail, used.cost)
 
     def body(
         self, prompt: str, params: Mapping[str, Any], schema: Mapping[str, Any] | None

@@ -47,6 +47,10 @@ _FAILED = frozenset(
 )
 """Reasons to end, in lower case, that are faults of the server."""
 
+_MOST_TOKENS = 10**8
+_MOST_LOGPROB = 0.01
+"""A log-probability is at most 0; some servers round."""
+
 _TEXT_PARTS = (None, "text", "output_text")
 _THOUGHT_FIELDS = (
     "reasoning_content", "reasoning", "thinking", "thinking_content", "thought", "thoughts",
@@ -118,8 +122,13 @@ class Call:
     cost: float | None = None
 
 
-def _int(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+def _count(value: object) -> int:
+    """Returns a number of tokens, however it is written; 0 where it is none, or beyond reason."""
+    try:
+        number = float(value) if isinstance(value, int | float | str) else 0.0
+    except (ValueError, OverflowError):
+        return 0
+    return int(number) if not isinstance(value, bool) and 0 < number <= _MOST_TOKENS else 0
 
 
 def _dict(value: object) -> dict[str, Any]:
@@ -187,13 +196,20 @@ def _odds(logprobs: object) -> tuple[TokenOdds, ...]:
         return tuple(
             TokenOdds(
                 str(t["token"]),
-                float(t["logprob"]),
-                {str(o["token"]): float(o["logprob"]) for o in t.get("top_logprobs") or ()},
+                _logprob(t["logprob"]),
+                {str(o["token"]): _logprob(o["logprob"]) for o in t.get("top_logprobs") or ()},
             )
             for t in tokens
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return ()  # confidence is an extra: without it the answer still counts
+
+
+def _logprob(value: Any) -> float:
+    number = float(value)
+    if not number <= _MOST_LOGPROB:  # NaN as well
+        raise ValueError(f"{number} is no log-probability")
+    return number
 
 
 def completion(body: object, *, request_id: str = "") -> Reply:
@@ -213,6 +229,7 @@ def completion(body: object, *, request_id: str = "") -> Reply:
     message = _dict(choice.get("message"))
     usage = _dict(body.get("usage"))
     details = _dict(usage.get("prompt_tokens_details"))
+    prompt_tokens = _count(usage.get("prompt_tokens"))
     finish = choice.get("finish_reason")
     text = _text(message.get("content"))
     _check_failure(body, choice, is_blank=not text.strip(BLANK))
@@ -227,9 +244,9 @@ def completion(body: object, *, request_id: str = "") -> Reply:
         refusal=_refusal(message),
         odds=_odds(choice.get("logprobs")),
         usage=Usage(
-            prompt_tokens=_int(usage.get("prompt_tokens")),
-            cached_tokens=_int(details.get("cached_tokens")),
-            completion_tokens=_int(usage.get("completion_tokens")),
+            prompt_tokens=prompt_tokens,
+            cached_tokens=min(_count(details.get("cached_tokens")), prompt_tokens),
+            completion_tokens=_count(usage.get("completion_tokens")),
         ),
         model=str(body.get("model") or ""),
         request_id=request_id or str(body.get("id") or ""),

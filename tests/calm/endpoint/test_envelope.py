@@ -52,7 +52,7 @@ def test_odd_messages_are_text_or_empty(message: object, text: str) -> None:
     reply = read_body(json.dumps(body).encode())
     assert reply.text == text
     assert reply.finish is None
-    assert reply.usage.prompt_tokens == 0
+    assert reply.usage.prompt_tokens == 9
 
 
 def _body(message: object, finish: object = "stop", **more: object) -> bytes:
@@ -119,3 +119,45 @@ def test_a_failure_inside_a_good_envelope_is_no_answer(choice: dict, body: dict)
 def test_an_error_beside_an_answer_leaves_the_answer() -> None:
     body = {"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}], "error": "late"}
     assert read_body(json.dumps(body).encode()).text == "{}"
+
+
+@pytest.mark.parametrize(
+    ("value", "tokens"),
+    [
+        (100, 100),
+        (100.0, 100),
+        ("100", 100),
+        ("100.0", 100),
+        (None, 0),
+        (-1, 0),
+        (0, 0),
+        (True, 0),
+        (10**30, 0),
+        ("1e999", 0),
+        (float("nan"), 0),
+        (float("inf"), 0),
+        ("many", 0),
+        ([100], 0),
+        ({"total": 100}, 0),
+    ],
+)
+def test_odd_token_counts_are_read_where_they_can_be(value: object, tokens: int) -> None:
+    body = completion("yes", prompt="x" * 40, model="m")
+    details = {"cached_tokens": value}
+    body["usage"] = {"prompt_tokens": value, "completion_tokens": value}
+    body["usage"]["prompt_tokens_details"] = details
+    usage = read_body(json.dumps(body).encode()).usage
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens) == (tokens,) * 3
+    for odd in (None, "none", [value], 7):
+        body["usage"] = odd
+        assert read_body(json.dumps(body).encode()).usage.prompt_tokens == 0
+
+
+@pytest.mark.parametrize("logprob", [1e6, 1e400, float("nan"), 10**400, "x", None, [0]])
+def test_log_probabilities_beyond_reason_are_none(logprob: object) -> None:
+    body = completion("true", prompt="x", model="m")
+    top = [{"token": "true", "logprob": logprob}]
+    good = {"token": "true", "logprob": -0.1, "top_logprobs": top}
+    for tokens in ([good], [{"token": "true", "logprob": logprob}]):
+        body["choices"][0]["logprobs"] = {"content": tokens}
+        assert read_body(json.dumps(body).encode()).odds == ()

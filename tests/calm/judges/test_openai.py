@@ -1,14 +1,19 @@
 """What a judge makes of an endpoint: parameters it refuses, confidence, shared requests, money."""
 
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from calm.asking.confidence import from_odds
 from calm.endpoint.budget import Limits
+from calm.endpoint.envelope import Reply, TokenOdds
 from calm.errors import BudgetError, EndpointError
 from calm.judges import make_judge
 from calm.loopback import Loopback
+from calm.loopback.faults import Wire
 from calm.records import Task, Transition, Verdict
 from tests.support.loopback_judge import judge_of, one
 
@@ -256,3 +261,40 @@ def test_another_variable_can_hold_the_key(
     monkeypatch.setenv("MY_KEY", KEY)
     with Loopback(rules, key=KEY) as server:
         assert one(judge_of(server, key_env="MY_KEY"), task).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": -1, "completion_tokens": 10**30}])
+def test_a_limit_holds_where_the_endpoint_tells_no_token_counts(
+    usage: object, task: Task, rules: dict
+) -> None:
+    class Silent(Loopback):
+        def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+            wire = super().respond(method, path, key, content)
+            return Wire(body=json.dumps(json.loads(wire.body) | {"usage": usage}).encode())
+
+    many = [Transition("T", {"events": f"{i}"}, "") for i in range(59)]
+    with Silent(rules) as server:
+        judge = judge_of(server, limits=Limits(tokens=6000), concurrency=1)
+        with (
+            pytest.warns(UserWarning, match="does not say how many tokens"),
+            pytest.raises(BudgetError, match="came without token counts"),
+        ):
+            judge.judge(task, task.subgoals, many)
+        assert 2 <= server.requests <= 5  # each may take 1024 and its prompt
+        assert judge.usage.prompt_tokens + judge.usage.completion_tokens <= 6000
+        # What was estimated counts for the next run on this store too.
+        again = make_judge(
+            "openai:m", base_url=server.url, store=judge.store, limits=Limits(tokens=6000)
+        )
+        sent = server.requests
+        with pytest.raises(BudgetError, match="by earlier runs"):
+            again.judge(task, task.subgoals, many)
+        assert server.requests == sent
+
+
+def test_stored_log_probabilities_beyond_reason_give_no_confidence() -> None:
+    text = '{"a": true}'
+    for logprob in (1e6, math.nan, math.inf):
+        odds = [TokenOdds(c, 0.0, {}) for c in text[:6]]
+        odds += [TokenOdds("true", logprob, {"false": -3.0}), TokenOdds("}", 0.0, {})]
+        assert from_odds(Reply(text, odds=tuple(odds)), ["a"]) is None
