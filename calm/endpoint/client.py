@@ -14,10 +14,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from calm.endpoint.budget import Budget
 from calm.endpoint.envelope import Call
+from calm.endpoint.extras import extras_of, without_extras
 from calm.endpoint.faults import RowFault, Transient, Unsupported
 from calm.endpoint.pace import Pace
 from calm.endpoint.transport import Transport
@@ -28,6 +30,11 @@ _AWAY = ("connection", "timeout", "502", "503", "504", "529")
 """Faults of a server that is away; any other may be due to what it was asked."""
 _ALONE = 6
 """Attempts in a row after which a question is given up that alone has no answer."""
+
+
+def _is_crash(fault: Transient) -> bool:
+    """Whether the server failed over a request, as far as its status tells."""
+    return fault.kind.startswith("5") and fault.kind not in _AWAY and not fault.pushback
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ class Endpoint:
         """The base URL without user, password or query."""
         self._answered_at: float | None = None
         self._refused = 0
+        self._answered_with: set[str] = set()
+        """Extras of requests that were answered, see `calm.endpoint.extras`."""
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -113,11 +122,15 @@ class Endpoint:
         """
         await self.transport.open()
         began = since = monotonic()
-        attempt = same = 0
+        attempt = same = crashes = 0
         last = ""
+        trial: Mapping[str, Any] = {}  # what the card would say if an extra made the server crash
         while True:
             try:
-                return await self._attempt(prompt, params, schema, on_failure)
+                call = await self._attempt(prompt, params, schema, on_failure, trial)
+                if trial:
+                    return await self._confirm(call, prompt, params, schema, on_failure, trial)
+                return call
             except Unsupported as fault:
                 self._adapt(fault, params, schema)  # each adaption sends less, so this ends
             except RowFault as fault:
@@ -128,6 +141,8 @@ class Endpoint:
                 if str(fault) != last:
                     same, last, since = 0, str(fault), monotonic()
                 same += 1
+                crashes = crashes + 1 if _is_crash(fault) else 0
+                trial = self._trial(crashes, params, schema)
                 wait = fault.retry_after
                 if wait is None:
                     wait = min(30.0, self.connection.backoff * 2.0 ** min(attempt - 1, 10))
@@ -182,12 +197,14 @@ class Endpoint:
         params: Mapping[str, Any],
         schema: Mapping[str, Any] | None,
         on_failure: Callable[[Call], None],
+        trial: Mapping[str, Any],
     ) -> Call:
+        """One attempt; `trial` is taken to be in the card."""
         expected = self.budget.estimate(len(prompt))
         # The slot first: whoever waits for it has set nothing aside yet.
         async with self.pace.slot(expected.prompt_tokens + expected.completion_tokens):
             await self.budget.reserve(expected)
-            body = self.body(prompt, params, schema)
+            body = self.body(prompt, params, schema, trial)
             started, clock = time.time(), monotonic()
             used = Usage()
             try:
@@ -222,19 +239,25 @@ class Endpoint:
             self.pace.good(seconds)
         self._answered_at = monotonic()
         self._refused = 0
+        self._answered_with |= extras_of(body)
         detail = "token counts are an estimate" if estimated else ""
         return Call(started, seconds, "ok", replace(reply, usage=used), detail, used.cost)
 
     def body(
-        self, prompt: str, params: Mapping[str, Any], schema: Mapping[str, Any] | None
+        self,
+        prompt: str,
+        params: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
+        trial: Mapping[str, Any] = MappingProxyType({}),
     ) -> dict[str, Any]:
-        """The request as this endpoint takes it, by its card."""
+        """Returns the request as this endpoint takes it, by its card and what `trial` adds."""
+        card = self.card | dict(trial)
         body = {"model": self.model, "messages": [{"role": "user", "content": prompt}], **params}
-        if self.card.get("max_completion_tokens") and "max_tokens" in body:
+        if card.get("max_completion_tokens") and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
-        for name in self.card.get("drop", ()):
+        for name in card.get("drop", ()):
             body.pop(name, None)
-        form = self.card.get("format", "schema")
+        form = card.get("format", "schema")
         if schema is not None and form == "schema":
             body["response_format"] = {
                 "type": "json_schema",
@@ -245,6 +268,46 @@ class Endpoint:
         return body
 
     # --- learning and giving up ------------------------------------------------------------------
+
+    def _trial(
+        self, crashes: int, params: Mapping[str, Any], schema: Mapping[str, Any] | None
+    ) -> Mapping[str, Any]:
+        """Returns what to leave out, as news for the card, after so many crashes in a row.
+
+        Soon where no request with the same extras was ever answered, else near the end.
+        """
+        body = self.body("", params, schema)
+        steps = without_extras(self.card, body)
+        step = crashes - (4 if extras_of(body) <= self._answered_with else 2)
+        return steps[step] if 0 <= step < len(steps) else {}
+
+    async def _confirm(
+        self,
+        call: Call,
+        prompt: str,
+        params: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
+        on_failure: Callable[[Call], None],
+        trial: Mapping[str, Any],
+    ) -> Call:
+        """Returns an answer that came without an extra, or one with it if that is to be had now.
+
+        The extra is to blame, and left out from then on, if the same question without it is
+        answered, with it makes the server crash again, and no other question with it was answered.
+        """
+        if extras_of(self.body("", params, schema)) <= self._answered_with:
+            return call  # others are answered with it: it is this question's own
+        try:
+            again = await self._attempt(prompt, params, schema, on_failure, {})
+        except Transient as fault:
+            if _is_crash(fault):
+                self.card |= trial
+                self.keep_card(trial)
+            return call
+        except (RowFault, Unsupported):
+            return call
+        on_failure(replace(call, outcome="repeated"))  # paid for, and not needed
+        return again
 
     def _adapt(
         self, fault: Unsupported, params: Mapping[str, Any], schema: Mapping[str, Any] | None
