@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from calm.asking.form import booleans_schema
-from calm.asking.parse import Unreadable, read_json
+from calm.asking.parse import read_reply
 from calm.endpoint.client import Endpoint
-from calm.endpoint.envelope import Call
+from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.faults import RowFault, Transient, Unsupported
 from calm.endpoint.transport import Transport
 from calm.errors import CalmError, EndpointError
@@ -25,16 +25,42 @@ _ASK = (
     ' {"sky": true or false, "grass": true or false}'
 )
 _SCHEMA = booleans_schema(["sky", "grass"], 1)
+_LONGEST = 1024  # tokens of an answer that is read: a model may think before it
 _RUNGS = (1, 4, 16, 64)  # requests at once that are tried
 
 
-async def probe(endpoint: Endpoint, *, concurrency: bool = True) -> dict[str, Any]:
-    """The card of an endpoint: what it takes and what it gives.
+def _json_schema(schema: Mapping[str, object]) -> dict[str, Any]:
+    spec = {"name": "answer", "strict": True, "schema": schema}
+    return {"type": "json_schema", "json_schema": spec}
 
-    `format` is how an answer's form can be asked for (`schema`, `json`, `plain`), `drop` what it
-    refuses to be sent, `logprobs` and `usage` whether it gives them, `seed` whether the same seed
-    gave the same answer twice, `context` the longest prompt and answer in tokens if it says so,
-    `concurrency` requests at once that were answered without loss of speed, `seconds` of an answer.
+
+_FORMATS: Mapping[str, Mapping[str, Any]] = {
+    "schema": {"response_format": _json_schema(_SCHEMA)},
+    "json": {"response_format": {"type": "json_object"}},
+    "plain": {},
+}
+"""Forms of answer by what a request for them holds, the strictest first."""
+
+_CONTEXT_FIELDS = (
+    "max_model_len", "loaded_context_length", "context_window", "context_length", "n_ctx",
+)  # fmt: skip
+"""Where lists of models say how much is served; not how much a model was trained on."""
+
+
+async def probe(endpoint: Endpoint, *, concurrency: bool = True) -> dict[str, Any]:
+    """Returns the card of an endpoint: what it takes and what it gives.
+
+    - `readable`: whether the simplest answer could be read in any form; if not, `unreadable` says
+      why, and no judgement can be expected from it
+    - `format`: how an answer's form can be asked for (`schema`, `json`, `plain`)
+    - `schema`: `enforced`, `accepted` (taken, and not kept to where the prompt asks for something
+      else) or `refused`
+    - `drop`: names of what it refuses to be sent
+    - `logprobs`, `usage`: whether it gives them
+    - `seed`: whether the same seed gave the same answer twice
+    - `context`: the longest prompt and answer in tokens, as it is served; None if it does not say
+    - `concurrency`: requests at once that were answered without loss of speed
+    - `seconds`: of an answer
 
     Raises:
         EndpointError: it can't be reached, or refuses the key or the model.
@@ -42,14 +68,11 @@ async def probe(endpoint: Endpoint, *, concurrency: bool = True) -> dict[str, An
     card: dict[str, Any] = {"model": endpoint.model, "address": endpoint.address}
     first = await _first(endpoint)
     card["seconds"] = round(first.seconds, 3)
-    reply = first.reply
-    assert reply is not None
-    card["served_by"] = reply.model
-    card["usage"] = reply.usage.prompt_tokens > 0
-    for form in ("schema", "json", "plain"):
-        if form == "plain" or await _takes_format(endpoint, form):
-            card["format"] = form
-            break
+    assert first.reply is not None
+    card["served_by"] = first.reply.model
+    card["usage"] = first.reply.usage.prompt_tokens > 0
+    card |= await _format(endpoint, first.reply)
+    card["schema"] = await _schema_holds(endpoint)
     plain = {"max_tokens": 64}
     card["drop"] = [
         name
@@ -75,7 +98,7 @@ async def probe(endpoint: Endpoint, *, concurrency: bool = True) -> dict[str, An
 async def _first(endpoint: Endpoint) -> Call:
     """One answer, by whatever form the endpoint takes; raises if it can't be had."""
     try:
-        return await endpoint.ask(_ASK, {"max_tokens": 64, "temperature": 0}, schema=_SCHEMA)
+        return await endpoint.ask(_ASK, {"max_tokens": _LONGEST, "temperature": 0}, schema=_SCHEMA)
     except RowFault as fault:
         raise CalmError(
             f"{endpoint.address} does not answer the simplest question: {fault}"
@@ -91,7 +114,7 @@ async def _raw(endpoint: Endpoint, body: Mapping[str, Any]) -> Call | None:
         except (Unsupported, RowFault):
             return None
         except Transient as fault:
-            if attempt == 3 or fault.kind == "500":
+            if attempt == 3 or fault.kind in ("500", "501"):
                 return None
             await asyncio.sleep(fault.retry_after or 0.5)
         else:
@@ -111,20 +134,45 @@ async def _takes(endpoint: Endpoint, params: Mapping[str, Any]) -> bool:
     return await _raw(endpoint, _body(endpoint, params)) is not None
 
 
-async def _takes_format(endpoint: Endpoint, form: str) -> bool:
-    """Whether a form is taken, and kept: some servers take a schema and ignore it."""
-    asked: dict[str, Any] = {"type": "json_object"}
-    if form == "schema":
-        spec = {"name": "answer", "strict": True, "schema": _SCHEMA}
-        asked = {"type": "json_schema", "json_schema": spec}
-    call = await _raw(endpoint, _body(endpoint, {"max_tokens": 256, "response_format": asked}))
+async def _format(endpoint: Endpoint, first: Reply) -> dict[str, Any]:
+    """Returns what a card says of the form of answers: the strictest that could be read.
+
+    Where none could, the strictest that was taken counts, and the card says what came instead.
+    """
+    taken = []
+    for form, params in _FORMATS.items():
+        call = await _raw(endpoint, _body(endpoint, {"max_tokens": _LONGEST, **params}))
+        if call is None or call.reply is None:
+            continue
+        if _problem(call.reply) is None:
+            return {"format": form, "readable": True}
+        taken.append(form)
+    if (problem := _problem(first)) is None:
+        return {"format": endpoint.card.get("format", "plain"), "readable": True}
+    return {"format": next(iter(taken), "plain"), "readable": False, "unreadable": problem}
+
+
+def _problem(reply: Reply) -> str | None:
+    """Returns why the answer to the simplest question can't be read; None if it can."""
+    (parsed,) = read_reply(reply, ["sky", "grass"], cap=_LONGEST)
+    if parsed.verdict.readable:
+        return None
+    start = " ".join(reply.raw.split())[:200]
+    came = f"; it was {start!r}" if start else "; nothing came"
+    return f"{parsed.verdict}: {parsed.reason}{came}"
+
+
+async def _schema_holds(endpoint: Endpoint) -> str:
+    """Returns whether a schema is `enforced`, only `accepted`, or `refused`.
+
+    The prompt asks for other names than the schema: an answer with the schema's own was made to.
+    """
+    form = _json_schema(booleans_schema(["moon", "iron"], 1))
+    call = await _raw(endpoint, _body(endpoint, {"max_tokens": _LONGEST, "response_format": form}))
     if call is None or call.reply is None:
-        return False
-    try:
-        value = read_json(call.reply.text)
-    except Unreadable:
-        return False
-    return isinstance(value, dict)
+        return "refused"
+    (parsed,) = read_reply(call.reply, ["moon", "iron"])
+    return "enforced" if parsed.verdict.readable else "accepted"
 
 
 async def _gives_logprobs(endpoint: Endpoint, card: Mapping[str, Any]) -> bool:
@@ -147,16 +195,17 @@ async def _seed_holds(endpoint: Endpoint, card: Mapping[str, Any]) -> bool:
 
 
 async def _context(endpoint: Endpoint) -> int | None:
-    """Tokens of context, where the list of models says so (vLLM, llama.cpp)."""
+    """Returns the tokens of context that are served, where the list of models says so."""
     try:
         listed = json.loads(await endpoint.transport.get("/models"))["data"]
         mine = next((m for m in listed if m.get("id") == endpoint.model), None)
         if mine is None:
             return None
         for place in (mine, mine.get("meta") or {}):
-            for name in ("max_model_len", "context_length", "n_ctx", "n_ctx_train"):
-                if isinstance(place.get(name), int):
-                    return int(place[name])
+            for name in _CONTEXT_FIELDS:
+                value = place.get(name)
+                if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                    return value
     except (CalmError, Transient, RowFault, ValueError, TypeError, KeyError, AttributeError):
         pass
     return None

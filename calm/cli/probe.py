@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -35,6 +37,8 @@ def probe_command(
 ) -> None:
     """Find out what an endpoint can do: schema, log-probabilities, seed, usage, context, speed.
 
+    If it answers and the simplest answer can't be read, that is said, and why.
+
     Costs about fifteen short requests, and eighty-five more with --concurrency. The card is kept in
     the store, and later runs start from it.
     """
@@ -56,6 +60,7 @@ def probe_command(
         judge.close()
     if as_json:
         print_json(card)
+        _warn_unreadable(card)
         return
     table = Table(show_header=False, box=None)
     for name, value in card.items():
@@ -63,3 +68,15 @@ def probe_command(
         table.add_row(Text(name), Text("not told" if value is None else clean(shown)))
     make_console().print(table)
     make_console().print(Text(f"kept in {store}"))
+    _warn_unreadable(card)
+
+
+def _warn_unreadable(card: Mapping[str, Any]) -> None:
+    """Says on stderr, whatever is printed, that the simplest answer could not be read, and why."""
+    if not card["readable"]:
+        text = (
+            f"calm: {card['address']} answers, but the simplest answer could not be read"
+            f" ({card['unreadable']}). Judgements will be unreadable too: try another model, or let"
+            " the server keep thoughts apart from the answer"
+        )
+        Console(stderr=True).print(Text(clean(text), style="yellow"), soft_wrap=True)
