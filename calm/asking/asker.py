@@ -18,7 +18,7 @@ from calm.asking.tally import Tally
 from calm.endpoint.client import Endpoint
 from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.faults import RowFault
-from calm.errors import CalmError
+from calm.errors import CalmError, StoreError
 from calm.records import Judgement, Usage, Verdict
 from calm.store.question import Answer, Context, Question
 from calm.store.store import Store
@@ -89,7 +89,7 @@ class Asker:
 
     def count_before(self, context: Context) -> None:
         """Lets the budget know, once a context, what it has cost before this run."""
-        if context.hash not in self._counted and not self.store.readonly:
+        if context.hash not in self._counted:
             self._counted.add(context.hash)
             self.endpoint.budget.count_before(self.store.paid(context))
 
@@ -117,6 +117,11 @@ class Asker:
         todo = [q for q in questions if q.key not in done]
         if done:
             tally.changed()
+        if todo and self.store.readonly:
+            raise StoreError(
+                f"{len(todo)} of {len(questions)} questions have no answer in {self.store.path},"
+                " which can only be read, so none is asked; name another store with --store"
+            )
         if todo:
             await _Job(self, context, prompt, todo, done, tally).run()
         return done

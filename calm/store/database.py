@@ -7,6 +7,7 @@ process; `FULL` survives a power cut as well.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sqlite3
 import threading
@@ -46,12 +47,24 @@ def _is_foreign(path: Path) -> bool:
     return head not in (b"", _MAGIC)
 
 
+def _may_only_read(path: Path) -> bool:
+    """Whether a file is there and must not be written: by its rights, or those of its folder.
+
+    A file without any right to write is one that someone has set so, also where root could write.
+    """
+    if not path.is_file():
+        return False
+    places = (path, path.resolve().parent)
+    return any(not os.access(p, os.W_OK) or not p.stat().st_mode & 0o222 for p in places)
+
+
 class Database:
     """Opens the file at `path`, made if need be; a context manager.
 
     Args:
         path: file, or None for one in memory.
-        readonly: never write; the file must be there.
+        readonly: never write; the file must be there. A file that may not be written is opened so
+            in any case (see `readonly`).
         synchronous: SQLite's own; `FULL` also survives a power cut and is slower.
 
     Raises:
@@ -63,7 +76,8 @@ class Database:
         self, path: Path | str | None = None, *, readonly: bool = False, synchronous: str = "NORMAL"
     ) -> None:
         self.path = None if path is None else Path(path)
-        self.readonly = readonly
+        self.readonly = readonly = readonly or (self.path is not None and _may_only_read(self.path))
+        """Whether the file is only read; then whatever would write is a StoreError."""
         self._lock = threading.RLock()
         if self.path is not None and not readonly:
             try:
@@ -77,7 +91,12 @@ class Database:
         with self._explained():
             self._db = self._connect()
             try:
-                version = self._version()  # before anything is written: it may not be ours
+                try:
+                    version = self._version()  # before anything is written: it may not be ours
+                except sqlite3.OperationalError as error:
+                    self._db.close()
+                    self._db = self._connect_still(error)
+                    version = self._version()
                 if not readonly:
                     self._begin_wal()
                     self._db.execute(f"PRAGMA synchronous = {synchronous}")
@@ -100,10 +119,31 @@ class Database:
 
     # --- opening -------------------------------------------------------------------------------
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect_still(self, error: sqlite3.OperationalError) -> sqlite3.Connection:
+        """Opens a file as one that nobody writes, where SQLite can't make files of its own.
+
+        Raises:
+            StoreError: what was written last is not in the file yet, and can't be had here.
+            sqlite3.OperationalError: `error`, where it says something else.
+        """
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if not self.readonly or not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            raise error
+        assert self.path is not None
+        log_file = Path(f"{self.path.resolve()}-wal")
+        if log_file.exists() and log_file.stat().st_size:
+            raise StoreError(
+                f"the store {self.path} was not closed, and what was written last is still in"
+                f" {log_file.name}, which can't be read in a folder that can't be written: copy"
+                " both files to another folder, and name the store there"
+            )
+        return self._connect("?immutable=1")
+
+    def _connect(self, how: str = "") -> sqlite3.Connection:
         name = ":memory:"
         if self.path is not None:
-            name = self.path.resolve().as_uri() + ("?mode=ro" if self.readonly else "")
+            how = how or ("?mode=ro" if self.readonly else "")
+            name = self.path.resolve().as_uri() + how
         db = sqlite3.connect(
             name, uri=True, timeout=60, isolation_level=None, check_same_thread=False
         )
@@ -197,6 +237,11 @@ class Database:
             if self._db.in_transaction:
                 yield
                 return
+            if self.readonly:
+                raise StoreError(
+                    f"the store {self.path} can only be read; name another with --store, or allow"
+                    " writing to it and its folder"
+                )
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

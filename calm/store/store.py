@@ -41,8 +41,8 @@ class Store(Database):
         """The row number of a context, made if need be."""
         if (found := self._contexts.get(context.hash)) is not None:
             return found
-        rows = self.query("SELECT id FROM contexts WHERE hash = ?", [context.hash])
-        if not rows:
+        number = self._context_number(context)
+        if number is None:
             parts = context.components
             self.execute(
                 "INSERT OR IGNORE INTO contexts (hash, kind, task, mode, subgoals, template,"
@@ -59,11 +59,16 @@ class Store(Database):
                     parts["params"],
                 ],
             )
-            rows = self.query("SELECT id FROM contexts WHERE hash = ?", [context.hash])
-        number = int(rows[0][0])
+            number = self._context_number(context)
+            assert number is not None
         if not self._db.in_transaction:  # else it may still be rolled back
             self._contexts[context.hash] = number
         return number
+
+    def _context_number(self, context: Context) -> int | None:
+        """The row number of a context, None if there is none."""
+        rows = self.query("SELECT id FROM contexts WHERE hash = ?", [context.hash])
+        return int(rows[0][0]) if rows else None
 
     def answers(self, keys: Sequence[bytes]) -> dict[bytes, Answer]:
         """The stored answers among `keys`."""
@@ -178,11 +183,14 @@ class Store(Database):
 
     def paid(self, context: Context) -> Usage:
         """What every attempt at questions of this context has cost, whoever asked; not imports."""
+        number = self._context_number(context)
+        if number is None:
+            return Usage(cost=0.0)
         rows = self.query(
             "SELECT count(*), total(prompt_tokens), total(cached_tokens), total(completion_tokens),"
             " total(seconds), total(cost), total(cost IS NULL AND outcome = 'ok') FROM calls"
             " WHERE context = ? AND outcome != 'imported'",
-            [self.context(context)],
+            [number],
         )
         requests, prompt, cached, completion, seconds, cost, unpriced = rows[0]
         known = None if unpriced else cost

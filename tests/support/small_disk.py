@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 
+def allow_reading_only(folder: Path) -> None:
+    """Makes a mounted file system one that root can't write either."""
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+
+
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[Path]:
     """Mounts an empty file system in memory; skips the test where that is not allowed."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from calm.cli.main import main
+from calm.errors import StoreError
 from calm.judges import make_judge
 from calm.loopback import Loopback
 from calm.loopback.faults import Wire, error
@@ -148,6 +149,25 @@ def test_of_a_store_cut_in_half_it_is_said_what_can_be_done(
     assert done.returncode == 6
     assert "damaged and was left as it is; put back a copy" in done.stderr
     assert path.read_bytes() == half
+
+
+def test_a_store_that_can_only_be_read_is_read_and_nobody_is_asked(folder: Path) -> None:
+    (folder / "calm.sqlite").chmod(0o444)
+    stats = json.loads(calm("store", "stats", "--json", cwd=folder).stdout)
+    assert stats["texts"] == 3
+    assert calm("store", "verify", cwd=folder).returncode == 0
+    why = ("store", "why", "task.yaml", "It rains.", "--judge", "openai:m", "--mode", "events")
+    assert calm(*why, cwd=folder).stdout == "stored, and read as: ok\n"
+    assert calm("store", "export", "shared", cwd=folder).returncode == 0
+    with Store(folder / "calm.sqlite") as store:
+        given = make_judge("replay:m", store=store)
+        known = Transition("Kitchen-v0", {"events": "The ladle enters the hand."}, "")
+        assert given.judge(TASK, TASK.subgoals, [known])[0].achieved["take the ladle"]
+        asker = make_judge("openai:m", store=store, base_url="http://127.0.0.1:9/v1")
+        assert asker.judge(TASK, TASK.subgoals, [known])[0].achieved["take the ladle"]
+        new = Transition("Kitchen-v0", {"events": "Nobody has asked this."}, "")
+        with pytest.raises(StoreError, match=r"1 of 1 questions .* can only be read, so none is"):
+            asker.judge(TASK, TASK.subgoals, [new])
 
 
 def test_decompose_asks_shows_keeps_and_writes(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from calm.records import Subgoal
 from calm.store.question import Context, Question
 from calm.store.schema import MIGRATIONS
 from calm.store.store import Store
+from tests.support.small_disk import allow_reading_only, mounted
 
 CONTEXT = Context("T", (Subgoal("a", "A."),), "m")
 
@@ -167,3 +169,46 @@ def test_a_store_of_before_messages_were_kept_can_be_read_without_being_changed(
     with Store(path) as store:
         assert store.answers([key])[key].reply.message == ""
         assert store.query("PRAGMA user_version") == [(len(MIGRATIONS),)]
+
+
+# --- what can only be read
+
+
+def test_a_store_on_a_disk_that_is_only_read_can_be_read(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=4m") as disk:
+        with Store(disk / "s.sqlite") as store:
+            key = _keep(store, "x")
+        allow_reading_only(disk)
+        for readonly in (False, True):
+            with Store(disk / "s.sqlite", readonly=readonly) as store:
+                assert store.readonly
+                assert store.answers([key])[key].reply.text == "{}"
+                assert store.paid(CONTEXT).requests == 1
+                other = Context("T", CONTEXT.subgoals, "another")
+                assert store.paid(other).requests == 0
+                with pytest.raises(StoreError, match=r"s\.sqlite can only be read; name another"):
+                    _keep(store, "y")
+
+
+def test_what_is_not_in_the_file_yet_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=4m") as disk:
+        (original := tmp_path / "s.sqlite").touch()
+        with Store(original) as store:
+            _keep(store, "x")
+            for name in ("s.sqlite", "s.sqlite-wal"):  # as a killed process leaves them
+                shutil.copy(tmp_path / name, disk / name)
+        allow_reading_only(disk)
+        with pytest.raises(StoreError, match=r"was not closed, .* s\.sqlite-wal, .*: copy both"):
+            Store(disk / "s.sqlite")
+
+
+def test_a_file_that_nobody_may_write_is_only_read_by_root_too(tmp_path: Path) -> None:
+    with Store(tmp_path / "s.sqlite") as store:
+        key = _keep(store, "x")
+    (tmp_path / "s.sqlite").chmod(0o444)
+    content = (tmp_path / "s.sqlite").read_bytes()
+    with Store(tmp_path / "s.sqlite") as store:
+        assert key in store.answers([key])
+        with pytest.raises(StoreError, match="can only be read"):
+            store.keep_card("http://e/v1", "m", {})
+    assert (tmp_path / "s.sqlite").read_bytes() == content
