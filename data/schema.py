@@ -279,7 +279,11 @@ def label_row(row: Label) -> dict[str, Any]:
 
 
 def label_of(row: Mapping[str, Any]) -> Label:
-    """The record of a row of `LABELS`; ValueError if it names a subgoal that was not offered."""
+    """The record of a row of `LABELS`.
+
+    Raises:
+        ValueError: it names a subgoal that was not offered, or its seconds are no time.
+    """
     label = Label(
         row["id"],
         row["annotator"],
@@ -291,4 +295,6 @@ def label_of(row: Mapping[str, Any]) -> Label:
     )
     if extra := set(label.achieved) - set(label.asked):
         raise ValueError(f"achieved names what was not asked: {', '.join(sorted(extra))}")
+    if not 0 <= label.seconds < float("inf"):
+        raise ValueError(f"seconds is {label.seconds}, expected a time of 0 or more")
     return label

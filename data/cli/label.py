@@ -43,7 +43,7 @@ def label_command(
         )
     from data.dataset import load
     from data.label.serve import serve
-    from data.label.server import Session
+    from data.label.session import Session
     from data.label.store import LabelStore, check_annotator
     from data.sampling import draw
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import uvicorn
 
 from calm.errors import UsageError
-from data.label.server import Session, application
+from data.label.server import application
+from data.label.session import Session
 
 HOST = "127.0.0.1"
 

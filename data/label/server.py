@@ -8,14 +8,8 @@ template. The page never holds the engine's truth or a judge's answer: the annot
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
@@ -25,16 +19,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from calm.records import Task
-from data.label.store import LabelStore
-from data.schema import Label, LabelledTransition
+from data.label.form import read_answer, read_undo
+from data.label.session import Session
+from data.label.store import AnsweredElsewhere
+from data.schema import LabelledTransition
 from data.screen.view import HERE as SCREEN
-from data.screen.view import screen_views
 
 HERE = Path(__file__).parent
-
-KEYS = "123456789abcdefghijklopqrstvwxy"
-"""One key a subgoal, in order; without those of the other answers (m, n, u, z)."""
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -64,57 +55,6 @@ _templates = Environment(
 )
 
 
-@dataclass
-class Session:
-    """What one annotator labels, in an order of their own that tells nothing."""
-
-    annotator: str
-    rows: Sequence[LabelledTransition]
-    tasks: Mapping[str, Task]
-    store: LabelStore
-    order: list[LabelledTransition] = field(init=False)
-
-    def __post_init__(self) -> None:
-        unique = {r.transition.id: r for r in self.rows}
-        self.order = sorted(
-            unique.values(),
-            key=lambda r: hashlib.sha256(f"{self.annotator}\n{r.transition.id}".encode()).digest(),
-        )
-        self.by_id = unique
-
-    def done(self) -> set[str]:
-        """Ids this annotator has answered."""
-        return {label.id for label in self.store.labels(self.annotator)} & self.by_id.keys()
-
-    def next(self) -> LabelledTransition | None:
-        """The first transition without an answer."""
-        done = self.done()
-        return next((r for r in self.order if r.transition.id not in done), None)
-
-    def view(self, row: LabelledTransition | None) -> dict[str, Any]:
-        """What the template shows of a transition: never its truth, its player or its episode."""
-        done = len(self.done())
-        shared = {"annotator": self.annotator, "done": done, "total": len(self.order)}
-        if row is None:
-            return shared | {"id": None}
-        t, task = row.transition, self.tasks[row.transition.task]
-        screens = screen_views(row)
-        text = next((t.texts[m] for m in ("screen", "crop", "events") if m in t.texts), "")
-        ended = "died or reached its goal" if t.terminated else "ran out of time"
-        return shared | {
-            "id": t.id,
-            "task": task.id,
-            "goal": task.goal,
-            "action": t.action,
-            "ended": ended if t.terminated or t.truncated else "",
-            "before": screens[0] if screens else None,
-            "after": screens[1] if screens else None,
-            "text": None if screens else text,
-            "subgoals": list(zip(KEYS, task.subgoals, strict=False)),
-            "nonce": secrets.token_urlsafe(12),
-        }
-
-
 def application(session: Session, token: str, port: int) -> Starlette:
     """The web application; every path starts with the token."""
     base = f"/{token}"
@@ -135,36 +75,27 @@ def application(session: Session, token: str, port: int) -> Starlette:
         return Response((folder / name).read_bytes(), media_type=kind)
 
     async def label(request: Request) -> Response:
-        form = parse_qs((await request.body()).decode("utf-8", "replace"))
-        row = session.by_id.get(form.get("id", [""])[0])
-        if row is None:
-            return PlainTextResponse("no such transition", 404)
-        asked = tuple(s.name for s in session.tasks[row.transition.task].subgoals)
-        answer = set(form.get("answer", []))
-        kinds = [answer <= set(asked) and bool(answer), answer == {":none"}, answer == {":unsure"}]
-        nonce = form.get("nonce", [""])[0]
-        if not any(kinds) or not nonce:
-            return PlainTextResponse("an answer is a subgoal, several, none or unsure", 400)
         try:
-            seconds = min(max(float(form.get("seconds", ["0"])[0]), 0.0), 86400.0)
-        except ValueError:
-            seconds = 0.0
-        session.store.add(
-            Label(
-                row.transition.id,
-                session.annotator,
-                tuple(name for name in asked if name in answer),
-                asked,
-                kinds[2],
-                round(seconds, 2),
-                datetime.now(UTC).isoformat(timespec="seconds"),
-            ),
-            nonce,
-        )
+            answer = read_answer(await request.body(), session)
+        except ValueError as error:
+            return PlainTextResponse(f"this is no label: {error}", 400)
+        row = session.by_id[answer.label.id]
+        try:
+            session.store.add(answer.label, answer.nonce, answer.replaces)
+        except AnsweredElsewhere as error:
+            return _conflict(request, row, error)
         return _next(request, session.next())
 
     async def undo(request: Request) -> Response:
-        id = session.store.undo(session.annotator)
+        try:
+            number = read_undo(await request.body())
+        except ValueError as error:
+            return PlainTextResponse(f"this undoes nothing: {error}", 400)
+        try:
+            id = session.store.undo(session.annotator, number)
+        except AnsweredElsewhere as error:
+            row = session.by_id.get(error.label.id) if error.label else session.next()
+            return _conflict(request, row, error)
         return _next(request, session.by_id.get(id or "") or session.next())
 
     def _next(request: Request, row: LabelledTransition | None) -> Response:
@@ -172,6 +103,15 @@ def application(session: Session, token: str, port: int) -> Starlette:
             return _html("main.html", base=base, **session.view(row))
         where = f"{base}/?id={row.transition.id}" if row else f"{base}/"
         return RedirectResponse(where, 303)
+
+    def _conflict(
+        request: Request, row: LabelledTransition | None, error: AnsweredElsewhere
+    ) -> Response:
+        """The transition again, with what counts now; an answer given then replaces it."""
+        template = "main.html" if request.headers.get("x-part") == "main" else "page.html"
+        response = _html(template, base=base, **session.view(row, notice=str(error)))
+        response.status_code = 409
+        return response
 
     routes = [
         Route(f"{base}/", page, methods=["GET"]),

@@ -1,16 +1,19 @@
 """People's labels in one SQLite file: only ever added to, and on the disk before they are "saved".
 
 An answer given again replaces the one before it and an undone one no longer counts, but every row
-stays in the file.
+stays in the file. There is no other file to copy along: each answer is in this one once it is
+saved, whatever ends the program.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from calm.errors import UsageError
 from calm.records import content_hash
@@ -33,6 +36,8 @@ CREATE TABLE IF NOT EXISTS answers (
 )
 """
 
+_COLUMNS = "id, annotator, achieved, asked, unsure, seconds, at"
+
 
 def check_annotator(name: str) -> str:
     """The name without blanks around it.
@@ -47,6 +52,16 @@ def check_annotator(name: str) -> str:
             f" got {name!r}"
         )
     return name
+
+
+class AnsweredElsewhere(UsageError):
+    """The annotator has answered in another window meanwhile; nothing was changed."""
+
+    def __init__(self, label: Label | None) -> None:
+        what = "took it back" if label is None else f"answered {label.kind()!r}"
+        super().__init__(f"in another window you {what} meanwhile; this answer was not saved")
+        self.label = label
+        """The answer that counts now; None where there is none."""
 
 
 class LabelStore:
@@ -82,65 +97,122 @@ class LabelStore:
         ours = self._db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         if tables and not ours:
             raise UsageError(f"{self.path}: another program's database; name another file")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        # No WAL: whoever copies this one file has every label, also while it is being written.
+        self._db.execute("PRAGMA journal_mode = DELETE")
         # FULL: a label that was said to be saved survives a power cut too.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._db.execute(_SCHEMA)
 
-    def add(self, label: Label, nonce: str) -> None:
-        """Keeps an answer; the same nonce again changes nothing."""
-        with self._lock:
+    def add(self, label: Label, nonce: str, replaces: int | None = None) -> None:
+        """Keeps an answer; the same answer with the same nonce again changes nothing.
+
+        Args:
+            label: the answer.
+            nonce: names the attempt, so that a retry is not a second answer.
+            replaces: the number of the answer that the annotator saw as theirs, 0 for none; None
+                replaces whatever there is.
+
+        Raises:
+            AnsweredElsewhere: another answer counts than the one that was seen, or this nonce
+                came with another answer before.
+        """
+        values = [
+            label.id,
+            label.annotator,
+            json.dumps(label.achieved),
+            json.dumps(label.asked),
+            int(label.unsure),
+        ]
+        with self._transaction():
+            known = self._db.execute(
+                "SELECT id, annotator, achieved, asked, unsure FROM answers WHERE nonce = ?",
+                [nonce],
+            ).fetchone()
+            if known is not None and list(known) == values:
+                return
+            number, current = self._current(label.id, label.annotator)
+            if known is not None or replaces not in (None, number):
+                raise AnsweredElsewhere(current)
             self._db.execute(
-                "INSERT OR IGNORE INTO answers (nonce, id, annotator, achieved, asked, unsure,"
-                " seconds, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    nonce,
-                    label.id,
-                    label.annotator,
-                    json.dumps(label.achieved),
-                    json.dumps(label.asked),
-                    int(label.unsure),
-                    label.seconds,
-                    label.at,
-                ],
+                "INSERT INTO answers (id, annotator, achieved, asked, unsure, seconds, at, nonce)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [*values, label.seconds, label.at, nonce],
             )
 
-    def undo(self, annotator: str) -> str | None:
-        """Takes back an annotator's last answer; returns its transition's id, None without any."""
+    def current(self, id: str, annotator: str) -> tuple[int, Label | None]:
+        """An annotator's answer about a transition that counts, and its number; 0 without one."""
         with self._lock:
-            row = self._db.execute(
-                "SELECT seq, id FROM answers WHERE annotator = ? AND undone = 0"
-                " ORDER BY seq DESC LIMIT 1",
-                [annotator],
-            ).fetchone()
-            if row is None:
-                return None
-            self._db.execute("UPDATE answers SET undone = 1 WHERE seq = ?", [row[0]])
-            return str(row[1])
+            return self._current(id, annotator)
+
+    def last(self, annotator: str) -> int:
+        """The number of the answer that an annotator gave last and did not undo; 0 for none."""
+        with self._lock:
+            return self._last(annotator)[0]
+
+    def undo(self, annotator: str, number: int | None = None) -> str | None:
+        """Takes back an annotator's last answer; returns its transition's id, None without any.
+
+        Args:
+            annotator: whose.
+            number: of the answer that the annotator saw as the last; one that is undone already
+                stays so, and nothing else is undone.
+
+        Raises:
+            AnsweredElsewhere: another answer is the last one.
+        """
+        with self._transaction():
+            last, id = self._last(annotator)
+            if number is not None and number != last:
+                undone = self._db.execute(
+                    "SELECT id FROM answers WHERE seq = ? AND annotator = ? AND undone = 1",
+                    [number, annotator],
+                ).fetchone()
+                if undone is None:
+                    raise AnsweredElsewhere(self._current(id, annotator)[1] if id else None)
+                return str(undone[0])
+            self._db.execute("UPDATE answers SET undone = 1 WHERE seq = ?", [last])
+            return id
+
+    def _last(self, annotator: str) -> tuple[int, str | None]:
+        row = self._db.execute(
+            "SELECT seq, id FROM answers WHERE annotator = ? AND undone = 0"
+            " ORDER BY seq DESC LIMIT 1",
+            [annotator],
+        ).fetchone()
+        return (0, None) if row is None else (int(row[0]), str(row[1]))
+
+    def _current(self, id: str, annotator: str) -> tuple[int, Label | None]:
+        row = self._db.execute(
+            f"SELECT seq, {_COLUMNS} FROM answers WHERE id = ? AND annotator = ? AND undone = 0"
+            " ORDER BY seq DESC LIMIT 1",
+            [id, annotator],
+        ).fetchone()
+        return (0, None) if row is None else (int(row[0]), _label(row[1:]))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Keeps other threads and other processes out until all is written, or nothing is."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
     def labels(self, annotator: str | None = None) -> list[Label]:
         """The answers that count, in the order they were given; of all annotators or of one."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT id, annotator, achieved, asked, unsure, seconds, at FROM answers a"
+                f"SELECT {_COLUMNS} FROM answers a"
                 " WHERE undone = 0 AND (? IS NULL OR annotator = ?) AND seq = (SELECT max(seq)"
                 " FROM answers b WHERE b.id = a.id AND b.annotator = a.annotator AND b.undone = 0)"
                 " ORDER BY seq",
                 [annotator, annotator],
             ).fetchall()
-        names = ("id", "annotator", "achieved", "asked", "unsure", "seconds", "at")
-        return [
-            label_of(
-                dict(zip(names, row, strict=True))
-                | {
-                    "achieved": json.loads(row[2]),
-                    "asked": json.loads(row[3]),
-                    "unsure": bool(row[4]),
-                }
-            )
-            for row in rows
-        ]
+        return [_label(row) for row in rows]
 
     def merge(self, labels: Iterable[Label]) -> int:
         """Adds labels from elsewhere; returns how many were new. Doing it twice changes nothing."""
@@ -165,3 +237,10 @@ class LabelStore:
 def _hash_of(label: Label) -> str:
     """Names a label by its content."""
     return content_hash(label_row(label))
+
+
+def _label(row: Sequence[Any]) -> Label:
+    """The record of `_COLUMNS`."""
+    value = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    lists = {name: json.loads(value[name]) for name in ("achieved", "asked")}
+    return label_of(value | lists | {"unsure": bool(value["unsure"])})

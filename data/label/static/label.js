@@ -15,7 +15,8 @@ async function post(path, body) {
     body,
   });
   const text = await response.text();
-  if (response.ok) return text;
+  // 409: answered in another window meanwhile; the page that comes back says so.
+  if (response.ok || response.status === 409) return text;
   const error = new Error(text);
   error.refused = response.status < 500;
   throw error;
@@ -59,7 +60,8 @@ function answer(values) {
   const body = new URLSearchParams();
   body.set("id", form.elements.id.value);
   body.set("nonce", form.elements.nonce.value);
-  body.set("seconds", ((performance.now() - shown) / 1000).toFixed(2));
+  body.set("replaces", form.elements.replaces.value);
+  body.set("seconds", Math.min((performance.now() - shown) / 1000, 86400).toFixed(2));
   for (const value of values) body.append("answer", value);
   send("/label", body.toString());
 }
@@ -81,7 +83,7 @@ function save() {
 document.addEventListener("submit", (event) => {
   event.preventDefault();
   // Not `.id`: the form has a field of that name.
-  if (!event.target.matches("#answers")) send("/undo", "");
+  if (!event.target.matches("#answers")) send("/undo", new URLSearchParams(new FormData(event.target)).toString());
   else if (event.submitter) choose(event.submitter);
 });
 

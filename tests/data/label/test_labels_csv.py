@@ -27,7 +27,7 @@ def test_round_trip(tmp_path: Path, annotator: str, names: list[str]) -> None:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "'"])
 def test_no_cell_is_a_formula(tmp_path: Path, start: str) -> None:
     evil = f"{start}HYPERLINK(1)"
-    label = Label("t1", evil, (evil,), (evil, "b"), True, -1.0, "")
+    label = Label("t1", evil, (evil,), (evil, "b"), True, 1.0, "")
     write_csv(tmp_path / "l.csv", [label])
     with (tmp_path / "l.csv").open(newline="") as file:
         for line in csv.reader(file):
@@ -40,6 +40,7 @@ def test_no_cell_is_a_formula(tmp_path: Path, start: str) -> None:
     [
         ("t1,ann,key,key,maybe,1,", "line 2: column unsure is 'maybe'"),
         ("t1,ann,key,key,no,soon,", "line 2: column seconds is 'soon'"),
+        ("t1,ann,key,key,no,nan,", "line 2: seconds is nan, expected a time"),
         ("t1,ann,lid,key,no,1,", "line 2: achieved names what was not asked: lid"),
         (",ann,key,key,no,1,", "line 2: a label needs an id"),
         ("t1,ann", "line 2: column achieved is missing"),

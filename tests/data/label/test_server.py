@@ -14,7 +14,8 @@ import uvicorn
 
 from calm.records import Subgoal, Task, Transition
 from data.label.serve import kept_token
-from data.label.server import KEYS, Session, application
+from data.label.server import application
+from data.label.session import KEYS, Session
 from data.label.store import LabelStore
 from data.schema import Frame, LabelledTransition
 
@@ -190,8 +191,92 @@ def test_to_the_end(server: Server) -> None:
 )
 def test_answers_that_are_none_are_refused(server: Server, answers: tuple[str, ...]) -> None:
     assert server.label(server.session.order[0].transition.id, *answers) == 400
-    assert server.label("no such id", ":none") == 404
+    assert server.label("no such id", ":none") == 400
     assert server.store.labels() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("seconds", "nan", "seconds is 'nan', expected a number from 0 to 86400"),
+        ("seconds", "-1", "seconds is '-1'"),
+        ("seconds", "inf", "seconds is 'inf'"),
+        ("seconds", "1e300", "seconds is '1e300'"),
+        ("seconds", "soon", "seconds is 'soon'"),
+        ("nonce", "", "nonce has 1 to 64 printable ASCII characters"),
+        ("nonce", "x" * 65, "nonce has 1 to 64"),
+        ("nonce", "a\x00b", "nonce has 1 to 64"),
+        ("replaces", "-1", "replaces is '-1', expected the number of an answer"),
+        ("replaces", "9" * 30, "replaces is"),
+        ("replaces", "٣", "replaces is"),
+        ("colour", "red", "unknown field 'colour'"),
+    ],
+)
+def test_a_crafted_field_is_refused_with_the_reason(
+    server: Server, field: str, value: str, reason: str
+) -> None:
+    id = server.session.order[0].transition.id
+    form = {"id": id, "nonce": "n", "seconds": "1", "replaces": "0", "answer": ":none"}
+    status, text, _ = server.ask(
+        "POST", f"/{server.token}/label", list((form | {field: value}).items())
+    )
+    assert status == 400
+    assert reason in text
+    assert server.store.labels() == []
+
+
+def test_a_field_given_twice_is_refused(server: Server) -> None:
+    first, second = (r.transition.id for r in server.session.order[:2])
+    form = [("id", first), ("id", second), ("nonce", "n"), ("answer", ":none")]
+    status, text, _ = server.ask("POST", f"/{server.token}/label", form)
+    assert (status, text) == (400, "this is no label: id is given 2 times")
+    assert server.label(first, NAMES[0], NAMES[0]) == 400
+    assert server.store.labels() == []
+
+
+def test_a_nonce_of_another_answer_is_told_and_not_dropped(server: Server) -> None:
+    id = server.session.order[0].transition.id
+    assert server.label(id, ":none", nonce="n1") == 303
+    assert server.label(id, ":none", nonce="n1") == 303  # a retry
+    assert server.label(id, NAMES[0], nonce="n1") == 409
+    assert [label.kind() for label in server.store.labels()] == ["none"]
+
+
+def test_of_two_windows_the_later_answer_does_not_win_in_silence(server: Server) -> None:
+    """Both show the first step with no answer; the second to answer is told, and may insist."""
+    id = server.session.order[0].transition.id
+
+    def answer(kind: str, nonce: str, replaces: int) -> tuple[int, str]:
+        form = {"id": id, "nonce": nonce, "replaces": str(replaces), "answer": kind}
+        return server.ask("POST", f"/{server.token}/label", list(form.items()), X_Part="main")[:2]
+
+    assert answer(":none", "tab1", 0)[0] == 200
+    status, page = answer(NAMES[0], "tab2", 0)
+    assert status == 409
+    assert "In another window you answered &#39;none&#39; meanwhile" in page
+    assert f'data-id="{id}"' in page
+    assert 'name="replaces" value="1"' in page
+    assert "You answered: none." in page
+    assert [label.kind() for label in server.store.labels()] == ["none"]
+    assert answer(NAMES[0], "tab2 again", 1)[0] == 200
+    assert [label.kind() for label in server.store.labels()] == [NAMES[0]]
+
+
+def test_undo_takes_back_only_what_the_page_showed_as_last(server: Server) -> None:
+    first, second = (r.transition.id for r in server.session.order[:2])
+    server.label(first, ":none", nonce="n1")
+    server.label(second, ":none", nonce="n2")
+
+    def undo(last: str) -> tuple[int, str]:
+        return server.ask("POST", f"/{server.token}/undo", [("last", last)], X_Part="main")[:2]
+
+    assert undo("1")[0] == 409  # another window has answered since
+    assert len(server.store.labels()) == 2
+    assert undo("2")[0] == 200
+    status, page = undo("2")  # the answer to the first was lost on its way: it is sent again
+    assert (status, f'data-id="{second}"' in page) == (200, True)
+    assert [label.id for label in server.store.labels()] == [first]
+    assert undo("nan")[0] == 400
 
 
 def test_large_bodies_and_other_files_are_refused(server: Server) -> None:

@@ -99,3 +99,34 @@ def test_a_killed_server_loses_nothing_it_said_was_saved(tmp_path: Path) -> None
     child.wait()
     with LabelStore(path) as store:
         assert len(store.labels()) >= len(said) + len(rest)
+
+
+def test_the_file_alone_holds_every_label_however_the_program_ended(tmp_path: Path) -> None:
+    """A copy of the one file, with the store still open, is all there is to copy."""
+    with LabelStore(tmp_path / "l.sqlite") as store:
+        store.add(KEY, "n1")
+        assert [p.name for p in tmp_path.iterdir()] == ["l.sqlite"]
+        (tmp_path / "copy.sqlite").write_bytes((tmp_path / "l.sqlite").read_bytes())
+        with LabelStore(tmp_path / "copy.sqlite") as copy:
+            assert copy.labels() == [KEY]
+
+
+def test_labels_in_the_log_of_an_earlier_release_come_into_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    with LabelStore(path) as store:
+        store.add(KEY, "n1")
+    old = sqlite3.connect(path)
+    assert old.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
+    old.close()
+    with LabelStore(path) as store:
+        store.add(DOOR, "n2")
+        assert store.labels() == [KEY, DOOR]
+        assert [p.name for p in tmp_path.iterdir()] == ["l.sqlite"]
+
+
+def test_a_value_that_the_file_cannot_take_is_an_error_and_not_dropped(tmp_path: Path) -> None:
+    with LabelStore(tmp_path / "l.sqlite") as store:
+        with pytest.raises(sqlite3.IntegrityError):
+            store.add(replace(KEY, seconds=float("nan")), "n1")
+        store.add(KEY, "n1")
+        assert store.labels() == [KEY]
