@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from calm.annotation.many import Progress, Summary, annotate
+from calm.asking.asker import Tally
 from calm.asking.estimate import Plan
 from calm.errors import CalmError, UsageError, unknown
-from calm.judges import make_judge
+from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge, RemoteJudge
-from calm.records import MODES, Mode, Task, Transition
+from calm.records import MODES, Mode, Task, Transition, Usage
 from calm.store.store import Store
 from calm.subgoals import find_subgoals
 from data.dataset import load
@@ -81,8 +82,10 @@ def annotate_set(
                 judge.count_paid(task, task.subgoals)
         annotated = AnnotatedSet([], [])
         for task in tasks:
-            line = progress(task.id) if progress else None
+            line = progress(task.id) if progress and asks_model(plan.judge) else None
             mine = transitions[task.id]
+            if line is not None:  # said before the first answer comes, which may take minutes
+                line(Tally(len({t.texts[judge.mode] for t in mine})), Usage())
             result = annotate(judge, task, task.subgoals, mine, progress=line)
             annotated.summaries.append(result.summary)
             annotated.answers.extend(

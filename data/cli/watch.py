@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from threading import Event, Thread
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from calm.annotation.many import progress_line
@@ -20,6 +21,9 @@ EVERY = 10.0
 class Watch:
     """Shows the judges that are asked, one line each; a context manager.
 
+    Nothing stays silent: a judge is named as soon as it is asked, and while no answer comes a
+    terminal shows the time that passes, a log how long the wait has been.
+
     Args:
         console: on stderr.
         every: seconds between lines where the console is no terminal.
@@ -29,6 +33,7 @@ class Watch:
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=8),
+            TimeElapsedColumn(),
             TextColumn("{task.fields[line]}", markup=False),
             console=console,
             transient=True,
@@ -36,6 +41,12 @@ class Watch:
         )
         self._console = console
         self._every = every
+        self._waiting = ""
+        """What a log was told last of a judge that is not done; empty if all are."""
+        self._told = time.monotonic()
+        self._since_answer = time.monotonic()
+        self._end = Event()
+        self._reminder = Thread(target=self._remind, daemon=True)
 
     def line(self, name: str) -> Callable[[Tally, Usage], None]:
         """A line of its own; call it with the tally and what was spent, as often as you like.
@@ -44,21 +55,24 @@ class Watch:
         another task: the line goes on with the new one.
         """
         bar: TaskID | None = None
-        since = shown = time.monotonic()
+        since = shown = -float("inf")
         done_before = 0
 
         def show(tally: Tally, usage: Usage) -> None:
             nonlocal bar, since, shown, done_before
             now, done = time.monotonic(), tally.hits + tally.answered
-            if done < done_before:
+            if done < done_before or shown < 0:
                 since = now
+            if done != done_before:
+                self._since_answer = now
             done_before = done
             terminal = self._console.is_terminal
+            text = progress_line(tally, usage, now - since)
+            self._waiting = f"{name}: {text}" if done < tally.questions else ""
             wait = 0.1 if terminal else self._every
             if now - shown < wait and not (terminal and done == tally.questions):
                 return
-            shown = now
-            text = progress_line(tally, usage, now - since)
+            shown = self._told = now
             if terminal:
                 if bar is None:
                     bar = self._bars.add_task(name, total=None, line="")
@@ -68,9 +82,21 @@ class Watch:
 
         return show
 
+    def _remind(self) -> None:
+        """Tells a log how long it has waited, where nothing else was told for a while."""
+        while not self._end.wait(self._every / 2):
+            now = time.monotonic()
+            if self._waiting and now - self._told >= self._every:
+                self._told = now
+                waited = f"no answer for {now - self._since_answer:.0f} s"
+                self._console.print(Text(f"{self._waiting} · {waited}"), soft_wrap=True)
+
     def __enter__(self) -> Watch:
         self._bars.start()
+        if not self._console.is_terminal:
+            self._reminder.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end.set()
         self._bars.stop()

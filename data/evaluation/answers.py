@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from calm.annotation.many import Progress, annotate
+from calm.asking.asker import Tally
 from calm.errors import UsageError
 from calm.judges.protocol import Judge
 from calm.records import Judgement, Mode, Task, Usage
@@ -108,6 +109,8 @@ def _answers(
         match = matches.get(id)
         subgoals = tasks[id].subgoals if match is None else match.discovered
         transitions = [reword_transition(rows[i].transition, judge.mode, variant) for i in indices]
+        if progress is not None:  # said before the first answer comes, which may take minutes
+            progress(Tally(len({t.texts[judge.mode] for t in transitions})), Usage())
         judgements, summary = annotate(
             judge, reword_task(tasks[id], variant), subgoals, transitions, progress=progress
         )

@@ -147,7 +147,7 @@ def _contestant(
     judges = [judge(repeat) for repeat in range(plan.repeats)]
     name = " ".join(x for x in (spec, mode, title(wording)) if x)
     names = [f"{name}, again" if repeat else name for repeat in range(plan.repeats)]
-    lines = [progress(n) for n in names] if progress else []
+    lines = [progress(n) for n in names] if progress and asks_model(spec) else []
     return Contestant(judges[0], wording, judges[1:], lines)
 
 

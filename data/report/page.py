@@ -42,6 +42,10 @@ PLOT = 220
 """Side of a plot, in its own units."""
 
 
+MAX_NAME = 26
+"""Characters of a name beside a dot; more would leave the plot. Its tooltip has the whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnswerCell:
     """One judge's answer about a disputed transition."""
@@ -195,6 +199,7 @@ def _dot(x: float, y: float, radius: float, text: str, i: int) -> str:
 def _name(x: float, y: float, text: str) -> str:
     """A dot's name beside it, on the side where there is room."""
     side = ("end", -8) if x > 0.5 else ("start", 8)
+    text = text if len(text) <= MAX_NAME else f"{text[: MAX_NAME - 1]}…"
     return (
         f'<text x="{x * PLOT + side[1]:.1f}" y="{(1 - y) * PLOT + 3:.1f}"'
         f' text-anchor="{side[0]}">{Markup.escape(text)}</text>'

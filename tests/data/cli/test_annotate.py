@@ -18,7 +18,7 @@ def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_
     words += ["--store", tmp_path / "s.sqlite", "--out", tmp_path / "a.parquet"]
     with Loopback({KEY.name: ("key entered",)}) as server:
         words += ["--base-url", server.url]
-        planned = json.loads(calm(*words, "--dry-run").output)[TASK.id]
+        planned = json.loads(calm(*words, "--dry-run").stdout)[TASK.id]
         assert (planned["questions"], planned["stored"]) == (24, 0)
         result = calm(*words, "--max-requests", 10, "--concurrency", 2)
         assert isinstance(result.exception, BudgetError)
@@ -33,7 +33,7 @@ def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_
         assert server.requests == asked
         result = calm(*words)
         assert result.exit_code == 0
-        told = json.loads(result.output)[0]
+        told = json.loads(result.stdout)[0]
         assert (told["hits"], told["asked"], told["verdicts"]) == (
             answered,
             24 - answered,
@@ -76,9 +76,9 @@ def test_replay_reads_what_a_model_said_as_evaluate_does(transitions: Path, tmp_
     with Loopback({KEY.name: ("key entered",)}, faults={"fence": 1.0}) as server:
         calm("annotate", *words, "--judge", "openai:m", "--base-url", server.url)
     result = calm("annotate", *words, "--judge", "replay:m", "--repair")
-    assert json.loads(result.output)[0]["verdicts"] == {"repaired": 24}
+    assert json.loads(result.stdout)[0]["verdicts"] == {"repaired": 24}
     result = calm("evaluate", *words, "--judge", "replay:m", "--repair")
-    assert json.loads(result.output)["tables"][0]["scores"][0]["verdicts"] == {"repaired": 24}
+    assert json.loads(result.stdout)["tables"][0]["scores"][0]["verdicts"] == {"repaired": 24}
 
 
 def test_annotate_asks_again_for_chosen_classes_alone(transitions: Path, tmp_path: Path) -> None:
@@ -86,11 +86,11 @@ def test_annotate_asks_again_for_chosen_classes_alone(transitions: Path, tmp_pat
     words += ["--store", tmp_path / "s.sqlite", "--concurrency", 1]
     with Loopback({KEY.name: ("key entered",)}, script=["prose", "length", "prose"]) as server:
         words += ["--base-url", server.url]
-        first = json.loads(calm(*words).output)[0]["verdicts"]
+        first = json.loads(calm(*words).stdout)[0]["verdicts"]
         assert first == {"ok": 21, "invalid": 2, "truncated": 1}
-        again = json.loads(calm(*words, "--ask-again", "invalid").output)[0]
+        again = json.loads(calm(*words, "--ask-again", "invalid").stdout)[0]
         assert (again["asked"], again["verdicts"]) == (2, {"ok": 23, "truncated": 1})
-        both = json.loads(calm(*words, "--ask-again", "truncated, invalid").output)[0]
+        both = json.loads(calm(*words, "--ask-again", "truncated, invalid").stdout)[0]
         assert (both["asked"], both["verdicts"]) == (1, {"ok": 24})
         assert server.requests == 24 + 2 + 1
     wrong = calm(*words, "--ask-again", "invalids")

@@ -38,7 +38,7 @@ def test_json_and_files(transitions: Path, tmp_path: Path) -> None:
     assert isinstance(result.exception, UsageError)  # there is no crop in this file
     words[-2] = "events"
     result = calm("evaluate", "--data", transitions, *words, "--out", tmp_path / "out")
-    found = json.loads(result.output)["tables"][0]
+    found = json.loads(result.stdout)["tables"][0]
     assert found == json.loads((tmp_path / "out/evaluate.json").read_text())["tables"][0]
     assert [s["judge"] for s in found["scores"]] == ["always-yes", "random"]
     assert found["scores"][0]["metrics"]["paper_f1"]["value"] == 0.8
@@ -79,7 +79,7 @@ def test_every_class_of_answer_is_told_and_the_exit_code_is_4(
     assert "I can&#39;t help with that." in page
     # What the store holds is replayed without the server.
     result = calm("evaluate", *shared, "--judge", "replay:m", "--mode", "screen", "--json")
-    replayed = json.loads(result.output)["tables"][0]["scores"][0]
+    replayed = json.loads(result.stdout)["tables"][0]["scores"][0]
     assert sum(replayed["verdicts"].values()) == 24
 
 
@@ -94,7 +94,7 @@ def test_confidence_from_votes_and_from_log_probabilities(
         for words in (["--logprobs"], ["--samples", 3]):
             result = calm(*shared, *words)
             assert result.exit_code == 0, result.output
-            found = json.loads(result.output)["tables"][0]["scores"][0]["calibration"]
+            found = json.loads(result.stdout)["tables"][0]["scores"][0]["calibration"]
             assert found["n"] == 48
             assert 0 <= found["brier"] < 0.25
         assert server.requests == 24 * 4
@@ -163,11 +163,11 @@ def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
     (tmp_path / "found.json").write_text(json.dumps(listed))
     words = ["evaluate", "--data", transitions, "--judge", "always-yes", "--json"]
     words += ["--discovered", tmp_path / "found.json"]
-    table = json.loads(calm(*words).output)["tables"][0]
+    table = json.loads(calm(*words).stdout)["tables"][0]
     of = {"get the key": KEY.name, "feel fine": None}
     assert table["matches"][TASK.id] == {"of": of, "unmatched_given": [DOOR.name]}
     (tmp_path / "match.json").write_text(json.dumps({"feel fine": DOOR.name}))
-    table = json.loads(calm(*words, "--match", tmp_path / "match.json").output)["tables"][0]
+    table = json.loads(calm(*words, "--match", tmp_path / "match.json").stdout)["tables"][0]
     assert table["matches"][TASK.id]["unmatched_given"] == []
 
 
@@ -193,7 +193,7 @@ def test_wrong_names_list_the_right_ones(transitions: Path, words: list[str], to
 def test_a_part_of_the_subgoals_and_rows(transitions: Path) -> None:
     words = ["--judge", "always-yes", "--subgoals", KEY.name, "--limit", "9", "--json"]
     words += ["--task", "KeyRoom-S5"]
-    table = json.loads(calm("evaluate", "--data", transitions, *words).output)["tables"][0]
+    table = json.loads(calm("evaluate", "--data", transitions, *words).stdout)["tables"][0]
     assert table["subgoals"] == [KEY.name]
     assert table["classes"] == {KEY.name: 3, "none": 6}
 
@@ -203,7 +203,7 @@ def test_a_sweep_of_the_prompt_in_one_table(transitions: Path, tmp_path: Path) -
     words += ["--sweep", "role", "--sweep", "message", "--prompt", "goal=win"]
     with Loopback({KEY.name: ("key entered",)}) as server:
         result = calm(*words, "--judge", "openai:m", "--base-url", server.url)
-    scores = json.loads(result.output)["tables"][0]["scores"]
+    scores = json.loads(result.stdout)["tables"][0]["scores"]
     assert [s["variant"] for s in scores] == [
         "goal=win",
         "goal=win message=off",
@@ -229,5 +229,5 @@ def test_a_limit_draws_every_class_and_says_so(tmp_path: Path) -> None:
     assert min(table["classes"].values()) >= 18
     # Two thirds achieve something: F1 of always yes is 0.8, not 1.
     assert table["scores"][0]["metrics"]["paper_f1"]["value"] == pytest.approx(0.8, abs=0.02)
-    other = json.loads(calm(*words, "--seed", 1, "--json").output)["tables"][0]
+    other = json.loads(calm(*words, "--seed", 1, "--json").stdout)["tables"][0]
     assert "seed 1" in other["drawn"]

@@ -32,7 +32,7 @@ def test_labels_go_out_and_in_and_agree(transitions: Path, tmp_path: Path) -> No
     assert read_labels(tmp_path / "l.parquet") == [label]
     shared = ["--data", transitions, "--labels", labels]
     result = calm("labels", "agreement", *shared, "--json")
-    assert json.loads(result.output)["pairs"][0]["alike"] == 1
+    assert json.loads(result.stdout)["pairs"][0]["alike"] == 1
     assert "=ann" in calm("labels", "agreement", *shared).output
     assert isinstance(
         calm("labels", "export", tmp_path / "l.xls", "--labels", labels).exception, UsageError

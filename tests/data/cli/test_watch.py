@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import StringIO
+from threading import Event
 
 from rich.console import Console
 
@@ -27,7 +28,24 @@ def test_a_log_gets_a_line_now_and_then() -> None:
         show = watch.line("m")
         for n in range(5):
             show(Tally(5, 0, n), Usage())
-    assert out.getvalue() == ""
+    assert [x.split(" ·")[0] for x in out.getvalue().splitlines()] == ["m: 0/5"]
+
+
+def test_a_log_is_told_that_no_answer_comes() -> None:
+    """A model may take minutes for its first answer; a user must not think that all is stuck."""
+    told = Event()
+
+    class Out(StringIO):
+        def write(self, text: str) -> int:
+            if "no answer for" in text:
+                told.set()
+            return super().write(text)
+
+    out = Out()
+    with Watch(Console(file=out), every=0.01) as watch:
+        watch.line("openai:slow")(Tally(5), Usage())
+        assert told.wait(60)
+    assert out.getvalue().startswith("openai:slow: 0/5")
 
 
 def test_a_terminal_gets_a_bar_that_goes_away() -> None:
