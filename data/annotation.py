@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from calm.annotation.many import Progress, Summary, annotate
-from calm.asking.asker import Tally
 from calm.asking.estimate import Plan
+from calm.asking.tally import Tally
 from calm.errors import CalmError, UsageError, unknown
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge, RemoteJudge

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from calm.annotation.many import Progress, annotate
-from calm.asking.asker import Tally
+from calm.asking.tally import Tally
 from calm.errors import UsageError
 from calm.judges.protocol import Judge
 from calm.records import Judgement, Mode, Task, Usage
