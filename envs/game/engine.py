@@ -185,10 +185,10 @@ def check_level(task: str, des_file: str) -> None:
     """
     if des_file.endswith(".des"):
         places = (os.path.abspath(des_file), os.path.join(PATH_DAT_DIR, des_file))
-        found = next((place for place in places if os.path.exists(place)), None)
-        if found is None:
+        path = next((place for place in places if os.path.exists(place)), None)
+        if path is None:
             raise GameError(f"the level of {task} does not compile: there is no {des_file!r}")
-        with open(found) as file:
+        with open(path) as file:
             des_file = file.read()
     with tempfile.TemporaryDirectory(prefix="calm-") as folder:
         with open(os.path.join(folder, "level.des"), "w") as file:

@@ -125,14 +125,14 @@ class Window:
         self.arrays["window_valid"][rows, -1] = 1
 
     def _append(self, crops: Array) -> None:
-        shown, said, valid = self.arrays.values()
-        shown[:, :-1] = shown[:, 1:]
-        shown[:, -1] = crops
-        said[:, :, :-1] = said[:, :, 1:]
+        crop_window, semantics, valid = self.arrays.values()
+        crop_window[:, :-1] = crop_window[:, 1:]
+        crop_window[:, -1] = crops
+        semantics[:, :, :-1] = semantics[:, :, 1:]
         if self.shaping is not None:
             # Not answered yet is as unknown as unreadable.
-            said[:, : self.subgoals, -1] = np.maximum(self.shaping.source.achieved, -1)
-        said[:, self.subgoals :, -1] = in_sight(crops)
+            semantics[:, : self.subgoals, -1] = np.maximum(self.shaping.source.achieved, -1)
+        semantics[:, self.subgoals :, -1] = in_sight(crops)
         valid[:, :-1] = valid[:, 1:]
         valid[:, -1] = 1
 

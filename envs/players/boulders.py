@@ -75,7 +75,7 @@ def best_push(terrain: Terrain) -> list[int] | None:
     boulders = terrain.find("boulder")
     for column in sorted(set(nearest.values()), reverse=True):
         targets = {(y, x) for y, x in nearest.items() if x == column}
-        found = [plan for b in boulders if (plan := push_plan(terrain, b, targets))]
-        if found:
-            return min(found, key=len)
+        plans = [plan for b in boulders if (plan := push_plan(terrain, b, targets))]
+        if plans:
+            return min(plans, key=len)
     return None

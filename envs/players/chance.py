@@ -22,7 +22,7 @@ class Random:
     def begin(self, rng: np.random.Generator) -> None:
         self._rng = rng
 
-    def act(self, seen: Mapping[str, Array]) -> int:
+    def act(self, arrays: Mapping[str, Array]) -> int:
         return int(self._rng.integers(self._n))
 
 
@@ -42,8 +42,8 @@ class Sloppy:
         self._rng = rng
         self._player.begin(rng)
 
-    def act(self, seen: Mapping[str, Array]) -> int:
-        action = self._player.act(seen)  # it must see every step
+    def act(self, arrays: Mapping[str, Array]) -> int:
+        action = self._player.act(arrays)  # it must see every step
         if self._rng.random() < self._share:
             return int(self._rng.integers(self._n))
         return action

@@ -92,9 +92,9 @@ def features(glyphs: Array, blstats: Array, carried: Array) -> Weights:
     for i, name in enumerate(SOUGHT):
         distance = np.where(things == THING[name], away, ROWS + COLUMNS)
         nearest = distance.argmin(1)
-        seen = distance[rows, nearest] < ROWS + COLUMNS
-        way = np.stack([below[rows, nearest], right[rows, nearest]], 1) * seen[:, None]
-        out[:, 5 * i] = seen
+        visible = distance[rows, nearest] < ROWS + COLUMNS
+        way = np.stack([below[rows, nearest], right[rows, nearest]], 1) * visible[:, None]
+        out[:, 5 * i] = visible
         out[:, 5 * i + 1 : 5 * i + 3] = (way / 8).clip(-1, 1)
         out[:, 5 * i + 3 : 5 * i + 5] = np.sign(way)
     map_ = np.pad(glyphs, ((0, 0), (1, 1), (1, 1)), constant_values=NO_GLYPH)
@@ -109,9 +109,9 @@ Network = Mapping[str, Weights]
 """The arrays of one trained network, in float64: `first.weight`, `first.bias`, ..."""
 
 
-def logits(network: Network, seen: Weights) -> Weights:
+def logits(network: Network, inputs: Weights) -> Weights:
     """One number for each action, (A,), from features (WIDTH,)."""
-    x = seen
+    x = inputs
     for layer in LAYERS:
         x = network[f"{layer}.weight"] @ x + network[f"{layer}.bias"]
         x = x if layer == LAYERS[-1] else np.maximum(x, 0.0)
@@ -174,10 +174,10 @@ class HalfTrained:
         """A new episode starts; all chance in it comes from `rng`."""
         self._rng = rng
 
-    def act(self, seen: Mapping[str, Array]) -> int:
+    def act(self, arrays: Mapping[str, Array]) -> int:
         """The index of the next action, from one environment's arrays."""
-        what = features(*(seen[key][None] for key in SEEN))[0]
-        scores = np.round(logits(self._network, what), 6)
+        inputs = features(*(arrays[key][None] for key in SEEN))[0]
+        scores = np.round(logits(self._network, inputs), 6)
         share = np.exp(scores - scores.max())
         drawn = self._rng.random() * share.sum()
         return min(int(np.searchsorted(np.cumsum(share), drawn)), len(share) - 1)

@@ -47,9 +47,9 @@ class Renumbered:
         self._rng = rng
         self._player.begin(rng)
 
-    def act(self, seen: Mapping[str, Array]) -> int:
+    def act(self, arrays: Mapping[str, Array]) -> int:
         """The index of the next action."""
-        index = self._index[self._player.act(seen)]
+        index = self._index[self._player.act(arrays)]
         return int(self._rng.integers(self._n)) if index is None else index
 
 

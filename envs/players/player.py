@@ -25,5 +25,5 @@ class Player(Protocol):
     def begin(self, rng: np.random.Generator) -> None:
         """A new episode starts; all chance in it comes from `rng`."""
 
-    def act(self, seen: Mapping[str, Array]) -> int:
+    def act(self, arrays: Mapping[str, Array]) -> int:
         """The index of the next action, from one environment's arrays."""

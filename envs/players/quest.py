@@ -78,49 +78,49 @@ class Quester(Scripted):
         then = (*cross, self._explore) if ready else (self._explore, *cross)
         return (*first, *then, self._search)
 
-    def _reply(self, seen: Mapping[str, Array]) -> int | None:
-        condition = int(seen["blstats"][nethack.NLE_BL_CONDITION])
+    def _reply(self, arrays: Mapping[str, Array]) -> int | None:
+        condition = int(arrays["blstats"][nethack.NLE_BL_CONDITION])
         self._map.afloat = bool(condition & nethack.BL_MASK_LEV)
-        asked = bytes(seen["message"]).split(b"\0")[0].decode("latin-1")
-        if not (seen["internal"][1] or seen["internal"][2] or seen["internal"][3]):
+        message = bytes(arrays["message"]).split(b"\0")[0].decode("latin-1")
+        if not (arrays["internal"][1] or arrays["internal"][2] or arrays["internal"][3]):
             if self._testing is not None:
-                self._makes_cold[self._testing] = "cools" in asked or "freez" in asked
+                self._makes_cold[self._testing] = "cools" in message or "freez" in message
                 self._testing = None
             return None
-        if "In what direction" in asked:
+        if "In what direction" in message:
             return self._kick if self._kick is not None else self._toward
-        if "[rl]" in asked or "Right or Left" in asked:
+        if "[rl]" in message or "Right or Left" in message:
             return _KEYS.index(ord("r"))
-        if "[yn" in asked:  # "Improvise?", "Really attack?": y is the key for northwest too
+        if "[yn" in message:  # "Improvise?", "Really attack?": y is the key for northwest too
             return _KEYS.index(ord("y"))
-        if "What do you want to" in asked:
-            letter = self._letter(seen, self._use)
+        if "What do you want to" in message:
+            letter = self._letter(arrays, self._use)
             if letter in _KEYS:
                 return _KEYS.index(letter)
         return self._actions.index("cancel")
 
-    def _letter(self, seen: Mapping[str, Array], glyph: int) -> int:
-        places = np.flatnonzero(seen["inv_glyphs"] == glyph)
-        return int(seen["inv_letters"][places[0]]) if len(places) else -1
+    def _letter(self, arrays: Mapping[str, Array], glyph: int) -> int:
+        places = np.flatnonzero(arrays["inv_glyphs"] == glyph)
+        return int(arrays["inv_letters"][places[0]]) if len(places) else -1
 
-    def _held(self, seen: Mapping[str, Array]) -> list[int]:
+    def _held(self, arrays: Mapping[str, Array]) -> list[int]:
         """Glyphs of what it carries and may use: wands and horns, and what it took on the way."""
         return [
             g
-            for g in dict.fromkeys(seen["inv_glyphs"].tolist())
+            for g in dict.fromkeys(arrays["inv_glyphs"].tolist())
             if (_use_of(g) in ("zap", "apply") or g in self._found) and self._spent.get(g, 0) < 12
         ]
 
-    def _cold(self, seen: Mapping[str, Array]) -> int | None:
-        held = self._held(seen)
+    def _cold(self, arrays: Mapping[str, Array]) -> int | None:
+        held = self._held(arrays)
         known = [g for g in held if g == _HORN or self._makes_cold.get(g)]
         unknown = [g for g in held if _use_of(g) == "zap" and g not in self._makes_cold]
         if self._hard and len(unknown) < 2 and False not in self._makes_cold.values():
             unknown = []  # a wand alone is that of death
         return next(iter((*known, *unknown)), None)
 
-    def _death(self, seen: Mapping[str, Array]) -> int | None:
-        wands = [g for g in self._held(seen) if _use_of(g) == "zap"]
+    def _death(self, arrays: Mapping[str, Array]) -> int | None:
+        wands = [g for g in self._held(arrays) if _use_of(g) == "zap"]
         if not self._hard or (len(wands) > 1 and not self._makes_cold):
             return None
         return next((g for g in wands if not self._makes_cold.get(g)), None)
@@ -133,7 +133,7 @@ class Quester(Scripted):
         self._spent[glyph] = self._spent.get(glyph, 0) + 1
         return self._actions.index(action)
 
-    def _take(self, seen: Mapping[str, Array]) -> int | None:
+    def _take(self, arrays: Mapping[str, Array]) -> int | None:
         here = self._map
         if here.afloat:
             return None
@@ -151,48 +151,48 @@ class Quester(Scripted):
         self._found.add(int(here.glyphs[here.hero]))
         return self._actions.index("pick up")
 
-    def _monsters(self, seen: Mapping[str, Array], far: int) -> list[tuple[int, int, int]]:
+    def _monsters(self, arrays: Mapping[str, Array], far: int) -> list[tuple[int, int, int]]:
         """(steps, direction, level) of monsters in a straight, open line; the nearest first."""
         y, x = self._map.hero
-        found = []
+        monsters = []
         for move, (dy, dx) in enumerate(MOVES):
             for n in range(1, far + 1):
                 i, j = y + n * dy, x + n * dx
                 if not (0 <= i < 21 and 0 <= j < 79):
                     break
-                glyph = int(seen["glyphs"][i, j])
+                glyph = int(arrays["glyphs"][i, j])
                 if nethack.glyph_is_normal_monster(glyph):
                     level = nethack.permonst(nethack.glyph_to_mon(glyph)).mlevel
-                    found.append((n, move, int(level)))
+                    monsters.append((n, move, int(level)))
                     break
                 if not self._map.walkable((i, j)) and THING_OF_GLYPH[glyph] != THING["lava"]:
                     break
-        return sorted(found)
+        return sorted(monsters)
 
-    def _kill(self, seen: Mapping[str, Array]) -> int | None:
+    def _kill(self, arrays: Mapping[str, Array]) -> int | None:
         """Death to what no hero of the first level survives, as soon as a ray must reach it."""
-        death = self._death(seen)
+        death = self._death(arrays)
         if death is None:
             return None
-        for _, move, level in self._monsters(seen, RAY):
+        for _, move, level in self._monsters(arrays, RAY):
             if level >= STRONG:
                 self._toward = move
                 return self._begin_to_use(death)
         return None
 
-    def _fight(self, seen: Mapping[str, Array]) -> int | None:
-        beside = self._monsters(seen, 1)
+    def _fight(self, arrays: Mapping[str, Array]) -> int | None:
+        beside = self._monsters(arrays, 1)
         return beside[0][1] if beside and self._rng.random() < 0.9 else None
 
-    def _float(self, seen: Mapping[str, Array]) -> int | None:
-        held = [g for g in self._held(seen) if _use_of(g) not in ("zap", "apply")]
+    def _float(self, arrays: Mapping[str, Array]) -> int | None:
+        held = [g for g in self._held(arrays) if _use_of(g) not in ("zap", "apply")]
         way = self._to_bank() if held and not self._map.afloat else None
         if way is None:
             return None
         return way[0][0] if way else self._begin_to_use(held[0])
 
-    def _freeze(self, seen: Mapping[str, Array]) -> int | None:
-        glyph = self._cold(seen)
+    def _freeze(self, arrays: Mapping[str, Array]) -> int | None:
+        glyph = self._cold(arrays)
         way = self._to_bank() if glyph is not None and not self._map.afloat else None
         if way is None:
             return None

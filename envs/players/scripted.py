@@ -39,10 +39,10 @@ class Scripted:
         self._hopeless = b""
         self._expected: Cell | None = None
 
-    def act(self, seen: Mapping[str, Array]) -> int:
+    def act(self, arrays: Mapping[str, Array]) -> int:
         here = self._map
-        here.look(seen["glyphs"], seen["blstats"])
-        reply = self._reply(seen)
+        here.look(arrays["glyphs"], arrays["blstats"])
+        reply = self._reply(arrays)
         if reply is not None:
             return reply
         self._stuck = self._stuck + 1 if here.hero == self._last else 0
@@ -50,10 +50,10 @@ class Scripted:
         if self._stuck >= 12:  # something unforeseen is in the way
             self._plan = []
             return int(self._rng.integers(8))
-        if b"This door is locked" in bytes(seen["message"]):
+        if b"This door is locked" in bytes(arrays["message"]):
             self._locked.update(c for _, c in self._doors_beside())
         for idea in self._ideas():
-            action = idea(seen)
+            action = idea(arrays)
             if action is not None:
                 return action
         return int(self._rng.integers(8))
@@ -62,9 +62,9 @@ class Scripted:
         """What it may do, the most urgent first; an idea that doesn't apply gives None."""
         return (self._to_stairs, self._key, self._river, self._explore, self._search)
 
-    def _reply(self, seen: Mapping[str, Array]) -> int | None:
+    def _reply(self, arrays: Mapping[str, Array]) -> int | None:
         """Answers what the game asks; None where it asks nothing."""
-        if not seen["internal"][1]:
+        if not arrays["internal"][1]:
             return None
         answer, self._kick = self._kick, None  # only our own kick asks
         return answer if answer is not None else int(self._rng.integers(8))
@@ -72,16 +72,16 @@ class Scripted:
     def _can(self, action: str) -> int | None:
         return self._actions.index(action) if action in self._actions else None
 
-    def _to_stairs(self, seen: Mapping[str, Array]) -> int | None:
+    def _to_stairs(self, arrays: Mapping[str, Array]) -> int | None:
         stairs = self._map.find("staircase down")
         way = self._map.path(lambda cell: cell in stairs) if stairs else None
         return way[0][0] if way else None
 
-    def _key(self, seen: Mapping[str, Array]) -> int | None:
+    def _key(self, arrays: Mapping[str, Array]) -> int | None:
         pick, apply = self._can("pick up"), self._can("apply")
         if pick is None or apply is None:
             return None
-        if not _holds(seen, "key"):
+        if not _holds(arrays, "key"):
             keys = self._map.find("key")
             way = self._map.path(lambda cell: cell in keys) if keys else None
             if way is None:
@@ -93,7 +93,7 @@ class Scripted:
         way = self._map.path(lambda cell: _beside(cell, doors)) if doors else None
         return way[0][0] if way else None
 
-    def _river(self, seen: Mapping[str, Array]) -> int | None:
+    def _river(self, arrays: Mapping[str, Array]) -> int | None:
         here = self._map
         if not here.find("boulder") or not (here.find("water") or here.find("lava")):
             return None
@@ -114,11 +114,11 @@ class Scripted:
         y, x = here.hero
         if THING_OF_GLYPH[here.glyphs[y + dy, x + dx]] in _LIQUID:
             self._plan = []  # the boulder sank without filling it
-            return self._river(seen)
+            return self._river(arrays)
         self._expected = (y + dy, x + dx)
         return self._plan.pop(0)
 
-    def _explore(self, seen: Mapping[str, Array]) -> int | None:
+    def _explore(self, arrays: Mapping[str, Array]) -> int | None:
         here = self._map
         kick = self._can("kick")
         for move, door in self._doors_beside():
@@ -133,7 +133,7 @@ class Scripted:
             way = here.path(lambda cell: _beside(cell, doors)) if doors else None
         return way[0][0] if way else None
 
-    def _search(self, seen: Mapping[str, Array]) -> int | None:
+    def _search(self, arrays: Mapping[str, Array]) -> int | None:
         """Nothing new to go to: look for hidden doors at the least searched cells, or wander."""
         here = self._map
         search = self._can("search")
@@ -159,8 +159,8 @@ class Scripted:
 _LIQUID = (THING["water"], THING["lava"])
 
 
-def _holds(seen: Mapping[str, Array], what: str) -> bool:
-    return bool((CARRIED_OF_GLYPH[seen["inv_glyphs"]] == CARRIED.index(what)).any())
+def _holds(arrays: Mapping[str, Array], what: str) -> bool:
+    return bool((CARRIED_OF_GLYPH[arrays["inv_glyphs"]] == CARRIED.index(what)).any())
 
 
 def _beside(cell: Cell, others: list[Cell]) -> bool:

@@ -35,20 +35,20 @@ class SkillPlayer:
         self._rng = rng
         self._place: tuple[int, int] | None = None
 
-    def act(self, seen: Mapping[str, Array]) -> int:
+    def act(self, arrays: Mapping[str, Array]) -> int:
         """The index of the next action."""
         if self._sloppy and self._rng.random() < self._sloppy:
             return int(self._rng.integers(len(self._key)))
-        asked = bytes(seen["message"]).split(b"\0")[0].decode("latin-1")
-        holding = np.flatnonzero(np.isin(seen["inv_glyphs"], self._glyphs))
-        if seen["internal"][1] or seen["internal"][2]:
-            return self._answer(asked, seen, holding)
-        cells = np.argwhere(np.isin(seen["glyphs"], self._glyphs))
+        message = bytes(arrays["message"]).split(b"\0")[0].decode("latin-1")
+        holding = np.flatnonzero(np.isin(arrays["inv_glyphs"], self._glyphs))
+        if arrays["internal"][1] or arrays["internal"][2]:
+            return self._answer(message, arrays, holding)
+        cells = np.argwhere(np.isin(arrays["glyphs"], self._glyphs))
         if len(cells):
             self._place = (int(cells[0][0]), int(cells[0][1]))
         if len(holding) and self._skill.taken:
             return self._index[self._skill.verb]
-        x, y = (int(v) for v in seen["blstats"][:2])
+        x, y = (int(v) for v in arrays["blstats"][:2])
         if self._place is None:
             return int(self._rng.integers(8))
         if (y, x) == self._place:
@@ -56,12 +56,12 @@ class SkillPlayer:
         step = (int(np.sign(self._place[0] - y)), int(np.sign(self._place[1] - x)))
         return self._index[_MOVES[step]]
 
-    def _answer(self, asked: str, seen: Mapping[str, Array], holding: Array) -> int:
+    def _answer(self, message: str, arrays: Mapping[str, Array], holding: Array) -> int:
         """A key for a question: yes to the thing itself, its letter, or ESC."""
-        if f"{self._skill.thing} here" in asked and "ynq" in asked:
+        if f"{self._skill.thing} here" in message and "ynq" in message:
             return self._key[ord("y")]
-        if asked.startswith("What do you want to") and len(holding):
-            letter = int(seen["inv_letters"][holding[0]])
+        if message.startswith("What do you want to") and len(holding):
+            letter = int(arrays["inv_letters"][holding[0]])
             if letter in self._key:
                 return self._key[letter]
         return self._index["cancel"]

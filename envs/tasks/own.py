@@ -69,13 +69,13 @@ def own_task(file: TaskFile) -> OwnTask:
             f"actions: {environment} has its own and takes no others:"
             f" {', '.join(rules.actions)}; leave them out"
         )
-    told = file.task()
+    words = file.task()
     return OwnTask(
-        told.id,
-        told.goal,
-        told.subgoals,
+        words.id,
+        words.goal,
+        words.subgoals,
         rules.actions,
-        told.legend or legend_text(EVERYTHING),
+        words.legend or legend_text(EVERYTHING),
         environment,
         options,
     )
