@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from calm.errors import UsageError
 from calm.records import Task
 from envs.tasks.described import EVERYTHING, legend_text
 
@@ -25,10 +26,15 @@ def registered(id: str) -> Task:
     """The task of one of `registered_ids`.
 
     Raises:
-        UsageError: MiniHack can't make it without settings, such as a des-file.
+        UsageError: MiniHack can't make it: it needs a des-file, or levels that are not here.
     """
     from envs.game.engine import make_minihack, read_rules
 
+    if "-Custom-" in id:
+        raise UsageError(
+            f"{id} plays a level of your own: name a YAML file that describes it (environment,"
+            " des_file, goal)"
+        )
     env = make_minihack(id)
     try:
         rules = read_rules(env)

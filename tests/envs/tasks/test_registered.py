@@ -34,6 +34,11 @@ def test_the_skill_tasks_have_subgoals() -> None:
     assert task("Eat") is SKILLS["MiniHack-Eat-v0"].task
 
 
+def test_a_custom_task_is_told_what_it_needs() -> None:
+    with pytest.raises(UsageError, match="YAML file that describes it"):
+        task("Navigation-Custom")
+
+
 def test_a_near_name_is_told() -> None:
     with pytest.raises(UsageError, match="did you mean 'MiniHack-Labyrinth-Big-v0'"):
         task("MiniHack-Labyrnth-Big-v0")
