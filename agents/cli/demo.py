@@ -32,7 +32,7 @@ def demo(
         typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the agents, as in train."),
     ] = None,
     fresh: Annotated[
-        bool, typer.Option(help="Start anew, also where an interrupted demo could be gone on with.")
+        bool, typer.Option(help="Start anew, also where an interrupted demo could be resumed.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -41,7 +41,7 @@ def demo(
     Collects transitions of KeyRoom-S5 from a scripted and a random player, lets the judge label
     them, scores it against the engine's truth, trains PPO three times on the same budget
     (MiniHack's reward; the same without its -0.01 for idle steps; shaped by the judge) and writes
-    a report. Interrupted, it goes on where it was.
+    a report. Interrupted, it resumes where it was.
     """
     from agents.demo.arms import DemoPlan
     from agents.demo.run import run_demo

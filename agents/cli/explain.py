@@ -34,11 +34,11 @@ def explain(
     from agents.report.page import report_runs
     from agents.training.run_folder import Run
 
-    found = explain_run(run, situations, observations, hide, seed)
+    explanation = explain_run(run, situations, observations, hide, seed)
     if (opened := Run.open(run)).metrics():
         report_runs([opened], opened.folder / "report.html")
     if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2))
+        typer.echo(json.dumps(explanation.to_dict(), indent=2))
         return
-    for line in (*found.lines(), f"drawn in {found.files[-1]}"):
+    for line in (*explanation.lines(), f"drawn in {explanation.files[-1]}"):
         typer.echo(line)

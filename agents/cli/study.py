@@ -58,7 +58,7 @@ def study(
     """Train every arm of a study on every task, and say what it shows.
 
     Works seed by seed, so that what there is when you stop it has all arms. Interrupted or killed,
-    the same command goes on where it was; on another machine it goes on from the finished cells
+    the same command resumes; on another machine it starts from the finished cells
     that --results names. Writes report.html, and with the results tables, figures and a README.
     """
     from agents.study.plan import load_plan

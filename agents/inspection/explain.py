@@ -85,10 +85,10 @@ class Explanation:
     """PNGs, and the page that holds them."""
 
     def to_dict(self) -> dict[str, Any]:
-        found = asdict(self)
-        for drawing, given in zip(found["drawings"], self.drawings, strict=True):
+        importances = asdict(self)
+        for drawing, given in zip(importances["drawings"], self.drawings, strict=True):
             drawing["check"]["verdict"] = given.check.verdict
-        return found
+        return importances
 
     def lines(self) -> list[str]:
         """The summary as text."""
@@ -117,25 +117,25 @@ def explain_run(
             f"hiding {hide} cells leaves nothing of a crop of {run.config.crop} x"
             f" {run.config.crop}; name fewer with --hide"
         )
-    model, seen, chars, episodes = recorded(run, observations, seed)
-    found: dict[str, Importance] = {}
-    if (looked := attended(model, seen)) is not None:
-        found["mechanism"] = stretched(looked, known_cells(seen))
-    found["occlusion"] = stretched(occlusion(model, seen), known_cells(seen))
+    model, batch, chars, episodes = recorded(run, observations, seed)
+    importances: dict[str, Importance] = {}
+    if (looked := attended(model, batch)) is not None:
+        importances["mechanism"] = stretched(looked, known_cells(batch))
+    importances["occlusion"] = stretched(occlusion(model, batch), known_cells(batch))
 
     out = clear(folder)
     drawn = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
     drawings, files = [], []
-    for source, importance in found.items():
+    for source, importance in importances.items():
         title = f"{source}, mean over all"
         files.append(draw_situation(out / f"{source}-mean.png", None, importance.mean(0), title))
         for n, i in enumerate(drawn):
             at = out / f"{source}-{n}.png"
             files.append(draw_situation(at, chars[i], importance[i], f"{source}, observation {i}"))
-        checked = check(model, seen, importance, episodes, hide, seed)
-        drawings.append(Drawing(source, checked, by_kind(importance, crops(seen))))
+        checked = check(model, batch, importance, episodes, hide, seed)
+        drawings.append(Drawing(source, checked, by_kind(importance, crops(batch))))
     if run.config.encoder == "semantics":
-        files.append(draw_time(out / "steps.png", step_gates(model, seen)))
+        files.append(draw_time(out / "steps.png", step_gates(model, batch)))
     explanation = Explanation(
         str(folder), run.config.encoder, drawings, [*map(str, files), str(folder / "explain.html")]
     )
@@ -181,11 +181,11 @@ def record(
         episode[dones] += env.num_envs
     whole = {key: np.concatenate([o[key] for o in kept])[:count] for key in kept[0]}
     chars = whole.pop(CHARS)
-    seen = {k: torch.as_tensor(v).float().to(model.device) for k, v in whole.items()}
-    return seen, chars, np.concatenate(episodes)[:count]
+    batch = {k: torch.as_tensor(v).float().to(model.device) for k, v in whole.items()}
+    return batch, chars, np.concatenate(episodes)[:count]
 
 
-def attended(model: PPO, seen: Observations) -> Tensor | None:
+def attended(model: PPO, batch: Observations) -> Tensor | None:
     """(B, h, w): how much the encoder's mechanism says of each cell; None where it says nothing.
 
     For Gaussian attention its weights, of which `stretched` makes the Importance Factor. Of a
@@ -200,11 +200,11 @@ def attended(model: PPO, seen: Observations) -> Tensor | None:
     if look is None:
         return None
     with torch.no_grad():
-        features = {k: extractor.parts[k](seen[k]) for k in extractor.joining}
-        tokens, mask = part.tokens(*part.cells(seen[CROP]), *extractor.extra(seen, features))
+        features = {k: extractor.parts[k](batch[k]) for k in extractor.joining}
+        tokens, mask = part.tokens(*part.cells(batch[CROP]), *extractor.extra(batch, features))
         on_map = look(part.mix.prepared(tokens), mask)[:, part.extra :]
     weights = on_map.unflatten(1, part.grid)
-    return weights if part.fine else spread(weights, crops(seen).shape[1:])
+    return weights if part.fine else spread(weights, crops(batch).shape[1:])
 
 
 def spread(weights: Tensor, shape: Sequence[int]) -> Tensor:
@@ -228,12 +228,12 @@ def stretched(weights: Tensor, known: Tensor) -> Importance:
     return importance
 
 
-def step_gates(model: PPO, seen: Observations) -> npt.NDArray[np.float32]:
+def step_gates(model: PPO, batch: Observations) -> npt.NDArray[np.float32]:
     """(T,): how far each step of the window is let through, mean over observations."""
     window = model.policy.features_extractor.parts["window"]
     assert isinstance(window, WindowEncoder)
     with torch.no_grad():
-        gates = window.gates(seen["semantics"], seen["window_valid"])[1]
+        gates = window.gates(batch["semantics"], batch["window_valid"])[1]
     mean: npt.NDArray[np.float32] = gates.mean(0).cpu().numpy()
     return mean
 
@@ -252,9 +252,9 @@ def by_kind(importance: Importance, glyphs: Tensor) -> dict[str, float]:
     kinds = np.where(kinds == ground, len(names) + 1 + finer, kinds)
     kinds[:, ids.shape[1] // 2, ids.shape[2] // 2] = -1
     names += ["", *(name for name, _ in (*KINDS, OTHER))]
-    found = {
+    importances = {
         name: float(importance[kinds == i].mean())
         for i, name in ((-1, "hero"), *enumerate(names))
         if name and (kinds == i).any()
     }
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
+    return dict(sorted(importances.items(), key=lambda item: -item[1]))

@@ -80,7 +80,7 @@ class Check:
 
 def check(
     model: PPO,
-    seen: Observations,
+    batch: Observations,
     importance: Importance,
     episodes: npt.NDArray[np.int64],
     hide: int,
@@ -93,11 +93,11 @@ def check(
         episodes: (B,), which episode an observation is of.
     """
     rng = np.random.default_rng(seed)
-    known = known_cells(seen)
-    top, value_top = moved(model, seen, chosen(importance, known, hide, rng))
-    bottom, _ = moved(model, seen, chosen(-importance, known, hide, rng))
+    known = known_cells(batch)
+    top, value_top = moved(model, batch, chosen(importance, known, hide, rng))
+    bottom, _ = moved(model, batch, chosen(-importance, known, hide, rng))
     draws = [
-        moved(model, seen, chosen(np.zeros_like(importance), known, hide, rng))
+        moved(model, batch, chosen(np.zeros_like(importance), known, hide, rng))
         for _ in range(DRAWS)
     ]
     random = torch.stack([kl for kl, _ in draws]).mean(0)
@@ -131,42 +131,42 @@ def interval(
     return float(low), float(high)
 
 
-def crops(seen: Observations) -> Tensor:
+def crops(batch: Observations) -> Tensor:
     """The crops that the policy acts on, (B, h, w)."""
-    return seen["window_crop"][:, -1] if "window_crop" in seen else seen[CROP]
+    return batch["window_crop"][:, -1] if "window_crop" in batch else batch[CROP]
 
 
-def known_cells(seen: Observations) -> Tensor:
+def known_cells(batch: Observations) -> Tensor:
     """(B, h, w) bool: neither stone nor beyond the map."""
-    glyphs = crops(seen)
+    glyphs = crops(batch)
     return (glyphs != STONE) & (glyphs != NO_GLYPH)
 
 
-def occlusion(model: PPO, seen: Observations) -> Tensor:
+def occlusion(model: PPO, batch: Observations) -> Tensor:
     """(B, h, w): how far the policy moves, in nats, when one cell is hidden."""
-    height, width = crops(seen).shape[1:]
-    moves = torch.zeros_like(crops(seen))
+    height, width = crops(batch).shape[1:]
+    moves = torch.zeros_like(crops(batch))
     for row in range(height):
         for column in range(width):
             cells = torch.zeros_like(moves, dtype=torch.bool)
             cells[:, row, column] = True
-            moves[:, row, column] = moved(model, seen, cells)[0]
+            moves[:, row, column] = moved(model, batch, cells)[0]
     return moves
 
 
-def moved(model: PPO, seen: Observations, cells: Tensor) -> tuple[Tensor, Tensor]:
+def moved(model: PPO, batch: Observations, cells: Tensor) -> tuple[Tensor, Tensor]:
     """KL(policy || policy with `cells` (B, h, w) hidden) and the value's absolute change, (B,)."""
-    hidden = dict(seen)
-    hidden[CROP] = seen[CROP].masked_fill(cells, STONE)
-    if "window_crop" in seen:
-        last = seen["window_crop"].clone()
+    hidden = dict(batch)
+    hidden[CROP] = batch[CROP].masked_fill(cells, STONE)
+    if "window_crop" in batch:
+        last = batch["window_crop"].clone()
         last[:, -1] = last[:, -1].masked_fill(cells, STONE)
         hidden["window_crop"] = last
     with torch.no_grad():
-        before = model.policy.get_distribution(seen).distribution
+        before = model.policy.get_distribution(batch).distribution
         after = model.policy.get_distribution(hidden).distribution
         kl = torch.distributions.kl_divergence(before, after)
-        change = model.policy.predict_values(seen) - model.policy.predict_values(hidden)
+        change = model.policy.predict_values(batch) - model.policy.predict_values(hidden)
     return kl, change.abs().flatten()
 
 

@@ -163,7 +163,7 @@ class _Watcher:
         self._batch = batch
         self.first: list[Picture] = []
         self.pictures: list[Picture] = []
-        self.told: list[str] = []
+        self.event_texts: list[str] = []
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         self.events.on_reset(rows)
@@ -178,7 +178,7 @@ class _Watcher:
     ) -> None:
         self.events.on_step(actions, terminated, truncated)
         self.pictures = self._see()
-        self.told = [self.events.texts[i] for i in self.events.ids]
+        self.event_texts = [self.events.texts[i] for i in self.events.ids]
 
     def _see(self) -> list[Picture]:
         chars, colours = (self._batch.arrays[key] for key in _TTY)
@@ -295,7 +295,7 @@ def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[
                     chars=seen.chars,
                     colours=seen.colours,
                     action=task.actions[int(actions[i])],
-                    event=watcher.told[i],
+                    event=watcher.event_texts[i],
                     achieved=[n for n, yes in zip(names, answers, strict=True) if yes == 1],
                     unanswered=min(answers, default=0) < 0,
                     r_env=float(env.episodes.r_env[i]),

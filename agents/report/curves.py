@@ -23,7 +23,7 @@ class Curve:
     label: str
     seeds: Sequence[Sequence[Row]]
     resumed: Sequence[int] = ()
-    """Steps at which a run of this arm was interrupted and gone on with."""
+    """Steps at which a run of this arm was interrupted and resumed."""
 
 
 def draw_success(curves: Sequence[Curve]) -> str:

@@ -130,10 +130,10 @@ def report_runs(runs: Sequence[Run], path: Path) -> Path:
 
 def started_with(runs: Sequence[Run]) -> dict[str, str]:
     """What runs were started with; where they differ, all of it."""
-    all_of = [run.started_with for run in runs]
+    of_each = [run.started_with for run in runs]
     return {
-        name: ", ".join(dict.fromkeys(told[name] for told in all_of if name in told))
-        for name in dict.fromkeys(name for told in all_of for name in told)
+        name: ", ".join(dict.fromkeys(record[name] for record in of_each if name in record))
+        for name in dict.fromkeys(name for record in of_each for name in record)
     }
 
 

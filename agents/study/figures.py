@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from agents.report.svg import to_svg
-from agents.study.findings import ArmFound, Findings
+from agents.study.findings import ArmFindings, Findings
 from agents.study.plan import Plan
 from agents.study.seed_statistics import Band, iqm_band
 
@@ -42,23 +42,29 @@ def style(plan: Plan, arm: str) -> tuple[str, Any]:
 
 
 def draw_curves(
-    plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
+    plan: Plan, findings: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
 ) -> str:
     """Success on held-out levels: IQM over seeds with its interval; a row a group of arms.
 
     `narrow` puts all panels below each other, for a telephone.
     """
     return _panels(
-        plan, found, groups, lambda arm: arm.band, "success, unseen levels", (-0.02, 1.02), narrow
+        plan,
+        findings,
+        groups,
+        lambda arm: arm.band,
+        "success, unseen levels",
+        (-0.02, 1.02),
+        narrow,
     )
 
 
 def draw_repeats(
-    plan: Plan, found: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
+    plan: Plan, findings: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
 ) -> str:
     """Repeated subgoals per 100 steps of the evaluations, by the truth; `narrow` as above."""
 
-    def band(arm: ArmFound) -> Band | None:
+    def band(arm: ArmFindings) -> Band | None:
         if any(row["repeats"] is None for r in arm.results for row in r.rows):
             return None  # the task has no subgoals whose truth is known
         rates = [
@@ -71,19 +77,19 @@ def draw_repeats(
         ]
         return iqm_band(np.array(rates))
 
-    return _panels(plan, found, groups, band, "repeats per 100 steps", None, narrow)
+    return _panels(plan, findings, groups, band, "repeats per 100 steps", None, narrow)
 
 
 def _panels(
     plan: Plan,
-    found: Findings,
+    findings: Findings,
     groups: Mapping[str, Sequence[str]],
-    band: Callable[[ArmFound], Band | None],
+    band: Callable[[ArmFindings], Band | None],
     what: str,
     limits: tuple[float, float] | None,
     narrow: bool,
 ) -> str:
-    tasks = found.tasks
+    tasks = findings.tasks
     if narrow:
         size = (NARROW, 2.3 * len(groups) * len(tasks) + 0.2 * sum(map(len, groups.values())))
     else:
@@ -98,8 +104,8 @@ def _panels(
         for c, task in enumerate(tasks):
             axes = grid[r, c]
             for arm in arms:
-                if (task, arm) in found.arms:
-                    one = found.arms[task, arm]
+                if (task, arm) in findings.arms:
+                    one = findings.arms[task, arm]
                     _line(axes, plan, one, band(one))
             _dress(axes)
             if limits:
@@ -130,7 +136,7 @@ def _legend(row: Any, plan: Plan, title: str, arms: Sequence[str], narrow: bool)
     )  # fmt: skip
 
 
-def _line(axes: Axes, plan: Plan, arm: ArmFound, curve: Band | None) -> None:
+def _line(axes: Axes, plan: Plan, arm: ArmFindings, curve: Band | None) -> None:
     if curve is None:
         return
     colour, dashes = style(plan, arm.arm)
@@ -139,13 +145,13 @@ def _line(axes: Axes, plan: Plan, arm: ArmFound, curve: Band | None) -> None:
     axes.fill_between(arm.steps, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
 
 
-def draw_finals(plan: Plan, found: Findings, narrow: bool = False) -> str:
+def draw_finals(plan: Plan, findings: Findings, narrow: bool = False) -> str:
     """Success at the end: every seed a dot, the IQM a bar across, its interval a line.
 
     `narrow` puts the tasks below each other.
     """
-    tasks = found.tasks
-    arms = [a for a in plan.arms if any((t, a) in found.arms for t in tasks)]
+    tasks = findings.tasks
+    arms = [a for a in plan.arms if any((t, a) in findings.arms for t in tasks)]
     height = 0.27 * len(arms) + 0.8
     if narrow:
         figure = Figure(figsize=(NARROW, height * len(tasks)), layout="constrained")
@@ -155,9 +161,9 @@ def draw_finals(plan: Plan, found: Findings, narrow: bool = False) -> str:
         row = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
     for axes, task in zip(row, tasks, strict=True):
         for y, arm in enumerate(arms):
-            if (task, arm) not in found.arms:
+            if (task, arm) not in findings.arms:
                 continue
-            one = found.arms[task, arm]
+            one = findings.arms[task, arm]
             colour, _ = style(plan, arm)
             value, low, high = one.final
             axes.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.35)

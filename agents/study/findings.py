@@ -59,7 +59,7 @@ class Farming:
 
 
 @dataclass(frozen=True)
-class ArmFound:
+class ArmFindings:
     """One arm on one task."""
 
     task: str
@@ -115,7 +115,7 @@ class Pair(NamedTuple):
 class Findings:
     """All that a study shows so far."""
 
-    arms: Mapping[tuple[str, str], ArmFound]
+    arms: Mapping[tuple[str, str], ArmFindings]
     """By task and arm, in the plan's order."""
     pairs: Sequence[Pair]
 
@@ -123,21 +123,21 @@ class Findings:
     def tasks(self) -> list[str]:
         return list(dict.fromkeys(task for task, _ in self.arms))
 
-    def of(self, task: str) -> list[ArmFound]:
+    def of(self, task: str) -> list[ArmFindings]:
         """The arms of a task."""
-        return [found for (name, _), found in self.arms.items() if name == task]
+        return [arm for (name, _), arm in self.arms.items() if name == task]
 
     def whole(self, arm: str) -> Estimate | None:
         """IQM of an arm's success at the end over the seeds of all tasks; None if it lacks one."""
-        found = [self.arms[t, arm] for t in self.tasks if (t, arm) in self.arms]
-        if len(found) < len(self.tasks):
+        on_tasks = [self.arms[t, arm] for t in self.tasks if (t, arm) in self.arms]
+        if len(on_tasks) < len(self.tasks):
             return None
-        return iqm_estimate([one.finals for one in found])
+        return iqm_estimate([one.finals for one in on_tasks])
 
     def pair(self, first: str, second: str, task: str | None) -> Pair | None:
         """A comparison that was made."""
-        found = (p for p in self.pairs if (p.first, p.second, p.task) == (first, second, task))
-        return next(found, None)
+        pairs = (p for p in self.pairs if (p.first, p.second, p.task) == (first, second, task))
+        return next(pairs, None)
 
 
 def find(plan: Plan, results: Sequence[Result]) -> Findings:
@@ -170,7 +170,7 @@ def find(plan: Plan, results: Sequence[Result]) -> Findings:
     return Findings(arms, pairs)
 
 
-def _arm(task: str, arm: str, results: list[Result]) -> ArmFound:
+def _arm(task: str, arm: str, results: list[Result]) -> ArmFindings:
     # A resumed run may have been evaluated at other steps; all are read at those of the first.
     steps = np.array([row["steps"] for row in results[0].rows], float)
     curves = np.array(
@@ -180,7 +180,7 @@ def _arm(task: str, arm: str, results: list[Result]) -> ArmFound:
         ]
     )
     budget = int(results[0].config["steps"])
-    return ArmFound(
+    return ArmFindings(
         task,
         arm,
         results,

@@ -78,23 +78,23 @@ def write_study(
         report: the HTML file.
         command: how it was called.
     """
-    found = find(plan, results)
-    figures = _figures(plan, found)
+    findings = find(plan, results)
+    figures = _figures(plan, findings)
     for name, svg in figures.items():
         _write(folder / f"{name}.svg", svg)
-    _write(folder / "summary.md", readme_table(plan, found))
-    _write(folder / "success.csv", _csv(success_table(plan, found)))
-    _write(folder / "README.md", _readme(plan, found, results, command))
-    _report(plan, found, results, figures, command).write(report)
+    _write(folder / "summary.md", readme_table(plan, findings))
+    _write(folder / "success.csv", _csv(success_table(plan, findings)))
+    _write(folder / "README.md", _readme(plan, findings, results, command))
+    _report(plan, findings, results, figures, command).write(report)
 
 
-def readme_table(plan: Plan, found: Findings) -> str:
+def readme_table(plan: Plan, findings: Findings) -> str:
     """The table for the project's README: agents against tasks, in markdown."""
-    return markdown(summary_table(plan, found))
+    return markdown(summary_table(plan, findings))
 
 
-def _figures(plan: Plan, found: Findings) -> dict[str, str]:
-    there = {arm for _, arm in found.arms}
+def _figures(plan: Plan, findings: Findings) -> dict[str, str]:
+    there = {arm for _, arm in findings.arms}
     groups = {
         title: [a for a in arms if a in there]
         for title, arms in (plan.figures or {"agents": list(plan.arms)}).items()
@@ -104,9 +104,9 @@ def _figures(plan: Plan, found: Findings) -> dict[str, str]:
         f"{name}{'-narrow' if narrow else ''}": draw(narrow)
         for narrow in (False, True)
         for name, draw in {
-            "success": partial(draw_curves, plan, found, groups),
-            "final": partial(draw_finals, plan, found),
-            "repeats": partial(draw_repeats, plan, found, groups),
+            "success": partial(draw_curves, plan, findings, groups),
+            "final": partial(draw_finals, plan, findings),
+            "repeats": partial(draw_repeats, plan, findings, groups),
         }.items()
     }
 
@@ -153,25 +153,25 @@ def _origins(results: Sequence[Result]) -> list[str]:
 
 def _readme(
     plan: Plan,
-    found: Findings,
+    findings: Findings,
     results: Sequence[Result],
     command: str,
 ) -> str:
     lines = [f"# {plan.title}", "", "Written by the study itself; do not edit.", ""]
     lines += [_picture("success", "Success on held-out levels"), ""]
-    lines += [HOW, caveat(found), "", readme_table(plan, found)]
+    lines += [HOW, caveat(findings), "", readme_table(plan, findings)]
     lines += [
         SUMMARY,
         "",
     ]
-    for task, sentences in statement(plan, found).items():
+    for task, sentences in statement(plan, findings).items():
         lines += [f"## {task}", "", *(f"- {s}" for s in sentences), ""]
-    lines += ["## Success", "", markdown(success_table(plan, found))]
+    lines += ["## Success", "", markdown(success_table(plan, findings))]
     lines += [_picture("final", "Success at the end"), ""]
-    lines += ["## Who does better", "", BETTER, "", markdown(comparison_table(plan, found))]
-    lines += ["## Repeated subgoals", "", REPEATS, "", markdown(farming_table(plan, found))]
+    lines += ["## Who does better", "", BETTER, "", markdown(comparison_table(plan, findings))]
+    lines += ["## Repeated subgoals", "", REPEATS, "", markdown(farming_table(plan, findings))]
     lines += [_picture("repeats", "Repeated subgoals"), ""]
-    lines += ["## What the judges were asked", "", HEARD, "", markdown(cost_table(plan, found))]
+    lines += ["## What the judges were asked", "", HEARD, "", markdown(cost_table(plan, findings))]
     lines += ["## Where it comes from", ""]
     if command:
         lines += ["```console", f"$ {command}", "```", ""]
@@ -183,14 +183,14 @@ def _readme(
 
 def _report(
     plan: Plan,
-    found: Findings,
+    findings: Findings,
     results: Sequence[Result],
     figures: dict[str, str],
     command: str,
 ) -> Report:
-    said = [
+    statements = [
         Section(f"What it shows: {task}", sentences)
-        for task, sentences in statement(plan, found).items()
+        for task, sentences in statement(plan, findings).items()
     ]
     sections = [
         Section(
@@ -198,30 +198,33 @@ def _report(
             figure=_either(figures, "success"),
             caption="Success on unseen levels: IQM over seeds, bands are 95 % bootstrap intervals."
             f" {SUMMARY}",
-            table=summary_table(plan, found),
+            table=summary_table(plan, findings),
         ),
-        *said,
+        *statements,
         Section(
             "Success",
             figure=_either(figures, "final"),
             caption="At the end: every seed a dot, the IQM a bar across, its interval a line.",
-            table=success_table(plan, found),
+            table=success_table(plan, findings),
         ),
-        Section("Who does better", [BETTER], table=comparison_table(plan, found)),
+        Section("Who does better", [BETTER], table=comparison_table(plan, findings)),
         Section(
             "Reward hacking: repeated subgoals",
             [REPEATS],
             figure=_either(figures, "repeats"),
             caption="Repeats per 100 steps in the evaluations, by the engine's truth.",
-            table=farming_table(plan, found),
+            table=farming_table(plan, findings),
         ),
-        Section("Repeats of each subgoal", table=subgoal_table(plan, found), folded=True),
-        Section("What the judges were asked", [HEARD], table=cost_table(plan, found)),
-        Section("Settings", table=settings_table(plan, found), folded=True),
+        Section("Repeats of each subgoal", table=subgoal_table(plan, findings), folded=True),
+        Section("What the judges were asked", [HEARD], table=cost_table(plan, findings)),
+        Section("Settings", table=settings_table(plan, findings), folded=True),
         Section("Where each cell comes from", table=origin_table(results), folded=True),
     ]
-    told = {"command": command} if command else {}
+    call = {"command": command} if command else {}
     origins = {f"origin {i + 1}:": line for i, line in enumerate(_origins(results))}
     return Report(
-        title=plan.title, summary=[HOW, caveat(found)], sections=sections, provenance=told | origins
+        title=plan.title,
+        summary=[HOW, caveat(findings)],
+        sections=sections,
+        provenance=call | origins,
     )

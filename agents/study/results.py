@@ -1,4 +1,4 @@
-"""The results of a study's finished cells, in files that are committed and gone on with.
+"""The results of a study's finished cells, in files that are committed and added to.
 
 cells.json       one entry a cell: its settings, their hash, commit, machine, versions, times
 cells.parquet    one row an evaluation: task, arm, seed, config (the hash) and all metrics
@@ -82,21 +82,21 @@ def read_results(folder: Path) -> dict[Cell, Result]:
             cell = Cell(row.pop("task"), row.pop("arm"), row.pop("seed"))
             row.pop("config")
             rows.setdefault(cell, []).append(row | {"subgoals": []})
-        at = {(cell, row["steps"]): row for cell, found in rows.items() for row in found}
+        at = {(cell, row["steps"]): row for cell, by_cell in rows.items() for row in by_cell}
         for row in pq.read_table(folder / SUBGOALS).to_pylist():
             cell = Cell(row.pop("task"), row.pop("arm"), row.pop("seed"))
             if (evaluation := at.get((cell, row.pop("steps")))) is not None:
                 evaluation["subgoals"].append(row)
-        found = {}
+        by_cell = {}
         for entry in index:
             cell = Cell(entry["task"], entry["arm"], entry["seed"])
-            found[cell] = Result(cell, entry["settings"], entry["provenance"], rows[cell])
+            by_cell[cell] = Result(cell, entry["settings"], entry["provenance"], rows[cell])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
             f"the results in {folder} can't be read ({type(error).__name__}: {error}); they are"
             f" {INDEX}, {EVALUATIONS} and {SUBGOALS}, written together"
         ) from None
-    return found
+    return by_cell
 
 
 def write_results(folder: Path, results: Iterable[Result]) -> None:

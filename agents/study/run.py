@@ -77,31 +77,31 @@ def run_study(
     console = console or Console(stderr=True, quiet=True)
     results = results or out / "results"
     cells = plan.cells(order.seeds, order.tasks, order.arms, order.first_seed)
-    kept = _kept(plan, order, results)
+    done_cells = _kept(plan, order, results)
     runs: dict[Cell, Run] = {}
     for cell in cells:
-        if cell in kept:
+        if cell in done_cells:
             continue
         run = _run(out / "cells" / str(cell), plan.config(cell, order.overrides), order.train)
         if run is not None:
             runs[cell] = run
     finished = {cell: done for cell, run in runs.items() if (done := result_of(run, cell))}
     if finished:
-        kept |= finished
-        write_results(results, kept.values())
+        done_cells |= finished
+        write_results(results, done_cells.values())
     todo = [cell for cell in runs if cell not in finished]
     console.print(
         Text(f"{len(cells)} cells: {len(cells) - len(todo)} done, {len(todo)} to train.")
         if order.train
-        else Text(f"{len(cells)} cells, {sum(c in kept for c in cells)} done.")
+        else Text(f"{len(cells)} cells, {sum(c in done_cells for c in cells)} done.")
     )
 
     def keep(i: int) -> None:
         done = result_of(runs[todo[i]], todo[i])
         if done is not None:
             # Another study may have added cells to the same folder since.
-            kept.update(_fitting(plan, order, results)[0] | kept | {todo[i]: done})
-            write_results(results, kept.values())
+            done_cells.update(_fitting(plan, order, results)[0] | done_cells | {todo[i]: done})
+            write_results(results, done_cells.values())
 
     report = out / "report.html"
     try:
@@ -116,24 +116,24 @@ def run_study(
                 on_end=keep,
             )
     finally:
-        if kept:
-            with waiting(console, f"tables and figures of {len(kept)} cells"):
-                write_study(plan, list(kept.values()), results, report, command)
-    if not kept:
+        if done_cells:
+            with waiting(console, f"tables and figures of {len(done_cells)} cells"):
+                write_study(plan, list(done_cells.values()), results, report, command)
+    if not done_cells:
         raise CalmError(f"no cell of {plan.name} is finished yet, so there is nothing to report")
     return report
 
 
 def _kept(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
     """Finished cells, all with the settings planned: else arms would not differ as they say."""
-    kept, others = _fitting(plan, order, folder)
+    done_cells, others = _fitting(plan, order, folder)
     if others and not order.replace:
         raise UsageError(
             f"{folder} keeps cells trained with other settings than those planned:"
             f" {_few(others)}; name another folder with --results, or leave these out with"
             " --replace"
         )
-    return kept
+    return done_cells
 
 
 def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result], list[str]]:
@@ -141,7 +141,7 @@ def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result]
 
     Settings ordered hold for all cells of the tasks ordered, so that budgets stay equal on a task.
     """
-    kept = {}
+    done_cells = {}
     others = []
     for cell, result in read_results(folder).items():
         if cell.task not in plan.tasks or cell.arm not in plan.arms:
@@ -150,10 +150,10 @@ def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result]
         ordered = not order.tasks or cell.task in order.tasks
         planned = plan.config(cell, order.overrides if ordered else None)
         if result.fits(planned):
-            kept[cell] = result
+            done_cells[cell] = result
         else:
             others.append(f"{cell} ({_differing(result.config, planned)})")
-    return kept, others
+    return done_cells, others
 
 
 def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
@@ -161,16 +161,16 @@ def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
     if not (folder / "config.yaml").exists():
         return Run.create(folder, planned) if create else None
     run = Run.open(folder)
-    found = run.config
+    begun_with = run.config
     scheduled = planned.learning_rate_end is not None or planned.ent_coef_end is not None
-    if found != planned and found.steps < planned.steps and not scheduled:
-        # Nothing else in training depends on how long it will be, so a longer budget goes on.
-        longer = found.model_copy(update={"steps": planned.steps})
+    if begun_with != planned and begun_with.steps < planned.steps and not scheduled:
+        # Nothing else in training depends on how long it will be, so a longer budget resumes it.
+        longer = begun_with.model_copy(update={"steps": planned.steps})
         if longer == planned:
             planned.save(folder / "config.yaml")
-            found = planned
-    if found != planned:
-        differing = _differing(found.model_dump(mode="json"), planned)
+            begun_with = planned
+    if begun_with != planned:
+        differing = _differing(begun_with.model_dump(mode="json"), planned)
         raise UsageError(
             f"{folder} was begun with other settings than those planned ({differing}); remove it,"
             " or name another folder with --out"
@@ -178,12 +178,12 @@ def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
     return run
 
 
-def _differing(found: Mapping[str, Any], planned: TrainConfig) -> str:
+def _differing(begun_with: Mapping[str, Any], planned: TrainConfig) -> str:
     wanted = planned.model_dump(mode="json")
     return ", ".join(
-        f"{name}: {found.get(name)}, now {value}"
+        f"{name}: {begun_with.get(name)}, now {value}"
         for name, value in wanted.items()
-        if name in found and found[name] != value
+        if name in begun_with and begun_with[name] != value
     )
 
 

@@ -70,11 +70,11 @@ def success_estimate(rates: Values, episodes: int, seed: int = 0) -> Estimate:
     Where all seeds agree the bootstrap has no width, which would say that nothing else can happen;
     the interval is then Wilson's over all their episodes.
     """
-    found = iqm_estimate([rates], seed)
-    if found.low < found.high:
-        return found
+    chances = iqm_estimate([rates], seed)
+    if chances.low < chances.high:
+        return chances
     n = episodes * len(rates)
-    return Estimate(found.value, *wilson(found.value * n, n))
+    return Estimate(chances.value, *wilson(chances.value * n, n))
 
 
 class Band(NamedTuple):
@@ -178,13 +178,13 @@ def permutation_p(pairs: Sequence[tuple[Values, Values]], seed: int = 0) -> floa
     """
     rng = np.random.default_rng(seed)
     splits = [_splits(x, y, rng) for x, y in pairs]
-    seen = float(np.mean([probability_of_improvement(x, y) for x, y in pairs]))
+    measured = float(np.mean([probability_of_improvement(x, y) for x, y in pairs]))
     if math.prod(map(len, splits)) <= EXACT_TOGETHER:
-        found = reduce(np.add.outer, splits).ravel() / len(pairs)
+        chances = reduce(np.add.outer, splits).ravel() / len(pairs)
     else:
         drawn = np.mean([rng.choice(split, EXACT_TOGETHER - 1) for split in splits], axis=0)
-        found = np.append(drawn, seen)
-    return float((np.abs(found - 0.5) >= abs(seen - 0.5) - 1e-12).mean())
+        chances = np.append(drawn, measured)
+    return float((np.abs(chances - 0.5) >= abs(measured - 0.5) - 1e-12).mean())
 
 
 def _splits(x: Values, y: Values, rng: np.random.Generator) -> Values:
@@ -194,8 +194,8 @@ def _splits(x: Values, y: Values, rng: np.random.Generator) -> Values:
     if math.comb(total, n) <= EXACT:
         first = np.array(list(combinations(range(total), n)))
     else:
-        some = rng.permuted(np.tile(np.arange(total), (EXACT - 1, 1)), axis=1)[:, :n]
-        first = np.concatenate([np.arange(n)[None], some])
+        orders = rng.permuted(np.tile(np.arange(total), (EXACT - 1, 1)), axis=1)[:, :n]
+        first = np.concatenate([np.arange(n)[None], orders])
     taken = np.zeros((len(first), total), np.bool_)
     np.put_along_axis(taken, first, True, axis=1)
     second = np.nonzero(~taken)[1].reshape(len(first), total - n)
@@ -231,15 +231,15 @@ class Reached(NamedTuple):
 
 def reached(when: Sequence[int | None], budget: int) -> Reached:
     """Sums up the step at which each seed first reached a rate; None: not within `budget`."""
-    got = sorted(float(w) for w in when if w is not None)
-    ordered = [*got, *[math.inf] * (len(when) - len(got))]
+    reached_at = sorted(float(w) for w in when if w is not None)
+    ordered = [*reached_at, *[math.inf] * (len(when) - len(reached_at))]
     half = len(ordered) // 2
     median = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
     return Reached(
-        len(got),
+        len(reached_at),
         len(when),
         None if math.isinf(median) else median,
-        got[0] if got else None,
-        got[-1] if got and len(got) == len(when) else None,
+        reached_at[0] if reached_at else None,
+        reached_at[-1] if reached_at and len(reached_at) == len(when) else None,
         budget,
     )

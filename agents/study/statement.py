@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agents.study.findings import RATE, ArmFound, Findings, Pair
+from agents.study.findings import RATE, ArmFindings, Findings, Pair
 from agents.study.plan import Plan
 from agents.study.seed_statistics import LEAST_SEEDS, SURE, least_p
-from agents.study.tables import count, pays, rate, together, two
+from agents.study.tables import count, pays, rate, task_names, two
 from envs.tasks import task as find_task
 
 UNDOING = ("drop", "close", "untie")
 """Words of actions that undo a deed, so that it can be done again."""
 
 
-def caveat(found: Findings) -> str:
+def caveat(findings: Findings) -> str:
     """What the number of seeds allows to be said."""
-    fewest = min(one.seeds for one in found.arms.values())
+    fewest = min(one.seeds for one in findings.arms.values())
     unadjusted = "p values are not adjusted for how many there are."
     if fewest == 1:
         return (
@@ -33,21 +33,21 @@ def caveat(found: Findings) -> str:
     )
 
 
-def statement(plan: Plan, found: Findings) -> dict[str, list[str]]:
+def statement(plan: Plan, findings: Findings) -> dict[str, list[str]]:
     """Sentences by task, and over several of them under "Several tasks together"."""
-    told: dict[str, list[str]] = {}
-    for task in found.tasks:
-        arms = found.of(task)
+    by_task: dict[str, list[str]] = {}
+    for task in findings.tasks:
+        arms = findings.of(task)
         lines = [_levels(plan, arms), _soonest(plan, arms)]
-        lines += [_pair(plan, found, p) for p in found.pairs if p.task == task]
-        told[task] = [line for line in (*lines, *_farming(plan, arms)) if line]
-    whole = [_together(plan, found, p) for p in found.pairs if p.task is None]
+        lines += [_pair(plan, findings, p) for p in findings.pairs if p.task == task]
+        by_task[task] = [line for line in (*lines, *_farming(plan, arms)) if line]
+    whole = [_over_tasks(plan, findings, p) for p in findings.pairs if p.task is None]
     if whole:
-        told["Several tasks together"] = whole
-    return told
+        by_task["Several tasks together"] = whole
+    return by_task
 
 
-def _levels(plan: Plan, arms: Sequence[ArmFound]) -> str:
+def _levels(plan: Plan, arms: Sequence[ArmFindings]) -> str:
     ranked = sorted(arms, key=lambda a: -a.final.value)
     levels = "; ".join(f"{_name(plan, a.arm)} {rate(a.final)}" for a in ranked)
     return (
@@ -56,8 +56,8 @@ def _levels(plan: Plan, arms: Sequence[ArmFound]) -> str:
     )
 
 
-def _soonest(plan: Plan, arms: Sequence[ArmFound]) -> str:
-    got = [(a.reached.median, _name(plan, a.arm)) for a in arms if a.reached.median is not None]
+def _soonest(plan: Plan, arms: Sequence[ArmFindings]) -> str:
+    medians = [(a.reached.median, _name(plan, a.arm)) for a in arms if a.reached.median is not None]
     some = [
         f"{_name(plan, a.arm)} ({a.reached.n} of {a.reached.of}, first at {count(a.reached.least)})"
         for a in arms
@@ -65,8 +65,8 @@ def _soonest(plan: Plan, arms: Sequence[ArmFound]) -> str:
     ]
     never = [_name(plan, a.arm) for a in arms if a.reached.least is None]
     sentences = []
-    if got:
-        order = ", ".join(f"{label} {count(steps)}" for steps, label in sorted(got))
+    if medians:
+        order = ", ".join(f"{label} {count(steps)}" for steps, label in sorted(medians))
         sentences.append(f"{100 * RATE:.0f} % was reached, in the median seed, at: {order}.")
     if some:
         sentences.append(f"Fewer than half of the seeds reached it of: {', '.join(some)}.")
@@ -75,7 +75,7 @@ def _soonest(plan: Plan, arms: Sequence[ArmFound]) -> str:
     return " ".join(sentences)
 
 
-def _pair(plan: Plan, found: Findings, pair: Pair) -> str:
+def _pair(plan: Plan, findings: Findings, pair: Pair) -> str:
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     sooner, better = pair.by_area.verdict, pair.by_final.verdict
     area, end = pair.by_area, pair.by_final
@@ -88,18 +88,18 @@ def _pair(plan: Plan, found: Findings, pair: Pair) -> str:
         seeds = " and ".join(map(str, area.seeds))
         return f"{first} and {second}: too few seeds for a verdict, {seeds} ({chance})."
     if sooner == better == "tie":
-        said = f"{first} and {second}: a tie, no difference shown on the way or at the end"
+        comparison = f"{first} and {second}: a tie, no difference shown on the way or at the end"
     elif better == "tie":
-        said = f"{first} is {than[sooner]} {second} while learning; at the end it is a tie"
+        comparison = f"{first} is {than[sooner]} {second} while learning; at the end it is a tie"
     elif sooner == "tie":
-        said = f"{first} is {than[better]} {second} at the end; on the way it is a tie"
+        comparison = f"{first} is {than[better]} {second} at the end; on the way it is a tie"
     elif sooner == better:
-        said = f"{first} is {than[sooner]} {second}, on the way and at the end"
+        comparison = f"{first} is {than[sooner]} {second}, on the way and at the end"
     else:
-        said = f"{first} is {than[sooner]} {second} on the way and {better} at the end"
-    line = f"{said} ({chance})."
+        comparison = f"{first} is {than[sooner]} {second} on the way and {better} at the end"
+    line = f"{comparison} ({chance})."
     if _pays(plan, pair.first) and not _pays(plan, pair.second) and pair.task:
-        finals = [found.arms[pair.task, arm].final.value for arm in (pair.first, pair.second)]
+        finals = [findings.arms[pair.task, arm].final.value for arm in (pair.first, pair.second)]
         if "ahead" not in (sooner, better):
             harm = ", and does harm" if "behind" in (sooner, better) else ""
             line += f" Here this credit adds nothing that these seeds can show{harm}."
@@ -120,7 +120,7 @@ def _pays(plan: Plan, arm: str) -> bool:
     return pays({"judge": "rules", "weight": 1.0, **plan.common, **plan.arms[arm].settings})
 
 
-def _farming(plan: Plan, arms: Sequence[ArmFound]) -> list[str]:
+def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
     """Whether an arm that is paid for repeats makes more of them than those that are not."""
     counted = [a for a in arms if a.farming is not None]
     lines = []
@@ -155,13 +155,13 @@ def _farming(plan: Plan, arms: Sequence[ArmFound]) -> list[str]:
     return lines
 
 
-def _together(plan: Plan, found: Findings, pair: Pair) -> str:
+def _over_tasks(plan: Plan, findings: Findings, pair: Pair) -> str:
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     verdict = {"ahead": "ahead of", "behind": "behind", "tie": "not told apart from"}
     if pair.by_area.verdict == "too few":
         return f"{first} and {second}: too few seeds on some tasks for a verdict over all."
     return (
         f"{first} is {verdict[pair.by_area.verdict]} {second} over the steps"
-        f" ({together(found, pair)}): P(better) {two(pair.by_area.probability)}, p ="
+        f" ({task_names(findings, pair)}): P(better) {two(pair.by_area.probability)}, p ="
         f" {pair.by_area.p:.2g}."
     )

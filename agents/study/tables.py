@@ -58,7 +58,7 @@ def markdown(table: Table) -> str:
     return "\n".join([line(table.columns), rule, *map(line, table.rows)]) + "\n"
 
 
-def success_table(plan: Plan, found: Findings) -> Table:
+def success_table(plan: Plan, findings: Findings) -> Table:
     """How well and how soon, a row an arm of a task."""
     rows = [
         (
@@ -72,7 +72,7 @@ def success_table(plan: Plan, found: Findings) -> Table:
             " ".join(f"{100 * f:.0f}" for f in one.finals),
             " ".join(map(_percent, (r.rows[-1].get("success_greedy") for r in one.results))),
         )
-        for one in found.arms.values()
+        for one in findings.arms.values()
     ]
     return Table(
         (
@@ -90,30 +90,30 @@ def success_table(plan: Plan, found: Findings) -> Table:
     )
 
 
-def summary_table(plan: Plan, found: Findings) -> Table:
+def summary_table(plan: Plan, findings: Findings) -> Table:
     """Arms against tasks: success at the end, and when 90 % was reached; for a README.
 
     A cell with fewer seeds than its column's head names says so.
     """
-    arms = [a for a in plan.arms if any((t, a) in found.arms for t in found.tasks)]
+    arms = [a for a in plan.arms if any((t, a) in findings.arms for t in findings.tasks)]
 
     def cell(task: str, arm: str) -> str:
-        one = found.arms.get((task, arm))
+        one = findings.arms.get((task, arm))
         if one is None:
             return "–"
         fewer = "" if one.seeds == most[task] else f" ({_seeds(one.seeds)})"
         return f"{rate(one.final)}; {soonest(one.reached)}{fewer}"
 
-    most = {task: max(one.seeds for one in found.of(task)) for task in found.tasks}
+    most = {task: max(one.seeds for one in findings.of(task)) for task in findings.tasks}
     heads = [
-        f"{task}, {count(found.of(task)[0].reached.budget)} steps, {_seeds(most[task])}"
-        for task in found.tasks
+        f"{task}, {count(findings.of(task)[0].reached.budget)} steps, {_seeds(most[task])}"
+        for task in findings.tasks
     ]
-    rows = [[plan.arms[a].label, *(cell(t, a) for t in found.tasks)] for a in arms]
-    if len(found.tasks) > 1:
+    rows = [[plan.arms[a].label, *(cell(t, a) for t in findings.tasks)] for a in arms]
+    if len(findings.tasks) > 1:
         heads.append("all tasks")
         for arm, row in zip(arms, rows, strict=True):
-            whole = found.whole(arm)
+            whole = findings.whole(arm)
             row.append("–" if whole is None else rate(whole))
     return Table(("agent", *heads), rows)
 
@@ -126,7 +126,7 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f}"
 
 
-def comparison_table(plan: Plan, found: Findings) -> Table:
+def comparison_table(plan: Plan, findings: Findings) -> Table:
     """Who does better than whom, with the chance that a seed of the first does."""
 
     def cells(c: Comparison) -> tuple[str, str, str]:
@@ -134,14 +134,14 @@ def comparison_table(plan: Plan, found: Findings) -> Table:
 
     rows = [
         (
-            together(found, pair),
+            task_names(findings, pair),
             plan.arms[pair.first].label,
             plan.arms[pair.second].label,
             f"{pair.by_area.seeds[0]}, {pair.by_area.seeds[1]}",
             *cells(pair.by_area),
             *cells(pair.by_final),
         )
-        for pair in sorted(found.pairs, key=lambda p: p.task is None)
+        for pair in sorted(findings.pairs, key=lambda p: p.task is None)
     ]
     return Table(
         (
@@ -160,22 +160,22 @@ def comparison_table(plan: Plan, found: Findings) -> Table:
     )
 
 
-def together(found: Findings, pair: Pair) -> str:
+def task_names(findings: Findings, pair: Pair) -> str:
     """What a pair was compared on."""
     if pair.task is not None:
         return pair.task
-    every = len(pair.over) == len(found.tasks)
+    every = len(pair.over) == len(findings.tasks)
     return "all tasks together" if every else f"{', '.join(pair.over)} together"
 
 
-def farming_table(plan: Plan, found: Findings) -> Table:
+def farming_table(plan: Plan, findings: Findings) -> Table:
     """How often subgoals are achieved again, and what was paid for it."""
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.2f}"
 
     rows = []
-    for one in found.arms.values():
+    for one in findings.arms.values():
         f = one.farming
         if f is None:
             continue
@@ -215,15 +215,15 @@ def farming_table(plan: Plan, found: Findings) -> Table:
     )
 
 
-def subgoal_table(plan: Plan, found: Findings) -> Table:
+def subgoal_table(plan: Plan, findings: Findings) -> Table:
     """Repeats of each subgoal by the truth, arms in columns."""
-    arms = [a for a in plan.arms if any((t, a) in found.arms for t in found.tasks)]
+    arms = [a for a in plan.arms if any((t, a) in findings.arms for t in findings.tasks)]
     rows: list[tuple[Any, ...]] = []
-    for task in found.tasks:
-        told = {one.arm: one.farming.by_subgoal for one in found.of(task) if one.farming}
-        names = list(next(iter(told.values()), {}))
+    for task in findings.tasks:
+        spent = {one.arm: one.farming.by_subgoal for one in findings.of(task) if one.farming}
+        names = list(next(iter(spent.values()), {}))
         for name in names:
-            cells = (f"{told[a][name]:.2f}" if a in told else "–" for a in arms)
+            cells = (f"{spent[a][name]:.2f}" if a in spent else "–" for a in arms)
             rows.append((task, name, *cells))
     return Table(("task", "subgoal", *(plan.arms[a].label for a in arms)), rows)
 
@@ -233,33 +233,33 @@ def pays(config: Mapping[str, Any]) -> bool:
     return bool(config["judge"] != "none" and config["weight"])
 
 
-def cost_table(plan: Plan, found: Findings) -> Table:
+def cost_table(plan: Plan, findings: Findings) -> Table:
     """What the judges were asked and what training took, means over seeds."""
     rows = []
-    for one in found.arms.values():
+    for one in findings.arms.values():
         last = [r.rows[-1] for r in one.results]
         speed = fmean([row["steps"] / max(row["seconds"], 1e-9) for row in last])
         hours = sum(row["seconds"] + row["eval_seconds"] for row in last) / 3600
-        told: tuple[str, ...] = ("–",) * 5
+        spent: tuple[str, ...] = ("–",) * 5
         if all(row.get("asked") is not None for row in last):
             asked, judged = fmean([r["asked"] for r in last]), fmean([r["judged"] for r in last])
             costs = [row["cost"] for row in last]
             tokens = fmean([row["prompt_tokens"] + row["completion_tokens"] for row in last])
-            told = (
+            spent = (
                 f"{asked:,.0f}",
                 f"{100 * (1 - asked / max(1.0, judged)):.2f} %",
                 f"{fmean([row['unreadable'] for row in last]):,.0f}",
                 f"{tokens:,.0f}",
                 "price unknown" if None in costs else f"$ {fmean(costs):.4f}",
             )
-        heard: tuple[str, ...] = ("–",) * 2
+        rates: tuple[str, ...] = ("–",) * 2
         if all(row.get("judge_precision") is not None for row in last):
-            heard = tuple(
+            rates = tuple(
                 " ".join(f"{row[name]:.2f}" for row in last)
                 for name in ("judge_precision", "judge_recall")
             )
         rows.append(
-            (one.task, plan.arms[one.arm].label, *told, *heard, f"{speed:,.0f}", f"{hours:.2f}")
+            (one.task, plan.arms[one.arm].label, *spent, *rates, f"{speed:,.0f}", f"{hours:.2f}")
         )
     return Table(
         (
@@ -279,10 +279,10 @@ def cost_table(plan: Plan, found: Findings) -> Table:
     )
 
 
-def settings_table(plan: Plan, found: Findings) -> Table:
+def settings_table(plan: Plan, findings: Findings) -> Table:
     """Settings that the arms of a task share, then those in which arms differ."""
     rows: list[tuple[Any, ...]] = []
-    configs = {key: one.results[0].config for key, one in found.arms.items()}
+    configs = {key: one.results[0].config for key, one in findings.arms.items()}
     for name in next(iter(configs.values()), {}):
         if name in ("task", "seed"):
             continue
@@ -294,10 +294,10 @@ def settings_table(plan: Plan, found: Findings) -> Table:
         if shared or name not in _differing(plan):
             rows.append((name, *cells))
     for arm, planned in plan.arms.items():
-        if any(a == arm for _, a in found.arms):
-            told = ", ".join(f"{k}: {v}" for k, v in planned.settings.items())
-            rows.append((f"{planned.label}: {planned.reward}", *[told] * len(found.tasks)))
-    return Table(("setting", *found.tasks), rows)
+        if any(a == arm for _, a in findings.arms):
+            spent = ", ".join(f"{k}: {v}" for k, v in planned.settings.items())
+            rows.append((f"{planned.label}: {planned.reward}", *[spent] * len(findings.tasks)))
+    return Table(("setting", *findings.tasks), rows)
 
 
 def _differing(plan: Plan) -> set[str]:
