@@ -34,6 +34,8 @@ class Summary:
     """Transitions by verdict class."""
     failures: dict[str, int] = field(default_factory=dict)
     """Failed attempts by kind, of every model call."""
+    cut_prompts: int = 0
+    """Prompts of this run of which the server read only a part, see `calm.asking.prompt_size`."""
     usage: Usage = field(default_factory=Usage)
     """Every attempt of this run."""
     paid: Usage = field(default_factory=Usage)
@@ -151,6 +153,7 @@ def _ask_remote(
         summary.hits, summary.asked = tally.hits, tally.answered
         summary.questions = tally.questions
         summary.failures = dict(tally.failures)
+        summary.cut_prompts = tally.cut_prompts
     if progress is not None:
         progress(tally, judge.usage)
     return judgements

@@ -8,11 +8,14 @@ others have leased is waited for. Answers are committed raw, then read, then com
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 
 from calm.asking.prompt import JudgePrompt
+from calm.asking.prompt_size import PromptSizes
 from calm.asking.settle import AnswerReader
 from calm.asking.tally import Tally
 from calm.endpoint.client import Endpoint
@@ -23,6 +26,8 @@ from calm.records import Judgement, Usage, Verdict
 from calm.store.question import Answer, Context, Question
 from calm.store.store import Store
 from calm.store.writer import Writer
+
+log = logging.getLogger(__name__)
 
 _LEASE = 60.0  # seconds; renewed while at work
 _LOOK_AGAIN = 0.25  # seconds between looks for what other processes are asking
@@ -53,6 +58,8 @@ class Asker:
         self.repair = repair
         self.again = frozenset(again)
         self._counted: set[str] = set()
+        self._sizes = PromptSizes(endpoint.card, lambda news: endpoint.keep_card(news))
+        self._warned = False
         self._stale: dict[bytes, Reply] = {}
         """Replies that are to be asked for again; any other under the same key is newer."""
 
@@ -81,6 +88,24 @@ class Asker:
             # Someone was killed between keeping them and reading them.
             self.store.settle(reader.settle_stored(k, a) for k, a in unread.items())
         return {key: (answer, reader.judgement(answer)) for key, answer in answers.items()}
+
+    def notice_cut(self, context: Context, characters: int, call: Call) -> str:
+        """Returns what tells that the server has cut a prompt of so many characters, "" if nothing.
+
+        The first time it is logged as a warning too.
+        """
+        if call.reply is None or call.detail:  # the token counts are our own estimate
+            return ""
+        cut = self._sizes.check(context.mode, characters, call.reply.usage)
+        if cut and not self._warned:
+            self._warned = True
+            log.warning(
+                "%s: %s. What it answers is about the rest of the prompt: give it a longer context"
+                " (Ollama: num_ctx or OLLAMA_CONTEXT_LENGTH), or use a shorter description",
+                self.endpoint.address,
+                cut,
+            )
+        return cut
 
     @property
     def stale(self) -> Collection[bytes]:
@@ -227,8 +252,9 @@ class _Job:
         if "seed" in params:
             params["seed"] += group[0].sample
         try:
+            prompt = self.prompt.render([q.text for q in group])
             call = await self.endpoint.ask(
-                self.prompt.render([q.text for q in group]),
+                prompt,
                 params,
                 schema=self.prompt.schema(len(group)),
                 on_failure=self._failed,
@@ -237,15 +263,19 @@ class _Job:
             reason = f"{fault.kind}: {fault.detail}"[:500]
             self._row_fault(group, fault.verdict, reason)
             return
-        assert call.reply is not None
+        reply = call.reply
+        assert reply is not None
+        if cut := self.asker.notice_cut(self.context, len(prompt), call):
+            self.tally.cut_prompts += 1
+            call = replace(call, detail=cut)
         await self.writer.submit(
             lambda: self.store.record(self.context, self.endpoint.address, call, group)
         )
-        settled = self.reader.settle([q.key for q in group], call.reply)
+        settled = self.reader.settle([q.key for q in group], reply)
         # Not waited for: whoever is killed now finds the answer unread, and reads it.
         self._later(lambda: self.store.settle(settled))
         for item, row in enumerate(settled):
-            self._finish(row.key, self.reader.judgement_of(row, call.reply, item))
+            self._finish(row.key, self.reader.judgement_of(row, reply, item))
 
     def _failed(self, call: Call) -> None:
         self.tally.failures[call.outcome] += 1

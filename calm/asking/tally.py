@@ -27,6 +27,8 @@ class Tally:
     """Over hits and answered."""
     failures: Counter[str] = field(default_factory=Counter)
     """Failed attempts by kind; most were tried again."""
+    cut_prompts: int = 0
+    """Prompts of which the server, by its count of tokens, has read only a part."""
     waiting: str = ""
     """What is waited for, where it is not answers one by one: a batch and its state."""
     on_change: Callable[[Tally], None] = _ignore

@@ -31,6 +31,8 @@ def describe_summary(summary: Summary) -> str:
         f" {s.asked} asked now in {s.seconds:.1f} s",
         ", ".join(f"{n} {v}" for v, n in _classes(s).most_common()),
     ]
+    if s.cut_prompts:
+        parts.append(f"prompts that the server cut: {s.cut_prompts}")
     if s.failures:
         failed = ", ".join(f"{n} {kind}" for kind, n in Counter(s.failures).most_common())
         parts.append(f"attempts that failed: {failed}")
