@@ -161,10 +161,10 @@ def test_a_store_that_can_only_be_read_is_read_and_nobody_is_asked(folder: Path)
     assert calm("store", "export", "shared", cwd=folder).returncode == 0
     with Store(folder / "calm.sqlite") as store:
         given = make_judge("replay:m", store=store)
-        known = Transition("Kitchen-v0", {"events": "The ladle enters the hand."}, "")
-        assert given.judge(TASK, TASK.subgoals, [known])[0].achieved["take the ladle"]
+        known = Transition("Kitchen-v0", {"events": "The soup enters the bowl."}, "")
+        assert given.judge(TASK, TASK.subgoals, [known])[0].achieved["pour the soup"]
         asker = make_judge("openai:m", store=store, base_url="http://127.0.0.1:9/v1")
-        assert asker.judge(TASK, TASK.subgoals, [known])[0].achieved["take the ladle"]
+        assert asker.judge(TASK, TASK.subgoals, [known])[0].achieved["pour the soup"]
         new = Transition("Kitchen-v0", {"events": "Nobody has asked this."}, "")
         with pytest.raises(StoreError, match=r"1 of 1 questions .* can only be read, so none is"):
             asker.judge(TASK, TASK.subgoals, [new])
