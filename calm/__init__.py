@@ -1,3 +1,95 @@
-"""Credit assignment with language models: words in, judgement out."""
+"""Credit assignment with language models: words in, judgement out.
+
+What a library's user needs stands here; all else is found in the folders (`calm/README.md`).
+
+    task = Task("Kitchen-v0", "Serve the soup.", (Subgoal("take the ladle", "It is in hand."),))
+    judge = make_judge("openai:gpt-5-mini", store=Store("calm.sqlite"))
+    step = Transition(task.id, {"events": "The ladle enters the hand."}, "take")
+    [judgement] = judge.judge(task, task.subgoals, [step])
+
+Names are loaded when they are first used, so that `import calm` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from calm.annotation.live import Annotator
+    from calm.credit import Credit
+    from calm.errors import (
+        BudgetError,
+        CalmError,
+        EndpointError,
+        GameError,
+        PartialError,
+        StoreError,
+        UsageError,
+    )
+    from calm.gym import JudgedCredit
+    from calm.judges import make_judge
+    from calm.judges.protocol import Judge
+    from calm.records import Judgement, Subgoal, Task, Transition, Verdict
+    from calm.store.store import Store
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Annotator": "calm.annotation.live",
+    "BudgetError": "calm.errors",
+    "CalmError": "calm.errors",
+    "Credit": "calm.credit",
+    "EndpointError": "calm.errors",
+    "GameError": "calm.errors",
+    "Judge": "calm.judges.protocol",
+    "JudgedCredit": "calm.gym",
+    "Judgement": "calm.records",
+    "PartialError": "calm.errors",
+    "Store": "calm.store.store",
+    "StoreError": "calm.errors",
+    "Subgoal": "calm.records",
+    "Task": "calm.records",
+    "Transition": "calm.records",
+    "UsageError": "calm.errors",
+    "Verdict": "calm.records",
+    "make_judge": "calm.judges",
+}
+
+__all__ = [
+    "Annotator",
+    "BudgetError",
+    "CalmError",
+    "Credit",
+    "EndpointError",
+    "GameError",
+    "Judge",
+    "JudgedCredit",
+    "Judgement",
+    "PartialError",
+    "Store",
+    "StoreError",
+    "Subgoal",
+    "Task",
+    "Transition",
+    "UsageError",
+    "Verdict",
+    "make_judge",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name when it is first used (PEP 562).
+
+    Raises:
+        AttributeError: there is no such name.
+    """
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
