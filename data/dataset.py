@@ -46,20 +46,20 @@ class Dataset:
         """
         if name and name not in self.parts:
             raise unknown("part", name, self.parts)
-        chosen = self.parts[name or next(iter(self.parts))]
-        if not chosen.rows:
+        part = self.parts[name or next(iter(self.parts))]
+        if not part.rows:
             raise UsageError(f"{self.name} holds no transitions")
-        return chosen
+        return part
 
     def natural_rate(self, tasks: Mapping[str, Task]) -> float | None:
         """Share of the natural part that achieves a subgoal of `tasks`; None without that part."""
         if NATURAL not in self.parts:
             return None
-        asked = {id: [s.name for s in task.subgoals] for id, task in tasks.items()}
-        rows = [r for r in self.parts[NATURAL].rows if r.transition.task in asked]
-        if not rows or any(n not in r.truth for r in rows for n in asked[r.transition.task]):
+        names = {id: [s.name for s in task.subgoals] for id, task in tasks.items()}
+        rows = [r for r in self.parts[NATURAL].rows if r.transition.task in names]
+        if not rows or any(n not in r.truth for r in rows for n in names[r.transition.task]):
             return None
-        hits = [any(r.truth[n] for n in asked[r.transition.task]) for r in rows]
+        hits = [any(r.truth[n] for n in names[r.transition.task]) for r in rows]
         return sum(hits) / len(hits)
 
 

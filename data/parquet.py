@@ -64,11 +64,11 @@ def write_transitions(
         UsageError: a row is of a task that is not in `tasks`, or lacks the truth of a subgoal
             that its task asks about while other rows of the task have it.
     """
-    kept = list(rows)
+    records = list(rows)
     known: dict[str, set[str]] = {}
-    for row in kept:
+    for row in records:
         known.setdefault(row.transition.task, set()).update(row.truth)
-    for row in kept:
+    for row in records:
         task = tasks.get(row.transition.task)
         if task is None:
             raise UsageError(f"{path}: no task given for {row.transition.task!r}")
@@ -82,9 +82,9 @@ def write_transitions(
                 f"{path}: column truth: step {row.transition.step} of episode"
                 f" {row.transition.episode!r} does not say {', '.join(missing)}"
             )
-    used = {row.transition.task for row in kept}
+    used = {row.transition.task for row in records}
     described = {name: task_dict(tasks[name]) for name in sorted(used)}
-    _write(path, "transitions", TRANSITIONS, map(transition_row, kept), {"tasks": described})
+    _write(path, "transitions", TRANSITIONS, map(transition_row, records), {"tasks": described})
 
 
 def read_transitions(path: str | Path) -> Transitions:
@@ -211,28 +211,28 @@ def _checked(path: Path, table: str, schema: pa.Schema, file: pq.ParquetFile) ->
             f"{path}: {info.num_rows:,} rows, {unpacked:,} bytes unpacked; at most"
             f" {MAX_ROWS:,} rows and {MAX_UNPACKED_BYTES:,} bytes are read"
         )
-    found = file.schema_arrow
+    columns = file.schema_arrow
     metadata = {
         key.decode().removeprefix("calm."): value.decode()
-        for key, value in (found.metadata or {}).items()
+        for key, value in (columns.metadata or {}).items()
         if key.startswith(b"calm.")
     }
-    said = metadata.get("table", table)
-    if said != table:
-        raise UsageError(f"{path}: a table of {said}, expected {table}")
+    table_name = metadata.get("table", table)
+    if table_name != table:
+        raise UsageError(f"{path}: a table of {table_name}, expected {table}")
     if metadata.get("schema", SCHEMA_VERSION) != SCHEMA_VERSION:
         raise UsageError(
             f"{path}: schema version {metadata['schema']}, this release reads {SCHEMA_VERSION}"
         )
     for expected in schema:
-        position = found.get_field_index(expected.name)
+        position = columns.get_field_index(expected.name)
         if position < 0:
             raise UsageError(
-                f"{path}: column {expected.name} is missing; has {', '.join(found.names)}"
+                f"{path}: column {expected.name} is missing; has {', '.join(columns.names)}"
             )
-        if not _alike(found.field(position).type, expected.type):
+        if not _alike(columns.field(position).type, expected.type):
             raise UsageError(
-                f"{path}: column {expected.name} is {found.field(position).type},"
+                f"{path}: column {expected.name} is {columns.field(position).type},"
                 f" expected {expected.type}"
             )
     return metadata

@@ -126,14 +126,14 @@ def import_store(folder: Path, store: Store) -> tuple[int, int]:
     path = folder / "answers.parquet"
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-        version, told = manifest["schema_version"], manifest["files"][path.name]["sha256"]
+        version, digest = manifest["schema_version"], manifest["files"][path.name]["sha256"]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{folder} is no export of a store: {error!r}") from None
     if version != SCHEMA_VERSION:
         raise UsageError(f"{folder} has schema {version}, this calm reads {SCHEMA_VERSION}")
     if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
         raise UsageError(f"{path} is missing, or larger than {MAX_FILE_BYTES >> 30} GiB")
-    if _sha256(path) != told:
+    if _sha256(path) != digest:
         raise UsageError(f"{path} is not the file its manifest tells of: the sha-256 differs")
     new = total = 0
     for context, endpoint, call, items, rows in _calls(path):

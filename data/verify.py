@@ -17,27 +17,27 @@ def faults(folder: Path) -> Iterator[str]:
         yield f"{folder}: no card ({CARD})"
     if manifest["name"] != folder.resolve().name:
         yield f"{folder}: its manifest calls it {manifest['name']!r}"
-    seen: dict[str, str] = {}
-    for name, said in manifest["parts"].items():
-        path = folder / said["file"]
+    first_seen: dict[str, str] = {}
+    for name, entry in manifest["parts"].items():
+        path = folder / entry["file"]
         part = read_transitions(path)
-        if file_hash(path) != said["sha256"]:
+        if file_hash(path) != entry["sha256"]:
             yield f"{path}: sha256 is not the manifest's"
-        for key, found in describe(part).items():
-            if said.get(key) != found:
-                yield f"{path}: {key} is {found}, the manifest says {said.get(key)}"
+        for key, value in describe(part).items():
+            if entry.get(key) != value:
+                yield f"{path}: {key} is {value}, the manifest says {entry.get(key)}"
         for i, row in enumerate(part.rows):
             where = f"{path}: row {i}"
-            if row.transition.id in seen:
-                yield f"{where}: same content as {seen[row.transition.id]}"
-            seen[row.transition.id] = where
+            if row.transition.id in first_seen:
+                yield f"{where}: same content as {first_seen[row.transition.id]}"
+            first_seen[row.transition.id] = where
             seed = row.provenance.get("level_seed")
             if seed is None or _forbidden(manifest, int(seed)):
                 yield f"{where}: level seed {seed} is not one that data may use"
         if name == "balanced":
-            counts = list(said["classes"].values())
+            counts = list(entry["classes"].values())
             if max(counts) - min(counts) > 1:
-                yield f"{path}: classes are not even: {said['classes']}"
+                yield f"{path}: classes are not even: {entry['classes']}"
 
 
 def _forbidden(manifest: dict[str, object], seed: int) -> bool:

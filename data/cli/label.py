@@ -48,10 +48,10 @@ def label_command(
     from data.sampling import draw
 
     name = check_annotator(annotator)
-    chosen = load(data).part(part)
+    part_rows = load(data).part(part)
     console = Console()
     with LabelStore(labels) as store:
-        session = Session(name, draw(chosen, limit), chosen.tasks, store)
+        session = Session(name, draw(part_rows, limit), part_rows.tasks, store)
         done = len(session.done())
         head = f"{len(session.order)} transitions, {done} labelled by {name}; labels in {labels}"
         console.print(Text(head))

@@ -87,21 +87,21 @@ def agreement(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> Ag
         UsageError: no label is of a transition of `rows`, or an annotator is called `engine`.
     """
     by_id = {r.transition.id: r for r in rows}
-    here = [label for label in labels if label.id in by_id]
-    if not here:
+    labels_here = [label for label in labels if label.id in by_id]
+    if not labels_here:
         raise UsageError("none of the labels is of a transition of this set; is it the right one?")
-    if any(label.annotator == ENGINE for label in here):
+    if any(label.annotator == ENGINE for label in labels_here):
         raise UsageError(f"an annotator is called {ENGINE!r}; that name is the engine's own")
-    said: dict[str, dict[str, str]] = {}
-    asked: dict[str, tuple[str, ...]] = {}
-    for label in here:
-        said.setdefault(label.annotator, {})[label.id] = label.kind()
-        asked[label.id] = label.asked
+    classes_by: dict[str, dict[str, str]] = {}
+    offered: dict[str, tuple[str, ...]] = {}
+    for label in labels_here:
+        classes_by.setdefault(label.annotator, {})[label.id] = label.kind()
+        offered[label.id] = label.asked
     truth = {
         id: by_id[id].kind([n for n in names if n in by_id[id].truth])
-        for id, names in asked.items()
+        for id, names in offered.items()
     }
-    people = sorted(said)
+    people = sorted(classes_by)
 
     def pair(first: str, second: str, a: dict[str, str], b: dict[str, str]) -> Pair:
         ids = [id for id in a if id in b]
@@ -115,30 +115,30 @@ def agreement(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> Ag
             kappa,
         )
 
-    pairs = [pair(a, b, said[a], said[b]) for a, b in combinations(people, 2)]
+    pairs = [pair(a, b, classes_by[a], classes_by[b]) for a, b in combinations(people, 2)]
     for name in people:
-        sure = {id: kind for id, kind in said[name].items() if kind != "unsure"}
+        sure = {id: kind for id, kind in classes_by[name].items() if kind != "unsure"}
         pairs.append(pair(name, ENGINE, sure, truth))
-    shared = [id for id in truth if all(id in said[p] for p in people)]
-    classes = sorted({said[p][id] for p in people for id in shared})
+    shared = [id for id in truth if all(id in classes_by[p] for p in people)]
+    classes = sorted({classes_by[p][id] for p in people for id in shared})
     ratings = np.array(
-        [[sum(said[p][id] == c for p in people) for c in classes] for id in shared],
+        [[sum(classes_by[p][id] == c for p in people) for c in classes] for id in shared],
         dtype=np.int64,
     ).reshape(len(shared), len(classes))
     enough = len(people) > 1 and shared
-    differing = []
+    disagreements = []
     for id, kind in truth.items():
-        of = {p: said[p][id] for p in people if id in said[p]} | {ENGINE: kind}
+        of = {p: classes_by[p][id] for p in people if id in classes_by[p]} | {ENGINE: kind}
         if len(set(of.values())) > 1:
-            differing.append(Disagreement(id, by_id[id].transition.task, of))
+            disagreements.append(Disagreement(id, by_id[id].transition.task, of))
     return Agreement(
-        {p: len(said[p]) for p in people},
-        {p: Counter(said[p].values())["unsure"] for p in people},
+        {p: len(classes_by[p]) for p in people},
+        {p: Counter(classes_by[p].values())["unsure"] for p in people},
         pairs,
         fleiss_estimate(ratings, [by_id[id].cluster for id in shared]) if enough else None,
         len(shared),
-        differing,
-        len(labels) - len(here),
+        disagreements,
+        len(labels) - len(labels_here),
     )
 
 

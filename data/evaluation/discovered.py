@@ -31,52 +31,52 @@ def read_discovered(
     Args:
         files: `FILE` or `TASK=FILE`, or a hash's first letters, four at least, for FILE.
         tasks: ids of the tasks that are asked about; every one must get its subgoals.
-        store: where lists are kept by hash.
+        store: where lists are stored by hash.
 
     Raises:
         UsageError: a file cannot be read, two are about one task, or one is about none of the
             tasks; or a task has no file.
     """
-    found: dict[str, tuple[Subgoal, ...]] = {}
+    by_task: dict[str, tuple[Subgoal, ...]] = {}
     anywhere: tuple[Subgoal, ...] | None = None
     for file in files:
         named, _, path = file.rpartition("=")
-        if Path(path).is_file() or (kept := _kept(path, tasks, store)) is None:
+        if Path(path).is_file() or (stored := _stored(path, tasks, store)) is None:
             subgoals = read_subgoals(Path(path))
             task = task_named(named, tasks) if named else _own_task(Path(path), tasks)
         else:
-            own, subgoals = kept
+            own, subgoals = stored
             task = task_named(named, tasks) if named else own
         if task is None:
             if anywhere is not None:
                 raise UsageError(f"{file}: a second file that names no task; write TASK={path}")
             anywhere = subgoals
-        elif task in found:
+        elif task in by_task:
             raise UsageError(f"{file}: a second file of subgoals for {task}")
         else:
-            found[task] = subgoals
-    missing = [task for task in tasks if task not in found]
+            by_task[task] = subgoals
+    missing = [task for task in tasks if task not in by_task]
     if missing and anywhere is None:
         raise UsageError(
             f"no discovered subgoals for {', '.join(missing)}: add --discovered TASK=FILE (`calm"
             f" decompose TASK --out FILE` makes one), or choose the others with --task"
         )
-    return found | {task: anywhere for task in missing if anywhere is not None}
+    return by_task | {task: anywhere for task in missing if anywhere is not None}
 
 
-def _kept(
+def _stored(
     start: str, tasks: Collection[str], store: Store | None
 ) -> tuple[str, tuple[Subgoal, ...]] | None:
     """The one list of these tasks in the store whose hash starts so, and its task."""
     if store is None or len(start) < 4:
         return None
-    found = [
+    lists = [
         (task, subgoals)
         for task in tasks
         for name, subgoals in store.subgoal_sets(task).items()
         if name.startswith(start)
     ]
-    return found[0] if len(found) == 1 else None
+    return lists[0] if len(lists) == 1 else None
 
 
 def task_named(name: str, tasks: Collection[str]) -> str:
@@ -122,7 +122,7 @@ def read_overrule(path: Path) -> dict[str, Overrule]:
 
 def match_all(
     tasks: Mapping[str, Task],
-    found: Mapping[str, tuple[Subgoal, ...]],
+    by_task: Mapping[str, tuple[Subgoal, ...]],
     overrule: Mapping[str, Overrule],
 ) -> dict[str, Match]:
     """How the discovered subgoals of each task are taken.
@@ -131,14 +131,14 @@ def match_all(
         UsageError: `overrule` names a task, a discovered or a given subgoal that is not there.
     """
     shared = overrule.get("", {})
-    names = {s.name for subgoals in found.values() for s in subgoals}
+    names = {s.name for subgoals in by_task.values() for s in subgoals}
     for name in shared:
         if name not in names:
             raise unknown("discovered subgoal", name, names)
     own = {task_named(named, tasks): by for named, by in overrule.items() if named}
     matches = {}
     for id, task in tasks.items():
-        mine = {s.name for s in found[id]}
+        mine = {s.name for s in by_task[id]}
         here = {name: meant for name, meant in shared.items() if name in mine}
-        matches[id] = match(found[id], task.subgoals, here | dict(own.get(id, {})))
+        matches[id] = match(by_task[id], task.subgoals, here | dict(own.get(id, {})))
     return matches

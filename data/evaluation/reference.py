@@ -69,14 +69,14 @@ def engine_reference(
     kinds = []
     index = {name: g for g, name in enumerate(columns)}
     for i, row in enumerate(rows):
-        asked = [s.name for s in used[row.transition.task].subgoals]
-        if missing := [n for n in asked if n not in row.truth]:
+        names_here = [s.name for s in used[row.transition.task].subgoals]
+        if missing := [n for n in names_here if n not in row.truth]:
             raise UsageError(
                 f"episode {row.transition.episode!r} step {row.transition.step} has no truth for"
                 f" {', '.join(missing)}"
             )
-        truth[i, [index[n] for n in asked]] = row.achieved(asked)
-        kinds.append(row.kind(asked))
+        truth[i, [index[n] for n in names_here]] = row.achieved(names_here)
+        kinds.append(row.kind(names_here))
     _, clusters = np.unique([r.cluster for r in rows], return_inverse=True)
     rate = float((truth == 1).any(1).mean()) if natural_rate is None else natural_rate
     return Reference(columns, truth, tuple(kinds), clusters.astype(np.int64), rate)

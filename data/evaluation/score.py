@@ -199,19 +199,19 @@ def _natural(reference: Reference, by_cluster: Counts, drawn: Counts) -> Estimat
     the upper end is what the highest recall that it allows would make of it.
     """
     rate = reference.natural_rate
-    found = metrics.estimate(lambda c: metrics.precision_at(c, rate), by_cluster, drawn)
-    if found.value not in (0.0, 1.0) or not 0 < rate < 1:
-        return found
+    natural = metrics.estimate(lambda c: metrics.precision_at(c, rate), by_cluster, drawn)
+    if natural.value not in (0.0, 1.0) or not 0 < rate < 1:
+        return natural
     total = by_cluster.sum(0)
     episodes = (by_cluster.sum(2) > 0).sum(0)  # (2,) that hold a transition of each truth
     hit = float(metrics.recall(total)) * rate
     false = float(total[metrics.NO, metrics.YES] / total[metrics.NO].sum()) * (1 - rate)
-    if found.value == 1:
+    if natural.value == 1:
         false = metrics.wilson(0, int(episodes[metrics.NO]))[1] * (1 - rate)
     else:
         hit = metrics.wilson(0, int(episodes[metrics.YES]))[1] * rate
-    low, high = sorted((found.value, hit / (hit + false)))
-    return Estimate(found.value, low, high)
+    low, high = sorted((natural.value, hit / (hit + false)))
+    return Estimate(natural.value, low, high)
 
 
 def answer_array(reference: Reference, judgements: Sequence[Judgement]) -> npt.NDArray[np.int8]:

@@ -18,11 +18,13 @@ def unreadable(judged: Iterable[JudgedTransition]) -> PartialError | None:
     for row in judged:
         answers.setdefault(row.judge, []).append(row.judgement)
     verdicts = [j.verdict for ones in answers.values() for j in ones]
-    lost = sum(not v.readable for v in verdicts)
-    if not lost:
+    count = sum(not v.readable for v in verdicts)
+    if not count:
         return None
-    told = f"{lost} of {len(verdicts)} answers could not be read; they are counted, never as a no"
+    message = (
+        f"{count} of {len(verdicts)} answers could not be read; they are counted, never as a no"
+    )
     for judge, ones in answers.items():
         if all(j.verdict is Verdict.ERROR for j in ones):
-            told += f". {judge} answered nothing, the last: {ones[-1].reason}"
-    return PartialError(told)
+            message += f". {judge} answered nothing, the last: {ones[-1].reason}"
+    return PartialError(message)

@@ -120,9 +120,9 @@ def _section(table: EvaluationTable) -> dict[str, Any]:
 
 
 def _papers(table: EvaluationTable, modes: Sequence[str]) -> list[PaperRow]:
-    asked = "discovered" if table.matches else "given"
+    condition = "discovered" if table.matches else "given"
     shown = [m for m in modes if m in ("screen", "crop")] or ["screen", "crop"]
-    return [row for mode in shown for row in paper_table(mode, asked)]
+    return [row for mode in shown for row in paper_table(mode, condition)]
 
 
 def _disputes(table: EvaluationTable, judges: Sequence[Score]) -> Iterator[Dispute]:

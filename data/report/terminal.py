@@ -97,15 +97,15 @@ def is_in_play(score: Score, subgoal: str) -> bool:
 
 def papers_table(scores: Sequence[Score], discovered: bool) -> Table:
     """The paper's four numbers for ours, then the paper's own rows of the same conditions."""
-    asked = "discovered" if discovered else "given"
-    title = f"As the paper counts, subgoals {asked}: unreadable is no"
+    condition = "discovered" if discovered else "given"
+    title = f"As the paper counts, subgoals {condition}: unreadable is no"
     out = columns(title, ["annotator", "reads"], _PAPER)
     for s in scores:
         out.add_row(*_who(s), *(fmt_share(s.metrics[f"paper_{k}"].value) for k in _PAPER))
     modes = [m for m in ("screen", "crop") if any(s.mode == m for s in scores)] or ["screen"]
     for mode in modes:
         out.add_section()
-        for r in paper_table(mode, asked):
+        for r in paper_table(mode, condition):
             numbers = (fmt_share(getattr(r, k)) for k in _PAPER)
             out.add_row(Text(r.annotator, "dim"), f"{r.mode} (paper)", *numbers)
     return out
