@@ -34,6 +34,7 @@ from calm.decompose import decompose
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.judges import make_judge
+from calm.judges.openai import OpenAIJudge
 from calm.records import Subgoal, Task
 from calm.store.store import Store
 from calm.subgoals import write_subgoals
@@ -63,6 +64,8 @@ def run_demo(
         judge = make_judge(plan.judge, store=store, base_url=base_url, seed=plan.seed)
         judging = judge_transitions(judge, task, subgoals, rows, plan.seed, console)
         seconds.setdefault("judging", time.perf_counter() - started)
+        if isinstance(judge, OpenAIJudge):
+            judge.close()  # a local model's server is started anew, for what training leaves it
     write_file(out / "seconds.json", json.dumps(seconds))
 
     started = time.perf_counter()

@@ -94,12 +94,12 @@ def _download(folder: Path, requirement: str, done: int, size: int, progress: Pr
 
 
 def _size_of(folder: Path) -> int:
-    """Bytes in the files of a folder, while someone else makes and moves them."""
-    total = 0
+    """Bytes of the largest file in a folder, while someone else makes, copies and moves them."""
+    largest = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):
-            total += path.stat().st_size if path.is_file() else 0
-    return total
+            largest = max(largest, path.stat().st_size if path.is_file() else 0)
+    return largest
 
 
 def _copy_member(wheel: Path, member: str, out: BinaryIO) -> None:
