@@ -17,10 +17,10 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
+from agents.bench.settings import KEYS
 from agents.network.kernels.glyph_conv import glyph_conv
 from agents.network.kernels.minibatch_chunks import Repeated
 
-KEYS = ("glyphs_crop", "blstats", "message")
 GLYPHS = 5977
 """nle's MAX_GLYPH, and one for cells beyond the map."""
 

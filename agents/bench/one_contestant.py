@@ -2,7 +2,10 @@
 
     python -m agents.bench.one_contestant NAME SIZE SECONDS
 
-trains for about so many seconds after a warm-up and prints {"steps", "seconds"} as its last line.
+is what the bench starts for each, with the interpreter that the contestant is installed for. It is
+no command for users; started by hand it shows why a contestant fails. It trains for about so many
+seconds after a warm-up and prints {"steps", "seconds"} as its last line.
+
 All play KeyRoom-S5 with the keys and the network of `agents.bench.network`, 16 environments, 128
 steps, 4 epochs of 4 minibatches, and the same other settings. All but ours step MiniHack through
 gymnasium. Sample Factory and PufferLib run from environments of their own, see `make bench-peers`.
@@ -16,32 +19,31 @@ import json
 import os
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from agents.bench.network import KEYS, BenchExtractor
+from agents.bench.network import BenchExtractor
+from agents.bench.settings import (
+    CORES,
+    ENTROPY,
+    ENVS,
+    EPOCHS,
+    GAMMA,
+    KEYS,
+    LAMBDA,
+    MINIBATCHES,
+    RATE,
+    ROLLOUT,
+    STEPS,
+    TASK,
+    Measured,
+    minihack,
+)
 
-TASK = "MiniHack-KeyRoom-S5-v0"
-ENVS, STEPS, EPOCHS, MINIBATCHES = 16, 128, 4, 4
-ROLLOUT = ENVS * STEPS
-CORES = len(os.sched_getaffinity(0))
-GAMMA, LAMBDA, RATE, ENTROPY = 0.99, 0.95, 3e-4, 0.01
-
-Measured = tuple[int, float]
-"""Environment steps, and the seconds that they took."""
 Contestant = Callable[[str, float], Measured]
-
-
-def minihack() -> Any:
-    """One MiniHack environment as its own documentation makes it, with the keys of the bench."""
-    from envs.game.engine import make_minihack
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return make_minihack(TASK, {"observation_keys": KEYS})
+"""Trains with a network of this size for about so many seconds."""
 
 
 def ours_env(workers: int | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,9 +75,13 @@ def train(
     resume: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Go on with the run in this folder; repeat for several. Takes no other settings."
+            help="Go on with the run in this folder; repeat for several. Takes no other setting but"
+            " --steps, which lengthens it."
         ),
     ] = None,
+    list_settings: Annotated[
+        bool, typer.Option("--settings", help="List all settings with what they mean, and end.")
+    ] = False,
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
     as_json: Json = False,
@@ -88,6 +93,9 @@ def train(
     training stops in the same way. The run's folder holds every setting (config.yaml), metrics and
     a report.
     """
+    if list_settings:
+        _show_settings(as_json)
+        return
     from agents.report.page import report_runs
     from agents.training.config import read_settings
     from agents.training.progress import train_with_progress
@@ -110,7 +118,7 @@ def train(
     if resume:
         others = {"config": config, "seeds": seeds, "out": out}
         refused = [*settings, *(name for name, value in others.items() if value is not None)]
-        runs = _open_runs(resume, refused)
+        runs = _open_runs(resume, settings.pop("steps", None), [s for s in refused if s != "steps"])
     else:
         runs = _create_runs(settings, config, seeds or 1, out or Path("runs"), store, base_url)
     console = Console(stderr=True)
@@ -135,16 +143,38 @@ def train(
         )
 
 
-def _open_runs(folders: Sequence[Path], refused: Sequence[str]) -> list[Run]:
-    """The runs to resume; a UsageError where other settings were named beside them."""
+def _open_runs(folders: Sequence[Path], steps: int | None, refused: Sequence[str]) -> list[Run]:
+    """The runs to resume, with a new last step if one is named.
+
+    Raises:
+        UsageError: other settings were named beside them, or one is being trained.
+    """
+    from agents.training.folder_lock import owned
     from agents.training.run_folder import Run
 
     if refused:
         raise UsageError(
-            "--resume goes on with a run as it was and takes no other settings, got "
+            "--resume goes on with a run as it was and takes no other setting but --steps, got "
             + ", ".join(refused)
         )
-    return [Run.open(folder) for folder in folders]
+    runs = [Run.open(folder) for folder in folders]
+    for run in runs:
+        with owned(run.folder):  # better said now than by the process that trains it
+            if steps is not None:
+                run.lengthen(steps)
+    return runs
+
+
+def _show_settings(as_json: bool) -> None:
+    from agents.training.config import settings
+
+    listed = settings()
+    if as_json:
+        typer.echo(json.dumps([one._asdict() for one in listed], indent=2))
+        return
+    for one in listed:
+        typer.echo(f"{one.name}={json.dumps(one.default)}")
+        typer.echo(textwrap.indent(textwrap.fill(one.meaning, 76), "    "))
 
 
 def _create_runs(
@@ -157,7 +187,7 @@ def _create_runs(
 ) -> list[Run]:
     """A new run folder for each seed; all of them or, where one can't be begun, none."""
     from agents.training.config import load_config, make_config
-    from agents.training.environment import shaper_of, subgoals_of
+    from agents.training.environment import credit_source_of, subgoals_of
     from agents.training.run_folder import Run
     from calm.store.store import Store
 
@@ -169,5 +199,5 @@ def _create_runs(
     for folder in folders:
         Run.refuse_taken(folder)
     with Store(store) as opened:  # what can't be judged is no run
-        shaper_of(base, subgoals_of(base, opened, base_url), opened, base_url)
+        credit_source_of(base, subgoals_of(base, opened, base_url), opened, base_url)
     return [Run.create(*pair) for pair in zip(folders, configs, strict=True)]

@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +29,8 @@ from agents.report.curves import Curve, draw_success
 from agents.report.page import Report
 from agents.report.samples import pick_samples
 from agents.report.tables import Arm, costs_table
+from agents.training.folder_lock import FILE as OWNER
+from agents.training.folder_lock import owned
 from agents.training.run_folder import Run
 from calm.cli.waiting import waiting
 from calm.decompose import decompose
@@ -48,10 +51,22 @@ SUBGOALS = "subgoals.yaml"
 def run_demo(
     plan: DemoPlan, out: Path, *, base_url: str | None, fresh: bool, console: Console
 ) -> Outcome:
-    """Runs every stage that has not run yet and returns what the demo showed."""
+    """Runs every stage that has not run yet and returns what the demo showed.
+
+    Raises:
+        UsageError: another process runs a demo there, or the folder holds something else.
+    """
     make_judge(plan.judge, base_url=base_url)  # what can't be used is said before anything is done
     plan.arms("given")
-    _make_room(plan, out, fresh, console)
+    with ExitStack() as owners:
+        owners.enter_context(owned(out))
+        if _moved_aside(plan, out, fresh, console):
+            owners.enter_context(owned(out))
+        write_file(out / "plan.json", json.dumps(asdict(plan), indent=2))
+        return _run_stages(plan, out, base_url, console)
+
+
+def _run_stages(plan: DemoPlan, out: Path, base_url: str | None, console: Console) -> Outcome:
     seconds = _read_json(out / "seconds.json", {})
     task = find_task(plan.task)
     with Store(out / "store.sqlite") as store:
@@ -92,11 +107,15 @@ def run_demo(
     return outcome
 
 
-def _make_room(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> None:
-    """Prepares the folder: an interrupted demo of this plan is resumed, any other moved aside."""
+def _moved_aside(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> bool:
+    """Moves the folder aside unless it holds an interrupted demo of this plan, or nothing.
+
+    Returns:
+        Whether it was moved.
+    """
     wanted = json.loads(json.dumps(asdict(plan)))
     found = _read_json(out / "plan.json", None)
-    if out.exists() and any(out.iterdir()) and found is None:
+    if found is None and any(path.name != OWNER for path in out.iterdir()):
         raise UsageError(f"{out} holds something other than a demo; name another folder with --out")
     finished = (out / "outcome.json").exists()
     if found is not None and (fresh or finished or found != wanted):
@@ -104,10 +123,10 @@ def _make_room(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> None
         aside = out.with_name(f"{out.name}-{stamp:%Y%m%d-%H%M%S}")
         os.replace(out, aside)
         console.print(Text(f"The demo that was in {out} is now in {aside}."))
-    elif found is not None:
+        return True
+    if found is not None:
         console.print(Text(f"Going on with the interrupted demo in {out}."))
-    out.mkdir(parents=True, exist_ok=True)
-    write_file(out / "plan.json", json.dumps(wanted, indent=2))
+    return False
 
 
 def _read_json(path: Path, otherwise: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.training.agent import make_ppo
-from agents.training.credit_source import Shaper, make_shaper
+from agents.training.credit_source import CreditSource, make_credit_source
 from agents.training.environment import kept_subgoals, make_env
 from agents.training.run_folder import Run
 from calm.annotation.live import Annotator
@@ -54,7 +54,7 @@ def trained(
     env = make_env(
         config.model_copy(update={"keys": (*config.keys, *keys)}),
         n_envs,
-        recalled_shaper(run, subgoals),
+        recalled_source(run, subgoals),
         subgoals,
         split="test",
         seed=seed,
@@ -70,13 +70,13 @@ def trained(
         env.close()
 
 
-def recalled_shaper(run: Run, subgoals: Sequence[Subgoal]) -> Shaper:
+def recalled_source(run: Run, subgoals: Sequence[Subgoal]) -> CreditSource:
     """What paid a run's credit, a language model replaced by the answers that it gave the run."""
     config = run.config
     task = config.described
     if asks_model(config.judge) or config.judge.startswith("replay"):
         return Annotator(Recalled(config.judge, run.judged()), task, subgoals)
-    return make_shaper(config.judge, task, subgoals, seed=config.seed)
+    return make_credit_source(config.judge, task, subgoals, seed=config.seed)
 
 
 class Recalled(Immediate):

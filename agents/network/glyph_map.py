@@ -64,7 +64,7 @@ class Mix(nn.Module):
     ) -> None:
         super().__init__()
         sizes = {"extra_tokens": extra} if extra else {}
-        options = {**suited(name, height, width), **(options or {})}
+        options = {**default_options(name, height, width), **(options or {})}
         inner = min(dim, NARROW) if name in SCANS else dim
         self.place = nn.Parameter(torch.empty(extra + height * width, dim).normal_(std=0.02))
         self.norm = nn.LayerNorm(dim)
@@ -89,8 +89,8 @@ class Mix(nn.Module):
         return tokens + mixed
 
 
-def suited(name: str, height: int, width: int) -> dict[str, Any]:
-    """Options of a mechanism for a small grid, where its own are for large ones."""
+def default_options(name: str, height: int, width: int) -> dict[str, Any]:
+    """Returns options of a mechanism that suit a small grid, where its own suit large ones."""
     if name in SCANS:
         small: dict[str, Any] = {"state": 4}
         return small | ({"expand": 1} if name == "ss2d" else {})

@@ -1,7 +1,7 @@
 """stable-baselines3's PPO with its collection and its update done faster, and the same numbers.
 
-Same seeds and data give the same actions, losses and weights as SB3's own code to rounding (a test
-compares them). What is faster, on a CPU:
+Same seeds and data give the same actions, losses and weights as SB3's own code to rounding, and a
+rounding grows from update to update. What is faster, on a CPU:
 
 - observations keep their own dtype until the network looks at them, and the rollout's memory is
   used again;
@@ -41,15 +41,21 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.network.kernels.minibatch_chunks import CHUNK, Ids, Memory, cut, number_rows, pick
-from agents.network.kernels.onednn_linear import quicken
+from agents.network.kernels.minibatch_chunks import CHUNK, Indices, Memory, cut, number_rows, pick
+from agents.network.kernels.onednn_linear import use_onednn
 
 Observation = dict[str, Any]
-STATS = ("policy_gradient_loss", "value_loss", "entropy_loss", "clip_fraction", "approx_kl")
+UPDATE_STATISTICS = (
+    "policy_gradient_loss",
+    "value_loss",
+    "entropy_loss",
+    "clip_fraction",
+    "approx_kl",
+)
 
 
-class KeptRollout(DictRolloutBuffer):
-    """SB3's rollout buffer for dictionaries, whose memory is kept from one rollout to the next."""
+class ReusedRolloutBuffer(DictRolloutBuffer):
+    """SB3's rollout buffer for dictionaries that reuses its memory from one rollout to the next."""
 
     observations: dict[str, Any]
     _NAMES = (
@@ -57,21 +63,21 @@ class KeptRollout(DictRolloutBuffer):
     )  # fmt: skip
 
     def reset(self) -> None:
-        """Empties it; what was flattened by `get` gets its shape back."""
-        if "_kept" not in self.__dict__:
+        """Empties the buffer; arrays that `get` has flattened get their shape back."""
+        if "_arrays" not in self.__dict__:
             super().reset()
-            self._kept = {name: getattr(self, name) for name in self._NAMES}
-            self._kept_observations = self.observations
-        self.__dict__ |= self._kept
-        self.observations = dict(self._kept_observations)
+            self._arrays = {name: getattr(self, name) for name in self._NAMES}
+            self._observation_arrays = self.observations
+        self.__dict__ |= self._arrays
+        self.observations = dict(self._observation_arrays)
         self.pos, self.full, self.generator_ready = 0, False, False
 
 
 class FastPPO(PPO):
     """PPO as stable-baselines3 has it, faster.
 
-    It is SB3's own code where ours knows no better: for actions that are not discrete, observations
-    that are no dictionary, gSDE, and policies that don't share their extractor.
+    Falls back to SB3's implementation for non-discrete actions, non-dict observations, gSDE and
+    unshared extractors; `is_fast` says which is used.
 
     Args:
         threads: that compute chunks of a minibatch at the same time, on a CPU. The numbers don't
@@ -94,10 +100,10 @@ class FastPPO(PPO):
     def _setup_model(self) -> None:
         dictionary = isinstance(self.observation_space, spaces.Dict)
         if dictionary and self.rollout_buffer_class is None:
-            self.rollout_buffer_class = KeptRollout
+            self.rollout_buffer_class = ReusedRolloutBuffer
         super()._setup_model()
-        self.ours = (
-            isinstance(self.rollout_buffer, KeptRollout)
+        self.is_fast = (
+            isinstance(self.rollout_buffer, ReusedRolloutBuffer)
             and isinstance(self.action_space, spaces.Discrete)
             and not self.use_sde
             and self.policy.share_features_extractor
@@ -106,8 +112,8 @@ class FastPPO(PPO):
         self._native = getattr(extractor, "reads_native", False)
         wanted = getattr(extractor, "repeats", ()) if self.device.type == "cpu" else ()
         self._repeats = [key for key in wanted if key in self.observation_space.spaces]
-        if self.ours and self.device.type == "cpu":
-            quicken(self.policy)
+        if self.is_fast and self.device.type == "cpu":
+            use_onednn(self.policy)
             for layer in extractor.modules():
                 if isinstance(layer, torch.nn.Conv2d):
                     layer.weight.data = layer.weight.data.to(memory_format=torch.channels_last)
@@ -123,7 +129,7 @@ class FastPPO(PPO):
         n_rollout_steps: int,
     ) -> bool:
         """Plays `n_rollout_steps` in every environment; False if the callback ended training."""
-        if not self.ours:
+        if not self.is_fast:
             return bool(super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps))
         assert self._last_obs is not None
         self.policy.set_training_mode(False)
@@ -138,7 +144,7 @@ class FastPPO(PPO):
             for key, values in self._last_obs.items():
                 observed[key][n_steps] = values
             with torch.inference_mode():
-                logits, values = self._judge(self._given(self._last_obs, memories))
+                logits, values = self._logits_and_values(self._as_tensors(self._last_obs, memories))
                 actions, log_probs = sampled(logits)
             rollout_buffer.actions[n_steps] = actions.cpu().numpy()
             rollout_buffer.values[n_steps] = values.cpu().numpy()
@@ -164,9 +170,9 @@ class FastPPO(PPO):
             if truncated:  # a time limit is no end: what would have come counts
                 steps, rows, last = zip(*truncated, strict=True)
                 stacked = {key: np.stack([seen[key] for seen in last]) for key in last[0]}
-                _, values = self._judge(self._given(stacked, memories))
+                _, values = self._logits_and_values(self._as_tensors(stacked, memories))
                 rollout_buffer.rewards[steps, rows] += self.gamma * values.cpu().numpy()
-            _, values = self._judge(self._given(self._last_obs, memories))
+            _, values = self._logits_and_values(self._as_tensors(self._last_obs, memories))
         rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
         callback.update_locals(locals())
         callback.on_rollout_end()
@@ -174,7 +180,7 @@ class FastPPO(PPO):
 
     def train(self) -> None:
         """Updates the policy from the rollout, as SB3's PPO does."""
-        if not self.ours:
+        if not self.is_fast:
             super().train()
             return
         self.policy.set_training_mode(True)
@@ -206,21 +212,26 @@ class FastPPO(PPO):
     def _gradients(
         self,
         data: _Rollout,
-        rows: Ids,
+        rows: Indices,
         parameters: Sequence[Tensor],
         clip: float,
         clip_vf: float | None,
     ) -> tuple[list[Tensor | None], Tensor]:
-        """Of the loss over a minibatch, summed over its chunks; and the minibatch's statistics."""
+        """Computes the gradient of the loss over a minibatch, summed over its chunks.
+
+        Returns:
+            One gradient a parameter, None where the loss does not depend on it, and the minibatch's
+            `UPDATE_STATISTICS` (5,).
+        """
         advantages = data.advantages[torch.from_numpy(rows).to(self.device)]
         centre, scale = torch.zeros(()), torch.ones(())
         if self.normalize_advantage and len(rows) > 1:
             centre, scale = advantages.mean(), advantages.std() + 1e-8
         n = len(rows)
 
-        def one(chunk: Ids) -> tuple[Sequence[Tensor | None], Tensor]:
+        def one(chunk: Indices) -> tuple[Sequence[Tensor | None], Tensor]:
             where = torch.from_numpy(chunk).to(self.device)
-            logits, values = self._judge(data.observations(chunk))
+            logits, values = self._logits_and_values(data.observations(chunk))
             scores = F.log_softmax(logits, -1)
             log_prob = scores.gather(1, data.actions[where]).flatten()
             log_ratio = log_prob - data.log_probs[where]
@@ -251,8 +262,8 @@ class FastPPO(PPO):
                     total[i] = gradient.clone() if so_far is None else so_far.add_(gradient)
         return total, torch.stack([stat for _, stat in parts]).sum(0)
 
-    def _each(self, work: Any, chunks: Sequence[Ids]) -> Iterator[Any]:
-        """`work` of every chunk in their order, on `threads` threads."""
+    def _each(self, work: Any, chunks: Sequence[Indices]) -> Iterator[Any]:
+        """Applies `work` to every chunk on `threads` threads; results come in the chunks' order."""
         if self.threads == 1 or len(chunks) == 1 or self.device.type != "cpu":
             return map(work, chunks)
         if self._pool is None:
@@ -262,8 +273,8 @@ class FastPPO(PPO):
             )
         return self._pool.map(work, chunks)
 
-    def _judge(self, observation: Observation) -> tuple[Tensor, Tensor]:
-        """Logits (B, A) and values (B,)."""
+    def _logits_and_values(self, observation: Observation) -> tuple[Tensor, Tensor]:
+        """Returns logits (B, A) and values (B,) for observations (B, ...)."""
         policy = self.policy
         if not self._native:
             observation = preprocess_obs(
@@ -274,26 +285,26 @@ class FastPPO(PPO):
         return policy.action_net(actor), policy.value_net(critic).flatten()
 
     def actor(self, greedy: bool = False) -> Callable[[Observation], npt.NDArray[np.int64]]:
-        """What gives the actions (B,) for observations (B, ...), faster than `predict`.
+        """Returns a function from observations (B, ...) to actions (B,), faster than `predict`.
 
-        It holds as long as the weights stay as they are: maps that it has met are remembered.
+        It may be used as long as the weights stay as they are: features of maps are remembered.
         """
-        if not self.ours:
+        if not self.is_fast:
             return lambda seen: np.asarray(self.predict(seen, deterministic=greedy)[0])
         self.policy.set_training_mode(False)
         memories = {key: Memory() for key in self._repeats}
 
         def act(observation: Observation) -> npt.NDArray[np.int64]:
             with torch.inference_mode():
-                logits, _ = self._judge(self._given(observation, memories))
+                logits, _ = self._logits_and_values(self._as_tensors(observation, memories))
                 chosen = logits.argmax(1) if greedy else sampled(logits)[0].flatten()
             actions: npt.NDArray[np.int64] = chosen.cpu().numpy()
             return actions
 
         return act
 
-    def _given(self, observation: Any, memories: dict[str, Memory]) -> Observation:
-        """An observation (B, ...) as the network is given it while playing."""
+    def _as_tensors(self, observation: Any, memories: dict[str, Memory]) -> Observation:
+        """Turns observations (B, ...) into what the network takes while playing."""
         return {
             key: memories[key].look(values)
             if key in memories
@@ -304,7 +315,7 @@ class FastPPO(PPO):
     def _log(self, stats: Any, last_epoch: int, clip: float, clip_vf: float | None) -> None:
         """Records what SB3 records; `approx_kl` is the last epoch's there too."""
         buffer = self.rollout_buffer
-        for i, name in enumerate(STATS):
+        for i, name in enumerate(UPDATE_STATISTICS):
             of = stats[last_epoch:, i] if name == "approx_kl" else stats[:, i]
             self.logger.record(f"train/{name}", np.mean(of))
         policy, value, entropy = stats[-1, :3]
@@ -318,7 +329,7 @@ class FastPPO(PPO):
 
 
 def sampled(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Actions (B, 1) drawn from logits (B, A), as SB3 draws them, and their log probabilities."""
+    """Draws actions (B, 1) from logits (B, A), as SB3 draws them; with log probabilities (B,)."""
     scores = F.log_softmax(logits, -1)
     actions = torch.multinomial(scores.exp(), 1)
     return actions, scores.gather(1, actions).flatten()
@@ -342,17 +353,17 @@ class _Rollout:
         self.log_probs, self.advantages = flat(buffer.log_probs), flat(buffer.advantages)
         self.repeats = {key: number_rows(self.stored[key].numpy()) for key in model._repeats}
 
-    def minibatches(self, size: int) -> Iterator[Ids]:
+    def minibatches(self, size: int) -> Iterator[Indices]:
         """Random rows, as SB3 draws them: it counts environment by environment."""
         order = np.random.permutation(self.n_steps * self.n_envs)
         rows = order % self.n_steps * self.n_envs + order // self.n_steps
         for start in range(0, len(rows), size):
             yield rows[start : start + size]
 
-    def chunks(self, rows: Ids) -> list[Ids]:
+    def chunks(self, rows: Indices) -> list[Indices]:
         if self.whole:
             return [rows]
         return cut(rows, next(iter(self.repeats.values()), None), self.chunk)
 
-    def observations(self, rows: Ids) -> Observation:
+    def observations(self, rows: Indices) -> Observation:
         return dict(pick(self.stored, rows, self.repeats))

@@ -11,6 +11,7 @@ as runs with a checkpoint.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from agents.study.page import write_study
 from agents.study.plan import Cell, Plan
 from agents.study.results import Result, read_results, result_of, write_results
 from agents.training.config import TrainConfig
+from agents.training.folder_lock import owned
 from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run
 from calm.cli.waiting import waiting
@@ -70,12 +72,25 @@ def run_study(
         console: where progress is shown.
 
     Raises:
-        UsageError: cells were trained with other settings than those planned.
+        UsageError: cells were trained with other settings than those planned, or another process
+            trains in the folder.
         CalmError: a cell failed, after the others; or there is nothing to report.
         KeyboardInterrupt: after checkpoints, results and report are written.
     """
-    console = console or Console(stderr=True, quiet=True)
-    results = results or out / "results"
+    with owned(out) if order.train else nullcontext():
+        console = console or Console(stderr=True, quiet=True)
+        return _run_study(plan, order, out, results or out / "results", base_url, command, console)
+
+
+def _run_study(
+    plan: Plan,
+    order: Order,
+    out: Path,
+    results: Path,
+    base_url: str | None,
+    command: str,
+    console: Console,
+) -> Path:
     cells = plan.cells(order.seeds, order.tasks, order.arms, order.first_seed)
     done_cells = _kept(plan, order, results)
     runs: dict[Cell, Run] = {}

@@ -1,4 +1,4 @@
-"""What a run needs to go on after it was killed, as tensors and plain values.
+"""What a run needs to be resumed after it was killed, as tensors and plain values.
 
 A checkpoint is taken between two rollouts. From it a run goes on with the same weights, optimiser,
 place in the schedules, counters, sums of recent episodes and random state (torch, numpy, Python),
@@ -18,6 +18,7 @@ import torch
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from calm.annotation.live import Annotator
+from calm.errors import UsageError
 from calm.records import Usage
 from envs.credit.noisy import NoisyStream
 from envs.interfaces.sb3_vec import Sb3Vec
@@ -26,7 +27,7 @@ State = dict[str, Any]
 
 
 def snapshot(model: OnPolicyAlgorithm, env: Sb3Vec) -> State:
-    """Where `model` and the environments it trains in stand; call it between two rollouts."""
+    """Copies the state of `model` and of its environments; to be called between two rollouts."""
     numpy = np.random.get_state(legacy=False)
     return {
         "steps": model.num_timesteps,
@@ -45,7 +46,22 @@ def snapshot(model: OnPolicyAlgorithm, env: Sb3Vec) -> State:
 
 
 def restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
-    """Puts a checkpoint into a model that was made with the same settings, and its environments."""
+    """Puts a checkpoint into a model that was made with the same settings, and its environments.
+
+    Raises:
+        UsageError: it was made with other settings, or a part of it is missing.
+    """
+    try:
+        _restore(model, env, state)
+    except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UsageError(
+            "the run's checkpoint.pt does not fit its config.yaml: one of the two is another run's,"
+            f" or was changed ({first})"
+        ) from error
+
+
+def _restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
     state = _copied(state)  # torch's optimisers go on with the tensors they are given
     model.policy.load_state_dict(state["policy"])
     model.policy.optimizer.load_state_dict(state["optimizer"])

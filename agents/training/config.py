@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -19,12 +19,17 @@ from envs.tasks import own_task, task_id
 from envs.tasks import task as find_task
 
 Memory = Literal["none", "stack", "lstm"]
+LIST = "`calm train --settings` lists all with what they mean"
+MOST_TRANSITIONS = 1 << 20
+"""Of one rollout; with the default keys they take half a gigabyte."""
 
 
 class TrainConfig(BaseModel):
     """What to train, on what reward, for how long. Everything that a run needs to be run again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     task: str = "MiniHack-KeyRoom-S5-v0"
     """MiniHack id of the task; `KeyRoom-S5` will do. Or a YAML file that describes one."""
@@ -36,7 +41,7 @@ class TrainConfig(BaseModel):
     ask: Ask = "wait"
     """wait: training waits for the judge's answers about what is new, and is the same every time;
     later: it goes on, and an answer counts from when it is there."""
-    patience: float = Field(default=900.0, gt=0)
+    patience: float = Field(default=900.0, gt=0, allow_inf_nan=True)
     """Seconds without any answer after which training stops, with a checkpoint to go on from."""
     ask_again: tuple[Verdict, ...] = ()
     """Classes of stored answers, such as [invalid, truncated], that the judge is asked about again,
@@ -58,23 +63,23 @@ class TrainConfig(BaseModel):
     memory: Memory = "none"
     """none, stack (the last `window` crops) or lstm (sb3-contrib's RecurrentPPO, on its own loop,
     which is slower)."""
-    window: int = Field(default=4, ge=1)
+    window: int = Field(default=4, ge=1, le=256)
     """Steps that `stack` and the encoder `semantics` look back on, the present one included."""
     keys: tuple[str, ...] = ("glyphs_crop", "inv_glyphs", "blstats")
     """Observation keys that the policy sees; `progress` is added where there is a judge."""
-    crop: int = Field(default=9, ge=3)
-    """Side of the square around the hero in `glyphs_crop`; odd."""
+    crop: int = Field(default=9, ge=3, le=157)
+    """Side of the square around the hero in `glyphs_crop`; odd. 157 always holds the whole map."""
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Of weights, actions and levels."""
     steps: int = Field(default=300_000, ge=1)
     """Environment steps to train for."""
-    n_envs: int = Field(default=32, ge=1)
+    n_envs: int = Field(default=32, ge=1, le=4096)
     """Environments stepped together."""
     n_steps: int = Field(default=128, ge=2)
     """Steps of each environment in one rollout."""
     minibatches: int = Field(default=4, ge=1)
     """Parts that a rollout is split into for one epoch."""
-    n_epochs: int = Field(default=3, ge=1)
+    n_epochs: int = Field(default=3, ge=1, le=1000)
     """Passes over a rollout."""
     learning_rate: float = Field(default=5e-4, gt=0)
     """Adam's step size."""
@@ -88,11 +93,11 @@ class TrainConfig(BaseModel):
     """Weight of the entropy bonus."""
     ent_coef_end: float | None = Field(default=None, ge=0)
     """What it falls or rises to, linearly, by the last step; unchanged by default."""
-    features_dim: int = Field(default=256, ge=8)
+    features_dim: int = Field(default=256, ge=8, le=8192)
     """Width of the features that policy and value share."""
     eval_every: int = Field(default=40_000, ge=1)
     """Steps between evaluations on held-out levels."""
-    eval_episodes: int = Field(default=100, ge=1)
+    eval_episodes: int = Field(default=100, ge=1, le=100_000)
     """Held-out levels played at each evaluation, each once."""
     eval_greedy: bool = False
     """Play them at each evaluation with the likeliest actions too, and not at the last one only."""
@@ -143,6 +148,15 @@ class TrainConfig(BaseModel):
         if side % 2 == 0:
             raise ValueError(f"the crop has the hero in its middle, so it must be odd, got {side}")
         return side
+
+    @model_validator(mode="after")
+    def _rollout_that_fits(self) -> Self:
+        if self.n_envs * self.n_steps > MOST_TRANSITIONS:
+            raise ValueError(
+                f"a rollout of n_envs x n_steps = {self.n_envs * self.n_steps:,} transitions does"
+                f" not fit into memory; at most {MOST_TRANSITIONS:,}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _minibatches_of_two(self) -> Self:
@@ -203,11 +217,38 @@ def make_config(values: dict[str, Any], source: str = "the options") -> TrainCon
     try:
         return TrainConfig(**values)
     except ValidationError as error:
-        faults = (
-            f"{'.'.join(map(str, e['loc'])) or 'config'}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors()
-        )
-        raise UsageError(f"{source} can't be used: {'; '.join(faults)}") from None
+        faults = "; ".join(_fault(e) for e in error.errors())
+        raise UsageError(f"{source} can't be used: {faults}") from None
+
+
+def _fault(error: Any) -> str:
+    """What one of pydantic's errors says, in words that name the setting."""
+    name = ".".join(map(str, error["loc"])) or "config"
+    if error["type"] == "extra_forbidden":
+        known = TrainConfig.model_fields
+        initials = {"".join(word[0] for word in full.split("_")): full for full in known}
+        if name not in initials:
+            return f"{unknown('setting', name, known)}; {LIST}"
+        return f"unknown setting {name!r}: did you mean {initials[name]!r}? {LIST}"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+
+
+class Setting(NamedTuple):
+    """One field of the settings, as `calm train --settings` lists it."""
+
+    name: str
+    default: Any
+    """As it stands in YAML."""
+    meaning: str
+
+
+def settings() -> list[Setting]:
+    """Every setting with its default and its meaning, in the order of the fields."""
+    defaults = TrainConfig().model_dump(mode="json")
+    return [
+        Setting(name, defaults[name], " ".join((field.description or "").split()))
+        for name, field in TrainConfig.model_fields.items()
+    ]
 
 
 def load_config(path: Path, overrides: dict[str, Any] | None = None) -> TrainConfig:

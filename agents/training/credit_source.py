@@ -1,4 +1,4 @@
-"""From a judge's spec to what an environment is shaped by."""
+"""From a judge's spec to the source of the credit that is paid in training."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from calm.records import Subgoal, Task, Verdict
 from calm.store.store import Store
 from envs.credit.noisy import NoisyTruth
 
-Shaper = Annotator | NoisyTruth | Literal["truth"] | None
-"""What pays credit: a judge behind its memory, the engine's truth, whole or with errors mixed in,
-or nothing."""
+CreditSource = Annotator | NoisyTruth | Literal["truth"] | None
+"""What says which subgoals a step achieved, and so what is paid for it: a judge behind its memory,
+the engine's truth, whole or with errors mixed in, or nothing."""
 
-SHAPERS = ("none", "truth", "noisy:precision=P,recall=R", *JUDGES)
-"""The specs that `make_shaper` understands."""
+SPECS = ("none", "truth", "noisy:precision=P,recall=R", *JUDGES)
+"""The specs that `make_credit_source` understands."""
 
 
-def make_shaper(
+def make_credit_source(
     spec: str,
     task: Task,
     subgoals: Sequence[Subgoal],
@@ -33,8 +33,8 @@ def make_shaper(
     patience: float = 900.0,
     ask_again: Sequence[Verdict] = (),
     most_pending: int = 256,
-) -> Shaper:
-    """The shaper that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
+) -> CreditSource:
+    """The source that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
 
     Args:
         ask: `wait` for the answers about what is new, or take them `later`, see
@@ -54,8 +54,8 @@ def make_shaper(
         return "truth"
     if kind == "noisy":
         return parse_noisy(spec, seed)
-    if kind not in {known.partition(":")[0] for known in SHAPERS}:
-        raise unknown("judge", spec, SHAPERS)
+    if kind not in {known.partition(":")[0] for known in SPECS}:
+        raise unknown("judge", spec, SPECS)
     waits: dict[str, Any] = {"deadline": patience, "timeout": min(120.0, patience), "patient": True}
     again = {"again": tuple(ask_again)}
     own = {"openai": waits | again, "local": {"beside": ask == "later"} | again}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.training.config import TrainConfig
-from agents.training.credit_source import Shaper, make_shaper
+from agents.training.credit_source import CreditSource, make_credit_source
 from agents.training.run_folder import Run
 from calm.decompose import decompose
 from calm.errors import UsageError
@@ -70,13 +70,13 @@ def kept_subgoals(
     return found
 
 
-def shaper_of(
+def credit_source_of(
     config: TrainConfig,
     subgoals: Sequence[Subgoal],
     store: Store | None = None,
     base_url: str | None = None,
-) -> Shaper:
-    """What pays credit while a run trains, see `agents.training.credit_source.make_shaper`.
+) -> CreditSource:
+    """The source of a run's credit, see `agents.training.credit_source.make_credit_source`.
 
     Raises:
         UsageError: the judge can't be built, or is to tell a truth that is not known.
@@ -89,7 +89,7 @@ def shaper_of(
             "a noisy judge is set by reference play, which knows only MiniHack's own tasks;"
             f" judge {config.task} by truth, or by a model"
         )
-    return make_shaper(
+    return make_credit_source(
         config.judge,
         config.described,
         subgoals,
@@ -106,7 +106,7 @@ def shaper_of(
 def make_env(
     config: TrainConfig,
     n_envs: int,
-    shaper: Shaper,
+    source: CreditSource,
     subgoals: Sequence[Subgoal],
     *,
     split: str,
@@ -118,7 +118,7 @@ def make_env(
 
     Args:
         n_envs: B.
-        shaper: pays the credit, see `agents.training.credit_source.make_shaper`.
+        source: of the credit, see `agents.training.credit_source.make_credit_source`.
         subgoals: that pay.
         split: of the levels: train, test or data.
         seed: of the levels.
@@ -135,7 +135,7 @@ def make_env(
         extra_keys=extra_keys,
         crop=config.crop,
         penalty=config.penalty,
-        judge=shaper,
+        judge=source,
         subgoals=subgoals or None,
         shaping=config.shaping,
         weight=config.weight,

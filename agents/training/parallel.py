@@ -1,7 +1,7 @@
 """Trains several runs at once, one process each, and shows where all of them stand.
 
 A run that fails does not take the others down; its error is raised when they have ended. Ctrl-C
-reaches every process: each saves its checkpoint and ends, and so can be gone on with.
+reaches every process: each saves its checkpoint and ends, and so can be resumed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from agents.training.run_folder import Run
-from agents.training.train import Progress, train
+from agents.training.train import train
+from agents.training.trainer import TrainingStatus
 from calm.errors import CalmError
 from calm.store.store import Store
 
-Message = tuple[int, Progress | CalmError | BaseException | None]
+STOPS = {signal.SIGINT, signal.SIGTERM}
+"""Signals that end a run with a checkpoint."""
+Message = tuple[int, TrainingStatus | CalmError | BaseException | None]
 
 
 def _end_with_parent() -> None:
@@ -37,18 +40,20 @@ def _end_with_parent() -> None:
 
 
 def _interrupt_once() -> None:
-    """The first Ctrl-C raises, those after it do nothing; until now it was held back.
+    """Lets the first Ctrl-C or SIGTERM raise and later ones do nothing; held back until now.
 
-    A terminal's reaches this process and its parent, which passes it on; a second one would end
-    the saving of the checkpoint.
+    A terminal's Ctrl-C reaches this process and its parent, which passes it on; a second one would
+    end the saving of the checkpoint.
     """
 
     def interrupt(_signal: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, interrupt)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for number in STOPS:
+        signal.signal(number, interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 
 def _train_one(
@@ -64,22 +69,19 @@ def _train_one(
     try:
         _interrupt_once()
         run = Run(folder)
-        resume = run.checkpoint_path.exists()
-        if not resume:
-            run.note_started()
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: TrainingStatus) -> None:
             messages.put((index, progress))
 
         if store is None:
-            train(run, resume=resume, threads=threads, on_progress=tell)
+            train(run, resume=None, threads=threads, on_progress=tell)
         else:
             with Store(store) as opened:
                 train(
                     run,
                     store=opened,
                     base_url=base_url,
-                    resume=resume,
+                    resume=None,
                     threads=threads,
                     on_progress=tell,
                 )
@@ -88,7 +90,8 @@ def _train_one(
     except CalmError as error:
         messages.put((index, error))
     except Exception as error:  # whatever it was, the parent says which run it ended
-        messages.put((index, CalmError(f"{type(error).__name__}: {error}")))
+        advice = getattr(error, "__notes__", [])
+        messages.put((index, CalmError(". ".join([f"{type(error).__name__}: {error}", *advice]))))
     else:
         messages.put((index, None))
 
@@ -99,7 +102,7 @@ def train_all(
     store: Path | None = None,
     base_url: str | None = None,
     at_once: int | None = None,
-    on_progress: Callable[[int, Progress], None] = lambda _i, _p: None,
+    on_progress: Callable[[int, TrainingStatus], None] = lambda _i, _p: None,
     on_end: Callable[[int], None] = lambda _i: None,
 ) -> None:
     """Trains every run to its end; those with a checkpoint go on from it.
@@ -141,7 +144,7 @@ def train_all(
                 arguments = (i, runs[i].folder, store, base_url, threads, messages)
                 process = context.Process(target=_train_one, args=arguments, daemon=True)
                 # It holds Ctrl-C back while it is loading, see `_interrupt_once`.
-                mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+                mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
                 process.start()
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 working[i] = process
@@ -149,7 +152,7 @@ def train_all(
                 i, message = messages.get(timeout=1.0)
             except queue.Empty:
                 continue
-            if isinstance(message, Progress):
+            if isinstance(message, TrainingStatus):
                 on_progress(i, message)
                 continue
             working.pop(i).join()

@@ -11,18 +11,23 @@ from rich.text import Text
 
 from agents.training.parallel import train_all
 from agents.training.run_folder import Run
-from agents.training.train import Progress as Standing
+from agents.training.trainer import TrainingStatus
 
 MOST_BARS = 6
 """Runs that have a bar each; of more, only those at work have one."""
+BAR_WIDTH = 8
+LEAST_ROOM = len("1,000,000 of 1,000,000 steps  success 100%")
+"""Columns beside name and bar that a name leaves free."""
+MIN_LABEL = 12
+"""Columns that a name has at least."""
 
 
-def time_left(standing: Standing) -> str:
-    """Minutes and seconds until the last step at the rate so far."""
-    if not standing.steps:
+def time_left(status: TrainingStatus) -> str:
+    """Minutes and seconds until the last step at the rate so far, as M:SS."""
+    if not status.steps:
         return "-:--"
-    todo = max(0, standing.total - standing.steps)
-    left = int(todo / max(standing.steps_per_second, 1e-9))
+    todo = max(0, status.total - status.steps)
+    left = int(todo / max(status.steps_per_second, 1e-9))
     return f"{left // 60}:{left % 60:02d}"
 
 
@@ -36,47 +41,45 @@ def train_with_progress(
     at_once: int | None = None,
     on_end: Callable[[int], None] = lambda _i: None,
 ) -> None:
-    """Trains `runs` and shows, for each, steps/s, success on held-out levels and time left.
+    """Trains `runs` and shows, for each, steps, success on held-out levels and time left.
 
-    Where there are many, only those at work are shown, and how many have ended.
+    Where there are many, only those at work are shown, and how many have ended. In a log, which has
+    no bars, each run has a line every tenth of its steps.
+
+    Args:
+        labels: of the runs, in their order; their names by default.
+
+    The others are those of `train_all`, and so are the errors.
     """
     many = len(runs) > MOST_BARS
+    names = list(labels or [run.config.name for run in runs])
+    widest = max(MIN_LABEL, console.width - BAR_WIDTH - LEAST_ROOM - 2)
+    shown_names = [shortened(name, widest) for name in names]
+    width = max(map(len, shown_names))
+    room = console.width - BAR_WIDTH - width - 2
     columns = (
-        # Narrow enough for a terminal of 80 columns; what matters least comes last.
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=8),
+        BarColumn(bar_width=BAR_WIDTH),
         TextColumn("{task.fields[told]}", markup=False),
     )
-    names = labels or [run.config.name for run in runs]
-    width = max(len(name) for name in names)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bars = [
             progress.add_task(
                 name.ljust(width), total=run.config.steps, told="starting", visible=not many
             )
-            for name, run in zip(names, runs, strict=True)
+            for name, run in zip(shown_names, runs, strict=True)
         ]
         whole = progress.add_task("all".ljust(width), total=len(runs), told="", visible=many)
+        logged = [0.0] * len(runs)
+        """Share of each run's steps at its last line in a log."""
 
-        said = [0.0] * len(runs)
-
-        def show(i: int, standing: Standing) -> None:
-            success = "-" if standing.success is None else f"{standing.success:.0%}"
-            asked = f"  asked {standing.asked}" if standing.asked else ""
-            if standing.pending:
-                asked += f", {standing.pending} pending"
-            told = (
-                f"{standing.steps_per_second:,.0f} steps/s  success {success}"
-                f"  left {time_left(standing)}{asked}"
-            )
-            if standing.waiting:
-                told = f"waiting for the judge for {standing.waiting:.0f} s{asked}"
-            done = min(standing.steps, standing.total)
-            progress.update(bars[i], completed=done, told=told, visible=True)
-            if not console.is_terminal and done / standing.total >= said[i] + 0.1:
-                said[i] = done / standing.total  # a log has no bars: a line every tenth
-                line = Text(f"{names[i]}: {done:,} of {standing.total:,} steps  {told}")
-                console.print(line, soft_wrap=True)
+        def show(i: int, status: TrainingStatus) -> None:
+            parts = figures(status)
+            steps = min(status.steps, status.total)
+            progress.update(bars[i], completed=steps, told=fitting(parts, room), visible=True)
+            if not console.is_terminal and steps / status.total >= logged[i] + 0.1:
+                logged[i] = steps / status.total
+                console.print(Text(f"{names[i]}: {'  '.join(parts)}"), soft_wrap=True)
 
         def end(i: int) -> None:
             progress.update(bars[i], visible=not many)
@@ -88,3 +91,39 @@ def train_with_progress(
         train_all(
             runs, store=store, base_url=base_url, at_once=at_once, on_progress=show, on_end=end
         )
+
+
+def figures(status: TrainingStatus) -> list[str]:
+    """What there is to say of a run, the most important first."""
+    asked = f"asked {status.asked}" if status.asked else ""
+    if status.pending:
+        asked += f", {status.pending} pending"
+    parts = [f"{min(status.steps, status.total):,} of {status.total:,} steps"]
+    if status.waiting:
+        parts.append(f"waiting for the judge for {status.waiting:.0f} s")
+    else:
+        success = "-" if status.success is None else f"{status.success:.0%}"
+        parts += [
+            f"success {success}",
+            f"left {time_left(status)}",
+            f"{status.steps_per_second:,.0f} steps/s",
+        ]
+    return [*parts, asked] if asked else parts
+
+
+def fitting(parts: Sequence[str], room: int) -> str:
+    """As many of the parts as fit into `room` columns, the first ones first, the first always."""
+    line = parts[0]
+    for part in parts[1:]:
+        if len(line) + 2 + len(part) > room:
+            break
+        line += "  " + part
+    return line
+
+
+def shortened(name: str, width: int) -> str:
+    """A name of `width` characters at most; of a longer one the beginning and the end."""
+    if len(name) <= width:
+        return name
+    end = (width - 1) // 2
+    return name[: width - 1 - end] + "…" + name[-end:]

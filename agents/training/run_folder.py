@@ -13,6 +13,7 @@ report.html
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
@@ -29,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from agents.training.config import TrainConfig, load_config
+from agents.training.config import TrainConfig, load_config, make_config
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.records import Subgoal
@@ -178,9 +179,33 @@ class Run:
             self.folder / "subgoals.json", json.dumps([asdict(s) for s in subgoals], indent=1)
         )
 
+    def lengthen(self, steps: int) -> None:
+        """Sets the last step of a run anew; what was trained so far counts.
+
+        Raises:
+            UsageError: it would end before it stands, or a setting that falls until the last step
+                would have fallen otherwise.
+        """
+        config = self.config
+        if steps == config.steps:
+            return
+        if self.checkpoint_path.exists() and steps < (step := self.load_checkpoint()["steps"]):
+            raise UsageError(
+                f"{self.folder} has been trained for {step:,} steps, more than {steps:,}"
+            )
+        for name in ("learning_rate_end", "ent_coef_end"):
+            if getattr(config, name) is not None:
+                raise UsageError(
+                    f"{self.folder} has {name}, which is reached at the last step: with another"
+                    " one all of its training would have been another; start a new run"
+                )
+        make_config(config.model_dump() | {"steps": steps}).save(self.folder / "config.yaml")
+
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint; `state` holds tensors and plain values only."""
-        write_file(self.checkpoint_path, lambda partial: torch.save(dict(state), partial))
+        content = io.BytesIO()  # torch hides what is wrong with a file that it writes itself
+        torch.save(dict(state), content)
+        write_file(self.checkpoint_path, content.getvalue())
 
     def load_checkpoint(self) -> dict[str, Any]:
         """The last checkpoint.
@@ -188,13 +213,21 @@ class Run:
         Raises:
             UsageError: there is none, or it can't be read.
         """
+        path = self.checkpoint_path
         try:
             # weights_only refuses anything that is not a tensor or a plain value: no code runs.
-            state: dict[str, Any] = torch.load(self.checkpoint_path, weights_only=True)
+            state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+            state["steps"]
         except FileNotFoundError:
             raise UsageError(
                 f"{self.folder} has no checkpoint.pt to go on from; start a run with `calm train`"
             ) from None
-        except Exception as error:  # torch raises many kinds for a damaged file
-            raise UsageError(f"{self.checkpoint_path} can't be read: {error}") from None
+        except OSError as error:
+            raise UsageError(f"{path} can't be read: {error.strerror}") from None
+        except Exception:  # torch raises many kinds for a damaged file, with advice we don't share
+            raise UsageError(
+                f"{path} can't be read: it is damaged, or no checkpoint of a run. Put a copy of it"
+                f" in its place, or remove it: `calm train --resume {self.folder}` then trains the"
+                " run from its first step"
+            ) from None
         return state

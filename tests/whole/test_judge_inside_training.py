@@ -12,7 +12,8 @@ import pytest
 
 from agents.training.config import TrainConfig, make_config
 from agents.training.run_folder import Run
-from agents.training.train import Progress, train
+from agents.training.train import train
+from agents.training.trainer import TrainingStatus
 from calm.annotation.live import Annotator
 from calm.endpoint import client
 from calm.endpoint.client import Endpoint
@@ -55,7 +56,7 @@ def test_a_dead_endpoint_stops_training_which_goes_on_when_it_is_back(
     unplugged, stopped = Event(), Event()
     quick = count(time.monotonic(), 1000.0)
 
-    def unplug(progress: Progress) -> None:
+    def unplug(progress: TrainingStatus) -> None:
         if unplugged.is_set():
             stopped.wait(60)  # training is quicker than the endpoint's thread
         elif progress.steps >= 256:
@@ -99,7 +100,7 @@ def test_waiting_is_told_and_over_when_the_endpoint_is_back(tmp_path: Path, stor
     server = Loopback(rules=RULES).start()
     told: list[float] = []
 
-    def unplug(progress: Progress) -> None:
+    def unplug(progress: TrainingStatus) -> None:
         if progress.waiting:
             told.append(progress.waiting)
             server.start()
@@ -121,9 +122,9 @@ def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
 ) -> None:
     """With a slow model most first occurrences of an event are paid nothing, and are counted."""
     later = Run.create(tmp_path / "later", TrainConfig(**CONFIG | {"patience": 60.0}, ask="later"))
-    told: list[Progress] = []
+    told: list[TrainingStatus] = []
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: TrainingStatus) -> None:
         told.append(progress)
         if progress.steps == 512:  # half of training is quicker than one answer: let them come
             time.sleep(1.5)

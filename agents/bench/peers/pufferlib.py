@@ -14,13 +14,14 @@ import torch
 from pufferlib import emulation, pufferl, vector
 from pufferlib import pytorch as convert
 
-from agents.bench.network import KEYS, SIZES, BenchNetwork
-from agents.bench.one_contestant import (
+from agents.bench.network import SIZES, BenchNetwork
+from agents.bench.settings import (
     CORES,
     ENTROPY,
     ENVS,
     EPOCHS,
     GAMMA,
+    KEYS,
     LAMBDA,
     MINIBATCHES,
     RATE,

@@ -14,13 +14,14 @@ from sample_factory.envs.env_utils import register_env
 from sample_factory.model.encoder import Encoder
 from sample_factory.train import make_runner
 
-from agents.bench.network import KEYS, SIZES, BenchNetwork
-from agents.bench.one_contestant import (
+from agents.bench.network import SIZES, BenchNetwork
+from agents.bench.settings import (
     CORES,
     ENTROPY,
     ENVS,
     EPOCHS,
     GAMMA,
+    KEYS,
     LAMBDA,
     MINIBATCHES,
     RATE,

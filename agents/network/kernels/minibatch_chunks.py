@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Ids = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int64]
 
 CHUNK = 256
 """Transitions in a chunk. Of 64 to 1,024, 256 was as fast as any (oneDNN, 1 MiB of L2 cache), and
@@ -91,7 +91,7 @@ class Remembered(Repeated):
         return self.memory.recall(self.index)
 
 
-def number_rows(rows: npt.NDArray[np.generic]) -> Ids:
+def number_rows(rows: npt.NDArray[np.generic]) -> Indices:
     """(N, ...) -> (N,): equal rows get the same number, in the order of first appearance."""
     width = rows[0].nbytes
     raw = np.ascontiguousarray(rows).tobytes()
@@ -100,7 +100,7 @@ def number_rows(rows: npt.NDArray[np.generic]) -> Ids:
     return np.asarray(numbers, np.int64)
 
 
-def cut(rows: Ids, numbers: Ids | None, size: int = CHUNK) -> list[Ids]:
+def cut(rows: Indices, numbers: Indices | None, size: int = CHUNK) -> list[Indices]:
     """Cuts a minibatch into chunks of about `size` rows and of equal work.
 
     Args:
@@ -121,7 +121,7 @@ def cut(rows: Ids, numbers: Ids | None, size: int = CHUNK) -> list[Ids]:
 
 
 def pick(
-    stored: Mapping[str, Tensor], rows: Ids, repeats: Mapping[str, Ids]
+    stored: Mapping[str, Tensor], rows: Indices, repeats: Mapping[str, Indices]
 ) -> dict[str, Tensor | Repeated]:
     """Observations of some rows of a rollout, by key.
 

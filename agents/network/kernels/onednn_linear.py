@@ -59,8 +59,8 @@ class OneDnnLinear(nn.Linear):
         return _onednn(input, self.weight, self.bias)
 
 
-def quicken(module: nn.Module) -> None:
-    """Makes the linear layers inside `module` use oneDNN for what is large, if this torch has it.
+def use_onednn(module: nn.Module) -> None:
+    """Makes the linear layers inside `module` use oneDNN for large products, if this torch has it.
 
     Weights, names and `state_dict` stay as they are.
     """

@@ -54,7 +54,7 @@ def test_train_then_report(tmp_path: Path) -> None:
     assert "<svg" in out.read_text("utf-8")
     with pytest.raises(UsageError, match="already holds a run"):
         calm("train", "Room-5x5", "--judge", "none", *SMALL, "--out", tmp_path)
-    with pytest.raises(UsageError, match="takes no other settings, got steps"):
+    with pytest.raises(UsageError, match=r"trained for .* steps, more than 5"):
         calm("train", "--resume", row["run"], "--steps", 5)
 
 
@@ -64,11 +64,17 @@ def test_train_then_report(tmp_path: Path) -> None:
         (["train"], "name a task"),
         (["train", "KeyRom-S5"], "unknown task 'KeyRom-S5': did you mean 'MiniHack-KeyRoom-S5-v0'"),
         (["train", "KeyRoom-S5", "--set", "crop"], "--set takes FIELD=VALUE"),
-        (["train", "KeyRoom-S5", "--set", "crops=9"], "crops: Extra inputs"),
+        (
+            ["train", "KeyRoom-S5", "--set", "crops=9"],
+            "'crops': did you mean 'crop'",
+        ),
         (["train", "KeyRoom-S5", "--shaping", "never"], "alid: every, once, potential"),
         (["train", "KeyRoom-S5", "--encoder", "mamba"], "unknown encoder 'mamba'"),
         (["train", "--resume", "no/such/run"], "holds no run"),
-        (["train", "--resume", "a", "--seeds", 2, "--out", "b"], "settings, got seeds, out"),
+        (
+            ["train", "--resume", "a", "--seeds", 2, "--out", "b"],
+            "but --steps, got seeds, out",
+        ),
         (["train", "KeyRoom-S5", "--seed", 2**32 - 1, "--seeds", 2], "less than 4294967296"),
         (["train", "--config", "."], "no config at . (Is a directory)"),
         (["collect", "Room-5x5", "--out", "x.parquet", "--player", "me"], "unknown player 'me'"),
@@ -144,6 +150,8 @@ def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
     deadline = time.monotonic() + 120
     while len(run.metrics()) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
+    with pytest.raises(UsageError, match=f"{run.folder} is in use by process"):
+        calm("train", "--resume", run.folder)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
@@ -152,9 +160,18 @@ def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
     assert f" train --resume {run.folder}" in said.split("go on with: ")[1]
     kept = run.load_checkpoint()["steps"]
     assert kept >= 128
-    run.config.model_copy(update={"steps": kept + 64}).save(run.folder / "config.yaml")
-    (row,) = json.loads(
-        calm("train", "--resume", run.folder, "--store", tmp_path / "s.sqlite", "--json")
-    )
+    again = ["--resume", run.folder, "--steps", kept + 64, "--store", tmp_path / "s.sqlite"]
+    (row,) = json.loads(calm("train", *again, "--json"))
     assert row["steps"] >= kept + 64
     assert run.resumed_at == [kept]
+
+
+def test_settings_are_listed_with_default_and_meaning() -> None:
+    text = calm("train", "--settings")
+    assert "learning_rate=0.0005\n    Adam's step size.\n" in text
+    listed = json.loads(calm("train", "--settings", "--json"))
+    assert listed[0] == {
+        "name": "task",
+        "default": "MiniHack-KeyRoom-S5-v0",
+        "meaning": "MiniHack id of the task; `KeyRoom-S5` will do.",
+    }

@@ -14,6 +14,7 @@ from calm.loopback import Loopback
 from calm.store.store import Store
 from envs.events.judge_rules import RULES
 from envs.tasks import task
+from tests.support.owner import owning_process
 
 DISCOVERED = [
     (name, next(s.definition for s in task("KeyRoom-S5").subgoals if s.name == name))
@@ -126,3 +127,9 @@ def test_the_verdict_says_what_the_figures_say() -> None:
     told = verdict([agent(None), agent(0), agent(0)])
     assert "with credit after 0 steps, without credit after 0 steps" in told
     assert "the penalty, not missing credit" in told
+
+
+def test_two_demos_in_one_folder_are_one_too_many(tmp_path: Path, quiet: Console) -> None:
+    plan = DemoPlan(steps=512, episodes=2)
+    with owning_process(tmp_path), pytest.raises(UsageError, match="in use by process"):
+        run_demo(plan, tmp_path, base_url=None, fresh=True, console=quiet)

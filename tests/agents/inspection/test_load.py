@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agents.inspection.explain import recorded
-from agents.inspection.load import Recalled, recalled_shaper, trained
+from agents.inspection.load import Recalled, recalled_source, trained
 from agents.inspection.recording import record_run
 from agents.training.config import TrainConfig
 from agents.training.environment import subgoals_of
@@ -57,17 +57,17 @@ def test_the_seed_is_of_the_levels(run: Run) -> None:
 @pytest.mark.parametrize("judge", ["always-yes", "rules", "openai:m", "replay:m"])
 def test_a_judge_is_the_runs_own_or_what_it_said(tmp_path: Path, judge: str) -> None:
     config = TrainConfig(**SMALL, judge=judge)
-    shaper = recalled_shaper(Run.create(tmp_path / "run", config), subgoals_of(config))
-    assert isinstance(shaper, Annotator)
-    assert shaper.judge.name == judge
-    assert isinstance(shaper.judge, Recalled) == judge.endswith(":m")
+    source = recalled_source(Run.create(tmp_path / "run", config), subgoals_of(config))
+    assert isinstance(source, Annotator)
+    assert source.judge.name == judge
+    assert isinstance(source.judge, Recalled) == judge.endswith(":m")
 
 
 def test_noise_and_truth_are_the_runs_own(tmp_path: Path) -> None:
-    for judge, shaper in (
+    for judge, source in (
         ("none", None),
         ("truth", "truth"),
         ("noisy:precision=0.5,recall=0.25", NoisyTruth(0.5, 0.25, seed=7)),
     ):
         made = Run.create(tmp_path / judge, TrainConfig(**SMALL, judge=judge, seed=7))
-        assert recalled_shaper(made, subgoals_of(made.config)) == shaper
+        assert recalled_source(made, subgoals_of(made.config)) == source

@@ -13,7 +13,7 @@ import torch
 from agents.inspection.recording import Recording, latest, record_run
 from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
-from agents.training.credit_source import make_shaper
+from agents.training.credit_source import make_credit_source
 from agents.training.environment import kept_subgoals, make_env
 from agents.training.run_folder import Run
 from agents.training.train import train
@@ -150,8 +150,8 @@ def test_an_agent_with_an_lstm_remembers_the_episode(tmp_path: Path) -> None:
     config = made.config
     subgoals = kept_subgoals(made)
     for steps in found.episodes:
-        shaper = make_shaper("rules", task("Room-5x5"), subgoals)
-        env = make_env(config, 1, shaper, subgoals, split="test", seed=0)
+        source = make_credit_source("rules", task("Room-5x5"), subgoals)
+        env = make_env(config, 1, source, subgoals, split="test", seed=0)
         try:
             policy = make_ppo(config, env).policy
             policy.load_state_dict(made.load_checkpoint()["policy"])

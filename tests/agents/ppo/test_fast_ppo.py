@@ -18,7 +18,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from agents.network.extractor import NetHackExtractor
-from agents.ppo.fast_ppo import STATS, FastPPO
+from agents.ppo.fast_ppo import UPDATE_STATISTICS, FastPPO
 
 pytestmark = pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
 LIMIT = 5
@@ -85,7 +85,7 @@ class Kept(BaseCallback):
 
     def keep(self) -> None:
         values = self.logger.name_to_value
-        names = [*STATS, "loss", "explained_variance"]
+        names = [*UPDATE_STATISTICS, "loss", "explained_variance"]
         if "train/loss" in values:
             self.told.append({name: float(values[f"train/{name}"]) for name in names})
 
@@ -143,7 +143,7 @@ def test_the_numbers_are_those_of_stable_baselines(env: VecEnv, more: dict[str, 
     ours, our = learned(FastPPO, env, **more)
     plain = {k: v for k, v in more.items() if k not in ("chunk", "threads")}
     theirs, their = learned(PPO, env, **plain)
-    assert ours.ours
+    assert ours.is_fast
     assert our.truncated == their.truncated > 3
     assert len(our.rollouts) == len(their.rollouts) == 3
     for mine, other in zip(our.rollouts, their.rollouts, strict=True):
@@ -169,7 +169,7 @@ def test_the_number_of_threads_changes_not_a_bit(env: VecEnv) -> None:
 def test_it_is_stable_baselines_own_code_where_ours_knows_no_better() -> None:
     more = {"n_steps": 16, "batch_size": 8, "n_epochs": 2, "seed": 1, "device": "cpu"}
     ours, theirs = (kind("MlpPolicy", "CartPole-v1", **more).learn(32) for kind in (FastPPO, PPO))
-    assert not ours.ours
+    assert not ours.is_fast
     state = theirs.policy.state_dict()
     assert all(torch.equal(weights, state[k]) for k, weights in ours.policy.state_dict().items())
 

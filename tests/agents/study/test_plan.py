@@ -7,7 +7,7 @@ import pytest
 from gymnasium.spaces import Dict
 
 from agents.study.plan import Cell, load_plan
-from agents.training.environment import make_env, shaper_of, subgoals_of
+from agents.training.environment import credit_source_of, make_env, subgoals_of
 from calm.errors import UsageError
 from data.evaluation.paper import PaperRow, paper_table
 from envs.tasks import task
@@ -29,8 +29,8 @@ def test_arms_with_a_judge_observe_the_same_paid_or_not() -> None:
     for arm in PLAN.arms:
         config = PLAN.config(Cell("KeyRoom-S5", arm, 0))
         subgoals = subgoals_of(config)
-        shaper = shaper_of(config, subgoals)
-        env = make_env(config, 1, shaper, subgoals, split="train", seed=0)
+        source = credit_source_of(config, subgoals)
+        env = make_env(config, 1, source, subgoals, split="train", seed=0)
         spaces[arm] = env.observation_space
         env.close()
     judged = spaces.pop("told")

@@ -17,6 +17,7 @@ from agents.study.run import Order, _fitting, _run, run_study
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from calm.errors import CalmError, UsageError
+from tests.support.owner import owning_process
 
 ROOT = Path(__file__).parents[3]
 FIRST, SECOND = Cell("KeyRoom-S5", "fair", 0), Cell("KeyRoom-S5", "rules", 0)
@@ -151,3 +152,11 @@ def test_a_longer_budget_goes_on_from_the_shorter_one(tmp_path: Path, plan: Path
     assert found.provenance["resumed_at"] == [128]
     index = json.loads((out / "results" / "cells.json").read_text("utf-8"))
     assert [entry["settings"]["steps"] for entry in index] == [256]
+
+
+def test_two_studies_in_one_folder_are_one_too_many(tmp_path: Path, plan: Path) -> None:
+    out = tmp_path / "out"
+    with owning_process(out), pytest.raises(UsageError, match="in use by process"):
+        run_study(load(plan), Order(), out)
+    with owning_process(out), pytest.raises(CalmError, match="no cell of tiny is finished"):
+        run_study(load(plan), Order(train=False), out)  # what is there can be reported meanwhile

@@ -9,7 +9,8 @@ from agents.ppo.fast_ppo import FastPPO
 from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
-from agents.training.train import Trainer, train
+from agents.training.train import train
+from agents.training.trainer import Trainer
 from envs import make_vec
 
 SMALL = {
@@ -53,7 +54,7 @@ def test_a_stack_is_on_the_fast_path_and_an_lstm_on_its_own() -> None:
     try:
         stacked = make_ppo(config, env)
         assert isinstance(stacked, FastPPO)
-        assert stacked.ours
+        assert stacked.is_fast
         assert isinstance(make_ppo(TrainConfig(**SMALL, memory="lstm"), env), RecurrentPPO)
     finally:
         env.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.training.config import TrainConfig, load_config, make_config
+from agents.training.config import TrainConfig, load_config, make_config, settings
 from calm.errors import UsageError
 
 
@@ -30,7 +30,11 @@ def test_a_minibatch_is_its_share_of_the_rollout() -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"stepz": 5}, "stepz: Extra inputs"),
+        ({"stepz": 5}, "unknown setting 'stepz': did you mean 'steps'.*calm train --settings"),
+        ({"lr": 3}, "unknown setting 'lr': did you mean 'learning_rate'.*calm train --settings"),
+        ({"n_envs": 1000000}, "n_envs: .*less than or equal to 4096"),
+        ({"n_envs": 4096, "n_steps": 4096}, "16,777,216 transitions.*at most 1,048,576"),
+        ({"weight": float("inf")}, "weight: .*finite"),
         ({"steps": "many"}, "steps: .*integer"),
         ({"steps": 0}, "steps: .*greater than or equal to 1"),
         ({"shaping": "twice"}, "shaping: unknown credit mode 'twice'.*every, once, potential"),
@@ -80,3 +84,10 @@ def test_a_memory_that_cannot_be_is_said(wrong: dict, said: str) -> None:
 def test_reading_settings_loads_no_torch() -> None:
     code = "import sys, agents.training.config; assert 'torch' not in sys.modules, 'torch'"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_setting_has_a_default_and_a_meaning() -> None:
+    listed = settings()
+    assert [s.name for s in listed] == list(TrainConfig.model_fields)
+    assert all(s.meaning for s in listed)
+    assert {s.name: s.default for s in listed}["keys"] == ["glyphs_crop", "inv_glyphs", "blstats"]

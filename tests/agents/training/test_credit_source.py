@@ -3,7 +3,7 @@
 import pytest
 
 from agents.training.config import make_config
-from agents.training.credit_source import make_shaper
+from agents.training.credit_source import make_credit_source
 from calm.annotation.live import Annotator
 from calm.errors import UsageError
 from calm.loopback import Loopback
@@ -19,7 +19,9 @@ def test_training_asks_again_for_the_classes_that_its_settings_name() -> None:
     with Loopback({TAKE.name: ("taken",)}, script=["prose"]) as server, Store() as store:
         tables = []
         for classes in ((), (), again, again, ()):
-            shaper = make_shaper("openai:m", TASK, [TAKE], store, server.url, ask_again=classes)
+            shaper = make_credit_source(
+                "openai:m", TASK, [TAKE], store, server.url, ask_again=classes
+            )
             assert isinstance(shaper, Annotator)
             tables.append(shaper.judge_texts(["The key is taken."]).tolist())
         assert tables == [[[-1]], [[-1]], [[1]], [[1]], [[1]]]
@@ -28,4 +30,4 @@ def test_training_asks_again_for_the_classes_that_its_settings_name() -> None:
 
 def test_a_judge_that_is_no_model_can_not_be_asked_again() -> None:
     with pytest.raises(UsageError, match="needs a model"):
-        make_shaper("rules", TASK, [TAKE], ask_again=(Verdict.INVALID,))
+        make_credit_source("rules", TASK, [TAKE], ask_again=(Verdict.INVALID,))

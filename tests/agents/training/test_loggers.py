@@ -12,7 +12,8 @@ from tensorboard.summary.writer import event_file_writer
 from agents.training.config import TrainConfig
 from agents.training.loggers import make_logger
 from agents.training.run_folder import Run
-from agents.training.train import Progress, train
+from agents.training.train import train
+from agents.training.trainer import TrainingStatus
 from calm.errors import UsageError
 
 
@@ -50,7 +51,7 @@ def test_every_evaluation_is_logged_at_its_own_step(tmp_path: Path) -> None:
     )
     run = Run.create(tmp_path / "run", config)
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: TrainingStatus) -> None:
         if progress.steps == 192:
             raise KeyboardInterrupt
 

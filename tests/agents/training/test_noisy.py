@@ -3,7 +3,7 @@
 import pytest
 
 from agents.training.config import TrainConfig
-from agents.training.credit_source import make_shaper
+from agents.training.credit_source import make_credit_source
 from agents.training.noisy import parse_noisy
 from calm.errors import UsageError
 from data.evaluation.paper import paper_table
@@ -55,13 +55,13 @@ def test_what_can_not_be_read_is_named(spec: str, said: str) -> None:
         parse_noisy(spec)
 
 
-def test_a_shaper_takes_the_runs_seed_and_other_judges_stay_what_they_were() -> None:
+def test_a_source_takes_the_runs_seed_and_other_judges_stay_what_they_were() -> None:
     known = task("KeyRoom-S5")
     spec = "noisy:precision=0.5,recall=1"
-    assert make_shaper(spec, known, known.subgoals, seed=4) == NoisyTruth(0.5, 1.0, 4)
-    assert make_shaper("truth", known, known.subgoals) == "truth"
+    assert make_credit_source(spec, known, known.subgoals, seed=4) == NoisyTruth(0.5, 1.0, 4)
+    assert make_credit_source("truth", known, known.subgoals) == "truth"
     with pytest.raises(UsageError, match=r"unknown judge 'nosy:1'.*noisy:precision"):
-        make_shaper("nosy:1", known, known.subgoals)
+        make_credit_source("nosy:1", known, known.subgoals)
 
 
 def test_its_name_is_a_folders() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from agents.training.parallel import _interrupt_once, train_all
 from agents.training.run_folder import Run
-from agents.training.train import Progress
+from agents.training.trainer import TrainingStatus
 from calm.errors import CalmError
 
 
@@ -36,7 +36,9 @@ def test_a_killed_run_makes_room_while_others_report(
 ) -> None:
     """Of three runs, two at once, the second is killed and the first reports without a pause."""
     started: list[int] = []
-    told: list[tuple[int, Progress | None]] = [(0, Progress(n, 9, 1.0, None, 0)) for n in range(9)]
+    told: list[tuple[int, TrainingStatus | None]] = [
+        (0, TrainingStatus(n, 9, 1.0, None, 0)) for n in range(9)
+    ]
     told.append((0, None))
 
     class Process:
@@ -61,7 +63,7 @@ def test_a_killed_run_makes_room_while_others_report(
         def empty(self) -> bool:
             return True
 
-        def get(self, timeout: float) -> tuple[int, Progress | None]:
+        def get(self, timeout: float) -> tuple[int, TrainingStatus | None]:
             if not told:
                 raise queue.Empty
             return told.pop(0)

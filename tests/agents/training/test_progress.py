@@ -1,6 +1,7 @@
-"""Progress in a terminal: a bar a run, and of many runs only those at work."""
+"""TrainingStatus in a terminal: a bar a run, and of many runs only those at work."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from rich.console import Console
 from agents.training import progress
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
-from agents.training.train import Progress
+from agents.training.trainer import TrainingStatus
 
 
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str, list[int]]:
@@ -20,13 +21,13 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str,
     def train_all(
         _: object,
         *,
-        on_progress: Callable[[int, Progress], None],
+        on_progress: Callable[[int, TrainingStatus], None],
         on_end: Callable[[int], None],
         **__: Any,
     ) -> None:
-        on_progress(0, Progress(400, 400, 7.0, 0.5, 0))
+        on_progress(0, TrainingStatus(400, 400, 7.0, 0.5, 0))
         on_end(0)
-        on_progress(1, Progress(100, 400, 5.0, None, 3))
+        on_progress(1, TrainingStatus(100, 400, 5.0, None, 3))
 
     monkeypatch.setattr(progress, "train_all", train_all)
     runs = [Run.create(tmp_path / str(i), TrainConfig(judge="none", seed=i)) for i in range(n)]
@@ -47,7 +48,7 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str,
 def test_a_few_runs_have_a_bar_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, ended = shown(tmp_path, monkeypatch, 3)
     assert all(f"run-{i}" in text for i in range(3))
-    assert "5 steps/s  success -  left 1:00  asked 3" in text
+    assert "100 of 400 steps  success -  left 1:00  5 steps/s  asked 3" in text
     assert "of 3 runs" not in text
     assert ended == [0]
 
@@ -58,3 +59,29 @@ def test_of_many_only_those_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not any(f"run-{i}" in text for i in range(2, 9))
     assert "1 of 9 runs" in text
     assert ended == [0]
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_bar_steps_and_success_are_shown_at_any_width(
+    width: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a usual run alone has 31 columns."""
+
+    def train_all(_: object, *, on_progress: Callable[[int, TrainingStatus], None], **__: Any):
+        on_progress(0, TrainingStatus(123_456, 300_000, 1234.0, 0.5, 77, 3))
+
+    monkeypatch.setattr(progress, "train_all", train_all)
+    run = Run.create(tmp_path / "run", TrainConfig(task="KeyRoom-S15"))
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=width, color_system=None)
+    progress.train_with_progress([run], store=None, base_url=None, console=console)
+    plain = re.sub("\x1b\\[[^a-zA-Z]*[a-zA-Z]", "", written.getvalue())
+    lines = [line for line in re.split("[\r\n]+", plain) if line.strip()]
+    assert all(len(line.rstrip()) <= width for line in lines)
+    assert "123,456 of 300,000 steps  success 50%" in lines[-1]
+    assert "━" in lines[-1]
+
+
+def test_names_are_shortened_in_their_middle() -> None:
+    assert progress.shortened("KeyRoom-S5-rules-once-cnn-seed0", 13) == "KeyRoo…-seed0"
+    assert progress.shortened("short", 13) == "short"

@@ -49,6 +49,33 @@ class Planted:
         return (exec, ("raise SystemExit('ran')",))
 
 
+@pytest.mark.parametrize("content", [b"", b"PK", b"{}", None])
+def test_a_damaged_checkpoint_is_told_in_our_words(content: bytes | None, tmp_path: Path) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    run.save_checkpoint({"steps": 7, "weights": torch.arange(300)})
+    whole = run.checkpoint_path.read_bytes()
+    run.checkpoint_path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(UsageError, match=r"damaged.*remove it: `calm train --resume") as caught:
+        run.load_checkpoint()
+    assert "weights_only" not in str(caught.value)
+    torch.save([1, 2], run.checkpoint_path)
+    with pytest.raises(UsageError, match="no checkpoint of a run"):
+        run.load_checkpoint()
+
+
+def test_a_run_is_lengthened_where_that_changes_nothing_before(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CONFIG.model_copy(update={"steps": 100}))
+    run.lengthen(100)
+    run.lengthen(200)
+    assert run.config == CONFIG.model_copy(update={"steps": 200})
+    run.save_checkpoint({"steps": 160})
+    with pytest.raises(UsageError, match="trained for 160 steps, more than 150"):
+        run.lengthen(150)
+    falling = CONFIG.model_copy(update={"ent_coef_end": 0.0})
+    with pytest.raises(UsageError, match="ent_coef_end, which is reached at the last step"):
+        Run.create(tmp_path / "falling", falling).lengthen(10**6)
+
+
 def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
     run = Run.create(tmp_path, CONFIG)
     torch.save({"steps": Planted()}, run.checkpoint_path)

@@ -1,5 +1,7 @@
 """Training on real MiniHack: three rewards apart, held-out success, and going on after a stop."""
 
+import re
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +11,13 @@ import torch
 from agents.training.config import TrainConfig
 from agents.training.evaluation import measure_success
 from agents.training.run_folder import Run
-from agents.training.train import Progress, train
-from calm.errors import UsageError
+from agents.training.train import train
+from agents.training.trainer import TrainingStatus
+from calm.errors import CalmError, UsageError
 from envs import make_vec
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.tasks import task as find_task
+from tests.support.owner import owning_process
 
 SMALL = {
     "task": "KeyRoom-S5",
@@ -32,7 +36,7 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
 
 def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="rules", penalty=True))
-    told: list[Progress] = []
+    told: list[TrainingStatus] = []
     rows = train(run, on_progress=told.append)
     assert [row["steps"] for row in rows] == [0, 512, 1024]
     last = rows[-1]
@@ -78,7 +82,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(tmp_path: Pat
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="truth"))
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: TrainingStatus) -> None:
         if progress.steps >= 512:
             raise KeyboardInterrupt
 
@@ -91,6 +95,60 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert run.resumed_at == [256]
     assert run.load_checkpoint()["updates"] > kept["updates"]
     assert [r["steps"] for r in rows] == sorted({r["steps"] for r in rows})
+
+
+def test_whatever_ends_training_leaves_a_checkpoint(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="none"))
+
+    def fail(status: TrainingStatus) -> None:
+        if status.steps >= 768:
+            raise ZeroDivisionError("by chance")
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        train(run, on_progress=fail)
+    (advice,) = caught.value.__notes__
+    assert "stopped at step 768 and kept a checkpoint; go on with `calm train --resume" in advice
+    assert run.load_checkpoint()["steps"] == 512
+    assert train(run, resume=True)[-1]["steps"] == 1024
+
+
+def test_a_disk_that_takes_no_more_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    """The system's limit on a file's size stands for the full disk: the writing itself fails."""
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="none"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(status: TrainingStatus) -> None:
+        if status.steps >= 256:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+
+    try:
+        with pytest.raises(CalmError) as caught:
+            train(run, on_progress=fill)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert re.search(
+        r"checkpoint\.pt.* Training has stopped at step 512 and its last checkpoint is of step 0;"
+        r" go on with `calm train --resume",
+        str(caught.value),
+    )
+    assert run.load_checkpoint()["steps"] == 0
+    assert train(run, resume=True)[-1]["steps"] == 1024
+
+
+def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="none"))
+    with owning_process(run.folder), pytest.raises(UsageError, match="in use by process"):
+        train(run)
+
+
+def test_a_checkpoint_of_another_run_is_told(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL | {"steps": 256}, judge="none"))
+    train(run)
+    run.config.model_copy(update={"features_dim": 24, "steps": 512}).save(
+        run.folder / "config.yaml"
+    )
+    with pytest.raises(UsageError, match=r"checkpoint\.pt does not fit its config\.yaml"):
+        train(run, resume=True)
 
 
 def test_an_interruption_while_it_sets_out_again_leaves_the_checkpoint(
@@ -165,7 +223,7 @@ def test_an_agent_that_remembers_trains_and_resumes(memory: str, tmp_path: Path)
     assert memory in config.name
     run = Run.create(tmp_path / "run", config)
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: TrainingStatus) -> None:
         if progress.steps >= 64:
             raise KeyboardInterrupt
 

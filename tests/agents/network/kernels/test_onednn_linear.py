@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from agents.network.kernels.onednn_linear import OneDnnLinear, available, quicken
+from agents.network.kernels.onednn_linear import OneDnnLinear, available, use_onednn
 
 pytestmark = pytest.mark.skipif(not available(), reason="this torch has no oneDNN")
 
@@ -49,7 +49,7 @@ def test_plain_layers_change_and_their_weights_stay() -> None:
 
     module = nn.Sequential(nn.Linear(64, 64), Own(64, 64))
     before = {k: v.clone() for k, v in module.state_dict().items()}
-    quicken(module)
+    use_onednn(module)
     assert [type(layer) for layer in module] == [OneDnnLinear, Own]
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())
 

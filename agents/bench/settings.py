@@ -1,0 +1,31 @@
+"""The work of `calm bench train`: task, keys and settings of PPO, the same for every contestant."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+KEYS = ("glyphs_crop", "blstats", "message")
+"""Observation keys that the network sees."""
+TASK = "MiniHack-KeyRoom-S5-v0"
+"""Of every environment."""
+ENVS, STEPS, EPOCHS, MINIBATCHES = 16, 128, 4, 4
+"""Environments, steps of each in a rollout, passes over it, and parts of a pass."""
+ROLLOUT = ENVS * STEPS
+"""Transitions."""
+CORES = len(os.sched_getaffinity(0))
+GAMMA, LAMBDA, RATE, ENTROPY = 0.99, 0.95, 3e-4, 0.01
+"""Discount, lambda of the advantage, step size of Adam, weight of the entropy bonus."""
+
+Measured = tuple[int, float]
+"""Environment steps, and the seconds that they took."""
+
+
+def minihack() -> Any:
+    """One MiniHack environment as its own documentation makes it, with the keys of the bench."""
+    from envs.game.engine import make_minihack
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return make_minihack(TASK, {"observation_keys": KEYS})

@@ -1,0 +1,135 @@
+"""One owner at a time for a folder that a process writes into: a run, a demo, a study.
+
+The owner holds a lock of the operating system on the file `owner.json` in the folder, which says
+who it is. Such a lock ends with its process, whatever ends that. It is not seen from another
+machine that shares the folder, so there a file that is still there is taken for an owner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from calm.errors import UsageError
+
+FILE = "owner.json"
+
+_held: set[tuple[int, int]] = set()
+"""Folders that this process owns, by device and inode: the system lets a process lock twice."""
+
+
+@contextmanager
+def owned(folder: Path) -> Iterator[None]:
+    """Owns a folder, which is made if need be, for as long as the block lasts.
+
+    The folder may be moved meanwhile; the lock moves with it.
+
+    Raises:
+        UsageError: another process has it, or may have it on another machine; or it can't be
+            written. It is said which process, and what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise UsageError(f"{folder} can't be used: {error.strerror}") from None
+    try:
+        status = os.fstat(place)
+        key = (status.st_dev, status.st_ino)
+        if key in _held:
+            raise UsageError(f"{folder} is in use by this very process")
+        lock = _lock(folder, place)
+        _held.add(key)
+        try:
+            yield
+        finally:
+            _held.discard(key)
+            with contextlib.suppress(OSError):  # a folder that is gone needs no unlocking
+                os.unlink(FILE, dir_fd=place)
+            os.close(lock)
+    finally:
+        os.close(place)
+
+
+def _lock(folder: Path, place: int) -> int:
+    """Locks the file in the folder open as `place` and says in it who we are.
+
+    Returns:
+        Its descriptor; closing it ends the lock. The lock is not inherited by child processes.
+    """
+    while True:
+        try:
+            lock = os.open(FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644, dir_fd=place)
+        except OSError as error:
+            raise UsageError(f"{folder} can't be written: {error.strerror}") from None
+        try:
+            try:
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in (errno.EACCES, errno.EAGAIN):
+                    raise UsageError(
+                        f"{folder} is in use by {_described(_owner(lock))}; wait until that has"
+                        " ended, or name another folder"
+                    ) from None
+                # A file system without locks: what the file says has to do.
+            if not _is_current(lock, place):
+                os.close(lock)  # its owner has just removed it
+                continue
+            owner = _owner(lock)
+            if owner.get("host", _host()) != _host():
+                raise UsageError(
+                    f"{folder} is in use by {_described(owner)}, or was left so when that died,"
+                    f" which can't be seen from here; if it has ended, remove {folder / FILE}"
+                )
+            about = {"pid": os.getpid(), "host": _host(), "since": _now()}
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, json.dumps(about).encode(), 0)
+        except OSError as error:
+            os.close(lock)
+            raise UsageError(f"{folder} can't be written: {error.strerror}") from None
+        except BaseException:
+            os.close(lock)
+            raise
+        return lock
+
+
+def _is_current(lock: int, place: int) -> bool:
+    """Whether the file that is locked is still the one in the folder."""
+    try:
+        return os.path.samestat(os.fstat(lock), os.stat(FILE, dir_fd=place))
+    except FileNotFoundError:
+        return False
+
+
+def _owner(lock: int) -> dict[str, str]:
+    """What the file says of its owner; nothing where it says nothing that can be read."""
+    try:
+        about = json.loads(os.pread(lock, 4096, 0))
+    except ValueError:
+        return {}
+    return {str(k): str(v) for k, v in about.items()} if isinstance(about, dict) else {}
+
+
+def _described(owner: dict[str, str]) -> str:
+    if "pid" not in owner:
+        return "another process"
+    return (
+        f"process {owner['pid']} on {owner.get('host', 'this machine')}, since"
+        f" {owner.get('since', 'an unknown time')}"
+    )
+
+
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,262 @@
+"""What happens between two rollouts of a run: evaluation, metrics, checkpoints, progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.training.checkpoint import State, judge_state, snapshot
+from agents.training.config import TrainConfig
+from agents.training.credit_source import CreditSource
+from agents.training.evaluation import Success, measure_success
+from agents.training.run_folder import Row, Run
+from calm.annotation.live import PENDING, Annotator
+from calm.records import Usage
+from envs.credit.noisy import NoisyStream
+from envs.interfaces.sb3_vec import Sb3Vec
+from envs.truth.tally import Tally
+
+
+@dataclass(frozen=True)
+class TrainingStatus:
+    """How far a training run has come."""
+
+    steps: int
+    total: int
+    steps_per_second: float
+    """Of collection and update, evaluations not counted."""
+    success: float | None
+    """At the last evaluation on held-out levels."""
+    asked: int
+    """Distinct questions put to the judge so far."""
+    pending: int = 0
+    """Of these, not answered yet."""
+    waiting: float = 0.0
+    """Seconds that training has been waiting for answers."""
+
+
+@dataclass
+class Clock:
+    """Seconds of training and of evaluation, apart; both go on in a resumed run."""
+
+    training: float = 0.0
+    evaluating: float = 0.0
+
+
+class Trainer(BaseCallback):
+    """Evaluates, logs, checkpoints and reports progress between rollouts.
+
+    Args:
+        run: the folder that everything is written into.
+        held_out: environments of the levels to evaluate on.
+        tally: counts the subgoals achieved in `held_out`.
+        source: of the credit in training.
+        clock: seconds spent so far.
+        rows: the metrics so far, one row an evaluation; new ones are appended.
+        on_progress: called after every rollout and evaluation.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        held_out: VecEnv,
+        tally: Tally,
+        source: CreditSource,
+        clock: Clock,
+        rows: list[Row],
+        on_progress: Callable[[TrainingStatus], None],
+    ) -> None:
+        super().__init__()
+        self.run, self.held_out, self.clock = run, held_out, clock
+        self.config: TrainConfig = run.config
+        self.annotator = source if isinstance(source, Annotator) else None
+        """The judge behind its memory; None where no judge is asked."""
+        self.tally = tally
+        self.rows = rows
+        self.on_progress = on_progress
+        self.since = time.perf_counter()
+        self.spent_before = Usage()
+        """What the judge cost before the run was last started."""
+        self.resume_state: State = {}
+        """The state before the present rollout; empty before the first one."""
+        self.last_checkpoint_step = 0
+        """Steps done at the last checkpoint."""
+
+    def _on_training_start(self) -> None:
+        self.since = time.perf_counter()
+        self.last_checkpoint_step = self.num_timesteps
+        self.remember_state()
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        config = self.config
+        if config.ent_coef_end is not None:
+            share = min(1.0, self.num_timesteps / config.steps)
+            self.model.ent_coef = config.ent_coef + share * (config.ent_coef_end - config.ent_coef)
+        evaluated_at = self.rows[-1]["steps"] if self.rows else -config.eval_every
+        if self.num_timesteps - evaluated_at >= config.eval_every:
+            self.evaluate()
+        else:
+            self.remember_state()
+            if self.num_timesteps - self.last_checkpoint_step >= config.checkpoint_every:
+                self.checkpoint()
+
+    def _on_rollout_end(self) -> None:
+        for name, value in self.recent().items():
+            if value is not None:
+                self.logger.record(f"calm/{name}", value)
+        self.report()
+
+    def stop_clock(self) -> None:
+        """Books the time since the last call as training."""
+        now = time.perf_counter()
+        self.clock.training += now - self.since
+        self.since = now
+
+    def recent(self) -> Row:
+        """Means over the last episodes of training, and what the judge was asked."""
+        episodes = list(self.model.ep_info_buffer or ())
+
+        def mean(key: str) -> float | None:
+            return float(np.mean([e[key] for e in episodes])) if episodes else None
+
+        row: Row = {
+            "train_success": mean("success"),
+            "return_env": mean("r_env"),
+            "return_credit": mean("credit"),
+            "return_shaped": mean("r"),
+            "episode_length": mean("l"),
+        }
+        judge = self.annotator
+        if judge is not None:
+            spent = self.spent_before + judge.usage
+            row |= {
+                "asked": judge.asked,
+                "judged": self.num_timesteps,
+                "unreadable": sum(n for v, n in judge.verdicts.items() if not v.readable),
+                "pending": judge.pending,
+                "requests": spent.requests,
+                "prompt_tokens": spent.prompt_tokens,
+                "completion_tokens": spent.completion_tokens,
+                "cost": spent.cost,
+            }
+        shaping = getattr(getattr(self.training_env, "episodes", None), "shaping", None)
+        if shaping is not None:
+            # Steps that were trained on without an answer.
+            row |= {
+                "steps_unreadable": shaping.counts.unreadable,
+                "steps_pending": shaping.counts.pending,
+            }
+            if isinstance(shaping.source, NoisyStream):
+                # In this run's own play; the spec speaks of the reference's.
+                row |= {
+                    "judge_precision": shaping.source.precision,
+                    "judge_recall": shaping.source.recall,
+                }
+        return row
+
+    def report(self, waiting: float = 0.0) -> None:
+        """Passes on how far training has come, and how long the judge has been waited for."""
+        self.stop_clock()
+        self.on_progress(
+            TrainingStatus(
+                self.num_timesteps,
+                self.config.steps,
+                self.num_timesteps / max(self.clock.training, 1e-9),
+                self.rows[-1]["success"] if self.rows else None,
+                self.annotator.asked if self.annotator else 0,
+                self.annotator.pending if self.annotator else 0,
+                waiting,
+            )
+        )
+
+    def evaluate(self) -> None:
+        """Plays the held-out levels, adds a row to the metrics and replaces the checkpoint."""
+        self.stop_clock()
+        last = self.num_timesteps >= self.config.steps
+        sampled = self.play_held_out(greedy=False)
+        greedy = self.play_held_out(greedy=True) if last or self.config.eval_greedy else None
+        low, high = sampled.interval
+        self.clock.evaluating += time.perf_counter() - self.since
+        self.since = time.perf_counter()
+        self.rows.append(
+            {
+                "steps": self.num_timesteps,
+                "success": sampled.rate,
+                "success_low": low,
+                "success_high": high,
+                "success_greedy": greedy.rate if greedy else None,
+                "episodes": sampled.episodes,
+                "test_return_env": sampled.return_env,
+                "test_length": sampled.length,
+                "test_credit": sampled.credit,
+                "repeats": sampled.repeats("truth"),
+                "judged_repeats": sampled.repeats("judge"),
+                "subgoals": [t._asdict() for t in sampled.subgoals],
+                "seconds": self.clock.training,
+                "eval_seconds": self.clock.evaluating,
+            }
+            | self.recent()
+        )
+        # Apart from what the last update has left for SB3 to log after the next rollout.
+        tested = Logger(None, self.logger.output_formats)
+        for key in ("success", "test_return_env", "test_length"):
+            tested.record(f"test/{key}", self.rows[-1][key])
+        tested.dump(self.num_timesteps)
+        self.run.write_metrics(self.rows)
+        if self.annotator is not None:
+            self.run.write_judged(answers(self.annotator))
+        self.remember_state()
+        self.checkpoint()
+        self.report()
+
+    def play_held_out(self, greedy: bool) -> Success:
+        """Success on the same levels with the same random numbers every time.
+
+        Those of training are left as they are.
+        """
+        with torch.random.fork_rng():
+            torch.manual_seed(self.config.seed)
+            self.held_out.seed(self.config.seed)
+            return measure_success(
+                self.model, self.held_out, self.config.eval_episodes, self.tally, greedy=greedy
+            )
+
+    def remember_state(self) -> None:
+        """Snapshots the state before a rollout.
+
+        A half-collected rollout cannot be resumed, so an interrupted run is saved from here.
+        """
+        self.stop_clock()
+        assert isinstance(self.training_env, Sb3Vec)
+        self.resume_state = snapshot(self.model, self.training_env) | {
+            "training_seconds": self.clock.training,
+            "eval_seconds": self.clock.evaluating,
+            "judge": judge_state(self.annotator) if self.annotator else None,
+        }
+
+    def checkpoint(self) -> None:
+        """Writes the state before the present rollout, if there is one, as the run's checkpoint."""
+        if not self.resume_state:
+            return
+        self.run.save_checkpoint(self.resume_state)
+        self.last_checkpoint_step = self.resume_state["steps"]
+
+
+def answers(annotator: Annotator) -> dict[str, list[str] | None]:
+    """By text that was answered: names of the subgoals it achieves, None where unreadable."""
+    names = [s.name for s in annotator.subgoals]
+    return {
+        text: None if min(row) < 0 else [n for n, yes in zip(names, row, strict=True) if yes]
+        for text, row in zip(annotator.texts, annotator.table.tolist(), strict=True)
+        if PENDING not in row
+    }
