@@ -78,3 +78,5 @@ def test_the_table_names_each_weights_once() -> None:
         assert len(model.sha256) == 64
         assert model.hub or model.packages
         assert model.licence
+        for package, member in model.packages.parts if model.packages else ():
+            assert member.startswith(package.replace("-", "_") + "/")
