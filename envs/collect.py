@@ -72,7 +72,7 @@ class _Recorder:
 
 
 def picture(chars: Array, colours: Array) -> Picture:
-    """The terminal from nle's `tty_chars` and `tty_colors`; what isn't printable ASCII is blank."""
+    """Returns the terminal of nle's `tty_chars` and `tty_colors`; blank where not printable."""
     return Picture(
         "\n".join("".join(chr(c) if 32 <= c < 127 else " " for c in row) for row in chars.tolist()),
         "\n".join("".join(f"{c & 15:x}" for c in row) for row in colours.tolist()),
@@ -80,7 +80,7 @@ def picture(chars: Array, colours: Array) -> Picture:
 
 
 def versions() -> str:
-    """The versions that decide what a game looks like: "nle 1.3.0, minihack 1.0.2"."""
+    """Returns the versions that decide what a game looks like: "nle 1.3.0, minihack 1.0.2"."""
     return ", ".join(f"{name} {version(name)}" for name in ("nle", "minihack"))
 
 
@@ -92,7 +92,7 @@ def play(
     split: str = "data",
     seed: int = 0,
 ) -> Iterator[Played]:
-    """Every step of so many episodes, one after the other.
+    """Yields every step of so many episodes, one after the other.
 
     The same arguments give the same steps: levels come from the first stream of `split` and
     `seed`, the players' chance from `seed` and the episode's number.

@@ -25,7 +25,7 @@ KEYS = ("glyphs_crop", "blstats", "message", "inv_glyphs")
 
 
 def make(task: str | Task, **settings: Any) -> GymEnv:
-    """One MiniHack environment as a `gymnasium.Env`.
+    """Makes one MiniHack environment as a `gymnasium.Env`.
 
     Args:
         task: as for `make_vec`.
@@ -49,7 +49,7 @@ def make_vec(task: str | Task, n_envs: int, *, kind: Literal["sb3"], **settings:
 def make_vec(
     task: str | Task, n_envs: int, *, kind: str = "gym", **settings: Any
 ) -> GymVec | Sb3Vec:
-    """Many MiniHack environments stepped together, with automatic reset.
+    """Makes many MiniHack environments that are stepped together, with automatic reset.
 
     Args:
         task: "MiniHack-KeyRoom-S5-v0" or any other MiniHack id, "KeyRoom-S5" for short; a YAML file

@@ -39,7 +39,7 @@ def _mix(x: int) -> int:
 
 
 def as_level_seed(level_seed: SupportsIndex) -> int:
-    """A level seed, from a split or not, as the engine and the batch's arrays hold it.
+    """Returns a level seed, from a split or not, as the engine and the batch's arrays hold it.
 
     Raises:
         UsageError: it is no integer, or does not lie in [0, 2**63).
@@ -83,7 +83,7 @@ class LevelSeeds(Iterator[int]):
         self._stream = stream
 
     def at(self, episode: int) -> int:
-        """The level seed of one episode, wherever the iterator stands."""
+        """Returns the level seed of one episode, wherever the iterator stands."""
         return self._range[_mix(self._stream ^ _mix(episode)) % len(self._range)]
 
     def __next__(self) -> int:

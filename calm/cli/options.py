@@ -41,8 +41,8 @@ Quick = Annotated[bool, typer.Option(help="Less work in less time; figures are r
 TaskArgument = Annotated[
     str,
     typer.Argument(
-        help="A task's id, or a YAML file that describes one: id, goal, and perhaps actions,"
-        " subgoals, legend."
+        help="A task's id, or a YAML file that describes one: id, goal, and perhaps environment,"
+        " des_file, actions, subgoals, legend."
     ),
 ]
 

@@ -56,7 +56,7 @@ _SPELT = {
 
 
 def english(action: enum.IntEnum) -> str:
-    """The English name of one of nle's actions: "move east", "move far east", "pick up"."""
+    """Returns the English name of one of nle's actions: "move east", "move far east", "pick up"."""
     if isinstance(action, nethack.CompassDirection):
         return f"move {_COMPASS[action.name]}"
     if isinstance(action, nethack.CompassDirectionLonger):
@@ -69,7 +69,7 @@ def english(action: enum.IntEnum) -> str:
 
 
 def kind(name: str) -> str:
-    """The kind of an action from its English name: the name without its direction.
+    """Returns the kind of an action from its English name: the name without its direction.
 
     >>> kind("move east"), kind("move far east"), kind("pick up")
     ('move', 'move far', 'pick up')

@@ -117,12 +117,12 @@ class Rules:
 
 
 def minihack_ids() -> list[str]:
-    """MiniHack's ids in gymnasium's registry."""
+    """Returns MiniHack's ids in gymnasium's registry."""
     return [id for id in gymnasium.registry if id.startswith("MiniHack-")]
 
 
 def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
-    """MiniHack's own environment object, unwrapped, with its level compiled and checked.
+    """Returns MiniHack's own environment object, unwrapped, with its level compiled and checked.
 
     Args:
         task: id in gymnasium's registry, e.g. "MiniHack-KeyRoom-S5-v0".
@@ -204,7 +204,7 @@ def check_level(task: str, des_file: str) -> None:
 
 
 def read_rules(env: Any) -> Rules:
-    """What MiniHack's object says about its task, and which path steps it exactly."""
+    """Returns what MiniHack's object says about its task, and which path steps it exactly."""
     cls = type(env)
     ours = {
         "reset": (MiniHack,),
@@ -248,7 +248,7 @@ def read_rules(env: Any) -> Rules:
 
 
 def rule_keys(path: Path) -> tuple[str, ...]:
-    """The nle keys that must be filled to step a task on this path."""
+    """Returns the nle keys that must be filled to step a task on this path."""
     if path == "minihack":
         return tuple(ENGINE_KEYS)
     return RULE_KEYS + (MACRO_KEYS if path == "keyroom" else ())
@@ -303,7 +303,7 @@ class Game:
         raise GameError(f"the game of level seed {seed} does not start: it asks for ever")
 
     def step(self, action: int) -> tuple[float, int]:
-        """One action: MiniHack's reward, and one of `RUNNING`, `WON`, `DIED`, `ABORTED`."""
+        """Steps once; returns MiniHack's reward, and one of `RUNNING`, `WON`, `DIED`, `ABORTED`."""
         rules = self.rules
         if rules.path == "minihack":
             _, reward, _, _, info = self._env.step(action)
@@ -332,7 +332,7 @@ class Game:
         return reward, status
 
     def _press(self, key: int) -> bool:
-        """One key into the engine; whether the game is over."""
+        """Presses one key; returns whether the game is over."""
         self._nethack.step(key)
         return bool(self._nethack.done())
 
@@ -354,7 +354,7 @@ class Game:
         return done
 
     def _door(self) -> int | None:
-        """Key of the first direction with a closed door, row by row as KeyRoom looks."""
+        """Returns the key towards the first closed door, row by row as KeyRoom looks."""
         x, y = self._blstats[0], self._blstats[1]
         around = self._rows["glyphs"][y - 1 : y + 2, x - 1 : x + 2].ravel()
         for glyph, key in zip(around.tolist(), DIRECTIONS, strict=False):

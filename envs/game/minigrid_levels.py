@@ -36,7 +36,7 @@ class GridSource(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def grid_source(env_id: str, width: int, height: int) -> GridSource:
-    """The source of the grids of a minigrid environment.
+    """Returns the source of the grids of a minigrid environment.
 
     Args:
         env_id: as MiniHack names it.

@@ -71,7 +71,7 @@ class Episodes:
         self.sums[:] = 0
 
     def step(self, actions: npt.ArrayLike) -> tuple[Rewards, Bools, Bools]:
-        """One step: (B,) shaped rewards, terminated, truncated."""
+        """Steps once; returns (B,) shaped rewards float32, terminated and truncated bool."""
         self.r_env, terminated, truncated = self.batch.step(actions)
         rewards = self.r_env
         if self.shaping is None:
@@ -93,7 +93,7 @@ class Episodes:
         return rewards, terminated, truncated
 
     def observation(self) -> dict[str, Array]:
-        """By key, (B, ...): where every environment is now."""
+        """Returns by key, (B, ...), where every environment is now."""
         arrays = {key: self.batch.arrays[key] for key in self.batch.keys}
         if self.shaping is not None and self.progress:
             arrays[PROGRESS] = self.shaping.progress
@@ -102,7 +102,7 @@ class Episodes:
         return {key: array.copy() for key, array in arrays.items()} if self.copy else arrays
 
     def final(self, i: int) -> dict[str, Array]:
-        """By key: the last observation of the episode that the last step ended in row i."""
+        """Returns by key the last observation of the episode that the last step ended in row i."""
         arrays = {key: self.batch.final[key][i].copy() for key in self.batch.keys}
         if self.shaping is not None and self.progress:
             arrays[PROGRESS] = self.shaping.final_progress[i].copy()
@@ -111,7 +111,7 @@ class Episodes:
         return arrays
 
     def summary(self, i: int) -> dict[str, float | int | bool]:
-        """The episode that the last step ended in row i.
+        """Returns what the episode that the last step ended in row i came to.
 
         r: return as the agent saw it; r_env and credit: its parts, the credit before its weight;
         l: length in steps; success: the task's goal was reached, whatever the credit says;

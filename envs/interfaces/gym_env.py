@@ -39,7 +39,7 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """A new episode.
+        """Starts a new episode; returns its first observation and {"level_seed": int}.
 
         Args:
             seed: starts the stream of level seeds anew; without it the stream goes on.
@@ -61,7 +61,7 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
         return self._row(), {"level_seed": int(self.batch.level_seeds[0])}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """One step: observation, shaped reward, terminated, truncated, info."""
+        """Steps once; returns observation, shaped reward, terminated, truncated, info."""
         if self._over:
             raise UsageError("the episode is over; call reset()")
         episodes = self.episodes

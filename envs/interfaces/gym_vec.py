@@ -56,7 +56,7 @@ class GymVec(VectorEnv[Observation, Array, Array]):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Observation, dict[str, Any]]:
-        """New episodes in every environment.
+        """Starts new episodes in every environment; returns their first observations, and no infos.
 
         Args:
             seed: starts the streams of level seeds anew: an int for all of them, or one for each
@@ -75,7 +75,7 @@ class GymVec(VectorEnv[Observation, Array, Array]):
     def step(
         self, actions: npt.ArrayLike
     ) -> tuple[Observation, Rewards, Bools, Bools, dict[str, Any]]:
-        """One step: observations, shaped rewards float32, terminated, truncated, infos."""
+        """Steps once; returns observations, shaped rewards (B,) float32, ends, infos."""
         episodes = self.episodes
         rewards, terminated, truncated = episodes.step(actions)
         infos: dict[str, Any] = {}

@@ -49,7 +49,7 @@ CROP = "glyphs_crop"
 
 
 def group_of(glyphs: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
-    """Index into `GROUPS` of each glyph; `len(GROUPS)` for what is unknown or beyond the map."""
+    """Returns the index into `GROUPS` of each glyph; `len(GROUPS)` where unknown or off the map."""
     groups: npt.NDArray[np.intp] = _GROUP_OF[glyphs]
     return groups
 
@@ -107,7 +107,7 @@ class Window:
             self._begin(rows)
 
     def spaces(self) -> dict[str, spaces.Box]:
-        """By key, the space of one environment's entry."""
+        """Returns by key the space of one environment's entry."""
         shapes = {key: array.shape[1:] for key, array in self.arrays.items()}
         most = np.log1p(np.prod(shapes["window_crop"][1:]))
         return {
@@ -138,7 +138,7 @@ class Window:
 
 
 def in_sight(crops: Array) -> npt.NDArray[np.float32]:
-    """log(1 + cells) of each group of glyphs in crops (B, h, w): (B, groups)."""
+    """Returns log(1 + cells) of each group of glyphs in crops (B, h, w): (B, groups) float32."""
     size = len(GROUPS) + 1
     groups = group_of(crops.reshape(len(crops), -1)) + size * np.arange(len(crops))[:, None]
     counts = np.bincount(groups.ravel(), minlength=size * len(crops)).reshape(-1, size)

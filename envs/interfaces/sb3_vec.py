@@ -39,7 +39,7 @@ class Sb3Vec(VecEnv):
         super().__init__(self.batch.n_envs, episodes.space, episodes.action_space)
 
     def reset(self) -> dict[str, Array]:
-        """New episodes everywhere, from the streams of level seeds if `set_options` named none."""
+        """Starts new episodes everywhere, on the levels of `set_options` or else of the streams."""
         if self._seeds[0] is not None:
             self.batch.reseed(self.split, self._seeds[0], self._starts)
         levels, self._starts, self._levels = self._levels, None, None
@@ -54,7 +54,7 @@ class Sb3Vec(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> tuple[dict[str, Array], Array, Array, list[dict[str, Any]]]:
-        """Steps: observations, shaped rewards (B,) float32, dones (B,), infos."""
+        """Steps once; returns observations, shaped rewards (B,) float32, dones (B,), infos."""
         if self._actions is None:
             raise UsageError("call step_async() before step_wait()")
         episodes, actions, self._actions = self.episodes, self._actions, None
@@ -81,7 +81,7 @@ class Sb3Vec(VecEnv):
         self.batch.close()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        """An attribute of the batch or of its episodes, for each environment.
+        """Returns an attribute of the batch or of its episodes, for each environment.
 
         Arrays with one row an environment are handed out row by row.
         """
@@ -106,7 +106,7 @@ class Sb3Vec(VecEnv):
         return [method(i, *method_args, **method_kwargs) for i in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type, indices: Indices = None) -> list[bool]:
-        """Whether SB3's Monitor is there: its sums are, so SB3 need not add it."""
+        """Returns whether SB3's Monitor is there: its sums are, so SB3 need not add it."""
         name = wrapper_class.__name__
         return [name == "Monitor" for _ in self._get_indices(indices)]
 

@@ -12,7 +12,7 @@ _SIZE = (ROWS + 2) * _WIDTH
 
 
 def push_plan(terrain: Terrain, boulder: Cell, targets: set[Cell]) -> list[int] | None:
-    """The fewest moves that push one boulder into one of the cells; None if there is no way.
+    """Returns the fewest moves that push one boulder into one of the cells; None if none do.
 
     Args:
         terrain: other boulders, walls and water stay where they are.
@@ -65,7 +65,7 @@ def _moves(came: dict[int, tuple[int, int]], state: int) -> list[int]:
 
 
 def best_push(terrain: Terrain) -> list[int] | None:
-    """Moves that bring some boulder into the river, where it helps a crossing most.
+    """Returns moves that bring some boulder into the river, where it helps a crossing most.
 
     That is in the row whose nearest water lies farthest east: where fills have been made before.
     """

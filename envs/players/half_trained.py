@@ -68,7 +68,7 @@ _ROW, _COLUMN = (a.ravel() for a in np.mgrid[:ROWS, :COLUMNS])
 
 
 def features(glyphs: Array, blstats: Array, carried: Array) -> Weights:
-    """What the network sees of B environments.
+    """Returns what the network sees of B environments.
 
     For each of `SOUGHT`: whether one is on the map, then how far the nearest lies below and to the
     right of the hero, in eighths of a cell within [-1, 1], and the signs of the two. Then the kinds
@@ -110,7 +110,7 @@ Network = Mapping[str, Weights]
 
 
 def logits(network: Network, inputs: Weights) -> Weights:
-    """One number for each action, (A,), from features (WIDTH,)."""
+    """Returns one number for each action, (A,), from features (WIDTH,)."""
     x = inputs
     for layer in LAYERS:
         x = network[f"{layer}.weight"] @ x + network[f"{layer}.bias"]
@@ -119,7 +119,7 @@ def logits(network: Network, inputs: Weights) -> Weights:
 
 
 def trained_tasks() -> list[str]:
-    """Tasks for which weights are shipped, by MiniHack's id."""
+    """Returns the tasks for which weights are shipped, by MiniHack's id."""
     return sorted(p.stem for p in WEIGHTS.glob("MiniHack-*.npz"))
 
 

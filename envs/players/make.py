@@ -54,7 +54,7 @@ class Renumbered:
 
 
 def _scripted(actions: tuple[str, ...]) -> Player:
-    """The scripted player, whose first eight actions are the moves, for any order of actions."""
+    """Returns the scripted player, which knows the moves as its first actions, for any order."""
     moves = tuple(english(move) for move in MOVES)
     if actions[: len(moves)] == moves:
         return Scripted(actions)
@@ -63,7 +63,7 @@ def _scripted(actions: tuple[str, ...]) -> Player:
 
 
 def make_player(name: str, task: str | Task) -> Player:
-    """The player of that name for a task.
+    """Returns the player of that name for a task.
 
     Args:
         name: one of `PLAYERS` or `SPECIALISTS`.

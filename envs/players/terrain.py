@@ -66,7 +66,7 @@ class Terrain:
         self.visits[y, x] += 1
 
     def find(self, thing: str) -> list[Cell]:
-        """The cells where a kind of thing has been seen, without the hero's own."""
+        """Returns the cells where the map shows a kind of thing, without the hero's own."""
         at = np.argwhere(THING_OF_GLYPH[self.glyphs] == THING[thing])
         return [(int(y), int(x)) for y, x in at]
 
@@ -78,7 +78,7 @@ class Terrain:
         return bool(table[self.glyphs[cell]])
 
     def steps(self, cell: Cell, enter_closed: bool = False) -> Iterator[tuple[int, Cell]]:
-        """The moves one may make from a cell: (move, cell it leads to). Doors: never diagonally."""
+        """Yields the moves from a cell as (move, cell it leads to). Doors: never diagonally."""
         for move, (dy, dx) in enumerate(MOVES):
             to = (cell[0] + dy, cell[1] + dx)
             if not (0 <= to[0] < ROWS and 0 <= to[1] < COLUMNS):
@@ -93,7 +93,7 @@ class Terrain:
     def path(
         self, goal: Callable[[Cell], bool], enter_closed: bool = False
     ) -> list[tuple[int, Cell]] | None:
-        """The shortest way from the hero to a cell that satisfies `goal`: [(move, cell), ...].
+        """Returns the shortest way, [(move, cell), ...], to a cell that satisfies `goal`.
 
         Empty if the hero stands on one; None if there is no way.
         """
@@ -117,7 +117,7 @@ class Terrain:
         return None
 
     def frontier(self, cell: Cell) -> bool:
-        """Whether a cell has never been stood on and something unseen lies next to it."""
+        """Returns whether a cell has never been stood on and something unseen lies next to it."""
         y, x = cell
         if self.visits[cell] or (y, x) == self.hero:
             return False

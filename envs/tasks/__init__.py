@@ -44,7 +44,7 @@ INSTALLED: Mapping[str, Task] = _Installed()
 
 
 def task_id(name: str) -> str:
-    """MiniHack's id of a task; `MiniHack-` before it and `-v0` after it may be left out.
+    """Returns MiniHack's id of a task; `MiniHack-` before it and `-v0` after it may be left out.
 
     Raises:
         UsageError: no such task; lists them all.
@@ -56,7 +56,7 @@ def task_id(name: str) -> str:
 
 
 def task(name: str) -> Task:
-    """The task of that id (see `task_id`), or in that YAML file.
+    """Returns the task of that id (see `task_id`), or the one in that YAML file.
 
     Raises:
         UsageError: no such task, or a file that can't be used.
@@ -70,7 +70,7 @@ def task(name: str) -> Task:
 
 
 def environment_of(name: str | Task) -> tuple[str, Mapping[str, Any]]:
-    """MiniHack's id and the keyword arguments of its class with which a task is played.
+    """Returns MiniHack's id and the keyword arguments of its class with which a task is played.
 
     Args:
         name: a task, or the id or file that `task` takes.

@@ -195,7 +195,7 @@ def _id(family: str, rest: str) -> str:
 
 
 def legend_text(symbols: Mapping[str, str]) -> str:
-    """Symbols and what they mean, one a line, as a judge reads them."""
+    """Returns symbols and what they mean, one a line, as a judge reads them."""
     return "\n".join(f"{symbol}  {meaning}" for symbol, meaning in symbols.items())
 
 

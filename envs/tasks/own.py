@@ -39,7 +39,7 @@ class OwnTask(Task):
 
 
 def own_task(file: TaskFile) -> OwnTask:
-    """The task that a file describes, its level compiled once and its actions the engine's.
+    """Returns the task that a file describes, its level compiled once, its actions the engine's.
 
     Raises:
         UsageError: names what is wrong and where: no such environment, a des-file that does not

@@ -15,7 +15,7 @@ from envs.tasks.described import EVERYTHING, legend_text
 
 
 def registered_ids() -> list[str]:
-    """MiniHack's ids in gymnasium's registry."""
+    """Returns MiniHack's ids in gymnasium's registry."""
     from envs.game.engine import minihack_ids  # loads MiniHack, which registers them
 
     return minihack_ids()
@@ -23,7 +23,7 @@ def registered_ids() -> list[str]:
 
 @cache
 def registered(id: str) -> Task:
-    """The task of one of `registered_ids`.
+    """Returns the task of one of `registered_ids`, asking the engine once in a process.
 
     Raises:
         UsageError: MiniHack can't make it: it needs a des-file, or levels that are not here.

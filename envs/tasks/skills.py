@@ -90,7 +90,8 @@ RULES: Mapping[str, tuple[str, ...]] = {
 
 
 def glyphs_of(thing: str) -> npt.NDArray[np.int64]:
-    """Glyphs of the objects of that name; "wand" is every wand, since they come unidentified."""
+    """Returns the glyphs of the objects of that name, int64; "wand" is every wand, since they come
+    unidentified."""
     glyphs = []
     for kind in range(nethack.NUM_OBJECTS):
         known = nethack.objclass(kind)

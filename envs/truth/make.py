@@ -29,7 +29,7 @@ class Truth(Observer, Protocol):
 
 
 def with_truth(task: Task) -> tuple[Subgoal, ...]:
-    """Those of a task's given subgoals whose truth the engine's state tells.
+    """Returns those of a task's given subgoals whose truth the engine's state tells.
 
     They are the subgoals of `envs.subgoals`, and those of the skill tasks. A subgoal of one's own
     is one of them if its name and its definition are the same, word for word.
@@ -41,12 +41,12 @@ def with_truth(task: Task) -> tuple[Subgoal, ...]:
 
 
 def known_truth(subgoals: Sequence[Subgoal]) -> tuple[Subgoal, ...]:
-    """Those that are subgoals of `envs.subgoals`, by name and definition."""
+    """Returns those that are subgoals of `envs.subgoals`, by name and definition."""
     return tuple(s for s in subgoals if SUBGOALS.get(s.name) == s)
 
 
 def make_truth(task: Task, batch: Batch) -> Truth:
-    """The truth of a task's given subgoals, of those `with_truth`.
+    """Returns what tells the truth of a task's given subgoals, of those `with_truth`.
 
     An observer: append it to `batch.observers` before `batch.reset()`.
     """
@@ -54,7 +54,7 @@ def make_truth(task: Task, batch: Batch) -> Truth:
 
 
 def truth_of(task_id: str, subgoals: Sequence[Subgoal], batch: Batch) -> Truth:
-    """The truth of these subgoals of a task.
+    """Returns what tells the truth of these subgoals of a task.
 
     Raises:
         UsageError: the truth of one of them is not known.
