@@ -34,7 +34,7 @@ _SCHEMA = {
 def decompose(
     task: Task, judge: Judge, store: Store | None = None, *, tries: int = 3
 ) -> tuple[Subgoal, ...]:
-    """A task's subgoals as a model names them, in their usual order; asked once, then kept.
+    """Returns a task's subgoals as a model names them, in their usual order; asked once.
 
     A judge that is no model (rules, replay, trivial) gets the task's given subgoals.
 
@@ -86,9 +86,9 @@ def decompose(
 
 def _reply(judge: RemoteJudge, store: Store, context: Context, prompt: str, sample: int) -> Reply:
     question = Question(context.key(prompt, sample), prompt, sample)
-    found = store.answers([question.key])
-    if question.key in found:
-        return found[question.key].reply
+    answers = store.answers([question.key])
+    if question.key in answers:
+        return answers[question.key].reply
 
     def failed(call: Call) -> None:
         store.record(context, judge.endpoint.address, call)
@@ -106,7 +106,7 @@ def _reply(judge: RemoteJudge, store: Store, context: Context, prompt: str, samp
         settled = Settled(question.key, Verdict.OK)
     except UsageError as error:
         settled = Settled(question.key, Verdict.INVALID, reason=str(error))
-    store.settle([settled])
+    store.store_verdicts([settled])
     return call.reply
 
 

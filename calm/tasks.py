@@ -80,7 +80,7 @@ class TaskFile(BaseModel):
 
 
 def installed_tasks() -> Mapping[str, Task]:
-    """The tasks of every installed layer by id; one that can't be imported has none."""
+    """Returns the tasks of every installed layer by id; one that can't be imported has none."""
     tables: list[Mapping[str, Task]] = []
     for entry in entry_points_of("calm.tasks"):
         try:
@@ -91,7 +91,7 @@ def installed_tasks() -> Mapping[str, Task]:
 
 
 def full_id(spec: str, known: Container[str]) -> str | None:
-    """The known id that a spec names, with or without `MiniHack-` and `-v0`; None if there is none.
+    """Returns the known id that a spec names, with or without `MiniHack-` and `-v0`; None for none.
 
     >>> full_id("Room-5x5", {"MiniHack-Room-5x5-v0"})
     'MiniHack-Room-5x5-v0'
@@ -101,7 +101,7 @@ def full_id(spec: str, known: Container[str]) -> str | None:
 
 
 def find_task(spec: str) -> Task:
-    """The task that a spec names: a YAML file, or an id, with or without `MiniHack-` and `-v0`.
+    """Returns the task of a YAML file, or of an id with or without `MiniHack-` and `-v0`.
 
     Raises:
         UsageError: there is none; near names are told.

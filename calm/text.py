@@ -19,7 +19,7 @@ _MARKS = re.compile(
 
 
 def clean(text: str) -> str:
-    """The text without control or invisible characters, and without anything like a mark.
+    """Returns the text without control or invisible characters, and without anything like a mark.
 
     Newlines and tabs stay; `<` and `[` that open a mark become `‹` and `⟦`, so widths stay too.
     """

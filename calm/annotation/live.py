@@ -99,31 +99,30 @@ class Annotator:
 
     @property
     def usage(self) -> Usage:
-        """What the answers cost: all attempts, where the judge counts them."""
+        """Returns what the answers cost: all attempts, where the judge counts them."""
         spent = getattr(self.judge, "usage", None)
         return spent if isinstance(spent, Usage) else self._spent
 
     @property
     def pending(self) -> int:
-        """Distinct texts that the judge is being asked about."""
+        """Returns how many distinct texts the judge is being asked about."""
         return len(self._pending)
 
     def ids(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
-        """The number of each text, (N,) int64; new texts are asked about, all in one call."""
+        """Returns the number of each text, (N,) int64; asks about new texts, all in one call."""
         number = self._number
         try:
-            found = [number[text] for text in texts]
+            numbers = [number[text] for text in texts]
             self.looked_up += len(texts)
             if not (self._lost or self.verdicts[Verdict.ERROR]):
-                return np.array(found, dtype=np.int64)
+                return np.array(numbers, dtype=np.int64)
         except KeyError:
             pass
         self._ask([t for t in dict.fromkeys(texts) if self._unanswered(t)])
-        found = [number[text] for text in texts]
-        return np.array(found, dtype=np.int64)
+        return np.array([number[text] for text in texts], dtype=np.int64)
 
     def judge_texts(self, texts: Sequence[str]) -> npt.NDArray[np.int8]:
-        """The answers about texts, (N, G) int8: 1 yes, 0 no, -1 unreadable, -2 not yet."""
+        """Returns the answers about texts, (N, G) int8: 1 yes, 0 no, -1 unreadable, -2 not yet."""
         ids = self.ids(texts)
         self.collect()
         return self.table[ids]
@@ -139,10 +138,10 @@ class Annotator:
             self._pending.difference_update(numbers)
             self._lost |= future.cancelled() or future.exception() is not None
             for number, judgement in zip(numbers, future.result(), strict=True):
-                self._settle(number, judgement)
+                self._fill_row(number, judgement)
 
     def wait(self, most_pending: int = 0) -> None:
-        """Returns when at most so many texts are without an answer. Ctrl-C cancels the asking.
+        """Waits until at most so many texts are without an answer. Ctrl-C cancels the asking.
 
         Raises:
             CalmError: the judge gave up.
@@ -190,7 +189,7 @@ class Annotator:
         future.add_done_callback(arrive)
         self.wait(self.most_pending)
 
-    def _settle(self, number: int, judgement: Judgement) -> None:
+    def _fill_row(self, number: int, judgement: Judgement) -> None:
         before = self._verdict[number]
         if before is not None:
             self.verdicts[before] -= 1

@@ -55,7 +55,7 @@ class Summary:
         return self.transitions - sum(self.verdicts.get(v.value, 0) for v in readable)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, for `--json`."""
+        """Returns plain values, for `--json`."""
         value = asdict(self)
         value["stopped"] = None if self.stopped is None else str(self.stopped)
         value["unreadable"] = self.unreadable
@@ -80,7 +80,7 @@ def annotate(
     *,
     progress: Progress | None = None,
 ) -> Annotated:
-    """One judgement for each transition of a task, and a summary.
+    """Returns one judgement for each transition of a task, and a summary.
 
     A refused key, an empty account or a limit on spending stops the asking, not the function: what
     is answered is returned, the rest is `error`, and `summary.stopped` holds the error for the
@@ -105,7 +105,7 @@ def annotate(
 
 
 def progress_line(tally: Tally, usage: Usage, seconds: float) -> str:
-    """One line on work under way: done, rate, hits, classes, cost so far and time left.
+    """Returns one line on work under way: done, rate, hits, classes, cost so far and time left.
 
     >>> verdicts = Counter({Verdict.OK: 98, Verdict.INVALID: 2})
     >>> progress_line(Tally(200, 50, 50, verdicts), Usage(), 25)

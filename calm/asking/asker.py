@@ -86,7 +86,7 @@ class Asker:
         unread = {key: answer for key, answer in answers.items() if answer.verdict is None}
         if unread and not self.store.readonly:
             # Someone was killed between keeping them and reading them.
-            self.store.settle(reader.settle_stored(k, a) for k, a in unread.items())
+            self.store.store_verdicts(reader.read_stored(k, a) for k, a in unread.items())
         return {key: (answer, reader.judgement(answer)) for key, answer in answers.items()}
 
     def notice_cut(self, context: Context, characters: int, call: Call) -> str:
@@ -271,9 +271,9 @@ class _Job:
         await self.writer.submit(
             lambda: self.store.record(self.context, self.endpoint.address, call, group)
         )
-        settled = self.reader.settle([q.key for q in group], reply)
+        settled = self.reader.read([q.key for q in group], reply)
         # Not waited for: whoever is killed now finds the answer unread, and reads it.
-        self._later(lambda: self.store.settle(settled))
+        self._later(lambda: self.store.store_verdicts(settled))
         for item, row in enumerate(settled):
             self._finish(row.key, self.reader.judgement_of(row, reply, item))
 

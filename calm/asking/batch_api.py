@@ -246,7 +246,7 @@ class BatchAsker(Asker):
             assert call.reply is not None
             with self.store.transaction():
                 self.store.record(context, self.endpoint.address, call, group)
-            self.store.settle(reader.settle([q.key for q in group], call.reply))
+            self.store.store_verdicts(reader.read([q.key for q in group], call.reply))
         tally.changed()
 
     def _call(self, response: dict[str, Any], error: object) -> Call:

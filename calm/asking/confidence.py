@@ -17,20 +17,20 @@ from calm.records import Verdict
 
 
 def _value_starts(text: str, names: Sequence[str]) -> dict[str, int] | None:
-    """Where each subgoal's value begins in an answer; None unless each is there exactly once."""
+    """Returns where each subgoal's value begins in an answer; None unless each is there once."""
     starts = {}
     for name in names:
         forms = {json.dumps(name, ensure_ascii=False), json.dumps(name)}
         pattern = "|".join(map(re.escape, sorted(forms)))
-        found = list(re.finditer(rf"(?:{pattern})\s*:\s*(?=true|false)", text))
-        if len(found) != 1:
+        values = list(re.finditer(rf"(?:{pattern})\s*:\s*(?=true|false)", text))
+        if len(values) != 1:
             return None
-        starts[name] = found[0].end()
+        starts[name] = values[0].end()
     return starts
 
 
 def _yes(token: TokenOdds) -> float | None:
-    """P(true) among true and false at one token; None if it says nothing of either."""
+    """Returns P(true) among true and false at one token; None if it says nothing of either."""
     yes = no = 0.0
     for text, logprob in {token.token: token.logprob, **token.top}.items():
         if not logprob <= 1.0:  # kept from a server that says nonsense, NaN among it
@@ -44,7 +44,7 @@ def _yes(token: TokenOdds) -> float | None:
 
 
 def from_odds(reply: Reply, names: Sequence[str]) -> tuple[float, ...] | None:
-    """P(yes) of each subgoal in an answer about one transition; None where it can't be told."""
+    """Returns P(yes) of each subgoal in an answer about one transition; None if unknown."""
     if not reply.odds or (starts := _value_starts(reply.text, names)) is None:
         return None
     ends, at = [], 0
@@ -65,7 +65,7 @@ def from_odds(reply: Reply, names: Sequence[str]) -> tuple[float, ...] | None:
 def vote(
     rows: Sequence[Sequence[int]], verdicts: Sequence[Verdict]
 ) -> tuple[Verdict, tuple[int, ...], tuple[float, ...]]:
-    """What several samples say together: a verdict, 1 or 0 a subgoal, and the share of yes.
+    """Returns what several samples say together: a verdict, 1 or 0 a subgoal, and the share of yes.
 
     Yes needs more than half of the readable samples. If fewer than half of all samples are
     readable, none is believed: the verdict is the commonest of the unreadable ones.

@@ -96,7 +96,7 @@ async def probe(endpoint: Endpoint, *, concurrency: bool = True) -> dict[str, An
 
 
 async def _first(endpoint: Endpoint) -> Call:
-    """One answer, by whatever form the endpoint takes; raises if it can't be had."""
+    """Returns one answer, by whatever form the endpoint takes; raises if it can't be had."""
     try:
         return await endpoint.ask(_ASK, {"max_tokens": _LONGEST, "temperature": 0}, schema=_SCHEMA)
     except RowFault as fault:
@@ -106,7 +106,7 @@ async def _first(endpoint: Endpoint) -> Call:
 
 
 async def _raw(endpoint: Endpoint, body: Mapping[str, Any]) -> Call | None:
-    """One attempt at a request as it is; None if refused. Tries again what may go away."""
+    """Returns the answer to a request as it is; None if refused. Tries again what may go away."""
     for attempt in range(4):
         clock, started = time.monotonic(), time.time()
         try:
@@ -189,8 +189,8 @@ async def _seed_holds(endpoint: Endpoint, card: Mapping[str, Any]) -> bool:
     params: dict[str, Any] = {"max_tokens": 64, "seed": 7}
     if "temperature" not in card["drop"]:
         params["temperature"] = 1
-    said = [await _raw(endpoint, _body(endpoint, params)) for _ in range(2)]
-    texts = [c.reply.text for c in said if c is not None and c.reply is not None]
+    calls = [await _raw(endpoint, _body(endpoint, params)) for _ in range(2)]
+    texts = [c.reply.text for c in calls if c is not None and c.reply is not None]
     return len(texts) == 2 and texts[0] == texts[1]
 
 
@@ -212,7 +212,7 @@ async def _context(endpoint: Endpoint) -> int | None:
 
 
 async def _concurrency(endpoint: Endpoint, alone: float) -> int:
-    """The most requests at once that were all answered, none three times as slow as one."""
+    """Returns the most requests at once that were all answered, none three times as slow as one."""
     best = 1
     for rung in _RUNGS:
         if rung > endpoint.pace.cap:
@@ -232,7 +232,7 @@ async def _concurrency(endpoint: Endpoint, alone: float) -> int:
 def list_models(
     base_url: str | None = None, key_env: str = "OPENAI_API_KEY", timeout: float = 10.0
 ) -> list[str]:
-    """The models that an endpoint names.
+    """Returns the models that an endpoint names.
 
     Raises:
         EndpointError: no key where one is needed, or the endpoint can't be reached or refuses.
@@ -248,10 +248,10 @@ def list_models(
     try:
         return sorted(str(m["id"]) for m in json.loads(asyncio.run(ask()))["data"])
     except (Transient, RowFault, Unsupported) as error:
-        said = str(error)
+        reason = str(error)
     except (ValueError, TypeError, KeyError):
-        said = "no list of models came back; is it an OpenAI-compatible server?"
+        reason = "no list of models came back; is it an OpenAI-compatible server?"
     raise EndpointError(
-        f"{transport.address}: {said}. Check the address (often it ends in /v1),"
+        f"{transport.address}: {reason}. Check the address (often it ends in /v1),"
         f" that the server runs, and the key in {key_env}"
     )

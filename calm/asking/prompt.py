@@ -42,14 +42,14 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 def templates() -> list[str]:
-    """Names of the templates at hand."""
+    """Returns the names of the templates at hand."""
     folder = files("calm") / "asking" / "prompts"
     return sorted(f.name.removesuffix(".j2") for f in folder.iterdir() if f.name.endswith(".j2"))
 
 
 @cache
 def _load(name: str) -> tuple[Template, str]:
-    """The template of a name and the hash of its source."""
+    """Returns the template of a name and the hash of its source."""
     if name not in templates():
         raise unknown("prompt template", name, templates())
     source = (files("calm") / "asking" / "prompts" / f"{name}.j2").read_text("utf-8")
@@ -98,7 +98,7 @@ class JudgePrompt:
         self._before, self._after = self._render(["\0"]).split("\0")
 
     def render(self, texts: Sequence[str]) -> str:
-        """The prompt about one transition or several, with ids `t1`, `t2`, ..."""
+        """Returns the prompt about one transition or several, with ids `t1`, `t2`, ..."""
         cleaned = [clean(text) for text in texts]
         if len(cleaned) == 1:
             return self._before + cleaned[0] + self._after
@@ -128,7 +128,7 @@ class JudgePrompt:
 def decompose_prompt(
     task: Task, least: int, most: int, template: str = DECOMPOSE_TEMPLATE
 ) -> tuple[str, str]:
-    """The question for a task's subgoals, and the hash of the template it came from."""
+    """Returns the question for a task's subgoals, and the hash of the template it came from."""
     compiled, template_hash = _load(template)
     text = compiled.render(task=_tame(task), legend=clean(task.legend), least=least, most=most)
     return text, template_hash

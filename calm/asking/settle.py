@@ -28,14 +28,14 @@ class AnswerReader:
         self.cap: int | None = next((cap for cap in caps if isinstance(cap, int)), None)
         """Most tokens that an answer could have."""
 
-    def settle(self, keys: Sequence[bytes], reply: Reply) -> list[Settled]:
+    def read(self, keys: Sequence[bytes], reply: Reply) -> list[Settled]:
         """Returns the verdict on each question that a reply answers, in the order of `keys`."""
         parsed = self._read(reply, len(keys))
         return [
             self._settled(key, one, reply, len(keys)) for key, one in zip(keys, parsed, strict=True)
         ]
 
-    def settle_stored(self, key: bytes, answer: Answer) -> Settled:
+    def read_stored(self, key: bytes, answer: Answer) -> Settled:
         """Returns the verdict on a stored answer, read anew from its reply."""
         parsed = self._read(answer.reply, answer.items)
         return self._settled(key, parsed[answer.item], answer.reply, answer.items)
@@ -47,7 +47,7 @@ class AnswerReader:
         that were bought without it, and the other way round.
         """
         if answer.verdict in (None, Verdict.INVALID, Verdict.REPAIRED):
-            return self.judgement_of(self.settle_stored(b"", answer), answer.reply, answer.item)
+            return self.judgement_of(self.read_stored(b"", answer), answer.reply, answer.item)
         settled = Settled(b"", answer.verdict, answer.achieved, answer.confidence, answer.reason)
         return self.judgement_of(settled, answer.reply, answer.item)
 
@@ -86,4 +86,4 @@ class AnswerReader:
 
 def settle_stored(context: Context, key: bytes, answer: Answer, *, repair: bool) -> Settled:
     """Returns the verdict on one stored answer, read anew; see `AnswerReader`."""
-    return AnswerReader(context, repair=repair).settle_stored(key, answer)
+    return AnswerReader(context, repair=repair).read_stored(key, answer)

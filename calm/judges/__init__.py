@@ -31,7 +31,7 @@ __all__ = ["JUDGES", "asks_model", "make_judge"]
 
 
 def asks_model(spec: str) -> bool:
-    """Whether a spec names a judge that asks a language model, here or at an address."""
+    """Returns whether a spec names a judge that asks a language model, here or at an address."""
     return spec.startswith(("openai:", "local:"))
 
 
@@ -44,7 +44,7 @@ def make_judge(
     seed: int = 0,
     **options: Any,
 ) -> Judge:
-    """The judge that a spec names: `local:MODEL`, `openai:MODEL`, `rules`, `replay[:MODEL]`, ...
+    """Returns the judge that a spec names: `local:MODEL`, `openai:MODEL`, `rules`, ...
 
     Args:
         mode: which description it reads.

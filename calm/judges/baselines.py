@@ -1,4 +1,7 @@
-"""Judges that don't read: what any judge must beat, and what a score of theirs is worth."""
+"""Baseline judges that ignore the text: always yes, always no, random.
+
+Their scores are the floor for any other judge.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 
 
 class Always(Immediate):
-    """Says the same of everything: `always-yes`, `always-no`."""
+    """Gives the same answer about every transition: `always-yes`, `always-no`."""
 
     def __init__(self, answer: bool, mode: Mode = "events") -> None:
         self.answer = answer
@@ -21,7 +24,7 @@ class Always(Immediate):
     def judge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
-        """One judgement for each transition, in the same order."""
+        """Returns one judgement for each transition, in the same order."""
         answer = Judgement(Verdict.OK, dict.fromkeys((s.name for s in subgoals), self.answer))
         return [answer] * len(transitions)
 
@@ -46,7 +49,7 @@ class Random(Immediate):
     def judge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
-        """One judgement for each transition, in the same order."""
+        """Returns one judgement for each transition, in the same order."""
         names = [s.name for s in subgoals]
         ids = [t.id for t in transitions]
         return [
@@ -55,6 +58,6 @@ class Random(Immediate):
         ]
 
     def _draw(self, id: str, subgoal: str) -> float:
-        """Uniform in [0, 1)."""
+        """Returns a number uniform in [0, 1)."""
         content = f"{self.seed}\n{subgoal}\n{id}".encode("utf-8", "replace")
         return int.from_bytes(hashlib.sha256(content).digest()[:7], "big") / 2**56

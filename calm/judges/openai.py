@@ -168,7 +168,7 @@ class OpenAIJudge:
 
     @property
     def usage(self) -> Usage:
-        """What this judge has spent, failed attempts included."""
+        """Returns what this judge has spent, failed attempts included."""
         return self.budget.spent
 
     def judge(
@@ -187,7 +187,7 @@ class OpenAIJudge:
         return self.loop.run(self.ajudge(task, subgoals, transitions, tally=tally))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of a coroutine on this judge's event loop, where its connections live."""
+        """Returns the result of a coroutine on the event loop where the connections live."""
         return self.loop.run(work)
 
     async def ajudge(
@@ -209,7 +209,7 @@ class OpenAIJudge:
     def recall(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement | None]:
-        """What the store answers already, without asking; None where a sample is missing."""
+        """Returns what the store answers, without asking; None where a sample is missing."""
         context = self.context(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
         questions = self.questions(context, texts)
@@ -242,7 +242,7 @@ class OpenAIJudge:
         self._closer()
 
     def context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context:
-        """All of the key of an answer but the text and the sample number."""
+        """Returns all of the key of an answer but the text and the sample number."""
         prompt = self._prompt(task, subgoals)
         return Context(
             task.id,
@@ -255,7 +255,7 @@ class OpenAIJudge:
         )
 
     def questions(self, context: Context, texts: Iterable[str]) -> list[Question]:
-        """The distinct questions about texts: one for each sample of each."""
+        """Returns the distinct questions about texts: one for each sample of each."""
         return [
             Question(context.key(text, sample), text, sample)
             for sample in range(self.options.samples)

@@ -25,28 +25,28 @@ T = TypeVar("T")
 
 @runtime_checkable
 class Judge(Protocol):
-    """Says, for each transition, which of the subgoals it achieved.
+    """Decides, for each transition, which of the subgoals it achieved.
 
     A judge reads `transition.texts[self.mode]` and nothing else of the game.
     """
 
     @property
     def name(self) -> str:
-        """The spec that builds it again, e.g. `openai:gpt-5-mini`."""
+        """Returns the spec that builds it again, e.g. `openai:gpt-5-mini`."""
 
     @property
     def mode(self) -> Mode:
-        """Which description it reads."""
+        """Returns which description it reads."""
 
     def judge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
-        """One judgement for each transition, in the same order."""
+        """Returns one judgement for each transition, in the same order."""
 
     async def ajudge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
-        """The same, for callers that run an event loop."""
+        """Returns the same, for callers that run an event loop."""
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ Rules = Mapping[str, Sequence[str]]
 
 
 def installed_rules() -> dict[str, tuple[str, ...]]:
-    """The rules of every installed layer; one that can't be imported has none."""
+    """Returns the rules of every installed layer; one that can't be imported has none."""
     rules: dict[str, tuple[str, ...]] = {}
     for entry in entry_points_of("calm.rules"):
         try:
@@ -58,7 +58,7 @@ class RulesJudge(Immediate):
     def judge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
-        """One judgement for each transition, in the same order.
+        """Returns one judgement for each transition, in the same order.
 
         Raises:
             UsageError: a subgoal has no rule.
@@ -69,11 +69,11 @@ class RulesJudge(Immediate):
                 f" it knows: {', '.join(sorted(self._patterns)) or 'none (is envs installed?)'}."
                 " Use the given subgoals, or a judge that reads (local:MODEL, openai:MODEL)"
             )
-        judged = []
+        judgements = []
         for transition in transitions:
             text = transition.texts[self.mode]
             achieved = {
                 s.name: any(p.search(text) for p in self._patterns[s.name]) for s in subgoals
             }
-            judged.append(Judgement(Verdict.OK, achieved))
-        return judged
+            judgements.append(Judgement(Verdict.OK, achieved))
+        return judgements

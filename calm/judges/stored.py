@@ -1,4 +1,4 @@
-"""The judge that only remembers: gives back what a store holds, and asks nobody."""
+"""The judge that replays stored answers: it returns what a store holds, and asks nobody."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class ReplayJudge(Immediate):
     def judge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
-        """One judgement for each transition, in the same order."""
+        """Returns one judgement for each transition, in the same order."""
         context = self._context(task, subgoals)
         if context is None:
             return [_ABSENT] * len(transitions)
@@ -56,12 +56,12 @@ class ReplayJudge(Immediate):
         keys = {
             text: [context.key(text, i) for i in range(samples)] for text in dict.fromkeys(texts)
         }
-        found = self.store.answers([k for ks in keys.values() for k in ks])
-        judged = {}
+        answers = self.store.answers([k for ks in keys.values() for k in ks])
+        judgements = {}
         for text, mine in keys.items():
-            ones = [reader.judgement(found[k]) for k in mine if k in found]
-            judged[text] = _vote(ones, subgoals)
-        return [judged[text] for text in texts]
+            ones = [reader.judgement(answers[k]) for k in mine if k in answers]
+            judgements[text] = _vote(ones, subgoals)
+        return [judgements[text] for text in texts]
 
     def _context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context | None:
         """The stored context of this task, mode, model and list of subgoals with most answers."""

@@ -145,4 +145,4 @@ def _check(
             audit.stale += 1
     audit.unread += len(unread)
     if unread and not store.readonly:
-        store.settle(unread)
+        store.store_verdicts(unread)

@@ -196,7 +196,7 @@ class Store(Database):
         known = None if unpriced else cost
         return Usage(requests, int(prompt), int(cached), int(completion), seconds, known)
 
-    def settle(self, settled: Iterable[Settled]) -> None:
+    def store_verdicts(self, settled: Iterable[Settled]) -> None:
         """Commits how answers were read, and gives back the leases on them."""
         rows = list(settled)
         with self.transaction():

@@ -50,7 +50,7 @@ def test_an_answer_is_there_raw_before_it_is_read_and_as_read_afterwards(store: 
     assert unread.reply.text == '{"a": true}'
     assert unread.reply.usage == Usage(1, 30, 20, 5, 0.5, 0.25)
     assert unread.reply.odds == (TokenOdds("{", -0.5, {"[": -1.0}),)
-    store.settle([Settled(key, Verdict.OK, (1, 0), (0.75, 0.125), "")])
+    store.store_verdicts([Settled(key, Verdict.OK, (1, 0), (0.75, 0.125), "")])
     read = store.answers([key])[key]
     assert (read.verdict, read.achieved, read.confidence) == (Verdict.OK, (1, 0), (0.75, 0.125))
 
@@ -62,7 +62,7 @@ def test_another_opening_finds_it(tmp_path: Path) -> None:
         assert key in store.answers([key])
     with Store(tmp_path / "s.sqlite", readonly=True) as store:
         assert key in store.answers([key])
-        with pytest.raises(StoreError, match="can't be written"):
+        with pytest.raises(StoreError, match="can only be read"):
             _keep(store, "y")
 
 
