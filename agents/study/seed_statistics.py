@@ -24,11 +24,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from data.evaluation.metrics import Estimate, wilson
+from data.evaluation.metrics import RESAMPLES, Estimate, wilson
 
 Values = npt.NDArray[np.float64]
 
-RESAMPLES = 2000
 LEVEL = (0.025, 0.975)
 
 

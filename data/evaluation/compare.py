@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.evaluation import metrics
-from data.evaluation.metrics import Estimate
+from data.evaluation.metrics import RESAMPLES, Estimate
 from data.evaluation.reference import Reference
-from data.evaluation.score import RESAMPLES, Score, any_of, cluster_counts, number
+from data.evaluation.score import Score, any_of, cluster_counts, number
 
 
 class Comparison(NamedTuple):

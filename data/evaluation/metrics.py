@@ -16,6 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+RESAMPLES = 2000
+"""Resamples of a bootstrap; the ends of its interval are then good to about 0.003."""
+
 Counts = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
 

@@ -11,8 +11,9 @@ from calm.judges.protocol import Judge
 from calm.records import Task
 from data.evaluation.answers import Contestant, ask
 from data.evaluation.compare import Comparison, compare
+from data.evaluation.metrics import RESAMPLES
 from data.evaluation.reference import Reference, engine_reference
-from data.evaluation.score import RESAMPLES, Score, number, score
+from data.evaluation.score import Score, number, score
 from data.evaluation.subgoal_match import Match
 from data.schema import JudgedTransition, LabelledTransition
 

@@ -12,11 +12,8 @@ import numpy.typing as npt
 
 from calm.records import Judgement, Usage, Verdict
 from data.evaluation import metrics
-from data.evaluation.metrics import Bin, Counts, Estimate
+from data.evaluation.metrics import RESAMPLES, Bin, Counts, Estimate
 from data.evaluation.reference import Reference
-
-RESAMPLES = 2000
-"""Resamples of a bootstrap; the ends of its interval are then good to about 0.003."""
 
 
 @dataclass(frozen=True, slots=True)
