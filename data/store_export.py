@@ -94,7 +94,7 @@ def _write_export(store: Store, folder: Path) -> dict[str, Any]:
     with pq.ParquetWriter(path, ANSWERS, compression="zstd") as writer:
         last = (-1, -1)
         select = _SELECT.format(message=store.message_column("k"))
-        while block := store.query(select, [*last, _BLOCK]):
+        while block := store.database.query(select, [*last, _BLOCK]):
             columns = zip(*block, strict=True)
             arrays = [pa.array(c, t) for c, t in zip(columns, ANSWERS.types, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=ANSWERS))
@@ -104,10 +104,10 @@ def _write_export(store: Store, folder: Path) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "answers": rows,
-        "models": [m for (m,) in store.query("SELECT DISTINCT model FROM contexts ORDER BY 1")],
+        "models": store.models(),
         "prompts": [
             {"template": template, "hash": prompt}
-            for template, prompt in store.query(
+            for template, prompt in store.database.query(
                 "SELECT DISTINCT template, prompt FROM contexts ORDER BY 1, 2"
             )
         ],

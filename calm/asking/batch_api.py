@@ -103,7 +103,7 @@ class BatchAsker(Asker):
                 return BudgetError(self.endpoint.budget.reached(planned + expected))
             tag = uuid.uuid4().hex
             keys = {name: [[q.text, q.sample] for q in group] for name, (group, _) in lines.items()}
-            self.store.execute(
+            self.store.database.execute(
                 "INSERT INTO batches (context, endpoint, tag, status, keys, created)"
                 " VALUES (?, ?, ?, 'new', ?, ?)",
                 [
@@ -169,7 +169,7 @@ class BatchAsker(Asker):
         self, context: Context, refused: dict[bytes, Judgement], tally: Tally
     ) -> None:
         """Waits for every open job of this context and takes in what it brought."""
-        rows = self.store.query(
+        rows = self.store.database.query(
             "SELECT tag, remote, keys FROM batches WHERE context = ? AND endpoint = ?"
             " AND status IN ('new', 'waiting') ORDER BY id",
             [self.store.context(context), self.endpoint.address],
@@ -267,14 +267,14 @@ class BatchAsker(Asker):
     # --- bookkeeping -----------------------------------------------------------------------------
 
     def _mark(self, tag: str, status: str, remote: str) -> None:
-        self.store.execute(
+        self.store.database.execute(
             "UPDATE batches SET status = ?, remote = ? WHERE tag = ?", [status, remote, tag]
         )
 
     def _drop(self, tag: str, groups: dict[str, list[Question]]) -> None:
         """Closes a job and frees what it did not answer."""
         with self.store.transaction():
-            self.store.execute("UPDATE batches SET status = 'done' WHERE tag = ?", [tag])
+            self.store.database.execute("UPDATE batches SET status = 'done' WHERE tag = ?", [tag])
             self.store.leases.free([q.key for group in groups.values() for q in group])
 
     async def _patiently(self, ask: Callable[[], Any]) -> bytes:

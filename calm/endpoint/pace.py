@@ -32,18 +32,18 @@ from aiolimiter import AsyncLimiter
 from calm.errors import UsageError
 
 _SHRINK = 0.8  # of concurrency, at a push-back
-_FIRST = 0.4  # of the accepted rate, at the first push-back: much of it may have been a burst
-_LEAST = 0.7  # of the rate, at later ones, at least
-_ENOUGH = 5  # answers since the last cut that end the search; push-backs that end a trial
+FIRST_CUT = 0.4  # of the accepted rate, at the first push-back: much of it may have been a burst
+MIN_CUT = 0.7  # of the rate, at later ones, at least
+SEARCH_ANSWERS = 5  # answers since the last cut that end the search; push-backs that end a trial
 _SEARCH = 1.25  # growth of the rate each step of the search
-_CREEP = 0.0005  # growth of the rate with each answer, after the search
-_RETURN = 0.005  # the same, while it is well below where it was pushed back last
+GROWTH_PER_ANSWER = 0.0005  # growth of the rate with each answer, after the search
+RECOVERY_GROWTH = 0.005  # the same, while it is well below where it was pushed back last
 _STEP = 0.25  # seconds, at least, of a step of the search
-_LATE = 0.01  # seconds by which a request may make up for one that was sent late
+CATCH_UP_SECONDS = 0.01  # seconds by which a request may make up for one that was sent late
 _LAST = 30  # answers over which the rate before the first push-back is measured
 _RECENT = 60  # responses, at least, that tell the share of push-backs at half the speed
-_TOO_MANY = 0.03  # share of push-backs that slowing down should have ended
-_HOLD = 30.0  # seconds of a trial
+MAX_PUSHBACK_SHARE = 0.03  # share of push-backs that slowing down should have ended
+TRIAL_SECONDS = 30.0  # seconds of a trial
 
 
 @dataclass
@@ -137,7 +137,7 @@ class Pace:
             self._taken += 1
         if self.rate is not None and self._measured:
             near = self._trial is None and self.rate > 0.9 * self._ceiling
-            self.rate *= 1 + (_CREEP if near else _RETURN)
+            self.rate *= 1 + (GROWTH_PER_ANSWER if near else RECOVERY_GROWTH)
         elif self.rate is not None and now - self._grown_at >= max(self._latency, _STEP):
             self.rate *= _SEARCH
             self._grown_at = now
@@ -171,22 +171,22 @@ class Pace:
             span = times[-1] - times[0] if times else 0.0
             if len(times) >= 5 and span > 0.02:
                 self._peak = (len(times) - 1) / span
-                self.rate = max(1.0, _FIRST * self._peak)
+                self.rate = max(1.0, FIRST_CUT * self._peak)
             return
         if not self._measured:
             self._shrink()
-            self._measured, self._peak = taken >= _ENOUGH, self.rate
+            self._measured, self._peak = taken >= SEARCH_ANSWERS, self.rate
             self._slow = Share()
         if self._trial is not None:  # it went well to its end
             self._peak, self._trial, self._slow = self.rate, None, Share()
-        if self._slow.responses >= self._evidence and self._slow.value > _TOO_MANY:
+        if self._slow.responses >= self._evidence and self._slow.value > MAX_PUSHBACK_SHARE:
             # Slowing down did not end it: is it our speed at all?
             self._slow_rate, self.rate = self.rate, self._peak
-            self._hold_until, self._trial = now + _HOLD, Share()
+            self._hold_until, self._trial = now + TRIAL_SECONDS, Share()
             return
         self._ceiling = max(self.rate, 0.9 * self._ceiling)
         # Of what was sent at this rate so much was taken: that is what the endpoint takes.
-        self.rate = max(0.1, self.rate * max(_LEAST, (taken + 2) / (taken + 3)))
+        self.rate = max(0.1, self.rate * max(MIN_CUT, (taken + 2) / (taken + 3)))
         self._quiet_until = max(self._quiet_until, now + 1 / self.rate)
 
     def _count(self, pushed: bool) -> None:
@@ -202,7 +202,11 @@ class Pace:
     def _end_trial(self, now: float) -> None:
         """Slows down again if more is pushed back at the peak than was at half of it."""
         trial = self._trial
-        if trial and trial.pushed >= _ENOUGH and trial.value > 2 * self._slow.value + _TOO_MANY:
+        if (
+            trial
+            and trial.pushed >= SEARCH_ANSWERS
+            and trial.value > 2 * self._slow.value + MAX_PUSHBACK_SHARE
+        ):
             self.rate, self._hold_until, self._cut_at = self._slow_rate, now, now
             self._slow, self._trial = Share(), None
             self._evidence *= 2
@@ -254,4 +258,4 @@ class Pace:
                 rate = 2 * self.limit / self._latency
             if rate is not None:
                 # Timers are late by a little; only that much is caught up.
-                self._next_send = max(self._next_send, self._clock() - _LATE) + 1 / rate
+                self._next_send = max(self._next_send, self._clock() - CATCH_UP_SECONDS) + 1 / rate

@@ -32,7 +32,7 @@ class ReplayJudge(Immediate):
         self.store = store
         self.mode: Mode = mode
         self.repair = repair
-        models = [m for (m,) in store.query("SELECT DISTINCT model FROM contexts")]
+        models = store.models()
         if not model and len(models) != 1:
             known = ", ".join(f"replay:{m}" for m in sorted(models)) or "no answers"
             raise UsageError(f"name the model to replay; the store holds: {known}")
@@ -48,7 +48,7 @@ class ReplayJudge(Immediate):
         context = self._context(task, subgoals)
         if context is None:
             return [_ABSENT] * len(transitions)
-        samples = self.store.query(
+        samples = self.store.database.query(
             "SELECT max(sample) + 1 FROM answers WHERE context = ?", [self.store.context(context)]
         )[0][0]
         reader = AnswerReader(context, repair=self.repair)
@@ -66,7 +66,7 @@ class ReplayJudge(Immediate):
     def _context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context | None:
         """The stored context of this task, mode, model and list of subgoals with most answers."""
         wanted = json.dumps([[s.name, s.definition] for s in subgoals])
-        rows = self.store.query(
+        rows = self.store.database.query(
             "SELECT prompt, template, params FROM contexts c WHERE kind = 'judge' AND task = ?"
             " AND mode = ? AND model = ? AND subgoals = ?"
             " ORDER BY (SELECT count(*) FROM answers a WHERE a.context = c.id) DESC LIMIT 1",

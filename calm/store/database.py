@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
-from calm.errors import StoreError, UsageError
+from calm.errors import StoreError
 from calm.store.schema import APPLICATION_ID, MIGRATIONS
 
 log = logging.getLogger(__name__)
@@ -105,17 +105,10 @@ class Database:
                 self._db.close()
                 raise
 
-    @classmethod
-    def existing(cls, path: Path) -> Self:
-        """Opens a file that must be there.
-
-        Raises:
-            UsageError: there is no such file.
-            StoreError: for the reasons above.
-        """
-        if not path.is_file():
-            raise UsageError(f"no store at {path}; name one with --store")
-        return cls(path)
+    @property
+    def in_transaction(self) -> bool:
+        """Whether what was written last may still be rolled back."""
+        return self._db.in_transaction
 
     # --- opening -------------------------------------------------------------------------------
 
@@ -255,6 +248,10 @@ class Database:
         """The rows of a SELECT."""
         with self._lock, self._explained():
             return self._db.execute(sql, values).fetchall()
+
+    def value(self, sql: str, values: Sequence[object] = ()) -> Any:
+        """The one value of a SELECT of one row, such as a count."""
+        return self.query(sql, values)[0][0]
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> None:
         """Runs and commits one statement."""

@@ -41,14 +41,14 @@ def why(store: Store, context: Context, text: str, sample: int = 0) -> Why:
     key = context.key(text, sample)
     if found := store.answers([key]).get(key):
         return Why(True, "unread" if found.verdict is None else found.verdict.value)
-    rows = store.query(
+    rows = store.database.query(
         "SELECT c.id, c.kind, c.task, c.mode, c.subgoals, c.prompt, c.model, c.params,"
         " c.template FROM contexts c WHERE EXISTS (SELECT 1 FROM answers a WHERE a.context = c.id)"
     )
     best: tuple[int, int, list[Difference]] | None = None
     for number, *parts, template in rows:
         differences = _parts(context, parts, template)
-        there = store.query(
+        there = store.database.query(
             "SELECT a.sample FROM answers a JOIN texts t ON t.id = a.text"
             " WHERE a.context = ? AND t.text = ? ORDER BY abs(a.sample - ?) LIMIT 1",
             [number, text, sample],
@@ -102,7 +102,7 @@ def _parts(context: Context, parts: list[str], template: str) -> list[Difference
 
 
 def _nearest_text(store: Store, context: int, text: str) -> str:
-    rows = store.query(
+    rows = store.database.query(
         "SELECT t.text FROM answers a JOIN texts t ON t.id = a.text WHERE a.context = ?"
         " ORDER BY abs(length(t.text) - ?) LIMIT ?",
         [context, len(text), _TEXTS],

@@ -27,19 +27,19 @@ class ReadAgain(Protocol):
 def stats(store: Store) -> dict[str, Any]:
     """Answers by model, task and class; calls, tokens and cost by model, every attempt counted."""
     answers: dict[tuple[str, str, str, str], Counter[str]] = {}
-    for kind, model, task, mode, verdict, n in store.query(
+    for kind, model, task, mode, verdict, n in store.database.query(
         "SELECT c.kind, c.model, c.task, c.mode, a.verdict, count(*) FROM answers a"
         " JOIN contexts c ON c.id = a.context GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4"
     ):
         answers.setdefault((kind, model, task, mode), Counter())[verdict or "unread"] += n
     models: dict[str, dict[str, Any]] = {}
-    for row in store.query(
+    for row in store.database.query(
         "SELECT c.model, count(*), sum(outcome = 'ok'), sum(prompt_tokens), sum(cached_tokens),"
         " sum(completion_tokens), sum(cost), sum(outcome = 'ok' AND cost IS NULL), sum(seconds)"
         " FROM calls JOIN contexts c ON c.id = calls.context"
         " WHERE outcome != 'imported' GROUP BY 1 ORDER BY 1"  # others paid for those
     ):
-        outcomes = store.query(
+        outcomes = store.database.query(
             "SELECT outcome, count(*) FROM calls JOIN contexts c ON c.id = calls.context"
             " WHERE c.model = ? AND outcome NOT IN ('ok', 'imported') GROUP BY 1 ORDER BY 2 DESC",
             [row[0]],
@@ -55,18 +55,17 @@ def stats(store: Store) -> dict[str, Any]:
             "calls_of_unknown_price": row[7],
             "seconds": round(row[8], 1),
         }
+    count = store.database.value
     return {
         "answers": [
             {"kind": k, "model": m, "task": t, "mode": mode, "verdicts": dict(v)}
             for (k, m, t, mode), v in answers.items()
         ],
         "models": models,
-        "imported_calls": store.query("SELECT count(*) FROM calls WHERE outcome = 'imported'")[0][
-            0
-        ],
-        "texts": store.query("SELECT count(*) FROM texts")[0][0],
-        "subgoal_sets": store.query("SELECT count(*) FROM subgoal_sets")[0][0],
-        "open_batches": store.query("SELECT count(*) FROM batches WHERE status != 'done'")[0][0],
+        "imported_calls": count("SELECT count(*) FROM calls WHERE outcome = 'imported'"),
+        "texts": count("SELECT count(*) FROM texts"),
+        "subgoal_sets": count("SELECT count(*) FROM subgoal_sets"),
+        "open_batches": count("SELECT count(*) FROM batches WHERE status != 'done'"),
     }
 
 
@@ -90,11 +89,11 @@ def verify(store: Store, read_again: ReadAgain) -> Audit:
     """
     audit = Audit()
     try:
-        said = [str(row[0]) for row in store.query("PRAGMA integrity_check(20)")]
+        said = [str(row[0]) for row in store.database.query("PRAGMA integrity_check(20)")]
         audit.problems += [s for s in said if s != "ok"]
         audit.problems += _orphans(store)
         last = b""
-        while rows := store.query(
+        while rows := store.database.query(
             "SELECT a.key, c.subgoals, c.template, c.params"
             " FROM answers a JOIN contexts c ON c.id = a.context"
             " WHERE c.kind = 'judge' AND a.key > ? ORDER BY a.key LIMIT ?",
@@ -111,7 +110,7 @@ def verify(store: Store, read_again: ReadAgain) -> Audit:
 def _orphans(store: Store) -> list[str]:
     found = []
     for table, column in (("calls", "call"), ("contexts", "context"), ("texts", "text")):
-        n = store.query(
+        n = store.database.query(
             f"SELECT count(*) FROM answers a WHERE NOT EXISTS"
             f" (SELECT 1 FROM {table} t WHERE t.id = a.{column})"
         )[0][0]

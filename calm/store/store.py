@@ -12,28 +12,66 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from calm.endpoint.envelope import Call, Reply, TokenOdds
+from calm.errors import UsageError
 from calm.records import Subgoal, Usage, Verdict, subgoals_hash
 from calm.store.database import Database, chunks
 from calm.store.leases import Leases
 from calm.store.question import Answer, Context, Question, Settled
 
 
-class Store(Database):
+class Store:
     """The answers in one file, with what is known of endpoints and the lists of subgoals.
 
-    Args and errors are those of `Database`.
+    A context manager. Args and errors are those of `Database`.
     """
 
     def __init__(
         self, path: Path | str | None = None, *, readonly: bool = False, synchronous: str = "NORMAL"
     ) -> None:
-        super().__init__(path, readonly=readonly, synchronous=synchronous)
-        self.leases = Leases(self)
+        self.database = Database(path, readonly=readonly, synchronous=synchronous)
+        self.leases = Leases(self.database)
         self._contexts: dict[str, int] = {}
+
+    @classmethod
+    def existing(cls, path: Path) -> Self:
+        """Opens a file that must be there.
+
+        Raises:
+            UsageError: there is no such file.
+            StoreError: as `Database`.
+        """
+        if not path.is_file():
+            raise UsageError(f"no store at {path}; name one with --store")
+        return cls(path)
+
+    @property
+    def path(self) -> Path | None:
+        """The file, None for a store in memory."""
+        return self.database.path
+
+    @property
+    def readonly(self) -> bool:
+        """Whether the file is only read; then whatever would write is a StoreError."""
+        return self.database.readonly
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All writes within are committed together; inside another transaction, with that one."""
+        return self.database.transaction()
+
+    def close(self) -> None:
+        """Closes the file; answers are already in it."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # --- answers ---------------------------------------------------------------------------------
 
@@ -44,7 +82,7 @@ class Store(Database):
         number = self._context_number(context)
         if number is None:
             parts = context.components
-            self.execute(
+            self.database.execute(
                 "INSERT OR IGNORE INTO contexts (hash, kind, task, mode, subgoals, template,"
                 " prompt, model, params) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
@@ -61,13 +99,18 @@ class Store(Database):
             )
             number = self._context_number(context)
             assert number is not None
-        if not self._db.in_transaction:  # else it may still be rolled back
+        if not self.database.in_transaction:  # else it may still be rolled back
             self._contexts[context.hash] = number
         return number
 
+    def models(self) -> list[str]:
+        """The models that were asked, in alphabetical order."""
+        rows = self.database.query("SELECT DISTINCT model FROM contexts ORDER BY 1")
+        return [model for (model,) in rows]
+
     def _context_number(self, context: Context) -> int | None:
         """The row number of a context, None if there is none."""
-        rows = self.query("SELECT id FROM contexts WHERE hash = ?", [context.hash])
+        rows = self.database.query("SELECT id FROM contexts WHERE hash = ?", [context.hash])
         return int(rows[0][0]) if rows else None
 
     def answers(self, keys: Sequence[bytes]) -> dict[bytes, Answer]:
@@ -75,7 +118,7 @@ class Store(Database):
         found: dict[bytes, Answer] = {}
         for chunk in chunks(keys):
             marks = ",".join("?" * len(chunk))
-            for row in self.query(
+            for row in self.database.query(
                 "SELECT a.key, a.verdict, a.achieved, a.confidence, a.reason, a.item, c.items,"
                 " c.raw, c.finish, c.refusal, c.odds, c.prompt_tokens, c.cached_tokens,"
                 " c.completion_tokens, c.seconds, c.cost, c.served_by, c.request_id,"
@@ -108,7 +151,7 @@ class Store(Database):
 
         Such a file is only met where it can't be migrated, as it is open for reading alone.
         """
-        return f"{calls}.message" if self.schema >= 2 else "''"
+        return f"{calls}.message" if self.database.schema >= 2 else "''"
 
     def record(
         self, context: Context, endpoint: str, call: Call, questions: Sequence[Question] = ()
@@ -138,7 +181,7 @@ class Store(Database):
 
     def _call(self, context: Context, endpoint: str, call: Call, items: int) -> int:
         reply = call.reply or Reply("", None)
-        return self.insert(
+        return self.database.insert(
             "INSERT INTO calls (context, endpoint, started, seconds, outcome, items, raw,"
             " finish, refusal, odds, detail, request_id, served_by, prompt_tokens,"
             " cached_tokens, completion_tokens, cost, message)"
@@ -169,7 +212,7 @@ class Store(Database):
         self, context: Context, call: int, questions: Iterable[tuple[int, Question]]
     ) -> None:
         number = self.context(context)
-        self.execute_many(
+        self.database.execute_many(
             "INSERT OR REPLACE INTO answers (key, context, text, sample, call, item)"
             " VALUES (?, ?, ?, ?, ?, ?)",
             [(q.key, number, self._text(q.text), q.sample, call, item) for item, q in questions],
@@ -178,15 +221,17 @@ class Store(Database):
     def _text(self, text: str) -> int:
         text = _storable(text)
         digest = hashlib.sha256(text.encode()).digest()
-        self.execute("INSERT OR IGNORE INTO texts (hash, text) VALUES (?, ?)", [digest, text])
-        return int(self.query("SELECT id FROM texts WHERE hash = ?", [digest])[0][0])
+        self.database.execute(
+            "INSERT OR IGNORE INTO texts (hash, text) VALUES (?, ?)", [digest, text]
+        )
+        return int(self.database.query("SELECT id FROM texts WHERE hash = ?", [digest])[0][0])
 
     def paid(self, context: Context) -> Usage:
         """What every attempt at questions of this context has cost, whoever asked; not imports."""
         number = self._context_number(context)
         if number is None:
             return Usage(cost=0.0)
-        rows = self.query(
+        rows = self.database.query(
             "SELECT count(*), total(prompt_tokens), total(cached_tokens), total(completion_tokens),"
             " total(seconds), total(cost), total(cost IS NULL AND outcome = 'ok') FROM calls"
             " WHERE context = ? AND outcome != 'imported'",
@@ -200,7 +245,7 @@ class Store(Database):
         """Commits how answers were read, and gives back the leases on them."""
         rows = list(settled)
         with self.transaction():
-            self.execute_many(
+            self.database.execute_many(
                 "UPDATE answers SET verdict = ?, achieved = ?, confidence = ?, reason = ?"
                 " WHERE key = ?",
                 [
@@ -224,7 +269,7 @@ class Store(Database):
         with self.transaction():
             call = self._call(context, "", Call(0.0, 0.0, reply=Reply(raw)), 1)
             text = self._text("")
-            self.execute_many(
+            self.database.execute_many(
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, 0, ?, 0, 'ok', ?, NULL, '')",
                 ((key, number, text, call, yes) for key in keys),
             )
@@ -233,7 +278,7 @@ class Store(Database):
 
     def card(self, endpoint: str, model: str) -> dict[str, Any]:
         """What is known of an endpoint's abilities; {} if nothing."""
-        rows = self.query(
+        rows = self.database.query(
             "SELECT card FROM cards WHERE endpoint = ? AND model = ?", [endpoint, model]
         )
         return dict(json.loads(rows[0][0])) if rows else {}
@@ -241,7 +286,7 @@ class Store(Database):
     def keep_card(self, endpoint: str, model: str, card: Mapping[str, Any]) -> None:
         """Adds to what is known of an endpoint's abilities."""
         card = self.card(endpoint, model) | dict(card)
-        self.execute(
+        self.database.execute(
             "INSERT OR REPLACE INTO cards (endpoint, model, card) VALUES (?, ?, ?)",
             [endpoint, model, json.dumps(card, sort_keys=True)],
         )
@@ -249,7 +294,7 @@ class Store(Database):
     def keep_subgoals(self, task: str, subgoals: Sequence[Subgoal], source: str) -> str:
         """Keeps a list of subgoals under its hash, which is returned."""
         name = subgoals_hash(subgoals)
-        self.execute(
+        self.database.execute(
             "INSERT OR IGNORE INTO subgoal_sets (hash, task, subgoals, source, created)"
             " VALUES (?, ?, ?, ?, ?)",
             [
@@ -265,7 +310,7 @@ class Store(Database):
     def subgoal_sets(self, task: str | None = None) -> dict[str, tuple[Subgoal, ...]]:
         """The lists of subgoals kept, by hash, newest first."""
         where, values = ("", []) if task is None else (" WHERE task = ?", [task])
-        rows = self.query(
+        rows = self.database.query(
             f"SELECT hash, subgoals FROM subgoal_sets{where} ORDER BY created DESC", values
         )
         return {name: tuple(Subgoal(*s) for s in json.loads(text)) for name, text in rows}

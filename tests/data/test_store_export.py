@@ -81,4 +81,4 @@ def test_what_was_changed_or_is_no_export_is_refused(tmp_path: Path) -> None:
             import_store(tmp_path / "out", other)
         with pytest.raises(UsageError, match="no export"):
             import_store(tmp_path / "absent", other)
-        assert other.query("SELECT count(*) FROM answers") == [(0,)]
+        assert other.database.query("SELECT count(*) FROM answers") == [(0,)]

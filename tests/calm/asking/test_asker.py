@@ -24,11 +24,11 @@ def numbers(n: int) -> list[Transition]:
 def _table(path: Path) -> str:
     """Every answer in the store by its text: what a run leaves behind."""
     with Store(path, readonly=True) as store:
-        rows = store.query(
+        rows = store.database.query(
             "SELECT t.text, a.sample, a.verdict, a.achieved, c.raw FROM answers a"
             " JOIN texts t ON t.id = a.text JOIN calls c ON c.id = a.call ORDER BY 1, 2"
         )
-        assert store.query("PRAGMA integrity_check") == [("ok",)]
+        assert store.database.query("PRAGMA integrity_check") == [("ok",)]
     return json.dumps(rows)
 
 
@@ -84,7 +84,7 @@ def test_an_answer_that_was_kept_but_never_read_is_read_and_not_bought_again(
     with Loopback(RULES) as server, Store(tmp_path / "s.sqlite") as store:
         judge = make_judge("openai:m", base_url=server.url, store=store)
         judged = judge.judge(TASK, SUBGOALS, numbers(5))
-        store.execute("UPDATE answers SET verdict = NULL, achieved = NULL")
+        store.database.execute("UPDATE answers SET verdict = NULL, achieved = NULL")
         assert judge.judge(TASK, SUBGOALS, numbers(5)) == judged
         assert server.requests == 5
 

@@ -128,9 +128,9 @@ def test_a_kill_at_any_moment_hands_nothing_in_twice_and_loses_nothing(
         judged = _judge(server, store).judge(task, task.subgoals, transitions)
         assert {j.verdict for j in judged} == {Verdict.OK}
         assert server.requests == 7  # every row was computed, and paid, once
-        assert store.query("SELECT count(*) FROM calls") == [(7,)]
-        assert store.query("SELECT count(*) FROM leases") == [(0,)]
-        assert store.query("SELECT DISTINCT status FROM batches") == [("done",)]
+        assert store.database.query("SELECT count(*) FROM calls") == [(7,)]
+        assert store.database.query("SELECT count(*) FROM leases") == [(0,)]
+        assert store.database.query("SELECT DISTINCT status FROM batches") == [("done",)]
 
 
 def test_a_process_that_is_killed_while_it_waits_is_taken_over(

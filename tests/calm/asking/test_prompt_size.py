@@ -79,7 +79,7 @@ def test_a_cut_prompt_is_told_once_counted_and_recorded(
         summary = annotate(judge, task, task.subgoals, long).summary
     assert summary.cut_prompts == summary.as_json()["cut_prompts"] == 2
     assert [r.message.count("it cut the prompt") for r in caplog.records] == [1]
-    details = judge.store.query("SELECT detail FROM calls ORDER BY id")
+    details = judge.store.database.query("SELECT detail FROM calls ORDER BY id")
     assert ["cut the prompt" in detail for (detail,) in details] == [False] * 3 + [True] * 2
     card = judge.store.card(judge.endpoint.address, "m")
     assert card["cut_prompt"]["tokens"] == 700

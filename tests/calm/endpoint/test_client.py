@@ -64,7 +64,9 @@ def test_a_transient_fault_is_tried_again(fault: str, task: Task, rules: dict) -
         assert judged.achieved["pick up the key"] is True
         assert server.requests == 2
         assert judge.usage.requests == 2
-        assert judge.store.query("SELECT count(*) FROM calls WHERE outcome != 'ok'") == [(1,)]
+        assert judge.store.database.query("SELECT count(*) FROM calls WHERE outcome != 'ok'") == [
+            (1,)
+        ]
         assert seconds < 10.0
         if fault in ("429-after", "429-date"):  # one second; a date two seconds on, cut to seconds
             assert seconds >= 0.9

@@ -74,7 +74,7 @@ def test_a_server_that_crashes_by_chance_keeps_its_schema(task: Task, rules: dic
         assert judge.endpoint.card == {}
         assert [_schema(body) for body in server.bodies] == [True, True, False, True]
         assert judge.usage.requests == 4
-        outcomes = judge.store.query("SELECT outcome FROM calls ORDER BY id")
+        outcomes = judge.store.database.query("SELECT outcome FROM calls ORDER BY id")
         assert sorted(o for (o,) in outcomes) == ["500", "500", "ok", "repeated"]
 
 

@@ -139,7 +139,7 @@ def test_chosen_classes_are_asked_again(task: Task, rules: dict) -> None:
         assert one(retry, task).verdict is Verdict.OK
         assert one(judge, task).verdict is Verdict.OK
         assert server.requests == 2
-    raws = [raw for (raw,) in judge.store.query("SELECT raw FROM calls ORDER BY id")]
+    raws = [raw for (raw,) in judge.store.database.query("SELECT raw FROM calls ORDER BY id")]
     assert raws[0].startswith("Sure!")  # superseded, and still there
 
 
@@ -195,7 +195,7 @@ def test_the_cost_of_every_attempt_is_counted(task: Task, rules: dict) -> None:
         assert judge.usage.requests == 3
         tokens = judge.usage.prompt_tokens + judge.usage.completion_tokens
         assert judge.usage.cost == pytest.approx(tokens / 1e6)
-        outcomes = judge.store.query("SELECT outcome FROM calls ORDER BY id")
+        outcomes = judge.store.database.query("SELECT outcome FROM calls ORDER BY id")
         assert outcomes == [("500",), ("429",), ("ok",)]
 
 

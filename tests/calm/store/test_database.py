@@ -75,7 +75,7 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_its_answers(
         assert key in store.answers([key])
     with Store(path) as store:
         assert key in store.answers([key])
-        assert store.query("SELECT count(*) FROM news") == [(0,)]
+        assert store.database.query("SELECT count(*) FROM news") == [(0,)]
 
 
 def test_a_migration_that_fails_changes_nothing(
@@ -91,27 +91,27 @@ def test_a_migration_that_fails_changes_nothing(
     monkeypatch.undo()
     with Store(path) as store:
         assert key in store.answers([key])
-        assert store.query("SELECT 1 FROM sqlite_master WHERE name = 'news'") == []
+        assert store.database.query("SELECT 1 FROM sqlite_master WHERE name = 'news'") == []
 
 
 def test_a_full_disk_loses_nothing_and_says_so(tmp_path: Path) -> None:
     with Store(tmp_path / "s.sqlite") as store:
-        pages = store.query("PRAGMA page_count")[0][0]
-        store.query(f"PRAGMA max_page_count = {pages + 20}")
+        pages = store.database.query("PRAGMA page_count")[0][0]
+        store.database.query(f"PRAGMA max_page_count = {pages + 20}")
         keys = []
         with pytest.raises(StoreError, match="disk is full"):  # noqa: PT012 -- how many fit is SQLite's
             for i in range(1000):
                 keys.append(_keep(store, f"text {i}", "x" * 500))
         assert len(keys) > 10
         assert set(store.answers(keys)) == set(keys)
-        assert store.query("PRAGMA integrity_check") == [("ok",)]
+        assert store.database.query("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_damaged_page_is_told_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     with Store(path) as store:
         keys = [_keep(store, f"text {i}") for i in range(500)]
-        size = store.query("PRAGMA page_size")[0][0]
+        size = store.database.query("PRAGMA page_size")[0][0]
     with path.open("r+b") as file:
         file.seek(2 * size)
         file.write(os.urandom(path.stat().st_size - 3 * size))
@@ -161,14 +161,14 @@ def test_a_store_of_before_messages_were_kept_can_be_read_without_being_changed(
     path = tmp_path / "s.sqlite"
     with Store(path) as store:
         key = _keep(store, "x")
-        store.execute("ALTER TABLE calls DROP COLUMN message")
-        store.execute("PRAGMA user_version = 1")
+        store.database.execute("ALTER TABLE calls DROP COLUMN message")
+        store.database.execute("PRAGMA user_version = 1")
     with Store(path, readonly=True) as store:
         assert store.answers([key])[key].reply.message == ""
-        assert store.query("PRAGMA user_version") == [(1,)]
+        assert store.database.query("PRAGMA user_version") == [(1,)]
     with Store(path) as store:
         assert store.answers([key])[key].reply.message == ""
-        assert store.query("PRAGMA user_version") == [(len(MIGRATIONS),)]
+        assert store.database.query("PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
 # --- what can only be read

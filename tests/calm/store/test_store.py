@@ -38,9 +38,9 @@ def test_what_is_rolled_back_is_not_remembered(store: Store) -> None:
         cut()
     store.context(Context("T", (), "other"))
     _keep(store, "x")
-    assert store.query("SELECT model FROM answers a JOIN contexts c ON c.id = a.context") == [
-        ("m",)
-    ]
+    assert store.database.query(
+        "SELECT model FROM answers a JOIN contexts c ON c.id = a.context"
+    ) == [("m",)]
 
 
 def test_an_answer_is_there_raw_before_it_is_read_and_as_read_afterwards(store: Store) -> None:
