@@ -50,7 +50,10 @@ _THOUGHT_ENDS = re.compile(
 _BLANK = "[\\s\ufeff\u200b-\u200d\u2060\0]"
 _MARK = r"<\|\w{1,40}\|>|<｜[^｜<>]{1,40}｜>|</?s>|<eos>|<bos>|<(?:start|end)_of_turn>|\[/?INST\]"
 _BEFORE = re.compile(rf"\A(?:{_BLANK}|(?:{_MARK})(?:\s*(?:assistant|model)\b)?)+")
-_AFTER = re.compile(rf"(?:{_BLANK}|{_MARK})+\Z")
+_LAST_MARK = re.compile(rf"(?:{_MARK})\Z")
+_LONGEST_MARK = 50  # characters
+_BLANKS = "".join(c for c in map(chr, range(0x10000)) if re.match(_BLANK, c))
+_NEAR = 300  # characters around an object whose words are weighed
 _LIST = re.compile(r"\[\s*[{\"]")
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _WORDS = {"True": "true", "False": "false"}
@@ -111,7 +114,10 @@ def read_json(text: str) -> Any:
 
 def strip_marks(text: str) -> str:
     """Returns a text without blanks, invisible characters and marks of a turn at its ends."""
-    return _AFTER.sub("", _BEFORE.sub("", text))
+    text = _BEFORE.sub("", text).rstrip(_BLANKS)
+    while mark := _LAST_MARK.search(text, max(0, len(text) - _LONGEST_MARK)):
+        text = text[: mark.start()].rstrip(_BLANKS)
+    return text
 
 
 def after_thought(text: str) -> str:
@@ -163,7 +169,7 @@ def _only_object(text: str) -> str:
     if len(meant) > 1:
         raise Unreadable(f"not JSON: {len(meant)} objects could be meant")
     begin, end = meant[0]
-    if _DRAFT.search(text[:begin]) or _RETRACTED.search(text[end:]):
+    if _DRAFT.search(text[:begin][-_NEAR:]) or _RETRACTED.search(text[end:]):
         raise Unreadable("not JSON: the words around the object say that it is a draft")
     return text[begin:end]
 

@@ -249,3 +249,24 @@ def test_an_answer_cut_at_its_cap_is_truncated_whatever_the_reason_given() -> No
     assert read_reply(Reply(GOOD, usage=at_cap), NAMES, cap=64)[0].verdict is Verdict.OK
     whole = read_reply(Reply('{"win": true}', usage=at_cap), NAMES, cap=64)
     assert whole[0].verdict is Verdict.INVALID
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "text",
+    [
+        " " * 300_000 + "x",
+        "x" + " " * 300_000 + "x",
+        "<s>" + "\n" * 300_000 + "x",
+        "guess " * 50_000 + YES,
+        YES + " no" * 100_000,
+        "<" * 300_000,
+        "<think>" * 50_000,
+        "{" * 300_000,
+        "[ " * 150_000,
+        '"' * 300_000 + YES,
+        "<|im_end|>" * 20_000,
+    ],
+)
+def test_long_nonsense_is_read_in_reasonable_time(text: str) -> None:
+    parse(text, ("take",), repair=True)
