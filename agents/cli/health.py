@@ -127,10 +127,10 @@ def local_models() -> str:
     Raises:
         CalmError: a file in the models folder can't be asked.
     """
-    from calm.judges.local import INSTALL, SERVING, check_can_judge
+    from calm.judges.local import SERVING, check_can_judge
     from calm.local.machine import choose_settings
     from calm.local.registry import known_model
-    from calm.local.weights import kept_files, weights_at
+    from calm.local.weights import INSTALL, kept_files, weights_at
 
     if find_spec(SERVING) is None:
         return f"none: {SERVING} is not installed, which `--judge local:` needs: {INSTALL}"

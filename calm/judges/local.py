@@ -14,11 +14,10 @@ from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.local.lease import ServerLease
 from calm.local.machine import MAX_SLOTS
 from calm.local.transport import LocalTransport
-from calm.local.weights import Told, Weights, find_weights
+from calm.local.weights import INSTALL, Told, Weights, find_weights
 from calm.records import Mode
 from calm.store.store import Store
 
-INSTALL = "pip install 'calm-credit[local]'"
 SERVING = "xllamacpp"
 """The module that holds weights, in a process of its own (`calm.local.server_process`)."""
 SERVER_OPTIONS = ("beside", "threads", "slots", "context")

@@ -9,8 +9,7 @@ from typing import BinaryIO, cast
 
 from calm.errors import CalmError, UsageError
 from calm.local.progress import Progress, WatchedFile
-
-INSTALL = "pip install 'calm-credit[local]'"
+from calm.local.weights import INSTALL
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from calm.errors import UsageError, unknown
 from calm.local.gguf import Header, read_header
 from calm.local.registry import MODELS, known_model, known_weights
 
+INSTALL = "pip install 'calm-credit[local]'"
+"""What brings the server of weights, and the client of the hub."""
 _HUB = re.compile(r"[\w.-]+/[\w.-]+:[\w./-]+", re.ASCII)
 
 Told = Callable[[str], None]
