@@ -17,7 +17,7 @@ from envs.tasks import environment_of
 from envs.tasks import task as find_task
 
 if TYPE_CHECKING:
-    from envs.credit.shaping import Judging
+    from envs.credit.sources import SourceChoice
     from envs.interfaces.sb3_vec import Sb3Vec
 
 KEYS = ("glyphs_crop", "blstats", "message", "inv_glyphs")
@@ -64,7 +64,7 @@ def make_vec(
         penalty: False leaves MiniHack's -0.01 for steps in which no game time passes out of the
             reward.
         judge: a `calm.annotation.live.Annotator`, or "truth", or a function (batch, subgoals) that
-            builds a source of achievements; None for the plain reward.
+            builds an achievement source; None for the plain reward.
         subgoals: that pay; by default the annotator's or the task's given ones.
         shaping: "once", "every" or "potential", see `calm.credit`.
         weight: of the credit in the reward.
@@ -103,7 +103,7 @@ def _episodes(
     keys: Sequence[str] = KEYS,
     crop: int = 9,
     penalty: bool = True,
-    judge: Judging | None = None,
+    judge: SourceChoice | None = None,
     subgoals: Sequence[Subgoal] | None = None,
     shaping: CreditMode = "once",
     weight: float = 0.5,
@@ -116,8 +116,10 @@ def _episodes(
     workers: int | None = None,
 ) -> Episodes:
     if judge is not None:
+        # A plain reward needs none of it.
         from calm.annotation.live import Annotator
-        from envs.credit.shaping import Shaping, keys_of  # a plain reward needs none of it
+        from envs.credit.shaping import BatchCredit
+        from envs.credit.sources import keys_of
     if isinstance(task, str) and is_task_file(task):
         task = find_task(task)
     environment, own_options = environment_of(task)
@@ -138,7 +140,7 @@ def _episodes(
         if judge is not None:
             if subgoals is None and isinstance(task, Task) and not isinstance(judge, Annotator):
                 subgoals = task.subgoals
-            credit = Shaping(batch, judge, subgoals, shaping, weight, gamma)
+            credit = BatchCredit(batch, judge, subgoals, shaping, weight, gamma)
         return Episodes(batch, credit, progress, copy, window)
     except BaseException:
         batch.close()

@@ -39,7 +39,7 @@ from agents.network.glyph_map import MapEncoder
 from agents.network.history import WindowEncoder
 from agents.training.run_folder import Run
 from calm.errors import UsageError
-from envs.interfaces.history import GROUPS, STONE, group_of
+from envs.game.glyphs import GROUPS, STONE, group_of
 
 CHARS = "chars_crop"
 N_ENVS = 8

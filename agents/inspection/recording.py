@@ -29,8 +29,8 @@ from calm.records import Task
 from envs.collect import Picture, picture
 from envs.events.stream import EventStream
 from envs.game.engine import ABORTED, DIED, WON
+from envs.implementations import make_event_stream
 from envs.interfaces.sb3_vec import Sb3Vec
-from envs.native.events import best_event_stream
 from envs.stepping.batch import Batch
 
 FILE = "episodes.parquet"
@@ -159,7 +159,7 @@ class _Watcher:
     keys = (*_TTY, *EventStream.keys)
 
     def __init__(self, batch: Batch) -> None:
-        self.events = best_event_stream(batch.task, batch)
+        self.events = make_event_stream(batch.task, batch)
         self._batch = batch
         self.first: list[Picture] = []
         self.pictures: list[Picture] = []

@@ -13,8 +13,8 @@ import numpy as np
 
 from calm.annotation.live import Annotator
 from envs.game.engine import make_minihack
+from envs.implementations import engine_alone
 from envs.make import make_vec
-from envs.native.backend import NativeBackend
 from envs.stepping.batch import Batch
 
 KEYS = ("glyphs_crop", "blstats", "message")
@@ -44,13 +44,12 @@ def _rate(step: Callable[[], int], seconds: float) -> float:
 def engine(task: str, cores: int) -> Contestant:
     """nle's C engine alone, one game a core: no observations copied, no Python between steps."""
     batch = Batch(task, cores, KEYS, workers=cores, native=True)
-    backend = batch.backend
-    assert isinstance(backend, NativeBackend)
+    play_raw = engine_alone(batch.backend)
 
     def play(seconds: float) -> float:
         steps, start = 0, time.perf_counter()
         while (taken := time.perf_counter() - start) < seconds:
-            backend.play_raw(10_000)
+            play_raw(10_000)
             steps += 10_000 * cores
         return steps / taken
 

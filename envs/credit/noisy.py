@@ -40,8 +40,9 @@ import numpy.typing as npt
 from calm.errors import UsageError, unknown
 from calm.records import Subgoal
 from envs.events.stream import EventStream
-from envs.native.events import best_event_stream
-from envs.stepping.batch import Batch, Bools
+from envs.implementations import make_event_stream
+from envs.observer import Bools
+from envs.stepping.batch import Batch
 from envs.truth.reference import Frequencies, reference
 from envs.truth.stream import TruthStream
 
@@ -206,7 +207,7 @@ class NoisyStream:
         """(G,) answers so far: true yeses, achievements not seen, false yeses."""
         self.events: EventStream | None = None
         if noise.by == "event":
-            self.events = best_event_stream(batch.task, batch)
+            self.events = make_event_stream(batch.task, batch)
             chosen = choose(noise, met, self.subgoals)
             pairs = zip(chosen.missed, chosen.invented, strict=True)
             self._chosen = dict(zip(met.texts, pairs, strict=True))
@@ -216,8 +217,8 @@ class NoisyStream:
     @property
     def precision(self) -> float | None:
         """Share of the yeses so far that were true; None before the first."""
-        said = int(self.hits.sum() + self.false_alarms.sum())
-        return int(self.hits.sum()) / said if said else None
+        yes = int(self.hits.sum() + self.false_alarms.sum())
+        return int(self.hits.sum()) / yes if yes else None
 
     @property
     def recall(self) -> float | None:
@@ -241,12 +242,12 @@ class NoisyStream:
                 self._learn(self.events.texts[len(self._missed) :])
             missed, invented = self._missed[self.events.ids], self._invented[self.events.ids]
         true = self.truth.achieved == 1
-        said = np.where(true, ~missed, invented)
-        self.achieved = said.astype(np.int8)
-        if np.count_nonzero(true | said):
-            self.hits += (true & said).sum(0)
-            self.misses += (true & ~said).sum(0)
-            self.false_alarms += (~true & said).sum(0)
+        yes = np.where(true, ~missed, invented)
+        self.achieved = yes.astype(np.int8)
+        if np.count_nonzero(true | yes):
+            self.hits += (true & yes).sum(0)
+            self.misses += (true & ~yes).sum(0)
+            self.false_alarms += (~true & yes).sum(0)
 
     def _learn(self, texts: Sequence[str]) -> None:
         """Says of new events how they are judged."""

@@ -12,20 +12,20 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from envs.events import signature as layout
-from envs.events.stream import NEARNESS, came, named
+from envs.events import tables
+from envs.events.words import NEARNESS, came, named
 from envs.subgoals import APPROACHES, Approach
 
 _LIMITS = {
-    None: layout.FAR,
-    8: layout.WITHIN_8,
-    4: layout.WITHIN_4,
-    2: layout.WITHIN_2,
-    1: layout.NEXT_TO,
+    None: tables.FAR,
+    8: tables.WITHIN_8,
+    4: tables.WITHIN_4,
+    2: tables.WITHIN_2,
+    1: tables.NEXT_TO,
 }
 """The farthest level that counts as so near."""
 
-_NEAREST = layout.ON
+_NEAREST = tables.ON
 
 
 def _either(choices: list[str]) -> str:
@@ -38,9 +38,9 @@ def _approach(approach: Approach) -> tuple[str, ...]:
     subject = re.escape(named(approach.thing, first=True))
     near = _either([NEARNESS[n] for n in range(least, _NEAREST + 1)])
     lines = [rf"^{subject} came into view, {near}\.$"]
-    if least > layout.FAR:
+    if least > tables.FAR:
         coming = _either([came(n) for n in range(least, _NEAREST + 1)])
-        farther = _either([NEARNESS[n] for n in range(layout.FAR, least)])
+        farther = _either([NEARNESS[n] for n in range(tables.FAR, least)])
         lines.append(rf"^The hero came {coming} {thing} \(before: {farther}\)\.$")
         lines.append(rf"^{subject} is {near} now \(before: {farther}\)\.$")
     if approach.carrying is None:

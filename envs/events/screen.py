@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from envs.events.stream import clean, named
+from envs.events.words import clean, named
 from envs.game.glyphs import CARRIED, CARRIED_OF_GLYPH, NO_GLYPH
 
 Array = npt.NDArray[Any]
@@ -43,23 +43,26 @@ class Frame:
     """(kind in `CARRIED`, what the game calls it with its letter: "a - a key") of every object."""
 
 
-def frame(seen: Mapping[str, Array]) -> Frame:
+def frame(row: Mapping[str, Array]) -> Frame:
     """A frame from one environment's arrays, which may change afterwards.
 
     Args:
-        seen: by nle's key, without a batch axis; the keys in `KEYS`.
+        row: by nle's key, without a batch axis; the keys in `KEYS`.
     """
     inventory = []
     for glyph, letter, text in zip(
-        seen["inv_glyphs"].tolist(), seen["inv_letters"].tolist(), seen["inv_strs"], strict=True
+        row["inv_glyphs"].tolist(),
+        row["inv_letters"].tolist(),
+        row["inv_strs"],
+        strict=True,
     ):
         if glyph != NO_GLYPH:
             kind = CARRIED[CARRIED_OF_GLYPH[glyph]]
             inventory.append((kind, f"{chr(letter)} - {clean(text)}"))
     return Frame(
-        map=tuple(_line(row) for row in seen["chars"]),
-        hero=(int(seen["blstats"][1]), int(seen["blstats"][0])),
-        message=clean(seen["message"]),
+        map=tuple(_line(line) for line in row["chars"]),
+        hero=(int(row["blstats"][1]), int(row["blstats"][0])),
+        message=clean(row["message"]),
         inventory=tuple(inventory),
     )
 
@@ -79,8 +82,8 @@ def describe(
     maps = _cut(before.map, after.map) if mode == "screen" else (_around(before), _around(after))
     parts = [
         f"Action: {action}.",
-        f"Before:\n{_said(before)}\n{maps[0]}",
-        f"After:\n{_said(after)}\n{maps[1]}",
+        f"Before:\n{_message_line(before)}\n{maps[0]}",
+        f"After:\n{_message_line(after)}\n{maps[1]}",
         "\n".join(inventory_changes(before, after)),
     ]
     return "\n\n".join([*parts, end] if end else parts)
@@ -106,8 +109,8 @@ def _line(row: Array) -> str:
     return "".join(chr(c) if 32 <= c < 127 else " " for c in row.tolist())
 
 
-def _said(seen: Frame) -> str:
-    return f'Message: "{seen.message}"' if seen.message else "No message."
+def _message_line(shown: Frame) -> str:
+    return f'Message: "{shown.message}"' if shown.message else "No message."
 
 
 def _cut(*maps: tuple[str, ...]) -> tuple[str, ...]:
@@ -125,10 +128,10 @@ def _cut(*maps: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(cut)
 
 
-def _around(seen: Frame) -> str:
-    y, x = seen.hero
+def _around(shown: Frame) -> str:
+    y, x = shown.hero
     margin = " " * RADIUS
-    empty = " " * (len(seen.map[0]) + 2 * RADIUS)
-    padded = [*[empty] * RADIUS, *(margin + line + margin for line in seen.map), *[empty] * RADIUS]
+    empty = " " * (len(shown.map[0]) + 2 * RADIUS)
+    padded = [*[empty] * RADIUS, *(margin + line + margin for line in shown.map), *[empty] * RADIUS]
     block = [line[x : x + 2 * RADIUS + 1].rstrip() for line in padded[y : y + 2 * RADIUS + 1]]
     return "\n".join(block) if any(block) else BLANK

@@ -8,7 +8,6 @@ and inventory, and whether the game asks a question.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,89 +19,74 @@ from envs.events.signature import (
     ARMOR,
     ASKED,
     BURDEN,
-    CHANGE_OF_LEVELS,
     CROSSED,
     DEPTH,
     ENDED,
     ENTERED,
     EXPERIENCE,
+    FLAGS,
     GAINED,
     GOLD,
     GROUND_NOW,
     HP,
     HUNGER,
-    IN_HAND,
     LAVA_FILLED,
     LEFT,
     LEVEL,
-    LEVEL_OF_DISTANCE,
     MESSAGE,
     MOVED,
     OPENED,
     PUSHED,
     QUESTION,
-    SEEN,
     WATER_FILLED,
     WIDTH,
     WITH_KEY,
-    say_end,
-    say_once,
+    drop_what_follows,
+    set_end,
+)
+from envs.events.tables import (
+    CHANGE_OF_LEVELS,
+    IN_HAND,
+    LEVEL_OF_DISTANCE,
+    MESSAGE_MULTIPLIERS,
+    STATUS_COLUMNS,
 )
 from envs.game.glyphs import (
     CARRIED,
+    CARRIED_KEY,
     CARRIED_OF_GLYPH,
+    CELLS,
     COLUMNS,
     CORRIDORS,
     GROUND,
     GROUND_OF_GLYPH,
     LIES_AS,
+    PASSABLE_OF_GLYPH,
     PORTABLE,
     ROOM_FLOORS,
-    ROWS,
     SOLID_OF_GLYPH,
     STONE,
     THING,
     THING_OF_GLYPH,
     THINGS,
 )
+from envs.observer import Arrays
 
 Array = npt.NDArray[Any]
-
-CELLS = ROWS * COLUMNS
-
-_STATUS = np.array(
-    [getattr(nethack, f"NLE_BL_{name}") for name in
-     ("HP", "GOLD", "HUNGER", "CAP", "XP", "AC", "DEPTH", "EXP", "CONDITION")]
-)  # fmt: skip
-_HASH = np.random.Generator(np.random.PCG64(2409_12798)).integers(
-    1, 2**63, size=32, dtype=np.uint64
-) * np.uint64(2) + np.uint64(1)
-"""Odd multipliers: a message's 256 bytes are told apart by one 64-bit number."""
 
 _FOUR = np.arange(4)
 
 _CLOSED, _OPEN, _BOULDER = THING["closed door"], THING["open door"], THING["boulder"]
 _WATER, _LAVA, _KEY = THING["water"], THING["lava"], THING["key"]
 _MONSTER = THING["monster"]
-_CARRIED_KEY = CARRIED.index("key")
-_PASSABLE = SOLID_OF_GLYPH.copy()
-_PASSABLE[THING_OF_GLYPH == _OPEN] = True
 _FILLS = (
-    (_CLOSED, _PASSABLE, OPENED),
+    (_CLOSED, PASSABLE_OF_GLYPH, OPENED),
     (_WATER, SOLID_OF_GLYPH, WATER_FILLED),
     (_LAVA, SOLID_OF_GLYPH, LAVA_FILLED),
 )
 """What was there, what must be there now, and what to say then."""
 
 KINDS_OF_THINGS = len(THINGS)
-
-
-class Arrays(Protocol):
-    """The part of a batch that is looked at."""
-
-    @property
-    def arrays(self) -> Mapping[str, Array]:
-        """By key, (B, ...)."""
 
 
 class Seeing(Protocol):
@@ -152,7 +136,7 @@ class Sight:
         self._under: npt.NDArray[np.uint8] = np.zeros(n, np.uint8)
         self._ground: npt.NDArray[np.uint8] = np.zeros(n, np.uint8)
         self._inventory: npt.NDArray[np.int16] = np.zeros((n, 55), np.int16)
-        self._status: npt.NDArray[np.int64] = np.zeros((n, len(_STATUS)), np.int64)
+        self._status: npt.NDArray[np.int64] = np.zeros((n, len(STATUS_COLUMNS)), np.int64)
         self._with_key: npt.NDArray[np.bool_] = np.zeros(n, np.bool_)
         self._asked: npt.NDArray[np.bool_] = np.zeros(n, np.bool_)
         self._pending = self.questions
@@ -190,8 +174,8 @@ class Sight:
         corridor = np.isin(around, CORRIDORS).any(0) & ~np.isin(around, ROOM_FLOORS).any(0)
         self._ground[rows] = np.where(corridor, GROUND["corridor"], GROUND["room"])
         self._inventory[rows] = arrays["inv_glyphs"][rows]
-        self._with_key[rows] = (CARRIED_OF_GLYPH[arrays["inv_glyphs"][rows]] == _CARRIED_KEY).any(1)
-        self._status[rows] = arrays["blstats"][rows][:, _STATUS]
+        self._with_key[rows] = (CARRIED_OF_GLYPH[arrays["inv_glyphs"][rows]] == CARRIED_KEY).any(1)
+        self._status[rows] = arrays["blstats"][rows][:, STATUS_COLUMNS]
         self._levels[rows] = self._look()[rows]
         self._listen()
 
@@ -212,10 +196,10 @@ class Sight:
         hero = self._y * COLUMNS + self._x
         moved = hero != self._hero
         out[:, ACTION] = self._action_kinds[actions]
-        seen = out[:, SEEN]
-        np.multiply(moved, MOVED, out=seen, casting="unsafe")
+        flags = out[:, FLAGS]
+        np.multiply(moved, MOVED, out=flags, casting="unsafe")
         if self._asked.any():
-            seen[self._asked] |= ASKED
+            flags[self._asked] |= ASKED
             self._question[self._asked] = self._asked_hash[self._asked]
 
         # Where the hero stands now, as the map showed it before.
@@ -225,7 +209,7 @@ class Sight:
         hidden &= moved
         if hidden.any():
             pushed = np.flatnonzero(moved & (under == _BOULDER))
-            seen[pushed] |= PUSHED
+            flags[pushed] |= PUSHED
             self._again += pushed.tolist()
             under = np.where(hidden, self._covered[self._envs, hero], under)
         self._under = np.where(moved, under, self._under)
@@ -239,14 +223,14 @@ class Sight:
         off = moved & (self._bed[self._envs, hero] == 0)
         for row in np.flatnonzero(off & (self._bed[self._envs, self._hero] != 0)).tolist():
             if _over_bed(self._bed[row], int(self._dry[row]), int(hero[row])):
-                seen[row] |= CROSSED
+                flags[row] |= CROSSED
         self._dry = np.where(off, hero, self._dry)
         self._hero = hero
 
-        self._changed_cells(seen)
+        self._changed_cells(flags)
         self._changed_inventory()
         self._changed_status()
-        seen |= self._with_key * np.uint8(WITH_KEY)
+        flags |= self._with_key * np.uint8(WITH_KEY)
 
         levels = self._look()
         change = self._levels << 3
@@ -256,16 +240,16 @@ class Sight:
         self._heard[:] = self._listen()
 
         for row in set(self._again):
-            say_once(out[row], self._levels[row])
+            drop_what_follows(out[row], self._levels[row])
         for row in np.flatnonzero(terminated | truncated).tolist():
             alive = blstats[row, nethack.NLE_BL_HP] > 0
-            say_end(out[row], bool(terminated[row]), bool(alive), int(self._under[row]))
+            set_end(out[row], bool(terminated[row]), bool(alive), int(self._under[row]))
 
     def _look(self) -> npt.NDArray[np.uint8]:
         """(B, kinds) level of the nearest thing of each kind."""
         n = len(self._hero)
         flat = np.zeros(n * KINDS_OF_THINGS, np.uint8)
-        env, y, x, kind, place = self._seen
+        env, y, x, kind, place = self._noted
         distance = np.maximum(np.abs(y - self._y[env]), np.abs(x - self._x[env]))
         np.maximum.at(flat, place, LEVEL_OF_DISTANCE[kind, distance])
         levels = flat.reshape(n, KINDS_OF_THINGS)
@@ -281,10 +265,10 @@ class Sight:
         self._at = at
         env, cell = np.divmod(at, CELLS)
         kind = self._things.reshape(-1)[at].astype(np.intp)
-        self._seen = (env, *np.divmod(cell, COLUMNS), kind, env * KINDS_OF_THINGS + kind)
+        self._noted = (env, *np.divmod(cell, COLUMNS), kind, env * KINDS_OF_THINGS + kind)
 
-    def _changed_cells(self, seen: npt.NDArray[np.uint8]) -> None:
-        """Brings the remembered map up to date and marks what opened or filled in `seen`."""
+    def _changed_cells(self, flags: npt.NDArray[np.uint8]) -> None:
+        """Brings the remembered map up to date and marks what opened or filled in `flags`."""
         now = self._arrays["glyphs"].reshape(-1)
         before = self._glyphs.reshape(-1)
         things = self._things.reshape(-1)
@@ -315,7 +299,7 @@ class Sight:
             here = old_things == kind
             if here.any():
                 rows = at[here & passable[new]] // CELLS
-                seen[rows] |= bit
+                flags[rows] |= bit
                 self._again += rows.tolist()
 
     def _changed_inventory(self) -> None:
@@ -327,7 +311,7 @@ class Sight:
             before = np.bincount(CARRIED_OF_GLYPH[self._inventory[row]], minlength=len(CARRIED))
             after = np.bincount(CARRIED_OF_GLYPH[now[row]], minlength=len(CARRIED))
             self._inventory[row] = now[row]
-            self._with_key[row] = after[_CARRIED_KEY] > 0
+            self._with_key[row] = after[CARRIED_KEY] > 0
             change = after - before
             change[0] = 0  # empty places
             entered, left = np.flatnonzero(change > 0), np.flatnonzero(change < 0)
@@ -341,7 +325,7 @@ class Sight:
                 self._under[row] = LIES_AS[left[0]]
 
     def _changed_status(self) -> None:
-        now = self._arrays["blstats"][:, _STATUS]
+        now = self._arrays["blstats"][:, STATUS_COLUMNS]
         differs = now != self._status
         if not differs.any():
             return
@@ -372,7 +356,7 @@ class Sight:
     def _listen(self) -> npt.NDArray[np.uint64]:
         """Remembers whether the game asks something; the hashes of all messages, (B,)."""
         message = self._arrays["message"]
-        hashes: npt.NDArray[np.uint64] = message.view(np.uint64) @ _HASH
+        hashes: npt.NDArray[np.uint64] = message.view(np.uint64) @ MESSAGE_MULTIPLIERS
         self._asked = self._arrays["internal"][:, 1] != 0
         if self._asked.any():
             self._pending = message.copy()

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-PADDING = {"glyphs": 5976, "chars": 0, "colors": 0, "specials": 0}
-"""The id beyond the map, by the key that is cropped; 5976 is `envs.game.engine.NO_GLYPH`."""
+from envs.game.glyphs import COLUMNS, NO_GLYPH, ROWS
 
-MAP = (21, 79)
-"""Rows and columns of nle's maps."""
+PADDING = {"glyphs": NO_GLYPH, "chars": 0, "colors": 0, "specials": 0}
+"""The id beyond the map, by the key that is cropped."""
 
 
 class Crop:
@@ -31,10 +30,10 @@ class Crop:
 
     def __init__(self, key: str, n_envs: int, size: int, dtype: npt.DTypeLike) -> None:
         self.half = size // 2
-        height, width = MAP[0] + 2 * self.half, MAP[1] + 2 * self.half
+        height, width = ROWS + 2 * self.half, COLUMNS + 2 * self.half
         self._padded = np.full((n_envs, height, width), PADDING[key], dtype)
         self._middle = self._padded[
-            :, self.half : self.half + MAP[0], self.half : self.half + MAP[1]
+            :, self.half : self.half + ROWS, self.half : self.half + COLUMNS
         ]
         self._flat = self._padded.reshape(-1)
         self._width = width

@@ -35,6 +35,7 @@ import numpy.typing as npt
 
 from calm.errors import GameError, UsageError, unknown
 from envs.game.clock import stop_clock
+from envs.game.glyphs import CLOSED_DOORS, SKELETON_KEY
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # minihack 1.0.2 imports pkg_resources
@@ -64,9 +65,6 @@ UNREAD_DESCRIPTIONS: Array = np.zeros(*ENGINE_KEYS["screen_descriptions"])
 """Where games write their descriptions of the screen if nobody reads them. MiniHack always asks for
 them, and to describe an object that it remembers NetHack may draw random numbers."""
 
-NO_GLYPH: int = nethack.MAX_GLYPH
-"""5976, nle's id for "nothing here": one past every glyph, so never a monster's."""
-
 RULE_KEYS = ("message", "blstats", "program_state", "internal")
 """What MiniHack's rules read at every step."""
 MACRO_KEYS = ("glyphs", "inv_glyphs", "inv_letters")
@@ -77,10 +75,6 @@ ASKED = (b"eat", b"attack", b"direction?", b"pray")
 """Questions that are left to the agent even where others are declined."""
 DIRECTIONS = b"yku" + b"h.l" + b"bjn"
 """The key that moves to each of the 9 cells around the hero, row by row."""
-CLOSED_DOORS = (nethack.GLYPH_CMAP_OFF + 15, nethack.GLYPH_CMAP_OFF + 16)
-"""Glyphs 2374, 2375 that nle describes as "closed door" (S_vcdoor and S_hcdoor of rm.h)."""
-KEY = nethack.GLYPH_OBJ_OFF + 196
-"""Glyph of a skeleton key, the one object of KeyRoom whose name has "key" in it."""
 MACRO_LIMIT = 100
 """Tries to open the door. MiniHack has no limit; a door that is not stuck takes one to five."""
 START_LIMIT = 1000
@@ -365,7 +359,7 @@ class Game:
     def _open_door(self) -> bool:
         """KeyRoom's macro: unlock and open the door next to the hero if he holds a key."""
         carried = self._rows["inv_glyphs"]
-        held = np.flatnonzero(carried == KEY)
+        held = np.flatnonzero(carried == SKELETON_KEY)
         direction = self._door() if held.size else None
         if direction is None:
             return False

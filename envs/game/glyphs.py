@@ -11,6 +11,7 @@ from nle import nethack
 
 ROWS, COLUMNS = 21, 79
 """The size of the map."""
+CELLS = ROWS * COLUMNS
 
 THINGS = (
     "nothing",
@@ -56,17 +57,53 @@ CARRIED = (
 THING = {name: number for number, name in enumerate(THINGS)}
 GROUND = {name: number for number, name in enumerate(GROUNDS)}
 
+CARRIED_KEY = CARRIED.index("key")
+
 PORTABLE = ("key", "wand", "horn", "object")
 """Kinds of things that can be taken."""
 LIES_AS = tuple(THING.get(name, THING["object"]) for name in CARRIED)
 """By kind of what is carried, the kind of thing that it is when it lies on the ground."""
 
-NO_GLYPH: int = nethack.NO_GLYPH
-"""An empty place in `inv_glyphs`."""
+NO_GLYPH: int = nethack.MAX_GLYPH
+"""5976, nle's id for "nothing here": an empty place in `inv_glyphs`, and in our crops a cell beyond
+the map. One past every glyph, so never a monster's."""
+
+GROUPS: tuple[tuple[str, int], ...] = (
+    ("monsters", nethack.GLYPH_MON_OFF),
+    ("pets", nethack.GLYPH_PET_OFF),
+    ("unseen monsters", nethack.GLYPH_INVIS_OFF),
+    ("detected monsters", nethack.GLYPH_DETECT_OFF),
+    ("corpses", nethack.GLYPH_BODY_OFF),
+    ("ridden monsters", nethack.GLYPH_RIDDEN_OFF),
+    ("objects", nethack.GLYPH_OBJ_OFF),
+    ("dungeon features", nethack.GLYPH_CMAP_OFF),
+    ("explosions", nethack.GLYPH_EXPLODE_OFF),
+    ("rays", nethack.GLYPH_ZAP_OFF),
+    ("swallowed", nethack.GLYPH_SWALLOW_OFF),
+    ("warnings", nethack.GLYPH_WARNING_OFF),
+    ("statues", nethack.GLYPH_STATUE_OFF),
+)
+"""nle's groups of glyphs and their first ids, ascending."""
+
+# Places of objects (objects[] in NetHack's objects.c), as glyphs.
+_OBJECT = nethack.GLYPH_OBJ_OFF
+SKELETON_KEY = _OBJECT + 196
+"""The one object of KeyRoom whose name has "key" in it."""
+HORNS = (_OBJECT + 224, _OBJECT + 225, _OBJECT + 226, _OBJECT + 227)
+"""Tooled horn, frost horn, fire horn and horn of plenty: all look like a horn."""
+FROST_HORN = HORNS[1]
+BOULDER = _OBJECT + 447
+WANDS = tuple(
+    _OBJECT + number
+    for number in range(nethack.NUM_OBJECTS)
+    if ord(nethack.objclass(number).oc_class) == nethack.WAND_CLASS
+)
 
 # Places of the map's symbols (defsym in NetHack's drawing.c), as glyphs.
 _CMAP = nethack.GLYPH_CMAP_OFF
 STONE = _CMAP
+"""A cell that nothing is known of."""
+WALLS = tuple(range(_CMAP + 1, _CMAP + 12))
 DOORWAY = _CMAP + 12
 OPEN_DOORS = (_CMAP + 13, _CMAP + 14)
 CLOSED_DOORS = (_CMAP + 15, _CMAP + 16)
@@ -175,3 +212,24 @@ SOLID_OF_GLYPH: npt.NDArray[np.bool_] = np.isin(
     np.arange(nethack.MAX_GLYPH + 1), [*ROOM_FLOORS, *CORRIDORS, DOORWAY, ICE]
 )
 """(MAX_GLYPH + 1,) bool: bare ground that anyone can walk on."""
+
+PASSABLE_OF_GLYPH: npt.NDArray[np.bool_] = SOLID_OF_GLYPH | np.isin(
+    np.arange(nethack.MAX_GLYPH + 1), OPEN_DOORS
+)
+"""(MAX_GLYPH + 1,) bool: bare ground or an open door."""
+
+
+def group_of(glyphs: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Index into `GROUPS` of each glyph; `len(GROUPS)` for what is unknown or beyond the map."""
+    groups: npt.NDArray[np.intp] = _GROUP_OF[glyphs]
+    return groups
+
+
+def _groups() -> npt.NDArray[np.intp]:
+    starts = [start for _, start in GROUPS]
+    groups = np.searchsorted(starts, np.arange(NO_GLYPH + 1), "right") - 1
+    groups[[STONE, NO_GLYPH]] = len(GROUPS)
+    return groups
+
+
+_GROUP_OF = _groups()

@@ -13,10 +13,11 @@ from nle.env.base import NLE_SPACE_ITEMS
 from calm.errors import UsageError
 from envs.game.engine import ENGINE_KEYS, WON, Array
 from envs.interfaces.history import Window
-from envs.stepping.batch import Batch, Bools, Rewards
+from envs.observer import Bools
+from envs.stepping.batch import Batch, Rewards
 
 if TYPE_CHECKING:
-    from envs.credit.shaping import Shaping
+    from envs.credit.shaping import BatchCredit
 
 PROGRESS = "progress"
 """Observation key (B, G) float32: which subgoals the running episode has achieved."""
@@ -37,7 +38,7 @@ class Episodes:
     def __init__(
         self,
         batch: Batch,
-        shaping: Shaping | None = None,
+        shaping: BatchCredit | None = None,
         progress: bool = True,
         copy: bool = True,
         window: int = 0,

@@ -18,7 +18,8 @@ from gymnasium.vector.utils import batch_space
 from calm.errors import UsageError
 from envs.game.engine import Array
 from envs.interfaces.episodes import Episodes
-from envs.stepping.batch import Bools, Rewards
+from envs.observer import Bools
+from envs.stepping.batch import Rewards
 
 Observation = dict[str, Array]
 

@@ -18,50 +18,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
-from nle import nethack
 
 from calm.errors import UsageError
-from envs.game.engine import NO_GLYPH, Array
-from envs.stepping.batch import Batch, Bools
+from envs.game.engine import Array
+from envs.game.glyphs import GROUPS, NO_GLYPH, group_of
+from envs.observer import Bools
+from envs.stepping.batch import Batch
 
 if TYPE_CHECKING:
-    from envs.credit.shaping import Shaping
+    from envs.credit.shaping import BatchCredit
 
-GROUPS: tuple[tuple[str, int], ...] = (
-    ("monsters", nethack.GLYPH_MON_OFF),
-    ("pets", nethack.GLYPH_PET_OFF),
-    ("unseen monsters", nethack.GLYPH_INVIS_OFF),
-    ("detected monsters", nethack.GLYPH_DETECT_OFF),
-    ("corpses", nethack.GLYPH_BODY_OFF),
-    ("ridden monsters", nethack.GLYPH_RIDDEN_OFF),
-    ("objects", nethack.GLYPH_OBJ_OFF),
-    ("dungeon features", nethack.GLYPH_CMAP_OFF),
-    ("explosions", nethack.GLYPH_EXPLODE_OFF),
-    ("rays", nethack.GLYPH_ZAP_OFF),
-    ("swallowed", nethack.GLYPH_SWALLOW_OFF),
-    ("warnings", nethack.GLYPH_WARNING_OFF),
-    ("statues", nethack.GLYPH_STATUE_OFF),
-)
-"""nle's groups of glyphs and their first ids, ascending."""
-STONE = nethack.GLYPH_CMAP_OFF
-"""The glyph of a cell that nothing is known of."""
 CROP = "glyphs_crop"
-
-
-def group_of(glyphs: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
-    """Returns the index into `GROUPS` of each glyph; `len(GROUPS)` where unknown or off the map."""
-    groups: npt.NDArray[np.intp] = _GROUP_OF[glyphs]
-    return groups
-
-
-def _groups() -> npt.NDArray[np.intp]:
-    starts = [start for _, start in GROUPS]
-    groups = np.searchsorted(starts, np.arange(NO_GLYPH + 1), "right") - 1
-    groups[[STONE, NO_GLYPH]] = len(GROUPS)
-    return groups
-
-
-_GROUP_OF = _groups()
 
 
 class Window:
@@ -73,7 +40,7 @@ class Window:
         shaping: whose judgements are part of the semantics; None leaves sight alone.
     """
 
-    def __init__(self, batch: Batch, length: int, shaping: Shaping | None = None) -> None:
+    def __init__(self, batch: Batch, length: int, shaping: BatchCredit | None = None) -> None:
         if length < 1:
             raise UsageError(f"a window holds at least one step, got {length}")
         if CROP not in batch.keys:

@@ -19,7 +19,7 @@ from envs.game.engine import ABORTED, Array, Rules
 from envs.native.build import Built
 from envs.native.folders import Folder
 from envs.native.layout import Memory
-from envs.native.sight import Lent, space_for
+from envs.native.sight import SharedSightBuffers, space_for
 from envs.native.workers import LOOK_UP_US, Workers
 from envs.stepping.backend import NextSeed
 
@@ -112,12 +112,12 @@ class NativeBackend:
         """Process ids of the workers."""
         return self._workers.pids if self._workers else []
 
-    def be_watched(self) -> Lent | None:
-        """See `envs.native.sight.Watched`."""
+    def enable_sight(self) -> SharedSightBuffers | None:
+        """See `envs.native.sight.SupportsNativeSight`."""
         header = self._memory.header
         if header.watched:
             return None
-        return Lent(self._memory.sight, self._action, self.status, header)
+        return SharedSightBuffers(self._memory.sight, self._action, self.status, header)
 
     def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
         if self._busy:
@@ -204,7 +204,7 @@ class NativeBackend:
         lost: set[int] = set()
         assert self._workers is not None
         while True:
-            for rows in self._workers.bury():
+            for rows in self._workers.replace_dead_workers():
                 lost.update(rows)
             self._ended = self._library.calm_wait(self._address, LOOK_UP_US)
             if self._ended != NOT_YET:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +19,24 @@ from nle import nethack
 
 from calm.errors import CalmError
 from envs.game.crops import PADDING
-from envs.game.engine import ENGINE_KEYS, make_minihack, read_rules
-from envs.native.backend import NativeBackend
+from envs.game.engine import ENGINE_KEYS
 from envs.native.build import Built
-from envs.stepping.backend import PlainBackend
+from envs.stepping.backend import Backend
 
 log = logging.getLogger(__name__)
 
 TASK = "MiniHack-KeyRoom-S5-v0"
 ENVS, STEPS, EPISODE = 2, 80, 8
+KEYS = (*ENGINE_KEYS, *(f"{key}_crop" for key in PADDING))
+CROP = 9
+
+
+MakeBoth = Callable[[Built], tuple[Backend, Backend]]
+"""Makes the native and the plain backend of `TASK` with `ENVS` games."""
 
 
 @cache
-def trusted(stepper: Built) -> bool:
+def trusted(stepper: Built, make_both: MakeBoth) -> bool:
     """Whether both paths gave the same arrays; says so in the log if not."""
     library = Path(nethack.nethack.DLPATH)
     known = hashlib.sha256(library.read_bytes()).hexdigest()[:16]
@@ -39,7 +44,12 @@ def trusted(stepper: Built) -> bool:
     if mark.exists():
         return True
     try:
-        differs = _difference(stepper)
+        native, plain = make_both(stepper)
+        try:
+            differs = _difference(native, plain)
+        finally:
+            native.close()
+            plain.close()
     except (CalmError, OSError) as error:
         differs = str(error)
     if differs:
@@ -50,34 +60,19 @@ def trusted(stepper: Built) -> bool:
     return True
 
 
-def _difference(stepper: Built) -> str:
+def _difference(native: Backend, plain: Backend) -> str:
     """What differs between the two paths over some steps; "" if nothing does."""
-    keys = (*ENGINE_KEYS, *(f"{key}_crop" for key in PADDING))
-    seeds = [count(1), count(1)]
-    env = make_minihack(TASK)
-    try:
-        native = NativeBackend(
-            stepper, env, read_rules(env), TASK, ENVS, 1, keys, 9, True, lambda i: next(seeds[0])
-        )
-    except BaseException:
-        env.close()
-        raise
-    plain = PlainBackend(env, TASK, None, ENVS, keys, 9, True, lambda i: next(seeds[1]))
     rng = np.random.default_rng(0)
-    try:
-        for step in range(STEPS):
-            if step % EPISODE == 0:
-                for backend in (native, plain):
-                    backend.reset(np.arange(ENVS), [step, step + 1])
-            actions = rng.integers(len(plain.rules.presses), size=ENVS)
+    for step in range(STEPS):
+        if step % EPISODE == 0:
             for backend in (native, plain):
-                backend.step(actions, reset=False)
-            for key in keys:
-                if not np.array_equal(native.arrays[key], plain.arrays[key]):
-                    return f"the native path gives another {key!r} in step {step}"
-            if not np.array_equal(native.reward, plain.reward):
-                return f"the native path gives another reward in step {step}"
-    finally:
-        native.close()
-        plain.close()
+                backend.reset(np.arange(ENVS), [step, step + 1])
+        actions = rng.integers(len(plain.rules.presses), size=ENVS)
+        for backend in (native, plain):
+            backend.step(actions, reset=False)
+        for key in KEYS:
+            if not np.array_equal(native.arrays[key], plain.arrays[key]):
+                return f"the native path gives another {key!r} in step {step}"
+        if not np.array_equal(native.reward, plain.reward):
+            return f"the native path gives another reward in step {step}"
     return ""

@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from envs.events.sight import Arrays
 from envs.events.signature import MESSAGE
 from envs.events.stream import EventStream
 from envs.game.engine import Array
-from envs.native.build import Built, built
-from envs.native.check import trusted
+from envs.native.build import Built
 from envs.native.sight import NativeSight
+from envs.observer import Arrays
 
 
 class _TableStructure(ctypes.Structure):
@@ -76,12 +75,12 @@ class _PayStructure(ctypes.Structure):
             "known", "subgoals", "once", "unreadable", "pending"
         )),
         *((name, ctypes.c_void_p) for name in (
-            "said", "how", "progress", "final_progress", "credit"
+            "answers", "how", "progress", "final_progress", "credit"
         )),
     ]  # fmt: skip
 
 
-class Pay:
+class NativeCredit:
     """What a judge's answers pay: `calm.credit.Credit` with the modes `every` and `once`, in C.
 
     Args:
@@ -107,13 +106,14 @@ class Pay:
         self._structure.how = how.ctypes.data
         self.pointer = ctypes.byref(self._structure)
         self.address = ctypes.addressof(self._structure)
-        self.tell(np.zeros((0, n_subgoals), np.int8))
+        self.set_answers(np.zeros((0, n_subgoals), np.int8))
 
-    def tell(self, said: npt.NDArray[np.int8]) -> None:
-        """What was said of each number, (N, G) int8, see `Credit.step`."""
+    def set_answers(self, answers: npt.NDArray[np.int8]) -> None:
+        """Sets what is answered of each number: (N, G) int8, see `calm.credit.Credit.step`."""
         self._structure.known = 0  # C keeps the bare pointer, which is good for nothing meanwhile
-        self._said = np.ascontiguousarray(said)
-        self._structure.said, self._structure.known = self._said.ctypes.data, len(said)
+        self._answers = np.ascontiguousarray(answers)
+        self._structure.answers = self._answers.ctypes.data
+        self._structure.known = len(answers)
 
     @property
     def unreadable(self) -> int:
@@ -146,7 +146,7 @@ class NativeEventStream(EventStream):
         super().__init__(task_id, batch, sight=partial(NativeSight, built=built))
         assert isinstance(self._sight, NativeSight)
         self.in_step = self._sight.in_step
-        self.pay: Pay | None = None
+        self.pay: NativeCredit | None = None
         """See `pay_with`."""
         self.paid = False
         """Whether the last step was paid; it was not if nothing was told of one of its events."""
@@ -162,7 +162,7 @@ class NativeEventStream(EventStream):
         self._number_and_pay = self._library.calm_number_and_pay
         self._make_table(4096)
 
-    def pay_with(self, pay: Pay) -> None:
+    def pay_with(self, pay: NativeCredit) -> None:
         """Pays for every step from now on; for what was not `paid`, `number` does it later."""
         self.pay = pay
         self._make_table(self._table.size)
@@ -207,8 +207,8 @@ class NativeEventStream(EventStream):
             return np.zeros(256, np.uint8)
         # A row that has ended is a new episode by now.
         if self.in_step and self._status[row]:
-            said: Array = self._final["message"][row]
-            return said
+            message: Array = self._final["message"][row]
+            return message
         return super()._heard(row)
 
     def _make_table(self, size: int) -> None:
@@ -226,11 +226,3 @@ class NativeEventStream(EventStream):
 def _pay_nothing(header: Any) -> None:
     """Those who step the rows don't pay for them any more."""
     header.pay = header.table = 0
-
-
-def best_event_stream(task_id: str, batch: Arrays) -> EventStream:
-    """The native stream of events where the stepper is compiled and trusted, else the plain one."""
-    stepper = built()
-    if stepper is None or not trusted(stepper):
-        return EventStream(task_id, batch)
-    return NativeEventStream(task_id, batch, stepper)

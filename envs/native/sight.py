@@ -13,13 +13,17 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from envs.events import sight, signature
+from envs.events import signature, tables
+from envs.events.sight import Sight
 from envs.game.engine import Array
 from envs.game.glyphs import (
+    CARRIED_KEY,
     CARRIED_OF_GLYPH,
+    CELLS,
     GROUND,
     GROUND_OF_GLYPH,
     LIES_AS,
+    PASSABLE_OF_GLYPH,
     PORTABLE,
     SOLID_OF_GLYPH,
     THING,
@@ -27,6 +31,7 @@ from envs.game.glyphs import (
     THINGS,
 )
 from envs.native.build import Built
+from envs.observer import Arrays
 
 LINE = 64
 """Bytes of a cache line, at which every array begins."""
@@ -34,9 +39,9 @@ LINE = 64
 _NUMBERS = {
     "kinds": len(THINGS),
     "width": signature.WIDTH,
-    "n_status": len(sight._STATUS),
+    "n_status": len(tables.STATUS_COLUMNS),
     "action_column": signature.ACTION,
-    "seen_column": signature.SEEN,
+    "seen_column": signature.FLAGS,
     "ground_column": signature.GROUND_NOW,
     "end_column": signature.END,
     "hp_column": signature.HP,
@@ -62,9 +67,9 @@ _NUMBERS = {
     "lava": THING["lava"],
     "key": THING["key"],
     "stairs": THING["staircase down"],
-    "in_hand": signature.IN_HAND,
-    "state": signature.STATE,
-    "carried_key": sight._CARRIED_KEY,
+    "in_hand": tables.IN_HAND,
+    "state": tables.STATE,
+    "carried_key": CARRIED_KEY,
     "room": GROUND["room"],
     "corridor": GROUND["corridor"],
     "on_stairs": signature.ON_STAIRS,
@@ -75,29 +80,29 @@ _NUMBERS = {
 _TABLES: dict[str, npt.NDArray[Any]] = {
     "thing_of": THING_OF_GLYPH,
     "ground_of": GROUND_OF_GLYPH,
-    "passable": sight._PASSABLE,
+    "passable": PASSABLE_OF_GLYPH,
     "solid": SOLID_OF_GLYPH,
-    "level_of": signature.LEVEL_OF_DISTANCE,
-    "change_of": signature.CHANGE_OF_LEVELS,
+    "level_of": tables.LEVEL_OF_DISTANCE,
+    "change_of": tables.CHANGE_OF_LEVELS,
     "carried_of": CARRIED_OF_GLYPH,
     "portable": np.isin(THINGS, PORTABLE),
     "lies_as": np.array(LIES_AS, np.uint8),
-    "fine": np.array([signature.is_fine(kind) for kind in THINGS]),
+    "fine": np.array([tables.is_fine(kind) for kind in THINGS]),
     "action_kinds": np.zeros(256, np.uint8),  # of the batch, by its actions
-    "multipliers": sight._HASH,
-    "status_columns": sight._STATUS.astype(np.int64),
+    "multipliers": tables.MESSAGE_MULTIPLIERS,
+    "status_columns": tables.STATUS_COLUMNS,
 }
 _READ = ("glyphs", "inv_glyphs", "blstats", "actions", "message", "internal", "how")
 """In the order of sight.h."""
 _STEP: dict[str, tuple[type, tuple[int, ...]]] = {"actions": (np.int64, ()), "how": (np.int8, ())}
 _KEPT: dict[str, tuple[type, tuple[int, ...]]] = {
-    "seen_glyphs": (np.int16, (sight.CELLS,)),
+    "seen_glyphs": (np.int16, (CELLS,)),
     "seen_carried": (np.int16, (55,)),
-    "things": (np.uint8, (sight.CELLS,)),
-    "covered": (np.uint8, (sight.CELLS,)),
-    "bed": (np.uint8, (sight.CELLS,)),
+    "things": (np.uint8, (CELLS,)),
+    "covered": (np.uint8, (CELLS,)),
+    "bed": (np.uint8, (CELLS,)),
     "asks": (np.uint8, (256,)),
-    "status": (np.int64, (len(sight._STATUS),)),
+    "status": (np.int64, (len(tables.STATUS_COLUMNS),)),
     "rows": (np.uint8, (2 * LINE,)),
     "signatures": (np.uint8, (signature.WIDTH,)),
     "questions": (np.uint8, (256,)),
@@ -123,7 +128,7 @@ def space_for(n_envs: int) -> int:
     return needed + 2 * LINE
 
 
-class Lent(NamedTuple):
+class SharedSightBuffers(NamedTuple):
     """What a backend lends to who watches it."""
 
     space: Array
@@ -136,10 +141,10 @@ class Lent(NamedTuple):
 
 
 @runtime_checkable
-class Watched(Protocol):
+class SupportsNativeSight(Protocol):
     """A backend that looks at each row as it steps it."""
 
-    def be_watched(self) -> Lent | None:
+    def enable_sight(self) -> SharedSightBuffers | None:
         """It looks once `watched` is set in the header; None if somebody watches already."""
 
 
@@ -152,20 +157,18 @@ class NativeSight:
         built: the compiled stepper.
     """
 
-    keys = sight.Sight.keys
+    keys = Sight.keys
 
-    def __init__(
-        self, batch: sight.Arrays, action_kinds: npt.NDArray[np.uint8], built: Built
-    ) -> None:
+    def __init__(self, batch: Arrays, action_kinds: npt.NDArray[np.uint8], built: Built) -> None:
         self._library = ctypes.CDLL(str(built.library))
         n = len(batch.arrays["blstats"])
         backend = getattr(batch, "backend", None)
-        lent = backend.be_watched() if isinstance(backend, Watched) else None
-        self.in_step = lent is not None
+        buffers = backend.enable_sight() if isinstance(backend, SupportsNativeSight) else None
+        self.in_step = buffers is not None
         """Whether rows are looked at by whoever steps them, before they are reset."""
-        self.header = lent.header if lent else None
+        self.header = buffers.header if buffers else None
         """Of the memory of those who step them."""
-        space = lent.space if lent else np.zeros(space_for(n), np.uint8)
+        space = buffers.space if buffers else np.zeros(space_for(n), np.uint8)
         self._at = 0
         structure = self._cut(space, np.uint8, (ctypes.sizeof(_Structure),))
         places: dict[str, Array] = {}
@@ -176,7 +179,7 @@ class NativeSight:
         places |= {key: batch.arrays[key] for key in self.keys}
         for name, (dtype, shape) in _STEP.items():
             own = self._cut(space, dtype, (n, *shape))
-            places[name] = getattr(lent, name) if lent else own
+            places[name] = getattr(buffers, name) if buffers else own
         for name, (dtype, shape) in _KEPT.items():
             places[name] = self._cut(space, dtype, (n, *shape))
         if not all(array.flags.c_contiguous for array in places.values()):

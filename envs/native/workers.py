@@ -51,11 +51,11 @@ class Workers:
         self._deaths: deque[int] = deque(maxlen=MAX_DEATHS)
         self._turns = 0
         self._looks = 0  # in this turn
-        self._said: list[int] = []
+        self._stderr: list[int] = []  # descriptors, by worker
         self._processes: list[subprocess.Popen[bytes]] = []
         try:
             for index in range(n_workers):
-                self._said.append(os.memfd_create("said"))
+                self._stderr.append(os.memfd_create("stderr"))
                 self._processes.append(self._start(index))
         except BaseException:
             self.close()
@@ -68,15 +68,15 @@ class Workers:
 
     def _start(self, index: int) -> subprocess.Popen[bytes]:
         rows, memory = self.ranges[index], self._memory
-        os.ftruncate(self._said[index], 0)
-        os.lseek(self._said[index], 0, os.SEEK_SET)  # where the worker begins to write
+        os.ftruncate(self._stderr[index], 0)
+        os.lseek(self._stderr[index], 0, os.SEEK_SET)  # where the worker begins to write
         numbers = (memory.fd, index, rows.start, rows.stop, int(memory.turn[0]), os.getpid())
         return subprocess.Popen(
             [str(self._program), *map(str, numbers)],
             pass_fds=(memory.fd,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=self._said[index],
+            stderr=self._stderr[index],
             process_group=0,  # Ctrl-C is the parent's to handle
         )
 
@@ -85,7 +85,7 @@ class Workers:
         self._turns += 1
         self._looks = 0
 
-    def bury(self) -> list[range]:
+    def replace_dead_workers(self) -> list[range]:
         """Replaces workers that are gone or hang; the rows they lost.
 
         To be called every `LOOK_UP_US` while a turn is not over. Those replaced are through with
@@ -106,10 +106,10 @@ class Workers:
             if process.poll() is None:
                 continue
             self._deaths.append(self._turns)
-            story = self._story(index, process.returncode)
+            report = self._death_report(index, process.returncode)
             if len(self._deaths) == MAX_DEATHS and self._deaths[0] > self._turns - DEATH_WINDOW:
-                raise GameError(f"{story}. Workers keep dying; giving up")
-            log.warning("%s. Its episodes start anew", story)
+                raise GameError(f"{report}. Workers keep dying; giving up")
+            log.warning("%s. Its episodes start anew", report)
             self._processes[index] = self._start(index)
             lost.append(self.ranges[index])
             memory.finished[index] = memory.turn[0]
@@ -117,12 +117,12 @@ class Workers:
             memory.pending[0] = 0  # whoever died did not count itself out
         return lost
 
-    def _story(self, index: int, code: int) -> str:
+    def _death_report(self, index: int, code: int) -> str:
         """What is known about a death, in one sentence."""
         memory = self._memory
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        os.lseek(self._said[index], 0, os.SEEK_SET)
-        said = os.read(self._said[index], 500).decode(errors="replace").strip()
+        os.lseek(self._stderr[index], 0, os.SEEK_SET)
+        words = os.read(self._stderr[index], 500).decode(errors="replace").strip()
         where = "between two steps"
         row = int(memory.place[index])
         if row >= 0:
@@ -135,7 +135,7 @@ class Workers:
         rows = self.ranges[index]
         return (
             f"worker {index} of {self._task} (environments {rows.start} to {rows.stop - 1}) {how}"
-            f" {where}{f': {said}' if said else ''}"
+            f" {where}{f': {words}' if words else ''}"
         )
 
     def close(self) -> None:
@@ -145,6 +145,6 @@ class Workers:
         for process in self._processes:
             process.wait()
         self._processes = []
-        for fd in self._said:
+        for fd in self._stderr:
             os.close(fd)
-        self._said = []
+        self._stderr = []

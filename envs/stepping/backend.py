@@ -1,15 +1,14 @@
-"""What steps a batch: the interface, and the plain path in Python over MiniHack's own objects."""
+"""What steps a batch: the protocol of `envs.stepping.plain` and `envs.native.backend`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from envs.game.crops import Crop
-from envs.game.engine import ENGINE_KEYS, Array, Game, Rules, make_minihack
+from envs.game.engine import Array, Rules
 
 NextSeed = Callable[[int], int]
 """The level seed of a row's next episode; every call draws a new one."""
@@ -50,95 +49,3 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Ends all games. More than once does no harm."""
-
-
-class PlainBackend:
-    """Games in this process, stepped by Python. Every task runs on it.
-
-    Args:
-        env: the first row's, from `make_minihack`.
-        task, options: to make the others.
-        n_envs: B.
-        keys: to fill, crops among them; those the rules need are there already.
-        crop: odd size of the crops.
-        penalty: see `Game`.
-        next_seed: draws level seeds.
-    """
-
-    def __init__(
-        self,
-        env: Any,
-        task: str,
-        options: Mapping[str, Any] | None,
-        n_envs: int,
-        keys: Sequence[str],
-        crop: int,
-        penalty: bool,
-        next_seed: NextSeed,
-    ) -> None:
-        self._next_seed = next_seed
-        arrays: dict[str, Array] = {}
-        self._crops: dict[str, tuple[str, Crop]] = {}
-        for key in keys:
-            base = key.removesuffix("_crop")
-            shape, dtype = ENGINE_KEYS[base]
-            if base != key:
-                self._crops[key] = base, Crop(base, n_envs, crop, dtype)
-                shape = (crop, crop)
-            arrays[key] = np.zeros((n_envs, *shape), dtype)
-        self.arrays: Mapping[str, Array] = arrays
-        self.final: Mapping[str, Array] = {k: np.zeros_like(v) for k, v in arrays.items()}
-        self.reward = np.zeros(n_envs, np.float32)
-        self.status = np.zeros(n_envs, np.int8)
-        self.steps = np.zeros(n_envs, np.int32)
-        self.level_seed = np.full(n_envs, -1, np.int64)
-        self.final_steps = np.zeros(n_envs, np.int32)
-        self.final_level_seed = np.full(n_envs, -1, np.int64)
-        engine = [key for key in self.arrays if key in ENGINE_KEYS]
-        self._games: list[Game] = []
-        try:
-            for i in range(n_envs):
-                game = env if i == 0 else make_minihack(task, options)
-                rows = {key: self.arrays[key][i] for key in engine}
-                self._games.append(Game(game, rows, penalty))
-            self.rules = self._games[0].rules
-        except BaseException:
-            self.close()
-            raise
-
-    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
-        if actions.min() < 0 or actions.max() >= len(self.rules.presses):
-            return -1
-        for i, (game, action) in enumerate(zip(self._games, actions.tolist(), strict=True)):
-            self.reward[i], self.status[i] = game.step(action)
-        self.steps += 1
-        self._crop()
-        ended = np.flatnonzero(self.status)
-        if ended.size:
-            for key, array in self.arrays.items():
-                self.final[key][ended] = array[ended]
-            self.final_steps[ended] = self.steps[ended]
-            self.final_level_seed[ended] = self.level_seed[ended]
-            if reset:
-                self.reset(ended, None)
-        return int(ended.size)
-
-    def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
-        for n, i in enumerate(rows.tolist()):
-            seed = self._next_seed(i) if seeds is None else seeds[n]
-            self._games[i].reset(seed)
-            self.level_seed[i] = seed
-            self.steps[i] = 0
-        self._crop()
-
-    def redraw(self, rows: Sequence[int]) -> None:
-        pass  # nothing is drawn ahead
-
-    def _crop(self) -> None:
-        for key, (base, crop) in self._crops.items():
-            crop(self.arrays[base], self.arrays["blstats"], self.arrays[key])
-
-    def close(self) -> None:
-        for game in self._games:
-            game.close()
-        self._games = []

@@ -7,7 +7,7 @@ No gymnasium and no stable-baselines3 in here; `envs.interfaces.gym_vec` and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,34 +15,16 @@ import numpy.typing as npt
 from calm.errors import UsageError, unknown
 from envs.game.crops import PADDING
 from envs.game.engine import ENGINE_KEYS, Array, Rules
-from envs.native import make_backend
+from envs.implementations import make_backend
+from envs.observer import Bools, Observer
 from envs.seeding import LevelSeeds, as_level_seed
 from envs.stepping.backend import Backend, NextSeed
 
-Bools = npt.NDArray[np.bool_]
 Rewards = npt.NDArray[np.float32]
 
 CROPS = tuple(f"{key}_crop" for key in PADDING)
 KEYS = (*ENGINE_KEYS, *CROPS)
 """Every observation key on offer."""
-
-
-class Observer(Protocol):
-    """Looks at every transition of a batch: descriptions, truth, recorders."""
-
-    keys: tuple[str, ...]
-    """Keys of `Batch.arrays` that it reads.
-
-    An observer with a true attribute `in_step` has seen every row within the backend's step, before
-    it was reset. If all of them have, `on_step` finds in `arrays` where each row is now, and s' of
-    rows that have ended in `final`.
-    """
-
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
-        """These rows were reset; the arrays hold their first observation."""
-
-    def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
-        """Every row was stepped; the arrays hold s', also for rows that have just ended."""
 
 
 class Batch:
@@ -205,15 +187,15 @@ class Batch:
         Raises:
             UsageError: the seeds were not drawn from streams of `envs.seeding`.
         """
-        found = []
+        numbers = []
         for stream, seed in zip(self.streams, self.level_seeds.tolist(), strict=True):
             # Seeds may have been drawn ahead, and a lost worker skips some.
             drawn = range(stream.episode - 1, -1, -1) if isinstance(stream, LevelSeeds) else ()
             number = next((e for e in drawn if stream.at(e) == seed), None)  # type: ignore[attr-defined]
             if number is None:
                 raise UsageError(f"level seed {seed} does not come from this batch's streams")
-            found.append(number)
-        return found
+            numbers.append(number)
+        return numbers
 
     def reseed(
         self,

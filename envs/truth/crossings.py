@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from nle import nethack
 
+from envs.game.glyphs import LAVA, STONE, WALLS, WATERS
+
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 
-_STONE = nethack.GLYPH_CMAP_OFF  # and eleven kinds of wall after it
-_LIQUIDS = (_STONE + 32, _STONE + 34, _STONE + 41)  # pool, lava, water
+_LIQUIDS = (*WATERS, LAVA)
 
 
 class Banks:
@@ -55,7 +56,7 @@ class Banks:
         crossed = self._on_bed & ~on_bed & (blstats[:, nethack.NLE_BL_DEPTH] == self._depth)
         for row in np.flatnonzero(crossed):
             ground = self._shown[row] & ~self._bed[row]
-            crossed[row] = not _together(ground, self._left[row], at[row])
+            crossed[row] = not connected(ground, self._left[row], at[row])
         self._on_bed = on_bed
         self._left[~on_bed] = at[~on_bed]
         elsewhere = np.flatnonzero(blstats[:, nethack.NLE_BL_DEPTH] != self._depth)
@@ -64,13 +65,13 @@ class Banks:
         return np.asarray(crossed)
 
     def _look(self, rows: Array, glyphs: Array) -> None:
-        seen = glyphs[rows]
-        self._shown[rows] |= (seen < _STONE) | (seen > _STONE + 11)
+        shown = glyphs[rows]
+        self._shown[rows] |= (shown < STONE) | (shown > WALLS[-1])
         for liquid in _LIQUIDS:
-            self._bed[rows] |= seen == liquid
+            self._bed[rows] |= shown == liquid
 
 
-def _together(ground: Bools, start: Array, end: Array) -> bool:
+def connected(ground: Bools, start: Array, end: Array) -> bool:
     """Whether one can walk over `ground` (21, 79) from one cell of it, (y, x), to the other."""
     reached = np.zeros_like(ground)
     reached[tuple(start)] = True

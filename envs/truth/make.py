@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.records import Subgoal, Task
-from envs.stepping.batch import Batch, Observer
+from envs.observer import Observer
+from envs.stepping.batch import Batch
 from envs.subgoals import SUBGOALS
 from envs.tasks.skills import SKILLS
 from envs.truth.skills import SkillTruth

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from calm.records import Subgoal
 from envs.events.stream import EventStream
-from envs.native.events import best_event_stream
+from envs.implementations import make_event_stream
 from envs.players.make import PLAYERS, make_player
 from envs.players.player import KEYS as PLAYER_KEYS
 from envs.stepping.batch import Batch
@@ -75,7 +75,7 @@ def frequencies(
     names = PLAYERS * envs_each
     keys = dict.fromkeys((*PLAYER_KEYS, *EventStream.keys, *TruthStream.keys))
     with Batch(task_id, len(names), tuple(keys), split="data", seed=seed, workers=0) as batch:
-        events, truth = best_event_stream(task_id, batch), TruthStream(task_id, subgoals, batch)
+        events, truth = make_event_stream(task_id, batch), TruthStream(task_id, subgoals, batch)
         batch.observers += [events, truth]
         batch.reset()
         crew = [make_player(name, task_id) for name in names]

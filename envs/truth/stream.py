@@ -20,8 +20,23 @@ from nle import nethack
 
 from calm.errors import unknown
 from calm.records import Subgoal
-from envs.events.sight import Arrays
-from envs.events.stream import names_of_actions
+from envs.game.glyphs import (
+    BOULDER,
+    CLOSED_DOORS,
+    CORRIDORS,
+    DOORWAY,
+    HORNS,
+    ICE,
+    LAVA,
+    NO_GLYPH,
+    OPEN_DOORS,
+    ROOM_FLOORS,
+    SKELETON_KEY,
+    STAIRCASE_DOWN,
+    WANDS,
+    WATERS,
+)
+from envs.observer import Arrays, names_of_actions
 from envs.subgoals import APPROACHES, Approach
 from envs.tasks import task
 from envs.truth.crossings import Banks
@@ -30,27 +45,15 @@ Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
 Deed = Callable[["TruthStream"], Bools]
 
-_OBJECT = nethack.GLYPH_OBJ_OFF
-_CMAP = nethack.GLYPH_CMAP_OFF
-_BOULDER = _OBJECT + 447
-_KEY = _OBJECT + 196  # skeleton key
-_HORNS = tuple(_OBJECT + k for k in (224, 225, 226, 227))
-_WANDS = tuple(
-    _OBJECT + k
-    for k in range(nethack.NUM_OBJECTS if hasattr(nethack, "NUM_OBJECTS") else 453)
-    if ord(nethack.objclass(k).oc_class) == nethack.WAND_CLASS
-)
-_DOORWAY, _OPEN, _CLOSED = (_CMAP + 12,), (_CMAP + 13, _CMAP + 14), (_CMAP + 15, _CMAP + 16)
-_ROOM, _CORRIDOR = (_CMAP + 19, _CMAP + 20), (_CMAP + 21, _CMAP + 22)
-_WATER, _LAVA, _ICE = (_CMAP + 32, _CMAP + 41), (_CMAP + 34,), (_CMAP + 33,)
-_BARE = (*_ROOM, *_CORRIDOR, *_DOORWAY, *_ICE)
+_BARE = (*ROOM_FLOORS, *CORRIDORS, DOORWAY, ICE)
+"""Ground that anyone can walk on."""
 
 _PLACES: dict[str, tuple[int, ...]] = {
-    "key": (_KEY,),
-    "closed door": _CLOSED,
-    "staircase down": (_CMAP + 24,),
-    "boulder": (_BOULDER,),
-    "lava": _LAVA,
+    "key": (SKELETON_KEY,),
+    "closed door": CLOSED_DOORS,
+    "staircase down": (STAIRCASE_DOWN,),
+    "boulder": (BOULDER,),
+    "lava": (LAVA,),
 }
 _FAR = 1000
 _CROSS = "cross the water or lava"
@@ -100,7 +103,7 @@ class TruthStream:
         self._banks = Banks(n) if any(s.name == _CROSS for s in self.subgoals) else None
         # State before the step.
         self.glyphs: Array = np.zeros((n, *batch.arrays["glyphs"].shape[1:]), np.int16)
-        self.inventory: Array = np.full((n, 55), nethack.NO_GLYPH, np.int16)
+        self.inventory: Array = np.full((n, 55), NO_GLYPH, np.int16)
         self.blstats: Array = np.zeros((n, nethack.NLE_BLSTATS_SIZE), np.int64)
         self.on_stairs: Bools = np.zeros(n, np.bool_)
         self._covers: dict[str, Bools] = {t: np.zeros(n, np.bool_) for t in self._things}
@@ -129,7 +132,7 @@ class TruthStream:
             for dx in (-1, 0, 1)
             for dy in (-1, 0, 1)
         ]
-        corridor = np.isin(around, _CORRIDOR).any(0) & ~np.isin(around, _ROOM).any(0)
+        corridor = np.isin(around, CORRIDORS).any(0) & ~np.isin(around, ROOM_FLOORS).any(0)
         self.ground[rows] = np.where(corridor, 2, 1)
         for thing in self._things:
             self._distances[thing][rows] = self._distance(thing)[rows]
@@ -151,14 +154,14 @@ class TruthStream:
         moved = (x != self.blstats[:, 0]) | (y != self.blstats[:, 1])
         shown = self.glyphs[self._rows, y, x]  # before the hero came
         self.ground_before = self.ground.copy()
-        for number, kinds in ((1, _ROOM), (2, _CORRIDOR), (3, (*_DOORWAY, *_OPEN))):
+        for number, kinds in ((1, ROOM_FLOORS), (2, CORRIDORS), (3, (DOORWAY, *OPEN_DOORS))):
             self.ground[moved & _among(shown, kinds)] = number
         if self._banks is not None:
             self.crossed = self._banks.step(now["glyphs"], now["blstats"])
 
         distances: dict[str, Array] = {}
-        held = _count(now["inv_glyphs"], (_KEY,)) > 0
-        held_before = _count(self.inventory, (_KEY,)) > 0
+        held = _count(now["inv_glyphs"], (SKELETON_KEY,)) > 0
+        held_before = _count(self.inventory, (SKELETON_KEY,)) > 0
         for thing in self._things:
             covers = np.where(
                 moved,
@@ -201,10 +204,10 @@ class TruthStream:
 
 
 def _among(glyphs: Array, kinds: tuple[int, ...]) -> Bools:
-    found: Bools = glyphs == kinds[0]
+    members: Bools = glyphs == kinds[0]
     for kind in kinds[1:]:
-        found = found | (glyphs == kind)
-    return found
+        members = members | (glyphs == kind)
+    return members
 
 
 def _count(inventory: Array, kinds: tuple[int, ...]) -> Array:
@@ -232,7 +235,7 @@ def _gained_any(t: TruthStream) -> Bools:
     before, after = np.sort(t.inventory, 1), np.sort(t.now["inv_glyphs"], 1)
     yes = np.zeros(len(before), np.bool_)
     for row in np.flatnonzero((before != after).any(1)):
-        kinds = set(after[row].tolist()) - {nethack.NO_GLYPH}
+        kinds = set(after[row].tolist()) - {NO_GLYPH}
         yes[row] = any((after[row] == k).sum() > (before[row] == k).sum() for k in kinds)
     return yes
 
@@ -256,7 +259,7 @@ def _stepped_into(ground: int) -> Deed:
 def _pushed(t: TruthStream) -> Bools:
     x, y = t.now["blstats"][:, 0], t.now["blstats"][:, 1]
     moved = (x != t.blstats[:, 0]) | (y != t.blstats[:, 1])
-    return np.asarray(moved & (t.glyphs[t._rows, y, x] == _BOULDER))
+    return np.asarray(moved & (t.glyphs[t._rows, y, x] == BOULDER))
 
 
 def _filled(t: TruthStream) -> Bools:
@@ -264,7 +267,7 @@ def _filled(t: TruthStream) -> Bools:
     x = (t.now["blstats"][:, 0] + dx).clip(0, 78)
     y = (t.now["blstats"][:, 1] + dy).clip(0, 20)
     before, after = t.glyphs[t._rows, y, x], t.now["glyphs"][t._rows, y, x]
-    return _pushed(t) & _among(before, (*_WATER, *_LAVA)) & _among(after, _BARE)
+    return _pushed(t) & _among(before, (*WATERS, LAVA)) & _among(after, _BARE)
 
 
 def _reached(t: TruthStream) -> Bools:
@@ -286,18 +289,18 @@ def _killed(t: TruthStream) -> Bools:
 
 
 _DEEDS: dict[str, Deed] = {
-    "pick up the key": _gained((_KEY,)),
-    "open the locked door": _turned(_CLOSED, (*_OPEN, *_BARE)),
+    "pick up the key": _gained((SKELETON_KEY,)),
+    "open the locked door": _turned(CLOSED_DOORS, (*OPEN_DOORS, *_BARE)),
     "reach the staircase down": _reached,
     "step into a doorway": _stepped_into(3),
     "step into a corridor": _stepped_into(2),
     "step into a room": _stepped_into(1),
     "push a boulder": _pushed,
     "fill water or lava with a boulder": _filled,
-    "pick up a wand": _gained(_WANDS),
-    "pick up a horn": _gained(_HORNS),
+    "pick up a wand": _gained(WANDS),
+    "pick up a horn": _gained(HORNS),
     "pick up an object": _gained_any,
-    "turn lava into solid ground": _turned(_LAVA, _BARE),
+    "turn lava into solid ground": _turned((LAVA,), _BARE),
     "float in the air": _floats,
     _CROSS: lambda t: t.crossed,
     "kill a monster": _killed,

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.records import Task
-from envs.credit.shaping import Shaping
-from envs.stepping.batch import Batch, Bools
+from envs.credit.shaping import BatchCredit
+from envs.observer import Bools
+from envs.stepping.batch import Batch
 from envs.tasks import task as find_task
 from envs.truth.make import KEYS as TRUTH_KEYS
 from envs.truth.make import make_truth, with_truth
@@ -56,7 +57,7 @@ class Tally:
     keys: tuple[str, ...] = KEYS
 
     def __init__(
-        self, batch: Batch, shaping: Shaping | None = None, task: Task | None = None
+        self, batch: Batch, shaping: BatchCredit | None = None, task: Task | None = None
     ) -> None:
         task = task or find_task(batch.task)
         given = with_truth(task)

@@ -11,7 +11,8 @@ import pytest
 from minihack.base import MH_DEFAULT_OBS_KEYS
 from nle.env.base import NLE_SPACE_ITEMS
 
-from envs.game.engine import ABORTED, DIED, ENGINE_KEYS, NO_GLYPH, WON, make_minihack
+from envs.game.engine import ABORTED, DIED, ENGINE_KEYS, WON, make_minihack
+from envs.game.glyphs import NO_GLYPH
 from envs.players.make import make_player
 from envs.stepping.batch import Batch
 from envs.tasks import TASKS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from envs.events.sight import Sight
-from envs.events.signature import CROSSED, SEEN
+from envs.events.signature import CROSSED, FLAGS
 from envs.native.build import built
 from envs.native.sight import NativeSight
 from tests.support.drawn import CMAP, CROSSINGS, HERO, SYMBOLS, Drawn
@@ -33,7 +33,7 @@ def test_crossings(make: Callable[[Drawn, np.ndarray], Sight], what: str) -> Non
         for step, drawing in enumerate(maps[1:], start=1):
             drawn.show(drawing)
             sight.on_step(np.zeros(1, np.int64), none, none)
-            if sight.signatures[0, SEEN] & CROSSED:
+            if sight.signatures[0, FLAGS] & CROSSED:
                 found.append(step)
         assert found == expected
 
@@ -64,5 +64,5 @@ def test_both_see_the_same_on_maps_of_any_kind(n: int) -> None:
             else:
                 sight.on_step(np.zeros(n, np.int64), none, none)
         assert np.array_equal(plain.signatures, fast.signatures), f"step {step}"
-        crossed += np.count_nonzero(plain.signatures[:, SEEN] & CROSSED)
+        crossed += np.count_nonzero(plain.signatures[:, FLAGS] & CROSSED)
     assert crossed > 50

@@ -9,15 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from nle import nethack
 
 from calm.errors import UsageError
 from envs.collect import play
-from envs.events import signature as layout
-from envs.events.stream import EventStream, clean, quote, words
-from envs.game.glyphs import CARRIED, THING
+from envs.events.stream import EventStream
 from envs.players.make import make_player
 from envs.players.player import KEYS
 from envs.stepping.batch import Batch
@@ -168,99 +164,6 @@ def test_answer_to_a_question() -> None:
         batch.step(np.array([north]))
         first = stream.texts[stream.ids[0]].splitlines()[0]
         assert first == 'Action: move, answering "In what direction?"'
-
-
-def test_message_is_cleaned() -> None:
-    raw = b"You\x1b[1m see\x07 here  2\tdaggers.\0leftover"
-    assert clean(raw) == "You [1m see here 2 daggers."
-    assert clean(np.frombuffer(raw, np.uint8)) == clean(raw)
-
-
-@given(st.binary(max_size=256))
-@settings(max_examples=50)
-def test_any_message_becomes_one_plain_line(raw: bytes) -> None:
-    assert re.fullmatch(r"(?:[!-~]+(?: [!-~]+)*)?", clean(raw))
-
-
-def signature(**columns: int) -> np.ndarray:
-    row = np.zeros(layout.WIDTH, np.uint8)
-    for name, value in columns.items():
-        row[getattr(layout, name)] = value
-    return row
-
-
-def test_words_of_a_signature() -> None:
-    row = signature(
-        SEEN=layout.MOVED | layout.WITH_KEY | layout.CROSSED, GROUND_NOW=3, HP=1, HUNGER=3
-    )
-    row[THING["staircase down"]] = 8 * layout.ABSENT + layout.WITHIN_4
-    row[THING["closed door"]] = 8 * layout.WITHIN_4 + layout.NEXT_TO
-    row[THING["monster"]] = 8 * layout.FAR + layout.NEXT_TO
-    row[THING["boulder"]] = layout.AWAY
-    row[THING["wand"]] = layout.LOST
-    row[layout.ENTERED] = (1 << CARRIED.index("key"), 0)
-    row[layout.LEFT] = (1 << CARRIED.index("amulet"), 0)
-    assert words(row, "move", "Ouch!", "").splitlines() == [
-        "Action: move.",
-        "The hero carries the key.",
-        'Message: "Ouch!"',
-        "The key entered the inventory.",
-        "An amulet left the inventory.",
-        "The hero moved.",
-        "The hero came to the other side of the water or lava.",
-        "The hero stepped into a doorway.",
-        "The hero came next to a closed door (before: within 4 steps).",
-        "The staircase down came into view, within 4 steps.",
-        "The hero went away from a boulder.",
-        "A wand went out of view.",
-        "The hero came next to a monster (before: in view, farther away).",
-        "Hit points fell.",
-        "The hero is now hungry.",
-    ]
-
-
-def test_a_hero_that_stood_still_has_neither_come_nor_gone() -> None:
-    row = signature(EXPERIENCE=2)
-    row[THING["monster"]] = layout.LOST
-    row[THING["boulder"]] = layout.AWAY
-    row[THING["key"]] = 8 * layout.WITHIN_4 + layout.NEXT_TO
-    row[THING["object"]] = 8 * layout.FAR + layout.NEXT_TO
-    row[THING["lava"]] = 8 * layout.ABSENT + layout.WITHIN_2
-    assert words(row, "move", "You kill the newt!", "").splitlines() == [
-        "Action: move.",
-        'Message: "You kill the newt!"',
-        "The hero did not move.",
-        "The key is next to the hero now (before: within 4 steps).",
-        "A boulder is farther away now.",
-        "Lava came into view, within 2 steps.",
-        "An object is next to the hero now (before: in view, farther away).",
-        "A monster is gone from view now.",
-        "Experience points rose.",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("message", "quoted"),
-    [
-        (b"g - a key named The Master Key of Thievery.", "X - a key named The Master Key of"),
-        (b"b - 12 +0 daggers (in quiver).  c - a wand.", "X - N +N daggers (in quiver). X - a w"),
-        (b"$ - 12 gold pieces.", "$ - N gold pieces."),  # always this sign
-        (b"What do you want to read? [$a-hKQ or ?*]", "What do you want to read? [X or ?*]"),
-        (b"What do you want to wield? [- abc or ?*]", "What do you want to wield? [X or ?*]"),
-        (b"What do you want to zap? [*]", "What do you want to zap? [*]"),
-        (b"Adjust letter to what [bd-zA-Z]? (? see used letters)", "Adjust letter to what [X]?"),
-        (b"Really attack the guard? [yn] (n)", "Really attack the guard? [yn] (n)"),
-        (b"Which ring-finger, Right or Left? [rl]", "Which ring-finger, Right or Left? [rl]"),
-        (b"Eat it? [ynq] (n)", "Eat it? [ynq] (n)"),
-        (b"A bell - of brass - rings.", "A bell - of brass - rings."),
-    ],
-)
-def test_letters_of_the_inventory_are_one_sign(message: bytes, quoted: str) -> None:
-    assert quote(message).startswith(quoted)
-
-
-def test_nothing_changed() -> None:
-    assert words(signature(), "search", "", "") == "Action: search.\nNothing changed."
 
 
 def test_names_must_fit_the_actions() -> None:

@@ -98,7 +98,7 @@ def test_late_answers_pay_alike_on_both_paths(monkeypatch: pytest.MonkeyPatch) -
         steps = [vec.step(rng.integers(10, size=3))[-1]["credit"].tolist() for _ in range(300)]
         played.append(steps)
         vec.close()
-        monkeypatch.setattr("envs.credit.shaping.best_event_stream", EventStream)
+        monkeypatch.setattr("envs.credit.sources.make_event_stream", EventStream)
     assert played[0] == played[1]
     assert np.count_nonzero(played[0]) > 10
 

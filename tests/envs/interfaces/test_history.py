@@ -5,7 +5,8 @@ import pytest
 
 from calm.errors import UsageError
 from envs import make, make_vec
-from envs.interfaces.history import GROUPS, group_of, in_sight
+from envs.game.glyphs import GROUPS, group_of
+from envs.interfaces.history import in_sight
 
 TASK = "KeyRoom-S5"
 

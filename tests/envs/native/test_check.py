@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from envs.implementations import both_paths
 from envs.native.build import Built, built
 from envs.native.check import trusted
 
@@ -20,6 +21,6 @@ def test_garbage_is_not_trusted(
     for name in ("stepper.so", "worker"):
         shutil.copy(stepper.folder / name, tmp_path)
     (tmp_path / product).write_bytes(b"garbage")
-    assert not trusted(Built(tmp_path))
+    assert not trusted(Built(tmp_path), both_paths)
     assert "plain path" in caplog.text
     assert not list(tmp_path.glob("same-*"))

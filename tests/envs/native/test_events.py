@@ -9,8 +9,9 @@ from calm.credit import Credit, CreditMode
 from calm.errors import UsageError
 from envs.events.sight import Sight
 from envs.events.stream import EventStream
+from envs.implementations import make_event_stream
 from envs.native.build import built
-from envs.native.events import NativeEventStream, Pay, best_event_stream
+from envs.native.events import NativeCredit, NativeEventStream
 from envs.stepping.batch import Batch
 
 
@@ -37,7 +38,7 @@ def test_a_batch_without_the_keys_can_still_be_played() -> None:
     assert stepper is not None
     task = "MiniHack-Room-5x5-v0"
     with Batch(task, 2, workers=1) as batch:
-        for make in (EventStream, best_event_stream):
+        for make in (EventStream, make_event_stream):
             with pytest.raises(UsageError, match="reads inv_glyphs; add"):
                 make(task, batch)
         batch.reset()
@@ -52,7 +53,7 @@ def test_nothing_is_paid_through_what_is_gone() -> None:
     with Batch(task, 2, Sight.keys, workers=1) as batch:
         stream = NativeEventStream(task, batch, stepper)
         header = stream._header
-        pay = Pay(batch.status, 2, once=True)
+        pay = NativeCredit(batch.status, 2, once=True)
         stream.pay_with(pay)
         batch.observers.append(stream)
         batch.reset()
@@ -75,7 +76,7 @@ def test_pays_what_credit_pays(mode: CreditMode, workers: int) -> None:
     rng = np.random.default_rng(3)
     with Batch(task, n, Sight.keys, seed=4, workers=workers) as batch:
         stream = NativeEventStream(task, batch, stepper)
-        pay = Pay(batch.status, subgoals, once=mode == "once")
+        pay = NativeCredit(batch.status, subgoals, once=mode == "once")
         stream.pay_with(pay)
         credit = Credit(n, subgoals, mode)
         batch.observers.append(stream)
@@ -85,14 +86,14 @@ def test_pays_what_credit_pays(mode: CreditMode, workers: int) -> None:
         for step in range(900):
             if step == 500:  # answers may change: one that could not be read is asked for again
                 said = np.maximum(said, 0)
-                pay.tell(said)
+                pay.set_answers(said)
             _, terminated, truncated = batch.step(rng.integers(batch.n_actions, size=n))
             if not stream.paid:
                 late += 1
                 new = len(stream.texts) - len(said)  # 0 where only a number in the message is new
                 drawn = rng.choice([0, 0, 0, 0, 1, -1, -2], size=(new, subgoals))
                 said = np.concatenate([said, drawn.astype(np.int8)])
-                pay.tell(said)
+                pay.set_answers(said)
                 assert stream.number()
             before = credit.progress.copy()
             achieved = said[stream.ids]

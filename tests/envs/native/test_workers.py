@@ -18,9 +18,9 @@ import pytest
 from calm.errors import GameError
 from envs.events.sight import Sight
 from envs.game.engine import ABORTED
+from envs.implementations import make_event_stream
 from envs.native import workers
 from envs.native.backend import STEP, NativeBackend
-from envs.native.events import best_event_stream
 from envs.stepping.batch import Batch
 
 TASK = "MiniHack-KeyRoom-S5-v0"
@@ -94,7 +94,7 @@ def test_what_a_worker_said_last_is_told(caplog: pytest.LogCaptureFixture) -> No
         assert batch.backend._workers is not None
         for words in ("panic: no such thing", "help", "panic again"):
             # Shared with the worker, and so is where it writes next.
-            os.write(batch.backend._workers._said[0], words.encode())
+            os.write(batch.backend._workers._stderr[0], words.encode())
             killed(batch, 0)
             caplog.clear()
             with caplog.at_level(logging.WARNING):
@@ -160,11 +160,11 @@ def test_a_pause_of_the_whole_job_kills_nobody(monkeypatch: pytest.MonkeyPatch) 
             monkeypatch.undo()
             monkeypatch.setattr(workers, "HANG_SECONDS", 1.5)
             time.sleep(2.0)
-            lost = processes.bury()
+            lost = processes.replace_dead_workers()
             os.kill(pids[0], signal.SIGCONT)
             return lost
 
-        monkeypatch.setattr(processes, "bury", paused)
+        monkeypatch.setattr(processes, "replace_dead_workers", paused)
         _, _, truncated = batch.step([0, 0])
         assert not truncated.any()
         assert batch.backend.pids == pids
@@ -237,7 +237,7 @@ def test_a_batch_that_is_dropped_goes_at_once(
     before, descriptors = leftovers(tmp_path), os.listdir("/proc/self/fd")
     batch = Batch(TASK, 3, Sight.keys, workers=workers)
     if watched:
-        batch.observers.append(best_event_stream(TASK, batch))
+        batch.observers.append(make_event_stream(TASK, batch))
     batch.reset()
     del batch
     assert leftovers(tmp_path) == before

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from envs.events.sight import Sight
-from envs.events.signature import CROSSED, SEEN
+from envs.events.signature import CROSSED, FLAGS
 from envs.truth.crossings import Banks
 from tests.support.drawn import CMAP, CROSSINGS, HERO, Drawn
 
@@ -83,6 +83,6 @@ def test_events_and_truth_agree_on_straight_rivers(width: int, across: bool) -> 
         show(y, x)
         sight.on_step(np.zeros(1, np.int64), none, none)
         truly = bool(banks.step(glyphs, blstats)[0])
-        assert bool(sight.signatures[0, SEEN] & CROSSED) == truly, f"step {step}"
+        assert bool(sight.signatures[0, FLAGS] & CROSSED) == truly, f"step {step}"
         crossed += truly
     assert crossed > 5

@@ -1,0 +1,155 @@
+"""Achievement sources: who says which subgoals a batch's last step achieved.
+
+A judge, asked through an annotator; the engine's truth; or a function that builds another source,
+such as the truth with errors mixed in (`envs.credit.noisy`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from calm.annotation.live import Annotator
+from calm.errors import UsageError
+from calm.records import Subgoal
+from envs.events.stream import EventStream
+from envs.implementations import InStepCredit, PayingStream, make_event_stream, paying_stream
+from envs.observer import Bools, Observer
+from envs.stepping.batch import Batch
+from envs.truth.make import KEYS as TRUTH_KEYS
+from envs.truth.make import truth_of
+
+Achieved = npt.NDArray[np.int8]
+
+RETRY_EVERY = 1000
+"""Batch steps between two attempts to get a readable answer for descriptions that have none."""
+
+
+class AchievementSource(Observer, Protocol):
+    """An observer that says which subgoals the last step of each environment achieved."""
+
+    @property
+    def achieved(self) -> Achieved:
+        """(B, G) int8: 1 yes, 0 no, -1 unreadable, -2 not answered yet."""
+
+
+class MakeSource(Protocol):
+    """Builds an achievement source for a batch, e.g. the truth with errors mixed in."""
+
+    def __call__(self, batch: Batch, subgoals: Sequence[Subgoal]) -> AchievementSource: ...
+
+
+SourceChoice = Annotator | str | MakeSource
+"""Who says what was achieved: an annotator (a judge and its memory), "truth", or a function that
+builds an achievement source."""
+
+
+class JudgeSource:
+    """What an annotator says about the `events` description of each step.
+
+    A description is asked for once, all new ones of a step together; afterwards a verdict is one
+    row of the annotator's table, looked up by the description's number. Answers that come later
+    count from the next step on.
+    """
+
+    keys: tuple[str, ...] = EventStream.keys
+
+    def __init__(self, batch: Batch, annotator: Annotator) -> None:
+        self.stream = make_event_stream(batch.task, batch)
+        self.annotator = annotator
+        self.in_step = self.stream.in_step
+        self._how = batch.status
+        self._paying: PayingStream | None = None
+        self._rows_of_table = np.zeros(0, np.int64)  # of the annotator, by event
+        self._answers_by_event: Achieved = np.zeros((0, len(annotator.subgoals)), np.int8)
+        self._n_answers = 0  # of the annotator, when `_answers_by_event` was written
+        self._step = 0
+        self._retry_at = RETRY_EVERY
+        self._achieved: Achieved | None = np.zeros((batch.n_envs, len(annotator.subgoals)), np.int8)
+
+    @property
+    def achieved(self) -> Achieved:
+        """(B, G) int8, see `AchievementSource`; looked up when asked for."""
+        if self._achieved is None:
+            self._achieved = self._answers_by_event[self.stream.ids]
+        return self._achieved
+
+    def pay_in_step(self, once: bool) -> InStepCredit | None:
+        """Pays from now on for every step within the step itself; None where nothing is compiled.
+
+        Args:
+            once: pay each subgoal once an episode, else every time.
+        """
+        self._paying = paying_stream(self.stream, self._how, len(self.annotator.subgoals), once)
+        return None if self._paying is None else self._paying.pay
+
+    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+        self.stream.on_reset(rows)
+
+    def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
+        annotator = self.annotator
+        self._achieved = None
+        self.stream.on_step(actions, terminated, truncated)
+        self._step += 1
+        if self._step >= self._retry_at:
+            self._retry_at = self._step + RETRY_EVERY
+            annotator.ids(self.stream.texts)  # asks again where no answer came
+        if self._paying is None or not self._paying.paid:
+            self._ask()
+        annotator.collect()
+        if self._n_answers != annotator.answers:
+            self._achieved = self.achieved  # by the answers that paid for this step
+            self._read_table()
+
+    def _ask(self) -> None:
+        """Asks about what is new in the last step, and pays for the step if that had to wait."""
+        texts = self.stream.texts
+        if len(texts) > len(self._rows_of_table):
+            new = self.annotator.ids(texts[len(self._rows_of_table) :])
+            self._rows_of_table = np.concatenate([self._rows_of_table, new])
+            self._read_table()
+        if self._paying is not None:
+            self._paying.number()
+
+    def _read_table(self) -> None:
+        """Reads from the annotator's table what has been answered so far."""
+        self._n_answers = self.annotator.answers
+        self._answers_by_event = self.annotator.table[self._rows_of_table]
+        if self._paying is not None and self._paying.pay is not None:
+            self._paying.pay.set_answers(self._answers_by_event)
+
+
+def make_source(
+    choice: SourceChoice, batch: Batch, subgoals: Sequence[Subgoal]
+) -> AchievementSource:
+    """The achievement source of this choice; append it to `batch.observers`.
+
+    Raises:
+        UsageError: a word that is not "truth", or subgoals without a truth.
+    """
+    if isinstance(choice, Annotator):
+        return JudgeSource(batch, choice)
+    if not isinstance(choice, str):
+        return choice(batch, subgoals)
+    check_choice(choice)
+    return truth_of(batch.task, subgoals, batch)
+
+
+def check_choice(choice: SourceChoice) -> None:
+    """Raises UsageError for a word that names no source."""
+    if isinstance(choice, str) and choice != "truth":
+        raise UsageError(f'judge must be an Annotator or "truth", got {choice!r}')
+
+
+def keys_of(choice: SourceChoice | None) -> tuple[str, ...]:
+    """The observation keys that a source of this choice reads; none without a choice."""
+    if choice is None:
+        return ()
+    if isinstance(choice, str):
+        return TRUTH_KEYS
+    if isinstance(choice, Annotator):
+        return JudgeSource.keys
+    return tuple(getattr(choice, "keys", ()))

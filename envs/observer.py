@@ -1,0 +1,63 @@
+"""What looks at every transition of a batch: descriptions, truth, recorders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from calm.errors import UsageError
+from envs.tasks import task
+
+Array = npt.NDArray[Any]
+Bools = npt.NDArray[np.bool_]
+
+
+class Arrays(Protocol):
+    """The part of a batch that observers look at."""
+
+    @property
+    def arrays(self) -> Mapping[str, Array]:
+        """By nle's key, (B, ...)."""
+
+
+class Observer(Protocol):
+    """Looks at every transition of a batch, in `envs.stepping.batch.Batch.observers`."""
+
+    keys: tuple[str, ...]
+    """Keys of `Batch.arrays` that it reads.
+
+    An observer with a true attribute `in_step` has seen every row within the backend's step, before
+    it was reset. If all of them have, `on_step` finds in `arrays` where each row is now, and s' of
+    rows that have ended in `final`.
+    """
+
+    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+        """These rows were reset; the arrays hold their first observation."""
+
+    def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
+        """Every row was stepped; the arrays hold s', also for rows that have just ended."""
+
+
+def names_of_actions(
+    task_id: str, batch: Arrays, actions: tuple[str, ...] | None
+) -> tuple[str, ...]:
+    """The English names of a batch's actions: those given, the engine's, or else the task's.
+
+    Raises:
+        UsageError: the batch has more or fewer actions.
+    """
+    rules = getattr(batch, "rules", None)
+    if actions is not None:
+        names = actions
+    else:
+        names = task(task_id).actions if rules is None else rules.actions
+    needed = getattr(batch, "n_actions", len(names))
+    if needed != len(names):
+        raise UsageError(
+            f"the batch has {needed} actions and {task_id} names {len(names)};"
+            " give the English names of the batch's own"
+        )
+    return names
