@@ -1,4 +1,4 @@
-"""The nouns of the project: task, subgoal, transition, judgement, usage.
+"""The nouns of the project: task, subgoal, transition, screen, judgement, usage.
 
 All are frozen and hold plain values, so they can be hashed, stored and compared.
 A judge sees `Transition.texts` and nothing else of the game.
@@ -11,12 +11,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Mode = Literal["screen", "crop", "events"]
 """How a transition is put into words: both whole maps, both 9x9 crops, or only what changed."""
 
 MODES: tuple[Mode, ...] = get_args(Mode)
+
+NONE = "none"
+"""Name of the class of a transition that achieved nothing."""
 
 
 class Verdict(StrEnum):
@@ -100,6 +107,53 @@ class Transition:
         return content_hash(
             [self.task, dict(self.texts), self.action, self.terminated, self.truncated]
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The terminal at one moment, for people to look at; no judge sees it."""
+
+    chars: str
+    """Lines of equal length, joined by newlines."""
+    colours: str
+    """As `chars`, each character replaced by its terminal colour, one hex digit (0 to f)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledTransition:
+    """One transition, what the engine says it achieved, and where it comes from.
+
+    A collector builds it from what it has: the `Transition` with a text for each mode, a dict of
+    truth by subgoal name, a dict of provenance. Truth may hold more subgoals than a judge is
+    asked about; it lacks one only where nobody knows its truth, in every row of the task.
+    """
+
+    transition: Transition
+    truth: Mapping[str, bool]
+    """By subgoal name; computed from engine state, never from the text."""
+    provenance: Mapping[str, str | int] = field(default_factory=dict)
+    """`level_seed`, `player` and `versions` have columns of their own; other keys are kept as
+    text."""
+    before: Screen | None = None
+    after: Screen | None = None
+
+    @property
+    def cluster(self) -> str:
+        """What intervals are clustered by: the episode, since its steps are not independent."""
+        return f"{self.transition.task}/{self.transition.episode}"
+
+    def achieved(self, names: Sequence[str]) -> npt.NDArray[np.int8]:
+        """Truth in the order of `names`, (G,) int8, 1 or 0. KeyError where truth is not known."""
+        import numpy as np  # most who need these records need no arrays
+
+        return np.array([self.truth[name] for name in names], dtype=np.int8)
+
+    def kind(self, names: Sequence[str]) -> str:
+        """Its class in the paper's design: the subgoal it achieved, or `none`.
+
+        More than one is rare; the names are then joined with " + ".
+        """
+        return " + ".join(name for name in names if self.truth[name]) or NONE
 
 
 @dataclass(frozen=True, slots=True)

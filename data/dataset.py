@@ -20,9 +20,9 @@ from typing import Any
 
 from calm.errors import UsageError, unknown
 from calm.files import write_file
-from calm.records import Task, content_hash
+from calm.records import LabelledTransition, Task, content_hash
 from data.parquet import Transitions, read_transitions, write_transitions
-from data.schema import SCHEMA_VERSION, LabelledTransition
+from data.schema import SCHEMA_VERSION
 
 SHIPPED = Path(__file__).parent / "sets"
 MANIFEST = "manifest.json"

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from calm.errors import UsageError
 from calm.files import write_file
-from calm.records import Subgoal, Task
+from calm.records import LabelledTransition, Subgoal, Task
 from data.schema import (
     JUDGEMENTS,
     LABELS,
@@ -27,7 +27,6 @@ from data.schema import (
     TRANSITIONS,
     JudgedTransition,
     Label,
-    LabelledTransition,
     judgement_of,
     judgement_row,
     label_of,

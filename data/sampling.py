@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from calm.records import LabelledTransition
 from data.parquet import Transitions
-from data.schema import LabelledTransition
 
 
 def draw(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransition]:

@@ -6,69 +6,28 @@ and writes them). Rendered text is stored, so whoever reads the tables needs no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from calm.records import MODES, Judgement, Transition, Usage, Verdict
+from calm.records import (
+    MODES,
+    NONE,
+    Judgement,
+    LabelledTransition,
+    Screen,
+    Transition,
+    Usage,
+    Verdict,
+)
 
 SCHEMA_VERSION = "1"
 """Goes up when a reader of the old tables would misread the new ones."""
 
-NONE = "none"
-"""Name of the class of a transition that achieved nothing."""
-
 ENGINE = "engine"
 """The engine among annotators; no person can be called so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """The terminal at one moment, for people to look at; no judge sees it."""
-
-    chars: str
-    """Lines of equal length, joined by newlines."""
-    colours: str
-    """As `chars`, each character replaced by its terminal colour, one hex digit (0 to f)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledTransition:
-    """One transition, what the engine says it achieved, and where it comes from.
-
-    A collector builds it from what it has: the `Transition` with a text for each mode, a dict of
-    truth by subgoal name, a dict of provenance. Truth may hold more subgoals than a judge is
-    asked about; it lacks one only where nobody knows its truth, in every row of the task.
-    """
-
-    transition: Transition
-    truth: Mapping[str, bool]
-    """By subgoal name; computed from engine state, never from the text."""
-    provenance: Mapping[str, str | int] = field(default_factory=dict)
-    """`level_seed`, `player` and `versions` have columns of their own; other keys are kept as
-    text."""
-    before: Frame | None = None
-    after: Frame | None = None
-
-    @property
-    def cluster(self) -> str:
-        """What intervals are clustered by: the episode, since its steps are not independent."""
-        return f"{self.transition.task}/{self.transition.episode}"
-
-    def achieved(self, names: Sequence[str]) -> npt.NDArray[np.int8]:
-        """Truth in the order of `names`, (G,) int8, 1 or 0. KeyError where truth is not known."""
-        return np.array([self.truth[name] for name in names], dtype=np.int8)
-
-    def kind(self, names: Sequence[str]) -> str:
-        """Its class in the paper's design: the subgoal it achieved, or `none`.
-
-        More than one is rare; the names are then joined with " + ".
-        """
-        return " + ".join(name for name in names if self.truth[name]) or NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,13 +170,13 @@ def transition_of(row: Mapping[str, Any]) -> LabelledTransition:
         transition,
         dict(row["truth"]),
         own | dict(row["provenance"]),
-        _frame(row["before_chars"], row["before_colours"]),
-        _frame(row["after_chars"], row["after_colours"]),
+        _screen(row["before_chars"], row["before_colours"]),
+        _screen(row["after_chars"], row["after_colours"]),
     )
 
 
-def _frame(chars: str | None, colours: str | None) -> Frame | None:
-    return None if chars is None or colours is None else Frame(chars, colours)
+def _screen(chars: str | None, colours: str | None) -> Screen | None:
+    return None if chars is None or colours is None else Screen(chars, colours)
 
 
 def judgement_row(row: JudgedTransition) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError
-from calm.records import Task, Transition
+from calm.records import LabelledTransition, Screen, Task, Transition
 from envs.events import screen
 from envs.events.stream import EventStream
 from envs.players.make import make_player
@@ -26,30 +25,6 @@ from envs.truth.make import make_truth
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """The terminal at one moment, for people to look at; no judge sees it."""
-
-    chars: str
-    """24 lines of 80 characters, joined by newlines."""
-    colours: str
-    """As `chars`, each character replaced by its terminal colour, one hex digit (0 to f)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """One step of play."""
-
-    transition: Transition
-    """With the texts of all three modes."""
-    truth: Mapping[str, bool]
-    """By name of those of the task's given subgoals whose truth is known."""
-    provenance: Mapping[str, str | int]
-    """`level_seed`, `player`, `versions`, and `split`, `seed`, `number` (of the episode)."""
-    before: Picture
-    after: Picture
-
-
 class _Recorder:
     """Holds the state after the last step, before an automatic reset, and after the last reset."""
 
@@ -57,8 +32,8 @@ class _Recorder:
 
     def __init__(self, batch: Batch) -> None:
         self._arrays = batch.arrays
-        self.first: tuple[screen.Frame, Picture] | None = None
-        self.last: tuple[screen.Frame, Picture] | None = None
+        self.first: tuple[screen.Frame, Screen] | None = None
+        self.last: tuple[screen.Frame, Screen] | None = None
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         self.first = self._look()
@@ -66,14 +41,14 @@ class _Recorder:
     def on_step(self, actions: Array, terminated: Array, truncated: Array) -> None:
         self.last = self._look()
 
-    def _look(self) -> tuple[screen.Frame, Picture]:
+    def _look(self) -> tuple[screen.Frame, Screen]:
         row = {key: self._arrays[key][0] for key in self.keys}
-        return screen.frame(row), picture(row["tty_chars"], row["tty_colors"])
+        return screen.frame(row), screen_of(row["tty_chars"], row["tty_colors"])
 
 
-def picture(chars: Array, colours: Array) -> Picture:
+def screen_of(chars: Array, colours: Array) -> Screen:
     """Returns the terminal of nle's `tty_chars` and `tty_colors`; blank where not printable."""
-    return Picture(
+    return Screen(
         "\n".join("".join(chr(c) if 32 <= c < 127 else " " for c in row) for row in chars.tolist()),
         "\n".join("".join(f"{c & 15:x}" for c in row) for row in colours.tolist()),
     )
@@ -91,11 +66,14 @@ def play(
     episodes: int = 1,
     split: str = "data",
     seed: int = 0,
-) -> Iterator[Played]:
+) -> Iterator[LabelledTransition]:
     """Yields every step of so many episodes, one after the other.
 
     The same arguments give the same steps: levels come from the first stream of `split` and
-    `seed`, the players' chance from `seed` and the episode's number.
+    `seed`, the players' chance from `seed` and the episode's number. The truth of a step holds
+    those of the task's given subgoals whose truth is known; its provenance is `level_seed`,
+    `player`, `versions`, `split`, `seed` and `number` (of the episode); its screens are 24 lines
+    of 80 characters.
 
     Args:
         task: a task of `envs.tasks`, or its id, short or whole, or its file.
@@ -120,7 +98,7 @@ def play(
 
 def _play(
     task: Task, crew: Sequence[Player], episodes: int, split: str, seed: int
-) -> Iterator[Played]:
+) -> Iterator[LabelledTransition]:
     keys = tuple(dict.fromkeys((*_Recorder.keys, *EventStream.keys, *TRUTH_KEYS)))
     environment, options = environment_of(task)
     with Batch(
@@ -160,7 +138,7 @@ def _play(
                     "events": text,
                 }
                 achieved = zip(truth.subgoals, truth.achieved[0], strict=True)
-                yield Played(
+                yield LabelledTransition(
                     Transition(
                         task=task.id,
                         texts=texts,

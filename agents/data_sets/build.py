@@ -14,11 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.data_sets.collect import row_of
 from calm.errors import CalmError, UsageError, unknown
-from calm.records import Task
+from calm.records import LabelledTransition, Task
 from data.dataset import read_manifest, write_manifest, write_part
-from data.schema import LabelledTransition
 from envs.collect import play, versions
 from envs.seeding import SPLITS
 from envs.tasks import task as find_task
@@ -34,7 +32,7 @@ EPISODES = 400
 
 def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[LabelledTransition]:
     """Steps of a task as long as anybody wants them."""
-    return map(row_of, play(task, player, episodes=EPISODES, split="data", seed=seed))
+    return play(task, player, episodes=EPISODES, split="data", seed=seed)
 
 
 def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransition]]:

@@ -11,22 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from calm.records import LabelledTransition
 from data.parquet import write_transitions
-from data.schema import Frame, LabelledTransition
-from envs.collect import Played, play
+from envs.collect import play
 from envs.tasks import task as find_task
 from envs.truth.make import with_truth
-
-
-def row_of(played: Played) -> LabelledTransition:
-    """Returns the row that is written of a played step."""
-    return LabelledTransition(
-        played.transition,
-        played.truth,
-        played.provenance,
-        Frame(played.before.chars, played.before.colours),
-        Frame(played.after.chars, played.after.colours),
-    )
 
 
 def played_rows(
@@ -43,7 +32,7 @@ def played_rows(
         for played in play(task, players, episodes=total, split=split, seed=seed):
             if played.transition.terminated or played.transition.truncated:
                 progress.advance(bar)
-            yield row_of(played)
+            yield played
 
 
 def collect_file(

@@ -21,12 +21,11 @@ from calm.annotation.many import annotate, progress_line
 from calm.asking.tally import Tally
 from calm.judges import make_judge
 from calm.judges.protocol import Immediate, Judge
-from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage
+from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Transition, Usage
 from data.evaluation.run import evaluate
 from data.evaluation.score import Score
 from data.evaluation.subgoal_match import Match, match, translate
 from data.report.terminal import fmt_interval, fmt_share
-from data.schema import LabelledTransition
 
 LOG_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""

@@ -38,11 +38,10 @@ from calm.errors import UsageError
 from calm.files import write_file
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
-from calm.records import Subgoal, Task
+from calm.records import LabelledTransition, Subgoal, Task
 from calm.store.store import Store
 from calm.subgoals import write_subgoals
 from data.parquet import read_transitions
-from data.schema import LabelledTransition
 from envs.tasks import task as find_task
 
 SUBGOALS = "subgoals.yaml"

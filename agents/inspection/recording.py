@@ -25,8 +25,8 @@ from agents.inspection.load import trained
 from agents.training.run_folder import Run
 from calm.errors import UsageError
 from calm.files import write_file
-from calm.records import Task
-from envs.collect import Picture, picture
+from calm.records import Screen, Task
+from envs.collect import screen_of
 from envs.events.stream import EventStream
 from envs.game.engine import ABORTED, DIED, WON
 from envs.implementations import make_event_stream
@@ -161,8 +161,8 @@ class _Watcher:
     def __init__(self, batch: Batch) -> None:
         self.events = make_event_stream(batch.task, batch)
         self._batch = batch
-        self.first: list[Picture] = []
-        self.pictures: list[Picture] = []
+        self.first: list[Screen] = []
+        self.pictures: list[Screen] = []
         self.event_texts: list[str] = []
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
@@ -180,9 +180,9 @@ class _Watcher:
         self.pictures = self._see()
         self.event_texts = [self.events.texts[i] for i in self.events.ids]
 
-    def _see(self) -> list[Picture]:
+    def _see(self) -> list[Screen]:
         chars, colours = (self._batch.arrays[key] for key in _TTY)
-        return [picture(c, k) for c, k in zip(chars, colours, strict=True)]
+        return [screen_of(c, k) for c, k in zip(chars, colours, strict=True)]
 
 
 def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recording:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agents.report.page import Sample
-from calm.records import Judgement
-from data.schema import LabelledTransition
+from calm.records import Judgement, LabelledTransition
 from data.screen.view import screen_html
 
 

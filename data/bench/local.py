@@ -20,13 +20,12 @@ from calm.annotation.many import annotate
 from calm.asking.form import BOOLEANS
 from calm.bench.harness import Row, Say, machine, ratio, row
 from calm.judges.local import LocalJudge, local_judge
-from calm.records import Mode, Usage
+from calm.records import LabelledTransition, Mode, Usage
 from calm.store.store import Store
 from data.dataset import load
 from data.evaluation.metrics import confusion, mcc
 from data.parquet import Transitions
 from data.sampling import draw
-from data.schema import LabelledTransition
 
 QUESTIONS, QUICK_QUESTIONS = 60, 8
 ROUNDS = 3

@@ -9,10 +9,10 @@ from calm.annotation.many import Progress, annotate
 from calm.asking.tally import Tally
 from calm.errors import UsageError
 from calm.judges.protocol import Judge
-from calm.records import Judgement, Mode, Task, Usage
+from calm.records import Judgement, LabelledTransition, Mode, Task, Usage
 from data.evaluation.prompt_variants import Variant, reword_task, reword_transition, title
 from data.evaluation.subgoal_match import Match, translate
-from data.schema import JudgedTransition, LabelledTransition
+from data.schema import JudgedTransition
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from calm.errors import UsageError
+from calm.records import LabelledTransition
 from data.evaluation.kappa import cohen_estimate, fleiss_estimate
 from data.evaluation.metrics import Estimate
 from data.evaluation.score import number
-from data.schema import ENGINE, Label, LabelledTransition
+from data.schema import ENGINE, Label
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError
-from calm.records import Task
+from calm.records import LabelledTransition, Task
 from data.evaluation.subgoal_match import OTHER
 from data.parquet import names_of
-from data.schema import LabelledTransition
 
 UNKNOWN = -2
 """In arrays of truth and of answers: there is none, since the subgoal is of another task."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from calm.judges.protocol import Judge
-from calm.records import Task
+from calm.records import LabelledTransition, Task
 from data.evaluation.answers import Contestant, ask
 from data.evaluation.compare import Comparison, compare
 from data.evaluation.metrics import RESAMPLES
 from data.evaluation.reference import Reference, engine_reference
 from data.evaluation.score import Score, number, score
 from data.evaluation.subgoal_match import Match
-from data.schema import JudgedTransition, LabelledTransition
+from data.schema import JudgedTransition
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from calm.records import LabelledTransition
 from data.label.form import read_answer, read_undo
 from data.label.session import Session
 from data.label.store import AnsweredElsewhere
-from data.schema import LabelledTransition
 from data.screen.view import HERE as SCREEN
 
 HERE = Path(__file__).parent

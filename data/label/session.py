@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from calm.records import Task
+from calm.records import LabelledTransition, Task
 from data.label.store import LabelStore
-from data.schema import LabelledTransition
 from data.screen.view import screen_views
 
 KEYS = "123456789abcdefghijklopqrstvwxy"

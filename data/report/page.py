@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from calm.files import write_file
-from calm.records import Judgement
+from calm.records import Judgement, LabelledTransition
 from data.evaluation.paper import PaperRow, paper_table
 from data.evaluation.run import EvaluationTable
 from data.evaluation.score import Score
@@ -30,7 +30,6 @@ from data.report.terminal import (
     is_in_play,
     judges_that_read,
 )
-from data.schema import LabelledTransition
 from data.screen.view import HERE as SCREEN
 from data.screen.view import ScreenView, screen_style, screen_views
 

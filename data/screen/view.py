@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from data.schema import Frame, LabelledTransition
+from calm.records import LabelledTransition, Screen
 
 HERE = Path(__file__).parent
 """Where the template `screen.html` lies, with the macro `screen(name, view)`, and its styles."""
@@ -70,7 +70,7 @@ def screen_style() -> str:
 class _Grid:
     """A frame as rows of (character, colour)."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Screen) -> None:
         self.chars = [_plain(line) for line in frame.chars.split("\n")]
         self.colours = frame.colours.split("\n")
 

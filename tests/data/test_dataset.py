@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from calm.errors import UsageError
-from calm.records import Subgoal, Task, Transition
+from calm.records import LabelledTransition, Subgoal, Task, Transition
 from data import dataset
 from data import verify as check
-from data.schema import LabelledTransition
 
 TASK = Task("room", "win", (Subgoal("key", "."), Subgoal("door", ".")))
 ONLY_KEY = Task("room", "win", (Subgoal("key", "."),))

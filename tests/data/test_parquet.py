@@ -13,8 +13,17 @@ from hypothesis import strategies as st
 
 import data.parquet as tables
 from calm.errors import UsageError
-from calm.records import Judgement, Subgoal, Task, Transition, Usage, Verdict
-from data.schema import Frame, JudgedTransition, Label, LabelledTransition, label_of, label_row
+from calm.records import (
+    Judgement,
+    LabelledTransition,
+    Screen,
+    Subgoal,
+    Task,
+    Transition,
+    Usage,
+    Verdict,
+)
+from data.schema import JudgedTransition, Label, label_of, label_row
 
 KEY = Subgoal("pick up the key", "The key enters the inventory.")
 DOOR = Subgoal("open the door", "A closed door becomes an open one.")
@@ -26,7 +35,7 @@ def row(step: int = 0, key: bool = False, door: bool = False, **texts: str) -> L
         Transition(TASK.id, texts or {"events": f"{step}\n{key} {door}"}, "apply", "e1", step),
         {KEY.name: key, DOOR.name: door},
         {"level_seed": 7, "player": "random", "versions": "nle 1.3.0", "epsilon": "0.5"},
-        Frame("ab\ncd", "70\n7f"),
+        Screen("ab\ncd", "70\n7f"),
         None,
     )
 

@@ -6,11 +6,10 @@ from collections import Counter
 
 import pytest
 
-from calm.records import Subgoal, Task, Transition
+from calm.records import LabelledTransition, Subgoal, Task, Transition
 from data.dataset import load
 from data.parquet import Transitions
 from data.sampling import draw
-from data.schema import LabelledTransition
 
 TASK = Task("room", "Out.", (Subgoal("key", "…"), Subgoal("door", "…")))
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from calm.records import Subgoal, Task, Transition
+from calm.records import LabelledTransition, Subgoal, Task, Transition
 from data.parquet import write_transitions
-from data.schema import LabelledTransition
 
 KEY = Subgoal("pick up the key", "The key enters the inventory.")
 DOOR = Subgoal("open the door", "A closed door becomes an open one.")

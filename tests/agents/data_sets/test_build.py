@@ -10,12 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.data_sets.build import PAPER, Part, Picker, build, episodes, steps
-from agents.data_sets.collect import row_of
 from calm.cli.main import build as calm_app
 from calm.errors import CalmError, UsageError
-from calm.records import Transition
+from calm.records import LabelledTransition, Transition
 from data.dataset import load, shipped
-from data.schema import LabelledTransition
 from envs.collect import play
 from tests.support.command_line import calm
 
@@ -77,7 +75,7 @@ def test_rows_hold_what_was_played() -> None:
         r for r, _ in zip(steps("MiniHack-KeyRoom-S5-v0", "scripted", 5), range(4), strict=False)
     ]
     played = list(play("KeyRoom-S5", "scripted", episodes=1, seed=5))[:4]
-    assert found == [row_of(p) for p in played]
+    assert found == played
     assert set(found[0].transition.texts) == {"screen", "crop", "events"}
     assert found[0].before is not None
     assert set(PAPER) <= set(found[0].truth)
@@ -90,7 +88,7 @@ def test_a_set_is_built_once_and_the_same_again(
 
     def small() -> dict[str, Part]:
         task = play("KeyRoom-S5", "scripted", episodes=1, seed=5)
-        kept = [row_of(p) for p in task]
+        kept = list(task)
         tasks = {"MiniHack-KeyRoom-S5-v0": build_data.find_task("KeyRoom-S5")}
         return {"natural": Part(kept, tasks)}
 

@@ -8,8 +8,7 @@ from rich.console import Console
 
 from agents.demo.judging import judge_transitions
 from calm.judges.protocol import Immediate
-from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
-from data.schema import LabelledTransition
+from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Transition, Verdict
 
 TASK = Task(
     "room",

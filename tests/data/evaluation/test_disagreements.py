@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from calm.errors import UsageError
-from calm.records import Transition
+from calm.records import LabelledTransition, Transition
 from data.evaluation.disagreements import agreement
-from data.schema import Label, LabelledTransition
+from data.schema import Label
 
 NAMES = ("key", "door")
 KINDS = ["key", "door", "none", "none", "key"]

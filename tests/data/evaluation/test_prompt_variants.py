@@ -8,7 +8,7 @@ import pytest
 
 from calm.asking.prompt import JudgePrompt
 from calm.errors import UsageError
-from calm.records import Judgement, Subgoal, Task, Transition, Verdict
+from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
 from data.evaluation.answers import Contestant, ask
 from data.evaluation.prompt_variants import (
     NO_ROLE_TEMPLATE,
@@ -19,7 +19,6 @@ from data.evaluation.prompt_variants import (
     title,
     variants,
 )
-from data.schema import LabelledTransition
 from tests.support.scripted_judge import Scripted
 
 EVENTS = 'Action: pick up.\nMessage: "g - a key."\nThe key entered the inventory.'

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from calm.errors import UsageError
-from calm.records import Judgement, Subgoal, Task, Transition, Usage, Verdict
+from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Usage, Verdict
 from data.evaluation.paper import paper_table
 from data.evaluation.run import Contestant, evaluate
 from data.evaluation.subgoal_match import OTHER, match
 from data.evaluation.unreadable import unreadable
-from data.schema import LabelledTransition
 from tests.support.scripted_judge import Scripted
 
 KEY, DOOR, EAT = Subgoal("key", "."), Subgoal("door", "."), Subgoal("eat", ".")

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from calm.records import Subgoal, Task, Transition
+from calm.records import LabelledTransition, Screen, Subgoal, Task, Transition
 from data.dataset import load
 from data.evaluation.disagreements import agreement
 from data.label.store import LabelStore
 from data.parquet import write_transitions
-from data.schema import Frame, LabelledTransition
 from tests.support.browser import Browser, executable
 
 pytestmark = [
@@ -34,12 +33,12 @@ TASK = Task("MiniHack-KeyRoom-S5-v0", "Reach the stairs.", tuple(Subgoal(n, "…
 EVIL = "<img src=x onerror=alert(1)>"
 
 
-def frame(i: int, hero: int) -> Frame:
+def frame(i: int, hero: int) -> Screen:
     row = list("|.......|")
     row[hero] = "@"
     lines = [f"{EVIL} {i}".ljust(80), *[" " * 80] * 8, ("  " + "".join(row)).ljust(80)]
     lines += [" " * 80] * 12 + ["Agent the Rambler St:18".ljust(80), "Dlvl:1 HP:12".ljust(80)]
-    return Frame("\n".join(lines), "\n".join("7" * 80 for _ in lines))
+    return Screen("\n".join(lines), "\n".join("7" * 80 for _ in lines))
 
 
 def dataset(folder: Path) -> Path:

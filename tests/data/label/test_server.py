@@ -12,12 +12,11 @@ from urllib.parse import urlencode
 import pytest
 import uvicorn
 
-from calm.records import Subgoal, Task, Transition
+from calm.records import LabelledTransition, Screen, Subgoal, Task, Transition
 from data.label.serve import kept_token
 from data.label.server import application
 from data.label.session import KEYS, Session
 from data.label.store import LabelStore
-from data.schema import Frame, LabelledTransition
 
 NAMES = ("pick up the key", "<open> & 'the' \"door\"")
 TASK = Task("room", "Reach <b>it</b>.", tuple(Subgoal(n, "Ends.") for n in NAMES))
@@ -26,7 +25,7 @@ EVIL = "<script>alert(1)</script>&\x1b[31m"
 
 def row(i: int, kind: str = "") -> LabelledTransition:
     lines = [EVIL, f"  |.@|  {i}"]
-    frame = Frame("\n".join(lines), "\n".join("7" * len(line) for line in lines))
+    frame = Screen("\n".join(lines), "\n".join("7" * len(line) for line in lines))
     return LabelledTransition(
         Transition("room", {"screen": EVIL}, f"wait {i}", f"secret-episode-{i}", i),
         {name: name == kind for name in NAMES},

@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from calm.records import Judgement, Subgoal, Task, Transition, Usage, Verdict
+from calm.records import (
+    Judgement,
+    LabelledTransition,
+    Screen,
+    Subgoal,
+    Task,
+    Transition,
+    Usage,
+    Verdict,
+)
 from data.evaluation.run import EvaluationTable, evaluate
 from data.report.page import calibration_plot, quality_plot, write_report
-from data.schema import Frame, LabelledTransition
 from tests.support.browser import Browser, executable
 from tests.support.scripted_judge import Scripted
 
@@ -22,7 +30,7 @@ TASK = Task("MiniHack-KeyRoom-S5-v0", "win", (KEY, DOOR))
 
 def row(i: int) -> LabelledTransition:
     kind = ("key", "door", "none")[i % 3]
-    frame = Frame(f"{EVIL}\n |.@| {i}", "7" * 25 + "\n" + "7" * 8)
+    frame = Screen(f"{EVIL}\n |.@| {i}", "7" * 25 + "\n" + "7" * 8)
     return LabelledTransition(
         Transition(TASK.id, {"events": f"{kind} {EVIL} {i}"}, f"act <{i}>", f"e{i}", i),
         {"key": kind == "key", "door": kind == "door"},

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from calm.records import Transition
-from data.schema import Frame, LabelledTransition
+from calm.records import LabelledTransition, Screen, Transition
 from data.screen.view import Span, screen_views
 
 
-def frame(message: str, *rows: str, colour: str = "7") -> Frame:
+def frame(message: str, *rows: str, colour: str = "7") -> Screen:
     lines = [message.ljust(20), *(r.ljust(20) for r in rows)]
     lines += [" " * 20] * (22 - len(lines))
     lines += ["Agent HP:12".ljust(20), "".ljust(20)]
-    return Frame("\n".join(lines), "\n".join(colour * 20 for _ in lines))
+    return Screen("\n".join(lines), "\n".join(colour * 20 for _ in lines))
 
 
-def row(before: Frame | None, after: Frame | None) -> LabelledTransition:
+def row(before: Screen | None, after: Screen | None) -> LabelledTransition:
     return LabelledTransition(Transition("t", {"events": "."}, "a"), {}, {}, before, after)
 
 
@@ -48,7 +47,7 @@ def test_control_characters_become_blanks_and_keep_their_place() -> None:
 
 
 def test_colours_from_strangers_are_digits_or_plain() -> None:
-    bad = Frame("m\n@@", '7\n<"')
+    bad = Screen("m\n@@", '7\n<"')
     found = screen_views(row(bad, bad))
     assert found is not None
     assert found[0].lines[0] == [Span("@@", "7", False)]
