@@ -1,17 +1,20 @@
 """stable-baselines3's PPO with its collection and its update done faster, and the same numbers.
 
-Same seeds and data give the same actions, losses and weights as SB3's own code to rounding, and a
-rounding grows from update to update. What is faster, on a CPU:
+Same seeds and data give the same actions, losses and weights as SB3's own code to rounding. After
+three rollouts of 21 transitions (tests/agents/ppo/test_fast_ppo.py) no weight differed by more than
+8e-17 in float64 and 6e-8 in float32. A rounding grows from update to update, and once it changes an
+action the two runs part; in float32 that comes sooner.
+
+What is faster, on a CPU:
 
 - observations keep their own dtype until the network looks at them, and the rollout's memory is
   used again;
 - actions are sampled and scored without `torch.distributions`; maps met before in a rollout are not
   computed again; values of truncated episodes are computed together at its end;
 - a minibatch is computed in chunks that fit the caches, equal maps once
-  (`agents.network.kernels.minibatch_chunks`), several
-  chunks at a time on as many threads, linear layers by oneDNN
-  (`agents.network.kernels.onednn_linear`). The gradient is
-  the sum over chunks in their order, so the number of threads changes not even the last digit;
+  (`agents.network.kernels.minibatch_chunks`), several chunks at a time on as many threads, linear
+  layers by oneDNN (`agents.network.kernels.onednn_linear`). The gradient is the sum over chunks in
+  their order, so the number of threads changes not even the last digit;
 - statistics are read once an update, Adam is fused.
 
 On a GPU a minibatch is one chunk, and the rollout is moved there once.
