@@ -103,17 +103,7 @@ class BatchAsker(Asker):
                 return BudgetError(self.endpoint.budget.reached(planned + expected))
             tag = uuid.uuid4().hex
             keys = {name: [[q.text, q.sample] for q in group] for name, (group, _) in lines.items()}
-            self.store.database.execute(
-                "INSERT INTO batches (context, endpoint, tag, status, keys, created)"
-                " VALUES (?, ?, ?, 'new', ?, ?)",
-                [
-                    self.store.context(context),
-                    self.endpoint.address,
-                    tag,
-                    json.dumps(keys),
-                    time.time(),
-                ],
-            )
+            self.store.batches.add(self.store.context(context), self.endpoint.address, tag, keys)
             await self._submit(tag, [body for _, body in lines.values()])
         return None
 
@@ -169,15 +159,11 @@ class BatchAsker(Asker):
         self, context: Context, refused: dict[bytes, Judgement], tally: Tally
     ) -> None:
         """Waits for every open job of this context and takes in what it brought."""
-        rows = self.store.database.query(
-            "SELECT tag, remote, keys FROM batches WHERE context = ? AND endpoint = ?"
-            " AND status IN ('new', 'waiting') ORDER BY id",
-            [self.store.context(context), self.endpoint.address],
-        )
-        for tag, remote, keys in rows:
+        jobs = self.store.batches.unfinished(self.store.context(context), self.endpoint.address)
+        for tag, remote, rows in jobs:
             groups = {
                 name: [Question(context.key(text, n), text, n) for text, n in group]
-                for name, group in json.loads(keys).items()
+                for name, group in rows.items()
             }
             if remote is None and (remote := await self._find(tag)) is None:
                 # Killed before it was handed in: its questions are free again.
@@ -267,14 +253,12 @@ class BatchAsker(Asker):
     # --- bookkeeping -----------------------------------------------------------------------------
 
     def _mark(self, tag: str, status: str, remote: str) -> None:
-        self.store.database.execute(
-            "UPDATE batches SET status = ?, remote = ? WHERE tag = ?", [status, remote, tag]
-        )
+        self.store.batches.mark(tag, status, remote)
 
     def _drop(self, tag: str, groups: dict[str, list[Question]]) -> None:
         """Closes a job and frees what it did not answer."""
         with self.store.transaction():
-            self.store.database.execute("UPDATE batches SET status = 'done' WHERE tag = ?", [tag])
+            self.store.batches.close(tag)
             self.store.leases.free([q.key for group in groups.values() for q in group])
 
     async def _patiently(self, ask: Callable[[], Any]) -> bytes:

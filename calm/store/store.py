@@ -19,6 +19,7 @@ from typing import Any, Self
 from calm.endpoint.envelope import Call, Reply, TokenOdds
 from calm.errors import UsageError
 from calm.records import Subgoal, Usage, Verdict, subgoals_hash
+from calm.store.batches import Batches
 from calm.store.database import Database, chunks
 from calm.store.leases import Leases
 from calm.store.question import Answer, Context, Question, Settled
@@ -35,6 +36,7 @@ class Store:
     ) -> None:
         self.database = Database(path, readonly=readonly, synchronous=synchronous)
         self.leases = Leases(self.database)
+        self.batches = Batches(self.database)
         self._contexts: dict[str, int] = {}
 
     @classmethod

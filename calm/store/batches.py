@@ -1,0 +1,57 @@
+"""Jobs handed to a Batch API: kept before they are sent, so that a killed run finds them again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from calm.store.database import Database
+
+
+class BatchJob(NamedTuple):
+    """A job that is not done."""
+
+    tag: str
+    """Our name for it, which the endpoint keeps too."""
+    remote: str | None
+    """The endpoint's name; None until it has told it."""
+    questions: dict[str, list[tuple[str, int]]]
+    """By row of the job, the texts and sample numbers asked in it."""
+
+
+class Batches:
+    """The jobs in a store's file."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add(
+        self, context: int, endpoint: str, tag: str, questions: Mapping[str, Sequence[object]]
+    ) -> None:
+        """Keeps a job that is about to be sent, for a context by its row number."""
+        self._db.execute(
+            "INSERT INTO batches (context, endpoint, tag, status, keys, created)"
+            " VALUES (?, ?, ?, 'new', ?, ?)",
+            [context, endpoint, tag, json.dumps(questions), time.time()],
+        )
+
+    def unfinished(self, context: int, endpoint: str) -> list[BatchJob]:
+        """Returns the jobs of a context that are not done, oldest first."""
+        rows = self._db.query(
+            "SELECT tag, remote, keys FROM batches WHERE context = ? AND endpoint = ?"
+            " AND status IN ('new', 'waiting') ORDER BY id",
+            [context, endpoint],
+        )
+        return [BatchJob(tag, remote, json.loads(keys)) for tag, remote, keys in rows]
+
+    def mark(self, tag: str, status: str, remote: str) -> None:
+        """Keeps how far a job is (`waiting` or `done`), and the endpoint's name for it."""
+        self._db.execute(
+            "UPDATE batches SET status = ?, remote = ? WHERE tag = ?", [status, remote, tag]
+        )
+
+    def close(self, tag: str) -> None:
+        """Marks a job as done, whatever it brought."""
+        self._db.execute("UPDATE batches SET status = 'done' WHERE tag = ?", [tag])
