@@ -18,7 +18,7 @@ from tests.support.command_line import calm
 ROOT = Path(__file__).parents[2]
 READMES = [
     path
-    for path in sorted(ROOT.rglob("*.md"))
+    for path in sorted(ROOT.rglob("README.md"))
     if not {"runs", "node_modules"} & set(path.parts)
     and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 ]

@@ -1,7 +1,8 @@
-"""A tiny study on real MiniHack: killed, gone on with, carried to another folder."""
+"""A tiny study on real MiniHack: killed, resumed, carried to another folder."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def wait_for(what: object, seconds: float = 200) -> None:
         time.sleep(0.05)
 
 
-def test_a_killed_study_goes_on_and_a_finished_one_is_left_alone(
+def test_a_killed_study_resumes_and_finished_cells_are_left_alone(
     tmp_path: Path, plan: Path
 ) -> None:
     out = tmp_path / "out"
@@ -101,37 +102,61 @@ def test_a_killed_study_goes_on_and_a_finished_one_is_left_alone(
     for shown in ("Tiny", "calm study tiny", str(SECOND), found[SECOND].hash, "rules", "unshaped"):
         assert shown in html, shown
 
-    # Elsewhere, from the results alone: nothing is trained again.
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a study whose two cells are trained: OUT/cells, OUT/results, OUT/report.html.
+
+    Beside it lies its plan, tiny.yaml. Nothing may be written into it.
+    """
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(PLAN)
+    run_study(load(folder / "tiny.yaml"), Order(seeds=1), folder / "out")
+    return folder / "out"
+
+
+@pytest.fixture
+def results(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished study's results."""
+    return Path(shutil.copytree(finished / "results", tmp_path / "results"))
+
+
+def test_elsewhere_nothing_is_trained_again(results: Path, tmp_path: Path, plan: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
-    run_study(load(plan), Order(seeds=1), elsewhere, results=out / "results")
+    run_study(load(plan), Order(seeds=1), elsewhere, results=results)
     assert (elsewhere / "report.html").exists()
     assert not (elsewhere / "cells").exists()
 
-    # Other settings are not mixed in unseen.
+
+def test_results_of_other_settings_are_not_mixed_in(
+    results: Path, tmp_path: Path, plan: Path
+) -> None:
     changed = Order(seeds=1, overrides={"gamma": 0.9}, train=False)
     with pytest.raises(UsageError, match=r"gamma: 0\.99, now 0\.9.*--replace"):
-        run_study(load(plan), changed, elsewhere, results=out / "results")
-    with pytest.raises(UsageError, match="was begun with other settings"):
-        run_study(load(plan), changed, out, results=tmp_path / "no results")
+        run_study(load(plan), changed, tmp_path / "elsewhere", results=results)
     with pytest.raises(CalmError, match="nothing to report"):
-        run_study(
-            load(plan),
-            Order(seeds=1, overrides={"gamma": 0.9}, train=False, replace=True),
-            elsewhere,
-            results=out / "results",
-        )
-    assert set(read_results(out / "results")) == {FIRST, SECOND}  # and none was lost
+        run_study(load(plan), replace(changed, replace=True), tmp_path / "out", results=results)
+    assert set(read_results(results)) == {FIRST, SECOND}  # and none was lost
 
-    # Settings for one task leave the cells of the others as they are.
+
+def test_a_run_begun_with_other_settings_is_not_resumed(
+    finished: Path, tmp_path: Path, plan: Path
+) -> None:
+    changed = Order(seeds=1, overrides={"gamma": 0.9}, train=False)
+    with pytest.raises(UsageError, match="was begun with other settings"):
+        run_study(load(plan), changed, finished, results=tmp_path / "no results")
+
+
+def test_settings_for_one_task_leave_the_cells_of_the_others(results: Path, plan: Path) -> None:
     of_s15 = Order(tasks=["KeyRoom-S15"], overrides={"gamma": 0.9}, train=False)
-    plan.write_text(plan.read_text().replace("KeyRoom-S5: {}", "KeyRoom-S5: {}\n  KeyRoom-S15: {}"))
-    kept, others = _fitting(load(plan), of_s15, out / "results")
+    plan.write_text(PLAN.replace("KeyRoom-S5: {}", "KeyRoom-S5: {}\n  KeyRoom-S15: {}"))
+    kept, others = _fitting(load(plan), of_s15, results)
     assert (set(kept), others) == ({FIRST, SECOND}, [])
-    kept, others = _fitting(load(plan), replace(of_s15, tasks=[]), out / "results")
+    kept, others = _fitting(load(plan), replace(of_s15, tasks=[]), results)
     assert (set(kept), len(others)) == (set(), 2)
 
 
-def test_a_schedule_to_the_last_step_does_not_go_on_to_another(tmp_path: Path) -> None:
+def test_a_schedule_to_the_last_step_is_not_lengthened(tmp_path: Path) -> None:
     begun = TrainConfig(steps=128, learning_rate_end=0.0)
     Run.create(tmp_path / "run", begun)
     with pytest.raises(UsageError, match="steps: 128, now 256"):
@@ -139,7 +164,7 @@ def test_a_schedule_to_the_last_step_does_not_go_on_to_another(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_longer_budget_goes_on_from_the_shorter_one(tmp_path: Path, plan: Path) -> None:
+def test_a_longer_budget_resumes_the_shorter_one(tmp_path: Path, plan: Path) -> None:
     out = tmp_path / "out"
     order = {"seeds": 1, "arms": ["fair"], "at_once": 1}
     run_study(load(plan), Order(**order, overrides={"steps": 128}), out)  # type: ignore[arg-type]
