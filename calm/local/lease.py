@@ -152,7 +152,8 @@ class ServerLease:
         except BlockingIOError:
             users.close()
             return False
-        self._files.enter_context(users)
+        self._files.callback(_release, users)
+        _held.add(users)
         self._folder = folder
         self._began = time.monotonic()
         return True
@@ -278,3 +279,23 @@ class ServerLease:
 
 def _count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+_held: weakref.WeakSet[TextIO] = weakref.WeakSet()
+"""Locks of users that this process holds."""
+
+
+def _release(users: TextIO) -> None:
+    """Gives a lock up, also where a forked process still has the file open."""
+    if not users.closed:
+        fcntl.flock(users, fcntl.LOCK_UN)
+        users.close()
+
+
+def _forget_inherited() -> None:
+    """Closes in a forked process what is its parent's: it shall not outlive the parent there."""
+    for users in list(_held):
+        users.close()
+
+
+os.register_at_fork(after_in_child=_forget_inherited)

@@ -98,6 +98,30 @@ def test_users_that_are_killed_leave_nothing_behind_while_others_start(tmp_path:
     assert both_gone(pids)
 
 
+def test_a_forked_process_keeps_no_server_alive(tmp_path: Path) -> None:
+    forks = USER.replace("time.sleep(600)", "print(os.fork(), flush=True)\ntime.sleep(600)")
+    root = str(Path(__file__).parents[3])
+    user = subprocess.Popen(
+        [sys.executable, "-c", "import os\n" + forks, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": root},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert user.stdout is not None
+    user.stdout.readline()
+    child = max(int(user.stdout.readline()) for _ in range(2))  # each prints what fork returned
+    lease = lease_of(tmp_path)
+    lease.wait()
+    pids = processes_of(lease)
+    lease.close()
+    user.kill()
+    user.wait()
+    user.stdout.close()
+    assert both_gone(pids)
+    assert running(child)
+    os.kill(child, signal.SIGKILL)
+
+
 def test_a_killed_keeper_takes_the_server_along_and_the_next_question_starts_it(
     tmp_path: Path,
 ) -> None:
