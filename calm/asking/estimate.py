@@ -53,12 +53,7 @@ def estimate(
     rendered = groups[:_RENDERED]
     characters = sum(len(prompt.render([q.text for q in group])) for group in rendered)
     characters = characters * len(groups) // max(1, len(rendered))
-    calls, _, completion, total, items = asker.store.database.query(
-        "SELECT count(*), sum(prompt_tokens), sum(completion_tokens), sum(seconds), sum(items)"
-        " FROM calls JOIN contexts ON contexts.id = calls.context"
-        " WHERE contexts.model = ? AND outcome = 'ok' AND prompt_tokens > 0",
-        [context.model],
-    )[0]
+    calls, items, completion, total = asker.store.answered_calls(context.model)
     prompt_tokens, completion_tokens, seconds = characters // 3, 40 * len(new), None
     if calls:
         completion_tokens = int(completion / items * len(new))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from calm.asking.confidence import vote
@@ -48,9 +47,7 @@ class ReplayJudge(Immediate):
         context = self._context(task, subgoals)
         if context is None:
             return [_ABSENT] * len(transitions)
-        samples = self.store.database.query(
-            "SELECT max(sample) + 1 FROM answers WHERE context = ?", [self.store.context(context)]
-        )[0][0]
+        samples = self.store.samples(context)
         reader = AnswerReader(context, repair=self.repair)
         texts = [t.texts[self.mode] for t in transitions]
         keys = {
@@ -65,19 +62,7 @@ class ReplayJudge(Immediate):
 
     def _context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context | None:
         """The stored context of this task, mode, model and list of subgoals with most answers."""
-        wanted = json.dumps([[s.name, s.definition] for s in subgoals])
-        rows = self.store.database.query(
-            "SELECT prompt, template, params FROM contexts c WHERE kind = 'judge' AND task = ?"
-            " AND mode = ? AND model = ? AND subgoals = ?"
-            " ORDER BY (SELECT count(*) FROM answers a WHERE a.context = c.id) DESC LIMIT 1",
-            [task.id, self.mode, self.model, wanted],
-        )
-        if not rows:
-            return None
-        prompt, template, params = rows[0]
-        return Context(
-            task.id, tuple(subgoals), self.model, self.mode, template, prompt, json.loads(params)
-        )
+        return self.store.fullest_context(task.id, subgoals, self.model, self.mode)
 
 
 def _vote(ones: Sequence[Judgement], subgoals: Sequence[Subgoal]) -> Judgement:

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from calm.endpoint.envelope import Call, Reply, TokenOdds
 from calm.errors import UsageError
-from calm.records import Subgoal, Usage, Verdict, subgoals_hash
+from calm.records import Mode, Subgoal, Usage, Verdict, subgoals_hash
 from calm.store.batches import Batches
 from calm.store.database import Database, chunks
 from calm.store.leases import Leases
@@ -109,6 +109,39 @@ class Store:
         """The models that were asked, in alphabetical order."""
         rows = self.database.query("SELECT DISTINCT model FROM contexts ORDER BY 1")
         return [model for (model,) in rows]
+
+    def samples(self, context: Context) -> int:
+        """The number of samples of the question of a context that has most; 0 without answers."""
+        number = self._context_number(context)
+        most = "SELECT max(sample) + 1 FROM answers WHERE context = ?"
+        return 0 if number is None else int(self.database.value(most, [number]) or 0)
+
+    def fullest_context(
+        self, task: str, subgoals: Sequence[Subgoal], model: str, mode: Mode
+    ) -> Context | None:
+        """The context of a judge, of this task, list, model and description, with most answers."""
+        listed = json.dumps([[s.name, s.definition] for s in subgoals])
+        rows = self.database.query(
+            "SELECT template, prompt, params FROM contexts c WHERE kind = 'judge' AND task = ?"
+            " AND mode = ? AND model = ? AND subgoals = ?"
+            " ORDER BY (SELECT count(*) FROM answers a WHERE a.context = c.id) DESC LIMIT 1",
+            [task, mode, model, listed],
+        )
+        if not rows:
+            return None
+        template, prompt, params = rows[0]
+        return Context(task, tuple(subgoals), model, mode, template, prompt, json.loads(params))
+
+    def answered_calls(self, model: str) -> tuple[int, int, int, float]:
+        """What a model's calls brought: their number, questions, completion tokens and seconds."""
+        rows = self.database.query(
+            "SELECT count(*), total(items), total(completion_tokens), total(seconds)"
+            " FROM calls JOIN contexts ON contexts.id = calls.context"
+            " WHERE contexts.model = ? AND outcome = 'ok' AND prompt_tokens > 0",
+            [model],
+        )
+        calls, items, completion, seconds = rows[0]
+        return calls, int(items), int(completion), seconds
 
     def _context_number(self, context: Context) -> int | None:
         """The row number of a context, None if there is none."""
