@@ -54,9 +54,11 @@ def run(quick: bool = False, progress: Say = lambda line: None) -> dict[str, Any
     ratios: dict[str, float] = {}
     for at_once, latency, rounds, aim in _LOADS:
         name = f"{at_once} at once, {latency:g} s"
-        progress(name)
         repeats = 3 if aim and not quick else 1
-        found = [_share(at_once, latency, 3 if quick else rounds) for _ in range(repeats)]
+        found = []
+        for repeat in range(1, repeats + 1):
+            progress(f"{name}: {repeat} of {repeats}")
+            found.append(_share(at_once, latency, 3 if quick else rounds))
         rows.append(row(f"{name}: share", "", [f[0] for f in found]))
         for who, which in (("ours", 1), ("server's", 2)):
             spent = [1e3 * f[which] for f in found]
