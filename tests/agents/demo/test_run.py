@@ -103,7 +103,10 @@ def test_a_damaged_plan_is_named(tmp_path: Path, quiet: Console) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"judge": "rulez"}, "unknown judge"), ({"settings": {"crops": 9}}, "crops: Extra inputs")],
+    [
+        ({"judge": "rulez"}, "unknown judge"),
+        ({"settings": {"crops": 9}}, "unknown setting 'crops'"),
+    ],
 )
 def test_what_can_not_be_used_is_said_before_anything_is_done(
     wrong: dict, said: str, tmp_path: Path, quiet: Console
