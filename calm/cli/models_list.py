@@ -39,7 +39,7 @@ def models_list(as_json: Json = False) -> None:
 
 
 def model_rows() -> list[dict[str, Any]]:
-    """One row for each model: name, title, licence, size in bytes, sha256, path and problem."""
+    """Returns one row for each model: name, title, licence, size (bytes), sha256, path, problem."""
     from calm.errors import UsageError
     from calm.local.registry import MODELS
     from calm.local.weights import kept_files, weights_at

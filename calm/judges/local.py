@@ -84,7 +84,7 @@ def check_can_judge(weights: Weights) -> None:
 
 
 def open_lease(weights: Weights, tell: Told = say, **server: Any) -> ServerLease:
-    """A lease of the server of weights that can judge; it is started when it is first needed.
+    """Returns a lease of the server of weights that can judge; it starts when it is first needed.
 
     Args:
         server: some of `SERVER_OPTIONS`.
@@ -106,7 +106,7 @@ def local_judge(
     tell: Told | None = None,
     options: Mapping[str, Any],
 ) -> LocalJudge:
-    """The judge that `local:SPEC` names.
+    """Returns the judge that `local:SPEC` names.
 
     Args:
         tell: told in a line what is waited for while the model is loaded; None writes it to

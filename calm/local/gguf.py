@@ -70,7 +70,7 @@ class _Reader:
         self.file.seek(n, 1)
 
     def value(self, kind: int) -> Any:
-        """A value of a type; of a long array only its length is read, and it is a `range`."""
+        """Reads a value of a type; of a long array only its length is read, and it is a `range`."""
         if kind == _STRING:
             return self.text()
         if kind == _ARRAY:
@@ -94,7 +94,7 @@ class _Reader:
 
 
 def read_header(path: Path) -> Header:
-    """What a GGUF file says of its model.
+    """Returns what a GGUF file says of its model.
 
     Raises:
         UsageError: it can't be read, is no GGUF file, or is cut short.
@@ -132,7 +132,7 @@ def _read(reader: _Reader, size: int) -> Header:
 
 
 def _tensor_offset(reader: _Reader) -> int:
-    """Where a tensor begins, in bytes from the first."""
+    """Returns where a tensor begins, in bytes from the first."""
     reader.text()
     reader.skip(8 * int(reader.number("I")) + 4)
     return int(reader.number("Q"))

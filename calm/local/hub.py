@@ -24,12 +24,12 @@ class HubFile:
 
     @property
     def sha256(self) -> str:
-        """In hexadecimal; empty if the hub doesn't tell."""
+        """Returns it in hexadecimal; empty if the hub doesn't tell."""
         return self.version if len(self.version) == 64 else ""
 
 
 def describe(repository: str, name: str) -> HubFile:
-    """What the hub says of a file.
+    """Asks the hub about a file, and returns what it says.
 
     Raises:
         UsageError: there is none, or it may not be read. CalmError: the hub can't be reached, or
@@ -43,7 +43,7 @@ def describe(repository: str, name: str) -> HubFile:
     spec = f"{repository}:{name}"
     try:
         url = hf_hub_url(repository, name, endpoint=os.environ.get("HF_ENDPOINT"))
-        found = get_hf_file_metadata(url)
+        metadata = get_hf_file_metadata(url)
     except hub_errors.GatedRepoError:
         raise UsageError(
             f"{spec}: its makers ask for consent first; give it on the hub's page of"
@@ -61,9 +61,9 @@ def describe(repository: str, name: str) -> HubFile:
             " Check the network (HF_ENDPOINT names another address), or pull it elsewhere and"
             " name the file"
         ) from None
-    if not found.size:
+    if not metadata.size:
         raise CalmError(f"the hub does not say how large {spec} is; fetch it by other means")
-    return HubFile(url, found.size, found.etag or "")
+    return HubFile(url, metadata.size, metadata.etag or "")
 
 
 def fetch(file: HubFile, part: Path, progress: Progress) -> None:

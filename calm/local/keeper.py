@@ -98,7 +98,7 @@ class Keeper:
                 self.bound_log()
 
     def nobody_left(self) -> bool:
-        """Whether no user holds the lock; it is then ours until this process is gone."""
+        """Says whether no user holds the lock; it is then ours until this process is gone."""
         try:
             fcntl.flock(self.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -106,7 +106,7 @@ class Keeper:
         return True
 
     def death(self) -> str:
-        """How the server ended, with its last words."""
+        """Returns how the server ended, with its last words."""
         try:
             code = self.server.wait(10)
         except subprocess.TimeoutExpired:

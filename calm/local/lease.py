@@ -33,7 +33,7 @@ SERVER = (sys.executable, "-P", str(_HERE / "server_process.py"))
 
 
 def runtime_folder() -> Path:
-    """A folder on this machine that belongs to this user alone.
+    """Returns a folder on this machine that belongs to this user alone.
 
     Raises:
         UsageError: someone else's stands in its place.
@@ -52,7 +52,7 @@ def runtime_folder() -> Path:
 
 
 def servers_folder(weights: Weights) -> Path:
-    """Where the processes that use these weights meet."""
+    """Returns where the processes that use these weights meet."""
     return runtime_folder() / f"model-{weights.sha256[:32]}"
 
 
@@ -102,7 +102,7 @@ class ServerLease:
     # --- the address -----------------------------------------------------------------------------
 
     def wait(self) -> str:
-        """The server's base URL, started and waited for if need be.
+        """Returns the server's base URL, started and waited for if need be.
 
         Raises:
             UsageError: the model does not fit into memory. EndpointError: the server can't start,
@@ -113,7 +113,7 @@ class ServerLease:
         return address
 
     def step(self) -> str:
-        """The server's base URL if it is ready; else does what can be done at once, and "".
+        """Returns the server's base URL if it is ready; else does what can be done at once, and "".
 
         Raises:
             UsageError, EndpointError: as `wait`.
@@ -159,7 +159,7 @@ class ServerLease:
         return True
 
     def alive(self) -> bool:
-        """Whether a keeper, and so its server, is there."""
+        """Says whether a keeper, and so its server, is there."""
         if self._folder is None:
             return False
         with (self._folder / "server.lock").open("w") as file:
@@ -170,7 +170,7 @@ class ServerLease:
             return False
 
     def state(self) -> dict[str, Any]:
-        """What the keeper says of the server; empty if it says nothing."""
+        """Returns what the keeper says of the server; empty if it says nothing."""
         try:
             assert self._folder is not None
             value = json.loads((self._folder / "state.json").read_text("utf-8"))

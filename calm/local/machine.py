@@ -34,14 +34,14 @@ class ServerSettings:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use, by its affinity and its control group."""
+    """Returns the cores that this process may use, by its affinity and its control group."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quota = _cgroup_cpu()
     return max(1, min(cores or 1, int(quota) if quota else cores or 1))
 
 
 def idle_cores(seconds: float = 0.2, proc: Path = Path("/proc")) -> float | None:
-    """How many cores nothing runs on, over so many seconds; None where Linux does not say."""
+    """Returns how many cores nothing runs on, over so many seconds; None where not told."""
     before = _idle_seconds(proc)
     time.sleep(seconds)
     after = _idle_seconds(proc)
@@ -49,7 +49,7 @@ def idle_cores(seconds: float = 0.2, proc: Path = Path("/proc")) -> float | None
 
 
 def _idle_seconds(proc: Path) -> float | None:
-    """Seconds that cores have been idle since the start, all together."""
+    """Returns the seconds that cores have been idle since the start, all together."""
     try:
         fields = (proc / "stat").read_text().splitlines()[0].split()
         return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
@@ -68,7 +68,7 @@ def choose_settings(
     idle: float | None = None,
     memory: float | None = None,
 ) -> ServerSettings:
-    """Threads, slots and context for a model on this machine, where they are not named.
+    """Chooses threads, slots and context for a model on this machine, where they are not named.
 
     A thread for every core that is idle, and beside a training that computes meanwhile for half of
     the cores at most: threads wait for one another, so one whose core does other work holds up all.
@@ -116,7 +116,7 @@ def choose_settings(
 
 
 def memory_needed(header: Header, settings: ServerSettings) -> float:
-    """Bytes that a model takes once it is served, about.
+    """Returns the bytes that a model takes once it is served, about.
 
     Weights, context, the likelihoods of a batch, remembered prompts, and working space.
     """
@@ -126,7 +126,7 @@ def memory_needed(header: Header, settings: ServerSettings) -> float:
 
 
 def free_memory(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """Bytes that can be taken, by the machine and by the control group; None if neither says."""
+    """Returns the bytes free in the machine and the control group; None if neither says."""
     limits = [_available(proc), _cgroup_memory(proc, cgroups)]
     return min((value for value in limits if value is not None), default=None)
 
@@ -142,8 +142,8 @@ def _available(proc: Path) -> float | None:
 
 
 def _cgroup_memory(proc: Path, cgroups: Path) -> float | None:
-    """Bytes left in the control group, those counted that it would drop from its file cache."""
-    found = []
+    """Returns the bytes left in the control group, what it caches of files counted as free."""
+    left = []
     for folder, most, now in _memory_groups(proc, cgroups):
         try:
             limit = (folder / most).read_text().strip()
@@ -154,14 +154,14 @@ def _cgroup_memory(proc: Path, cgroups: Path) -> float | None:
                 int(stat.get(f"total_{name}", stat.get(name, 0)))
                 for name in ("inactive_file", "active_file")
             )
-            found.append(float(int(limit) - int((folder / now).read_text()) + cached))
+            left.append(float(int(limit) - int((folder / now).read_text()) + cached))
         except (OSError, ValueError):
             continue
-    return min(found, default=None)
+    return min(left, default=None)
 
 
 def _memory_groups(proc: Path, cgroups: Path) -> list[tuple[Path, str, str]]:
-    """Folders of this process's memory groups and those above: with the names of limit and use."""
+    """Returns this process's memory groups and those above: folder, names of limit and use."""
     groups = []
     try:
         lines = (proc / "self" / "cgroup").read_text().splitlines()
@@ -181,7 +181,7 @@ def _memory_groups(proc: Path, cgroups: Path) -> list[tuple[Path, str, str]]:
 
 
 def _cgroup_cpu(cgroups: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """Cores that the control group allows in all, or None."""
+    """Returns the cores that the control group allows in all, or None."""
     try:
         quota, period = (cgroups / "cpu.max").read_text().split()
         return None if quota == "max" else float(quota) / float(period)

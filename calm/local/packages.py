@@ -55,10 +55,10 @@ def fetch(packages: Packages, size: int, folder: Path, out: Path, progress: Prog
 
 
 def _wheel(folder: Path, package: str, version: str) -> Path | None:
-    """The whole wheel of a package in a folder, or None."""
+    """Returns the whole wheel of a package in a folder, or None."""
     name = re.sub(r"[-_.]+", "_", package)
-    found = sorted(folder.glob(f"{name}-{version}-*.whl"))
-    return found[0] if found and zipfile.is_zipfile(found[0]) else None
+    wheels = sorted(folder.glob(f"{name}-{version}-*.whl"))
+    return wheels[0] if wheels and zipfile.is_zipfile(wheels[0]) else None
 
 
 def _download(folder: Path, requirement: str, done: int, size: int, progress: Progress) -> None:
@@ -94,7 +94,7 @@ def _download(folder: Path, requirement: str, done: int, size: int, progress: Pr
 
 
 def _size_of(folder: Path) -> int:
-    """Bytes of the largest file in a folder, while someone else makes, copies and moves them."""
+    """Returns the bytes of the largest file in a folder that someone else is writing to."""
     largest = 0
     for path in folder.rglob("*"):
         with contextlib.suppress(OSError):

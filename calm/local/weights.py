@@ -41,25 +41,25 @@ class Weights:
 
     @property
     def name(self) -> str:
-        """A short name that follows from the content alone, such as `qwen2.5-coder-1.5b`."""
+        """Returns a short name that follows from the content alone, like `qwen2.5-coder-1.5b`."""
         if (known := known_weights(self.sha256)) is not None:
             return known.name
         return re.sub(r"[^a-z0-9.]+", "-", self.header.name.lower()).strip("-") or "model"
 
     @property
     def id(self) -> str:
-        """Name and hash: `qwen2.5-coder-1.5b@cc324af070c2`. Another quantisation has another."""
+        """Returns name and hash: `qwen2.5-coder-1.5b@cc324af070c2`. Each quantisation has its own."""
         return f"{self.name}@{self.sha256[:12]}"
 
     @property
     def licence(self) -> str:
-        """As the table or the file says it."""
+        """Returns the licence as the table or the file says it."""
         known = known_weights(self.sha256)
         return known.licence if known is not None else self.header.licence
 
 
 def models_folder() -> Path:
-    """Where weights are kept: `$CALM_MODELS`, or `models` in `$XDG_CACHE_HOME/calm`."""
+    """Returns where weights are kept: `$CALM_MODELS`, or `models` in `$XDG_CACHE_HOME/calm`."""
     if named := os.environ.get("CALM_MODELS"):
         return Path(named).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -67,12 +67,12 @@ def models_folder() -> Path:
 
 
 def is_hub_name(spec: str) -> bool:
-    """Whether a name is a hub's `owner/repository:file`."""
+    """Says whether a name is a hub's `owner/repository:file`."""
     return _HUB.fullmatch(spec) is not None
 
 
 def pulled_path(spec: str) -> Path:
-    """Where the weights of a name of the table, or of a hub's file, are kept once pulled.
+    """Returns where the weights of a name of the table, or of a hub's file, are kept once pulled.
 
     Raises:
         UsageError: it is neither.
@@ -85,7 +85,7 @@ def pulled_path(spec: str) -> Path:
 
 
 def find_path(spec: str) -> Path:
-    """The file that a name means: a path, a name of the table, or a hub's `repository:file`.
+    """Finds the file that a name means: a path, a name of the table, or a hub's `repository:file`.
 
     Raises:
         UsageError: there is none, or it is not here yet.
@@ -113,7 +113,7 @@ def find_path(spec: str) -> Path:
 
 
 def find_weights(spec: str, tell: Told = lambda line: None) -> Weights:
-    """The weights that a name means, as `find_path` finds them, with hash and header.
+    """Returns the weights that a name means, as `find_path` finds them, with hash and header.
 
     Raises:
         UsageError: there are none, or the file is no GGUF.
@@ -122,17 +122,17 @@ def find_weights(spec: str, tell: Told = lambda line: None) -> Weights:
 
 
 def weights_at(path: Path, tell: Told = lambda line: None) -> Weights:
-    """Hash and header of a file of weights; both are remembered until the file changes.
+    """Returns a file of weights with hash and header; both are remembered until the file changes.
 
     Raises:
         UsageError: it is no GGUF file.
     """
     path = path.resolve()
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError as error:
         raise UsageError(f"can't read the weights in {path}: {error.strerror}") from None
-    stamp = [found.st_size, found.st_mtime_ns, found.st_ino]
+    stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
     memory = _remembered()
     entry = memory.get(str(path))
     if isinstance(entry, dict) and entry.get("stamp") == stamp:
@@ -141,7 +141,7 @@ def weights_at(path: Path, tell: Told = lambda line: None) -> Weights:
         except (KeyError, TypeError):
             pass  # of another version
     header = read_header(path)
-    if found.st_size > 200e6:
+    if status.st_size > 200e6:
         tell(f"reading {path.name} for its checksum")
     weights = Weights(path, sha256_of(path), header)
     entry = {"stamp": stamp, "sha256": weights.sha256, "header": asdict(header)}
@@ -150,13 +150,13 @@ def weights_at(path: Path, tell: Told = lambda line: None) -> Weights:
 
 
 def sha256_of(path: Path) -> str:
-    """The checksum of a file, in hexadecimal."""
+    """Returns the checksum of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def kept_files() -> list[Path]:
-    """The files of weights in the models folder, by name."""
+    """Returns the files of weights in the models folder, by name."""
     folder = models_folder()
     return sorted(folder.glob("*.gguf")) if folder.is_dir() else []
 

@@ -96,7 +96,7 @@ _UNITS = {
 
 
 def _distinct(part: Transitions, mode: Mode, count: int) -> list[LabelledTransition]:
-    """Rows of different texts, classes in proportion; as many as there are, at most `count`."""
+    """Returns rows of different texts, classes in proportion; at most `count`."""
     rows: dict[tuple[str, str], LabelledTransition] = {}
     for candidate in part.rows:
         transition = candidate.transition
@@ -111,7 +111,7 @@ def _measure(
     rows: Sequence[LabelledTransition],
     mode: Mode,
 ) -> dict[str, float]:
-    """One contestant's figures from a server of its own, which has ended when this returns."""
+    """Returns one contestant's figures from a server of its own, which then ends."""
     with Store() as store:
         judge = local_judge(model, mode, store=store, tell=lambda line: None, options=options)
         try:
