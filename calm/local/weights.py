@@ -48,7 +48,7 @@ class Weights:
 
     @property
     def id(self) -> str:
-        """Returns name and hash: `qwen2.5-coder-1.5b@cc324af070c2`. Each quantisation has its own."""
+        """Returns name and hash: `qwen2.5-coder-1.5b@cc324af070c2`. Each quantisation differs."""
         return f"{self.name}@{self.sha256[:12]}"
 
     @property
