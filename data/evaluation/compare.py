@@ -10,8 +10,8 @@ import numpy as np
 
 from data.evaluation import metrics
 from data.evaluation.metrics import RESAMPLES, Estimate
-from data.evaluation.reference import Reference
-from data.evaluation.score import Score, any_of, cluster_counts, number
+from data.evaluation.reference import Reference, any_of
+from data.evaluation.score import Score, number
 
 
 class Comparison(NamedTuple):
@@ -57,16 +57,13 @@ def compare(
     reference: Reference, scores: Sequence[Score], resamples: int = RESAMPLES, seed: int = 0
 ) -> list[Comparison]:
     """Every pair of scores, the better one first."""
-    rng = np.random.default_rng(seed)
-    by_cluster = [cluster_counts(reference, s.answers)[:, 0] for s in scores]
-    # One draw of episodes for all judges: that is what makes the bootstrap a paired one.
-    drawn = metrics.resample(np.stack(by_cluster, axis=1), resamples, rng) if scores else None
+    # One seed, so one draw for all judges: that is what makes the bootstrap a paired one.
+    drawn = [metrics.mcc(reference.resampled_any(s.answers, resamples, seed)) for s in scores]
     right = [any_of(s.answers) == reference.any for s in scores]
     comparisons: list[Comparison] = []
     for i, j in combinations(range(len(scores)), 2):
-        assert drawn is not None
         a, b = (i, j) if _mcc(scores[i]) >= _mcc(scores[j]) else (j, i)
-        differences = metrics.mcc(drawn[:, a]) - metrics.mcc(drawn[:, b])
+        differences = drawn[a] - drawn[b]
         value = _mcc(scores[a]) - _mcc(scores[b])
         difference = Estimate(value, *metrics.percentiles(differences))
         only_a, only_b, p = metrics.mcnemar(right[a], right[b])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from calm.records import Judgement, Usage, Verdict
 from data.evaluation import metrics
 from data.evaluation.metrics import RESAMPLES, Bin, Counts, Estimate
-from data.evaluation.reference import Reference
+from data.evaluation.reference import UNKNOWN, Answers, Reference, was_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +138,77 @@ def score(
     All numbers but the flip rate and the bill are of the first repeat.
     """
     answers = np.stack([answer_array(reference, row) for row in judgements])
-    first = answers[0]
-    by_cluster = cluster_counts(reference, first)
-    drawn = metrics.resample(by_cluster, resamples, np.random.default_rng(seed))
-    right = ((first == reference.truth) | (reference.truth == -2)).all(1)
+    first = judgements[0]
+    return replace(
+        score_answers(judge, mode, reference, answers[0], resamples=resamples, seed=seed),
+        variant=variant,
+        repeats=len(judgements),
+        verdicts={v.value: n for v in Verdict if (n := sum(j.verdict is v for j in first))},
+        usage=usage,
+        flip_rate=metrics.flip_rate(answers[:, reference.truth != UNKNOWN]),
+        calibration=_calibration(reference, first),
+    )
+
+
+def score_answers(
+    who: str,
+    mode: str,
+    reference: Reference,
+    answers: Answers,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Score:
+    """The score of whoever gave some answers, once and for nothing; (N, G), see `Answers`."""
+    counted = Counted(
+        reference.counts(answers),
+        reference.resampled(answers, resamples, seed),
+        reference.exact_counts(answers),
+        reference.resampled_exact(answers, resamples, seed),
+    )
+    asked = was_asked(answers)
+    lost = asked & (answers == -1).any(1)
+    return score_counts(
+        who,
+        mode,
+        reference.names,
+        counted,
+        reference.natural_rate,
+        n=int(asked.sum()),
+        unreadable_by_kind=_shares_by_kind(reference.kinds, lost, asked),
+        answers=answers,
+        right=reference.right(answers),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a score is made of: counts (..., 2, 3), see `data.evaluation.metrics`."""
+
+    by_cluster: Counts
+    """(K, 1 + G, 2, 3) by episode."""
+    drawn: Counts
+    """(R, 1 + G, 2, 3) of resamples."""
+    exact_by_cluster: Counts
+    """(K, 2, 3) of "every subgoal right" by episode."""
+    exact_drawn: Counts
+    """(R, 2, 3) of resamples."""
+
+
+def score_counts(
+    who: str,
+    mode: str,
+    names: Sequence[str],
+    counted: Counted,
+    natural_rate: float,
+    *,
+    n: int,
+    unreadable_by_kind: dict[str, float],
+    answers: Answers,
+    right: npt.NDArray[np.bool_],
+) -> Score:
+    """Every number that follows from counts alone; what was paid and repeated is left empty."""
+    by_cluster, drawn = counted.by_cluster, counted.drawn
 
     def estimated(metric: Any, which: int) -> Estimate:
         return metrics.estimate(metric, by_cluster[:, which], drawn[:, which])
@@ -151,22 +218,17 @@ def score(
         value = estimated(metric, 0)
         numbers[name] = value._replace(value=float(np.nan_to_num(value.value)))
     numbers |= {name: estimated(metric, 0) for name, metric in metrics.HONEST.items()}
-    numbers["precision_natural"] = _natural(reference, by_cluster[:, 0], drawn[:, 0])
+    numbers["precision_natural"] = _natural(natural_rate, by_cluster[:, 0], drawn[:, 0])
     # Right and wrong as the yes and no of a constant truth: its recall is the share that is right.
-    exact = _by_cluster(reference, np.ones(len(right), np.int8), right.astype(np.int8))
     numbers["exact"] = metrics.estimate(
-        metrics.recall,
-        exact,
-        metrics.resample(exact, resamples, np.random.default_rng(seed)),
+        metrics.recall, counted.exact_by_cluster, counted.exact_drawn
     )
-    judged = judgements[0]
-    total = by_cluster.sum(0)
     return Score(
-        judge,
+        who,
         mode,
-        variant,
-        len(judged),
-        len(judgements),
+        "",
+        n,
+        1,
         numbers,
         {
             name: {
@@ -175,27 +237,26 @@ def score(
                 "f1": estimated(metrics.f1, i),
                 "mcc": estimated(metrics.mcc, i),
             }
-            for i, name in enumerate(reference.names, 1)
+            for i, name in enumerate(names, 1)
         },
-        dict(zip(("any", *reference.names), total, strict=True)),
-        _unreadable_by_kind(reference, judged),
-        {v.value: n for v in Verdict if (n := sum(j.verdict is v for j in judged))},
-        usage,
-        metrics.flip_rate(answers[:, reference.truth != -2]),
-        _calibration(reference, judged),
-        first,
+        dict(zip(("any", *names), by_cluster.sum(0), strict=True)),
+        unreadable_by_kind,
+        {},
+        Usage(),
+        float("nan"),
+        None,
+        answers,
         right,
     )
 
 
-def _natural(reference: Reference, by_cluster: Counts, drawn: Counts) -> Estimate:
+def _natural(rate: float, by_cluster: Counts, drawn: Counts) -> Estimate:
     """Precision at the natural rate.
 
     Without a single false alarm every resample is perfect too; the lower end is then what the
     highest rate of false alarms that Wilson's interval allows would leave. Without a single hit
     the upper end is what the highest recall that it allows would make of it.
     """
-    rate = reference.natural_rate
     natural = metrics.estimate(lambda c: metrics.precision_at(c, rate), by_cluster, drawn)
     if natural.value not in (0.0, 1.0) or not 0 < rate < 1:
         return natural
@@ -223,36 +284,13 @@ def answer_array(reference: Reference, judgements: Sequence[Judgement]) -> npt.N
     return out
 
 
-def any_of(answers: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    """(N,) from (N, G): 1 if any is yes, -1 if none can be read, else 0."""
-    yes = (answers == 1).any(1)
-    lost = (answers < 0).all(1) & (answers == -1).any(1)
-    return np.where(yes, 1, np.where(lost, -1, 0)).astype(np.int8)
-
-
-def cluster_counts(reference: Reference, answers: npt.NDArray[np.int8]) -> Counts:
-    """(K, 1 + G, 2, 3) counts by episode: "any subgoal" first, then each subgoal."""
-    columns = [_by_cluster(reference, reference.any, any_of(answers))]
-    for g in range(len(reference.names)):
-        columns.append(_by_cluster(reference, reference.truth[:, g], answers[:, g]))
-    return np.stack(columns, axis=1)
-
-
-def _by_cluster(
-    reference: Reference, truth: npt.NDArray[np.int8], answer: npt.NDArray[np.int8]
-) -> Counts:
-    """(K, 2, 3) counts of the rows whose truth is known."""
-    known = truth >= 0
-    of = reference.clusters[known]
-    return metrics.confusion(truth[known], answer[known], of, int(reference.clusters.max()) + 1)
-
-
-def _unreadable_by_kind(reference: Reference, judged: Sequence[Judgement]) -> dict[str, float]:
-    of = Counter(reference.kinds)
-    lost = Counter(
-        kind for kind, j in zip(reference.kinds, judged, strict=True) if not j.verdict.readable
-    )
-    return {kind: lost[kind] / n for kind, n in sorted(of.items())}
+def _shares_by_kind(
+    kinds: Sequence[str], lost: npt.NDArray[np.bool_], asked: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    """Share of the rows of each class that are `lost`, of those that were `asked` about."""
+    of = Counter(kind for kind, yes in zip(kinds, asked, strict=True) if yes)
+    unreadable = Counter(kind for kind, yes in zip(kinds, lost, strict=True) if yes)
+    return {kind: unreadable[kind] / n for kind, n in sorted(of.items())}
 
 
 def _calibration(reference: Reference, judged: Sequence[Judgement]) -> Calibration | None:
