@@ -23,6 +23,7 @@ from calm.records import LabelledTransition, Subgoal, Task
 from data.schema import (
     JUDGEMENTS,
     LABELS,
+    OPTIONAL,
     SCHEMA_VERSION,
     TRANSITIONS,
     JudgedTransition,
@@ -189,8 +190,9 @@ def _read(
     try:
         with pq.ParquetFile(path) as file:
             metadata = _checked(path, table, schema, file)
-            for batch in file.iter_batches(_BATCH_ROWS, columns=schema.names):
-                _check_cells(path, batch, schema, len(rows))
+            there = pa.schema([f for f in schema if f.name in file.schema_arrow.names])
+            for batch in file.iter_batches(_BATCH_ROWS, columns=there.names):
+                _check_cells(path, batch, there, len(rows))
                 for value in batch.to_pylist(maps_as_pydicts="strict"):
                     try:
                         rows.append(record(value))
@@ -225,6 +227,8 @@ def _checked(path: Path, table: str, schema: pa.Schema, file: pq.ParquetFile) ->
         )
     for expected in schema:
         position = columns.get_field_index(expected.name)
+        if position < 0 and expected.name in OPTIONAL:
+            continue
         if position < 0:
             raise UsageError(
                 f"{path}: column {expected.name} is missing; has {', '.join(columns.names)}"

@@ -27,7 +27,11 @@ SCHEMA_VERSION = "1"
 """Goes up when a reader of the old tables would misread the new ones."""
 
 ENGINE = "engine"
-"""The engine among annotators; no person can be called so."""
+PEOPLE = "people"
+"""What judges can be scored against, beside one annotator; no person can be called so."""
+
+UNSURE = "unsure"
+"""The class of a label whose annotator would not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,18 @@ class Label:
     """Time from seeing it to answering."""
     at: str = ""
     """When, ISO 8601 in UTC."""
+    reads: str = ""
+    """What the person saw: `screens`, or the description `screen`, `crop` or `events`; empty if
+    that is not known."""
+    set: str = ""
+    """Name of the set and the first letters of its part's content hash."""
+    page: str = ""
+    """Version of the page or the program that took it."""
 
     def kind(self) -> str:
         """As `LabelledTransition.kind`; `unsure` is a class of its own."""
         if self.unsure:
-            return "unsure"
+            return UNSURE
         return " + ".join(name for name in self.asked if name in self.achieved) or NONE
 
 
@@ -124,8 +135,13 @@ LABELS = pa.schema(
         pa.field("unsure", pa.bool_(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("at", pa.string(), nullable=False),
+        pa.field("reads", pa.string()),
+        pa.field("set", pa.string()),
+        pa.field("page", pa.string()),
     ]
 )
+OPTIONAL = frozenset({"reads", "set", "page"})
+"""Columns that files of earlier releases lack; they are read as empty."""
 
 _OWN_COLUMNS = ("level_seed", "player", "versions")
 
@@ -234,6 +250,9 @@ def label_row(row: Label) -> dict[str, Any]:
         "unsure": row.unsure,
         "seconds": row.seconds,
         "at": row.at,
+        "reads": row.reads,
+        "set": row.set,
+        "page": row.page,
     }
 
 
@@ -251,6 +270,7 @@ def label_of(row: Mapping[str, Any]) -> Label:
         row["unsure"],
         row["seconds"],
         row["at"],
+        *(row.get(name) or "" for name in ("reads", "set", "page")),
     )
     if extra := set(label.achieved) - set(label.asked):
         raise ValueError(f"achieved names what was not asked: {', '.join(sorted(extra))}")

@@ -12,6 +12,7 @@ from data.cli.label import label_command
 from data.cli.labels_agreement import labels_agreement_command
 from data.cli.labels_export import labels_export_command
 from data.cli.labels_import import labels_import_command
+from data.cli.labels_simulate import labels_simulate_command
 from data.cli.store_export import store_export_command
 from data.cli.store_import import store_import_command
 from data.cli.verify import verify_command
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
     labels = group_named(app, "labels", "Move labels in and out, measure agreement.")
     labels.command("export")(labels_export_command)
     labels.command("import")(labels_import_command)
+    labels.command("simulate")(labels_simulate_command)
     labels.command("agreement")(labels_agreement_command)
     sets = group_named(app, "data", "The packaged labelled sets, and your own.")
     sets.command("verify")(verify_command)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from calm.cli.options import BaseUrl, Json, StoreOption
 from calm.files import check_writable
+from data.cli.label_options import LABELS
 from data.cli.model_options import AskingOptions, with_asking_options
 
 
@@ -97,6 +98,26 @@ def evaluate_command(
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
     asking: AskingOptions,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="engine|people|NAME",
+            help="Score against the engine's truth, the majority of people, or one annotator."
+            " Repeat for several.",
+            show_default="engine",
+        ),
+    ] = None,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Where people's labels are: the file of `calm label`, or .csv and .parquet files."
+            " Repeat for several.",
+            show_default=str(LABELS),
+        ),
+    ] = None,
+    min_people: Annotated[
+        int, typer.Option(min=1, help="People who must be sure of a transition to be its truth.")
+    ] = 2,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for evaluate.html, evaluate.json and every answer as parquet."),
@@ -106,7 +127,7 @@ def evaluate_command(
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """Measure judges against the engine's truth.
+    """Measure judges against the engine's truth, or against people's labels.
 
     Prints the paper's four numbers and, beside them, those that tell judgement from enthusiasm,
     with intervals, paired tests, failure classes and cost. Every answer of a model is kept: stopped
@@ -118,7 +139,7 @@ def evaluate_command(
     from data.evaluation.plan import EvaluationPlan, run_plan
     from data.evaluation.unreadable import unreadable
     from data.report.save import save_evaluation
-    from data.report.terminal import render
+    from data.report.terminal import render, summary_table
 
     if out is not None:
         check_writable(out / "evaluate.json")
@@ -136,6 +157,9 @@ def evaluate_command(
         limit=limit,
         repeats=repeats,
         seed=seed,
+        against=tuple(against or ["engine"]),
+        labels=tuple(labels or [LABELS]),
+        min_people=min_people,
         store=store,
         base_url=base_url,
         options=asking.for_judge(),
@@ -157,7 +181,10 @@ def evaluate_command(
         for table in tables:
             console.print(render(table, paper=table.is_papers_design))
             console.print()
+        if len(plan.against) > 1:
+            console.print(summary_table(tables))
     if out is not None:
         save_evaluation(out, tables)
-    if error := unreadable(row for table in tables for row in table.judged):
+    judged = {(r.id, r.judge, r.mode, r.variant, r.sample): r for t in tables for r in t.judged}
+    if error := unreadable(judged.values()):
         raise error

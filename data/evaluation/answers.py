@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
 
 from calm.annotation.many import Progress, annotate
 from calm.asking.tally import Tally
@@ -40,8 +43,14 @@ class JudgeAnswers:
     """(S, N) as the judge gave them: about the discovered subgoals if there are any."""
     about_given: list[list[Judgement]]
     """(S, N) the same in words of the given subgoals."""
-    usage: Usage
-    """Over all repeats; a text is paid once, however many transitions have it."""
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> JudgeAnswers:
+        """The answers about some of the rows, by their indices."""
+        raw, given = (
+            [[repeat[int(i)] for i in rows] for repeat in repeats]
+            for repeats in (self.raw, self.about_given)
+        )
+        return replace(self, raw=raw, about_given=given)
 
     def judged(self, rows: Sequence[LabelledTransition]) -> list[JudgedTransition]:
         """Every answer as a row to keep; `rows` are those that were asked about."""
@@ -82,8 +91,7 @@ def ask(
         ]
         for repeat in raw
     ]
-    usage = sum((_bill(judge.mode, rows, repeat) for repeat in raw), Usage())
-    return JudgeAnswers(judge.name, judge.mode, title(contestant.variant), raw, about_given, usage)
+    return JudgeAnswers(judge.name, judge.mode, title(contestant.variant), raw, about_given)
 
 
 def _answers(
@@ -124,10 +132,16 @@ def _answers(
     return [answers[i] for i in range(len(rows))]
 
 
-def _bill(mode: Mode, rows: Sequence[LabelledTransition], answers: Sequence[Judgement]) -> Usage:
-    """What the answers cost: equal texts were one question."""
-    questions = {
-        (row.transition.task, row.transition.texts[mode]): answer.usage
-        for row, answer in zip(rows, answers, strict=True)
-    }
-    return sum(questions.values(), Usage())
+def bill(
+    answers: JudgeAnswers, rows: Sequence[LabelledTransition], which: npt.NDArray[np.int64]
+) -> Usage:
+    """What the answers about some of the rows cost, over all repeats: equal texts were one
+    question."""
+    usage = Usage()
+    for repeat in answers.raw:
+        questions = {
+            (rows[i].transition.task, rows[i].transition.texts[answers.mode]): repeat[i].usage
+            for i in which.tolist()
+        }
+        usage = sum(questions.values(), usage)
+    return usage

@@ -1,4 +1,4 @@
-"""How far annotators agree beyond chance: Cohen's and Fleiss' kappa, with intervals."""
+"""How far annotators agree beyond chance: Cohen's and Fleiss' kappa, Krippendorff's alpha."""
 
 from __future__ import annotations
 
@@ -50,6 +50,43 @@ def fleiss_estimate(
     value = fleiss(ratings)
     sums = _by_cluster(clusters, lambda rows: _fleiss_sums(ratings[rows]))
     return _interval(value, _fleiss, sums, seed)
+
+
+def alpha(ratings: npt.NDArray[np.int64]) -> float:
+    """Krippendorff's alpha for nominal data, of ratings (N items, C classes): how many chose each.
+
+    Items may have any number of ratings, so it fits designs in which not everybody labels
+    everything; those with fewer than two say nothing of agreement and are left out. With o_cc' the
+    coincidences, n_c their margins and n their sum (Krippendorff 2011): 1 - (n - 1) sum o_cc' /
+    sum n_c n_c', both over c != c'. NaN where only one class was ever used.
+    """
+    return float(_alpha(_alpha_sums(ratings)))
+
+
+def alpha_estimate(
+    ratings: npt.NDArray[np.int64], clusters: Sequence[str], seed: int = 0
+) -> Estimate:
+    """Krippendorff's alpha with a 95 % bootstrap interval over clusters (episodes)."""
+    sums = _by_cluster(clusters, lambda rows: _alpha_sums(ratings[rows]))
+    return _interval(alpha(ratings), _alpha, sums, seed)
+
+
+def _alpha_sums(ratings: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """(C + 1,): ratings by class of items with two or more, then their observed disagreement."""
+    n = ratings.sum(1, keepdims=True)
+    paired = np.where(n > 1, ratings, 0)
+    # Of n ratings, r (n - r) ordered pairs differ for each class; each item counts 1 / (n - 1).
+    differing = (paired * (n - paired)).sum(1) / np.maximum(n[:, 0] - 1, 1)
+    return np.concatenate([paired.sum(0), [differing.sum()]]).astype(np.float64)
+
+
+def _alpha(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Alpha of `_alpha_sums` (..., C + 1)."""
+    classes, observed = sums[..., :-1], sums[..., -1]
+    n = classes.sum(-1)
+    expected = n**2 - (classes**2).sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(1 - (n - 1) * observed / np.where(expected == 0, np.nan, expected))
 
 
 def _table(

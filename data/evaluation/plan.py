@@ -24,11 +24,13 @@ from data.evaluation.discovered import (
     task_named,
 )
 from data.evaluation.prompt_variants import NO_ROLE_TEMPLATE, Variant, parse, title, variants
-from data.evaluation.run import EvaluationTable, evaluate
+from data.evaluation.run import EvaluationTable, LabelReference, evaluate_against
 from data.evaluation.subgoal_match import Match
 from data.judge_options import options_for, refuse_unused
+from data.label.files import read_label_file
 from data.parquet import Transitions
 from data.sampling import draw
+from data.schema import ENGINE
 
 ProgressLine = Callable[[str], Progress]
 """Opens a line of its own for the judge of that name, to be told how far it is."""
@@ -64,6 +66,12 @@ class EvaluationPlan:
     """Times each question is asked."""
     seed: int = 0
     """Of the random judge, the rows that `limit` draws, and the intervals."""
+    against: tuple[str, ...] = (ENGINE,)
+    """References: `engine`, `people`, or names of annotators."""
+    labels: tuple[Path, ...] = ()
+    """Files of people's labels; read where a reference is of people."""
+    min_people: int = 2
+    """How many must have been sure of a transition for their majority to count."""
     store: Path | None = None
     """Where models' answers are kept and replayed from."""
     base_url: str | None = None
@@ -73,7 +81,7 @@ class EvaluationPlan:
 
 
 def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list[EvaluationTable]:
-    """The tables of a plan, one for each part of the set.
+    """The tables of a plan: for each part of the set one for each reference.
 
     Args:
         plan: what to evaluate.
@@ -96,6 +104,7 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
         raise UsageError(
             f"there is no store at {plan.store} for {replayed[0]} to read; name it: --store"
         )
+    people = _people(plan)
     with ExitStack() as stack:
         store = stack.enter_context(Store(plan.store)) if plan.store and need_store else None
         contestants = [
@@ -107,11 +116,13 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
         tables = []
         for name, transitions in parts.items():
             tasks = _tasks_with_subgoals(dataset, transitions, plan.subgoals)
-            tables.append(
-                evaluate(
+            tables.extend(
+                evaluate_against(
+                    plan.against,
                     contestants,
                     draw(transitions, plan.limit, plan.seed),
                     tasks,
+                    people,
                     name=f"{dataset.name} {name}".strip(),
                     natural_rate=dataset.natural_rate(tasks),
                     matches=_matches(tasks, plan, overrule),
@@ -120,6 +131,14 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
                 )
             )
     return tables
+
+
+def _people(plan: EvaluationPlan) -> LabelReference | None:
+    """People's labels; None where the engine is the only reference."""
+    if set(plan.against) <= {ENGINE}:
+        return None
+    labels = [label for file in plan.labels for label in read_label_file(file)]
+    return LabelReference(labels, plan.min_people)
 
 
 def _contestant(

@@ -1,4 +1,4 @@
-"""Runs judges over labelled transitions and gathers every number into one table."""
+"""Runs judges over labelled transitions and gathers every number, a table for each reference."""
 
 from __future__ import annotations
 
@@ -7,15 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from calm.errors import UsageError, unknown
 from calm.judges.protocol import Judge
-from calm.records import LabelledTransition, Task
-from data.evaluation.answers import Contestant, ask
+from calm.records import Judgement, LabelledTransition, Task
+from data.evaluation.answers import Contestant, JudgeAnswers, ask, bill
 from data.evaluation.compare import Comparison, compare
-from data.evaluation.metrics import RESAMPLES
+from data.evaluation.human import people_against, people_against_each_other
+from data.evaluation.people import (
+    NOT_LABELLED,
+    PeopleReference,
+    Votes,
+    count_votes,
+    people_reference,
+)
+from data.evaluation.raters import RaterAgreement, rater_agreement
 from data.evaluation.reference import Reference, engine_reference
 from data.evaluation.score import Score, number, score
 from data.evaluation.subgoal_match import Match
-from data.schema import JudgedTransition
+from data.schema import ENGINE, NONE, PEOPLE, JudgedTransition, Label
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,15 @@ class EvaluationTable:
     comparisons: list[Comparison]
     drawn: str
     """How the rows were drawn from a larger set, in words; empty where they are all there are."""
+    against: str
+    """What the judges are scored against: `engine`, `people`, or one person's name."""
+    people: list[Score]
+    """People as rows, where there are labels: each against the engine, or against the others."""
+    left_out: Mapping[str, int]
+    """Rows of the set that the reference says nothing of, by reason."""
+    agreement: RaterAgreement | None = field(repr=False)
+    """Where there are labels, in the first table of a set: kappas of everybody with everybody, and
+    where people and the engine differ."""
     judged: list[JudgedTransition] = field(repr=False)
     """Every answer, as the judges gave it: about the discovered subgoals if there are any."""
 
@@ -57,14 +77,27 @@ class EvaluationTable:
             "name": self.name,
             "transitions": len(self.rows),
             "drawn": self.drawn,
+            "against": self.against,
+            "left_out": dict(self.left_out),
             "episodes": self.episodes,
             "classes": self.kinds,
             "natural_rate": number(self.reference.natural_rate),
             "subgoals": list(self.reference.names),
             "matches": {task: match.to_dict() for task, match in self.matches.items()},
             "scores": [s.to_dict() for s in self.scores],
+            "people": [s.to_dict() for s in self.people],
             "comparisons": [c.to_dict() for c in self.comparisons],
+            "agreement": None if self.agreement is None else self.agreement.to_dict(),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReference:
+    """People's labels, and how they are taken as a reference."""
+
+    labels: Sequence[Label] = ()
+    min_people: int = 2
+    """How many must have been sure of a transition for their majority to count."""
 
 
 def evaluate(
@@ -81,10 +114,47 @@ def evaluate(
 ) -> EvaluationTable:
     """Asks every judge about every row and scores the answers against the engine's truth.
 
+    Args and errors are those of `evaluate_against`.
+    """
+    return evaluate_against(
+        [ENGINE],
+        judges,
+        rows,
+        tasks,
+        name=name,
+        natural_rate=natural_rate,
+        matches=matches,
+        drawn_from=drawn_from,
+        resamples=resamples,
+        seed=seed,
+    )[0]
+
+
+def evaluate_against(
+    against: Sequence[str],
+    judges: Iterable[Judge | Contestant],
+    rows: Sequence[LabelledTransition],
+    tasks: Task | Mapping[str, Task],
+    people: LabelReference | None = None,
+    *,
+    name: str = "",
+    natural_rate: float | None = None,
+    matches: Mapping[str, Match] | None = None,
+    drawn_from: int | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[EvaluationTable]:
+    """Asks every judge once and scores the answers against each reference.
+
+    Without the engine among the references, only the transitions that somebody labelled are asked
+    about.
+
     Args:
+        against: `engine`, `people` (the majority), or the names of single people.
         judges: each reads the description of its own `mode`.
         rows: at least one.
         tasks: of the rows, by id; their `subgoals` are what the judges are asked about.
+        people: their labels; needed for every reference but the engine.
         name: what the set is called in tables.
         natural_rate: share of transitions of natural play that achieve something, for the
             precision at that rate; None takes the rows' own share.
@@ -96,33 +166,146 @@ def evaluate(
 
     Raises:
         UsageError: no rows, no subgoals, a task that is not described, a row without the
-            description that a judge reads, or without the truth of a subgoal.
+            description that a judge reads, or without the truth of a subgoal; no such person, or
+            no transition on which people have a majority.
     """
     tasks = {tasks.id: tasks} if isinstance(tasks, Task) else tasks
     matches = matches or {}
-    reference = engine_reference(rows, tasks, natural_rate, other=bool(matches))
+    engine = engine_reference(rows, tasks, natural_rate, other=bool(matches))
+    votes = count_votes(people.labels, rows, tasks, engine.names) if people else None
+    unlabelled = 0
+    if votes is not None and ENGINE not in against:
+        labelled = votes.labelled
+        if not len(labelled):
+            raise UsageError(
+                f"none of the {votes.elsewhere + votes.other_subgoals} labels is of a transition"
+                f" and subgoals of {name or 'this set'}; is it the right one?"
+            )
+        unlabelled = len(rows) - len(labelled)
+        rows = [rows[int(i)] for i in labelled]
+        votes = votes.of_rows(labelled)
+        natural_rate = engine.natural_rate
+        engine = engine_reference(rows, tasks, natural_rate, other=bool(matches))
+    references = {
+        who: _reference(who, engine, votes, rows, people.min_people if people else 1)
+        for who in dict.fromkeys(against)
+    }
     answers = [
         ask(entry if isinstance(entry, Contestant) else Contestant(entry), rows, tasks, matches)
         for entry in judges
     ]
-    scores = [
-        score(
-            a.judge,
-            a.mode,
-            reference,
-            a.about_given,
-            a.usage,
-            variant=a.variant,
-            resamples=resamples,
-            seed=seed,
-        )
-        for a in answers
-    ]
-    judged = [row for a in answers for row in a.judged(rows)]
-    comparisons = compare(reference, scores, resamples, seed)
     drawn = ""
     if drawn_from is not None and len(rows) < drawn_from:
         drawn = f"drawn from {drawn_from} with seed {seed}, each class by its share"
-    return EvaluationTable(
-        name, tasks, matches, rows, reference, scores, comparisons, drawn, judged
+    agreement = _agreement(votes, rows, engine, answers, seed) if votes else None
+    reads = _reads(people.labels) if people else {}
+    tables: list[EvaluationTable] = []
+    for who, reference in references.items():
+        covered = reference.rows if isinstance(reference, PeopleReference) else np.arange(len(rows))
+        scores = [
+            score(
+                a.judge,
+                a.mode,
+                reference,
+                [[repeat[int(i)] for i in covered] for repeat in a.about_given],
+                bill(a, rows, covered),
+                variant=a.variant,
+                resamples=resamples,
+                seed=seed,
+            )
+            for a in answers
+        ]
+        humans: list[Score] = []
+        if votes is not None and who == PEOPLE:
+            assert people is not None
+            humans = people_against_each_other(
+                votes,
+                rows,
+                engine.names,
+                engine.natural_rate,
+                people.min_people,
+                reads,
+                resamples=resamples,
+                seed=seed,
+            )
+        elif votes is not None:
+            others = votes.of_rows(covered)
+            others = others if who == ENGINE else others.without(who)
+            humans = people_against(reference, others, reads, resamples=resamples, seed=seed)
+        left_out = dict(reference.left_out) if isinstance(reference, PeopleReference) else {}
+        if unlabelled:
+            left_out[NOT_LABELLED] = unlabelled
+        mine = [rows[int(i)] for i in covered]
+        tables.append(
+            EvaluationTable(
+                name,
+                tasks,
+                matches,
+                mine,
+                reference,
+                scores,
+                compare(reference, scores, resamples, seed),
+                drawn,
+                who,
+                humans,
+                left_out,
+                None if tables else agreement,
+                [row for a in answers for row in a.of_rows(covered).judged(mine)],
+            )
+        )
+    return tables
+
+
+def _reference(
+    who: str,
+    engine: Reference,
+    votes: Votes | None,
+    rows: Sequence[LabelledTransition],
+    min_people: int,
+) -> Reference:
+    """The reference of that name."""
+    if who == ENGINE:
+        return engine
+    if votes is None:
+        raise UsageError(f"labels are needed to score against {who!r}")
+    if who == PEOPLE:
+        return people_reference(votes, rows, engine.names, engine.natural_rate, min_people)
+    if who not in votes.annotators:
+        raise unknown("reference", who, [ENGINE, PEOPLE, *votes.annotators])
+    return people_reference(votes.only(who), rows, engine.names, engine.natural_rate, 1)
+
+
+def _agreement(
+    votes: Votes,
+    rows: Sequence[LabelledTransition],
+    engine: Reference,
+    answers: Sequence[JudgeAnswers],
+    seed: int,
+) -> RaterAgreement:
+    """Kappas over the transitions that anybody labelled."""
+    labelled = votes.labelled
+    judges = {}
+    for a in answers:
+        line = " ".join(x for x in (a.judge, a.mode, a.variant) if x)
+        judges[line] = [_class_of(a.about_given[0][int(i)], engine.names) for i in labelled]
+    return rater_agreement(
+        votes.of_rows(labelled),
+        [rows[int(i)] for i in labelled],
+        [engine.kinds[int(i)] for i in labelled],
+        judges,
+        seed,
     )
+
+
+def _class_of(judgement: Judgement, names: Sequence[str]) -> str:
+    if not judgement.verdict.readable:
+        return "unreadable"
+    return " + ".join(n for n in names if judgement.achieved.get(n)) or NONE
+
+
+def _reads(labels: Sequence[Label]) -> dict[str, str]:
+    """What each person saw, by name; `several` where they saw more than one description."""
+    seen: dict[str, set[str]] = {}
+    for label in labels:
+        seen.setdefault(label.annotator, set()).add(label.reads)
+    return {name: next(iter(of)) if len(of) == 1 else "several" for name, of in seen.items()}

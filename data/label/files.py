@@ -13,7 +13,9 @@ from data.schema import Label
 
 
 def read_label_file(path: Path) -> list[Label]:
-    """The labels of a .csv file, or of a parquet file by any other name."""
+    """The labels of a label store (.sqlite), a .csv file, or a parquet file by any other name."""
+    if path.suffix == ".sqlite":
+        return stored_labels(path)
     return read_csv(path) if path.suffix == ".csv" else read_labels(path)
 
 

@@ -13,6 +13,8 @@ from data.parquet import MAX_CELL_BYTES, MAX_FILE_BYTES
 from data.schema import Label, label_of
 
 COLUMNS = ("id", "annotator", "achieved", "asked", "unsure", "seconds", "at")
+OPTIONAL_COLUMNS = ("reads", "set", "page")
+"""Files of earlier releases lack them."""
 _JOIN = " | "
 """Between the subgoals of a cell."""
 
@@ -24,7 +26,7 @@ def write_csv(path: str | Path, labels: Iterable[Label]) -> None:
     """Writes labels; a cell that a spreadsheet would take for a formula gets a `'` in front."""
     text = io.StringIO()
     out = csv.writer(text)
-    out.writerow(COLUMNS)
+    out.writerow((*COLUMNS, *OPTIONAL_COLUMNS))
     for label in labels:
         for name in (*label.asked, label.annotator):
             if _JOIN in name:
@@ -37,6 +39,9 @@ def write_csv(path: str | Path, labels: Iterable[Label]) -> None:
             "yes" if label.unsure else "no",
             f"{label.seconds:g}",
             label.at,
+            label.reads,
+            label.set,
+            label.page,
         )
         out.writerow([_inert(cell) for cell in row])
     write_file(path, text.getvalue())
@@ -89,6 +94,7 @@ def _label(path: Path, number: int, line: dict[str, str | None]) -> Label:
                 "unsure": cell["unsure"] == "yes",
                 "seconds": seconds,
                 "at": cell["at"],
+                **{name: _active(line.get(name) or "") for name in OPTIONAL_COLUMNS},
             }
         )
     except ValueError as error:

@@ -17,7 +17,7 @@ from typing import Any
 
 from calm.errors import UsageError
 from calm.records import content_hash
-from data.schema import ENGINE, Label, label_of, label_row
+from data.schema import ENGINE, PEOPLE, Label, label_of, label_row
 
 APPLICATION_ID = 0x43414C4C  # "CALL"
 
@@ -35,8 +35,11 @@ CREATE TABLE IF NOT EXISTS answers (
     undone INTEGER NOT NULL DEFAULT 0
 )
 """
+_ADDED = ("reads", "set", "page")
+"""Columns that files of earlier releases lack; they get them when they are opened."""
 
-_COLUMNS = "id, annotator, achieved, asked, unsure, seconds, at"
+_COLUMNS = ("id", "annotator", "achieved", "asked", "unsure", "seconds", "at", *_ADDED)
+_SELECTED = ", ".join(f'"{name}"' for name in _COLUMNS)
 
 
 def check_annotator(name: str) -> str:
@@ -46,7 +49,7 @@ def check_annotator(name: str) -> str:
         UsageError: it is empty, longer than 64 characters, not printable, or the engine's.
     """
     name = name.strip()
-    if not name or len(name) > 64 or not name.isprintable() or name == ENGINE:
+    if not 0 < len(name) <= 64 or not name.isprintable() or name.lower() in (ENGINE, PEOPLE):
         raise UsageError(
             f"an annotator's name has 1 to 64 printable characters and is not {ENGINE!r},"
             f" got {name!r}"
@@ -103,6 +106,12 @@ class LabelStore:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._db.execute(_SCHEMA)
+        there = {row[1] for row in self._db.execute("PRAGMA table_info(answers)")}
+        for name in _ADDED:
+            if name not in there:
+                self._db.execute(
+                    f"ALTER TABLE answers ADD COLUMN \"{name}\" TEXT NOT NULL DEFAULT ''"
+                )
 
     def add(self, label: Label, nonce: str, replaces: int | None = None) -> None:
         """Keeps an answer; the same answer with the same nonce again changes nothing.
@@ -135,9 +144,8 @@ class LabelStore:
             if known is not None or replaces not in (None, number):
                 raise AnsweredElsewhere(current)
             self._db.execute(
-                "INSERT INTO answers (id, annotator, achieved, asked, unsure, seconds, at, nonce)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [*values, label.seconds, label.at, nonce],
+                f"INSERT INTO answers ({_SELECTED}, nonce) VALUES ({', '.join('?' * 11)})",
+                [*values, label.seconds, label.at, label.reads, label.set, label.page, nonce],
             )
 
     def current(self, id: str, annotator: str) -> tuple[int, Label | None]:
@@ -184,7 +192,7 @@ class LabelStore:
 
     def _current(self, id: str, annotator: str) -> tuple[int, Label | None]:
         row = self._db.execute(
-            f"SELECT seq, {_COLUMNS} FROM answers WHERE id = ? AND annotator = ? AND undone = 0"
+            f"SELECT seq, {_SELECTED} FROM answers WHERE id = ? AND annotator = ? AND undone = 0"
             " ORDER BY seq DESC LIMIT 1",
             [id, annotator],
         ).fetchone()
@@ -206,7 +214,7 @@ class LabelStore:
         """The answers that count, in the order they were given; of all annotators or of one."""
         with self._lock:
             rows = self._db.execute(
-                f"SELECT {_COLUMNS} FROM answers a"
+                f"SELECT {_SELECTED} FROM answers a"
                 " WHERE undone = 0 AND (? IS NULL OR annotator = ?) AND seq = (SELECT max(seq)"
                 " FROM answers b WHERE b.id = a.id AND b.annotator = a.annotator AND b.undone = 0)"
                 " ORDER BY seq",
@@ -241,6 +249,6 @@ def _hash_of(label: Label) -> str:
 
 def _label(row: Sequence[Any]) -> Label:
     """The record of `_COLUMNS`."""
-    value = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    value = dict(zip(_COLUMNS, row, strict=True))
     lists = {name: json.loads(value[name]) for name in ("achieved", "asked")}
     return label_of(value | lists | {"unsure": bool(value["unsure"])})

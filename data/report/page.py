@@ -30,6 +30,7 @@ from data.report.terminal import (
     is_in_play,
     judges_that_read,
 )
+from data.schema import ENGINE
 from data.screen.view import HERE as SCREEN
 from data.screen.view import ScreenView, screen_style, screen_views
 
@@ -112,10 +113,42 @@ def _section(table: EvaluationTable) -> dict[str, Any]:
         "table": table,
         "paper": _papers(table, modes) if table.is_papers_design else [],
         "judges": judges,
+        "differences": list(_differences(table)),
+        "kappas": _kappas(table),
         "disputes": disputes[:MOST],
         "hidden": max(0, len(disputes) - MOST),
         "quality_plot": quality_plot(table.scores),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A transition that people and the engine class differently, with everybody's class."""
+
+    row: LabelledTransition
+    engine: str
+    labels: Mapping[str, str]
+    judges: Mapping[str, str]
+    screens: tuple[ScreenView, ScreenView] | None
+
+
+def _differences(table: EvaluationTable) -> Iterator[Difference]:
+    if table.agreement is None:
+        return
+    for d in table.agreement.differences[:MOST]:
+        yield Difference(d.row, d.engine, d.labels, d.judges, screen_views(d.row))
+
+
+def _kappas(table: EvaluationTable) -> dict[str, dict[str, str]]:
+    """Cohen's kappa of each rater with the engine and each person, ready to be shown."""
+    if table.agreement is None:
+        return {}
+    shown: dict[str, dict[str, str]] = {}
+    for p in table.agreement.pairs:
+        shown.setdefault(p.rater, {})[p.other] = f"{fmt_interval(p.kappa)} on {p.n}"
+        if p.rater in table.agreement.people and p.other != ENGINE:
+            shown.setdefault(p.other, {})[p.rater] = f"{fmt_interval(p.kappa)} on {p.n}"
+    return shown
 
 
 def _papers(table: EvaluationTable, modes: Sequence[str]) -> list[PaperRow]:

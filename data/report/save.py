@@ -10,6 +10,7 @@ from calm.files import write_file
 from data.evaluation.run import EvaluationTable
 from data.parquet import write_judgements
 from data.report.page import write_report
+from data.schema import ENGINE
 
 
 def save_evaluation(folder: Path, tables: Sequence[EvaluationTable]) -> None:
@@ -19,5 +20,9 @@ def save_evaluation(folder: Path, tables: Sequence[EvaluationTable]) -> None:
     numbers = json.dumps({"tables": [t.to_dict() for t in tables]}, indent=2)
     write_file(folder / "evaluate.json", numbers + "\n")
     for table in tables:
-        name = table.name.replace(" ", "-") or "set"
+        words = [
+            table.name or "set",
+            *([] if table.against == ENGINE else ["against", table.against]),
+        ]
+        name = "".join(c if c.isalnum() or c in "-._" else "-" for c in "-".join(words))
         write_judgements(folder / f"answers-{name}.parquet", table.judged)

@@ -12,8 +12,10 @@ from rich.text import Text
 from calm.records import Usage
 from data.evaluation.metrics import Estimate
 from data.evaluation.paper import paper_table
+from data.evaluation.raters import RaterAgreement
 from data.evaluation.run import EvaluationTable
 from data.evaluation.score import Score
+from data.schema import ENGINE, PEOPLE
 
 _WIDE = ("MCC", "bal. accuracy", "P at nat. rate", "MCC difference")
 """Columns of intervals, which must not break."""
@@ -56,7 +58,10 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
         f"{', ' + table.drawn if table.drawn else ''};"
         f" natural rate {table.reference.natural_rate:.3f}",
     )
-    parts: list[RenderableType] = [head, quality_table(table.scores)]
+    parts: list[RenderableType] = [head]
+    if table.against != ENGINE:
+        parts.append(_against(table))
+    parts.append(quality_table(table.scores, table.people))
     if paper:
         parts.append(papers_table(table.scores, discovered=bool(table.matches)))
     parts.append(subgoal_table(table))
@@ -66,21 +71,90 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
         parts.append(cost_table(table.scores))
     if table.comparisons:
         parts.append(pairwise_table(table, pairs))
+    if table.agreement is not None:
+        parts += kappa_tables(table.agreement)
     parts += [_match_table(table)] if table.matches else []
     return Group(*parts)
 
 
-def quality_table(scores: Sequence[Score]) -> Table:
-    """Table of chance-corrected scores (MCC, balanced accuracy, …) that always yes cannot raise."""
+def _against(table: EvaluationTable) -> Text:
+    """What the reference is, and what it says nothing of."""
+    who = "the majority of people" if table.against == PEOPLE else f"{table.against}'s labels"
+    left_out = ", ".join(f"{n} {reason}" for reason, n in table.left_out.items())
+    return Text(f"Against {who}; left out: {left_out or 'nothing'}")
+
+
+def quality_table(scores: Sequence[Score], people: Sequence[Score] = ()) -> Table:
+    """Table of chance-corrected scores (MCC, balanced accuracy, …) that always yes cannot raise.
+
+    People stand below the judges, each with the number of transitions that they were scored on.
+    """
     out = columns(
         "Any subgoal, 95 % intervals by episode; exact: every subgoal right",
         ["judge", "reads"],
-        ["MCC", "bal. accuracy", "P at nat. rate", "exact"],
+        [*(["n"] if people else []), "MCC", "bal. accuracy", "P at nat. rate", "exact"],
     )
-    for s in scores:
-        m = s.metrics
-        spans = (fmt_interval(m[k]) for k in ("mcc", "balanced_accuracy", "precision_natural"))
-        out.add_row(*_who(s), *spans, fmt_share(m["exact"].value))
+    for group in (scores, people):
+        for s in group:
+            m = s.metrics
+            spans = (fmt_interval(m[k]) for k in ("mcc", "balanced_accuracy", "precision_natural"))
+            n = [str(s.n)] if people else []
+            out.add_row(*_who(s), *n, *spans, fmt_share(m["exact"].value))
+        out.add_section()
+    return out
+
+
+def kappa_tables(agreement: RaterAgreement) -> list[RenderableType]:
+    """Cohen's kappa of everybody with the engine and with every person, and of all people."""
+    kappas = {(p.rater, p.other): p.kappa for p in agreement.pairs}
+    kappas |= {(p.other, p.rater): p.kappa for p in agreement.pairs if p.rater in agreement.people}
+    raters = list(dict.fromkeys(p.rater for p in agreement.pairs))
+    out = columns(
+        "Cohen's kappa of classes, on what both have classed",
+        ["rater"],
+        [ENGINE, *agreement.people],
+    )
+    for rater in raters:
+        cells = (kappas.get((rater, other)) for other in (ENGINE, *agreement.people))
+        out.add_row(Text(rater), *("–" if k is None else fmt_share(k.value) for k in cells))
+    lines: list[RenderableType] = [out]
+    if agreement.fleiss is not None and agreement.alpha is not None:
+        fleiss, alpha = fmt_interval(agreement.fleiss), fmt_interval(agreement.alpha)
+        lines.append(
+            Text(
+                f"All {len(agreement.people)} people: Krippendorff's alpha {alpha} on"
+                f" {agreement.alpha_n} transitions, Fleiss' kappa {fleiss} on the"
+                f" {agreement.fleiss_n} that all were sure of"
+            )
+        )
+    elif agreement.alpha is not None:
+        alpha = fmt_interval(agreement.alpha)
+        lines.append(Text(f"Krippendorff's alpha of people: {alpha} on {agreement.alpha_n}"))
+    if agreement.differences:
+        n = len(agreement.differences)
+        lines.append(Text(f"People and the engine differ on {n} transitions: see --out's page"))
+    return lines
+
+
+def summary_table(tables: Sequence[EvaluationTable]) -> Table:
+    """Each judge, and each person, against every reference side by side."""
+    references = list(dict.fromkeys(t.against for t in tables))
+    several = len({t.name for t in tables}) > 1
+    out = columns(
+        "Against each reference: MCC (n), and F1 as the paper counts",
+        [*(["set"] if several else []), "judge", "reads"],
+        [f"{what} {who}" for who in references for what in ("MCC", "F1")],
+    )
+    rows: dict[tuple[str, ...], dict[str, tuple[str, str]]] = {}
+    for table in tables:
+        for s in (*table.scores, *table.people):
+            mcc, f1 = s.metrics["mcc"], s.metrics["paper_f1"]
+            key = (table.name, *(str(text) for text in _who(s)))
+            figures = f"{fmt_interval(mcc)} ({s.n})", fmt_share(f1.value)
+            rows.setdefault(key, {})[table.against] = figures
+    for key, by_reference in rows.items():
+        cells = [cell for who in references for cell in by_reference.get(who, ("–", "–"))]
+        out.add_row(*map(Text, key if several else key[1:]), *cells)
     return out
 
 

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from data.evaluation.kappa import cohen, cohen_estimate, fleiss, fleiss_estimate
+from data.evaluation.kappa import (
+    alpha,
+    alpha_estimate,
+    cohen,
+    cohen_estimate,
+    fleiss,
+    fleiss_estimate,
+)
 
 FLEISS_1971 = np.array(
     [
@@ -77,3 +84,32 @@ def test_people_who_always_agree_are_not_known_to() -> None:
     both = list("abcab")
     assert cohen_estimate(both, both, both)[0] == 1
     assert np.isnan(cohen_estimate(both, both, both)[1:]).all()
+
+
+def test_krippendorffs_own_example() -> None:
+    """Krippendorff (2011), example C: four observers, twelve units, missing data; alpha 0.743."""
+    data = [
+        [1, 2, 3, 3, 2, 1, 4, 1, 2, 0, 0, 0],
+        [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, 0, 3],
+        [0, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, 0],
+        [1, 2, 3, 3, 2, 4, 4, 1, 2, 5, 1, 0],
+    ]
+    ratings = np.array(
+        [[[*unit].count(c) for c in range(1, 6)] for unit in zip(*data, strict=True)]
+    )
+    assert alpha(ratings) == pytest.approx(0.743, abs=0.0005)
+
+
+def test_alpha_by_hand() -> None:
+    """Two people, three items: alike twice (a, b), different once.
+
+    Margins: a 3, b 3, n = 6; observed 2 ordered pairs that differ, expected 36 - 18 = 18:
+    1 - 5 * 2 / 18 = 4/9. An item with one rating changes nothing.
+    """
+    ratings = np.array([[2, 0], [0, 2], [1, 1]])
+    assert alpha(ratings) == pytest.approx(4 / 9)
+    assert alpha(np.array([*ratings.tolist(), [1, 0], [0, 0]])) == pytest.approx(4 / 9)
+    assert np.isnan(alpha(np.array([[2, 0], [3, 0]])))
+    estimate = alpha_estimate(ratings, ["e0", "e1", "e2"])
+    assert estimate.value == pytest.approx(4 / 9)
+    assert estimate.low < 4 / 9 < estimate.high
