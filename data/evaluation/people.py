@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError
-from calm.records import LabelledTransition, Task
+from calm.records import NONE, LabelledTransition, Task
 from data.evaluation.metrics import Counts
 from data.evaluation.reference import UNKNOWN, Answers, Reference, any_of, was_asked
-from data.schema import NONE, Label
+from data.schema import Label
 
 NO_VOTE = -1
 NOT_LABELLED = "nobody labelled it"

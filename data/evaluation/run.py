@@ -11,10 +11,11 @@ import numpy as np
 
 from calm.errors import UsageError, unknown
 from calm.judges.protocol import Judge
-from calm.records import Judgement, LabelledTransition, Task
+from calm.records import NONE, Judgement, LabelledTransition, Task
 from data.evaluation.answers import Contestant, JudgeAnswers, ask, bill
 from data.evaluation.compare import Comparison, compare
 from data.evaluation.human import people_against, people_against_each_other
+from data.evaluation.metrics import RESAMPLES
 from data.evaluation.people import (
     NOT_LABELLED,
     PeopleReference,
@@ -26,7 +27,7 @@ from data.evaluation.raters import RaterAgreement, rater_agreement
 from data.evaluation.reference import Reference, engine_reference
 from data.evaluation.score import Score, number, score
 from data.evaluation.subgoal_match import Match
-from data.schema import ENGINE, NONE, PEOPLE, JudgedTransition, Label
+from data.schema import ENGINE, PEOPLE, JudgedTransition, Label
 
 
 @dataclass(frozen=True, slots=True)
