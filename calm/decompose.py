@@ -9,7 +9,7 @@ from calm.endpoint.faults import RowFault
 from calm.errors import CalmError, UsageError
 from calm.judges.protocol import Judge, RemoteJudge
 from calm.records import Subgoal, Task, Verdict
-from calm.store.question import Context, Question, Settled
+from calm.store.question import Context, Question, Reading
 from calm.store.store import Store
 from calm.subgoals import LEAST, MOST, check_subgoals
 
@@ -103,10 +103,10 @@ def _reply(judge: RemoteJudge, store: Store, context: Context, prompt: str, samp
     assert call.reply is not None
     try:
         _read(call.reply)
-        settled = Settled(question.key, Verdict.OK)
+        reading = Reading(question.key, Verdict.OK)
     except UsageError as error:
-        settled = Settled(question.key, Verdict.INVALID, reason=str(error))
-    store.store_verdicts([settled])
+        reading = Reading(question.key, Verdict.INVALID, reason=str(error))
+    store.store_verdicts([reading])
     return call.reply
 
 

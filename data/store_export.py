@@ -62,16 +62,6 @@ ANSWERS = pa.schema(
     ]
 )
 
-_SELECT = (
-    "SELECT c.kind, c.task, c.mode, c.subgoals, c.template, c.prompt, c.model, c.params, t.text,"
-    " a.sample, a.call, a.item, k.items, k.endpoint, k.started, k.seconds, k.raw, k.finish,"
-    " k.refusal, k.served_by, k.request_id, k.prompt_tokens, k.cached_tokens,"
-    " k.completion_tokens, k.cost, a.verdict, {message} FROM answers a"
-    " JOIN contexts c ON c.id = a.context JOIN texts t ON t.id = a.text"
-    " JOIN calls k ON k.id = a.call"
-    " WHERE (a.call, a.item) > (?, ?) ORDER BY a.call, a.item LIMIT ?"
-)
-
 
 def export_store(store: Store, folder: Path) -> dict[str, Any]:
     """Writes all answers of a store into a new folder; returns the manifest.
@@ -93,8 +83,7 @@ def _write_export(store: Store, folder: Path) -> dict[str, Any]:
     rows = 0
     with pq.ParquetWriter(path, ANSWERS, compression="zstd") as writer:
         last = (-1, -1)
-        select = _SELECT.format(message=store.message_column("k"))
-        while block := store.database.query(select, [*last, _BLOCK]):
+        while block := store.tables.answers.whole_rows_after(*last, _BLOCK):
             columns = zip(*block, strict=True)
             arrays = [pa.array(c, t) for c, t in zip(columns, ANSWERS.types, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=ANSWERS))
@@ -107,9 +96,7 @@ def _write_export(store: Store, folder: Path) -> dict[str, Any]:
         "models": store.models(),
         "prompts": [
             {"template": template, "hash": prompt}
-            for template, prompt in store.database.query(
-                "SELECT DISTINCT template, prompt FROM contexts ORDER BY 1, 2"
-            )
+            for template, prompt in store.tables.contexts.prompts()
         ],
         "files": {path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size}},
     }

@@ -1,5 +1,7 @@
 """What the house promises: the wheel holds calm alone, and calm needs neither game nor torch."""
 
+import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -96,3 +98,23 @@ def test_every_declared_dependency_floor_is_a_range() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     for requirement in project["dependencies"]:
         assert any(sign in requirement for sign in (">=", "==", "<")), requirement
+
+
+SQL = re.compile(
+    r"\s*(SELECT\b.+\bFROM\b|INSERT\b.+\bINTO\b|UPDATE \w+ SET\b|DELETE FROM\b|PRAGMA \w)",
+    re.DOTALL,
+)
+SQL_HOMES = ("calm/store/database.py", "calm/store/schema.py", "calm/store/tables/")
+LABELS_HOME = "data/label/store.py"  # a database of its own
+
+
+def test_sql_stands_where_the_tables_are() -> None:
+    """A statement about answers is a named method of `calm.store.tables`."""
+    for layer in ("calm", "envs", "data", "agents"):
+        for path in (ROOT / layer).rglob("*.py"):
+            place = path.relative_to(ROOT).as_posix()
+            if place.startswith(SQL_HOMES) or place == LABELS_HOME:
+                continue
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    assert not SQL.match(node.value), f"{place}:{node.lineno}"

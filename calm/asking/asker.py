@@ -174,7 +174,7 @@ class _Job:
         self.owner = f"{self.store.leases.process}:{uuid.uuid4().hex[:12]}"
         self.stop: CalmError | None = None
         self.writer = Writer(asker.store)
-        self._unsettled: set[asyncio.Future[None]] = set()
+        self._queued_writes: set[asyncio.Future[None]] = set()
         self._feeding = asyncio.Lock()
 
     async def run(self) -> None:
@@ -191,7 +191,7 @@ class _Job:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(heartbeat, *workers, return_exceptions=True)
-            await asyncio.gather(*self._unsettled, return_exceptions=True)
+            await asyncio.gather(*self._queued_writes, return_exceptions=True)
             self.writer.close()
             self.store.leases.release(self.owner)
         if self.stop is not None:
@@ -271,10 +271,10 @@ class _Job:
         await self.writer.submit(
             lambda: self.store.record(self.context, self.endpoint.address, call, group)
         )
-        settled = self.reader.read([q.key for q in group], reply)
+        readings = self.reader.read([q.key for q in group], reply)
         # Not waited for: whoever is killed now finds the answer unread, and reads it.
-        self._later(lambda: self.store.store_verdicts(settled))
-        for item, row in enumerate(settled):
+        self._later(lambda: self.store.store_verdicts(readings))
+        for item, row in enumerate(readings):
             self._finish(row.key, self.reader.judgement_of(row, reply, item))
 
     def _failed(self, call: Call) -> None:
@@ -286,12 +286,12 @@ class _Job:
         """Queues a write that nothing waits for; if it fails, the work stops."""
 
         def written(future: asyncio.Future[None]) -> None:
-            self._unsettled.discard(future)
+            self._queued_writes.discard(future)
             if not future.cancelled() and isinstance(error := future.exception(), CalmError):
                 self.stop = self.stop or error
 
         future = self.writer.submit(write)
-        self._unsettled.add(future)
+        self._queued_writes.add(future)
         future.add_done_callback(written)
 
     def _row_fault(self, group: Sequence[Question], verdict: Verdict, reason: str) -> None:

@@ -9,7 +9,7 @@ from calm.asking.form import form_of, transition_ids
 from calm.asking.parse import Parsed, read_reply
 from calm.endpoint.envelope import Reply
 from calm.records import Judgement, Usage, Verdict
-from calm.store.question import Answer, Context, Settled
+from calm.store.question import Answer, Context, Reading
 
 
 class AnswerReader:
@@ -28,17 +28,17 @@ class AnswerReader:
         self.cap: int | None = next((cap for cap in caps if isinstance(cap, int)), None)
         """Most tokens that an answer could have."""
 
-    def read(self, keys: Sequence[bytes], reply: Reply) -> list[Settled]:
+    def read(self, keys: Sequence[bytes], reply: Reply) -> list[Reading]:
         """Returns the verdict on each question that a reply answers, in the order of `keys`."""
         parsed = self._read(reply, len(keys))
         return [
-            self._settled(key, one, reply, len(keys)) for key, one in zip(keys, parsed, strict=True)
+            self._reading(key, one, reply, len(keys)) for key, one in zip(keys, parsed, strict=True)
         ]
 
-    def read_stored(self, key: bytes, answer: Answer) -> Settled:
+    def read_stored(self, key: bytes, answer: Answer) -> Reading:
         """Returns the verdict on a stored answer, read anew from its reply."""
         parsed = self._read(answer.reply, answer.items)
-        return self._settled(key, parsed[answer.item], answer.reply, answer.items)
+        return self._reading(key, parsed[answer.item], answer.reply, answer.items)
 
     def judgement(self, answer: Answer) -> Judgement:
         """Returns a stored answer as a judgement.
@@ -48,21 +48,21 @@ class AnswerReader:
         """
         if answer.verdict in (None, Verdict.INVALID, Verdict.REPAIRED):
             return self.judgement_of(self.read_stored(b"", answer), answer.reply, answer.item)
-        settled = Settled(b"", answer.verdict, answer.achieved, answer.confidence, answer.reason)
-        return self.judgement_of(settled, answer.reply, answer.item)
+        reading = Reading(b"", answer.verdict, answer.achieved, answer.confidence, answer.reason)
+        return self.judgement_of(reading, answer.reply, answer.item)
 
-    def judgement_of(self, settled: Settled, reply: Reply, item: int) -> Judgement:
+    def judgement_of(self, reading: Reading, reply: Reply, item: int) -> Judgement:
         """Returns the verdict on item number `item` of a reply as a judgement.
 
         The usage of a reply that answers several questions stands on the first alone.
         """
-        achieved, confidence = settled.achieved, settled.confidence
+        achieved, confidence = reading.achieved, reading.confidence
         return Judgement(
-            settled.verdict,
+            reading.verdict,
             {n: bool(a) for n, a in zip(self.names, achieved, strict=True)} if achieved else {},
             None if confidence is None else dict(zip(self.names, confidence, strict=True)),
             reply.raw,
-            settled.reason,
+            reading.reason,
             reply.usage if item == 0 else Usage(),
         )
 
@@ -76,14 +76,14 @@ class AnswerReader:
             read=self.form.read,
         )
 
-    def _settled(self, key: bytes, parsed: Parsed, reply: Reply, items: int) -> Settled:
+    def _reading(self, key: bytes, parsed: Parsed, reply: Reply, items: int) -> Reading:
         if not parsed.verdict.readable:
-            return Settled(key, parsed.verdict, reason=parsed.reason)
+            return Reading(key, parsed.verdict, reason=parsed.reason)
         confidence = from_odds(reply, self.names) if items == 1 else None
         achieved = tuple(int(parsed.achieved[n]) for n in self.names)
-        return Settled(key, parsed.verdict, achieved, confidence, parsed.reason)
+        return Reading(key, parsed.verdict, achieved, confidence, parsed.reason)
 
 
-def settle_stored(context: Context, key: bytes, answer: Answer, *, repair: bool) -> Settled:
+def read_stored_answer(context: Context, key: bytes, answer: Answer, *, repair: bool) -> Reading:
     """Returns the verdict on one stored answer, read anew; see `AnswerReader`."""
     return AnswerReader(context, repair=repair).read_stored(key, answer)

@@ -20,13 +20,13 @@ def verify_command(store: KeptStoreOption = Path("calm.sqlite"), as_json: Json =
 
     Exits with 6 if it is damaged.
     """
-    from calm.asking.settle import settle_stored
+    from calm.asking.settle import read_stored_answer
     from calm.store.database import DAMAGED
     from calm.store.integrity import verify
     from calm.store.store import Store
 
     with Store.existing(store) as opened:
-        audit = verify(opened, settle_stored)
+        audit = verify(opened, read_stored_answer)
     if as_json:
         print_json(asdict(audit))
     else:

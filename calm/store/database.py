@@ -36,6 +36,11 @@ def chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
         yield keys[i : i + _CHUNK]
 
 
+def storable(text: str) -> str:
+    """Returns the text as SQLite can hold it: lone surrogates and NUL are replaced."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
 def _is_foreign(path: Path) -> bool:
     try:
         with path.open("rb") as file:
@@ -252,6 +257,11 @@ class Database:
     def value(self, sql: str, values: Sequence[object] = ()) -> Any:
         """The one value of a SELECT of one row, such as a count."""
         return self.query(sql, values)[0][0]
+
+    def problems(self) -> list[str]:
+        """Returns what SQLite says is wrong with the file, up to twenty lines; [] if nothing."""
+        lines = [str(row[0]) for row in self.query("PRAGMA integrity_check(20)")]
+        return [line for line in lines if line != "ok"]
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> None:
         """Runs and commits one statement."""

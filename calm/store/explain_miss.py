@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from calm.records import Subgoal, subgoals_hash
+from calm.records import subgoals_hash
 from calm.store.question import Context
 from calm.store.store import Store
+from calm.store.tables.contexts import StoredContext, load_subgoals
 
-_TEXTS = 5000  # at most so many texts are compared letter by letter
+_TEXTS = 5000  # most texts that are compared letter by letter
 
 
 class Difference(NamedTuple):
-    """One part of the key: what was asked for, and what the nearest stored answer has."""
+    """One part of the key: what the question has, and what the nearest stored answer has."""
 
     part: str
     asked: str
@@ -24,7 +24,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True)
 class Why:
-    """What `calm store why` tells of one question."""
+    """Whether a question is answered, and if not, how the nearest stored answer differs."""
 
     stored: bool
     """It is answered: nothing differs."""
@@ -34,31 +34,23 @@ class Why:
 
 
 def why(store: Store, context: Context, text: str, sample: int = 0) -> Why:
-    """Looks a question up and, if it is not there, finds the stored answer with the nearest key.
+    """Returns whether a question is answered, and if not, how the nearest stored key differs.
 
     Nearest is: the same text before another, then the fewest parts of the context that differ.
     """
     key = context.key(text, sample)
-    if found := store.answers([key]).get(key):
-        return Why(True, "unread" if found.verdict is None else found.verdict.value)
-    rows = store.database.query(
-        "SELECT c.id, c.kind, c.task, c.mode, c.subgoals, c.prompt, c.model, c.params,"
-        " c.template FROM contexts c WHERE EXISTS (SELECT 1 FROM answers a WHERE a.context = c.id)"
-    )
+    if answer := store.answers([key]).get(key):
+        return Why(True, "unread" if answer.verdict is None else answer.verdict.value)
     best: tuple[int, int, list[Difference]] | None = None
-    for number, *parts, template in rows:
-        differences = _parts(context, parts, template)
-        there = store.database.query(
-            "SELECT a.sample FROM answers a JOIN texts t ON t.id = a.text"
-            " WHERE a.context = ? AND t.text = ? ORDER BY abs(a.sample - ?) LIMIT 1",
-            [number, text, sample],
-        )
-        if there and there[0][0] != sample:
-            differences.append(Difference("sample", str(sample), str(there[0][0])))
-        candidate = (int(not there), len(differences), differences)
+    for stored in store.tables.contexts.with_answers():
+        differences = _differences(context, stored)
+        nearest_sample = store.tables.answers.nearest_sample(stored.number, text, sample)
+        if nearest_sample not in (None, sample):
+            differences.append(Difference("sample", str(sample), str(nearest_sample)))
+        candidate = (int(nearest_sample is None), len(differences), differences)
         if best is None or candidate[:2] < best[:2]:
             best = candidate
-            nearest = number
+            nearest = stored.number
     if best is None:
         return Why(False)
     if best[0]:
@@ -66,51 +58,40 @@ def why(store: Store, context: Context, text: str, sample: int = 0) -> Why:
     return Why(False, differences=best[2])
 
 
-def _parts(context: Context, parts: list[str], template: str) -> list[Difference]:
-    kind, task, mode, subgoals, prompt, model, params = parts
-    stored_subgoals = [Subgoal(*s) for s in json.loads(subgoals)]
-    stored = {
-        "kind": kind,
-        "task": task,
-        "mode": mode,
-        "subgoals": subgoals_hash(stored_subgoals),
-        "prompt": prompt,
-        "model": model,
-        "params": params,
-    }
-    found = []
-    for part, asked in context.components.items():
-        if asked == stored[part]:
+def _differences(context: Context, row: StoredContext) -> list[Difference]:
+    """Returns the parts of the key in which a stored context differs from `context`."""
+    subgoals = load_subgoals(row.subgoals)
+    stored = row._asdict() | {"subgoals": subgoals_hash(subgoals)}
+    differences = []
+    for part, wanted in context.components.items():
+        if wanted == stored[part]:
             continue
         if part == "subgoals":
             names = "; ".join(s.name for s in context.subgoals)
-            theirs = "; ".join(s.name for s in stored_subgoals)
+            theirs = "; ".join(s.name for s in subgoals)
             same = " (the definitions or the order differ)" if names == theirs else ""
-            found.append(Difference(part, names, theirs + same))
+            differences.append(Difference(part, names, theirs + same))
         elif part == "prompt":
             hint = " (template, goal or legend)"
-            found.append(
+            differences.append(
                 Difference(
                     part,
-                    f"{context.template} {asked[:12]}{hint}",
-                    f"{template} {stored[part][:12]}",
+                    f"{context.template} {wanted[:12]}{hint}",
+                    f"{row.template} {stored[part][:12]}",
                 )
             )
         else:
-            found.append(Difference(part, asked, stored[part]))
-    return found
+            differences.append(Difference(part, wanted, stored[part]))
+    return differences
 
 
 def _nearest_text(store: Store, context: int, text: str) -> str:
-    rows = store.database.query(
-        "SELECT t.text FROM answers a JOIN texts t ON t.id = a.text WHERE a.context = ?"
-        " ORDER BY abs(length(t.text) - ?) LIMIT ?",
-        [context, len(text), _TEXTS],
-    )
+    """Returns the text with an answer that is most like `text`, letter by letter."""
+    texts = store.tables.answers.texts_of_like_length(context, len(text), _TEXTS)
     matcher = difflib.SequenceMatcher(b=text, autojunk=False)
 
     def likeness(other: str) -> float:
         matcher.set_seq1(other)
         return matcher.quick_ratio()
 
-    return max((str(r[0]) for r in rows), key=likeness)
+    return max(texts, key=likeness)

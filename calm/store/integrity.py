@@ -10,68 +10,60 @@ from functools import cache
 from typing import Any, Protocol
 
 from calm.errors import StoreError
-from calm.records import Subgoal, Verdict
-from calm.store.question import Answer, Context, Settled
+from calm.records import Verdict
+from calm.store.question import Answer, Context, Reading
 from calm.store.store import Store
+from calm.store.tables.contexts import load_subgoals
 
 _BLOCK = 1000
 
 
 class ReadAgain(Protocol):
-    """Reads a stored answer anew from its raw reply, as `calm.asking.settle.settle_stored` does."""
+    """Reads a stored answer anew from its raw reply, as `calm.asking.settle` does."""
 
-    def __call__(self, context: Context, key: bytes, answer: Answer, *, repair: bool) -> Settled:
+    def __call__(self, context: Context, key: bytes, answer: Answer, *, repair: bool) -> Reading:
         """Returns the verdict; of `context` only what decides how to read is filled in."""
 
 
 def stats(store: Store) -> dict[str, Any]:
-    """Answers by model, task and class; calls, tokens and cost by model, every attempt counted."""
+    """Returns answers by model, task and class; calls, tokens and cost by model.
+
+    Every attempt counts.
+    """
+    tables = store.tables
     answers: dict[tuple[str, str, str, str], Counter[str]] = {}
-    for kind, model, task, mode, verdict, n in store.database.query(
-        "SELECT c.kind, c.model, c.task, c.mode, a.verdict, count(*) FROM answers a"
-        " JOIN contexts c ON c.id = a.context GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4"
-    ):
+    for kind, model, task, mode, verdict, n in tables.answers.counts():
         answers.setdefault((kind, model, task, mode), Counter())[verdict or "unread"] += n
-    models: dict[str, dict[str, Any]] = {}
-    for row in store.database.query(
-        "SELECT c.model, count(*), sum(outcome = 'ok'), sum(prompt_tokens), sum(cached_tokens),"
-        " sum(completion_tokens), sum(cost), sum(outcome = 'ok' AND cost IS NULL), sum(seconds)"
-        " FROM calls JOIN contexts c ON c.id = calls.context"
-        " WHERE outcome != 'imported' GROUP BY 1 ORDER BY 1"  # others paid for those
-    ):
-        outcomes = store.database.query(
-            "SELECT outcome, count(*) FROM calls JOIN contexts c ON c.id = calls.context"
-            " WHERE c.model = ? AND outcome NOT IN ('ok', 'imported') GROUP BY 1 ORDER BY 2 DESC",
-            [row[0]],
-        )
-        models[row[0]] = {
-            "attempts": row[1],
-            "answered": row[2],
-            "failed": dict(outcomes),
-            "prompt_tokens": row[3],
-            "cached_tokens": row[4],
-            "completion_tokens": row[5],
-            "cost": row[6],
-            "calls_of_unknown_price": row[7],
-            "seconds": round(row[8], 1),
+    models = {
+        total.model: {
+            "attempts": total.attempts,
+            "answered": total.answered,
+            "failed": tables.calls.failures(total.model),
+            "prompt_tokens": total.prompt_tokens,
+            "cached_tokens": total.cached_tokens,
+            "completion_tokens": total.completion_tokens,
+            "cost": total.cost,
+            "calls_of_unknown_price": total.unpriced,
+            "seconds": round(total.seconds, 1),
         }
-    count = store.database.value
+        for total in tables.calls.totals_by_model()
+    }
     return {
         "answers": [
             {"kind": k, "model": m, "task": t, "mode": mode, "verdicts": dict(v)}
             for (k, m, t, mode), v in answers.items()
         ],
         "models": models,
-        "imported_calls": count("SELECT count(*) FROM calls WHERE outcome = 'imported'"),
-        "texts": count("SELECT count(*) FROM texts"),
-        "subgoal_sets": count("SELECT count(*) FROM subgoal_sets"),
-        "open_batches": count("SELECT count(*) FROM batches WHERE status != 'done'"),
+        "imported_calls": tables.calls.imported(),
+        "texts": tables.answers.texts(),
+        "subgoal_sets": tables.subgoal_lists.count(),
+        "open_batches": tables.batches.unfinished_count(),
     }
 
 
 @dataclass
 class Audit:
-    """What `verify` found."""
+    """What `verify` returns: how many answers were looked at, and what is wrong with the file."""
 
     answers: int = 0
     unread: int = 0
@@ -85,21 +77,19 @@ class Audit:
 def verify(store: Store, read_again: ReadAgain) -> Audit:
     """Checks the file, the records, and that every answer still reads as it was read.
 
-    Answers that nobody has read yet are read and settled, unless the store is read-only.
+    Answers that nobody has read yet are read, and that is stored, unless the store is read-only.
     """
     audit = Audit()
     try:
-        said = [str(row[0]) for row in store.database.query("PRAGMA integrity_check(20)")]
-        audit.problems += [s for s in said if s != "ok"]
-        audit.problems += _orphans(store)
+        audit.problems += store.database.problems()
+        audit.problems += [
+            f"{n} answers refer to {table} that are not there"
+            for table, n in store.tables.answers.orphans().items()
+            if n
+        ]
         last = b""
-        while rows := store.database.query(
-            "SELECT a.key, c.subgoals, c.template, c.params"
-            " FROM answers a JOIN contexts c ON c.id = a.context"
-            " WHERE c.kind = 'judge' AND a.key > ? ORDER BY a.key LIMIT ?",
-            [last, _BLOCK],
-        ):
-            last = rows[-1][0]
+        while rows := store.tables.answers.judgements_after(last, _BLOCK):
+            last = rows[-1].key
             contexts = {key: _context(*parts) for key, *parts in rows}
             _check(store, contexts, read_again, audit)
     except StoreError as error:
@@ -107,23 +97,11 @@ def verify(store: Store, read_again: ReadAgain) -> Audit:
     return audit
 
 
-def _orphans(store: Store) -> list[str]:
-    found = []
-    for table, column in (("calls", "call"), ("contexts", "context"), ("texts", "text")):
-        n = store.database.query(
-            f"SELECT count(*) FROM answers a WHERE NOT EXISTS"
-            f" (SELECT 1 FROM {table} t WHERE t.id = a.{column})"
-        )[0][0]
-        if n:
-            found.append(f"{n} answers refer to {table} that are not there")
-    return found
-
-
 @cache
 def _context(subgoals: str, template: str, params: str) -> Context:
     return Context(
         task="",
-        subgoals=tuple(Subgoal(*s) for s in json.loads(subgoals)),
+        subgoals=load_subgoals(subgoals),
         model="",
         template=template,
         params=json.loads(params),
@@ -133,14 +111,14 @@ def _context(subgoals: str, template: str, params: str) -> Context:
 def _check(
     store: Store, contexts: Mapping[bytes, Context], read_again: ReadAgain, audit: Audit
 ) -> None:
-    unread: list[Settled] = []
+    unread: list[Reading] = []
     for key, answer in store.answers(list(contexts)).items():
         audit.answers += 1
         repair = answer.verdict is Verdict.REPAIRED
-        settled = read_again(contexts[key], key, answer, repair=repair)
+        reading = read_again(contexts[key], key, answer, repair=repair)
         if answer.verdict is None:
-            unread.append(settled)
-        elif (settled.verdict, settled.achieved) != (answer.verdict, answer.achieved):
+            unread.append(reading)
+        elif (reading.verdict, reading.achieved) != (answer.verdict, answer.achieved):
             audit.stale += 1
     audit.unread += len(unread)
     if unread and not store.readonly:

@@ -75,7 +75,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Reading:
     """How one answer was read."""
 
     key: bytes

@@ -7,7 +7,7 @@ import pytest
 from calm.endpoint.envelope import Call, Reply, TokenOdds
 from calm.errors import StoreError
 from calm.records import Subgoal, Usage, Verdict
-from calm.store.question import Context, Question, Settled
+from calm.store.question import Context, Question, Reading
 from calm.store.store import Store
 
 CONTEXT = Context("T", (Subgoal("a", "A."), Subgoal("b", "B.")), "m", params={"temperature": 0})
@@ -50,7 +50,7 @@ def test_an_answer_is_there_raw_before_it_is_read_and_as_read_afterwards(store: 
     assert unread.reply.text == '{"a": true}'
     assert unread.reply.usage == Usage(1, 30, 20, 5, 0.5, 0.25)
     assert unread.reply.odds == (TokenOdds("{", -0.5, {"[": -1.0}),)
-    store.store_verdicts([Settled(key, Verdict.OK, (1, 0), (0.75, 0.125), "")])
+    store.store_verdicts([Reading(key, Verdict.OK, (1, 0), (0.75, 0.125), "")])
     read = store.answers([key])[key]
     assert (read.verdict, read.achieved, read.confidence) == (Verdict.OK, (1, 0), (0.75, 0.125))
 

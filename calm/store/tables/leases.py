@@ -1,4 +1,4 @@
-"""Leases on questions: who is asking what, so that processes that share a store share the work."""
+"""The table of leases on questions: who is asking what, so that processes share the work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calm.store.database import Database, chunks
 
 
 class Leases:
-    """The leases in a store's file. An owner is `HOST:PID:...`."""
+    """The leases in a store's file, by key. An owner is `HOST:PID:...`."""
 
     def __init__(self, database: Database) -> None:
         self._db = database
@@ -26,37 +26,44 @@ class Leases:
         *,
         superseding: Container[bytes] = (),
     ) -> set[bytes]:
-        """Takes a lease on those of `keys` that are neither answered nor leased to others.
+        """Leases those of `keys` that are neither answered nor leased to others; returns those.
 
-        Keys in `superseding` may be answered already: a new answer is to take the old one's place.
+        A lease ends when the answer was read, when it is released, after `seconds`, or when its
+        process on this machine is gone.
 
-        A lease ends when settled, released, after `seconds`, or when its process on this machine
-        is gone.
+        Args:
+            superseding: keys that may be answered: a new answer is to take the old one's place.
         """
         now = time.time()
         ours: set[bytes] = set()
         with self._db.transaction():
             for chunk in chunks(keys):
-                marks = ",".join("?" * len(chunk))
-                taken = {
-                    row[0]
-                    for row in self._db.query(
-                        f"SELECT key FROM answers WHERE key IN ({marks})", chunk
-                    )
-                    if row[0] not in superseding
-                }
-                held = self._db.query(
-                    f"SELECT key, owner, expires FROM leases WHERE key IN ({marks})", chunk
-                )
+                taken = {key for key in self._answered(chunk) if key not in superseding}
                 taken |= {
-                    key for key, by, until in held if by != owner and until > now and _alive(by)
+                    key
+                    for key, holder, expires in self._leased(chunk)
+                    if holder != owner and expires > now and _is_alive(holder)
                 }
-                ours.update(k for k in chunk if k not in taken)
+                ours.update(key for key in chunk if key not in taken)
             self._db.execute_many(
                 "INSERT OR REPLACE INTO leases (key, owner, expires) VALUES (?, ?, ?)",
                 [(key, owner, now + seconds) for key in ours],
             )
         return ours
+
+    def _answered(self, keys: Sequence[bytes]) -> list[bytes]:
+        """Returns those of a chunk of keys that have an answer."""
+        marks = ",".join("?" * len(keys))
+        rows = self._db.query(f"SELECT key FROM answers WHERE key IN ({marks})", keys)
+        return [key for (key,) in rows]
+
+    def _leased(self, keys: Sequence[bytes]) -> list[tuple[bytes, str, float]]:
+        """Returns the leases on a chunk of keys: key, owner, end in seconds since 1970."""
+        marks = ",".join("?" * len(keys))
+        rows = self._db.query(
+            f"SELECT key, owner, expires FROM leases WHERE key IN ({marks})", keys
+        )
+        return [(key, owner, expires) for key, owner, expires in rows]
 
     def renew(self, owner: str, seconds: float) -> None:
         """Puts off the end of all of an owner's leases."""
@@ -78,8 +85,8 @@ class Leases:
         self._db.execute_many("DELETE FROM leases WHERE key = ?", [(k,) for k in keys])
 
 
-def _alive(owner: str) -> bool:
-    """Whether the process of a lease's owner, `host:pid:...`, may still be there."""
+def _is_alive(owner: str) -> bool:
+    """Returns whether the process of a lease's owner, `host:pid:...`, may still be there."""
     host, pid, *_ = owner.split(":")
     if host != socket.gethostname():
         return True

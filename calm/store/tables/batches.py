@@ -1,4 +1,7 @@
-"""Jobs handed to a Batch API: kept before they are sent, so that a killed run finds them again."""
+"""The table of jobs handed to a Batch API.
+
+A job is added before it is sent, so that a killed run finds it again.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +54,10 @@ class Batches:
         self._db.execute(
             "UPDATE batches SET status = ?, remote = ? WHERE tag = ?", [status, remote, tag]
         )
+
+    def unfinished_count(self) -> int:
+        """Returns the number of jobs that are not done."""
+        return int(self._db.value("SELECT count(*) FROM batches WHERE status != 'done'"))
 
     def close(self, tag: str) -> None:
         """Marks a job as done, whatever it brought."""
