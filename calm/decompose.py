@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
 from calm.asking.parse import Unreadable, read_answer_object
 from calm.asking.prompt import DECOMPOSE_TEMPLATE, decompose_prompt
 from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.faults import RowFault
 from calm.errors import CalmError, UsageError
+from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge, RemoteJudge
 from calm.records import Subgoal, Task, Verdict
 from calm.store.question import Context, Question, Reading
@@ -29,6 +34,41 @@ _SCHEMA = {
     "required": ["subgoals"],
     "additionalProperties": False,
 }
+
+
+def name_subgoals(
+    task: Task,
+    spec: str,
+    store: Store,
+    *,
+    base_url: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[Subgoal, ...]:
+    """Returns a task's subgoals as the model of a spec names them, and keeps them in a store.
+
+    Args:
+        spec: local:MODEL, openai:MODEL, or rules for the task's given subgoals.
+        base_url: the endpoint of `openai`; None for `OPENAI_BASE_URL` or OpenAI's own.
+        options: how a model is asked, see `calm.judges.make_judge`.
+
+    Raises:
+        UsageError: the spec names no subgoals, or the task has none given.
+        CalmError: no answer was usable.
+    """
+    judge = make_judge(
+        spec, store=store, base_url=base_url, **(options or {} if asks_model(spec) else {})
+    )
+    if isinstance(judge, RemoteJudge):
+        with closing(judge):
+            subgoals = decompose(task, judge, store)
+    elif spec == "rules":
+        subgoals = decompose(task, judge, store)
+    else:
+        raise UsageError(
+            f"{spec} names no subgoals: --judge takes local:MODEL, openai:MODEL or rules"
+        )
+    store.keep_subgoals(task.id, subgoals, spec)
+    return subgoals
 
 
 def decompose(

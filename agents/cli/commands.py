@@ -17,19 +17,16 @@ from agents.cli.replay import replay
 from agents.cli.report import report
 from agents.cli.study import study
 from agents.cli.train import train
-from calm.cli.options import group_named
+from calm.cli.groups import Groups
 
 
-def register(app: typer.Typer) -> None:
-    """Adds this layer's commands to `app` and its benches to the group `bench`."""
+def register(app: typer.Typer, groups: Groups) -> None:
+    """Adds the commands of this layer to `app` and to the groups `bench`, `data`, `players`."""
     for command in (
         doctor, demo, collect, train, report, encoders, explain, replay, study,
     ):  # fmt: skip
         app.command()(command)
-    bench = group_named(app, "bench")
-    bench.command("train")(bench_train)
-    bench.command("encoders")(bench_encoders)
-    data = group_named(app, "data", "The packaged labelled sets, and your own.")
-    data.command("build")(data_build)
-    players = group_named(app, "players", "Make the players that sets are played with.")
-    players.command("train")(players_train)
+    groups("bench").command("train")(bench_train)
+    groups("bench").command("encoders")(bench_encoders)
+    groups("data").command("build")(data_build)
+    groups("players").command("train")(players_train)

@@ -14,11 +14,12 @@ from typing import Any
 
 from calm.asking.form import booleans_schema
 from calm.asking.parse import read_reply
-from calm.endpoint.client import Endpoint
+from calm.endpoint.client import Connection, Endpoint
 from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.faults import RowFault, Transient, Unsupported
 from calm.endpoint.transport import Transport
-from calm.errors import CalmError, EndpointError
+from calm.errors import CalmError, EndpointError, UsageError
+from calm.store.store import Store
 
 _ASK = (
     "Is the sky blue, and is grass made of iron? Answer with one JSON object and nothing else:"
@@ -45,6 +46,47 @@ _CONTEXT_FIELDS = (
     "max_model_len", "loaded_context_length", "context_window", "context_length", "n_ctx",
 )  # fmt: skip
 """Where lists of models say how much is served; not how much a model was trained on."""
+
+
+def probe_and_keep(
+    url: str | None,
+    model: str | None,
+    store: Store,
+    key_env: str = "OPENAI_API_KEY",
+    *,
+    concurrency: bool = True,
+) -> dict[str, Any]:
+    """Returns the card of a model at an address (see `probe`), which is kept in the store.
+
+    Args:
+        url: None for `OPENAI_BASE_URL` or OpenAI's own.
+        model: None for the first that the endpoint lists.
+        key_env: environment variable that holds the key.
+        concurrency: also try how many requests at once it takes.
+
+    Raises:
+        UsageError: no model was named, and the endpoint lists none.
+        EndpointError: it can't be reached, or refuses the key or the model.
+    """
+    if model is None:
+        models = list_models(url, key_env)
+        if not models:
+            raise UsageError("the endpoint lists no models; name one with --model")
+        model = models[0]
+    endpoint = Endpoint(Connection(model, url, key_env))
+    address = endpoint.address
+    endpoint.card |= store.card(address, model)
+    endpoint.keep_card = lambda news: store.keep_card(address, model, news)
+
+    async def probe_and_close() -> dict[str, Any]:
+        try:
+            return await probe(endpoint, concurrency=concurrency)
+        finally:
+            await endpoint.aclose()
+
+    card = asyncio.run(probe_and_close())
+    store.keep_card(address, model, card)
+    return card
 
 
 async def probe(endpoint: Endpoint, *, concurrency: bool = True) -> dict[str, Any]:

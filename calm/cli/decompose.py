@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.cli.options import (
-    BaseUrl,
-    Json,
-    KeyEnv,
-    StoreOption,
-    TaskArgument,
-)
+from calm.cli.asking_options import AskingOptions, with_asking_options
+from calm.cli.options import BaseUrl, Json, StoreOption, TaskArgument
 from calm.cli.output import make_console, print_json
 from calm.cli.waiting import waiting
-from calm.errors import UsageError
 from calm.files import check_writable
 from calm.records import Subgoal, subgoals_hash
 from calm.tasks import find_task
 
 
+@with_asking_options("timeout", "deadline", "key_env")
 def decompose_command(
+    *,
     task: TaskArgument,
     judge: Annotated[
         str,
@@ -38,7 +34,7 @@ def decompose_command(
         typer.Option(help="Write them to this file, YAML or .json, to be edited and named later."),
     ] = None,
     base_url: BaseUrl = None,
-    key_env: KeyEnv = "OPENAI_API_KEY",
+    asking: AskingOptions,
     as_json: Json = False,
 ) -> None:
     """Ask a model which subgoals lead to a task's goal; check, keep and show them.
@@ -46,35 +42,28 @@ def decompose_command(
     Asked once: the same question is answered from the store. Other commands take the list as
     `--subgoals FILE` or by the hash shown.
     """
-    from calm.decompose import decompose
-    from calm.judges import asks_model, make_judge
-    from calm.judges.protocol import RemoteJudge
+    from calm.decompose import name_subgoals
     from calm.store.store import Store
     from calm.subgoals import write_subgoals
 
-    found_task = find_task(task)
+    described = find_task(task)
     if out is not None:
         check_writable(out)
-    with Store(store) as opened:
-        options: dict[str, Any] = {"key_env": key_env} if asks_model(judge) else {}
-        chosen = make_judge(judge, store=opened, base_url=base_url, **options)
-        if not isinstance(chosen, RemoteJudge) and judge != "rules":
-            raise UsageError(
-                f"{judge} names no subgoals: --judge takes local:MODEL, openai:MODEL or rules"
-            )
-        with waiting(Console(stderr=True), f"{judge}: subgoals of {found_task.id}"):
-            subgoals = decompose(found_task, chosen, opened)
-        opened.keep_subgoals(found_task.id, subgoals, judge)
-        if isinstance(chosen, RemoteJudge):
-            chosen.close()
+    with (
+        Store(store) as opened,
+        waiting(Console(stderr=True), f"{judge}: subgoals of {described.id}"),
+    ):
+        subgoals = name_subgoals(
+            described, judge, opened, base_url=base_url, options=asking.for_judge()
+        )
     if out is not None:
-        write_subgoals(out, found_task.id, subgoals)
+        write_subgoals(out, described.id, subgoals)
     if as_json:
         listed = [{"name": s.name, "definition": s.definition} for s in subgoals]
-        print_json({"task": found_task.id, "hash": subgoals_hash(subgoals), "subgoals": listed})
+        print_json({"task": described.id, "hash": subgoals_hash(subgoals), "subgoals": listed})
         return
     console = make_console()
-    console.print(Text(f"{found_task.id}: {found_task.goal}"))
+    console.print(Text(f"{described.id}: {described.goal}"))
     _print_subgoals(console, subgoals)
     console.print(Text(f"hash {subgoals_hash(subgoals)[:12]}"))
     if out is not None:

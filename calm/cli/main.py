@@ -1,7 +1,7 @@
 """The `calm` command: gathers the commands of every installed layer and runs one.
 
 Layers are found through the entry-point group `calm.commands`, each a function that takes the
-Typer app and adds its commands, so this layer imports none above it.
+Typer app and its groups and adds its commands, so this layer imports none above it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from calm import __version__
+from calm.cli.groups import Groups
 from calm.errors import INTERRUPTED, TERMINATED, CalmError, UsageError, unknown
 from calm.extras import advice_on_missing
 from calm.plugins import entry_points_of
@@ -35,13 +36,14 @@ so far is kept).
 
 def missing_layers(app: typer.Typer) -> Iterator[str]:
     """Adds every layer's commands to `app`; yields a line for each layer that can't be imported."""
+    groups = Groups(app)
     for entry in entry_points_of("calm.commands"):
         try:
             register = entry.load()
         except ModuleNotFoundError as error:
             yield f"{entry.value.split(':')[0]} (no module {error.name!r})"
         else:
-            register(app)
+            register(app, groups)
 
 
 def build() -> typer.Typer:

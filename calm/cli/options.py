@@ -58,17 +58,3 @@ def read_verdicts(text: str) -> tuple[Verdict, ...]:
         if word not in set(Verdict):
             raise unknown("verdict class", word, [v.value for v in Verdict])
     return tuple(dict.fromkeys(map(Verdict, words)))
-
-
-def group_named(app: typer.Typer, name: str, about: str = "") -> typer.Typer:
-    """Returns the group of commands `name` in `app`, made where no layer has added it yet.
-
-    Args:
-        about: shown in the help; what the first layer says of it counts.
-    """
-    for registered in app.registered_groups:
-        if registered.name == name and registered.typer_instance is not None:
-            return registered.typer_instance
-    group = typer.Typer(no_args_is_help=True, help=about or None)
-    app.add_typer(group, name=name)
-    return group

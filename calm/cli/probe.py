@@ -11,13 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calm.cli.options import (
-    Json,
-    KeyEnv,
-    StoreOption,
-)
+from calm.cli.options import Json, KeyEnv, StoreOption
 from calm.cli.output import make_console, print_json
-from calm.errors import UsageError
 from calm.text import clean
 
 
@@ -42,33 +37,25 @@ def probe_command(
     Costs about fifteen short requests, and eighty-five more with --concurrency. The card is kept in
     the store, and later runs start from it.
     """
-    from calm.asking.probe import list_models, probe
-    from calm.judges import make_judge
-    from calm.judges.protocol import RemoteJudge
+    from calm.asking.probe import probe_and_keep
     from calm.store.store import Store
 
-    if model is None:
-        listed = list_models(url, key_env)
-        if not listed:
-            raise UsageError("the endpoint lists no models; name one with --model")
-        model = listed[0]
     with Store(store) as opened:
-        judge = make_judge(f"openai:{model}", base_url=url, store=opened, key_env=key_env)
-        assert isinstance(judge, RemoteJudge)
-        card = judge.run(probe(judge.endpoint, concurrency=concurrency))
-        opened.keep_card(judge.endpoint.address, model, card)
-        judge.close()
+        card = probe_and_keep(url, model, opened, key_env, concurrency=concurrency)
     if as_json:
         print_json(card)
-        _warn_unreadable(card)
-        return
+    else:
+        _print_card(card)
+        make_console().print(Text(f"kept in {store}"))
+    _warn_unreadable(card)
+
+
+def _print_card(card: Mapping[str, Any]) -> None:
     table = Table(show_header=False, box=None)
     for name, value in card.items():
         shown = ", ".join(value) or "nothing" if isinstance(value, list) else str(value)
         table.add_row(Text(name), Text("not told" if value is None else clean(shown)))
     make_console().print(table)
-    make_console().print(Text(f"kept in {store}"))
-    _warn_unreadable(card)
 
 
 def _warn_unreadable(card: Mapping[str, Any]) -> None:

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from calm.cli.asking_options import AskingOptions, with_asking_options
 from calm.cli.options import BaseUrl, Json, StoreOption
 from calm.files import check_writable
-from data.cli.model_options import AskingOptions, with_asking_options
 
 
-@with_asking_options
+@with_asking_options()
 def annotate_command(
     *,
     judge: Annotated[

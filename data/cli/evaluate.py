@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from calm.cli.asking_options import AskingOptions, with_asking_options
 from calm.cli.options import BaseUrl, Json, StoreOption
 from calm.files import check_writable
 from data.cli.label_options import LABELS
-from data.cli.model_options import AskingOptions, with_asking_options
 
 
-@with_asking_options
+@with_asking_options()
 def evaluate_command(
     *,
     data: Annotated[

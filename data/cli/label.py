@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.errors import UsageError
 from data.cli.label_options import LABELS, DataOption, LabelsOption, PartOption
 
 PORT = 8765
@@ -37,10 +35,6 @@ def label_command(
     Open the address that is printed. One key a subgoal, n for none, u for unsure, z to undo. Each
     answer is on the disk before the next step appears; Ctrl-C stops, the same command goes on.
     """
-    if not all(map(find_spec, ("starlette", "uvicorn"))):
-        raise UsageError(
-            "calm label needs the extra `label`: pip install -c constraints.txt -e '.[label]'"
-        )
     from data.dataset import load
     from data.label.serve import serve
     from data.label.session import Session

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from calm.cli.options import group_named
+from calm.cli.groups import Groups
 from envs.cli.bench_env import bench_env
 
 
-def register(app: typer.Typer) -> None:
+def register(app: typer.Typer, groups: Groups) -> None:
     """Adds the bench of this layer to the group `bench`."""
-    group_named(app, "bench").command("env")(bench_env)
+    groups("bench").command("env")(bench_env)

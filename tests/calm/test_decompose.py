@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from calm.decompose import decompose
+from calm.decompose import decompose, name_subgoals
 from calm.errors import CalmError, UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
@@ -52,3 +52,13 @@ def test_a_judge_without_a_model_gets_the_given_ones(task: Task, rules: dict) ->
     assert decompose(task, judge) == task.subgoals
     with pytest.raises(UsageError, match="no given subgoals"):
         decompose(BARE, judge)
+
+
+def test_a_spec_is_enough_and_its_list_is_kept_under_it(store: Store, task: Task) -> None:
+    with Loopback(subgoals=NAMED) as server:
+        named = name_subgoals(BARE, "openai:m", store, base_url=server.url)
+    assert named == FOUND
+    assert name_subgoals(task, "rules", store) == task.subgoals
+    assert store.subgoal_sets() == {subgoals_hash(x): x for x in (FOUND, task.subgoals)}
+    with pytest.raises(UsageError, match="always-yes names no subgoals: --judge takes local:MODEL"):
+        name_subgoals(task, "always-yes", store)

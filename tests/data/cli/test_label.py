@@ -38,12 +38,3 @@ def test_who_labels_and_where_is_checked(
     result = calm("label", "--data", transitions, *words)
     assert isinstance(result.exception, UsageError)
     assert told in str(result.exception)
-
-
-def test_without_its_server_it_names_the_extra(
-    transitions: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("data.cli.label.find_spec", lambda name: None)
-    result = calm("label", "--as", "ann", "--data", transitions)
-    assert isinstance(result.exception, UsageError)
-    assert "needs the extra `label`: pip install" in str(result.exception)

@@ -1,4 +1,4 @@
-"""The options about models, which two commands share."""
+"""Options about models are refused where no judge takes them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ import pytest
 
 from calm.errors import UsageError
 from tests.support.command_line import run_calm as calm
+from tests.support.key_and_door import key_and_door_set
+
+
+@pytest.fixture(scope="module")
+def transitions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return key_and_door_set(tmp_path_factory.mktemp("set") / "t.parquet")
 
 
 @pytest.mark.parametrize(

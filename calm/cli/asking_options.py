@@ -1,4 +1,4 @@
-"""How a language model is asked: the options that `calm annotate` and `calm evaluate` share."""
+"""How a language model is asked: the options that commands of all layers share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from calm.cli.options import AskAgain, KeyEnv, read_verdicts
 
 @dataclass(frozen=True, slots=True)
 class AskingOptions:
-    """What both commands take; each field is an option of the same name."""
+    """What a command that asks a model takes; each field is an option of the same name."""
 
     samples: Annotated[
         int,
@@ -52,7 +52,7 @@ class AskingOptions:
     ] = None
 
     def for_judge(self) -> dict[str, Any]:
-        """The same as fields of `calm.judges.openai.OpenAIOptions`."""
+        """Returns the same as fields of `calm.judges.openai.OpenAIOptions`."""
         from calm.endpoint.budget import Limits
 
         values = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -61,23 +61,34 @@ class AskingOptions:
         return {"limits": Limits(*limits)} | values
 
 
-def with_asking_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option for each field of `AskingOptions` in place of its `asking`."""
+def with_asking_options(
+    *names: str,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Returns a decorator that gives a command these options in place of its parameter `asking`.
+
+    Args:
+        names: fields of `AskingOptions`; none for all. The command gets the defaults of the others.
+    """
     hints = get_type_hints(AskingOptions, include_extras=True)
-    shared = [
+    options = [
         Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
         for f in fields(AskingOptions)
+        if not names or f.name in names
     ]
-    parameters: list[Parameter] = []
-    for parameter in signature(command, eval_str=True).parameters.values():
-        by_name = parameter.replace(kind=Parameter.KEYWORD_ONLY)
-        parameters += shared if parameter.name == "asking" else [by_name]
 
-    @wraps(command)
-    def gathered(**values: Any) -> None:
-        asking = AskingOptions(**{f.name: values.pop(f.name) for f in fields(AskingOptions)})
-        command(asking=asking, **values)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters: list[Parameter] = []
+        for parameter in signature(command, eval_str=True).parameters.values():
+            by_name = parameter.replace(kind=Parameter.KEYWORD_ONLY)
+            parameters += options if parameter.name == "asking" else [by_name]
 
-    gathered.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
-    gathered.__annotations__ = {p.name: p.annotation for p in parameters}
-    return gathered
+        @wraps(command)
+        def gathered(**values: Any) -> None:
+            asking = AskingOptions(**{option.name: values.pop(option.name) for option in options})
+            command(asking=asking, **values)
+
+        gathered.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
+        gathered.__annotations__ = {p.name: p.annotation for p in parameters}
+        return gathered
+
+    return decorate
