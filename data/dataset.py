@@ -51,6 +51,12 @@ class Dataset:
             raise UsageError(f"{self.name} holds no transitions")
         return part
 
+    def version(self, part: str = "") -> str:
+        """Names a part and its content, as labels carry it: `keyroom-v1/balanced@731a2c82ce42`."""
+        name = part or next(iter(self.parts))
+        content = content_hash([_content(row) for row in self.part(name).rows])
+        return f"{'/'.join(filter(None, (self.name, name)))}@{content[:12]}"
+
     def natural_rate(self, tasks: Mapping[str, Task]) -> float | None:
         """Share of the natural part that achieves a subgoal of `tasks`; None without that part."""
         if NATURAL not in self.parts:

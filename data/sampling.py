@@ -1,11 +1,17 @@
-"""Draws some rows of a part so that every class keeps its share."""
+"""Draws some rows of a part: fairly, evenly over classes, or those on which judges differ."""
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 
 from calm.records import LabelledTransition
 from data.parquet import Transitions
+from data.schema import JudgedTransition
+
+HOW = ("shares", "even", "disputed")
+"""How rows are drawn: see `draw`, `draw_even`, `draw_disputed`."""
 
 
 def draw(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransition]:
@@ -21,20 +27,69 @@ def draw(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransitio
         limit: rows to draw; 0 for all.
         seed: another seed draws other rows.
     """
-    if not limit or limit >= len(part.rows):
-        return list(part.rows)
+    places: list[tuple[float, int]] = []
+    for name, members in _classes(part, seed).items():
+        start = _uniform(seed, *name)
+        places += [((rank + start) / len(members), i) for rank, i in enumerate(members)]
+    return _first(part, places, limit)
+
+
+def draw_even(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransition]:
+    """As `draw`, but every class of every task gets as many rows as the others, while it has any.
+
+    So rare subgoals are labelled too. The rows' classes come far more often than in play; whoever
+    labels them must not be told otherwise.
+    """
+    places: list[tuple[float, int]] = []
+    for name, members in _classes(part, seed).items():
+        start = _uniform(seed, *name)
+        places += [(rank + start, i) for rank, i in enumerate(members)]
+    return _first(part, places, limit)
+
+
+def draw_disputed(
+    part: Transitions, limit: int, answers: Sequence[JudgedTransition], seed: int = 0
+) -> list[LabelledTransition]:
+    """At most `limit` rows on which judges differ most, in the part's own order.
+
+    What judges differ by is the share of them that is not of the most frequent answer; an
+    unreadable answer is one of its own. Rows of equal share are drawn by the seed; those that
+    fewer than two judges answered come last.
+    """
+    by_id: dict[str, dict[str, str]] = {}
+    for a in answers:
+        if a.sample == 0:
+            kind = " + ".join(n for n, yes in a.judgement.achieved.items() if yes)
+            who = f"{a.judge} {a.mode} {a.variant}"
+            verdict = "" if a.judgement.verdict.readable else "unreadable"
+            by_id.setdefault(a.id, {})[who] = verdict or kind
+    places = []
+    for i, row in enumerate(part.rows):
+        kinds = Counter(by_id.get(row.transition.id, {}).values())
+        differing = 1 - max(kinds.values()) / kinds.total() if kinds.total() > 1 else -1.0
+        places.append((-differing + _uniform(seed, row.transition.id) / 1e6, i))
+    return _first(part, places, limit)
+
+
+def _classes(part: Transitions, seed: int) -> dict[tuple[str, str], list[int]]:
+    """Indices of the rows of each class of each task, in an order that the seed draws."""
     classes: dict[tuple[str, str], list[int]] = {}
     for i, row in enumerate(part.rows):
         task = part.tasks[row.transition.task]
         kind = row.kind([s.name for s in task.subgoals])
         classes.setdefault((row.transition.task, kind), []).append(i)
-    places: list[tuple[float, int]] = []
-    for name, members in classes.items():
-        start = _uniform(seed, *name)
+    for members in classes.values():
         members.sort(key=lambda i: _uniform(seed, part.rows[i].transition.id))
-        places += [((rank + start) / len(members), i) for rank, i in enumerate(members)]
-    chosen = sorted(i for _, i in sorted(places)[:limit])
-    return [part.rows[i] for i in chosen]
+    return classes
+
+
+def _first(
+    part: Transitions, places: Sequence[tuple[float, int]], limit: int
+) -> list[LabelledTransition]:
+    """The rows of the `limit` smallest places, in the part's own order; all for 0."""
+    if not limit or limit >= len(part.rows):
+        return list(part.rows)
+    return [part.rows[i] for i in sorted(i for _, i in sorted(places)[:limit])]
 
 
 def _uniform(seed: int, *words: str) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
-from data.label.session import Session
+from data.label.session import PAGE, Session, shown
 from data.schema import Label
 
 DAY = 86_400.0
@@ -58,6 +58,9 @@ def read_answer(body: bytes, session: Session) -> PostedAnswer:
             answers == [":unsure"],
             round(_seconds(fields.get("seconds", "0")), 2),
             datetime.now(UTC).isoformat(timespec="seconds"),
+            shown(row),
+            session.set_version,
+            PAGE,
         ),
         nonce,
         _row_number("replaces", fields.get("replaces")),

@@ -75,7 +75,7 @@ def _label(path: Path, number: int, line: dict[str, str | None]) -> Label:
         value = line[name]
         if value is None:
             raise UsageError(f"{where}: column {name} is missing")
-        cell[name] = _active(value)
+        cell[name] = active(value)
     if cell["unsure"] not in ("yes", "no"):
         raise UsageError(f"{where}: column unsure is {cell['unsure']!r}, expected yes or no")
     try:
@@ -94,7 +94,7 @@ def _label(path: Path, number: int, line: dict[str, str | None]) -> Label:
                 "unsure": cell["unsure"] == "yes",
                 "seconds": seconds,
                 "at": cell["at"],
-                **{name: _active(line.get(name) or "") for name in OPTIONAL_COLUMNS},
+                **{name: active(line.get(name) or "") for name in OPTIONAL_COLUMNS},
             }
         )
     except ValueError as error:
@@ -109,5 +109,6 @@ def _inert(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
-def _active(cell: str) -> str:
+def active(cell: str) -> str:
+    """A cell without the sign that keeps a spreadsheet from running it."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell

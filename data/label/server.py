@@ -41,6 +41,7 @@ HEADERS = {
 }
 
 _STATIC = {
+    "choose.js": (HERE / "static", "text/javascript"),
     "label.js": (HERE / "static", "text/javascript"),
     "label.css": (HERE / "static", "text/css"),
     "screen.css": (SCREEN, "text/css"),
@@ -62,6 +63,9 @@ def application(session: Session, token: str, port: int) -> Starlette:
     async def page(request: Request) -> Response:
         row = session.by_id.get(request.query_params.get("id", "")) or session.next()
         return _html("page.html", base=base, **session.view(row))
+
+    async def mine(request: Request) -> Response:
+        return _html("mine.html", base=base, annotator=session.annotator, labels=session.answered())
 
     async def guide(request: Request) -> Response:
         subgoals = {s.name: s.definition for t in session.tasks.values() for s in t.subgoals}
@@ -115,6 +119,7 @@ def application(session: Session, token: str, port: int) -> Starlette:
 
     routes = [
         Route(f"{base}/", page, methods=["GET"]),
+        Route(f"{base}/mine", mine, methods=["GET"]),
         Route(f"{base}/guide", guide, methods=["GET"]),
         Route(f"{base}/static/{{name}}", static, methods=["GET"]),
         Route(f"{base}/label", label, methods=["POST"]),

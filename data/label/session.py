@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,11 @@ from calm.records import LabelledTransition, Task
 from data.label.store import LabelStore
 from data.screen.view import screen_views
 
-KEYS = "123456789abcdefghijklopqrstvwxy"
-"""One key a subgoal, in order; without those of the other answers (m, n, u, z)."""
+PAGE = "calm label 2"
+"""Version of the page; goes up when people see or are asked something else."""
+
+KEYS = "123456789abcdefghijkopqrstvwxy"
+"""One key a subgoal, in order; without the page's own (l, m, n, u, z)."""
 
 
 @dataclass
@@ -24,15 +27,13 @@ class Session:
     rows: Sequence[LabelledTransition]
     tasks: Mapping[str, Task]
     store: LabelStore
+    set_version: str = ""
+    """Name and version of the set, as `Label.set`."""
     order: list[LabelledTransition] = field(init=False)
 
     def __post_init__(self) -> None:
-        unique = {r.transition.id: r for r in self.rows}
-        self.order = sorted(
-            unique.values(),
-            key=lambda r: hashlib.sha256(f"{self.annotator}\n{r.transition.id}".encode()).digest(),
-        )
-        self.by_id = unique
+        self.by_id = {r.transition.id: r for r in self.rows}
+        self.order = [self.by_id[id] for id in labels_order(self.annotator, self.by_id)]
 
     def done(self) -> set[str]:
         """Ids this annotator has answered."""
@@ -55,22 +56,59 @@ class Session:
         }
         if row is None:
             return shared | {"id": None}
-        t, task = row.transition, self.tasks[row.transition.task]
-        screens = screen_views(row)
-        number, label = self.store.current(t.id, self.annotator)
-        text = next((t.texts[m] for m in ("screen", "crop", "events") if m in t.texts), "")
-        ended = "died or reached its goal" if t.terminated else "ran out of time"
-        return shared | {
-            "id": t.id,
-            "task": task.id,
-            "goal": task.goal,
-            "action": t.action,
-            "ended": ended if t.terminated or t.truncated else "",
-            "before": screens[0] if screens else None,
-            "after": screens[1] if screens else None,
-            "text": None if screens else text,
-            "subgoals": list(zip(KEYS, task.subgoals, strict=False)),
-            "nonce": secrets.token_urlsafe(12),
-            "replaces": number,
-            "answered": label.kind() if label else "",
-        }
+        task = self.tasks[row.transition.task]
+        number, label = self.store.current(row.transition.id, self.annotator)
+        history = self.store.history(row.transition.id, self.annotator)
+        return (
+            shared
+            | step_view(row, task)
+            | {
+                "nonce": secrets.token_urlsafe(12),
+                "replaces": number,
+                "answered": label.kind() if label else "",
+                "history": history if len(history) > 1 else [],
+            }
+        )
+
+    def answered(self) -> list[dict[str, str]]:
+        """What this annotator has answered, last first: `id`, `action` and `kind` of each."""
+        return [
+            {
+                "id": label.id,
+                "action": self.by_id[label.id].transition.action,
+                "kind": label.kind(),
+                "at": label.at,
+            }
+            for label in reversed(self.store.labels(self.annotator))
+            if label.id in self.by_id
+        ]
+
+
+def step_view(row: LabelledTransition, task: Task) -> dict[str, Any]:
+    """What any page shows of a transition: never its truth, its player or its episode."""
+    t = row.transition
+    screens = screen_views(row)
+    ended = "died or reached its goal" if t.terminated else "ran out of time"
+    return {
+        "id": t.id,
+        "task": task.id,
+        "goal": task.goal,
+        "action": t.action,
+        "ended": ended if t.terminated or t.truncated else "",
+        "before": screens[0] if screens else None,
+        "after": screens[1] if screens else None,
+        "text": None if screens else t.texts.get(shown(row), ""),
+        "subgoals": list(zip(KEYS, task.subgoals, strict=False)),
+    }
+
+
+def shown(row: LabelledTransition) -> str:
+    """What a person sees of a transition: `screens`, or the description that stands in for them."""
+    if row.before is not None and row.after is not None:
+        return "screens"
+    return next((mode for mode in ("screen", "crop", "events") if mode in row.transition.texts), "")
+
+
+def labels_order(annotator: str, ids: Iterable[str]) -> list[str]:
+    """The ids in the annotator's own order, which tells nothing of what they are."""
+    return sorted(ids, key=lambda id: hashlib.sha256(f"{annotator}\n{id}".encode()).digest())

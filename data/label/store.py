@@ -153,6 +153,21 @@ class LabelStore:
         with self._lock:
             return self._current(id, annotator)
 
+    def annotators(self) -> list[str]:
+        """Names of all who ever answered."""
+        with self._lock:
+            rows = self._db.execute("SELECT DISTINCT annotator FROM answers").fetchall()
+        return sorted(name for (name,) in rows)
+
+    def history(self, id: str, annotator: str) -> list[Label]:
+        """Every answer of an annotator about a transition, undone ones too, the first first."""
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT {_SELECTED} FROM answers WHERE id = ? AND annotator = ? ORDER BY seq",
+                [id, annotator],
+            ).fetchall()
+        return [_label(row) for row in rows]
+
     def last(self, annotator: str) -> int:
         """The number of the answer that an annotator gave last and did not undo; 0 for none."""
         with self._lock:
@@ -227,8 +242,13 @@ class LabelStore:
         known = set(self.labels())
         new = [label for label in labels if label not in known]
         for label in new:
-            self.add(label, f"import:{_hash_of(label)}")
+            self.add_from_elsewhere(label)
         return len(new)
+
+    def add_from_elsewhere(self, label: Label) -> None:
+        """Adds one label that no page of this store took; it counts from now on."""
+        number, _ = self.current(label.id, label.annotator)
+        self.add(label, f"import:{_hash_of(label)}:{number}")
 
     def close(self) -> None:
         """Closes the file."""

@@ -6,10 +6,11 @@ from collections import Counter
 
 import pytest
 
-from calm.records import LabelledTransition, Subgoal, Task, Transition
+from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
 from data.dataset import load
 from data.parquet import Transitions
-from data.sampling import draw
+from data.sampling import draw, draw_disputed, draw_even
+from data.schema import JudgedTransition
 
 TASK = Task("room", "Out.", (Subgoal("key", "…"), Subgoal("door", "…")))
 
@@ -62,3 +63,29 @@ def test_the_papers_design_stays_even() -> None:
     drawn = Counter(r.kind(names) for r in draw(balanced, 60))
     assert len(drawn) == 3
     assert max(drawn.values()) - min(drawn.values()) <= 3
+
+
+def test_an_even_draw_gives_rare_classes_as_many_rows() -> None:
+    everything = part(key=3, door=20, none=70)
+    assert classes(draw_even(everything, 30)) == {"key": 3, "door": 13, "none": 14} or classes(
+        draw_even(everything, 30)
+    ) == {"key": 3, "door": 14, "none": 13}
+    assert classes(draw_even(everything, 9)) == {"key": 3, "door": 3, "none": 3}
+
+
+def test_what_judges_differ_on_comes_first() -> None:
+    everything = part(key=2, none=4)
+    key, none = {"key": True, "door": False}, {"key": False, "door": False}
+    said = [(key, key, key), (key, key, none), (none, none, none), (none,), (key, none, key), ()]
+    answers = [
+        JudgedTransition(row.transition.id, f"judge {j}", "events", Judgement(Verdict.OK, achieved))
+        for row, of in zip(everything.rows, said, strict=True)
+        for j, achieved in enumerate(of)
+    ]
+    drawn = draw_disputed(everything, 2, answers)
+    assert drawn == [everything.rows[1], everything.rows[4]]
+    # An unreadable answer differs from any other.
+    lost = Judgement(Verdict.INVALID)
+    first = everything.rows[0].transition.id
+    answers += [JudgedTransition(first, f"judge {j}", "events", lost) for j in (3, 4, 5)]
+    assert draw_disputed(everything, 1, answers) == [everything.rows[0]]

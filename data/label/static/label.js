@@ -1,12 +1,10 @@
-// Keyboard, and answers that are never lost: one that could not be saved stays in the browser and is
-// sent again until the server has it. Without this script the page works by its plain forms.
+// Answers that are never lost: one that could not be saved stays in the browser and is sent again
+// until the server has it. Without this script the page works by its plain forms.
 "use strict";
 const base = document.body.dataset.base;
 const waiting = "calm-label-waiting";
 let shown = performance.now();
 let busy = false;
-
-const one = (selector) => document.querySelector(selector);
 
 async function post(path, body) {
   const response = await fetch(base + path, {
@@ -66,49 +64,12 @@ function answer(values) {
   send("/label", body.toString());
 }
 
-function choose(button) {
-  const several = one("#several");
-  if (several && several.checked && !button.value.startsWith(":")) {
-    button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
-  } else {
-    answer([button.value]);
-  }
-}
-
-function save() {
-  const chosen = [...document.querySelectorAll('[aria-pressed="true"]')].map((b) => b.value);
-  if (chosen.length) answer(chosen);
-}
+choosing(answer, () => busy);
 
 document.addEventListener("submit", (event) => {
+  if (event.target.matches("#answers")) return;
   event.preventDefault();
-  // Not `.id`: the form has a field of that name.
-  if (!event.target.matches("#answers")) send("/undo", new URLSearchParams(new FormData(event.target)).toString());
-  else if (event.submitter) choose(event.submitter);
-});
-
-document.addEventListener("change", (event) => {
-  if (event.target.id !== "several") return;
-  one("#save").hidden = !event.target.checked;
-  document.querySelectorAll("[aria-pressed]").forEach((b) => b.removeAttribute("aria-pressed"));
-});
-
-document.addEventListener("click", (event) => {
-  if (event.target.closest("#save")) save();
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || busy) return;
-  const several = one("#several");
-  if (event.key === "Enter" && several && several.checked) {
-    event.preventDefault();
-    save();
-    return;
-  }
-  const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (!target || target.disabled) return;
-  event.preventDefault();
-  target.click();
+  send("/undo", new URLSearchParams(new FormData(event.target)).toString());
 });
 
 // An answer that was under way when the page was closed.

@@ -15,7 +15,7 @@ import uvicorn
 from calm.records import LabelledTransition, Screen, Subgoal, Task, Transition
 from data.label.serve import kept_token
 from data.label.server import application
-from data.label.session import KEYS, Session
+from data.label.session import KEYS, PAGE, Session
 from data.label.store import LabelStore
 
 NAMES = ("pick up the key", "<open> & 'the' \"door\"")
@@ -278,6 +278,30 @@ def test_undo_takes_back_only_what_the_page_showed_as_last(server: Server) -> No
     assert undo("nan")[0] == 400
 
 
+def test_ones_own_labels_can_be_browsed_and_changed(server: Server) -> None:
+    first, second = (r.transition.id for r in server.session.order[:2])
+    server.label(first, ":none", nonce="n1")
+    server.label(second, ":unsure", nonce="n2")
+    page = server.ask("GET", f"/{server.token}/mine")[1]
+    assert "2 labels of ann" in page
+    assert page.index(f"?id={second}") < page.index(f"?id={first}")
+    step = server.ask("GET", f"/{server.token}/?id={first}")[1]
+    assert "You answered: none." in step
+    form = {"id": first, "nonce": "n3", "replaces": "1", "answer": NAMES[0]}
+    assert server.ask("POST", f"/{server.token}/label", list(form.items()))[0] == 303
+    step = server.ask("GET", f"/{server.token}/?id={first}")[1]
+    assert f"You answered: {NAMES[0]}. (none, then {NAMES[0]})" in step
+    kinds = [label.kind() for label in server.store.history(first, "ann")]
+    assert kinds == ["none", NAMES[0]]
+
+
+def test_a_label_says_what_was_seen_on_which_page(server: Server) -> None:
+    server.session.set_version = "room-v1@abc"
+    server.label(server.session.order[0].transition.id, ":none")
+    [label] = server.store.labels()
+    assert (label.reads, label.set, label.page) == ("screens", "room-v1@abc", PAGE)
+
+
 def test_large_bodies_and_other_files_are_refused(server: Server) -> None:
     assert server.label("x" * 70_000, ":none") == 413
     for name in ("../server.py", "%2e%2e%2fserver.py", "label.py"):
@@ -295,4 +319,4 @@ def test_the_order_is_the_annotators_own_and_stays(tmp_path: Path) -> None:
 
 def test_no_key_has_two_meanings() -> None:
     assert len(set(KEYS)) == len(KEYS)
-    assert not set(KEYS) & set("mnuz?")
+    assert not set(KEYS) & set("lmnuz?")
