@@ -12,6 +12,7 @@ from data.cli.label import label_command
 from data.cli.labels_agreement import labels_agreement_command
 from data.cli.labels_export import labels_export_command
 from data.cli.labels_import import labels_import_command
+from data.cli.labels_simulate import labels_simulate_command
 from data.cli.store_export import store_export_command
 from data.cli.store_import import store_import_command
 from data.cli.verify import verify_command
@@ -25,6 +26,7 @@ def register(app: typer.Typer, groups: Groups) -> None:
     groups("bench").command("local")(bench_local_command)
     groups("labels").command("export")(labels_export_command)
     groups("labels").command("import")(labels_import_command)
+    groups("labels").command("simulate")(labels_simulate_command)
     groups("labels").command("agreement")(labels_agreement_command)
     groups("data").command("verify")(verify_command)
     # Parquet is what calm's own commands can't write.
