@@ -17,6 +17,7 @@ from envs.tasks import environment_of
 from envs.tasks import task as find_task
 
 if TYPE_CHECKING:
+    from envs.bonus.protocol import MakeBonus
     from envs.credit.sources import SourceChoice
     from envs.interfaces.sb3_vec import Sb3Vec
 
@@ -69,6 +70,10 @@ def make_vec(
         shaping: "once", "every" or "potential", see `calm.credit`.
         weight: of the credit in the reward.
         gamma: the agent's discount; "potential" needs it.
+        bonus: pays beside reward and credit, with or without a judge: one of
+            `envs.bonus.novelty.WAYS`, such as "novelty", or a function (batch, credit) that builds
+            an `envs.bonus.protocol.Bonus`.
+        bonus_weight: of the bonus in the reward.
         progress: with a judge, offer the observation "progress" (B, G).
         window: offer the last so many steps too, for encoders that look back, see
         `envs.interfaces.history`.
@@ -108,6 +113,8 @@ def _episodes(
     shaping: CreditMode = "once",
     weight: float = 0.5,
     gamma: float = 0.99,
+    bonus: str | MakeBonus | None = None,
+    bonus_weight: float = 0.1,
     progress: bool = True,
     window: int = 0,
     copy: bool = True,
@@ -120,6 +127,10 @@ def _episodes(
         from calm.annotation.live import Annotator
         from envs.credit.shaping import BatchCredit
         from envs.credit.sources import keys_of
+    if isinstance(bonus, str):
+        from envs.bonus.novelty import MakeNovelty
+
+        bonus = MakeNovelty(bonus)
     if isinstance(task, str) and is_task_file(task):
         task = find_task(task)
     environment, own_options = environment_of(task)
@@ -127,7 +138,11 @@ def _episodes(
         environment,
         n_envs,
         keys,
-        extra_keys=(*extra_keys, *(() if judge is None else keys_of(judge))),
+        extra_keys=(
+            *extra_keys,
+            *(() if judge is None else keys_of(judge)),
+            *(() if bonus is None else bonus.keys),
+        ),
         crop=crop,
         penalty=penalty,
         split=split,
@@ -141,7 +156,8 @@ def _episodes(
             if subgoals is None and isinstance(task, Task) and not isinstance(judge, Annotator):
                 subgoals = task.subgoals
             credit = BatchCredit(batch, judge, subgoals, shaping, weight, gamma)
-        return Episodes(batch, credit, progress, copy, window)
+        source = None if bonus is None else bonus(batch, credit)
+        return Episodes(batch, credit, progress, copy, window, source, bonus_weight)
     except BaseException:
         batch.close()
         raise

@@ -16,6 +16,9 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import SupportsIndex
 
+import numpy as np
+import numpy.typing as npt
+
 from calm.errors import UsageError, unknown
 
 SPLITS: Mapping[str, range] = MappingProxyType(
@@ -36,6 +39,14 @@ def _mix(x: int) -> int:
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
     return x ^ (x >> 31)
+
+
+def mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Returns many numbers mixed at once, each as `_mix` does one."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def as_level_seed(level_seed: SupportsIndex) -> int:

@@ -14,7 +14,9 @@ from calm.cli.options import BaseUrl
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="Which study: keyroom.")] = "keyroom",
+    name: Annotated[
+        str, typer.Argument(help="Which study: keyroom, rivals or rivals-tune.")
+    ] = "keyroom",
     task: Annotated[
         list[str] | None, typer.Option("--tasks", help="A task of it; repeat for several. [all]")
     ] = None,

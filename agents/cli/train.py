@@ -1,4 +1,4 @@
-"""`calm train`: PPO on reward plus judged credit."""
+"""`calm train`: PPO on reward plus judged credit, a bonus, or both."""
 
 from __future__ import annotations
 
@@ -43,6 +43,16 @@ def train(
         str | None,
         typer.Option(help="every, once (each subgoal pays once an episode), potential. [once]"),
     ] = None,
+    bonus: Annotated[
+        str | None,
+        typer.Option(
+            help="What pays without a judge: novelty (events new in their episode),"
+            " novelty:message, novelty:cell, novelty:crop, novelty:relevant, rnd, e3b. [none]"
+        ),
+    ] = None,
+    bonus_weight: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="What a bonus of 1 pays. [0.1]")
+    ] = None,
     encoder: Annotated[
         str | None, typer.Option(help="What sees the map; an unknown name lists them. [cnn]")
     ] = None,
@@ -86,7 +96,7 @@ def train(
     base_url: BaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """Train PPO on reward plus judged credit.
+    """Train PPO on reward plus judged credit, a bonus, or both.
 
     Success is measured on levels that training never sees. Ctrl-C saves a checkpoint; go on with
     --resume FOLDER. A model that does not answer is waited for (--set patience=SECONDS), then
@@ -105,6 +115,8 @@ def train(
         "judge": judge,
         "ask": ask,
         "shaping": shaping,
+        "bonus": bonus,
+        "bonus_weight": bonus_weight,
         "encoder": encoder,
         "memory": memory,
         "steps": steps,
@@ -186,6 +198,7 @@ def _create_runs(
     base_url: str | None,
 ) -> list[Run]:
     """A new run folder for each seed; all of them or, where one can't be begun, none."""
+    from agents.bonus.make import make_bonus
     from agents.training.config import load_config, make_config
     from agents.training.environment import credit_source_of, subgoals_of
     from agents.training.run_folder import Run
@@ -194,6 +207,9 @@ def _create_runs(
     if config is None and "task" not in settings:
         raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
     base = load_config(config, settings) if config else make_config(settings)
+    if base.bonus == "none" and "bonus_weight" in settings:
+        raise UsageError("bonus_weight weighs a bonus, and there is none: name one with --bonus")
+    make_bonus(base.bonus, base.n_steps, base.seed)  # what can't be paid is no run
     configs = [make_config(base.model_dump() | {"seed": base.seed + i}) for i in range(seeds)]
     folders = [out / one.name for one in configs]
     for folder in folders:

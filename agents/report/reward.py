@@ -9,13 +9,26 @@ _PAYS = {
     "once": "{weight:g} for each subgoal that {judge} judges achieved, once an episode",
     "potential": "{weight:g} in all for the subgoals that {judge} judges achieved, as a potential",
 }
+_NEW = "for each {} that is new in its episode"
+_BONUS_PAYS = {
+    "novelty": _NEW.format("event"),
+    "novelty:message": _NEW.format("message"),
+    "novelty:cell": _NEW.format("cell of the map"),
+    "novelty:crop": _NEW.format("map around the hero"),
+    "novelty:relevant": _NEW.format("event that the judge says achieves something and"),
+    "rnd": "for each deviation of the error of random network distillation",
+    "e3b": "for each deviation of the elliptical episodic bonus",
+}
 
 
 def reward_in_words(config: TrainConfig) -> str:
-    """The reward that a run's settings make: the task's own, the idle penalty, the credit."""
+    """The reward that a run's settings make: the task's own, the idle penalty, the credit, the
+    bonus."""
     idle = "-0.01 for every step in which no game time passes"
     words = f"the task's own, {'with' if config.penalty else 'without'} its {idle}"
-    if config.judge == "none":
-        return words
-    pays = _PAYS[config.shaping].format(weight=config.weight, judge=config.judge)
-    return f"{words}; {pays}"
+    if config.judge != "none":
+        pays = _PAYS[config.shaping].format(weight=config.weight, judge=config.judge)
+        words += f"; {pays}"
+    if config.bonus != "none":
+        words += f"; {config.bonus_weight:g} {_BONUS_PAYS[config.bonus]}"
+    return words

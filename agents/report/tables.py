@@ -64,6 +64,7 @@ def arms_table(arms: Sequence[Arm]) -> Table:
                     f"{last['episodes']}",
                     f"{reached:,}" if reached is not None else "not reached",
                     f"{last['test_return_env']:.2f}",
+                    _parts(last),
                     f"{last['steps'] / max(last['seconds'], 1e-9):,.0f}",
                 )
             )
@@ -77,10 +78,18 @@ def arms_table(arms: Sequence[Arm]) -> Table:
             "episodes",
             "steps to 90 %",
             "return on r_env",
+            "return in training: reward + credit + bonus, before weights",
             "steps/s",
         ),
         rows,
     )
+
+
+def _parts(row: Row) -> str:
+    """What the last episodes of training have earned, by who pays."""
+    names = ("return_env", "return_credit", "return_bonus")
+    parts = [row.get(name) for name in names]
+    return " + ".join("–" if part is None else f"{part:.2f}" for part in parts)
 
 
 def settings_table(arms: Sequence[Arm]) -> Table:

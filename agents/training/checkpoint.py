@@ -2,9 +2,10 @@
 
 A checkpoint is taken between two rollouts. From it a run goes on with the same weights, optimiser,
 place in the schedules, counters, sums of recent episodes and random state (torch, numpy, Python),
-and with every environment's stream of levels. A game can't be kept in its midst: the episodes that
-were being played begin again, on the same levels. So a run that was killed is not, to the last bit,
-the run that it would have been, but it goes on in the same way however often it is tried.
+with the networks of a bonus that learns, and with every environment's stream of levels. A game
+can't be kept in its midst: the episodes that were being played begin again, on the same levels. So
+a run that was killed is not, to the last bit, the run that it would have been, but it goes on in
+the same way however often it is tried.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ State = dict[str, Any]
 def snapshot(model: OnPolicyAlgorithm, env: Sb3Vec) -> State:
     """Copies the state of `model` and of its environments; to be called between two rollouts."""
     numpy = np.random.get_state(legacy=False)
+    bonus = env.episodes.bonus_source
     return {
         "steps": model.num_timesteps,
         "policy": _copied(model.policy.state_dict()),
@@ -42,6 +44,7 @@ def snapshot(model: OnPolicyAlgorithm, env: Sb3Vec) -> State:
         "recent": [dict(episode) for episode in model.ep_info_buffer or ()],
         "recent_success": [bool(success) for success in model.ep_success_buffer or ()],
         "heard": {name: _copied(count) for name, count in _heard(env).items()},
+        "bonus": _copied(bonus.state()) if bonus is not None else {},
     }
 
 
@@ -75,6 +78,8 @@ def _restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
         owner = _owner(env, name)
         if owner is not None:
             setattr(owner, name, count.numpy() if isinstance(count, torch.Tensor) else count)
+    if env.episodes.bonus_source is not None:
+        env.episodes.bonus_source.restore(state["bonus"])
     torch.set_rng_state(state["torch_rng"])
     if torch.cuda.is_available() and state["cuda_rng"]:
         torch.cuda.set_rng_state_all(state["cuda_rng"])

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from agents.bonus.make import BONUSES
 from agents.network.names import ENCODERS, READS
 from calm.annotation.live import Ask
 from calm.credit import CREDIT_MODES, CreditMode
@@ -54,6 +65,14 @@ class TrainConfig(BaseModel):
     """every, once (each subgoal pays at most once an episode) or potential."""
     weight: float = Field(default=0.3, ge=0)
     """What one subgoal pays; in `potential`, what all of them together do."""
+    bonus: str = "none"
+    """What pays beside reward and credit, see `envs.bonus` and `agents.bonus`: none; novelty (an
+    `events` text that is new in its episode), novelty:message, novelty:cell (where the hero
+    stands), novelty:crop (the map around him), novelty:relevant (new events that the judge says
+    achieve something); rnd (random network distillation, extra `rnd`), e3b."""
+    bonus_weight: float = Field(default=0.1, ge=0)
+    """What a bonus of 1 pays: a new event of `novelty`, one standard deviation of `rnd` and
+    `e3b`."""
     penalty: bool = False
     """Keep MiniHack's -0.01 for every step in which no game time passes."""
     encoder: str = "cnn"
@@ -142,12 +161,39 @@ class TrainConfig(BaseModel):
             raise ValueError(str(unknown("credit mode", mode, CREDIT_MODES)))
         return mode
 
+    @field_validator("bonus")
+    @classmethod
+    def _known_bonus(cls, name: str) -> str:
+        if name not in BONUSES:
+            raise ValueError(str(unknown("bonus", name, BONUSES)))
+        return name
+
+    @field_validator("weight", "bonus_weight", mode="before")
+    @classmethod
+    def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                value = float(value)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            default = cls.model_fields[str(info.field_name)].default
+            raise ValueError(f"expected a finite number, such as {default}, got {value!r}")
+        return value
+
     @field_validator("crop")
     @classmethod
     def _odd_crop(cls, side: int) -> int:
         if side % 2 == 0:
             raise ValueError(f"the crop has the hero in its middle, so it must be odd, got {side}")
         return side
+
+    @model_validator(mode="after")
+    def _what_relevance_needs(self) -> Self:
+        if self.bonus == "novelty:relevant" and self.judge == "none":
+            raise ValueError(
+                "bonus=novelty:relevant pays for new events that a judge says achieve something;"
+                " name a judge (weight=0 pays for nothing else), or take bonus=novelty"
+            )
+        return self
 
     @model_validator(mode="after")
     def _rollout_that_fits(self) -> Self:
@@ -199,6 +245,8 @@ class TrainConfig(BaseModel):
         remembers = "" if self.memory == "none" else f"-{self.memory}"
         short = self.task.removeprefix("MiniHack-").removesuffix("-v0")
         judged = self.judge if self.judge == "none" else f"{self.judge}-{self.shaping}"
+        if self.bonus != "none":
+            judged += f"-{self.bonus}"
         return f"{short}-{judged}-{self.encoder}{remembers}-seed{self.seed}".replace(
             "/", "_"
         ).replace(":", "_")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.bonus.make import make_bonus
 from agents.training.config import TrainConfig
 from agents.training.credit_source import CreditSource, make_credit_source
 from agents.training.run_folder import Run
@@ -113,6 +114,7 @@ def make_env(
     seed: int,
     extra_keys: Sequence[str] = (),
     workers: int | None = 0,
+    bonus: bool = False,
 ) -> Sb3Vec:
     """The environments that a run's agent is trained in, or played in on other levels.
 
@@ -124,6 +126,7 @@ def make_env(
         seed: of the levels.
         extra_keys: what observers of the batch read and the agent does not.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
+        bonus: whether the run's bonus is paid; where nothing is learned it would change nothing.
     """
     return make_vec(
         config.described,
@@ -140,6 +143,8 @@ def make_env(
         shaping=config.shaping,
         weight=config.weight,
         gamma=config.gamma,
+        bonus=make_bonus(config.bonus, config.n_steps, config.seed) if bonus else None,
+        bonus_weight=config.bonus_weight,
         window=config.looks_back,
         workers=workers,
     )

@@ -1,6 +1,8 @@
-"""Trains one run: PPO on the environment's reward plus judged credit, evaluated as it goes.
+"""Trains one run: PPO on the environment's reward plus credit and bonus, evaluated as it goes.
 
-The environment's reward, the credit and their sum are three numbers, logged apart. Success is
+    r = r_env + weight * credit + bonus_weight * bonus
+
+The environment's reward, the credit, the bonus and the sum are logged apart. Success is
 measured on levels that training never sees, on the environment's own reward.
 """
 
@@ -93,7 +95,7 @@ def _train(
     )
     make = partial(make_env, config, source=source, subgoals=subgoals, seed=config.seed)
     with ExitStack() as closing:
-        env = make(n_envs=config.n_envs, split="train", workers=workers)
+        env = make(n_envs=config.n_envs, split="train", workers=workers, bonus=True)
         closing.callback(env.close)
         held_out = make(n_envs=n_eval, split="test", extra_keys=TALLIED, workers=workers)
         closing.callback(held_out.close)

@@ -127,12 +127,14 @@ class Trainer(BaseCallback):
         episodes = list(self.model.ep_info_buffer or ())
 
         def mean(key: str) -> float | None:
-            return float(np.mean([e[key] for e in episodes])) if episodes else None
+            # An episode of a run begun before there were bonuses has none.
+            return float(np.mean([e.get(key, 0.0) for e in episodes])) if episodes else None
 
         row: Row = {
             "train_success": mean("success"),
             "return_env": mean("r_env"),
             "return_credit": mean("credit"),
+            "return_bonus": mean("bonus"),
             "return_shaped": mean("r"),
             "episode_length": mean("l"),
         }

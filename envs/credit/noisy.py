@@ -42,6 +42,7 @@ from calm.records import Subgoal
 from envs.events.stream import EventStream
 from envs.implementations import make_event_stream
 from envs.observer import Bools
+from envs.seeding import mix
 from envs.stepping.batch import Batch
 from envs.truth.reference import Frequencies, reference
 from envs.truth.stream import TruthStream
@@ -270,13 +271,5 @@ class NoisyStream:
             self._batch.steps.astype(np.uint64)[:, None],
             np.arange(len(self.subgoals), dtype=np.uint64)[None],
         ):
-            x = _mix(x ^ part)
+            x = mix(x ^ part)
         return np.asarray((x >> np.uint64(11)) / 2.0**53)
-
-
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finaliser of SplitMix64, as `envs.seeding` has it, of many numbers at once."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))

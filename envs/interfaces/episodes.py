@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from envs.observer import Bools
 from envs.stepping.batch import Batch, Rewards
 
 if TYPE_CHECKING:
+    from envs.bonus.protocol import Bonus
     from envs.credit.shaping import BatchCredit
 
 PROGRESS = "progress"
@@ -26,6 +28,8 @@ PROGRESS = "progress"
 class Episodes:
     """Steps a batch with its shaping and keeps what each episode has earned.
 
+    r = r_env + weight * credit + bonus_weight * bonus, of which all three are kept apart.
+
     Args:
         batch: not yet reset.
         shaping: credit on top of the reward, if any.
@@ -33,6 +37,8 @@ class Episodes:
         copy: hand out observations that stay as they are; False hands out the arrays themselves,
             which the next step overwrites.
         window: offer the last so many steps too, see `envs.interfaces.history`; 0 for none.
+        bonus: what pays beside reward and credit, if anything does.
+        bonus_weight: of the bonus in the reward, a finite number.
     """
 
     def __init__(
@@ -42,9 +48,16 @@ class Episodes:
         progress: bool = True,
         copy: bool = True,
         window: int = 0,
+        bonus: Bonus | None = None,
+        bonus_weight: float = 0.0,
     ) -> None:
+        if not math.isfinite(bonus_weight):
+            raise UsageError(
+                f"bonus_weight must be a finite number, such as 0.1, got {bonus_weight}"
+            )
         self.batch = batch
         self.shaping = shaping
+        self.bonus_source, self.bonus_weight = bonus, bonus_weight
         self.copy = copy
         self.progress = progress and shaping is not None
         n = batch.n_envs
@@ -52,10 +65,12 @@ class Episodes:
         """(B,) reward of the last step."""
         self.credit: Rewards = np.zeros(n, np.float32)
         """(B,) credit of the last step, before its weight."""
-        self.sums: npt.NDArray[np.float64] = np.zeros((3, n))
-        """(3, B) sums over the running episode: shaped reward, reward, credit."""
+        self.bonus: Rewards = np.zeros(n, np.float32)
+        """(B,) bonus of the last step, before its weight."""
+        self.sums: npt.NDArray[np.float64] = np.zeros((4, n))
+        """(4, B) sums over the running episode: shaped reward, reward, credit, bonus."""
         self.final_sums = self.sums.copy()
-        """(3, B) the same for the episode that the last step ended, where it ended one."""
+        """(4, B) the same for the episode that the last step ended, where it ended one."""
         self.space = _space(batch, len(shaping.subgoals) if shaping and self.progress else 0)
         self.window = Window(batch, window, shaping) if window else None
         if self.window is not None:
@@ -67,6 +82,8 @@ class Episodes:
         self.batch.reset(seeds)
         if self.shaping is not None:
             self.shaping.reset()
+        if self.bonus_source is not None:
+            self.bonus_source.reset()
         if self.window is not None:
             self.window.reset()
         self.sums[:] = 0
@@ -75,16 +92,19 @@ class Episodes:
         """Steps once; returns (B,) shaped rewards float32, terminated and truncated bool."""
         self.r_env, terminated, truncated = self.batch.step(actions)
         rewards = self.r_env
-        if self.shaping is None:
-            self.sums[:2] += rewards
-        else:
+        if self.shaping is not None:
             self.credit = self.shaping.step(terminated, truncated)
-            if np.count_nonzero(self.credit):
-                rewards = self.r_env + np.float32(self.shaping.weight) * self.credit
-                self.sums += (rewards, self.r_env, self.credit)
-            else:
-                rewards = self.r_env.copy()
-                self.sums[:2] += rewards
+            if np.count_nonzero(self.credit):  # most steps pay none
+                rewards = rewards + np.float32(self.shaping.weight) * self.credit
+                self.sums[2] += self.credit
+        if self.bonus_source is not None:
+            self.bonus = self.bonus_source.step(np.asarray(actions), terminated | truncated)
+            rewards = rewards + np.float32(self.bonus_weight) * self.bonus
+            self.sums[3] += self.bonus
+        if rewards is self.r_env and self.shaping is not None:
+            rewards = rewards.copy()
+        self.sums[0] += rewards
+        self.sums[1] += self.r_env
         if self.window is not None:
             self.window.step(terminated | truncated)
         if self.batch.any_ended:
@@ -92,6 +112,18 @@ class Episodes:
             self.final_sums[:, ended] = self.sums[:, ended]
             self.sums[:, ended] = 0
         return rewards, terminated, truncated
+
+    def parts(self) -> dict[str, Rewards]:
+        """Returns by name (B,) what the last reward was made of, where more than `r_env` pays: the
+        credit and the bonus are before their weights, and not to be written to."""
+        if self.shaping is None and self.bonus_source is None:
+            return {}
+        parts = {"r_env": self.r_env}
+        if self.shaping is not None:
+            parts["credit"] = self.credit
+        if self.bonus_source is not None:
+            parts["bonus"] = self.bonus
+        return parts
 
     def observation(self) -> dict[str, Array]:
         """Returns by key, (B, ...), where every environment is now."""
@@ -114,16 +146,18 @@ class Episodes:
     def summary(self, i: int) -> dict[str, float | int | bool]:
         """Returns what the episode that the last step ended in row i came to.
 
-        r: return as the agent saw it; r_env and credit: its parts, the credit before its weight;
+        r: return as the agent saw it; r_env, credit and bonus: its parts, the last two before their
+        weights;
         l: length in steps; success: the task's goal was reached, whatever the credit says;
         level_seed: of its level.
         """
-        shaped, env, credit = self.final_sums[:, i].tolist()
+        shaped, env, credit, bonus = self.final_sums[:, i].tolist()
         return {
             "r": shaped,
             "l": int(self.batch.final_steps[i]),
             "r_env": env,
             "credit": credit,
+            "bonus": bonus,
             "success": bool(self.batch.status[i] == WON),
             "level_seed": int(self.batch.final_level_seeds[i]),
         }

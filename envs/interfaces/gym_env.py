@@ -17,8 +17,8 @@ Observation = dict[str, Array]
 class GymEnv(gymnasium.Env[Observation, np.int64]):
     """MiniHack with seeds that seed, straight from the engine.
 
-    Infos: with credit "r_env" and "credit"; at the end "summary", see `Episodes.summary`. The key
-    "episode" is left to `gymnasium.wrappers.RecordEpisodeStatistics`.
+    Infos: with credit or a bonus "r_env" and "credit" or "bonus"; at the end "summary", see
+    `Episodes.summary`. The key "episode" is left to `gymnasium.wrappers.RecordEpisodeStatistics`.
 
     Args:
         episodes: of a batch of one, not yet reset.
@@ -66,9 +66,7 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
             raise UsageError("the episode is over; call reset()")
         episodes = self.episodes
         rewards, terminated, truncated = episodes.step(np.asarray([action]))
-        info: dict[str, Any] = {}
-        if episodes.shaping is not None:
-            info = {"r_env": float(episodes.r_env[0]), "credit": float(episodes.credit[0])}
+        info: dict[str, Any] = {name: float(part[0]) for name, part in episodes.parts().items()}
         self._over = bool(terminated[0] or truncated[0])
         if self._over:
             info["summary"] = episodes.summary(0)

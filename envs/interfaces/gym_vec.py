@@ -27,7 +27,8 @@ Observation = dict[str, Array]
 class GymVec(VectorEnv[Observation, Array, Array]):
     """Vectorised MiniHack for gymnasium.
 
-    Infos: with credit, "r_env" and "credit" of every step (B,), the latter not to be written to.
+    Infos: with credit or a bonus, "r_env" and "credit" or "bonus" of every step (B,), the latter
+    two not to be written to.
     For the episodes that ended, "final_obs" (B,) objects and "final_info" with "episode": the
     entries of `Episodes.summary`, each (B,). As everywhere in gymnasium, "_name" marks the rows in
     which "name" is valid.
@@ -80,13 +81,8 @@ class GymVec(VectorEnv[Observation, Array, Array]):
         episodes = self.episodes
         rewards, terminated, truncated = episodes.step(actions)
         infos: dict[str, Any] = {}
-        if episodes.shaping is not None:
-            infos = {
-                "r_env": episodes.r_env,
-                "_r_env": self._every,
-                "credit": episodes.credit,
-                "_credit": self._every,
-            }
+        for name, part in episodes.parts().items():
+            infos |= {name: part, f"_{name}": self._every}
         if self.batch.any_ended:
             infos |= self._final(terminated | truncated)
         return episodes.observation(), rewards, terminated, truncated, infos

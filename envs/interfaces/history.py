@@ -62,12 +62,8 @@ class Window:
 
     def step(self, ended: Bools) -> None:
         """Takes in the batch's last step, which ended episodes where `ended` (B,) says so."""
-        crops = self.batch.arrays[CROP]
         rows = np.flatnonzero(ended)
-        if rows.size:  # what ended saw its own last crop, not the first of the next episode
-            crops = crops.copy()
-            crops[rows] = self.batch.final[CROP][rows]
-        self._append(crops)
+        self._append(self.batch.reached(CROP))
         if rows.size:
             for key, array in self.arrays.items():
                 self.final[key][rows] = array[rows]

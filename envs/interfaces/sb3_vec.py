@@ -19,10 +19,10 @@ Indices = None | int | Iterable[int]
 class Sb3Vec(VecEnv):
     """Vectorised MiniHack for stable-baselines3.
 
-    Infos, one dictionary an environment: with credit "r_env" and "credit" of the step; at the end
-    of an episode "terminal_observation", "TimeLimit.truncated", "is_success" (the task's goal
-    was reached, whatever the credit says) and "episode", see `Episodes.summary`, in which SB3
-    reads "r" (the shaped return) and "l".
+    Infos, one dictionary an environment: with credit or a bonus "r_env" and "credit" or "bonus" of
+    the step; at the end of an episode "terminal_observation", "TimeLimit.truncated", "is_success"
+    (the task's goal was reached, whatever the credit says) and "episode", see `Episodes.summary`,
+    in which SB3 reads "r" (the shaped return) and "l".
 
     Args:
         episodes: not yet reset.
@@ -59,12 +59,10 @@ class Sb3Vec(VecEnv):
             raise UsageError("call step_async() before step_wait()")
         episodes, actions, self._actions = self.episodes, self._actions, None
         rewards, terminated, truncated = episodes.step(actions)
-        infos: list[dict[str, Any]]
-        if episodes.shaping is None:
-            infos = [{} for _ in range(self.num_envs)]
-        else:
-            pairs = zip(episodes.r_env.tolist(), episodes.credit.tolist(), strict=True)
-            infos = [{"r_env": r_env, "credit": credit} for r_env, credit in pairs]
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for name, part in episodes.parts().items():
+            for info, value in zip(infos, part.tolist(), strict=True):
+                info[name] = value
         dones = terminated | truncated
         if self.batch.any_ended:
             for i in np.flatnonzero(dones).tolist():

@@ -179,6 +179,17 @@ class Batch:
                 observer.on_reset(ended)
         return self.backend.reward.copy(), terminated, truncated
 
+    def reached(self, key: str) -> Array:
+        """Returns (B, ...) what the last step led to, in rows that it ended too; not to be written
+        to, and overwritten by the next step."""
+        array = self.arrays[key]
+        if not self.any_ended:
+            return array
+        array = array.copy()
+        ended = np.flatnonzero(self.status)
+        array[ended] = self.final[key][ended]
+        return array
+
     def playing(self) -> list[int]:
         """The number, in its stream of level seeds, of the episode that each environment plays.
 

@@ -69,6 +69,16 @@ def test_train_then_report(tmp_path: Path) -> None:
             "'crops': did you mean 'crop'",
         ),
         (["train", "KeyRoom-S5", "--shaping", "never"], "alid: every, once, potential"),
+        (["train", "KeyRoom-S5", "--bonus", "novlty"], "unknown bonus 'novlty': did you mean"),
+        (
+            ["train", "KeyRoom-S5", "--bonus", "rnd", "--bonus-weight", "much"],
+            "bonus_weight: expected a finite number, such as 0.1, got 'much'",
+        ),
+        (["train", "KeyRoom-S5", "--bonus-weight", "0.3"], "there is none: name one with --bonus"),
+        (
+            ["train", "KeyRoom-S5", "--judge", "none", "--bonus", "novelty:relevant"],
+            "name a judge",
+        ),
         (["train", "KeyRoom-S5", "--encoder", "mamba"], "unknown encoder 'mamba'"),
         (["train", "--resume", "no/such/run"], "holds no run"),
         (
@@ -107,6 +117,16 @@ def test_what_can_not_be_judged_is_no_run(
     with pytest.raises(UsageError) as caught:
         calm("train", "Room-5x5", *arguments)
     assert says in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_bonus_without_its_package_is_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("agents.bonus.make.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"the bonus rnd needs torchrl.*pip install -e '\.\[rnd\]"):
+        calm("train", "Room-5x5", "--judge", "none", "--bonus", "rnd")
     assert not (tmp_path / "runs").exists()
 
 
@@ -173,5 +193,6 @@ def test_settings_are_listed_with_default_and_meaning() -> None:
     assert listed[0] == {
         "name": "task",
         "default": "MiniHack-KeyRoom-S5-v0",
-        "meaning": "MiniHack id of the task; `KeyRoom-S5` will do.",
+        "meaning": "MiniHack id of the task; `KeyRoom-S5` will do. Or a YAML file that describes"
+        " one.",
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from gymnasium.spaces import Dict
 
+from agents.bonus.make import make_bonus
 from agents.study.plan import Cell, load_plan
 from agents.training.environment import credit_source_of, make_env, subgoals_of
 from calm.errors import UsageError
@@ -97,8 +98,32 @@ def test_what_is_wrong_in_a_choice_or_a_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     arm = "{a: {label: A, reward: r, set: {judge: none}}}"
     path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{stepz: 3}}}}\narms: {arm}\n")
-    with pytest.raises(UsageError, match="the settings of KeyRoom-S5/a/seed0 can't be used: stepz"):
+    with pytest.raises(
+        UsageError, match="of KeyRoom-S5/a/seed0 can't be used: unknown setting 'stepz'"
+    ):
         load_plan("mine", path)
     path.write_text("title: x\n")
     with pytest.raises(UsageError, match="is no study"):
         load_plan("mine", path)
+
+
+@pytest.mark.parametrize("name", ["rivals", "rivals-tune"])
+def test_the_arms_of_the_rivals_differ_in_what_pays_alone(name: str) -> None:
+    plan = load_plan(name)
+    for room in plan.tasks:
+        configs = {arm: plan.config(Cell(room, arm, 0)).model_dump() for arm in plan.arms}
+        first, *others = configs.values()
+        for field in set(first) - {"judge", "shaping", "weight", "bonus", "bonus_weight"}:
+            assert all(c[field] == first[field] for c in others), field
+        made = [make_bonus(c["bonus"], c["n_steps"], c["seed"]) for c in configs.values()]
+        assert sum(bonus is not None for bonus in made) >= len(configs) // 2
+        assert len({str(sorted(c.items())) for c in configs.values()}) == len(configs)
+
+
+def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget() -> None:
+    rivals, tune = load_plan("rivals"), load_plan("rivals-tune")
+    for arm in rivals.arms:
+        tried = [one for one in tune.arms if one.rsplit("-", 1)[0] == arm]
+        if arm == "rules-novelty":
+            tried = [one for one in tune.arms if "-novelty-" in one]
+        assert len(tried) == (0 if arm == "fair" else 3), arm

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from agents.bonus.make import make_bonus
 from agents.training.agent import make_ppo
 from agents.training.checkpoint import restore, snapshot
 from agents.training.config import TrainConfig
@@ -28,15 +29,19 @@ SMALL = {
 }
 
 
-def environment() -> Sb3Vec:
+def environment(bonus: str = "none") -> Sb3Vec:
     judge = NoisyTruth(0.5, 0.5)
     keys = TrainConfig().keys
-    return make_vec("KeyRoom-S5", 2, kind="sb3", seed=3, keys=keys, judge=judge, workers=0)
+    return make_vec(
+        "KeyRoom-S5", 2, kind="sb3", seed=3, keys=keys, judge=judge, workers=0,
+        bonus=make_bonus(bonus, 32, 3),
+    )  # fmt: skip
 
 
-def test_what_is_restored_is_what_was_kept_and_goes_on_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bonus", ["none", "novelty", "rnd", "e3b"])
+def test_what_is_restored_is_what_was_kept_and_goes_on_the_same(tmp_path: Path, bonus: str) -> None:
     config = TrainConfig(**SMALL, seed=3, judge="truth", steps=1000)
-    env = environment()
+    env = environment(bonus)
     try:
         model = make_ppo(config, env)
         env.seed(3)
@@ -55,7 +60,7 @@ def test_what_is_restored_is_what_was_kept_and_goes_on_the_same(tmp_path: Path) 
 
     ended = []
     for _ in range(2):
-        env = environment()
+        env = environment(bonus)
         try:
             other = make_ppo(config, env)
             restore(other, env, state)

@@ -2,12 +2,15 @@
 
 import re
 import resource
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from agents.report.page import report_runs
 from agents.training.config import TrainConfig
 from agents.training.evaluation import measure_success
 from agents.training.run_folder import Run
@@ -18,6 +21,7 @@ from envs import make_vec
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.tasks import task as find_task
 from tests.support.owner import owning_process
+from tests.support.states import same
 
 SMALL = {
     "task": "KeyRoom-S5",
@@ -56,6 +60,41 @@ def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Pat
     assert run.metrics() == rows
     assert told[-1].steps == 1024
     assert list(run.tensorboard.glob("events*"))
+
+
+@pytest.mark.parametrize("bonus", ["novelty", "rnd", "e3b"])
+def test_reward_credit_and_bonus_are_logged_apart(tmp_path: Path, bonus: str) -> None:
+    config = TrainConfig(**SMALL | {"eval_every": 1024}, judge="rules", bonus=bonus)
+    run = Run.create(tmp_path / "run", config)
+    last = train(run)[-1]
+    assert last["return_shaped"] == pytest.approx(
+        last["return_env"] + 0.3 * last["return_credit"] + 0.1 * last["return_bonus"], rel=1e-4
+    )
+    assert last["return_bonus"] > 1
+    assert run.metrics()[-1] == last
+    board = EventAccumulator(str(run.tensorboard)).Reload()
+    for name in ("return_env", "return_credit", "return_bonus"):
+        assert board.Scalars(f"calm/{name}")[-1].value == pytest.approx(last[name], rel=1e-5), name
+    assert run.config.name == f"KeyRoom-S5-rules-once-{bonus}-cnn-seed0"
+    report = report_runs([run], tmp_path / "report.html").read_text("utf-8")
+    parts = (last["return_env"], last["return_credit"], last["return_bonus"])
+    assert " + ".join(f"{part:.2f}" for part in parts) in report
+
+
+def test_a_run_with_a_bonus_goes_on_the_same_way_however_often(tmp_path: Path) -> None:
+    config = TrainConfig(**SMALL | {"steps": 512}, judge="none", bonus="e3b")
+    run = Run.create(tmp_path / "run", config)
+    train(run)
+    ends = []
+    for name in ("a", "b"):
+        other = Run(Path(shutil.copytree(run.folder, tmp_path / name)))
+        other.lengthen(1024)
+        train(other, resume=True)
+        ends.append(other.load_checkpoint())
+    for state in ends:
+        del state["training_seconds"], state["eval_seconds"]
+    assert same(*ends)
+    assert not same(ends[0]["bonus"], run.load_checkpoint()["bonus"])
 
 
 def test_a_noisy_judges_quality_in_this_run_is_in_the_metrics(tmp_path: Path) -> None:

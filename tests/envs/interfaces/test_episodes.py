@@ -187,3 +187,54 @@ def test_an_annotator_is_asked_once_for_every_description() -> None:
     assert 0 < annotator.asked < 200
     vec.close()
     truth.close()
+
+
+class Ten:
+    """A bonus of 10 in every other step."""
+
+    keys = ("glyphs",)
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def __call__(self, batch: Any, credit: Any) -> Any:
+        self.n = batch.n_envs
+        return self
+
+    def reset(self) -> None:
+        self.steps = 0
+
+    def step(self, actions: Any, ended: Any) -> Any:
+        self.steps += 1
+        return np.full(self.n, 10.0 * (self.steps % 2), np.float32)
+
+
+@pytest.mark.parametrize("judge", [None, Every])
+def test_reward_credit_and_bonus_are_three_numbers(judge: Any) -> None:
+    settings: Any = {"judge": judge, "subgoals": SUBGOALS if judge else None, "shaping": "every"}
+    env = envs.make_vec(
+        TASK, 2, **settings, weight=0.5, bonus=Ten(), bonus_weight=0.25, seed=1, workers=0
+    )
+    try:
+        env.reset()
+        rewards, r_env, credit, infos = [], [], [], {}
+        for step in range(1, LIMIT + 1):
+            _, reward, _, _, infos = env.step(np.zeros(2, np.int64))
+            paid = infos["credit"] if judge else np.zeros(2)
+            assert ("credit" in infos) == (judge is not None)
+            assert infos["bonus"].tolist() == [10.0 * (step % 2)] * 2
+            np.testing.assert_allclose(
+                reward, infos["r_env"] + 0.5 * paid + 2.5 * (step % 2), rtol=1e-6
+            )
+            rewards.append(reward)
+            r_env.append(infos["r_env"])
+            credit.append(paid)
+    finally:
+        env.close()
+    ended = infos["final_info"]["episode"]
+    for i in range(2):
+        assert ended["r"][i] == pytest.approx(sum(r[i] for r in rewards), rel=1e-5)
+        assert ended["r_env"][i] == pytest.approx(sum(r[i] for r in r_env))
+        assert ended["credit"][i] == sum(c[i] for c in credit)
+        assert ended["bonus"][i] == 10.0 * LIMIT / 2
+    assert not ended["success"].any()  # whatever is paid

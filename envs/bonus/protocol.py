@@ -1,0 +1,50 @@
+"""What a bonus is: a third number beside the reward and the credit of a step.
+
+r = r_env + weight * credit + bonus_weight * bonus
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from envs.observer import Bools
+from envs.stepping.batch import Batch, Rewards
+
+if TYPE_CHECKING:
+    from envs.credit.shaping import BatchCredit
+
+
+class Bonus(Protocol):
+    """Pays for the steps of one batch, whatever a judge says of them."""
+
+    def reset(self) -> None:
+        """All environments begin a new episode; the batch's arrays hold its first observation."""
+
+    def step(self, actions: npt.NDArray[np.int64], ended: Bools) -> Rewards:
+        """Returns the bonus of the batch's last step, (B,) float32, before its weight.
+
+        Args:
+            actions: (B,) what was done.
+            ended: (B,) where the step ended an episode, and the batch stands at the next one.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """Returns what outlives an episode, as tensors and plain values; empty if nothing does."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Takes over what `state` has returned."""
+
+
+class MakeBonus(Protocol):
+    """Builds a bonus for a batch that has not been reset yet."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Observation keys that the bonus reads."""
+
+    def __call__(self, batch: Batch, credit: BatchCredit | None) -> Bonus:
+        """Returns the bonus of `batch`, whose credit, if any is paid, is `credit`."""
