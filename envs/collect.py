@@ -64,6 +64,7 @@ def play(
     player: str | Player | Sequence[str | Player] = "scripted",
     *,
     episodes: int = 1,
+    first: int = 0,
     split: str = "data",
     seed: int = 0,
 ) -> Iterator[LabelledTransition]:
@@ -80,6 +81,7 @@ def play(
         player: a player, or the name of one that `envs.players.make` knows; or several that take
             turns.
         episodes: how many, each to its end.
+        first: number of the first one; those before it are passed over, not played.
         split: `data` for transitions that are kept or shown to a judge.
         seed: of the levels and of the players' chance.
 
@@ -92,12 +94,14 @@ def play(
     turns = tuple(player)
     if episodes < 1 or not turns:
         raise UsageError(f"play needs episodes and a player, got {episodes} and {turns}")
+    if first < 0:
+        raise UsageError(f"episodes are numbered from 0, got {first}")
     crew = [make_player(p, known) if isinstance(p, str) else p for p in turns]
-    return _play(known, crew, episodes, split, seed)
+    return _play(known, crew, range(first, first + episodes), split, seed)
 
 
 def _play(
-    task: Task, crew: Sequence[Player], episodes: int, split: str, seed: int
+    task: Task, crew: Sequence[Player], numbers: range, split: str, seed: int
 ) -> Iterator[LabelledTransition]:
     keys = tuple(dict.fromkeys((*_Recorder.keys, *EventStream.keys, *TRUTH_KEYS)))
     environment, options = environment_of(task)
@@ -107,8 +111,10 @@ def _play(
         events, truth = EventStream(task.id, batch, task.actions), make_truth(task, batch)
         recorder = _Recorder(batch)
         batch.observers += [events, truth, recorder]
+        if numbers.start:
+            batch.reseed(split, seed, [numbers.start])
         batch.reset()
-        for number in range(episodes):
+        for number in numbers:
             player = crew[number % len(crew)]
             player.begin(np.random.default_rng([seed, number]))
             level_seed = int(batch.level_seeds[0])

@@ -36,7 +36,8 @@ def collect(
 
     Each row holds the three descriptions of a transition, what it achieved by the engine's truth,
     where it comes from, and the game's own screen for people to look at. Ctrl-C keeps what was
-    played until then in a file beside OUT, named NAME.part.parquet.
+    played until then in a file beside OUT, named NAME.part.parquet; the same command resumes from
+    it (with more or fewer episodes, if you like) and writes what it would have written at once.
     """
     from agents.data_sets.collect import collect_file
 

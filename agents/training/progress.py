@@ -60,23 +60,29 @@ def train_with_progress(
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=BAR_WIDTH),
-        TextColumn("{task.fields[told]}", markup=False),
+        TextColumn("{task.fields[text]}", markup=False),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bars = [
             progress.add_task(
-                name.ljust(width), total=run.config.steps, told="starting", visible=not many
+                name.ljust(width), total=run.config.steps, text="starting", visible=not many
             )
             for name, run in zip(shown_names, runs, strict=True)
         ]
-        whole = progress.add_task("all".ljust(width), total=len(runs), told="", visible=many)
+
+        def ended_runs(count: int) -> str:
+            return f"{count} of {len(runs)} runs"
+
+        whole = progress.add_task(
+            "all".ljust(width), total=len(runs), text=ended_runs(0), visible=many
+        )
         logged = [0.0] * len(runs)
         """Share of each run's steps at its last line in a log."""
 
         def show(i: int, status: TrainingStatus) -> None:
             parts = figures(status)
             steps = min(status.steps, status.total)
-            progress.update(bars[i], completed=steps, told=fitting(parts, room), visible=True)
+            progress.update(bars[i], completed=steps, text=fitting(parts, room), visible=True)
             if not console.is_terminal and steps / status.total >= logged[i] + 0.1:
                 logged[i] = steps / status.total
                 console.print(Text(f"{names[i]}: {'  '.join(parts)}"), soft_wrap=True)
@@ -84,8 +90,7 @@ def train_with_progress(
         def end(i: int) -> None:
             progress.update(bars[i], visible=not many)
             progress.advance(whole)
-            ended = int(progress.tasks[whole].completed)
-            progress.update(whole, told=f"{ended} of {len(runs)} runs")
+            progress.update(whole, text=ended_runs(int(progress.tasks[whole].completed)))
             on_end(i)
 
         train_all(
@@ -94,10 +99,10 @@ def train_with_progress(
 
 
 def figures(status: TrainingStatus) -> list[str]:
-    """What there is to say of a run, the most important first."""
-    asked = f"asked {status.asked}" if status.asked else ""
+    """Returns steps, success, time left, rate and questions of a run, most important first."""
+    questions = f"asked {status.asked}" if status.asked else ""
     if status.pending:
-        asked += f", {status.pending} pending"
+        questions += f", {status.pending} pending"
     parts = [f"{min(status.steps, status.total):,} of {status.total:,} steps"]
     if status.waiting:
         parts.append(f"waiting for the judge for {status.waiting:.0f} s")
@@ -108,7 +113,7 @@ def figures(status: TrainingStatus) -> list[str]:
             f"left {time_left(status)}",
             f"{status.steps_per_second:,.0f} steps/s",
         ]
-    return [*parts, asked] if asked else parts
+    return [*parts, questions] if questions else parts
 
 
 def fitting(parts: Sequence[str], room: int) -> str:

@@ -39,6 +39,13 @@ def test_a_step_holds_all() -> None:
     assert len({s.transition.episode for s in steps}) == 2
 
 
+def test_episodes_can_be_passed_over() -> None:
+    players = ("random", "scripted")
+    steps = list(play("KeyRoom-S5", players, episodes=4, seed=5))
+    later = list(play("KeyRoom-S5", players, episodes=2, first=2, seed=5))
+    assert later == [step for step in steps if int(step.provenance["number"]) >= 2]
+
+
 def test_frames_follow_each_other() -> None:
     """What is after one step is before the next, and the end is the end, not the next level."""
     steps = list(play("KeyRoom-S5", "scripted", episodes=1, seed=5))

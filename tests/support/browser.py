@@ -28,10 +28,9 @@ class Browser:
     def __init__(self, profile: Path) -> None:
         ours_r, theirs_w = os.pipe()
         theirs_r, ours_w = os.pipe()
-        # Chromium reads file descriptor 3 and writes 4; ours are moved out of the way first.
+        # Chromium reads file descriptor 3 and writes 4; theirs are moved out of the way first. The
+        # low ones stay open until it runs, or the pipe by which Popen hears of errors might be one.
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (theirs_r, theirs_w)]
-        os.close(theirs_r)
-        os.close(theirs_w)
 
         def install() -> None:
             os.dup2(high[0], 3)
@@ -58,7 +57,7 @@ class Browser:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for fd in high:
+        for fd in (theirs_r, theirs_w, *high):
             os.close(fd)
         self._read, self._write = ours_r, ours_w
         self._buffer = b""

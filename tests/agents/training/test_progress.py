@@ -57,6 +57,7 @@ def test_of_many_only_those_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     text, ended = shown(tmp_path, monkeypatch, 9)
     assert "run-1" in text
     assert not any(f"run-{i}" in text for i in range(2, 9))
+    assert "0 of 9 runs" in text  # before the first has ended
     assert "1 of 9 runs" in text
     assert ended == [0]
 
