@@ -20,9 +20,7 @@ from torch import Tensor, nn
 from agents.bench.settings import KEYS
 from agents.network.kernels.glyph_conv import glyph_conv
 from agents.network.kernels.minibatch_chunks import Repeated
-
-GLYPHS = 5977
-"""nle's MAX_GLYPH, and one for cells beyond the map."""
+from agents.network.vector_parts import GLYPHS
 
 
 class Size(NamedTuple):

@@ -172,19 +172,21 @@ def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result]
 
 
 def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
-    """The run of a cell: a new one, or one begun with the same settings."""
+    """Returns the run of a cell, new or begun with the same settings; None if it may not be made.
+
+    A run that was begun with fewer steps is lengthened.
+
+    Raises:
+        UsageError: it was begun with other settings, or can't be lengthened.
+    """
     if not (folder / "config.yaml").exists():
         return Run.create(folder, planned) if create else None
     run = Run.open(folder)
     begun_with = run.config
-    scheduled = planned.learning_rate_end is not None or planned.ent_coef_end is not None
-    if begun_with != planned and begun_with.steps < planned.steps and not scheduled:
-        # Nothing else in training depends on how long it will be, so a longer budget resumes it.
-        longer = begun_with.model_copy(update={"steps": planned.steps})
-        if longer == planned:
-            planned.save(folder / "config.yaml")
-            begun_with = planned
-    if begun_with != planned:
+    longer = begun_with.model_copy(update={"steps": planned.steps})
+    if longer == planned and begun_with.steps < planned.steps:
+        run.lengthen(planned.steps)
+    elif begun_with != planned:
         differing = _differing(begun_with.model_dump(mode="json"), planned)
         raise UsageError(
             f"{folder} was begun with other settings than those planned ({differing}); remove it,"

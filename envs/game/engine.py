@@ -3,7 +3,7 @@
 MiniHack's object is built once by `gymnasium.make` (its des-file, options, actions and limits, to
 the letter); its low-level engine is then pointed at rows of the caller's arrays and stepped here.
 Rewritten from what minihack 1.0.2 and nle 1.3.0 do (minihack/base.py, minihack/envs/keyroom.py,
-nle/env/base.py, nle/env/tasks.py); tests/envs/test_conformance.py steps both side by side.
+nle/env/base.py, nle/env/tasks.py); tests/whole/test_conformance.py steps both side by side.
 
 Where we differ, on purpose:
 

@@ -25,10 +25,10 @@ from envs.game.glyphs import (
     GROUNDS,
     NO_GLYPH,
     ROWS,
-    STONE,
     THING,
     THING_OF_GLYPH,
     THINGS,
+    WALLS,
 )
 from envs.tasks import task as find_task
 
@@ -54,7 +54,7 @@ _AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 def _kinds() -> npt.NDArray[np.int64]:
     table = np.where(THING_OF_GLYPH > 0, THING_OF_GLYPH, len(THINGS) + GROUND_OF_GLYPH)
     table = table.astype(np.int64)
-    table[STONE + 1 : STONE + 12] = _WALL  # the symbols of walls follow that of stone
+    table[list(WALLS)] = _WALL
     table[NO_GLYPH] = _BEYOND
     return table
 

@@ -18,7 +18,7 @@ from nle import nethack
 from calm.errors import UsageError
 from calm.records import Task
 from envs.game.actions import SKILLS
-from envs.game.glyphs import STONE, THING, THING_OF_GLYPH
+from envs.game.glyphs import COLUMNS, FROST_HORN, ROWS, STONE, THING, THING_OF_GLYPH
 from envs.players.player import Array
 from envs.players.scripted import Scripted
 from envs.players.terrain import MOVES, Cell
@@ -32,12 +32,11 @@ _USES = {
     nethack.POTION_CLASS: "quaff",
     nethack.ARMOR_CLASS: "wear",
 }
-_HORN = nethack.GLYPH_OBJ_OFF + 225  # a frost horn
 
 
 def _use_of(glyph: int) -> str | None:
     """The action that makes use of an object; None for one that is no help here."""
-    if glyph == _HORN:
+    if glyph == FROST_HORN:
         return "apply"
     if not nethack.glyph_is_normal_object(glyph):
         return None
@@ -113,7 +112,7 @@ class Quester(Scripted):
 
     def _cold(self, arrays: Mapping[str, Array]) -> int | None:
         held = self._held(arrays)
-        known = [g for g in held if g == _HORN or self._makes_cold.get(g)]
+        known = [g for g in held if g == FROST_HORN or self._makes_cold.get(g)]
         unknown = [g for g in held if _use_of(g) == "zap" and g not in self._makes_cold]
         if self._hard and len(unknown) < 2 and False not in self._makes_cold.values():
             unknown = []  # a wand alone is that of death
@@ -158,7 +157,7 @@ class Quester(Scripted):
         for move, (dy, dx) in enumerate(MOVES):
             for n in range(1, far + 1):
                 i, j = y + n * dy, x + n * dx
-                if not (0 <= i < 21 and 0 <= j < 79):
+                if not (0 <= i < ROWS and 0 <= j < COLUMNS):
                     break
                 glyph = int(arrays["glyphs"][i, j])
                 if nethack.glyph_is_normal_monster(glyph):
@@ -228,10 +227,12 @@ class Quester(Scripted):
         for move, (dy, dx) in enumerate(MOVES[:4]):
             y, x, width = cell[0] + dy, cell[1] + dx, 0
             while (
-                0 <= y < 21 and 0 <= x < 79 and THING_OF_GLYPH[here.glyphs[y, x]] == THING["lava"]
+                0 <= y < ROWS
+                and 0 <= x < COLUMNS
+                and THING_OF_GLYPH[here.glyphs[y, x]] == THING["lava"]
             ):
                 y, x, width = y + dy, x + dx, width + 1
-            if not width or not (0 <= y < 21 and 0 <= x < 79):
+            if not width or not (0 <= y < ROWS and 0 <= x < COLUMNS):
                 continue
             ground = here.walkable((y, x)) or here.glyphs[y, x] == STONE
             if ground and (best is None or width < best[0]):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from envs.game.glyphs import CARRIED, CARRIED_OF_GLYPH, ROWS, STONE, THING, THING_OF_GLYPH
+from envs.game.glyphs import CARRIED, CARRIED_OF_GLYPH, ROWS, STONE, THING, THING_OF_GLYPH, WALLS
 from envs.players.boulders import best_push
 from envs.players.player import Array
 from envs.players.terrain import MOVES, Cell, Terrain
@@ -170,4 +170,4 @@ def _beside(cell: Cell, others: list[Cell]) -> bool:
 def _wall_near(here: Terrain, cell: Cell) -> bool:
     y, x = cell
     around = here.glyphs[max(y - 1, 0) : min(y + 2, ROWS), max(x - 1, 0) : x + 2]
-    return bool(((around > STONE) & (around < STONE + 12)).any() or (around == STONE).any())
+    return bool(np.isin(around, WALLS).any() or (around == STONE).any())

@@ -18,6 +18,7 @@ from envs.game.glyphs import (
     COLUMNS,
     DOORWAY,
     OPEN_DOORS,
+    ROOM_FLOORS,
     ROWS,
     SOLID_OF_GLYPH,
     STONE,
@@ -61,7 +62,7 @@ class Terrain:
         self.hero = (y, x)
         # The hero's own glyph hides the ground: keep what was seen there, or take it for floor.
         if under == STONE or THING_OF_GLYPH[under] in (THING["monster"], THING["boulder"]):
-            under = STONE + 19
+            under = ROOM_FLOORS[0]
         self.glyphs[y, x] = under
         self.visits[y, x] += 1
 

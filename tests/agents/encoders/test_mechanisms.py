@@ -1,4 +1,4 @@
-"""What every mechanism must hold to be trained by PPO, whatever it computes."""
+"""What every mechanism of `agents.encoders` must hold to be trained by PPO, whatever it does."""
 
 import copy
 import subprocess

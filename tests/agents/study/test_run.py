@@ -159,7 +159,7 @@ def test_settings_for_one_task_leave_the_cells_of_the_others(results: Path, plan
 def test_a_schedule_to_the_last_step_is_not_lengthened(tmp_path: Path) -> None:
     begun = TrainConfig(steps=128, learning_rate_end=0.0)
     Run.create(tmp_path / "run", begun)
-    with pytest.raises(UsageError, match="steps: 128, now 256"):
+    with pytest.raises(UsageError, match="learning_rate_end, which is reached at the last step"):
         _run(tmp_path / "run", begun.model_copy(update={"steps": 256}), create=True)
 
 
