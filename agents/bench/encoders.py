@@ -79,8 +79,8 @@ def run(
     contestants = ("agent", "pooled", "softmax", "gaussian", "scan") if quick else None
     known = {n for n, _ in sizes if only != "scans"} | {n for n in lengths if only != "mechanisms"}
     if wrong := set(tokens) - known:
-        told = ", ".join(map(str, sorted(known)))
-        raise UsageError(f"nothing is measured at {min(wrong)} tokens; valid here: {told}")
+        valid = ", ".join(map(str, sorted(known)))
+        raise UsageError(f"nothing is measured at {min(wrong)} tokens; valid here: {valid}")
     rows: list[Row] = []
     left_out: list[str] = []
     for cells, batch in sizes if only != "scans" else ():
@@ -154,12 +154,12 @@ def ratios(rows: Iterable[Row]) -> dict[str, float]:
         ours = f"scan: ours forward+backward {length}"
         pairs[f"scan_vs_mambapy_{length}"] = ([named["mambapy"]], ours)
         pairs[f"scan_vs_best_{length}"] = (list(named.values()), ours)
-    found = {}
+    by_name = {}
     for name, (theirs, ours) in pairs.items():
         measured = [value[rival] for rival in theirs if rival in value]
         if measured and ours in value:
-            found[name] = round(min(measured) / value[ours], 2)
-    return found
+            by_name[name] = round(min(measured) / value[ours], 2)
+    return by_name
 
 
 class _Convolution(nn.Module):

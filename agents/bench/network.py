@@ -51,16 +51,17 @@ class BenchNetwork(nn.Module):
         self.joint = nn.Linear(of.crop + 2 * of.side, of.joint)
 
     def forward(self, crop: Tensor | Repeated, status: Tensor, message: Tensor) -> Tensor:
-        seen = crop.through(self.seen) if isinstance(crop, Repeated) else self.seen(crop)
+        on_map = self.read_crop
+        features = crop.through(on_map) if isinstance(crop, Repeated) else on_map(crop)
         status = status.float()
         parts = [
-            seen,
+            features,
             torch.relu(self.status(status.sign() * status.abs().log1p())),
             torch.relu(self.message(message.float() / 255)),
         ]
         return torch.relu(self.joint(torch.cat(parts, 1)))
 
-    def seen(self, crop: Tensor) -> Tensor:
+    def read_crop(self, crop: Tensor) -> Tensor:
         """(B, 9, 9) -> (B, crop)."""
         cells = torch.relu(self.second(self.embedded(crop)))
         return torch.relu(self.crop(cells.flatten(1)))

@@ -218,11 +218,11 @@ CONTESTANTS: dict[str, Contestant] = {
 def main() -> None:
     """Runs the contestant that the command line names."""
     name, size, seconds = sys.argv[1:]
-    told = sys.stdout
+    output = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):
         steps, taken = CONTESTANTS[name](size, float(seconds))
-    told.write(json.dumps({"steps": steps, "seconds": taken}) + "\n")
-    told.flush()
+    output.write(json.dumps({"steps": steps, "seconds": taken}) + "\n")
+    output.flush()
     os._exit(0)  # some leave threads and processes behind
 
 

@@ -52,19 +52,19 @@ class Contest:
         Raises:
             CalmError: our own loop or stable-baselines3's failed.
         """
-        told = {}
+        rates = {}
         for size in SIZES:
             for name in CONTESTANTS:
                 if name in self.missing:
                     continue
                 say(f"{SIZES[size]}: {name}")
                 try:
-                    told[size, name] = measure(name, size, seconds)
+                    rates[size, name] = measure(name, size, seconds)
                 except CalmError as error:
                     if name not in (*FAMILIES["sample_factory"], *FAMILIES["pufferlib"]):
                         raise
                     self.missing[name] = str(error)
-        for key, rate in told.items():
+        for key, rate in rates.items():
             self.rates.setdefault(key, []).append(rate)
         self.rates = {key: of for key, of in self.rates.items() if key[1] not in self.missing}
 
@@ -166,7 +166,7 @@ def measure(name: str, size: str, seconds: float) -> float:
                 os.killpg(process.pid, signal.SIGKILL)
         lines = process.stdout.read().splitlines()
     try:
-        told = json.loads(lines[-1])
-        return float(told["steps"] / told["seconds"])
+        figures = json.loads(lines[-1])
+        return float(figures["steps"] / figures["seconds"])
     except (IndexError, ValueError, KeyError, TypeError):
         raise CalmError(f"{name} ended with {process.returncode} and told no figure") from None

@@ -68,9 +68,11 @@ def examine(base_url: str | None = None, store: Path | None = None) -> Iterator[
 
 
 def _python() -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
+    running = ".".join(map(str, sys.version_info[:3]))
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
-    return Finding("python", good, found, "use Python 3.11, 3.12 or 3.13: nle has wheels for those")
+    return Finding(
+        "python", good, running, "use Python 3.11, 3.12 or 3.13: nle has wheels for those"
+    )
 
 
 def _guarded(name: str, check: Callable[[], str], remedy: str) -> Finding:

@@ -52,7 +52,7 @@ def replay(
         report_runs([opened], opened.folder / "report.html")
     console = Console(highlight=False)
     if as_json:
-        told = [
+        summaries = [
             {
                 "level_seed": steps[0].level_seed,
                 "steps": len(steps) - 1,
@@ -62,7 +62,7 @@ def replay(
             }
             for steps in shown.episodes
         ]
-        typer.echo(json.dumps({"page": str(page), "recording": str(path), "episodes": told}))
+        typer.echo(json.dumps({"page": str(page), "recording": str(path), "episodes": summaries}))
         return
     if play and console.is_terminal and sys.stdin.isatty():
         with keyboard() as read:

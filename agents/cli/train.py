@@ -85,7 +85,7 @@ def train(
     resume: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Go on with the run in this folder; repeat for several. Takes no other setting but"
+            help="Resume the run in this folder; repeat for several. Takes no other setting but"
             " --steps, which lengthens it."
         ),
     ] = None,
@@ -98,7 +98,7 @@ def train(
 ) -> None:
     """Train PPO on reward plus judged credit, a bonus, or both.
 
-    Success is measured on levels that training never sees. Ctrl-C saves a checkpoint; go on with
+    Success is measured on levels that training never sees. Ctrl-C saves a checkpoint; resume with
     --resume FOLDER. A model that does not answer is waited for (--set patience=SECONDS), then
     training stops in the same way. The run's folder holds every setting (config.yaml), metrics and
     a report.
@@ -138,7 +138,7 @@ def train(
         train_with_progress(runs, store=store, base_url=base_url, console=console)
     except KeyboardInterrupt:
         again = [word for run in runs for word in ("--resume", run.folder)]
-        console.print(Text(f"go on with: {typed('train', *again)}"), soft_wrap=True)
+        console.print(Text(f"resume with: {typed('train', *again)}"), soft_wrap=True)
         raise
     rows = []
     for run in runs:
@@ -166,7 +166,7 @@ def _open_runs(folders: Sequence[Path], steps: int | None, refused: Sequence[str
 
     if refused:
         raise UsageError(
-            "--resume goes on with a run as it was and takes no other setting but --steps, got "
+            "--resume trains a run as it was and takes no other setting but --steps, got "
             + ", ".join(refused)
         )
     runs = [Run.open(folder) for folder in folders]

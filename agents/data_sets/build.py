@@ -31,12 +31,12 @@ EPISODES = 400
 
 
 def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[LabelledTransition]:
-    """Steps of a task as long as anybody wants them."""
+    """Yields the steps of up to `EPISODES` episodes of a task on levels of the split `data`."""
     return play(task, player, episodes=EPISODES, split="data", seed=seed)
 
 
 def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransition]]:
-    """Rows by episode; a new one starts at step 0."""
+    """Yields the rows of each episode; a new one starts at step 0."""
     episode: list[LabelledTransition] = []
     for row in rows:
         if row.transition.step == 0 and episode:
@@ -47,7 +47,10 @@ def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransi
 
 
 class Picker:
-    """Takes rows whose content nobody has taken yet."""
+    """Draws rows for a set from play, each content once.
+
+    The methods return the rows taken and raise CalmError where play has too few.
+    """
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
@@ -59,49 +62,49 @@ class Picker:
         wanted: Callable[[LabelledTransition], bool],
         quota: int,
     ) -> list[LabelledTransition]:
-        """One wanted row of each episode, drawn evenly, until there are enough."""
-        found: list[LabelledTransition] = []
+        """Takes one wanted row of each episode, drawn evenly, until there are `quota`."""
+        rows_taken: list[LabelledTransition] = []
         for episode in episodes(rows):
             fresh = [r for r in episode if wanted(r) and r.transition.id not in self._taken]
             if fresh:
-                found.append(self._take(fresh[int(self._rng.integers(len(fresh)))]))
-            if len(found) == quota:
-                return found
-        raise CalmError(f"only {len(found)} of {quota} rows in {EPISODES} episodes")
+                rows_taken.append(self._take(fresh[int(self._rng.integers(len(fresh)))]))
+            if len(rows_taken) == quota:
+                return rows_taken
+        raise CalmError(f"only {len(rows_taken)} of {quota} rows in {EPISODES} episodes")
 
     def sample(
         self, rows: Iterator[LabelledTransition], each: int, quota: int
     ) -> list[LabelledTransition]:
-        """At most `each` rows of an episode, drawn evenly and kept in order, until enough."""
-        found: list[LabelledTransition] = []
+        """Takes at most `each` rows of an episode, drawn evenly, in order, until `quota`."""
+        rows_taken: list[LabelledTransition] = []
         for episode in episodes(rows):
             n = min(each, len(episode))
             for i in sorted(self._rng.choice(len(episode), n, replace=False)):
                 row = episode[i]
-                if row.transition.id not in self._taken and len(found) < quota:
-                    found.append(self._take(row))
-            if len(found) == quota:
-                return found
-        raise CalmError(f"only {len(found)} of {quota} rows in {EPISODES} episodes")
+                if row.transition.id not in self._taken and len(rows_taken) < quota:
+                    rows_taken.append(self._take(row))
+            if len(rows_taken) == quota:
+                return rows_taken
+        raise CalmError(f"only {len(rows_taken)} of {quota} rows in {EPISODES} episodes")
 
     def up_to(
         self, rows: Iterable[LabelledTransition], names: Iterable[str], most: int
     ) -> list[LabelledTransition]:
-        """The first rows that achieve each subgoal, `most` of it at most."""
+        """Takes the first rows that achieve each subgoal in `names`, at most `most` of each."""
         wanting = dict.fromkeys(names, most)
-        found: list[LabelledTransition] = []
+        rows_taken: list[LabelledTransition] = []
         for row in rows:
             useful = [n for n in wanting if row.truth[n] and wanting[n]]
             if useful and row.transition.id not in self._taken:
                 for name in wanting:
                     wanting[name] -= row.truth[name] and wanting[name] > 0
-                found.append(self._take(row))
-        return found
+                rows_taken.append(self._take(row))
+        return rows_taken
 
     def nothing(self, rows: Iterable[LabelledTransition], quota: int) -> list[LabelledTransition]:
-        """So many rows that achieve nothing, drawn evenly and kept in order."""
-        found = {r.transition.id: r for r in rows if not any(r.truth.values())}
-        fresh = [r for id, r in found.items() if id not in self._taken]
+        """Takes `quota` rows that achieve nothing, drawn evenly, in order."""
+        idle = {r.transition.id: r for r in rows if not any(r.truth.values())}
+        fresh = [r for id, r in idle.items() if id not in self._taken]
         chosen = self._rng.choice(len(fresh), quota, replace=False)
         return [self._take(fresh[i]) for i in sorted(chosen)]
 
@@ -119,7 +122,7 @@ class Part:
 
 
 def keyroom() -> dict[str, Part]:
-    """The paper's design (256, three classes evenly) and 2,100 steps at the natural rate."""
+    """Plays keyroom-v1: the paper's design (256, three classes evenly), 2,100 natural steps."""
     ids = ("MiniHack-KeyRoom-S5-v0", "MiniHack-KeyRoom-S15-v0")
     picker = Picker(seed=2409)
     balanced: list[LabelledTransition] = []
@@ -162,9 +165,9 @@ MINIHACK = (
 
 
 def minihack() -> dict[str, Part]:
-    """Other tasks: up to 8 rows of each subgoal and player, and 120 steps at the natural rate.
+    """Plays minihack-v1: up to 8 rows a subgoal and player, and 120 natural steps, of each task.
 
-    Of the hard quest it looks through more play, since one episode lasts hundreds of steps.
+    The hard quest is played longer, since one episode lasts hundreds of steps.
     """
     picker = Picker(seed=1012)
     picked: list[LabelledTransition] = []
@@ -200,7 +203,8 @@ def build(name: str, folder: Path) -> None:
     if any(folder.glob("*.parquet")):
         raise UsageError(f"{folder} holds data already; a set never changes in place")
     parts = {
-        part: write_part(folder, part, made.rows, made.tasks) for part, made in SETS[name]().items()
+        name_of_part: write_part(folder, name_of_part, part.rows, part.tasks)
+        for name_of_part, part in SETS[name]().items()
     }
     about = {
         "made_by": f"calm data build {name}",
@@ -218,5 +222,5 @@ def differing_parts(name: str, folder: Path) -> list[str]:
     """
     with tempfile.TemporaryDirectory() as scratch:
         build(name, Path(scratch))
-        made, shipped = read_manifest(Path(scratch)), read_manifest(folder)
-    return [p for p in shipped["parts"] if made["parts"].get(p) != shipped["parts"][p]]
+        built, shipped = read_manifest(Path(scratch)), read_manifest(folder)
+    return [p for p in shipped["parts"] if built["parts"].get(p) != shipped["parts"][p]]

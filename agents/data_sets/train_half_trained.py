@@ -54,18 +54,18 @@ class Featured(VecEnvWrapper):
         super().__init__(venv, spaces.Box(-1.0, 1.0, (WIDTH,), np.float32))
 
     def reset(self) -> npt.NDArray[np.float32]:
-        return self._see(self.venv.reset())
+        return self._features(self.venv.reset())
 
     def step_wait(self) -> Any:
-        seen, rewards, dones, infos = self.venv.step_wait()
+        observation, rewards, dones, infos = self.venv.step_wait()
         for i in np.flatnonzero(dones):
             last = infos[i]["terminal_observation"]
-            infos[i]["terminal_observation"] = self._see({k: last[k][None] for k in SEEN})[0]
-        return self._see(seen), rewards, dones, infos
+            infos[i]["terminal_observation"] = self._features({k: last[k][None] for k in SEEN})[0]
+        return self._features(observation), rewards, dones, infos
 
     @staticmethod
-    def _see(seen: Any) -> npt.NDArray[np.float32]:
-        return features(*(seen[key] for key in SEEN)).astype(np.float32)
+    def _features(observation: Any) -> npt.NDArray[np.float32]:
+        return features(*(observation[key] for key in SEEN)).astype(np.float32)
 
 
 def network_of(model: PPO) -> Network:
@@ -103,7 +103,14 @@ class _UntilHalfWay(BaseCallback):
 
 
 def train(task_id: str, seed: int, goal: float, most: int) -> tuple[PPO, int]:
-    """A model trained until it finishes a share `goal` of its episodes, and its steps."""
+    """Trains until a share `goal` of episodes is finished; returns the model and its steps.
+
+    Args:
+        task_id: a whole id.
+        seed: of weights, actions and levels.
+        goal: in (0, 1].
+        most: environment steps after which training stops anyway.
+    """
     torch.set_num_threads(1)
     env = make_vec(
         task_id,
@@ -138,7 +145,7 @@ def train(task_id: str, seed: int, goal: float, most: int) -> tuple[PPO, int]:
 
 
 def success_of(task_id: str, network: Network, episodes: int) -> float:
-    """Share of held-out levels that the player finishes, as it is played: by NumPy."""
+    """Returns the share of held-out levels that a network finishes, played by NumPy."""
     player = HalfTrained(task_id, network)
     last = "reach the staircase down"
     ended = [

@@ -1,4 +1,4 @@
-"""How well a demo's judge judges: its answers about the transitions against the engine's truth.
+"""Scores a demo's judge: its answers about the transitions against the engine's truth.
 
 What a model names and how well it judges are two things. A given subgoal that it never named was
 never asked about, and one of its own that means no given one has no truth; neither is scored. The
@@ -65,12 +65,12 @@ class Judging:
         """What the judge named, in sentences; none where it was asked about the given ones."""
         if self.match is None:
             return []
-        meant = [f"{name} (for {given})" for name, given in self.match.of.items() if given]
-        other = [name for name, given in self.match.of.items() if given is None]
+        scored = [f"{name} (for {meant})" for name, meant in self.match.of.items() if meant]
+        other = [name for name, meant in self.match.of.items() if meant is None]
         never = [s.name for s in self.match.given if s.name not in self.match.of.values()]
         lines = [f"It named {len(self.match.of)} subgoals and was asked about these."]
-        if meant:
-            lines.append(f"Scored, since their truth is known: {', '.join(meant)}.")
+        if scored:
+            lines.append(f"Scored, since their truth is known: {', '.join(scored)}.")
         if other:
             lines.append(f"Not scored, since the engine's truth has no such: {', '.join(other)}.")
         if never:
@@ -217,8 +217,9 @@ def _about(answer: Judgement, named: Match, scored: Task) -> Judgement:
     """The same answer about the scored subgoals alone."""
     if not answer.verdict.readable:
         return answer
-    given = translate(answer, named)
-    return replace(given, achieved={s.name: given.achieved[s.name] for s in scored.subgoals})
+    translated = translate(answer, named)
+    achieved = {s.name: translated.achieved[s.name] for s in scored.subgoals}
+    return replace(translated, achieved=achieved)
 
 
 def _evaluate(

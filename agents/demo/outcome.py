@@ -1,4 +1,4 @@
-"""What a demo showed: the figures of its judge and its agents, as JSON and as a few lines."""
+"""The outcome of a demo: figures of its judge and its agents, as JSON and as a few lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agents.report.tables import Arm, percent, steps_to
 
 @dataclass
 class Outcome:
-    """What a demo showed."""
+    """The figures of one demo, as `outcome.json` holds them."""
 
     judge: str
     transitions: int
@@ -27,16 +27,17 @@ class Outcome:
 
     @property
     def named(self) -> str:
-        """How many subgoals the judge named, where they are not the given ones; else nothing."""
+        """How many subgoals the judge named, in words; "" where it was asked about given ones."""
         of = {k: v for m in self.evaluation["matches"].values() for k, v in m["of"].items()}
-        known = sum(given is not None for given in of.values())
+        known = sum(meant is not None for meant in of.values())
         return f"named {len(of)} subgoals, {known} of them with a known truth; " if of else ""
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as plain values."""
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """The summary in ten lines or fewer."""
+        """Returns the summary in ten lines or fewer."""
         lines = [
             f"Judge {self.judge}: {self.named}{self.transitions} transitions labelled;"
             f" {self.asked} distinct questions asked in all."
@@ -64,7 +65,7 @@ def _figure(score: dict[str, Any], name: str) -> str:
 
 
 def verdict(agents: Sequence[dict[str, Any]]) -> str:
-    """What the three agents showed, in one plain sentence that follows from their figures."""
+    """Returns the figures of the three agents, shaped one last, in a plain sentence or two."""
     own, fair, shaped = agents
 
     def reached(agent: dict[str, Any]) -> str:
@@ -81,7 +82,7 @@ def verdict(agents: Sequence[dict[str, Any]]) -> str:
 
 
 def agent_figures(arm: Arm) -> dict[str, Any]:
-    """An agent's figures at its last evaluation, and the step of the first with 90 % success."""
+    """Returns an agent's figures at its last evaluation, and the first step with 90 % success."""
     metrics = arm.runs[0].metrics()
     last = metrics[-1]
     return {

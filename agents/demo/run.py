@@ -50,7 +50,14 @@ SUBGOALS = "subgoals.yaml"
 def run_demo(
     plan: DemoPlan, out: Path, *, base_url: str | None, fresh: bool, console: Console
 ) -> Outcome:
-    """Runs every stage that has not run yet and returns what the demo showed.
+    """Runs every stage that has not run yet and returns the demo's outcome.
+
+    Args:
+        plan: of the demo.
+        out: its folder, see above.
+        base_url: the endpoint of an `openai:` judge.
+        fresh: start anew also where an interrupted demo could be resumed.
+        console: for progress and tables.
 
     Raises:
         UsageError: another process runs a demo there, or the folder holds something else.
@@ -95,7 +102,7 @@ def _run_stages(plan: DemoPlan, out: Path, base_url: str | None, console: Consol
         transitions=len(rows),
         evaluation=dict(judging.evaluation),
         agents=[agent_figures(arm) for arm in arms],
-        asked=_asked(judging, arms[-1].runs[0]),
+        asked=_count_questions(judging, arms[-1].runs[0]),
         seconds=seconds,
         report=str(out / "report.html"),
         plan=asdict(plan),
@@ -112,19 +119,19 @@ def _moved_aside(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> bo
     Returns:
         Whether it was moved.
     """
-    wanted = json.loads(json.dumps(asdict(plan)))
-    found = _read_json(out / "plan.json", None)
-    if found is None and any(path.name != OWNER for path in out.iterdir()):
+    wanted = json.loads(json.dumps(asdict(plan)))  # as it would be read from the file
+    existing = _read_json(out / "plan.json", None)
+    if existing is None and any(path.name != OWNER for path in out.iterdir()):
         raise UsageError(f"{out} holds something other than a demo; name another folder with --out")
     finished = (out / "outcome.json").exists()
-    if found is not None and (fresh or finished or found != wanted):
+    if existing is not None and (fresh or finished or existing != wanted):
         stamp = datetime.fromtimestamp((out / "plan.json").stat().st_mtime)
         aside = out.with_name(f"{out.name}-{stamp:%Y%m%d-%H%M%S}")
         os.replace(out, aside)
         console.print(Text(f"The demo that was in {out} is now in {aside}."))
         return True
-    if found is not None:
-        console.print(Text(f"Going on with the interrupted demo in {out}."))
+    if existing is not None:
+        console.print(Text(f"Resuming the interrupted demo in {out}."))
     return False
 
 
@@ -169,8 +176,8 @@ def _name_subgoals(
     return subgoals
 
 
-def _asked(judging: Judging, shaped: Run) -> int:
-    """Distinct texts judged, by the evaluation and in training together."""
+def _count_questions(judging: Judging, shaped: Run) -> int:
+    """Returns the number of distinct texts judged, in the evaluation and in training together."""
     texts = {row.transition.texts[judging.mode] for row in judging.rows}
     return len(texts | set(shaped.judged()))
 

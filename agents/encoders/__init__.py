@@ -125,7 +125,7 @@ def make_mechanism(
     if entry.sized and extra_tokens:
         size["extra_tokens"] = extra_tokens
     try:
-        made = kind(dim, **size, **{**entry.defaults, **options})
+        mechanism = kind(dim, **size, **{**entry.defaults, **options})
     except (TypeError, ValueError, LookupError) as error:
         raise UsageError(f"{name} can't be made with the options {options}: {error}") from error
-    return Scaled(made, dim)
+    return Scaled(mechanism, dim)

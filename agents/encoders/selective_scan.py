@@ -128,26 +128,26 @@ class _SelectiveScan(torch.autograd.Function):
         ctx.native = u.device.type == "cpu" and selective_scan_native.library(u.dtype) is not None
         if ctx.native:
             y, starts = selective_scan_native.forward(u, delta, A, B, C, order, keep)
-            kept = [starts]
+            saved = [starts]
         else:
             walked = _walk(u, delta, A, B, C, order)
-            steps, kept = _kernels(u).forward(*walked, keep)
+            steps, saved = _kernels(u).forward(*walked, keep)
             y = _to_map(steps, delta.shape[2:4], back)
         if keep:
-            ctx.save_for_backward(u, delta, A, B, C, order, back, *kept)
+            ctx.save_for_backward(u, delta, A, B, C, order, back, *saved)
         return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        u, delta, A, B, C, order, back, *kept = ctx.saved_tensors
+        u, delta, A, B, C, order, back, *saved = ctx.saved_tensors
         with torch.autocast(device_type=u.device.type, enabled=False):
             if ctx.native:
-                grads = selective_scan_native.backward(dy, u, delta, A, B, C, order, kept[0])
+                grads = selective_scan_native.backward(dy, u, delta, A, B, C, order, saved[0])
                 return *grads, None, None
             walked = _walk(u, delta, A, B, C, order)
             steps = _in_steps(dy, order).unsqueeze(2)
-            grads = _kernels(u).backward(steps, *walked, kept)
+            grads = _kernels(u).backward(steps, *walked, saved)
         heads_routes = delta.shape[2:4]
         du, d_delta, dB, dC = (
             _to_map(x, heads_routes, back)
@@ -274,10 +274,10 @@ def _backward(
     for b, saved in zip(slices, starts, strict=True):
         work = _Workspace(4, steps, u[:, b], A)
         decays, _, grads, _ = work.rows
-        given = [x[:, b].split(steps) for x in (dy, delta, du, B, C)]
-        wanted = [x[:, b].split(steps) for x in (d_du, d_delta, dB, dC)]
+        inputs = [x[:, b].split(steps) for x in (dy, delta, du, B, C)]
+        outputs = [x[:, b].split(steps) for x in (d_du, d_delta, dB, dC)]
         tail = torch.zeros_like(saved[0])  # exp(Δ A) ⊙ g of the step after the block
-        blocks = list(zip(saved, *given, *wanted, strict=True))
+        blocks = list(zip(saved, *inputs, *outputs, strict=True))
         for start, dy_t, delta_t, du_t, B_t, C_t, d_du_t, d_delta_t, dB_t, dC_t in blocks[::-1]:
             n = len(dy_t)
             work.recur(start, delta_t, du_t, A, B_t)

@@ -75,7 +75,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What was drawn."""
+    """The drawings of one run's agent, their checks, and the files that hold them."""
 
     run: str
     encoder: str
@@ -86,8 +86,8 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         importances = asdict(self)
-        for drawing, given in zip(importances["drawings"], self.drawings, strict=True):
-            drawing["check"]["verdict"] = given.check.verdict
+        for values, drawing in zip(importances["drawings"], self.drawings, strict=True):
+            values["check"]["verdict"] = drawing.check.verdict
         return importances
 
     def lines(self) -> list[str]:
@@ -146,7 +146,7 @@ def explain_run(
 def recorded(
     run: Run, count: int, seed: int
 ) -> tuple[PPO, Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The run's agent and what it saw on held-out levels, see `record`."""
+    """Returns the run's agent and its observations on held-out levels, see `record`."""
     config = run.config
     if config.memory == "lstm":
         raise UsageError(
@@ -162,31 +162,32 @@ def recorded(
 def record(
     model: PPO, env: VecEnv, count: int
 ) -> tuple[Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """`count` observations of the policy's own play, every third step.
+    """Returns observations of the policy's own play, every third step.
 
-    Returns them with their characters (count, h, w) and which episode each is of (count,).
+    Returns:
+        By key (count, ...); the crops' characters (count, h, w); which episode each is of (count,).
     """
     torch.manual_seed(0)
-    kept: list[dict[str, npt.NDArray[Any]]] = []
+    observations: list[dict[str, npt.NDArray[Any]]] = []
     episodes: list[npt.NDArray[np.int64]] = []
     observation = env.reset()
     episode = np.arange(env.num_envs)
     for step in range(-(-count // env.num_envs) * 3):
         assert isinstance(observation, dict)
         if step % 3 == 0:
-            kept.append({key: value.copy() for key, value in observation.items()})
+            observations.append({key: value.copy() for key, value in observation.items()})
             episodes.append(episode.copy())
         actions, _ = model.predict(observation, deterministic=False)
         observation, _, dones, _ = env.step(actions)
         episode[dones] += env.num_envs
-    whole = {key: np.concatenate([o[key] for o in kept])[:count] for key in kept[0]}
+    whole = {key: np.concatenate([o[key] for o in observations])[:count] for key in observations[0]}
     chars = whole.pop(CHARS)
     batch = {k: torch.as_tensor(v).float().to(model.device) for k, v in whole.items()}
     return batch, chars, np.concatenate(episodes)[:count]
 
 
 def attended(model: PPO, batch: Observations) -> Tensor | None:
-    """(B, h, w): how much the encoder's mechanism says of each cell; None where it says nothing.
+    """Returns the mechanism's weight of each cell, (B, h, w); None where it has no weights.
 
     For Gaussian attention its weights, of which `stretched` makes the Importance Factor. Of a
     mechanism on every second cell, a cell between two tokens gets the mean of both.
@@ -208,7 +209,7 @@ def attended(model: PPO, batch: Observations) -> Tensor | None:
 
 
 def spread(weights: Tensor, shape: Sequence[int]) -> Tensor:
-    """(B, rows, columns) of tokens on every second cell, to all cells (B, h, w) of `shape`.
+    """Spreads weights (B, rows, columns) of every second cell over all cells (B, h, w) of `shape`.
 
     Token j is centred on cell 2 j; cell 2 j + 1 lies between tokens j and j + 1.
     """
@@ -220,7 +221,7 @@ def spread(weights: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def stretched(weights: Tensor, known: Tensor) -> Importance:
-    """Importance (B, h, w) in [0, 1]: stretched over the known cells of each crop, 0 elsewhere."""
+    """Returns weights (B, h, w) stretched to [0, 1] over each crop's known cells, 0 elsewhere."""
     low = weights.masked_fill(~known, torch.inf).amin((1, 2), keepdim=True)
     high = weights.masked_fill(~known, -torch.inf).amax((1, 2), keepdim=True)
     whole = (weights - low) / (high - low).clamp_min(1e-12)
@@ -229,7 +230,7 @@ def stretched(weights: Tensor, known: Tensor) -> Importance:
 
 
 def step_gates(model: PPO, batch: Observations) -> npt.NDArray[np.float32]:
-    """(T,): how far each step of the window is let through, mean over observations."""
+    """Returns the gate of each step of the window, (T,) in (0, 1), mean over observations."""
     window = model.policy.features_extractor.parts["window"]
     assert isinstance(window, WindowEncoder)
     with torch.no_grad():
@@ -239,7 +240,7 @@ def step_gates(model: PPO, batch: Observations) -> npt.NDArray[np.float32]:
 
 
 def by_kind(importance: Importance, glyphs: Tensor) -> dict[str, float]:
-    """Mean importance of the cells of each kind that was in sight, largest first.
+    """Returns the mean importance of the cells of each kind that was in sight, largest first.
 
     Kinds are nle's groups of glyphs, dungeon features told apart, and the hero, in the middle.
     """

@@ -34,7 +34,7 @@ INK = "#7d7d7a"
 def draw_situation(
     path: Path, chars: npt.NDArray[Any] | None, importance: npt.NDArray[Any], title: str
 ) -> Path:
-    """One crop (h, w): importance in [0, 1] as colour, the game's characters on top."""
+    """Draws a crop (h, w) as PNG: importance in [0, 1] as colour, the game's characters on top."""
     figure = Figure(figsize=(2.6, 2.8), dpi=80, layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(importance, cmap="viridis", vmin=0, vmax=1)
@@ -53,7 +53,7 @@ def draw_situation(
 
 
 def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
-    """The mean gate of each step of a window, oldest first."""
+    """Draws the mean gate of each step of a window as PNG, oldest first."""
     figure = Figure(figsize=(2.6, 2.8), dpi=80, layout="constrained")
     axes = figure.add_subplot()
     axes.bar([str(i + 1 - len(gates)) for i in range(len(gates))], gates, color="#0b6e99")
@@ -67,9 +67,9 @@ def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
 
 
 def clear(folder: Path) -> Path:
-    """Makes the folder of drawings in a run's, or takes out what is drawn there; returns it.
+    """Makes or empties the folder of drawings in a run's folder, and returns it.
 
-    The summary goes first: whoever is stopped here or while drawing leaves nothing that it names.
+    The summary is removed first, so that an interruption leaves none that names missing drawings.
     """
     out = folder / FOLDER
     out.mkdir(exist_ok=True)
@@ -80,9 +80,9 @@ def clear(folder: Path) -> Path:
 
 
 def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Path:
-    """One HTML file in a run's folder with the summary and every drawing inside.
+    """Writes one HTML file into a run's folder with the summary and every drawing inside.
 
-    What `drawn` reads is written beside the drawings.
+    The summary that `drawn` reads is written beside the drawings.
     """
     about = {"lines": list(lines), "images": [path.name for path in images]}
     write_file(folder / FOLDER / SUMMARY, json.dumps(about, indent=1))
@@ -94,7 +94,7 @@ def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Pa
 
 
 def drawn(folder: Path) -> tuple[list[str], Markup] | None:
-    """The words and drawings of a run's folder, for its report; None where nothing is drawn.
+    """Returns the words and drawings of a run's folder for its report; None where there are none.
 
     Raises:
         UsageError: they can't be read.
@@ -118,6 +118,6 @@ def _inlined(images: Sequence[Path]) -> list[tuple[str, str]]:
 
 
 def _cells(chars: npt.NDArray[Any]) -> list[tuple[int, int]]:
-    """Cells that show something."""
+    """Returns the cells (row, column) that show something."""
     height, width = chars.shape
     return [(r, c) for r in range(height) for c in range(width) if chars[r, c] > ord(" ")]

@@ -23,7 +23,7 @@ from envs.interfaces.sb3_vec import Sb3Vec
 
 
 class Trained(NamedTuple):
-    """An agent, and what it plays."""
+    """A trained agent with the environments that it plays."""
 
     model: OnPolicyAlgorithm
     env: Sb3Vec
@@ -36,7 +36,7 @@ class Trained(NamedTuple):
 def trained(
     run: Run, n_envs: int, seed: int, *, keys: Sequence[str] = (), extra_keys: Sequence[str] = ()
 ) -> Iterator[Trained]:
-    """The agent of a run's checkpoint and B environments of held-out levels.
+    """Yields the agent of a run's checkpoint and B environments of held-out levels.
 
     Args:
         run: with a checkpoint.
@@ -71,16 +71,16 @@ def trained(
 
 
 def recalled_source(run: Run, subgoals: Sequence[Subgoal]) -> CreditSource:
-    """What paid a run's credit, a language model replaced by the answers that it gave the run."""
+    """Returns the source of a run's credit, a language model replaced by its stored answers."""
     config = run.config
     task = config.described
     if asks_model(config.judge) or config.judge.startswith("replay"):
-        return Annotator(Recalled(config.judge, run.judged()), task, subgoals)
+        return Annotator(SavedJudge(config.judge, run.judged()), task, subgoals)
     return make_credit_source(config.judge, task, subgoals, seed=config.seed)
 
 
-class Recalled(Immediate):
-    """The judge that says what a run was told; of anything else, that it has no answer."""
+class SavedJudge(Immediate):
+    """A judge that repeats a run's stored answers; about other texts it has none."""
 
     mode: Mode = "events"
 

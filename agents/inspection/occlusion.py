@@ -86,9 +86,10 @@ def check(
     hide: int,
     seed: int,
 ) -> Check:
-    """Hide `hide` cells of each of the B observations: the top, the lowest, random ones.
+    """Hides the top, the lowest and random cells of B observations, and compares the effects.
 
     Args:
+        hide: how many cells of each.
         importance: (B, h, w).
         episodes: (B,), which episode an observation is of.
     """
@@ -122,7 +123,7 @@ def check(
 def interval(
     values: npt.NDArray[np.float64], episodes: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[float, float]:
-    """95 % interval of the mean, episodes drawn anew with all that is of them."""
+    """Returns the 95 % bootstrap interval of the mean of values (B,), resampled by episode."""
     _, of = np.unique(episodes, return_inverse=True)
     sums, counts = np.bincount(of, values), np.bincount(of)
     drawn = rng.integers(len(sums), size=(RESAMPLES, len(sums)))
@@ -132,18 +133,18 @@ def interval(
 
 
 def crops(batch: Observations) -> Tensor:
-    """The crops that the policy acts on, (B, h, w)."""
+    """Returns the crops that the policy acts on, (B, h, w)."""
     return batch["window_crop"][:, -1] if "window_crop" in batch else batch[CROP]
 
 
 def known_cells(batch: Observations) -> Tensor:
-    """(B, h, w) bool: neither stone nor beyond the map."""
+    """Returns which cells are neither stone nor beyond the map, (B, h, w) bool."""
     glyphs = crops(batch)
     return (glyphs != STONE) & (glyphs != NO_GLYPH)
 
 
 def occlusion(model: PPO, batch: Observations) -> Tensor:
-    """(B, h, w): how far the policy moves, in nats, when one cell is hidden."""
+    """Returns how far the policy moves when one cell is hidden, in nats, (B, h, w)."""
     height, width = crops(batch).shape[1:]
     moves = torch.zeros_like(crops(batch))
     for row in range(height):
@@ -155,7 +156,7 @@ def occlusion(model: PPO, batch: Observations) -> Tensor:
 
 
 def moved(model: PPO, batch: Observations, cells: Tensor) -> tuple[Tensor, Tensor]:
-    """KL(policy || policy with `cells` (B, h, w) hidden) and the value's absolute change, (B,)."""
+    """Returns KL(policy || policy with `cells` (B, h, w) hidden) and |change of value|, (B,)."""
     hidden = dict(batch)
     hidden[CROP] = batch[CROP].masked_fill(cells, STONE)
     if "window_crop" in batch:
@@ -171,7 +172,7 @@ def moved(model: PPO, batch: Observations, cells: Tensor) -> tuple[Tensor, Tenso
 
 
 def chosen(importance: Importance, known: Tensor, count: int, rng: np.random.Generator) -> Tensor:
-    """(B, h, w) bool: the `count` most important known cells of each crop; equals at random."""
+    """Returns the `count` most important known cells, (B, h, w) bool; equals drawn at random."""
     flat = known.flatten(1).cpu().numpy()
     score = importance.reshape(flat.shape)
     first = np.where(flat, score, -np.inf)

@@ -39,7 +39,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 
 
 def window(episode: Sequence[Step]) -> tuple[slice, slice]:
-    """Rows and columns of the terminal that hold everything of the map that an episode shows."""
+    """Returns the rows and columns of the terminal between which an episode's map lies."""
     filled = {
         (y, x)
         for step in episode
@@ -54,13 +54,13 @@ def window(episode: Sequence[Step]) -> tuple[slice, slice]:
 
 
 def cut(step: Step, rows: slice, columns: slice) -> list[tuple[str, str]]:
-    """The lines of a frame inside a window: characters and their colours, of equal length."""
+    """Returns the lines of a frame inside a window: characters and colours, of equal length."""
     pairs = zip(step.chars.split("\n")[rows], step.colours.split("\n")[rows], strict=True)
     return [(chars[columns], colours[columns]) for chars, colours in pairs]
 
 
 def reached(episode: Sequence[Step], at: int) -> dict[str, int]:
-    """By subgoal that was judged achieved by then: the step of the first time."""
+    """Returns the step at which each subgoal was first judged achieved, up to step `at`."""
     first: dict[str, int] = {}
     for step in episode[: at + 1]:
         for name in step.achieved:
@@ -70,7 +70,7 @@ def reached(episode: Sequence[Step], at: int) -> dict[str, int]:
 
 @dataclass
 class Player:
-    """Where the replay stands; time and keys move it."""
+    """The position in a recording: episode, step, speed; moved by time and by keys."""
 
     recording: Recording
     episode: int = 0
@@ -86,7 +86,7 @@ class Player:
         return self.recording.episodes[self.episode]
 
     def press(self, key: str) -> None:
-        """Does what a key asks for; keys that mean nothing do nothing."""
+        """Moves, pauses or ends the replay by the name of a key; unknown keys do nothing."""
         if key == " ":
             self.paused = not self.paused
         elif key in ("n", "right"):
@@ -107,7 +107,7 @@ class Player:
             self.over = True
 
     def tick(self) -> None:
-        """One step on; after the last one of the last episode the replay pauses."""
+        """Moves one step on; pauses after the last step of the last episode."""
         if self.step < len(self.steps) - 1:
             self.step += 1
         elif self.episode < len(self.recording.episodes) - 1:
@@ -121,7 +121,7 @@ class Player:
 
 
 def draw(player: Player, width: int = 80) -> RenderableType:
-    """What the terminal shows of where a player stands; game text is text, never markup."""
+    """Returns the terminal's content at a player's position; game text is never markup."""
     recording, steps = player.recording, player.steps
     now = steps[player.step]
     rows, columns = window(steps)
@@ -175,7 +175,7 @@ def _beside(player: Player) -> Iterator[Text]:
 
 
 def spark(values: Sequence[float], at: int, width: int = 24) -> str:
-    """The last `width` values up to `at` as bars between the least and the most of all."""
+    """Returns the last `width` values up to `at` as bars between the least and the most of all."""
     low, high = min(values), max(values)
     scale = (len(_BARS) - 2) / (high - low) if high > low else 0.0
     return "".join(
@@ -193,12 +193,12 @@ def _line(chars: str, colours: str) -> Text:
 
 
 def plain(recording: Recording) -> Iterator[str]:
-    """Every frame as lines without colour, for what is no terminal."""
+    """Yields every frame as lines without colour, for output that is no terminal."""
     for i, steps in enumerate(recording.episodes):
         rows, columns = window(steps)
         for step in steps:
-            told = f"episode {i + 1}, level {step.level_seed}, step {step.step}"
-            yield told + (f": {step.action}" if step.action else "")
+            head = f"episode {i + 1}, level {step.level_seed}, step {step.step}"
+            yield head + (f": {step.action}" if step.action else "")
             if message := step.chars.split("\n", 1)[0].strip():
                 yield message
             yield from (chars.rstrip() for chars, _ in cut(step, rows, columns))
@@ -239,7 +239,7 @@ def play(
 
 @contextmanager
 def keyboard() -> Iterator[Callable[[float], str | None]]:
-    """Reads single keys from the terminal, unechoed; the terminal is as it was afterwards."""
+    """Yields a function that reads single keys, unechoed; restores the terminal afterwards."""
     file = sys.stdin.fileno()
     before = termios.tcgetattr(file)
     named = {b"\x1b[C": "right", b"\x1b[D": "left", b"\x1b[A": "up", b"\x1b[B": "down",

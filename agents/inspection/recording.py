@@ -34,7 +34,7 @@ from envs.interfaces.sb3_vec import Sb3Vec
 from envs.stepping.batch import Batch
 
 FILE = "episodes.parquet"
-_Seen = Mapping[str, npt.NDArray[Any]]
+Observation = Mapping[str, npt.NDArray[Any]]
 _TTY = ("tty_chars", "tty_colors")
 _ENDS = {WON: "reached the goal", DIED: "died", ABORTED: "stopped"}
 
@@ -67,10 +67,10 @@ class Step:
     """How the episode ended with this step; "" where it did not."""
 
     def check(self) -> None:
-        """Raises a ValueError where the picture is none."""
+        """Raises a ValueError where characters or colours are no terminal's screen."""
         chars, colours = self.chars.split("\n"), self.colours.split("\n")
         if len(chars) != 24 or [len(c) for c in chars] != [len(c) for c in colours]:
-            raise ValueError("a picture is 24 lines of characters, each with its colour")
+            raise ValueError("a screen is 24 lines of characters, each with its colour")
         if set(self.colours) - set("0123456789abcdef\n"):
             raise ValueError("a colour is one hex digit")
 
@@ -96,7 +96,7 @@ class Recording:
 
     @classmethod
     def read(cls, path: Path) -> Recording:
-        """The recording in a file.
+        """Returns the recording in a file.
 
         Raises:
             UsageError: it can't be read, or holds something else.
@@ -126,7 +126,7 @@ class Recording:
 
 
 def _printable(value: Any) -> Any:
-    """Text without control characters, which a terminal would obey; a file may be anyone's."""
+    """Returns text without control characters, which a terminal would obey; of lists, of each."""
     if isinstance(value, list):
         return [_printable(one) for one in value]
     if not isinstance(value, str):
@@ -154,7 +154,7 @@ _SCHEMA = pa.schema(
 
 
 class _Watcher:
-    """Keeps what there is to see after every step, before ended rows are reset."""
+    """Stores screens and events after every step, before ended rows are reset."""
 
     keys = (*_TTY, *EventStream.keys)
 
@@ -162,13 +162,13 @@ class _Watcher:
         self.events = make_event_stream(batch.task, batch)
         self._batch = batch
         self.first: list[Screen] = []
-        self.pictures: list[Screen] = []
+        self.screens: list[Screen] = []
         self.event_texts: list[str] = []
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
         self.events.on_reset(rows)
         if not self.first:
-            self.first = self._see()
+            self.first = self._screens()
 
     def on_step(
         self,
@@ -177,10 +177,10 @@ class _Watcher:
         truncated: npt.NDArray[np.bool_],
     ) -> None:
         self.events.on_step(actions, terminated, truncated)
-        self.pictures = self._see()
+        self.screens = self._screens()
         self.event_texts = [self.events.texts[i] for i in self.events.ids]
 
-    def _see(self) -> list[Screen]:
+    def _screens(self) -> list[Screen]:
         chars, colours = (self._batch.arrays[key] for key in _TTY)
         return [screen_of(c, k) for c, k in zip(chars, colours, strict=True)]
 
@@ -207,7 +207,9 @@ def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recordin
 def latest(
     run: Run, path: Path, episodes: int | None = None, seed: int | None = None, again: bool = False
 ) -> Recording:
-    """The recording at `path` if it is of the run's present checkpoint, else a new one, kept there.
+    """Returns the recording at `path` if it is of the run's present checkpoint, else a new one.
+
+    A new one is written there.
 
     Args:
         run: with a checkpoint.
@@ -216,10 +218,10 @@ def latest(
         again: records anew in any case.
     """
     if path.exists() and not again and seed is None:
-        found = Recording.read(path)
+        recording = Recording.read(path)
         trained = run.load_checkpoint()["steps"]
-        if found.trained == trained and episodes in (None, len(found.episodes)):
-            return found
+        if recording.trained == trained and episodes in (None, len(recording.episodes)):
+            return recording
     record_run(run, episodes or 4, seed).write(path)
     return Recording.read(path)
 
@@ -235,28 +237,36 @@ class _Agent:
             layers, _, width = self.policy.lstm_hidden_state_shape
             self.memory = (np.zeros((layers, n_envs, width), np.float32),) * 2
 
-    def act(self, seen: _Seen, begun: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    def act(self, observation: Observation, begun: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
         """Actions (B,) drawn for observations (B, ...), of which some (B,) begin an episode."""
-        actions, self.memory = self.policy.predict(seen, self.memory, begun, deterministic=False)
+        actions, self.memory = self.policy.predict(
+            observation, self.memory, begun, deterministic=False
+        )
         return np.asarray(actions, np.int64)
 
     def values(
-        self, seen: _Seen, begun: npt.NDArray[np.bool_], rows: slice = slice(None)
+        self, observation: Observation, begun: npt.NDArray[np.bool_], rows: slice = slice(None)
     ) -> list[float]:
-        """What the critic makes of observations of some rows of the environments."""
-        tensors, _ = self.policy.obs_to_tensor(dict(seen))
+        """Returns the critic's values of observations of some rows, one a row.
+
+        Args:
+            observation: by key, (rows, ...).
+            begun: (rows,), which of them begin an episode.
+            rows: which of the B environments they are of.
+        """
+        tensors, _ = self.policy.obs_to_tensor(dict(observation))
         past: list[Any] = []
         if self.memory is not None:
             device = self.policy.device
             memory = tuple(torch.as_tensor(m[:, rows], device=device) for m in self.memory)
             past = [memory, torch.as_tensor(begun, dtype=torch.float32, device=device)]
         with torch.no_grad():
-            found: list[float] = self.policy.predict_values(tensors, *past).flatten().tolist()
-        return found
+            values: list[float] = self.policy.predict_values(tensors, *past).flatten().tolist()
+        return values
 
 
 def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[list[Step]]:
-    """The first episode of every environment."""
+    """Returns the first episode of every environment, a frame a step."""
     agent = _Agent(model, env.num_envs)
     batch, shaping = env.batch, env.episodes.shaping
     watcher = _Watcher(batch)
@@ -286,14 +296,14 @@ def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[
                 last = {k: v[None] for k, v in infos[i]["terminal_observation"].items()}
                 here = slice(i, i + 1)
                 value = agent.values(last, ~begun[here], here)[0] if cut else 0.0
-            seen = watcher.pictures[i]
+            screen = watcher.screens[i]
             played[i].append(
                 Step(
                     episode=i,
                     step=len(played[i]),
                     level_seed=levels[i],
-                    chars=seen.chars,
-                    colours=seen.colours,
+                    chars=screen.chars,
+                    colours=screen.colours,
                     action=task.actions[int(actions[i])],
                     event=watcher.event_texts[i],
                     achieved=[n for n, yes in zip(names, answers, strict=True) if yes == 1],

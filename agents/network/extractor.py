@@ -10,8 +10,7 @@ Reads whichever of these keys the observation space has: `glyphs` (21, 79) the w
 `envs.interfaces.history` adds: `semantics`, `window_crop`, `window_valid`.
 
 With the keys of `agents.training.config` every encoder has 0.58 to 0.68 million weights, most of
-them in the
-layer that reads the cells out, where a weight costs one multiplication a sample and no more.
+them in the layer that reads the cells out, where a weight costs one multiplication a sample.
 """
 
 from __future__ import annotations
@@ -57,7 +56,8 @@ class NetHackExtractor(BaseFeaturesExtractor):
             `agents.encoders`, or `semantics`, which needs the keys of `envs.interfaces.history`.
         glyph_dim: width of the glyph embedding, shared by maps and inventory.
         fine: mix every cell of a crop rather than every second one, see
-        `agents.network.glyph_map.FINE`. encoder_options: of the mechanism's class.
+            `agents.network.glyph_map.FINE`.
+        encoder_options: of the mechanism's class.
         past: look at the earlier crops of `envs.interfaces.history` too.
     """
 
@@ -80,16 +80,16 @@ class NetHackExtractor(BaseFeaturesExtractor):
         if encoder_options and encoder not in MECHANISMS:
             raise UsageError(f"the encoder {encoder} takes no options, got {encoder_options}")
         sizes = {key: space.shape or () for key, space in observation_space.spaces.items()}
-        found = [key for key in READS if key in sizes]
-        if not found:
+        keys = [key for key in READS if key in sizes]
+        if not keys:
             raise UsageError(
                 f"the observation has none of the keys the extractor reads ({', '.join(READS)});"
                 f" it has {', '.join(sizes)}"
             )
         self.encoder = encoder
         self.glyphs = nn.Embedding(GLYPHS, glyph_dim)
-        widths = {key: sizes[key][0] if key == "progress" else PART for key in found}
-        self.joining = [key for key in found if key in JOIN] if can_join(encoder, fine) else []
+        widths = {key: sizes[key][0] if key == "progress" else PART for key in keys}
+        self.joining = [key for key in keys if key in JOIN] if can_join(encoder, fine) else []
         self.tokens = nn.ModuleDict({key: nn.Linear(PART, WIDE) for key in self.joining})
         parts: dict[str, nn.Module] = {}
         if encoder == "semantics":
@@ -102,11 +102,11 @@ class NetHackExtractor(BaseFeaturesExtractor):
                 self.glyphs, sizes["window_crop"], sizes["semantics"][0], 3 * features_dim // 4
             )
             parts["window"], widths["window"] = window, window.out
-            found = [key for key in found if key != "glyphs_crop"]  # the window ends with it
+            keys = [key for key in keys if key != "glyphs_crop"]  # the window ends with it
         if past:
             earlier = PastEncoder(self.glyphs, sizes["window_crop"], features_dim // 4)
             parts["past"], widths["past"] = earlier, earlier.out
-        for key in found:
+        for key in keys:
             if key in MAPS:
                 kind = "cnn" if encoder == "semantics" else encoder
                 size = (sizes[key][0], sizes[key][1])
@@ -151,7 +151,7 @@ class NetHackExtractor(BaseFeaturesExtractor):
     def extra(
         self, observations: dict[str, Tensor], features: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor] | tuple[()]:
-        """Tokens that join the maps' cells (B, n, WIDE), and which of them say something (B, n)."""
+        """Returns tokens to join the maps' cells (B, n, WIDE), and which hold something (B, n)."""
         if not self.joining:
             return ()
         tokens = [self.tokens[key](features[key]) for key in self.joining]
@@ -162,14 +162,14 @@ class NetHackExtractor(BaseFeaturesExtractor):
 def parted(
     observations: Mapping[str, Tensor | Repeated],
 ) -> tuple[dict[str, Tensor], dict[str, Repeated]]:
-    """Keys that hold a row for every sample, and keys whose equal rows come once."""
-    whole = {key: seen for key, seen in observations.items() if isinstance(seen, Tensor)}
-    repeated = {key: seen for key, seen in observations.items() if isinstance(seen, Repeated)}
+    """Splits observations into those with a row a sample and those whose equal rows come once."""
+    whole = {key: value for key, value in observations.items() if isinstance(value, Tensor)}
+    repeated = {key: value for key, value in observations.items() if isinstance(value, Repeated)}
     return whole, repeated
 
 
 def present_in(key: str, observed: Tensor) -> Tensor:
-    """(B,) bool: the message is not blank, something is carried; a status is always there."""
+    """Returns (B,) bool: the message is not blank, something is carried; a status always is."""
     if key == "message":
         return (observed != 0).any(1)
     if key == "inv_glyphs":

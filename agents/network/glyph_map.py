@@ -1,4 +1,4 @@
-"""A map of glyphs as features: two convolutions, a mechanism among its cells, one layer to read.
+"""Encodes a map of glyphs: two convolutions, a mechanism among its cells, one layer to read out.
 
 All encoders share the convolutions and the layer that reads them out; a mechanism is a residual
 branch between, x + γ f(norm(x)), so that encoders differ by it alone and by few weights.
@@ -74,13 +74,13 @@ class Mix(nn.Module):
 
     @property
     def mechanism(self) -> nn.Module:
-        """The mechanism itself, for those who want to look at what it attends to."""
+        """The mechanism itself, whose attention can be drawn."""
         inner = self.branch.module.mechanism
         assert isinstance(inner, nn.Module)
         return inner
 
     def prepared(self, tokens: Tensor) -> Tensor:
-        """What the mechanism is given."""
+        """Returns the mechanism's input (batch, N, inner) of tokens (batch, N, dim)."""
         normed: Tensor = self.inside(self.norm(tokens + self.place))
         return normed
 
@@ -90,7 +90,7 @@ class Mix(nn.Module):
 
 
 def default_options(name: str, height: int, width: int) -> dict[str, Any]:
-    """Returns options of a mechanism that suit a small grid, where its own suit large ones."""
+    """Returns options of a mechanism for a grid; its own defaults suit large ones."""
     if name in SCANS:
         small: dict[str, Any] = {"state": 4}
         return small | ({"expand": 1} if name == "ss2d" else {})
@@ -145,7 +145,13 @@ class MapEncoder(nn.Module):
     def forward(
         self, glyphs: Tensor, extra: Tensor | None = None, present: Tensor | None = None
     ) -> Tensor:
-        """Extra tokens (batch, extra, WIDE), and which of them hold something (batch, extra)."""
+        """Returns features (batch, out).
+
+        Args:
+            glyphs: (batch, h, w).
+            extra: tokens (batch, extra, WIDE) without a place on the map.
+            present: (batch, extra) which of these hold something.
+        """
         cells, known = self.cells(glyphs)
         if self.fine:
             cells = torch.relu(self.down(self._mixed(cells, known)))
@@ -155,7 +161,7 @@ class MapEncoder(nn.Module):
         return torch.relu(self.read(cells.flatten(1)))
 
     def cells(self, glyphs: Tensor) -> tuple[Tensor, Tensor]:
-        """What a mechanism would mix: cells (batch, dim, rows, columns), and which are known."""
+        """Returns the mechanism's cells (batch, dim, rows, columns), and which are known."""
         known = (glyphs != STONE) & (glyphs != NO_GLYPH)
         cells = glyph_conv(glyphs, self.embedding, self.stem, (STONE, NO_GLYPH))
         if self.stride > 1:
@@ -171,7 +177,7 @@ class MapEncoder(nn.Module):
         extra: Tensor | None = None,
         present: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Extra tokens and cells as one list (batch, N, dim), and which of them are valid."""
+        """Returns extra tokens and cells together, (batch, N, dim), and which are valid."""
         tokens, mask = cells.flatten(2).transpose(1, 2), known.flatten(1)
         if extra is None or present is None:
             return tokens, mask
@@ -186,11 +192,11 @@ class MapEncoder(nn.Module):
 
 
 def can_join(encoder: str, fine: bool | None = None) -> bool:
-    """Whether tokens without a place on the map may be mixed with its cells."""
+    """Returns whether tokens without a place on the map may be mixed with its cells."""
     return encoder in MECHANISMS and MECHANISMS[encoder].joins and not fine
 
 
 def _folded(known: Tensor) -> Tensor:
-    """Cells of every second row and column, known where one that a 3x3 stride folds in is."""
+    """Returns every second row and column of cells, known where one of its 3x3 neighbours is."""
     most: Tensor = nn.functional.max_pool2d(known.float(), 3, 2, padding=1)
     return most > 0

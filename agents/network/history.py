@@ -1,8 +1,8 @@
-"""The last steps as features, gated by what the judge said of them and by what was in sight.
+"""Features of the last steps, gated by the judge's answers about them and by what was in sight.
 
 The crops of the window are each encoded as the CNN encodes one; class-semantics attention
 (`agents.encoders.semantics`) then weighs their features over channels and over time, with gates
-learned from the semantics alone. The features of the last step and the mean over the window go on.
+learned from the semantics alone. The output is the features of the last step and the window's mean.
 
 Everything is part of the observation (`envs.interfaces.history`), so PPO's update sees what the
 rollout saw.
@@ -42,7 +42,7 @@ class WindowEncoder(nn.Module):
         self.out = 2 * width
 
     def forward(self, crops: Tensor, semantics: Tensor, valid: Tensor) -> Tensor:
-        """Nothing flows back into the semantics: they are the judge's, not the agent's."""
+        """Returns features (B, 2 * width); no gradient flows back into the semantics."""
         real = valid > 0
         steps = self.crops(crops.flatten(0, 1)).unflatten(0, crops.shape[:2])
         features = (steps * real.unsqueeze(-1)).transpose(1, 2)
@@ -51,14 +51,14 @@ class WindowEncoder(nn.Module):
         return torch.cat([features[:, :, -1], mean], dim=1)
 
     def gates(self, semantics: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Of channels (B, width) and of steps (B, T), each in (0, 1)."""
+        """Returns the gates of channels (B, width) and of steps (B, T), each in (0, 1)."""
         attention = self.attention.module
         assert isinstance(attention, ClassSemanticsAttention)
         return attention.gates(semantics, valid > 0)
 
 
 class PastEncoder(nn.Module):
-    """The crops of a window but the present one, each as the CNN encodes one, side by side.
+    """Crops of the steps before the present one, each encoded by a CNN, side by side.
 
     Args:
         embedding: of glyphs.
@@ -76,5 +76,5 @@ class PastEncoder(nn.Module):
         """Crops (B, T, h, w) and validity (B, T) -> (B, (T - 1) * width), 0 before an episode."""
         past = crops[:, :-1]
         steps: Tensor = self.crops(past.flatten(0, 1)).unflatten(0, past.shape[:2])
-        kept: Tensor = steps * (valid[:, :-1] > 0).unsqueeze(-1)
-        return kept.flatten(1)
+        of_this_episode: Tensor = steps * (valid[:, :-1] > 0).unsqueeze(-1)
+        return of_this_episode.flatten(1)

@@ -172,7 +172,7 @@ class FastPPO(PPO):
         with torch.inference_mode():
             if truncated:  # a time limit is no end: what would have come counts
                 steps, rows, last = zip(*truncated, strict=True)
-                stacked = {key: np.stack([seen[key] for seen in last]) for key in last[0]}
+                stacked = {key: np.stack([one[key] for one in last]) for key in last[0]}
                 _, values = self._logits_and_values(self._as_tensors(stacked, memories))
                 rollout_buffer.rewards[steps, rows] += self.gamma * values.cpu().numpy()
             _, values = self._logits_and_values(self._as_tensors(self._last_obs, memories))
@@ -293,7 +293,7 @@ class FastPPO(PPO):
         It may be used as long as the weights stay as they are: features of maps are remembered.
         """
         if not self.is_fast:
-            return lambda seen: np.asarray(self.predict(seen, deterministic=greedy)[0])
+            return lambda batch: np.asarray(self.predict(batch, deterministic=greedy)[0])
         self.policy.set_training_mode(False)
         memories = {key: Memory() for key in self._repeats}
 

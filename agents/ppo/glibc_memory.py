@@ -1,4 +1,4 @@
-"""Memory that an update has used is kept for the next, where the C library is glibc.
+"""Keeps the memory of one update for the next, where the C library is glibc.
 
 By default glibc hands large blocks back to the system when they are freed and fetches them anew,
 page by page: 14,000 page faults in one update of 2,048 transitions, and 5 with this.
@@ -17,9 +17,9 @@ KEPT = 1 << 30
 
 
 def keep_memory() -> bool:
-    """Tells malloc to keep what is freed, for the whole process; False where it can't be told."""
+    """Sets malloc to keep freed memory, for the whole process; returns False where it can't."""
     try:
-        tell = ctypes.CDLL(None).mallopt
+        mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(tell(_MMAP_THRESHOLD, LARGEST) and tell(_TRIM_THRESHOLD, KEPT))
+    return bool(mallopt(_MMAP_THRESHOLD, LARGEST) and mallopt(_TRIM_THRESHOLD, KEPT))

@@ -139,9 +139,9 @@ def started_with(runs: Sequence[Run]) -> dict[str, str]:
 
 def explained(run: Run, title: str) -> Section | None:
     """Where the agent looks, if `calm explain` has drawn it."""
-    if (found := drawn(run.folder)) is None:
+    if (drawings := drawn(run.folder)) is None:
         return None
-    lines, figure = found
+    lines, figure = drawings
     return Section(f"Where {title} looks", lines, figure)
 
 

@@ -220,10 +220,10 @@ def subgoal_table(plan: Plan, findings: Findings) -> Table:
     arms = [a for a in plan.arms if any((t, a) in findings.arms for t in findings.tasks)]
     rows: list[tuple[Any, ...]] = []
     for task in findings.tasks:
-        spent = {one.arm: one.farming.by_subgoal for one in findings.of(task) if one.farming}
-        names = list(next(iter(spent.values()), {}))
+        repeats = {one.arm: one.farming.by_subgoal for one in findings.of(task) if one.farming}
+        names = list(next(iter(repeats.values()), {}))
         for name in names:
-            cells = (f"{spent[a][name]:.2f}" if a in spent else "–" for a in arms)
+            cells = (f"{repeats[a][name]:.2f}" if a in repeats else "–" for a in arms)
             rows.append((task, name, *cells))
     return Table(("task", "subgoal", *(plan.arms[a].label for a in arms)), rows)
 
@@ -240,17 +240,18 @@ def cost_table(plan: Plan, findings: Findings) -> Table:
         last = [r.rows[-1] for r in one.results]
         speed = fmean([row["steps"] / max(row["seconds"], 1e-9) for row in last])
         hours = sum(row["seconds"] + row["eval_seconds"] for row in last) / 3600
-        spent: tuple[str, ...] = ("–",) * 5
+        costs: tuple[str, ...] = ("–",) * 5
         if all(row.get("asked") is not None for row in last):
-            asked, judged = fmean([r["asked"] for r in last]), fmean([r["judged"] for r in last])
-            costs = [row["cost"] for row in last]
+            questions = fmean([row["asked"] for row in last])
+            judged = fmean([row["judged"] for row in last])
+            dollars = [row["cost"] for row in last]
             tokens = fmean([row["prompt_tokens"] + row["completion_tokens"] for row in last])
-            spent = (
-                f"{asked:,.0f}",
-                f"{100 * (1 - asked / max(1.0, judged)):.2f} %",
+            costs = (
+                f"{questions:,.0f}",
+                f"{100 * (1 - questions / max(1.0, judged)):.2f} %",
                 f"{fmean([row['unreadable'] for row in last]):,.0f}",
                 f"{tokens:,.0f}",
-                "price unknown" if None in costs else f"$ {fmean(costs):.4f}",
+                "price unknown" if None in dollars else f"$ {fmean(dollars):.4f}",
             )
         rates: tuple[str, ...] = ("–",) * 2
         if all(row.get("judge_precision") is not None for row in last):
@@ -259,7 +260,7 @@ def cost_table(plan: Plan, findings: Findings) -> Table:
                 for name in ("judge_precision", "judge_recall")
             )
         rows.append(
-            (one.task, plan.arms[one.arm].label, *spent, *rates, f"{speed:,.0f}", f"{hours:.2f}")
+            (one.task, plan.arms[one.arm].label, *costs, *rates, f"{speed:,.0f}", f"{hours:.2f}")
         )
     return Table(
         (
@@ -295,8 +296,8 @@ def settings_table(plan: Plan, findings: Findings) -> Table:
             rows.append((name, *cells))
     for arm, planned in plan.arms.items():
         if any(a == arm for _, a in findings.arms):
-            spent = ", ".join(f"{k}: {v}" for k, v in planned.settings.items())
-            rows.append((f"{planned.label}: {planned.reward}", *[spent] * len(findings.tasks)))
+            own = ", ".join(f"{k}: {v}" for k, v in planned.settings.items())
+            rows.append((f"{planned.label}: {planned.reward}", *[own] * len(findings.tasks)))
     return Table(("setting", *findings.tasks), rows)
 
 

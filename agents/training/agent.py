@@ -16,7 +16,13 @@ from agents.training.config import TrainConfig
 
 
 def make_ppo(config: TrainConfig, env: VecEnv, threads: int = 1) -> OnPolicyAlgorithm:
-    """A fresh agent: weights and actions follow `config.seed`, on any number of threads."""
+    """Returns an untrained agent.
+
+    Args:
+        config: names encoder, memory and PPO's settings; its seed fixes weights and actions.
+        env: B environments whose observations the encoder reads.
+        threads: that compute an update; the numbers don't depend on it.
+    """
     rate: Any = config.learning_rate
     if config.learning_rate_end is not None:
         rate = LinearSchedule(config.learning_rate, config.learning_rate_end, 1.0)

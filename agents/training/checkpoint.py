@@ -1,11 +1,11 @@
 """What a run needs to be resumed after it was killed, as tensors and plain values.
 
-A checkpoint is taken between two rollouts. From it a run goes on with the same weights, optimiser,
+A checkpoint is taken between two rollouts. A run resumes from it with the same weights, optimiser,
 place in the schedules, counters, sums of recent episodes and random state (torch, numpy, Python),
-with the networks of a bonus that learns, and with every environment's stream of levels. A game
-can't be kept in its midst: the episodes that were being played begin again, on the same levels. So
-a run that was killed is not, to the last bit, the run that it would have been, but it goes on in
-the same way however often it is tried.
+with the networks of a bonus that learns, and with every environment's stream of levels. The middle
+of a game can't be stored: episodes that were being played begin again, on the same levels. So a run
+that was killed is not, to the last bit, the run that it would have been, but it resumes in the same
+way however often it is tried.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def snapshot(model: OnPolicyAlgorithm, env: Sb3Vec) -> State:
         "playing": env.batch.playing(),
         "recent": [dict(episode) for episode in model.ep_info_buffer or ()],
         "recent_success": [bool(success) for success in model.ep_success_buffer or ()],
-        "heard": {name: _copied(count) for name, count in _heard(env).items()},
+        "heard": {name: _copied(count) for name, count in _credit_counts(env).items()},
         "bonus": _copied(bonus.state()) if bonus is not None else {},
     }
 
 
 def restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
-    """Puts a checkpoint into a model that was made with the same settings, and its environments.
+    """Puts the state of a checkpoint into a model of the same settings and its environments.
 
     Raises:
         UsageError: it was made with other settings, or a part of it is missing.
@@ -65,7 +65,7 @@ def restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
 
 
 def _restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
-    state = _copied(state)  # torch's optimisers go on with the tensors they are given
+    state = _copied(state)  # torch's optimisers keep the tensors they are given
     model.policy.load_state_dict(state["policy"])
     model.policy.optimizer.load_state_dict(state["optimizer"])
     model.num_timesteps = state["steps"]
@@ -91,19 +91,19 @@ def _restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
 
 
 def judge_state(annotator: Annotator) -> State:
-    """What a judge was asked in a run, and what that cost."""
-    spent = annotator.usage
+    """Returns the texts that a run has asked its judge about, and what that cost."""
+    usage = annotator.usage
     return {
         "texts": list(annotator.texts),
-        "usage": {name: getattr(spent, name) for name in Usage.__dataclass_fields__},
+        "usage": {name: getattr(usage, name) for name in Usage.__dataclass_fields__},
     }
 
 
 def restore_judge(annotator: Annotator, state: State) -> Usage:
-    """Asks again what a run has asked, which costs nothing where a store holds the answers.
+    """Asks again about a run's texts, which costs nothing where a store holds the answers.
 
     Returns:
-        What the run had spent until its checkpoint.
+        What the run had cost until its checkpoint.
     """
     if state["texts"]:
         annotator.judge_texts(state["texts"])
@@ -115,7 +115,7 @@ _NOISY = ("hits", "misses", "false_alarms")
 
 
 def _owner(env: Sb3Vec, name: str) -> Any:
-    """What counts `name` in the environments, if anything does."""
+    """Returns the object whose attribute `name` is the count; None where nothing counts it."""
     shaping = env.episodes.shaping
     if shaping is None:
         return None
@@ -124,13 +124,14 @@ def _owner(env: Sb3Vec, name: str) -> Any:
     return shaping.source if isinstance(shaping.source, NoisyStream) else None
 
 
-def _heard(env: Sb3Vec) -> State:
+def _credit_counts(env: Sb3Vec) -> State:
+    """Returns the counts of what the credit's source said so far, by name."""
     owners = {name: _owner(env, name) for name in (*_SHAPING, *_NOISY)}
     return {name: getattr(owner, name) for name, owner in owners.items() if owner is not None}
 
 
 def _copied(value: Any) -> Any:
-    """The same with copies of all tensors and arrays, arrays as tensors."""
+    """Returns the same value with tensors copied and arrays turned into tensors."""
     if isinstance(value, dict):
         return {key: _copied(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

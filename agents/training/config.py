@@ -53,7 +53,7 @@ class TrainConfig(BaseModel):
     """wait: training waits for the judge's answers about what is new, and is the same every time;
     later: it goes on, and an answer counts from when it is there."""
     patience: float = Field(default=900.0, gt=0, allow_inf_nan=True)
-    """Seconds without any answer after which training stops, with a checkpoint to go on from."""
+    """Seconds without any answer after which training stops, with a checkpoint to resume from."""
     ask_again: tuple[Verdict, ...] = ()
     """Classes of stored answers, such as [invalid, truncated], that the judge is asked about again,
     once each time that training starts."""
@@ -257,7 +257,7 @@ class TrainConfig(BaseModel):
 
 
 def make_config(values: dict[str, Any], source: str = "the options") -> TrainConfig:
-    """A config from plain values; a bad one is a UsageError that names the field.
+    """Returns a config of plain values.
 
     Raises:
         UsageError: unknown field, wrong type, or a value out of range.
@@ -270,7 +270,7 @@ def make_config(values: dict[str, Any], source: str = "the options") -> TrainCon
 
 
 def _fault(error: Any) -> str:
-    """What one of pydantic's errors says, in words that name the setting."""
+    """Returns one of pydantic's errors in words that name the setting."""
     name = ".".join(map(str, error["loc"])) or "config"
     if error["type"] == "extra_forbidden":
         known = TrainConfig.model_fields
@@ -291,7 +291,7 @@ class Setting(NamedTuple):
 
 
 def settings() -> list[Setting]:
-    """Every setting with its default and its meaning, in the order of the fields."""
+    """Returns every setting with its default and its meaning, in the order of the fields."""
     defaults = TrainConfig().model_dump(mode="json")
     return [
         Setting(name, defaults[name], " ".join((field.description or "").split()))
@@ -317,7 +317,7 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> TrainCon
 
 
 def read_settings(pairs: list[str]) -> dict[str, Any]:
-    """FIELD=VALUE pairs as values, read as YAML.
+    """Returns FIELD=VALUE pairs by field, values read as YAML.
 
     Raises:
         UsageError: a pair without a sign, or a value that is not YAML.

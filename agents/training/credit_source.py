@@ -34,11 +34,11 @@ def make_credit_source(
     ask_again: Sequence[Verdict] = (),
     most_pending: int = 256,
 ) -> CreditSource:
-    """The source that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
+    """Returns the source that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
 
     Args:
         ask: `wait` for the answers about what is new, or take them `later`, see
-        `calm.annotation.live`.
+            `calm.annotation.live`.
         ask_again: verdicts that a model is asked about again rather than taken from the store.
         patience: seconds without an answer after which an endpoint is taken to be gone, and asking
             raises an `EndpointError`.

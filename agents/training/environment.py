@@ -23,7 +23,7 @@ from envs.truth.make import check_truth
 def subgoals_of(
     config: TrainConfig, store: Store | None = None, base_url: str | None = None
 ) -> tuple[Subgoal, ...]:
-    """The subgoals that settings name; none where there is no judge.
+    """Returns the subgoals that settings name; none where there is no judge.
 
     Where the task has no given ones, the judge's model is asked for some, once: the store keeps
     them.
@@ -56,19 +56,19 @@ def _is_model(judge: str) -> bool:
 def kept_subgoals(
     run: Run, store: Store | None = None, base_url: str | None = None
 ) -> tuple[Subgoal, ...]:
-    """The subgoals of a run, which stay those that it began with: a file or a store may change.
+    """Returns the subgoals that a run began with, whatever a file or a store says by now.
 
     Raises:
         UsageError: as `subgoals_of`, or what the run has kept can't be read.
     """
-    kept = run.subgoals()
-    if kept is not None:
-        return kept
+    stored = run.subgoals()
+    if stored is not None:
+        return stored
     config = run.config
-    found = subgoals_of(config, store, base_url)
-    if found and found != config.described.subgoals:
-        run.keep_subgoals(found)
-    return found
+    subgoals = subgoals_of(config, store, base_url)
+    if subgoals and subgoals != config.described.subgoals:
+        run.keep_subgoals(subgoals)
+    return subgoals
 
 
 def credit_source_of(
@@ -77,7 +77,7 @@ def credit_source_of(
     store: Store | None = None,
     base_url: str | None = None,
 ) -> CreditSource:
-    """The source of a run's credit, see `agents.training.credit_source.make_credit_source`.
+    """Returns the source of a run's credit, see `agents.training.credit_source`.
 
     Raises:
         UsageError: the judge can't be built, or is to tell a truth that is not known.
@@ -116,7 +116,7 @@ def make_env(
     workers: int | None = 0,
     bonus: bool = False,
 ) -> Sb3Vec:
-    """The environments that a run's agent is trained in, or played in on other levels.
+    """Makes the environments that a run's agent is trained in, or plays in on other levels.
 
     Args:
         n_envs: B.

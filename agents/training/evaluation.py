@@ -34,6 +34,7 @@ class Success:
 
     @property
     def rate(self) -> float:
+        """Share of the levels that were finished, in [0, 1]."""
         return self.successes / self.episodes
 
     @property
@@ -43,8 +44,8 @@ class Success:
 
     def repeats(self, source: str) -> float | None:
         """Mean achievements of an episode beyond the first of each subgoal, by truth or judge."""
-        found = [t.repeats for t in self.subgoals if t.source == source]
-        return sum(found) if found else None
+        repeats = [t.repeats for t in self.subgoals if t.source == source]
+        return sum(repeats) if repeats else None
 
 
 def measure_success(
@@ -55,17 +56,20 @@ def measure_success(
     *,
     greedy: bool = False,
 ) -> Success:
-    """Plays `episodes` episodes, the first `episodes / n_envs` of each environment, all counted.
+    """Plays episodes of held-out levels and returns how many were won and what they came to.
 
-    Counting the first to end instead would favour short episodes, so every environment plays the
-    same number; `env` must have been made with as many environments as divide `episodes`.
+    The first `episodes / B` of each of the B environments count. Counting the first to end instead
+    would favour short episodes.
 
     Args:
         model: what has `predict`.
         env: vectorised environment whose infos of ended episodes hold `episode`.
-        episodes: how many to play; a multiple of `env.num_envs`.
+        episodes: how many to play; a multiple of `env.num_envs`, B.
         tally: of `env`'s batch, to count subgoals too.
         greedy: take the likeliest action; by default the policy samples, as it does in training.
+
+    Raises:
+        ValueError: `episodes` is no multiple of B.
     """
     if episodes % env.num_envs:
         raise ValueError(f"{episodes} episodes don't divide among {env.num_envs} environments")
@@ -93,7 +97,7 @@ def measure_success(
 
 
 def _actor(model: BaseAlgorithm, greedy: bool) -> Callable[[Any, Any], Any]:
-    """Actions for observations (B, ...), of which some (B,) begin an episode."""
+    """Returns a function of observations (B, ...), of which some (B,) begin an episode: actions."""
     if isinstance(model, FastPPO):
         act = model.actor(greedy)
         return lambda observation, _: act(observation)

@@ -1,4 +1,4 @@
-"""Where a run's figures go while it trains: TensorBoard, and Weights & Biases if asked for."""
+"""Loggers of a run's figures while it trains: TensorBoard, and Weights & Biases if wanted."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from calm.errors import UsageError
 
 
 def make_logger(run: Run, since: int | None) -> Logger:
-    """The logger of a run that goes on from step `since`, or starts with None.
+    """Returns the logger of a run.
 
-    What a killed run logged after that step is taken out of TensorBoard's curves.
+    Args:
+        run: whose folder holds TensorBoard's files.
+        since: the step from which it resumes; what a killed run logged after it is taken out of
+            TensorBoard's curves. None for a run that starts.
 
     Raises:
         UsageError: Weights & Biases is asked for and not installed.
@@ -33,7 +36,7 @@ def make_logger(run: Run, since: int | None) -> Logger:
 
 
 class WandbOutput(KVWriter):
-    """Figures to a project of Weights & Biases; a run that goes on is gone on with there too."""
+    """Sends figures to a project of Weights & Biases; a resumed run resumes there too."""
 
     def __init__(self, run: Run, project: str) -> None:
         try:
@@ -62,5 +65,5 @@ class WandbOutput(KVWriter):
         self.logged.log({k: v for k, v in numbers.items() if not isinstance(v, str)}, step=step)
 
     def close(self) -> None:
-        """Ends the run there."""
+        """Tells Weights & Biases that the run has ended."""
         self.logged.finish()

@@ -2,9 +2,8 @@
 
 `noisy:paper=MODEL/MODE/SUBGOALS` takes precision and recall from a row of the paper's table
 (`data.evaluation.paper`), e.g. `noisy:paper=Mistral-7B-Instruct-v0.2/screen/given`. The paper
-measured them on
-a set of which two thirds achieve something. Here they are read as what is asked of the judge at
-the task's own rate of events, which is kind to it: on play in which few steps achieve anything, the
+measured them on a set of which two thirds achieve something. Here the judge is to have them at the
+task's own rate of events, which is kind to it: on play in which few steps achieve anything, the
 same share of false yeses gives a much lower precision than on the paper's set.
 """
 
@@ -21,7 +20,7 @@ FORM = (
 
 
 def parse_noisy(spec: str, seed: int = 0) -> NoisyTruth:
-    """The truth with the errors that a spec names.
+    """Returns the truth with the errors that a spec names.
 
     Args:
         spec: with or without `noisy:` in front.
@@ -30,29 +29,29 @@ def parse_noisy(spec: str, seed: int = 0) -> NoisyTruth:
     Raises:
         UsageError: an option that is unknown, missing, twice there or out of range; no such row.
     """
-    given: dict[str, str] = {}
+    options: dict[str, str] = {}
     for part in spec.removeprefix("noisy").removeprefix(":").split(","):
         name, sign, value = (s.strip() for s in part.partition("="))
-        if not sign or not value or name in given:
+        if not sign or not value or name in options:
             raise UsageError(f"a noisy judge is {FORM}; got {spec!r}")
         if name not in ("precision", "recall", "paper", "seed", "by"):
             raise unknown(
                 "option of a noisy judge", name, ("precision", "recall", "paper", "seed", "by")
             )
-        given[name] = value
-    if "paper" in given:
-        if "precision" in given or "recall" in given:
+        options[name] = value
+    if "paper" in options:
+        if "precision" in options or "recall" in options:
             raise UsageError("a row of the paper has its own precision and recall; leave them out")
-        row = _row(given["paper"])
+        row = _row(options["paper"])
         precision, recall = row.precision, row.recall
-    elif {"precision", "recall"} <= given.keys():
-        precision, recall = _number(given, "precision"), _number(given, "recall")
+    elif {"precision", "recall"} <= options.keys():
+        precision, recall = _number(options, "precision"), _number(options, "recall")
     else:
         raise UsageError(f"a noisy judge is {FORM}; got {spec!r}")
-    whole = given.get("seed", str(seed))
+    whole = options.get("seed", str(seed))
     if not whole.isdecimal():
         raise UsageError(f"the seed of a noisy judge is a whole number from 0, got {whole!r}")
-    return NoisyTruth(precision, recall, int(whole), given.get("by", "event"))  # type: ignore[arg-type]
+    return NoisyTruth(precision, recall, int(whole), options.get("by", "event"))  # type: ignore[arg-type]
 
 
 def _name(row: PaperRow) -> str:
@@ -71,8 +70,10 @@ def _row(name: str) -> PaperRow:
     return row
 
 
-def _number(given: dict[str, str], name: str) -> float:
+def _number(options: dict[str, str], name: str) -> float:
     try:
-        return float(given[name])
+        return float(options[name])
     except ValueError:
-        raise UsageError(f"the {name} of a noisy judge is a number, got {given[name]!r}") from None
+        raise UsageError(
+            f"the {name} of a noisy judge is a number, got {options[name]!r}"
+        ) from None

@@ -1,4 +1,4 @@
-"""Trains several runs at once, one process each, and shows where all of them stand.
+"""Trains several runs at once, one process each, and reports the progress of all of them.
 
 A run that fails does not take the others down; its error is raised when they have ended. Ctrl-C
 reaches every process: each saves its checkpoint and ends, and so can be resumed.
@@ -64,17 +64,17 @@ def _train_one(
     threads: int,
     messages: Any,
 ) -> None:
-    """What a child process does: trains one run and reports to its parent."""
+    """Trains one run in a child process and puts its progress and its end into `messages`."""
     _end_with_parent()
     try:
         _interrupt_once()
         run = Run(folder)
 
-        def tell(progress: TrainingStatus) -> None:
-            messages.put((index, progress))
+        def report(status: TrainingStatus) -> None:
+            messages.put((index, status))
 
         if store is None:
-            train(run, resume=None, threads=threads, on_progress=tell)
+            train(run, resume=None, threads=threads, on_progress=report)
         else:
             with Store(store) as opened:
                 train(
@@ -83,7 +83,7 @@ def _train_one(
                     base_url=base_url,
                     resume=None,
                     threads=threads,
-                    on_progress=tell,
+                    on_progress=report,
                 )
     except KeyboardInterrupt:
         messages.put((index, KeyboardInterrupt()))
@@ -105,7 +105,7 @@ def train_all(
     on_progress: Callable[[int, TrainingStatus], None] = lambda _i, _p: None,
     on_end: Callable[[int], None] = lambda _i: None,
 ) -> None:
-    """Trains every run to its end; those with a checkpoint go on from it.
+    """Trains every run to its end; those with a checkpoint resume from it.
 
     Args:
         runs: made with `Run.create`, or interrupted before.
@@ -113,8 +113,8 @@ def train_all(
         base_url: the endpoint of `openai:` judges.
         at_once: processes at a time; by default one a core. Cores that are left over compute the
             runs' updates too, which changes no number.
-        on_progress: called with a run's index and where it stands.
-        on_end: called with the index of a run that has come to its end.
+        on_progress: called with a run's index and its status after every rollout.
+        on_end: called with the index of a run that is trained to its last step.
 
     Raises:
         CalmError: a run failed; the others were trained to their end first. Of the kind that all
@@ -134,7 +134,7 @@ def train_all(
     try:
         while waiting or working:
             for i, child in list(working.items()):
-                # All that it has said was in the queue before it died.
+                # All its messages were in the queue before it died.
                 if not child.is_alive() and messages.empty():
                     working.pop(i)
                     failures.append(f"{runs[i].folder}: died with exit code {child.exitcode}")

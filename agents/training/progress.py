@@ -100,7 +100,7 @@ def train_with_progress(
 
 def figures(status: TrainingStatus) -> list[str]:
     """Returns steps, success, time left, rate and questions of a run, most important first."""
-    questions = f"asked {status.asked}" if status.asked else ""
+    questions = f"asked {status.questions}" if status.questions else ""
     if status.pending:
         questions += f", {status.pending} pending"
     parts = [f"{min(status.steps, status.total):,} of {status.total:,} steps"]

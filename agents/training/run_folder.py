@@ -1,4 +1,4 @@
-"""A run is a folder: settings, what it ran on, metrics, the last checkpoint, the report.
+"""The folder of a training run: settings, versions, metrics, last checkpoint, report.
 
 config.yaml         every setting, the defaults included
 provenance.json     versions, git commit, machine, start
@@ -39,7 +39,7 @@ Row = dict[str, Any]
 
 
 def provenance() -> dict[str, str]:
-    """What a result hangs on beside its settings: versions, commit, machine, the time now."""
+    """Returns what a result depends on beside its settings: versions, commit, machine, time."""
     root = Path(__file__).parents[2]
     git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
@@ -57,7 +57,7 @@ def provenance() -> dict[str, str]:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """What can't be read within is a UsageError that names the file."""
+    """Turns whatever fails inside the block into a UsageError that names the file."""
     try:
         yield
     except Exception as error:  # a damaged file fails in many ways
@@ -65,7 +65,10 @@ def readable(path: Path) -> Iterator[None]:
 
 
 class Run:
-    """The folder of one training run; all writes replace whole files, so a kill leaves no half."""
+    """Reads and writes the folder of one training run.
+
+    Every write replaces a whole file, so a kill leaves no half.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -93,14 +96,14 @@ class Run:
         if (folder / "config.yaml").exists():
             begun = cls(folder).checkpoint_path.exists()
             raise UsageError(
-                f"{folder} already holds a run; go on with `calm train --resume {folder}`, or name"
-                " another folder with --out"
+                f"{folder} already holds a run; resume it with `calm train --resume {folder}`, or"
+                " name another folder with --out"
                 + ("" if begun else ", or remove it: nothing has been trained in it yet")
             )
 
     @classmethod
     def open(cls, folder: Path) -> Run:
-        """The run in an existing folder.
+        """Returns the run in an existing folder.
 
         Raises:
             UsageError: the folder holds no run.
@@ -118,16 +121,16 @@ class Run:
     def started_with(self) -> dict[str, str]:
         """Versions, commit and machine of the start."""
         with readable(path := self.folder / "provenance.json"):
-            told = json.loads(path.read_text("utf-8"))
-            return {str(k): str(v) for k, v in told.items()}
+            values = json.loads(path.read_text("utf-8"))
+            return {str(k): str(v) for k, v in values.items()}
 
     def note_started(self) -> None:
-        """Writes down what the run starts on; a run that waited for its turn does so again."""
+        """Records versions, commit, machine and time of the start; again after waiting its turn."""
         write_file(self.folder / "provenance.json", json.dumps(provenance(), indent=2))
 
     @property
     def resumed_at(self) -> list[int]:
-        """Steps at which the run was gone on with after an interruption."""
+        """Steps at which the run was resumed after an interruption."""
         path = self.folder / "resumed.json"
         if not path.exists():
             return []
@@ -135,11 +138,11 @@ class Run:
             return [int(step) for step in json.loads(path.read_text("utf-8"))]
 
     def note_resumed(self, step: int) -> None:
-        """Remembers that the run was gone on with at `step`."""
+        """Records that the run was resumed at `step`."""
         write_file(self.folder / "resumed.json", json.dumps([*self.resumed_at, step]))
 
     def metrics(self) -> list[Row]:
-        """Rows written so far, oldest first."""
+        """Returns the rows written so far, one an evaluation, oldest first."""
         if not self.metrics_path.exists():
             return []
         with readable(self.metrics_path):
@@ -152,39 +155,39 @@ class Run:
         write_file(self.metrics_path, lambda partial: pq.write_table(table, partial))
 
     def judged(self) -> dict[str, list[str] | None]:
-        """By text that was judged: names of the subgoals it achieved, None where unreadable."""
+        """Returns by text that was judged the subgoals it achieved, None where unreadable."""
         path = self.folder / "judged.json"
         if not path.exists():
             return {}
         with readable(path):
-            told = json.loads(path.read_text("utf-8"))
-            return {text: None if said is None else [*said] for text, said in told.items()}
+            answers = json.loads(path.read_text("utf-8"))
+            return {text: None if yes is None else [*yes] for text, yes in answers.items()}
 
     def write_judged(self, judged: Mapping[str, list[str] | None]) -> None:
-        """Adds what was judged to what is already known."""
+        """Adds judged texts to those already written."""
         write_file(self.folder / "judged.json", json.dumps(self.judged() | dict(judged), indent=1))
 
     def subgoals(self) -> tuple[Subgoal, ...] | None:
-        """The list that was kept with the run; None without one."""
+        """Returns the subgoals stored with the run; None where its settings say all of them."""
         path = self.folder / "subgoals.json"
         if not path.exists():
             return None
         with readable(path):
-            told = json.loads(path.read_text("utf-8"))
-            return tuple(Subgoal(str(s["name"]), str(s["definition"])) for s in told)
+            subgoals = json.loads(path.read_text("utf-8"))
+            return tuple(Subgoal(str(s["name"]), str(s["definition"])) for s in subgoals)
 
     def keep_subgoals(self, subgoals: Sequence[Subgoal]) -> None:
-        """Keeps a list that the settings only name."""
+        """Stores subgoals that the settings only name."""
         write_file(
             self.folder / "subgoals.json", json.dumps([asdict(s) for s in subgoals], indent=1)
         )
 
     def lengthen(self, steps: int) -> None:
-        """Sets the last step of a run anew; what was trained so far counts.
+        """Changes the number of steps that the run is trained for; those so far count.
 
         Raises:
-            UsageError: it would end before it stands, or a setting that falls until the last step
-                would have fallen otherwise.
+            UsageError: more steps are done already, or a setting is scheduled to the last step, so
+                that the steps so far would have been others.
         """
         config = self.config
         if steps == config.steps:
@@ -202,13 +205,13 @@ class Run:
         make_config(config.model_dump() | {"steps": steps}).save(self.folder / "config.yaml")
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
-        """Replaces the checkpoint; `state` holds tensors and plain values only."""
+        """Replaces the checkpoint by a state of tensors and plain values."""
         content = io.BytesIO()  # torch hides what is wrong with a file that it writes itself
         torch.save(dict(state), content)
         write_file(self.checkpoint_path, content.getvalue())
 
     def load_checkpoint(self) -> dict[str, Any]:
-        """The last checkpoint.
+        """Returns the state in the last checkpoint.
 
         Raises:
             UsageError: there is none, or it can't be read.
@@ -220,7 +223,7 @@ class Run:
             state["steps"]
         except FileNotFoundError:
             raise UsageError(
-                f"{self.folder} has no checkpoint.pt to go on from; start a run with `calm train`"
+                f"{self.folder} has no checkpoint.pt to resume from; start a run with `calm train`"
             ) from None
         except OSError as error:
             raise UsageError(f"{path} can't be read: {error.strerror}") from None

@@ -47,14 +47,14 @@ def train(
     """Trains `run` to its last step and returns its metrics, one row an evaluation.
 
     Whatever ends it early leaves a checkpoint: Ctrl-C, an endpoint that is silent for longer than
-    the run's `patience`, a limit on spending, a full disk, any other error. `resume=True` goes on
-    from it, see `agents.training.checkpoint`, also after a kill.
+    the run's `patience`, a limit on spending, a full disk, any other error. `resume=True` resumes
+    from it, also after a kill.
 
     Args:
         run: a folder that `Run.create` made.
         store: where a language model's answers are kept and looked up.
         base_url: the endpoint of an `openai:` judge.
-        resume: go on from the checkpoint instead of starting; None does so if there is one.
+        resume: from the checkpoint instead of starting; None resumes if there is one.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
             The run is the same.
         threads: that compute an update; the run is the same.
@@ -62,7 +62,7 @@ def train(
 
     Raises:
         UsageError: another process trains in the folder, or what is in it can't be used.
-        CalmError: what ended training; of its kind, with what to do.
+        CalmError: the error that ended training, of its own kind, with how to resume.
     """
     with owned(run.folder):
         if resume is None:
@@ -114,7 +114,7 @@ def _train(
         if state:
             clock.training, clock.evaluating = state["training_seconds"], state["eval_seconds"]
             if annotator and state["judge"]:
-                trainer.spent_before = restore_judge(annotator, state["judge"])
+                trainer.usage_before = restore_judge(annotator, state["judge"])
             restore(model, env, state)
             run.note_resumed(model.num_timesteps)
         if annotator:
@@ -137,22 +137,26 @@ def _train(
 
 
 def _stop_with_checkpoint(trainer: Trainer, stop: BaseException) -> None:
-    """Writes a checkpoint and adds to what has stopped training where it stands and what to do.
+    """Writes a checkpoint and adds to the error that has stopped training how to resume it.
+
+    Args:
+        trainer: of the run.
+        stop: the error; its message gets the step and the command that resumes.
 
     Raises:
         CalmError: Ctrl-C stopped it and the checkpoint can't be written; or a file can't be.
     """
     try:
         trainer.checkpoint()
-        kept = "kept a checkpoint"
+        saved = "kept a checkpoint"
     except (CalmError, OSError) as failure:
         where = f"its last checkpoint is of step {trainer.last_checkpoint_step:,}"
-        kept = where if failure is stop or str(failure) == str(stop) else f"{failure}; {where}"
+        saved = where if failure is stop or str(failure) == str(stop) else f"{failure}; {where}"
         if isinstance(stop, KeyboardInterrupt):
             raise CalmError(f"{failure}; {where}") from failure
     advice = (
-        f"Training has stopped at step {trainer.num_timesteps:,} and {kept};"
-        f" go on with `calm train --resume {trainer.run.folder}`"
+        f"Training has stopped at step {trainer.num_timesteps:,} and {saved};"
+        f" resume it with `calm train --resume {trainer.run.folder}`"
     )
     if isinstance(stop, CalmError):
         stop.args = (f"{stop}. {advice}",)

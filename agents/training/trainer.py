@@ -26,7 +26,7 @@ from envs.truth.tally import Tally
 
 @dataclass(frozen=True)
 class TrainingStatus:
-    """How far a training run has come."""
+    """Steps, rate and success of a training run so far, and what its judge was asked."""
 
     steps: int
     total: int
@@ -34,7 +34,7 @@ class TrainingStatus:
     """Of collection and update, evaluations not counted."""
     success: float | None
     """At the last evaluation on held-out levels."""
-    asked: int
+    questions: int
     """Distinct questions put to the judge so far."""
     pending: int = 0
     """Of these, not answered yet."""
@@ -44,7 +44,7 @@ class TrainingStatus:
 
 @dataclass
 class Clock:
-    """Seconds of training and of evaluation, apart; both go on in a resumed run."""
+    """Seconds of training and of evaluation, apart; a resumed run continues both."""
 
     training: float = 0.0
     evaluating: float = 0.0
@@ -82,7 +82,7 @@ class Trainer(BaseCallback):
         self.rows = rows
         self.on_progress = on_progress
         self.since = time.perf_counter()
-        self.spent_before = Usage()
+        self.usage_before = Usage()
         """What the judge cost before the run was last started."""
         self.resume_state: State = {}
         """The state before the present rollout; empty before the first one."""
@@ -117,13 +117,13 @@ class Trainer(BaseCallback):
         self.report()
 
     def stop_clock(self) -> None:
-        """Books the time since the last call as training."""
+        """Adds the time since the last call to that of training."""
         now = time.perf_counter()
         self.clock.training += now - self.since
         self.since = now
 
     def recent(self) -> Row:
-        """Means over the last episodes of training, and what the judge was asked."""
+        """Returns means over the last episodes of training, and what the judge was asked."""
         episodes = list(self.model.ep_info_buffer or ())
 
         def mean(key: str) -> float | None:
@@ -140,16 +140,16 @@ class Trainer(BaseCallback):
         }
         judge = self.annotator
         if judge is not None:
-            spent = self.spent_before + judge.usage
+            usage = self.usage_before + judge.usage
             row |= {
                 "asked": judge.asked,
                 "judged": self.num_timesteps,
                 "unreadable": sum(n for v, n in judge.verdicts.items() if not v.readable),
                 "pending": judge.pending,
-                "requests": spent.requests,
-                "prompt_tokens": spent.prompt_tokens,
-                "completion_tokens": spent.completion_tokens,
-                "cost": spent.cost,
+                "requests": usage.requests,
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "cost": usage.cost,
             }
         shaping = getattr(getattr(self.training_env, "episodes", None), "shaping", None)
         if shaping is not None:
@@ -167,7 +167,11 @@ class Trainer(BaseCallback):
         return row
 
     def report(self, waiting: float = 0.0) -> None:
-        """Passes on how far training has come, and how long the judge has been waited for."""
+        """Calls `on_progress` with the present status.
+
+        Args:
+            waiting: seconds that training has been waiting for the judge.
+        """
         self.stop_clock()
         self.on_progress(
             TrainingStatus(
@@ -222,9 +226,9 @@ class Trainer(BaseCallback):
         self.report()
 
     def play_held_out(self, greedy: bool) -> Success:
-        """Success on the same levels with the same random numbers every time.
+        """Returns success on the same levels with the same random numbers every time.
 
-        Those of training are left as they are.
+        The random numbers of training are left as they are.
         """
         with torch.random.fork_rng():
             torch.manual_seed(self.config.seed)
@@ -255,7 +259,7 @@ class Trainer(BaseCallback):
 
 
 def answers(annotator: Annotator) -> dict[str, list[str] | None]:
-    """By text that was answered: names of the subgoals it achieves, None where unreadable."""
+    """Returns by text that was answered the subgoals it achieves, None where unreadable."""
     names = [s.name for s in annotator.subgoals]
     return {
         text: None if min(row) < 0 else [n for n, yes in zip(names, row, strict=True) if yes]

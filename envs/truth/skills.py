@@ -49,12 +49,12 @@ class SkillTruth:
         there, at, held = self._before
         _, now_at, now_held = after = self._state()
         if self._skill.taken:
-            got = now_held > held
+            prepared = now_held > held
         else:
             rows = np.arange(len(at))
-            got = there[rows, now_at[:, 0], now_at[:, 1]] & (now_at != at).any(1)
+            prepared = there[rows, now_at[:, 0], now_at[:, 1]] & (now_at != at).any(1)
         won = self._batch.status == WON
-        self.achieved = np.stack([got, won], axis=1).astype(np.int8)
+        self.achieved = np.stack([prepared, won], axis=1).astype(np.int8)
         # A place under the hero shows the hero: what lay there is remembered until seen again.
         hidden = np.zeros_like(there)
         hidden[np.arange(len(at)), now_at[:, 0], now_at[:, 1]] = True

@@ -60,10 +60,10 @@ class Tally:
         self, batch: Batch, shaping: BatchCredit | None = None, task: Task | None = None
     ) -> None:
         task = task or find_task(batch.task)
-        given = with_truth(task)
-        self.true_names = tuple(s.name for s in given)
+        known = with_truth(task)
+        self.true_names = tuple(s.name for s in known)
         self.judged_names = tuple(s.name for s in shaping.subgoals) if shaping else ()
-        self._truth = make_truth(task, batch) if given else None
+        self._truth = make_truth(task, batch) if known else None
         self._judge = shaping.source if shaping else None
         # Columns of the judge's subgoals that the truth knows, and the truth's columns of these.
         both = [n for n in self.judged_names if n in self.true_names]
@@ -109,11 +109,11 @@ class Tally:
         if not episodes:
             return []
         true, judged, false = (np.stack(part) for part in zip(*episodes, strict=True))
-        told = [_times("truth", name, true[:, i], None) for i, name in enumerate(self.true_names)]
+        times = [_times("truth", name, true[:, i], None) for i, name in enumerate(self.true_names)]
         for i, name in enumerate(self.judged_names):
             denied = false[:, i] if i in self._judged_columns else None
-            told.append(_times("judge", name, judged[:, i], denied))
-        return told
+            times.append(_times("judge", name, judged[:, i], denied))
+        return times
 
 
 def _times(source: str, name: str, counts: Counts, false: Counts | None) -> Times:

@@ -45,8 +45,8 @@ class Policy(torch.nn.Module):
         self.value = torch.nn.Linear(self.hidden_size, 1)
 
     def forward(self, observations: Any, state: Any = None) -> Any:
-        seen = convert.nativize_tensor(observations, self.dtype)
-        features = self.network(*(seen[key] for key in KEYS))
+        by_key = convert.nativize_tensor(observations, self.dtype)
+        features = self.network(*(by_key[key] for key in KEYS))
         return self.action(features), self.value(features)
 
     forward_eval = forward

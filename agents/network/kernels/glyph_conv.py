@@ -44,7 +44,7 @@ FLAGS = ("-std=gnu11", "-O3", "-march=native", "-ffp-contract=off")
 def glyph_conv(
     glyphs: Tensor, embedding: nn.Embedding, conv: nn.Conv2d, blank: Sequence[int] = ()
 ) -> Tensor:
-    """relu(conv(embedding(glyphs))), glyphs in `blank` embedded as zeros.
+    """Returns relu(conv(embedding(glyphs))), with glyphs in `blank` embedded as zeros.
 
     Args:
         glyphs: (B, h, w), any dtype, values in [0, embedding.num_embeddings).
@@ -58,10 +58,10 @@ def glyph_conv(
     if torch.compiler.is_compiling() or not _fits(embedding, conv) or library() is None:
         return _plain(glyphs, embedding, conv, blank)
     maps = glyphs.to(torch.int16).contiguous()
-    ids, found = _numbered(maps, embedding.num_embeddings)
-    rows = embedding.weight.index_select(0, found)
+    ids, occurring = _numbered(maps, embedding.num_embeddings)
+    rows = embedding.weight.index_select(0, occurring)
     for glyph in blank:
-        rows = rows.masked_fill((found == glyph).unsqueeze(1), 0.0)
+        rows = rows.masked_fill((occurring == glyph).unsqueeze(1), 0.0)
     # (channels, dim, 3, 3) -> (dim, 9 * channels): for each glyph nine rows of channels.
     weight = conv.weight.permute(1, 2, 3, 0).reshape(embedding.embedding_dim, -1)
     out: Tensor = _LookUp.apply(rows @ weight, conv.bias, ids, conv.stride[0])
@@ -129,18 +129,18 @@ class _LookUp(torch.autograd.Function):
 
 
 def _numbered(maps: Tensor, glyphs: int) -> tuple[Tensor, Tensor]:
-    """Maps of the numbers of the glyphs that occur, int16, and the glyphs by number, int64."""
+    """Numbers the glyphs that occur: maps of numbers, int16, and the glyph of each, int64."""
     number = getattr(_local, "number", None)
     if number is None or len(number) < glyphs:
         number = _local.number = torch.full((glyphs,), -1, dtype=torch.int32)
     ids = torch.empty_like(maps)
-    found = torch.empty(min(glyphs, maps.numel()), dtype=torch.int64)
-    count = _call().number_glyphs(*_at(maps), maps.numel(), glyphs, *_at(number, ids, found))
+    occurring = torch.empty(min(glyphs, maps.numel()), dtype=torch.int64)
+    count = _call().number_glyphs(*_at(maps), maps.numel(), glyphs, *_at(number, ids, occurring))
     if count < 0:
         raise ValueError(
             f"glyphs run from 0 to {glyphs - 1}, got {int(maps.min())} to {int(maps.max())}"
         )
-    return ids, found[:count]
+    return ids, occurring[:count]
 
 
 _local = threading.local()
@@ -151,14 +151,14 @@ def _at(*tensors: Tensor) -> list[ctypes.c_void_p]:
 
 
 def _call() -> ctypes.CDLL:
-    found = library()
-    assert found is not None
-    return found
+    compiled = library()
+    assert compiled is not None
+    return compiled
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The compiled sums; None, with one line in the log, where they can't be had."""
+    """Returns the compiled functions; None, with one line in the log, where they can't be built."""
     reason = why_not()
     if reason is None:
         try:

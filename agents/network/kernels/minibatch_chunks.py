@@ -32,7 +32,7 @@ NEW = 6
 class Repeated:
     """Observations of one key of which many are equal: row i is `rows[index[i]]`.
 
-    What takes it need only call `through`.
+    A network computes features by `through` alone.
     """
 
     rows: Tensor
@@ -41,19 +41,22 @@ class Repeated:
     """(B,) int64."""
 
     def through(self, part: Callable[[Tensor], Tensor]) -> Tensor:
-        """Features (B, ...) of the batch by a part of the network that looks at rows one by one."""
+        """Returns features (B, ...) by a part of the network that looks at rows one by one."""
         return part(self.rows).index_select(0, self.index)
 
 
 class Memory:
-    """Features of the rows of one key met in a rollout, which stay while the weights do."""
+    """Remembers the features of the rows of one key that a rollout has met.
+
+    Valid as long as the weights stay as they are.
+    """
 
     def __init__(self) -> None:
         self._number: dict[bytes, int] = {}
         self._features = torch.empty(0)
 
     def look(self, values: npt.NDArray[np.generic]) -> Remembered:
-        """Rows (B, ...), of which those met before need not be computed again."""
+        """Returns rows (B, ...) as observations; those met before are not computed again."""
         number, known = self._number, len(self._number)
         raw, width = np.ascontiguousarray(values).tobytes(), values[0].nbytes
         index = [
@@ -73,7 +76,7 @@ class Memory:
         self._features[known:needed] = features
 
     def recall(self, index: Tensor) -> Tensor:
-        """(B, ...) features of rows by number."""
+        """Returns the features (B, ...) of rows by their numbers (B,)."""
         return self._features.index_select(0, index)
 
 
@@ -92,16 +95,16 @@ class Remembered(Repeated):
 
 
 def number_rows(rows: npt.NDArray[np.generic]) -> Indices:
-    """(N, ...) -> (N,): equal rows get the same number, in the order of first appearance."""
+    """Returns a number for each of N rows (N, ...): equal rows share one, by first appearance."""
     width = rows[0].nbytes
     raw = np.ascontiguousarray(rows).tobytes()
-    seen: dict[bytes, int] = {}
-    numbers = [seen.setdefault(raw[at : at + width], len(seen)) for at in range(0, len(raw), width)]
-    return np.asarray(numbers, np.int64)
+    number: dict[bytes, int] = {}
+    rows_as_bytes = [raw[at : at + width] for at in range(0, len(raw), width)]
+    return np.asarray([number.setdefault(row, len(number)) for row in rows_as_bytes], np.int64)
 
 
 def cut(rows: Indices, numbers: Indices | None, size: int = CHUNK) -> list[Indices]:
-    """Cuts a minibatch into chunks of about `size` rows and of equal work.
+    """Cuts a minibatch into chunks of about `size` rows and of equal work; returns their rows.
 
     Args:
         rows: (M,) rows of the rollout in the minibatch.
@@ -123,7 +126,7 @@ def cut(rows: Indices, numbers: Indices | None, size: int = CHUNK) -> list[Indic
 def pick(
     stored: Mapping[str, Tensor], rows: Indices, repeats: Mapping[str, Indices]
 ) -> dict[str, Tensor | Repeated]:
-    """Observations of some rows of a rollout, by key.
+    """Returns observations of M rows of a rollout by key, (M, ...) or with equal rows once.
 
     Args:
         stored: by key, (N, ...).
@@ -131,13 +134,13 @@ def pick(
         repeats: by key whose equal rows are given once, their numbers.
     """
     where = torch.from_numpy(rows)
-    found: dict[str, Tensor | Repeated] = {}
+    picked: dict[str, Tensor | Repeated] = {}
     for key, values in stored.items():
         if key in repeats:
             _, first, index = np.unique(repeats[key][rows], return_index=True, return_inverse=True)
             some = np.concatenate([first, np.zeros(-len(first) % PAD, first.dtype)])
             distinct = values.index_select(0, torch.from_numpy(rows[some]))
-            found[key] = Repeated(distinct, torch.from_numpy(index))
+            picked[key] = Repeated(distinct, torch.from_numpy(index))
         else:
-            found[key] = values.index_select(0, where.to(values.device))
-    return found
+            picked[key] = values.index_select(0, where.to(values.device))
+    return picked

@@ -177,7 +177,7 @@ def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
     assert process.returncode == 130, said
     assert "interrupted; everything done so far is kept" in said
     assert "Traceback" not in said
-    assert f" train --resume {run.folder}" in said.split("go on with: ")[1]
+    assert f" train --resume {run.folder}" in said.split("resume with: ")[1]
     kept = run.load_checkpoint()["steps"]
     assert kept >= 128
     again = ["--resume", run.folder, "--steps", kept + 64, "--store", tmp_path / "s.sqlite"]

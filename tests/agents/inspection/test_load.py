@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agents.inspection.explain import recorded
-from agents.inspection.load import Recalled, recalled_source, trained
+from agents.inspection.load import SavedJudge, recalled_source, trained
 from agents.inspection.recording import record_run
 from agents.training.config import TrainConfig
 from agents.training.environment import subgoals_of
@@ -60,7 +60,7 @@ def test_a_judge_is_the_runs_own_or_what_it_said(tmp_path: Path, judge: str) -> 
     source = recalled_source(Run.create(tmp_path / "run", config), subgoals_of(config))
     assert isinstance(source, Annotator)
     assert source.judge.name == judge
-    assert isinstance(source.judge, Recalled) == judge.endswith(":m")
+    assert isinstance(source.judge, SavedJudge) == judge.endswith(":m")
 
 
 def test_noise_and_truth_are_the_runs_own(tmp_path: Path) -> None:

@@ -146,7 +146,9 @@ def test_whatever_ends_training_leaves_a_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         train(run, on_progress=fail)
     (advice,) = caught.value.__notes__
-    assert "stopped at step 768 and kept a checkpoint; go on with `calm train --resume" in advice
+    assert (
+        "stopped at step 768 and kept a checkpoint; resume it with `calm train --resume" in advice
+    )
     assert run.load_checkpoint()["steps"] == 512
     assert train(run, resume=True)[-1]["steps"] == 1024
 
@@ -167,7 +169,7 @@ def test_a_disk_that_takes_no_more_leaves_the_last_checkpoint(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert re.search(
         r"checkpoint\.pt.* Training has stopped at step 512 and its last checkpoint is of step 0;"
-        r" go on with `calm train --resume",
+        r" resume it with `calm train --resume",
         str(caught.value),
     )
     assert run.load_checkpoint()["steps"] == 0
