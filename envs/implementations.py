@@ -38,7 +38,7 @@ def make_backend(
     workers: int | None,
     native: bool | None,
 ) -> Backend:
-    """The fastest backend that the task and the machine allow; arguments as for `Batch`.
+    """Makes the fastest backend that the task and the machine allow; arguments as for `Batch`.
 
     Raises:
         UsageError: a negative number of workers, or `native=True` where that path can't be taken.
@@ -70,7 +70,7 @@ def make_backend(
 
 
 def make_event_stream(task_id: str, batch: Arrays) -> EventStream:
-    """The native stream of events where the stepper is compiled and trusted, else the plain one."""
+    """Returns the native stream of events where the stepper is trusted, else the plain one."""
     stepper = trusted_stepper()
     return (
         EventStream(task_id, batch)
@@ -82,7 +82,7 @@ def make_event_stream(task_id: str, batch: Arrays) -> EventStream:
 def paying_stream(
     stream: EventStream, status: npt.NDArray[np.int8], n_subgoals: int, once: bool
 ) -> PayingStream | None:
-    """The stream, which pays from now on, if it is one that can; else None.
+    """Makes the stream pay from now on and returns it; None if it is one that can't.
 
     Args:
         status: (B,) of the batch's last step, see `envs.stepping.batch.Batch`.
@@ -107,7 +107,7 @@ def engine_alone(backend: Backend) -> Callable[[int], None]:
 
 
 def trusted_stepper() -> Built | None:
-    """The compiled stepper if it gives the same arrays as the plain path, else None."""
+    """Returns the compiled stepper if it gives the same arrays as the plain path, else None."""
     stepper = built()
     if stepper is None or not trusted(stepper, both_paths):
         return None
@@ -115,7 +115,7 @@ def trusted_stepper() -> Built | None:
 
 
 def both_paths(stepper: Built) -> tuple[Backend, Backend]:
-    """The native and the plain backend of the same games, for `envs.native.check`."""
+    """Makes the native and the plain backend of the same games, for `envs.native.check`."""
     seeds = [count(1), count(1)]
     env = make_minihack(TASK)
     try:

@@ -35,16 +35,16 @@ class Observer(Protocol):
     """
 
     def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
-        """These rows were reset; the arrays hold their first observation."""
+        """Takes in that rows were reset; the arrays hold their first observation."""
 
     def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
-        """Every row was stepped; the arrays hold s', also for rows that have just ended."""
+        """Takes in that every row was stepped; the arrays hold s', also for rows that ended."""
 
 
 def names_of_actions(
     task_id: str, batch: Arrays, actions: tuple[str, ...] | None
 ) -> tuple[str, ...]:
-    """The English names of a batch's actions: those given, the engine's, or else the task's.
+    """Returns the names of a batch's actions: those in `actions`, the engine's or the task's.
 
     Raises:
         UsageError: the batch has more or fewer actions.

@@ -34,7 +34,7 @@ _MASK = 2**64 - 1
 
 
 def _mix(x: int) -> int:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014), a bijection of 64-bit numbers."""
+    """Applies SplitMix64's finaliser (Steele, Lea and Flood 2014), a bijection of 64 bits."""
     x = (x + 0x9E3779B97F4A7C15) & _MASK
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK

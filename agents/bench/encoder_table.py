@@ -49,7 +49,7 @@ BATCH = 16
 
 
 def observation_space(config: TrainConfig, encoder: str) -> spaces.Dict:
-    """What the environments of `config` show, with a judge."""
+    """Returns what the environments of `config` show, with a judge."""
     crop, window = config.crop, config.window
     known: dict[str, spaces.Space[Any]] = {
         "glyphs": spaces.Box(0, NO_GLYPH, (21, 79), np.int16),
@@ -69,7 +69,7 @@ def observation_space(config: TrainConfig, encoder: str) -> spaces.Dict:
 
 
 def table(config: TrainConfig | None = None, rounds: int = 60, seed: int = 0) -> list[Entry]:
-    """Every encoder at the sizes of `config`, measured in turns on this machine's CPU, one thread.
+    """Measures every encoder at the sizes of `config`, in turns on this machine's CPU, one thread.
 
     Times are of the processor, so that other work on the machine disturbs them little.
     """
@@ -112,7 +112,7 @@ def table(config: TrainConfig | None = None, rounds: int = 60, seed: int = 0) ->
 
 
 def flops(model: nn.Module, observations: dict[str, Tensor]) -> float:
-    """Floating point operations of a forward, see `Entry.mflops`.
+    """Returns the floating point operations of a forward, see `Entry.mflops`.
 
     A scan's recurrence, which is in no matrix product, is counted as 9 for each step, channel and
     state (Mamba's own count: discretise, multiply, add, read out).

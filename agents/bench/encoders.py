@@ -57,7 +57,7 @@ def run(
     only: str | None = None,
     tokens: Collection[int] = (),
 ) -> dict[str, Any]:
-    """Measure everything on `device` (a CUDA device if there is one).
+    """Measures everything on `device` (a CUDA device if there is one).
 
     Args:
         quick: a crop and a map, fewer mechanisms, lengths and rounds.
@@ -108,7 +108,7 @@ def mechanisms(
     left_out: list[str],
     only: Collection[str] | None = None,
 ) -> list[Row]:
-    """Rows of every mechanism (or of `only` some): forward, forward and backward, peak memory."""
+    """Measures mechanisms, all or `only` some: forward, forward and backward, peak memory."""
     kind = torch.device(device).type
     if batch * cells > CELLS_AT_MOST[kind]:
         left_out.append(f"{batch} x {cells} cells: would take too long")
@@ -141,7 +141,7 @@ def mechanisms(
 
 
 def ratios(rows: Iterable[Row]) -> dict[str, float]:
-    """The ratios of the module's docstring, where both sides were measured."""
+    """Returns the ratios of the module's docstring, where both sides were measured."""
     value = {row["name"]: row["value"] for row in rows if "backward" in row["name"]}
     pairs = {
         "agent_vs_sdpa_1659": (

@@ -62,12 +62,12 @@ class BenchNetwork(nn.Module):
         return torch.relu(self.joint(torch.cat(parts, 1)))
 
     def read_crop(self, crop: Tensor) -> Tensor:
-        """(B, 9, 9) -> (B, crop)."""
+        """Returns features (B, crop) of glyphs (B, 9, 9)."""
         cells = torch.relu(self.second(self.embedded(crop)))
         return torch.relu(self.crop(cells.flatten(1)))
 
     def embedded(self, crop: Tensor) -> Tensor:
-        """(B, 9, 9) -> (B, channels, 9, 9), as anyone would write it."""
+        """Returns (B, channels, 9, 9) of glyphs (B, 9, 9), by torch's own layers."""
         return torch.relu(self.first(self.glyphs(crop.long()).permute(0, 3, 1, 2)))
 
 

@@ -30,7 +30,7 @@ RIVALS = ("unbind loop", "indexing loop", "mambapy", "associative_scan")
 
 
 def scans(length: int, device: str, rounds: int, left_out: list[str]) -> list[Row]:
-    """Rows of our scan and its rivals: batch 4, 64 channels, state 16.
+    """Measures our scan and its rivals; returns a row each: batch 4, 64 channels, state 16.
 
     `error` is the largest difference from our scan in float64, over its largest value.
     """
@@ -83,7 +83,7 @@ def _ours(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tensor:
 
 
 def _decays_and_inputs(u: Tensor, delta: Tensor, A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
-    """exp(Δ A) and Δ B u, each (batch, length, channels, state)."""
+    """Returns exp(Δ A) and Δ B u, each (batch, length, channels, state)."""
     return torch.exp(delta.unsqueeze(-1) * A), (delta * u).unsqueeze(-1) * B.unsqueeze(2)
 
 
@@ -134,7 +134,7 @@ def _associative_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor)
 
 
 def _copy_of_the_bytes(args: list[Tensor], y: Tensor) -> Run:
-    """A copy that moves as many bytes as a forward scan must: its inputs in, its output out."""
+    """Returns a copy that moves as many bytes as a forward scan must: inputs in, output out."""
     count = (sum(x.numel() for x in args) + y.numel()) // 2  # a copy reads and writes each
     source = torch.randn(count, device=y.device)
     target = torch.empty_like(source)

@@ -23,7 +23,7 @@ Measured = tuple[int, float]
 
 
 def minihack() -> Any:
-    """One MiniHack environment as its own documentation makes it, with the keys of the bench."""
+    """Makes one MiniHack environment as its documentation does, with the keys of the bench."""
     from envs.game.engine import make_minihack
 
     with warnings.catch_warnings():

@@ -32,7 +32,7 @@ class Timing(NamedTuple):
 def measure(
     runs: dict[str, Run], device: str, rounds: int, seconds: float = 1.0
 ) -> dict[str, Timing]:
-    """Let the runs take turns: `rounds` each, fewer (3 at least) if that is over `seconds`."""
+    """Times runs in turns: `rounds` each, fewer (3 at least) if that takes over `seconds`."""
     times: dict[str, list[float]] = {label: [] for label in runs}
     wanted = {}
     for label, go in runs.items():
@@ -46,7 +46,7 @@ def measure(
 
 
 def peak_memory(go: Run, device: str) -> int:
-    """Bytes allocated at once during a run, beyond what was before it."""
+    """Returns the most bytes allocated at once during a run, beyond what was before it."""
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
@@ -101,7 +101,7 @@ def _timed(go: Run, device: str) -> float:
 
 
 def _memory_changes(profile: Any) -> Iterator[int]:
-    """Bytes allocated (positive) and freed (negative), in order of time."""
+    """Yields bytes allocated (positive) and freed (negative), in order of time."""
     events = [e for e in profile.profiler.kineto_results.events() if e.name() == "[memory]"]
     events.sort(key=lambda event: event.start_ns())
     for event in events:
@@ -109,7 +109,7 @@ def _memory_changes(profile: Any) -> Iterator[int]:
 
 
 def as_row(name: str, timing: Timing, **more: int) -> Row:
-    """A row of a bench's table."""
+    """Returns a row of a bench's table."""
     digits = {
         "value": round(timing.median, 3),
         "min": round(timing.least, 3),

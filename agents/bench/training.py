@@ -47,7 +47,7 @@ class Contest:
     """Why a contestant has no rates, by name."""
 
     def play(self, seconds: float, say: Say) -> None:
-        """One round, which counts when it is whole; who fails is left out of all of them.
+        """Plays one round, which counts when it is whole; who fails is left out of all rounds.
 
         Raises:
             CalmError: our own loop or stable-baselines3's failed.
@@ -69,7 +69,7 @@ class Contest:
         self.rates = {key: of for key, of in self.rates.items() if key[1] not in self.missing}
 
     def ratio(self, size: str, family: str) -> float | None:
-        """Median over rounds of ours over theirs, whose faster setup counts."""
+        """Returns the median over rounds of ours over theirs, whose faster setup counts."""
         theirs = [self.rates[size, name] for name in FAMILIES[family] if (size, name) in self.rates]
         if not theirs:
             return None
@@ -125,7 +125,7 @@ def _say(progress: Say, where: str, what: str) -> None:
 
 
 def python_of(name: str) -> Path:
-    """The interpreter that a contestant runs with."""
+    """Returns the interpreter that a contestant runs with."""
     for family in ("sample_factory", "pufferlib"):
         if name in FAMILIES[family]:
             return PEERS / family.replace("_", "-") / "bin" / "python"
@@ -133,7 +133,7 @@ def python_of(name: str) -> Path:
 
 
 def measure(name: str, size: str, seconds: float) -> float:
-    """Steps a second of one contestant in a process of its own.
+    """Measures steps a second of one contestant in a process of its own.
 
     Raises:
         CalmError: it is not installed, or failed, or took too long.

@@ -57,7 +57,7 @@ def demo(
 
 
 def next_commands(judge: str, out: Path) -> list[str]:
-    """Three lines to type after a demo: watch its agent, label its steps, score a judge."""
+    """Returns three lines to type after a demo: watch its agent, label its steps, score a judge."""
     from agents.demo.arms import run_folder
 
     agent = run_folder(out, f"shaped by {judge}")

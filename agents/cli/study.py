@@ -91,5 +91,5 @@ def study(
 
 
 def _listed(names: list[str] | None) -> list[str]:
-    """Names given one by one or with commas between."""
+    """Splits names at commas."""
     return [part for name in names or [] for part in name.split(",") if part]

@@ -156,7 +156,7 @@ def train(
 
 
 def _open_runs(folders: Sequence[Path], steps: int | None, refused: Sequence[str]) -> list[Run]:
-    """The runs to resume, with a new last step if one is named.
+    """Opens the runs to resume, and lengthens them if a last step is named.
 
     Raises:
         UsageError: other settings were named beside them, or one is being trained.
@@ -197,7 +197,7 @@ def _create_runs(
     store: Path,
     base_url: str | None,
 ) -> list[Run]:
-    """A new run folder for each seed; all of them or, where one can't be begun, none."""
+    """Makes a run folder for each seed; all of them or, where one can't be begun, none."""
     from agents.bonus.make import make_bonus
     from agents.training.config import load_config, make_config
     from agents.training.environment import credit_source_of, subgoals_of

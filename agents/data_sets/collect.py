@@ -96,14 +96,14 @@ def collect_file(
 
 
 def partial_path(path: Path) -> Path:
-    """Where the rows go that were played before Ctrl-C; a whole file is never replaced by them."""
+    """Returns the file for rows that Ctrl-C cut short, which never replace a whole file."""
     return path.with_name(f"{path.stem}.part{path.suffix}")
 
 
 def _whole_episodes(
     partial: Path, task: str, players: Sequence[str], seed: int, split: str
 ) -> list[LabelledTransition]:
-    """Rows of the episodes that an interrupted call played to their end; none without a file.
+    """Returns the rows of the whole episodes that an interrupted call has left, if any.
 
     Raises:
         UsageError: the file can't be read, or holds what these arguments would not have played.
@@ -115,7 +115,7 @@ def _whole_episodes(
     content = read_transitions(partial)
 
     def expected(number: int) -> dict[str, str]:
-        """What the rows of an episode say of how they were played."""
+        """Returns the provenance that the rows of an episode must have."""
         player = names[number % len(names)]
         played = {"player": player, "versions": versions(), "split": split, "seed": str(seed)}
         return played | {"number": str(number)}

@@ -69,7 +69,7 @@ class Featured(VecEnvWrapper):
 
 
 def network_of(model: PPO) -> Network:
-    """The policy's arrays by the names that `half_trained` knows, in float64."""
+    """Returns the policy's arrays by the names that `half_trained` knows, in float64."""
     layers = [*model.policy.mlp_extractor.policy_net, model.policy.action_net]
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
     return {

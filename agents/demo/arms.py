@@ -34,7 +34,7 @@ class DemoPlan:
     """Of the agents, where they differ from the demo's; see `agents.training.config`."""
 
     def arms(self, subgoals: str) -> list[tuple[str, str, TrainConfig]]:
-        """Name, the reward in words, and settings of the three agents.
+        """Returns the name, the reward in words, and settings of the three agents.
 
         The first two differ by the penalty alone, the last two by the judge: its credit,
         and that the agent observes which subgoals it was told to have achieved.
@@ -71,7 +71,7 @@ class DemoPlan:
 
 
 def run_folder(out: Path, label: str) -> Path:
-    """The folder of an agent's run in the demo's folder."""
+    """Returns the folder of an agent's run in the demo's folder."""
     return out / "agents" / re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
 
 

@@ -62,7 +62,7 @@ class Judging:
     """All of it as plain values, as `calm evaluate --json` has it."""
 
     def naming(self) -> list[str]:
-        """What the judge named, in sentences; none where it was asked about the given ones."""
+        """Returns what the judge named, in sentences; none where it named nothing itself."""
         if self.match is None:
             return []
         scored = [f"{name} (for {meant})" for name, meant in self.match.of.items() if meant]
@@ -78,7 +78,7 @@ class Judging:
         return lines
 
     def any_table(self) -> Table:
-        """A row a judge: figures for "any subgoal", with intervals clustered by episode."""
+        """Returns a row a judge: figures for "any subgoal", with intervals clustered by episode."""
         rows = []
         for score in self.scores:
             figures = [fmt_interval(score.metrics[name]) for name in list(COLUMNS)[1:]]
@@ -91,7 +91,7 @@ class Judging:
         return Table([*COLUMNS.values(), "all subgoals right", "unreadable"], rows)
 
     def subgoal_table(self) -> Table:
-        """A row a scored subgoal: how often it was achieved, and the judge's figures for it."""
+        """Returns a table of a row a scored subgoal: times achieved, the judge's figures."""
         rows = []
         for score in self.scores[:1]:
             for name, metrics in score.subgoals.items():
@@ -185,7 +185,7 @@ def _ask(
     rows: Sequence[LabelledTransition],
     console: Console,
 ) -> dict[str, Judgement]:
-    """The judge's answer about each transition, by its id."""
+    """Asks the judge about each transition; returns its answers by transition id."""
     transitions = [row.transition for row in rows]
     with console.status(Text(f"{judge.name} judges {len(rows)} transitions ...")) as status:
         show = _progress(judge.name, console, lambda line: status.update(Text(line)))
@@ -198,7 +198,7 @@ def _ask(
 def _progress(
     name: str, console: Console, show: Callable[[str], None]
 ) -> Callable[[Tally, Usage], None]:
-    """What `annotate` calls: changes a line on a terminal, adds one now and then to a log."""
+    """Returns a progress function that changes a terminal's line or adds some to a log."""
     began = printed = time.monotonic()
 
     def progress(tally: Tally, usage: Usage) -> None:
@@ -214,7 +214,7 @@ def _progress(
 
 
 def _about(answer: Judgement, named: Match, scored: Task) -> Judgement:
-    """The same answer about the scored subgoals alone."""
+    """Returns the same answer about the scored subgoals alone."""
     if not answer.verdict.readable:
         return answer
     translated = translate(answer, named)
@@ -225,7 +225,7 @@ def _about(answer: Judgement, named: Match, scored: Task) -> Judgement:
 def _evaluate(
     judge: Judge, task: Task, rows: Sequence[LabelledTransition], seed: int
 ) -> tuple[Mapping[str, Any], list[Score]]:
-    """The judge's scores and those of the baselines, and all as plain values."""
+    """Scores the judge and the baselines; returns all as plain values, and the scores."""
     names = [s.name for s in task.subgoals]
     if not names:
         return {"name": "demo", "transitions": len(rows), "scores": [], "comparisons": []}, []

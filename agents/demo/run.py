@@ -167,7 +167,7 @@ def _collect(plan: DemoPlan, out: Path, console: Console) -> list[LabelledTransi
 def _name_subgoals(
     plan: DemoPlan, task: Task, out: Path, store: Store, base_url: str | None, console: Console
 ) -> tuple[Subgoal, ...]:
-    """The task's given subgoals, or those that the language model names."""
+    """Returns the task's given subgoals, or asks the judge's language model for some."""
     judge = make_judge(plan.judge, store=store, base_url=base_url)
     with waiting(console, f"{judge.name}: subgoals of {task.id}"):
         subgoals = decompose(task, judge, store)
@@ -190,7 +190,7 @@ def _report(
     subgoals: Sequence[Subgoal],
     outcome: Outcome,
 ) -> None:
-    """The report, with a few judged transitions as the game showed them."""
+    """Writes the report, with a few judged transitions as the game showed them."""
     episodes = len({row.cluster for row in judging.rows})
     Report(
         title=f"CALM demo: {plan.task}",

@@ -91,7 +91,7 @@ class Explanation:
         return importances
 
     def lines(self) -> list[str]:
-        """The summary as text."""
+        """Returns the summary as text."""
         lines = []
         for drawing in self.drawings:
             by = "its mechanism" if drawing.source == "mechanism" else drawing.source

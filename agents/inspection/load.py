@@ -91,7 +91,7 @@ class SavedJudge(Immediate):
     def judge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
-        """One judgement for each transition, in the same order."""
+        """Returns one judgement for each transition, in the same order."""
         return [self._one(t.texts[self.mode], subgoals) for t in transitions]
 
     def _one(self, text: str, subgoals: Sequence[Subgoal]) -> Judgement:

@@ -66,7 +66,7 @@ class Check:
         )
 
     def lines(self) -> list[str]:
-        """The check as text."""
+        """Returns the check as text."""
         return [
             f"hiding the {self.hidden} top cells moves the policy by KL {self.kl_top:.4f}, random"
             f" ones by {self.kl_random:.4f}, the {self.hidden} lowest by {self.kl_bottom:.4f}"

@@ -45,7 +45,7 @@ def _data(recording: Recording) -> dict[str, Any]:
 
 
 def _episode(steps: list[Step]) -> dict[str, Any]:
-    """An episode's frames; a line of the map that stays as it was is 0."""
+    """Returns an episode's frames; a line of the map that stays as it was is 0."""
     rows, columns = window(steps)
     frames, before = [], [("", "")] * len(range(*rows.indices(24)))
     for step in steps:

@@ -238,7 +238,7 @@ class _Agent:
             self.memory = (np.zeros((layers, n_envs, width), np.float32),) * 2
 
     def act(self, observation: Observation, begun: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-        """Actions (B,) drawn for observations (B, ...), of which some (B,) begin an episode."""
+        """Draws actions (B,) for observations (B, ...), of which some (B,) begin an episode."""
         actions, self.memory = self.policy.predict(
             observation, self.memory, begun, deterministic=False
         )

@@ -130,7 +130,7 @@ class NetHackExtractor(BaseFeaturesExtractor):
         `agents.network.kernels.minibatch_chunks.Repeated`: what sees the map sees nothing else."""
 
     def forward(self, observations: Mapping[str, Tensor | Repeated]) -> Tensor:
-        """Observations by key, (B, ...) -> (B, D)."""
+        """Returns features (B, D) of observations by key, (B, ...)."""
         observations, repeated = parted(observations)
         features: dict[str, Tensor] = {}
         for key, part in self.parts.items():

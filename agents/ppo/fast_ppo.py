@@ -357,7 +357,7 @@ class _Rollout:
         self.repeats = {key: number_rows(self.stored[key].numpy()) for key in model._repeats}
 
     def minibatches(self, size: int) -> Iterator[Indices]:
-        """Random rows, as SB3 draws them: it counts environment by environment."""
+        """Yields random rows, as SB3 draws them: it counts environment by environment."""
         order = np.random.permutation(self.n_steps * self.n_envs)
         rows = order % self.n_steps * self.n_envs + order // self.n_steps
         for start in range(0, len(rows), size):

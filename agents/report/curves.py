@@ -27,7 +27,7 @@ class Curve:
 
 
 def draw_success(curves: Sequence[Curve]) -> str:
-    """An SVG of success with its 95 % Wilson band for each seed; dotted lines mark resumptions.
+    """Draws success of each seed with its 95 % Wilson band as SVG; dots mark resumptions.
 
     Small enough to be read on a telephone.
     """

@@ -102,12 +102,12 @@ class Report:
 
 
 def resumptions(arm: Arm) -> list[int]:
-    """Steps at which runs of an arm were resumed."""
+    """Returns the steps at which runs of an arm were resumed."""
     return sorted(step for run in arm.runs for step in run.resumed_at)
 
 
 def report_runs(runs: Sequence[Run], path: Path) -> Path:
-    """A report of finished or unfinished runs; those that differ only in seed share a colour."""
+    """Writes a report of runs, finished or not; those that differ only in seed share a colour."""
     arms = arms_of(runs)
     tasks = sorted({run.config.task for run in runs})
     return Report(
@@ -129,7 +129,7 @@ def report_runs(runs: Sequence[Run], path: Path) -> Path:
 
 
 def started_with(runs: Sequence[Run]) -> dict[str, str]:
-    """What runs were started with; where they differ, all of it."""
+    """Returns versions, commit and machine of runs; where they differ, all of them."""
     of_each = [run.started_with for run in runs]
     return {
         name: ", ".join(dict.fromkeys(record[name] for record in of_each if name in record))
@@ -138,7 +138,7 @@ def started_with(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def explained(run: Run, title: str) -> Section | None:
-    """Where the agent looks, if `calm explain` has drawn it."""
+    """Returns a section on where the agent looks, if `calm explain` has drawn it."""
     if (drawings := drawn(run.folder)) is None:
         return None
     lines, figure = drawings
@@ -146,7 +146,7 @@ def explained(run: Run, title: str) -> Section | None:
 
 
 def replayed(run: Run, title: str, beside: Path) -> Section | None:
-    """A link to the run's episodes, if `calm replay` has recorded some; as seen from `beside`."""
+    """Returns a section that links the run's recorded episodes, if any, as seen from `beside`."""
     page = run.folder / "replay.html"
     if not page.exists():
         return None

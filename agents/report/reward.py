@@ -22,8 +22,7 @@ _BONUS_PAYS = {
 
 
 def reward_in_words(config: TrainConfig) -> str:
-    """The reward that a run's settings make: the task's own, the idle penalty, the credit, the
-    bonus."""
+    """Returns the reward of a run: the task's own, the idle penalty, the credit, the bonus."""
     idle = "-0.01 for every step in which no game time passes"
     words = f"the task's own, {'with' if config.penalty else 'without'} its {idle}"
     if config.judge != "none":

@@ -16,7 +16,7 @@ def pick_samples(
     mode: str,
     most: int = 6,
 ) -> list[Sample]:
-    """The first transition of each class by truth, and the first where judge and truth differ.
+    """Picks the first transition of each class by truth, and the first that is misjudged.
 
     Args:
         rows: transitions with frames; those without are passed over.

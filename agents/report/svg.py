@@ -29,7 +29,7 @@ _COLOUR = re.compile("|".join(DARK))
 
 
 def to_svg(figure: Figure, salt: str = "calm") -> str:
-    """A figure as an SVG element of class `chart`, alone or inside a page.
+    """Returns a figure as an SVG element of class `chart`, alone or inside a page.
 
     Letters are paths, so that it looks the same everywhere. The same numbers give the same text.
 
@@ -45,14 +45,14 @@ def to_svg(figure: Figure, salt: str = "calm") -> str:
 
 
 def themed(svg: str) -> str:
-    """The same element with colours that follow the reader's scheme."""
+    """Returns the same element with colours that follow the reader's scheme."""
     used = sorted({"#000000", *_COLOUR.findall(svg)})
     svg = _COLOUR.sub(lambda m: f"var(--chart-{m[0][1:]}, {m[0]})", svg)
     return svg.replace("<svg ", '<svg class="chart" ', 1).replace("<defs>", _scheme(used), 1)
 
 
 def _scheme(colours: list[str]) -> str:
-    """The style that gives the colours their values, light or dark; letters have the ink's."""
+    """Returns the style that gives colours their values, light or dark; letters are ink."""
     light = " ".join(f"--chart-{c[1:]}: {c};" for c in colours)
     dark = " ".join(f"--chart-{c[1:]}: {DARK[c]};" for c in colours)
     return (

@@ -29,22 +29,22 @@ class Arm:
     """What the arm was trained on, in words."""
 
     def title(self, run: Run) -> str:
-        """What one of its runs is called."""
+        """Returns the title of one of its runs."""
         return f"{self.label}, seed {run.config.seed}"
 
 
 def steps_to(rows: Sequence[Row], rate: float) -> int | None:
-    """Steps at the first evaluation with success of at least `rate`; None if there was none."""
+    """Returns the steps at the first evaluation with success of `rate` or more, None if none."""
     return next((row["steps"] for row in rows if row["success"] >= rate), None)
 
 
 def percent(rate: float) -> str:
-    """A share in [0, 1] as a whole percentage."""
+    """Returns a share in [0, 1] as a whole percentage."""
     return f"{100 * rate:.0f} %"
 
 
 def arms_table(arms: Sequence[Arm]) -> Table:
-    """Final success with its interval, when 90 % was first measured, and the rate of training."""
+    """Returns final success with its interval, when 90 % was first measured, steps a second."""
     rows = []
     for arm in arms:
         for run in arm.runs:
@@ -93,7 +93,7 @@ def _parts(row: Row) -> str:
 
 
 def settings_table(arms: Sequence[Arm]) -> Table:
-    """Every setting, one column an arm; a setting that all share is written once."""
+    """Returns every setting, one column an arm; a setting that all share is written once."""
     configs = [
         arm.runs[0].config.model_dump(mode="json") | {"seed": [r.config.seed for r in arm.runs]}
         for arm in arms
@@ -110,7 +110,7 @@ def settings_table(arms: Sequence[Arm]) -> Table:
 
 
 def plain(value: object) -> str:
-    """A setting as a cell shows it."""
+    """Returns a setting as a cell shows it."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -135,7 +135,7 @@ def arms_of(runs: Sequence[Run]) -> list[Arm]:
 
 
 def _differing(settings: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> list[str]:
-    """FIELD=VALUE of the settings that are not the same in all."""
+    """Returns FIELD=VALUE of the settings that are not the same in all."""
     return [
         f"{field}={plain(value)}"
         for field, value in settings.items()
@@ -144,7 +144,7 @@ def _differing(settings: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) 
 
 
 def costs_table(arms: Sequence[Arm]) -> Table | None:
-    """What each run asked of its judge; None where no run had one."""
+    """Returns what each run asked of its judge; None where no run had one."""
     rows = []
     for title, run in [(arm.title(run), run) for arm in arms for run in arm.runs]:
         last = (run.metrics() or [{}])[-1]

@@ -37,14 +37,14 @@ NARROW = 4.2
 
 
 def style(plan: Plan, arm: str) -> tuple[str, Any]:
-    """Colour and line of an arm."""
+    """Returns colour and line of an arm."""
     return STYLES[list(plan.arms).index(arm) % len(STYLES)]
 
 
 def draw_curves(
     plan: Plan, findings: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
 ) -> str:
-    """Success on held-out levels: IQM over seeds with its interval; a row a group of arms.
+    """Draws success on held-out levels: IQM over seeds with its interval; a row a group of arms.
 
     `narrow` puts all panels below each other, for a telephone.
     """
@@ -62,7 +62,7 @@ def draw_curves(
 def draw_repeats(
     plan: Plan, findings: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
 ) -> str:
-    """Repeated subgoals per 100 steps of the evaluations, by the truth; `narrow` as above."""
+    """Draws repeated subgoals per 100 steps of the evaluations, by the truth; `narrow` as above."""
 
     def band(arm: ArmFindings) -> Band | None:
         if any(row["repeats"] is None for r in arm.results for row in r.rows):
@@ -121,7 +121,7 @@ def _panels(
 
 
 def _legend(row: Any, plan: Plan, title: str, arms: Sequence[str], narrow: bool) -> None:
-    """The legend of a group of arms: beside its last panel, or below it."""
+    """Adds the legend of a group of arms: beside its last panel, or below it."""
     handles: dict[str, Any] = {}
     for axes in row:
         lines, labels = axes.get_legend_handles_labels()
@@ -146,7 +146,7 @@ def _line(axes: Axes, plan: Plan, arm: ArmFindings, curve: Band | None) -> None:
 
 
 def draw_finals(plan: Plan, findings: Findings, narrow: bool = False) -> str:
-    """Success at the end: every seed a dot, the IQM a bar across, its interval a line.
+    """Draws success at the end: every seed a dot, the IQM a bar across, its interval a line.
 
     `narrow` puts the tasks below each other.
     """
@@ -188,7 +188,7 @@ def _dress(axes: Axes, steps: bool = True) -> None:
 
 
 def _count(steps: float, _: object = None) -> str:
-    """300k, 1.5M."""
+    """Formats steps: 300k, 1.5M."""
     if abs(steps) >= 1_000_000:
         return f"{steps / 1_000_000:g}M"
     return f"{steps / 1000:g}k" if steps else "0"

@@ -124,24 +124,24 @@ class Findings:
         return list(dict.fromkeys(task for task, _ in self.arms))
 
     def of(self, task: str) -> list[ArmFindings]:
-        """The arms of a task."""
+        """Returns the arms of a task."""
         return [arm for (name, _), arm in self.arms.items() if name == task]
 
     def whole(self, arm: str) -> Estimate | None:
-        """IQM of an arm's success at the end over the seeds of all tasks; None if it lacks one."""
+        """Returns the IQM of an arm's final success over all tasks; None if it lacks one."""
         on_tasks = [self.arms[t, arm] for t in self.tasks if (t, arm) in self.arms]
         if len(on_tasks) < len(self.tasks):
             return None
         return iqm_estimate([one.finals for one in on_tasks])
 
     def pair(self, first: str, second: str, task: str | None) -> Pair | None:
-        """A comparison that was made."""
+        """Returns the comparison of two arms on a task; None if it was not planned."""
         pairs = (p for p in self.pairs if (p.first, p.second, p.task) == (first, second, task))
         return next(pairs, None)
 
 
 def find(plan: Plan, results: Sequence[Result]) -> Findings:
-    """What the results of a plan's cells show."""
+    """Summarises the results of a plan's cells: each arm on each task, and each planned pair."""
     by_arm: dict[tuple[str, str], list[Result]] = {}
     for result in sorted(results, key=lambda r: r.cell.seed):
         by_arm.setdefault((result.cell.task, result.cell.arm), []).append(result)

@@ -89,7 +89,7 @@ def write_study(
 
 
 def readme_table(plan: Plan, findings: Findings) -> str:
-    """The table for the project's README: agents against tasks, in markdown."""
+    """Returns the table for the project's README: agents against tasks, in markdown."""
     return markdown(summary_table(plan, findings))
 
 
@@ -112,7 +112,7 @@ def _figures(plan: Plan, findings: Findings) -> dict[str, str]:
 
 
 def _picture(name: str, alt: str) -> str:
-    """A figure in markdown: the narrow one on a telephone."""
+    """Returns a figure in markdown: the narrow one on a telephone."""
     return (
         f'<picture><source media="(max-width: 600px)" srcset="{name}-narrow.svg">'
         f'<img alt="{alt}" src="{name}.svg"></picture>'
@@ -120,7 +120,7 @@ def _picture(name: str, alt: str) -> str:
 
 
 def _either(figures: Mapping[str, str], name: str) -> Markup:
-    """A figure in a page: the narrow one on a telephone."""
+    """Returns a figure in a page: the narrow one on a telephone."""
     return Markup('<div class="wide">{}</div><div class="narrow">{}</div>').format(
         Markup(figures[name]), Markup(figures[f"{name}-narrow"])
     )
@@ -139,7 +139,7 @@ def _csv(table: Table) -> str:
 
 
 def _origins(results: Sequence[Result]) -> list[str]:
-    """Commit and machine with the number of cells they gave."""
+    """Returns each commit and machine with the number of cells they gave."""
     groups: dict[tuple[str, str], list[Result]] = {}
     for r in results:
         groups.setdefault((r.provenance["commit"], r.provenance["machine"]), []).append(r)

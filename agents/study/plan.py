@@ -64,7 +64,7 @@ class Plan:
         arms: Sequence[str] | None = None,
         first_seed: int = 0,
     ) -> list[Cell]:
-        """The cells in order of work: seed by seed, so that a part of the work has all arms.
+        """Returns the cells in order of work: seed by seed, so that a part of it has all arms.
 
         Args:
             seeds: how many.
@@ -89,7 +89,7 @@ class Plan:
         ]
 
     def config(self, cell: Cell, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-        """The settings of a cell; `overrides` win over the plan's."""
+        """Returns the settings of a cell; `overrides` win over the plan's."""
         arm = self.arms[cell.arm]
         values = {
             **self.common,
@@ -108,7 +108,7 @@ class Plan:
 
 
 def load_plan(name: str, path: Path | None = None) -> Plan:
-    """The plan of a study by name, or from a file of one's own.
+    """Returns the plan of a study by name, or from a file of one's own.
 
     Raises:
         UsageError: no such study, or a file that is none.

@@ -45,7 +45,7 @@ class Result:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def fits(self, planned: TrainConfig) -> bool:
-        """Whether it was trained with the settings planned; fields it lacks are the defaults."""
+        """Returns whether it was trained with the planned settings; missing fields are defaults."""
         try:
             return make_config(dict(self.config)) == planned
         except UsageError:
@@ -53,7 +53,7 @@ class Result:
 
 
 def result_of(run: Run, cell: Cell) -> Result | None:
-    """The result of a run, or None where it has not come to its last step."""
+    """Returns the result of a run, or None where it has not come to its last step."""
     rows = run.metrics()
     config = run.config
     if not rows or rows[-1]["steps"] < config.steps:
@@ -68,7 +68,7 @@ def result_of(run: Run, cell: Cell) -> Result | None:
 
 
 def read_results(folder: Path) -> dict[Cell, Result]:
-    """The finished cells kept in a folder; none where there is no folder.
+    """Returns the finished cells kept in a folder; none where there is no folder.
 
     Raises:
         UsageError: files that can't be read or don't belong together.

@@ -140,7 +140,7 @@ def _run_study(
 
 
 def _kept(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
-    """Finished cells, all with the settings planned: else arms would not differ as they say."""
+    """Returns finished cells, all with the planned settings: else arms could not be compared."""
     done_cells, others = _fitting(plan, order, folder)
     if others and not order.replace:
         raise UsageError(
@@ -152,7 +152,7 @@ def _kept(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
 
 
 def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result], list[str]]:
-    """Finished cells with the settings planned, and what differs in the others.
+    """Returns finished cells with the settings planned, and what differs in the others.
 
     Settings ordered hold for all cells of the tasks ordered, so that budgets stay equal on a task.
     """

@@ -32,7 +32,7 @@ LEVEL = (0.025, 0.975)
 
 
 def iqm(values: npt.ArrayLike, axis: int = -1) -> Values:
-    """The mean of what is left when a quarter of the values is cut off at each end.
+    """Returns the mean of what is left when a quarter of the values is cut off at each end.
 
     As scipy's `trim_mean(values, 0.25)`, floor(n / 4) values go at each end: of 3 values none, so
     that their IQM is their mean; of 5 the least and the greatest.
@@ -50,7 +50,7 @@ def draw(scores: Values, resamples: int, rng: np.random.Generator) -> Values:
 
 
 def iqm_estimate(tasks: Sequence[Values], seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
-    """IQM of all scores of one agent together, with its stratified bootstrap interval.
+    """Returns the IQM of all scores of one agent together, with its stratified bootstrap interval.
 
     Args:
         tasks: (S,) scores of each task.
@@ -64,7 +64,7 @@ def iqm_estimate(tasks: Sequence[Values], seed: int = 0, resamples: int = RESAMP
 
 
 def success_estimate(rates: Values, episodes: int, seed: int = 0) -> Estimate:
-    """IQM of success rates (S,), each measured on so many episodes.
+    """Returns the IQM of success rates (S,), each measured on so many episodes.
 
     Where all seeds agree the bootstrap has no width, which would say that nothing else can happen;
     the interval is then Wilson's over all their episodes.
@@ -85,14 +85,14 @@ class Band(NamedTuple):
 
 
 def iqm_band(curves: Values, seed: int = 0, resamples: int = RESAMPLES) -> Band:
-    """IQM over seeds at each time, with pointwise bootstrap intervals; curves (S, T)."""
+    """Returns the IQM of curves (S, T) over seeds, with pointwise bootstrap intervals."""
     drawn = draw(curves, resamples, np.random.default_rng(seed))
     low, high = np.quantile(iqm(drawn, axis=1), LEVEL, axis=0)
     return Band(iqm(curves, axis=0), low, high)
 
 
 def probability_of_improvement(x: npt.ArrayLike, y: npt.ArrayLike) -> Values:
-    """P(X > Y) + P(X = Y) / 2 over all pairs of seeds: x (..., n), y (..., m) -> (...).
+    """Returns P(X > Y) + P(X = Y) / 2 over all pairs of seeds: x (..., n), y (..., m) -> (...).
 
     Mann and Whitney's U over n m. 1/2: no difference.
     """
@@ -142,7 +142,7 @@ class Comparison(NamedTuple):
 def compare(
     pairs: Sequence[tuple[Values, Values]], seed: int = 0, resamples: int = RESAMPLES
 ) -> Comparison:
-    """Probability of improvement of the first of each pair over the second.
+    """Returns the probability of improvement of the first of each pair over the second.
 
     Args:
         pairs: for each task the scores (n,) of the one agent and (m,) of the other.
@@ -168,7 +168,7 @@ def compare(
 
 
 def permutation_p(pairs: Sequence[tuple[Values, Values]], seed: int = 0) -> float:
-    """Share of all ways to split the seeds that give a probability as far from 1/2, two-sided.
+    """Returns the share of ways to split the seeds with a probability as far from 1/2, two-sided.
 
     Seeds are split anew within each task, and the probability of improvement is the mean over
     tasks. Exact for up to `EXACT` ways a task and `EXACT_TOGETHER` in all, else of so many drawn,
@@ -187,7 +187,7 @@ def permutation_p(pairs: Sequence[tuple[Values, Values]], seed: int = 0) -> floa
 
 
 def _splits(x: Values, y: Values, rng: np.random.Generator) -> Values:
-    """Probability of improvement, (K,), of the ways to split the seeds of both."""
+    """Returns the probability of improvement, (K,), of the ways to split the seeds of both."""
     both = np.concatenate([x, y])
     n, total = len(x), len(both)
     if math.comb(total, n) <= EXACT:
@@ -202,13 +202,13 @@ def _splits(x: Values, y: Values, rng: np.random.Generator) -> Values:
 
 
 def least_p(seeds: Sequence[tuple[int, int]]) -> float:
-    """The smallest p that `permutation_p` can give for n and m seeds of each task."""
+    """Returns the smallest p that `permutation_p` can give for n and m seeds of each task."""
     ways = math.prod(math.comb(n + m, n) for n, m in seeds)
     return 2 / ways
 
 
 def area(steps: npt.ArrayLike, success: npt.ArrayLike) -> float:
-    """Mean success over the budget: the area under the curve over its length, in [0, 1]."""
+    """Returns the mean success over the budget, in [0, 1]: the area under the curve."""
     x, y = np.asarray(steps, float), np.asarray(success, float)
     if len(x) < 2:
         return float(y.mean())

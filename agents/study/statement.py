@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agents.study.findings import RATE, ArmFindings, Findings, Pair
 from agents.study.plan import Plan
 from agents.study.seed_statistics import LEAST_SEEDS, SURE, least_p
-from agents.study.tables import count, pays, rate, task_names, two
+from agents.study.tables import fmt_number, fmt_share, fmt_steps, pays, task_names
 from envs.tasks import task as find_task
 
 UNDOING = ("drop", "close", "untie")
@@ -15,7 +15,7 @@ UNDOING = ("drop", "close", "untie")
 
 
 def caveat(findings: Findings) -> str:
-    """What the number of seeds allows to be said."""
+    """Says what conclusions the number of seeds allows."""
     fewest = min(one.seeds for one in findings.arms.values())
     unadjusted = "p values are not adjusted for how many there are."
     if fewest == 1:
@@ -49,9 +49,9 @@ def statement(plan: Plan, findings: Findings) -> dict[str, list[str]]:
 
 def _levels(plan: Plan, arms: Sequence[ArmFindings]) -> str:
     ranked = sorted(arms, key=lambda a: -a.final.value)
-    levels = "; ".join(f"{_name(plan, a.arm)} {rate(a.final)}" for a in ranked)
+    levels = "; ".join(f"{_name(plan, a.arm)} {fmt_share(a.final)}" for a in ranked)
     return (
-        f"Success on unseen levels after {count(arms[0].reached.budget)} steps, IQM over seeds:"
+        f"Success on unseen levels after {fmt_steps(arms[0].reached.budget)} steps, IQM over seeds:"
         f" {levels}."
     )
 
@@ -59,14 +59,15 @@ def _levels(plan: Plan, arms: Sequence[ArmFindings]) -> str:
 def _soonest(plan: Plan, arms: Sequence[ArmFindings]) -> str:
     medians = [(a.reached.median, _name(plan, a.arm)) for a in arms if a.reached.median is not None]
     some = [
-        f"{_name(plan, a.arm)} ({a.reached.n} of {a.reached.of}, first at {count(a.reached.least)})"
+        f"{_name(plan, a.arm)} ({a.reached.n} of {a.reached.of},"
+        f" first at {fmt_steps(a.reached.least)})"
         for a in arms
         if a.reached.median is None and a.reached.least is not None
     ]
     never = [_name(plan, a.arm) for a in arms if a.reached.least is None]
     sentences = []
     if medians:
-        order = ", ".join(f"{label} {count(steps)}" for steps, label in sorted(medians))
+        order = ", ".join(f"{label} {fmt_steps(steps)}" for steps, label in sorted(medians))
         sentences.append(f"{100 * RATE:.0f} % was reached, in the median seed, at: {order}.")
     if some:
         sentences.append(f"Fewer than half of the seeds reached it of: {', '.join(some)}.")
@@ -80,8 +81,8 @@ def _pair(plan: Plan, findings: Findings, pair: Pair) -> str:
     sooner, better = pair.by_area.verdict, pair.by_final.verdict
     area, end = pair.by_area, pair.by_final
     chance = (
-        f"P(better) {two(area.probability)} over the steps, p = {area.p:.2g};"
-        f" {two(end.probability)} at the end, p = {end.p:.2g}"
+        f"P(better) {fmt_number(area.probability)} over the steps, p = {area.p:.2g};"
+        f" {fmt_number(end.probability)} at the end, p = {end.p:.2g}"
     )
     than = {"ahead": "ahead of", "behind": "behind"}
     if "too few" in (sooner, better):
@@ -121,7 +122,7 @@ def _pays(plan: Plan, arm: str) -> bool:
 
 
 def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
-    """Whether an arm that is paid for repeats makes more of them than those that are not."""
+    """Says whether an arm that is paid for repeats makes more of them than unpaid ones."""
     counted = [a for a in arms if a.farming is not None]
     lines = []
     unpaid = [a for a in counted if not a.farming or not a.farming.for_repeats]
@@ -139,9 +140,9 @@ def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
         farms = f.per_hundred.low > max(e.high for _, e in others)
         lines.append(
             f"{label} {'farms' if farms else 'is not seen to farm'}: it repeats a subgoal"
-            f" {two(f.per_hundred)} times in 100 steps, and the most that any arm repeats unpaid is"
-            f" {two(its)} ({other}); {f.for_repeats or 0:.2f} of the {f.credit:.2f} credit of an"
-            " episode was paid for repeats."
+            f" {fmt_number(f.per_hundred)} times in 100 steps, and the most that any arm repeats"
+            f" unpaid is {fmt_number(its)} ({other}); {f.for_repeats or 0:.2f} of the"
+            f" {f.credit:.2f} credit of an episode was paid for repeats."
         )
     if counted and not any(a.farming.deeds for a in counted if a.farming):
         line = "No deed (taking, opening, arriving) was repeated by any arm."
@@ -162,6 +163,6 @@ def _over_tasks(plan: Plan, findings: Findings, pair: Pair) -> str:
         return f"{first} and {second}: too few seeds on some tasks for a verdict over all."
     return (
         f"{first} is {verdict[pair.by_area.verdict]} {second} over the steps"
-        f" ({task_names(findings, pair)}): P(better) {two(pair.by_area.probability)}, p ="
+        f" ({task_names(findings, pair)}): P(better) {fmt_number(pair.by_area.probability)}, p ="
         f" {pair.by_area.p:.2g}."
     )

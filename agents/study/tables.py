@@ -14,42 +14,42 @@ from agents.study.seed_statistics import Comparison, Reached
 from data.evaluation.metrics import Estimate
 
 
-def rate(e: Estimate) -> str:
-    """A share with its interval: 97 % [93, 100]."""
+def fmt_share(e: Estimate) -> str:
+    """Formats a share with its interval: 97 % [93, 100]."""
     return f"{100 * e.value:.0f} % [{100 * e.low:.0f}, {100 * e.high:.0f}]"
 
 
-def two(e: Estimate) -> str:
-    """A number with its interval: 0.83 [0.52, 1.00]."""
+def fmt_number(e: Estimate) -> str:
+    """Formats a number with its interval: 0.83 [0.52, 1.00]."""
     return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
 
 
-def count(steps: float) -> str:
-    """1.25M, 300k or 512."""
+def fmt_steps(steps: float) -> str:
+    """Formats steps: 1.25M, 300k or 512."""
     if steps >= 1e6:
         return f"{steps / 1e6:.4g}M"
     return f"{steps / 1e3:.4g}k" if steps >= 1e4 else f"{steps:,.0f}"
 
 
-def when(r: Reached) -> str:
-    """The median step with least and most; what lies beyond the budget is censored."""
-    beyond = f"> {count(r.budget)}"
+def fmt_reached(r: Reached) -> str:
+    """Formats the median step with least and most; what lies beyond the budget is censored."""
+    beyond = f"> {fmt_steps(r.budget)}"
     if r.least is None:
         return f"{beyond}, in none of {r.of}"
-    median = beyond if r.median is None else count(r.median)
-    most = beyond if r.most is None else count(r.most)
-    return f"{median} [{count(r.least)}, {most}], in {r.n} of {r.of}"
+    median = beyond if r.median is None else fmt_steps(r.median)
+    most = beyond if r.most is None else fmt_steps(r.most)
+    return f"{median} [{fmt_steps(r.least)}, {most}], in {r.n} of {r.of}"
 
 
-def soonest(r: Reached) -> str:
-    """The median step, or the least and of how many, where the median lies beyond the budget."""
+def fmt_soonest(r: Reached) -> str:
+    """Returns the median step, or the least and of how many where it lies beyond the budget."""
     if r.median is not None:
-        return count(r.median)
-    return "never" if r.least is None else f"{count(r.least)} in {r.n} of {r.of}"
+        return fmt_steps(r.median)
+    return "never" if r.least is None else f"{fmt_steps(r.least)} in {r.n} of {r.of}"
 
 
 def markdown(table: Table) -> str:
-    """A table as GitHub's markdown."""
+    """Returns a table as GitHub's markdown."""
 
     def line(cells: Sequence[object]) -> str:
         return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
@@ -59,16 +59,16 @@ def markdown(table: Table) -> str:
 
 
 def success_table(plan: Plan, findings: Findings) -> Table:
-    """How well and how soon, a row an arm of a task."""
+    """Returns success and steps to 90 %, a row an arm of a task."""
     rows = [
         (
             one.task,
             plan.arms[one.arm].label,
             one.seeds,
-            count(one.reached.budget),
-            rate(one.final),
-            rate(one.area),
-            when(one.reached),
+            fmt_steps(one.reached.budget),
+            fmt_share(one.final),
+            fmt_share(one.area),
+            fmt_reached(one.reached),
             " ".join(f"{100 * f:.0f}" for f in one.finals),
             " ".join(map(_percent, (r.rows[-1].get("success_greedy") for r in one.results))),
         )
@@ -102,11 +102,11 @@ def summary_table(plan: Plan, findings: Findings) -> Table:
         if one is None:
             return "–"
         fewer = "" if one.seeds == most[task] else f" ({_seeds(one.seeds)})"
-        return f"{rate(one.final)}; {soonest(one.reached)}{fewer}"
+        return f"{fmt_share(one.final)}; {fmt_soonest(one.reached)}{fewer}"
 
     most = {task: max(one.seeds for one in findings.of(task)) for task in findings.tasks}
     heads = [
-        f"{task}, {count(findings.of(task)[0].reached.budget)} steps, {_seeds(most[task])}"
+        f"{task}, {fmt_steps(findings.of(task)[0].reached.budget)} steps, {_seeds(most[task])}"
         for task in findings.tasks
     ]
     rows = [[plan.arms[a].label, *(cell(t, a) for t in findings.tasks)] for a in arms]
@@ -114,7 +114,7 @@ def summary_table(plan: Plan, findings: Findings) -> Table:
         heads.append("all tasks")
         for arm, row in zip(arms, rows, strict=True):
             whole = findings.whole(arm)
-            row.append("–" if whole is None else rate(whole))
+            row.append("–" if whole is None else fmt_share(whole))
     return Table(("agent", *heads), rows)
 
 
@@ -127,10 +127,10 @@ def _percent(share: float | None) -> str:
 
 
 def comparison_table(plan: Plan, findings: Findings) -> Table:
-    """Who does better than whom, with the chance that a seed of the first does."""
+    """Returns the compared pairs of arms with the chance that a seed of the first does."""
 
     def cells(c: Comparison) -> tuple[str, str, str]:
-        return two(c.probability), f"{c.p:.2g}", c.verdict
+        return fmt_number(c.probability), f"{c.p:.2g}", c.verdict
 
     rows = [
         (
@@ -161,7 +161,7 @@ def comparison_table(plan: Plan, findings: Findings) -> Table:
 
 
 def task_names(findings: Findings, pair: Pair) -> str:
-    """What a pair was compared on."""
+    """Returns the names of the tasks that a pair was compared on."""
     if pair.task is not None:
         return pair.task
     every = len(pair.over) == len(findings.tasks)
@@ -169,7 +169,7 @@ def task_names(findings: Findings, pair: Pair) -> str:
 
 
 def farming_table(plan: Plan, findings: Findings) -> Table:
-    """How often subgoals are achieved again, and what was paid for it."""
+    """Returns how often subgoals are achieved again, and what was paid for it."""
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.2f}"
@@ -185,11 +185,11 @@ def farming_table(plan: Plan, findings: Findings) -> Table:
                 one.task,
                 plan.arms[one.arm].label,
                 config["shaping"] if pays(config) else "–",
-                rate(one.final),
+                fmt_share(one.final),
                 f"{f.length:.0f}",
                 number(f.approaches),
                 number(f.deeds),
-                two(f.per_hundred),
+                fmt_number(f.per_hundred),
                 number(f.judged),
                 number(f.false),
                 number(f.credit),
@@ -216,7 +216,7 @@ def farming_table(plan: Plan, findings: Findings) -> Table:
 
 
 def subgoal_table(plan: Plan, findings: Findings) -> Table:
-    """Repeats of each subgoal by the truth, arms in columns."""
+    """Returns the repeats of each subgoal by the truth, arms in columns."""
     arms = [a for a in plan.arms if any((t, a) in findings.arms for t in findings.tasks)]
     rows: list[tuple[Any, ...]] = []
     for task in findings.tasks:
@@ -229,12 +229,12 @@ def subgoal_table(plan: Plan, findings: Findings) -> Table:
 
 
 def pays(config: Mapping[str, Any]) -> bool:
-    """Whether settings pay credit; a judge whose weight is 0 is heard and pays nothing."""
+    """Returns whether settings pay credit; a judge whose weight is 0 is asked, and pays nothing."""
     return bool(config["judge"] != "none" and config["weight"])
 
 
 def cost_table(plan: Plan, findings: Findings) -> Table:
-    """What the judges were asked and what training took, means over seeds."""
+    """Returns what the judges were asked and what training took, means over seeds."""
     rows = []
     for one in findings.arms.values():
         last = [r.rows[-1] for r in one.results]
@@ -281,7 +281,7 @@ def cost_table(plan: Plan, findings: Findings) -> Table:
 
 
 def settings_table(plan: Plan, findings: Findings) -> Table:
-    """Settings that the arms of a task share, then those in which arms differ."""
+    """Returns the settings that the arms of a task share, then those in which arms differ."""
     rows: list[tuple[Any, ...]] = []
     configs = {key: one.results[0].config for key, one in findings.arms.items()}
     for name in next(iter(configs.values()), {}):
@@ -306,7 +306,7 @@ def _differing(plan: Plan) -> set[str]:
 
 
 def origin_table(results: Sequence[Result]) -> Table:
-    """Where each cell comes from."""
+    """Returns commit, machine and times of each cell."""
     rows = []
     for r in sorted(results, key=lambda r: r.cell):
         p = r.provenance

@@ -43,7 +43,7 @@ class Success:
         return wilson(self.successes, self.episodes)
 
     def repeats(self, source: str) -> float | None:
-        """Mean achievements of an episode beyond the first of each subgoal, by truth or judge."""
+        """Returns the mean repeats of subgoals in an episode, by `truth` or `judge`."""
         repeats = [t.repeats for t in self.subgoals if t.source == source]
         return sum(repeats) if repeats else None
 

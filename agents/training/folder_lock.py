@@ -102,7 +102,7 @@ def _lock(folder: Path, place: int) -> int:
 
 
 def _is_current(lock: int, place: int) -> bool:
-    """Whether the file that is locked is still the one in the folder."""
+    """Returns whether the file that is locked is still the one in the folder."""
     try:
         return os.path.samestat(os.fstat(lock), os.stat(FILE, dir_fd=place))
     except FileNotFoundError:
@@ -110,7 +110,7 @@ def _is_current(lock: int, place: int) -> bool:
 
 
 def _owner(lock: int) -> dict[str, str]:
-    """What the file says of its owner; nothing where it says nothing that can be read."""
+    """Returns the owner that the file names; empty where it can't be read."""
     try:
         about = json.loads(os.pread(lock, 4096, 0))
     except ValueError:

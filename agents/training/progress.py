@@ -23,7 +23,7 @@ MIN_LABEL = 12
 
 
 def time_left(status: TrainingStatus) -> str:
-    """Minutes and seconds until the last step at the rate so far, as M:SS."""
+    """Returns the time until the last step at the rate so far, as M:SS."""
     if not status.steps:
         return "-:--"
     todo = max(0, status.total - status.steps)
@@ -117,7 +117,7 @@ def figures(status: TrainingStatus) -> list[str]:
 
 
 def fitting(parts: Sequence[str], room: int) -> str:
-    """As many of the parts as fit into `room` columns, the first ones first, the first always."""
+    """Joins as many of the parts as fit into `room` columns, in order, the first always."""
     line = parts[0]
     for part in parts[1:]:
         if len(line) + 2 + len(part) > room:
@@ -127,7 +127,7 @@ def fitting(parts: Sequence[str], room: int) -> str:
 
 
 def shortened(name: str, width: int) -> str:
-    """A name of `width` characters at most; of a longer one the beginning and the end."""
+    """Shortens a name to `width` characters: of a longer one the beginning and the end."""
     if len(name) <= width:
         return name
     end = (width - 1) // 2

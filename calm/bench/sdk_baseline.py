@@ -12,7 +12,7 @@ from openai import AsyncOpenAI
 
 
 @dataclass(frozen=True)
-class Gathered:
+class SdkResult:
     """What asking through the SDK alone brought."""
 
     answered: int
@@ -20,7 +20,7 @@ class Gathered:
     seconds: float
 
 
-def plain_gather(base_url: str, prompts: Sequence[str], at_once: int) -> Gathered:
+def plain_gather(base_url: str, prompts: Sequence[str], at_once: int) -> SdkResult:
     """Asks as one would with the SDK alone, its own retries and all: the bench's comparison."""
     requests = 0
 
@@ -49,4 +49,4 @@ def plain_gather(base_url: str, prompts: Sequence[str], at_once: int) -> Gathere
 
     clock = time.perf_counter()
     answered = asyncio.run(ask())
-    return Gathered(answered, requests, time.perf_counter() - clock)
+    return SdkResult(answered, requests, time.perf_counter() - clock)

@@ -31,7 +31,7 @@ Contestant = tuple[Play, Callable[[], Any]]
 
 
 def _rate(step: Callable[[], int], seconds: float) -> float:
-    """Steps for so many seconds; environment steps a second. `step` returns how many it made."""
+    """Calls `step` for so many seconds; returns environment steps a second."""
     steps, start = 0, time.perf_counter()
     while True:
         for _ in range(8):

@@ -45,7 +45,7 @@ class _Contest:
     rates: dict[str, list[float]] = field(default_factory=dict)
 
     def ratio(self, ours: str, theirs: str) -> float:
-        """Median over rounds of ours over theirs."""
+        """Returns the median over rounds of ours over theirs."""
         return ratio(self.rates[ours], self.rates[theirs])
 
 

@@ -87,11 +87,11 @@ class NoisyTruth:
             raise unknown("way to be wrong", self.by, get_args(By))
 
     def __call__(self, batch: Batch, subgoals: Sequence[Subgoal]) -> NoisyStream:
-        """The source of achievements for one batch."""
+        """Returns the source of achievements for one batch."""
         return NoisyStream(self, batch, subgoals)
 
     def false_rates(self, met: Frequencies) -> Floats:
-        """(G,) share of the answers of "no" that turn into a false alarm.
+        """Returns the share (G,) of the answers of "no" that turn into a false alarm.
 
         Raises:
             UsageError: more false alarms are asked for than there are steps for them.
@@ -116,14 +116,14 @@ class Mistakes:
     """What is no achievement is taken for one."""
 
     def quality(self, met: Frequencies) -> tuple[float, float]:
-        """Precision and recall in the reference play, all answers together."""
+        """Returns precision and recall in the reference play, all answers together."""
         true = int(met.achieved[~self.missed].sum())
         false = int((met.count[:, None] - met.achieved)[self.invented].sum())
         return true / max(true + false, 1), true / max(int(met.yes.sum()), 1)
 
 
 def choose(noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal]) -> Mistakes:
-    """The wrong events for a noise, as the head of this file says.
+    """Chooses the events that a noise judges wrongly, as the head of this file says.
 
     Raises:
         UsageError: no subgoal is ever achieved, or the events are too few to come within
@@ -153,7 +153,7 @@ def choose(noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal]) -> 
 def _drawn(
     noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal], attempt: int
 ) -> Mistakes:
-    """The wrong events by one order, which may miss P and R by what no longer fitted."""
+    """Chooses the wrong events by one order, which may miss P and R by what no longer fitted."""
     salt = f"{attempt}\n" if attempt else ""
     draw = np.array([[uniform(noise.seed, salt + t, s.name) for s in subgoals] for t in met.texts])
     yes, no = met.achieved, met.count[:, None] - met.achieved
@@ -181,7 +181,7 @@ def _fill(draw: Floats, weight: npt.NDArray[np.int64], budget: float) -> Bools:
 
 
 def uniform(seed: int, text: str, subgoal: str) -> float:
-    """A number in [0, 1) that belongs to an event and a subgoal."""
+    """Returns a number in [0, 1) that belongs to an event and a subgoal."""
     digest = hashlib.sha256(f"{seed}\n{subgoal}\n{text}".encode("utf-8", "replace")).digest()
     return int.from_bytes(digest[:7], "big") / 2**56
 
@@ -263,8 +263,11 @@ class NoisyStream:
         self._invented = np.concatenate([self._invented, invented])
 
     def _draws(self) -> Floats:
-        """(B, G) uniform in [0, 1), from seed, level, step and subgoal: whoever plays and however
-        often the run was stopped, the same step of a level is judged the same."""
+        """Returns (B, G) numbers in [0, 1), from seed, level, step and subgoal.
+
+        Whoever plays and however often the run was stopped, the same step of a level is judged the
+        same.
+        """
         x = np.array([[self.noise.seed % 2**64]], np.uint64)
         for part in (
             self._batch.level_seeds.astype(np.uint64)[:, None],

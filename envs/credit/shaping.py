@@ -86,8 +86,7 @@ class BatchCredit:
             )
 
     def step(self, terminated: Bools, truncated: Bools) -> Rewards:
-        """Credit of the step that the batch has just made, (B,) float32, before any weight; it
-        can't be written to."""
+        """Returns the last step's credit, (B,) float32 before its weight, read-only."""
         if self._in_step is not None:
             return _fixed(self._in_step.credit.copy()) if self._in_step.any else self._none
         achieved = self.source.achieved

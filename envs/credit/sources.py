@@ -125,7 +125,7 @@ class JudgeSource:
 def make_source(
     choice: SourceChoice, batch: Batch, subgoals: Sequence[Subgoal]
 ) -> AchievementSource:
-    """The achievement source of this choice; append it to `batch.observers`.
+    """Returns the achievement source of this choice; append it to `batch.observers`.
 
     Raises:
         UsageError: a word that is not "truth", or subgoals without a truth.
@@ -145,7 +145,7 @@ def check_choice(choice: SourceChoice) -> None:
 
 
 def keys_of(choice: SourceChoice | None) -> tuple[str, ...]:
-    """The observation keys that a source of this choice reads; none without a choice."""
+    """Returns the observation keys that a source of this choice reads; none without a choice."""
     if choice is None:
         return ()
     if isinstance(choice, str):

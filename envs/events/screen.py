@@ -44,7 +44,7 @@ class Frame:
 
 
 def frame(row: Mapping[str, Array]) -> Frame:
-    """A frame from one environment's arrays, which may change afterwards.
+    """Returns a frame from one environment's arrays, which may change afterwards.
 
     Args:
         row: by nle's key, without a batch axis; the keys in `KEYS`.
@@ -70,7 +70,7 @@ def frame(row: Mapping[str, Array]) -> Frame:
 def describe(
     mode: Literal["screen", "crop"], before: Frame, after: Frame, action: str, end: str = ""
 ) -> str:
-    """The text of one transition.
+    """Returns the text of one transition.
 
     Args:
         mode: whole maps or crops.
@@ -90,7 +90,7 @@ def describe(
 
 
 def inventory_changes(before: Frame, after: Frame) -> list[str]:
-    """What entered and what left the inventory, a sentence for each; one if nothing did."""
+    """Returns what entered and what left the inventory, a sentence for each; one if nothing did."""
     had, has = Counter(before.inventory), Counter(after.inventory)
     kinds_had = Counter(kind for kind, _ in before.inventory)
     kinds_have = Counter(kind for kind, _ in after.inventory)
@@ -114,7 +114,7 @@ def _message_line(shown: Frame) -> str:
 
 
 def _cut(*maps: tuple[str, ...]) -> tuple[str, ...]:
-    """The maps without the margins that are empty in all of them, so that they line up."""
+    """Returns the maps without the margins that are empty in all of them, so that they line up."""
     filled = np.array([[[c != " " for c in line] for line in lines] for lines in maps])
     rows, columns = np.flatnonzero(filled.any((0, 2))), np.flatnonzero(filled.any((0, 1)))
     if not rows.size:

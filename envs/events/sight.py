@@ -246,7 +246,7 @@ class Sight:
             set_end(out[row], bool(terminated[row]), bool(alive), int(self._under[row]))
 
     def _look(self) -> npt.NDArray[np.uint8]:
-        """(B, kinds) level of the nearest thing of each kind."""
+        """Returns the level of the nearest thing of each kind, (B, kinds)."""
         n = len(self._hero)
         flat = np.zeros(n * KINDS_OF_THINGS, np.uint8)
         env, y, x, kind, place = self._noted
@@ -365,13 +365,13 @@ class Sight:
 
 
 def _bits(kinds: npt.NDArray[np.intp]) -> tuple[int, int]:
-    """A set of kinds of `CARRIED` as two bytes."""
+    """Returns a set of kinds of `CARRIED` as two bytes."""
     mask = int(np.bitwise_or.reduce(1 << kinds, initial=0))
     return mask & 255, mask >> 8
 
 
 def _over_bed(bed: npt.NDArray[np.uint8], start: int, end: int) -> bool:
-    """Whether the straight line between two cells leads over the bed (CELLS,)."""
+    """Returns whether the straight line between two cells leads over the bed (CELLS,)."""
     (y, x), (i, j) = divmod(start, COLUMNS), divmod(end, COLUMNS)
     dy, dx = i - y, j - x
     steps = max(abs(dy), abs(dx))

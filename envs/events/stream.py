@@ -97,6 +97,6 @@ class EventStream:
         return number
 
     def _heard(self, row: int) -> npt.NDArray[Any]:
-        """(256,) uint8: what the game said after the last step."""
+        """Returns the game's message after the last step in `row`, (256,) uint8."""
         message: npt.NDArray[Any] = self._arrays["message"][row]
         return message

@@ -29,7 +29,7 @@ _DISTANT = ("open door", "staircase up")
 
 
 def is_fine(kind: str) -> bool:
-    """Whether a kind of thing is told with all levels of nearness."""
+    """Returns whether texts name a kind of thing with all levels of nearness."""
     return kind in _FINE
 
 

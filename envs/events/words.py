@@ -82,7 +82,7 @@ _ENDS = {
 
 
 def clean(message: npt.NDArray[Any] | bytes) -> str:
-    """A message of the game as plain text: up to the first NUL, printable ASCII, single spaces."""
+    """Returns a message as plain text: up to the first NUL, printable ASCII, single spaces."""
     raw = bytes(message).split(b"\0", 1)[0]
     text = "".join(chr(c) if 32 <= c < 127 else " " for c in raw)
     return " ".join(text.split())
@@ -104,18 +104,18 @@ def quote(message: npt.NDArray[Any] | bytes) -> str:
 
 
 def named(kind: str, *, first: bool = False) -> str:
-    """A kind of thing with its article: "the key", "a boulder"; `first` in a sentence or not."""
+    """Returns a kind of thing with its article: "the key"; `first` in a sentence or not."""
     name = _ARTICLE.get(kind) or f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     return name[0].upper() + name[1:] if first else name
 
 
 def came(level: int) -> str:
-    """What the hero came, when it came so near: "within 4 steps of", "next to"."""
+    """Returns how near the hero came, in words: "within 4 steps of", "next to"."""
     return _CAME[level]
 
 
 def _nearness(kind: int, code: int, moved: bool) -> str:
-    """The sentence for one kind of thing: about the thing where the hero has not moved."""
+    """Returns the sentence for one kind of thing: about the thing where the hero has not moved."""
     name = THINGS[kind]
     thing, subject = named(name), named(name, first=True)
     if code == tables.AWAY:
@@ -150,7 +150,7 @@ def words(
     message: str,
     question: str,
 ) -> str:
-    """The `events` text of one signature of `Sight`.
+    """Returns the `events` text of one signature of `Sight`.
 
     Args:
         signature: (WIDTH,) uint8.

@@ -220,7 +220,7 @@ PASSABLE_OF_GLYPH: npt.NDArray[np.bool_] = SOLID_OF_GLYPH | np.isin(
 
 
 def group_of(glyphs: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
-    """Index into `GROUPS` of each glyph; `len(GROUPS)` for what is unknown or beyond the map."""
+    """Returns each glyph's index in `GROUPS`; `len(GROUPS)` for unknown or beyond the map."""
     groups: npt.NDArray[np.intp] = _GROUP_OF[glyphs]
     return groups
 

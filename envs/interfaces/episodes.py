@@ -164,7 +164,7 @@ class Episodes:
 
 
 def _space(batch: Batch, n_subgoals: int) -> spaces.Dict:
-    """Space of one environment's observation, with nle's own bounds."""
+    """Returns the space of one environment's observation, with nle's own bounds."""
     bounds = dict(NLE_SPACE_ITEMS)
     boxes: dict[str, spaces.Space[Array]] = {}
     for key in batch.keys:

@@ -57,7 +57,7 @@ class Window:
         """By key, (B, ...): the last windows of the episodes that the last step ended."""
 
     def reset(self) -> None:
-        """All episodes begin."""
+        """Clears the windows: all episodes begin."""
         self._begin(np.arange(self.batch.n_envs))
 
     def step(self, ended: Bools) -> None:

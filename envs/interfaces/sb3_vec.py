@@ -90,7 +90,7 @@ class Sb3Vec(VecEnv):
         return [value[i] if rowwise else value for i in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
-        """Not possible: the environments share one batch."""
+        """Raises UsageError: the environments share one batch."""
         raise UsageError(f"{attr_name} can't be set: the environments of a batch share their state")
 
     def env_method(
@@ -114,7 +114,7 @@ class Sb3Vec(VecEnv):
         return seeds
 
     def set_options(self, options: list[dict[str, Any]] | dict[str, Any] | None = None) -> None:
-        """For the next reset: {"level_seeds": B ints} plays exactly these levels."""
+        """Sets the levels of the next reset: {"level_seeds": B ints}."""
         if isinstance(options, list):
             raise UsageError("the environments of a batch share one dictionary of options")
         options = dict(options or {})
@@ -123,7 +123,7 @@ class Sb3Vec(VecEnv):
             raise UsageError(f"reset takes the option level_seeds, got {', '.join(options)}")
 
     def start_at(self, episodes: Sequence[int]) -> None:
-        """After `seed`: the next reset begins each stream at this episode (`Batch.playing`)."""
+        """Sets where each stream begins at the next reset after `seed`, see `Batch.playing`."""
         self._starts = list(episodes)
 
     def _find(self, name: str) -> Any:

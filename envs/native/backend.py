@@ -170,15 +170,18 @@ class NativeBackend:
             self._seed[i] = self._next_seed(i)
 
     def play_raw(self, steps: int) -> None:
-        """The engine alone, for the bench: each worker plays random actions in its games, one
-        after the other, without batch or crops, and starts episodes as nle does."""
+        """Plays random actions by the engine alone, for the bench.
+
+        Each worker plays its games one after the other, without batch or crops, and starts episodes
+        as nle does.
+        """
         if self._busy:
             self._end_turn()
         self._memory.header.raw_steps = steps
         self._turn(RAW)
 
     def _turn(self, command: int) -> set[int]:
-        """All workers do a command; the rows whose games were lost meanwhile."""
+        """Lets all workers do a command; returns the rows whose games were lost meanwhile."""
         if self._workers is None:
             self._ended = self._library.calm_here(self._address, self._games, command)
             if self._ended == NO_START:
@@ -229,7 +232,7 @@ class NativeBackend:
 
 
 def _library(path: str) -> ctypes.CDLL:
-    """The stepper's functions, called without the interpreter's lock."""
+    """Loads the stepper's functions, which are called without the interpreter's lock."""
     library = ctypes.CDLL(path)
     pointer, number = ctypes.c_void_p, ctypes.c_int
     library.calm_turn.argtypes = [pointer, ctypes.c_uint32, number]

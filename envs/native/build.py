@@ -41,7 +41,7 @@ class Built:
 
 @cache
 def built() -> Built | None:
-    """The compiled stepper; None, with one line in the log, where it can't be had."""
+    """Compiles the stepper once; returns None, with one line in the log, where it can't be."""
     reason = why_not()
     if reason is None:
         try:

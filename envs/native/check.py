@@ -37,7 +37,7 @@ MakeBoth = Callable[[Built], tuple[Backend, Backend]]
 
 @cache
 def trusted(stepper: Built, make_both: MakeBoth) -> bool:
-    """Whether both paths gave the same arrays; says so in the log if not."""
+    """Compares both paths once; returns whether they are equal, and logs it if not."""
     library = Path(nethack.nethack.DLPATH)
     known = hashlib.sha256(library.read_bytes()).hexdigest()[:16]
     mark = stepper.folder / f"same-{known}"
@@ -61,7 +61,7 @@ def trusted(stepper: Built, make_both: MakeBoth) -> bool:
 
 
 def _difference(native: Backend, plain: Backend) -> str:
-    """What differs between the two paths over some steps; "" if nothing does."""
+    """Returns what differs between the two paths over some steps; "" if nothing does."""
     rng = np.random.default_rng(0)
     for step in range(STEPS):
         if step % EPISODE == 0:

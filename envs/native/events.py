@@ -224,5 +224,5 @@ class NativeEventStream(EventStream):
 
 
 def _pay_nothing(header: Any) -> None:
-    """Those who step the rows don't pay for them any more."""
+    """Stops the payment in those who step the rows."""
     header.pay = header.table = 0

@@ -120,7 +120,7 @@ class _Structure(ctypes.Structure):
 
 
 def space_for(n_envs: int) -> int:
-    """Bytes that a batch of so many environments keeps for its sight."""
+    """Returns the bytes that a batch of so many environments keeps for its sight."""
     arrays = [*_TABLES.values()]
     needed = sum(-(-array.nbytes // LINE) * LINE for array in arrays) + ctypes.sizeof(_Structure)
     for dtype, shape in (*_STEP.values(), *_KEPT.values()):
@@ -145,7 +145,7 @@ class SupportsNativeSight(Protocol):
     """A backend that looks at each row as it steps it."""
 
     def enable_sight(self) -> SharedSightBuffers | None:
-        """It looks once `watched` is set in the header; None if somebody watches already."""
+        """Returns the buffers to look into, from when `watched` is set; None if they are taken."""
 
 
 class NativeSight:
@@ -199,7 +199,7 @@ class NativeSight:
             self.header.watched = 1
 
     def _cut(self, space: Array, dtype: type, shape: tuple[int, ...]) -> Array:
-        """The next piece of the space."""
+        """Returns the next piece of the space as an array."""
         start = self._at + -(space.ctypes.data + self._at) % LINE
         self._at = start + math.prod(shape) * np.dtype(dtype).itemsize
         return space[start : self._at].view(dtype).reshape(shape)

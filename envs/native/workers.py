@@ -118,7 +118,7 @@ class Workers:
         return lost
 
     def _death_report(self, index: int, code: int) -> str:
-        """What is known about a death, in one sentence."""
+        """Returns in one sentence how a worker died, where, and its last words."""
         memory = self._memory
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         os.lseek(self._stderr[index], 0, os.SEEK_SET)

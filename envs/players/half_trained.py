@@ -171,11 +171,11 @@ class HalfTrained:
         self._rng = np.random.default_rng(0)
 
     def begin(self, rng: np.random.Generator) -> None:
-        """A new episode starts; all chance in it comes from `rng`."""
+        """Starts a new episode; all chance in it comes from `rng`."""
         self._rng = rng
 
     def act(self, arrays: Mapping[str, Array]) -> int:
-        """The index of the next action, from one environment's arrays."""
+        """Returns the index of the next action, from one environment's arrays."""
         inputs = features(*(arrays[key][None] for key in SEEN))[0]
         scores = np.round(logits(self._network, inputs), 6)
         share = np.exp(scores - scores.max())

@@ -43,12 +43,12 @@ class Renumbered:
         self._rng = np.random.default_rng(0)
 
     def begin(self, rng: np.random.Generator) -> None:
-        """A new episode starts; all chance in it comes from `rng`."""
+        """Starts a new episode; all chance in it comes from `rng`."""
         self._rng = rng
         self._player.begin(rng)
 
     def act(self, arrays: Mapping[str, Array]) -> int:
-        """The index of the next action."""
+        """Returns the index of the next action."""
         index = self._index[self._player.act(arrays)]
         return int(self._rng.integers(self._n)) if index is None else index
 

@@ -23,7 +23,7 @@ class Player(Protocol):
     name: str
 
     def begin(self, rng: np.random.Generator) -> None:
-        """A new episode starts; all chance in it comes from `rng`."""
+        """Starts a new episode; all chance in it comes from `rng`."""
 
     def act(self, arrays: Mapping[str, Array]) -> int:
-        """The index of the next action, from one environment's arrays."""
+        """Returns the index of the next action, from one environment's arrays."""

@@ -35,7 +35,7 @@ _USES = {
 
 
 def _use_of(glyph: int) -> str | None:
-    """The action that makes use of an object; None for one that is no help here."""
+    """Returns the action that makes use of an object; None for one that is no help here."""
     if glyph == FROST_HORN:
         return "apply"
     if not nethack.glyph_is_normal_object(glyph):
@@ -103,7 +103,7 @@ class Quester(Scripted):
         return int(arrays["inv_letters"][places[0]]) if len(places) else -1
 
     def _held(self, arrays: Mapping[str, Array]) -> list[int]:
-        """Glyphs of what it carries and may use: wands and horns, and what it took on the way."""
+        """Returns glyphs of what it carries and may use: wands, horns, what it took on the way."""
         return [
             g
             for g in dict.fromkeys(arrays["inv_glyphs"].tolist())
@@ -169,7 +169,7 @@ class Quester(Scripted):
         return sorted(monsters)
 
     def _kill(self, arrays: Mapping[str, Array]) -> int | None:
-        """Death to what no hero of the first level survives, as soon as a ray must reach it."""
+        """Zaps death at what no hero of level 1 survives, as soon as a ray must reach it."""
         death = self._death(arrays)
         if death is None:
             return None
@@ -206,7 +206,7 @@ class Quester(Scripted):
         return self._begin_to_use(glyph)
 
     def _to_bank(self) -> list[tuple[int, Cell]] | None:
-        """The way to where the lava ahead is narrowest; the nearest of such places."""
+        """Returns the way to where the lava ahead is narrowest; the nearest of such places."""
         here = self._map
         banks: dict[Cell, int] = {}
         for y, x in here.find("lava"):
@@ -222,7 +222,7 @@ class Quester(Scripted):
         return None
 
     def _across(self, cell: Cell) -> tuple[int, int] | None:
-        """How many cells of lava lie ahead, and in which direction; None if none can be crossed."""
+        """Returns how many cells of lava lie ahead and in which direction; None if uncrossable."""
         here, best = self._map, None
         for move, (dy, dx) in enumerate(MOVES[:4]):
             y, x, width = cell[0] + dy, cell[1] + dx, 0

@@ -59,7 +59,7 @@ class Scripted:
         return int(self._rng.integers(8))
 
     def _ideas(self) -> tuple[Callable[[Mapping[str, Array]], int | None], ...]:
-        """What it may do, the most urgent first; an idea that doesn't apply gives None."""
+        """Returns its ideas, the most urgent first; an idea that doesn't apply returns None."""
         return (self._to_stairs, self._key, self._river, self._explore, self._search)
 
     def _reply(self, arrays: Mapping[str, Array]) -> int | None:
@@ -134,7 +134,7 @@ class Scripted:
         return way[0][0] if way else None
 
     def _search(self, arrays: Mapping[str, Array]) -> int | None:
-        """Nothing new to go to: look for hidden doors at the least searched cells, or wander."""
+        """Looks for hidden doors at the least searched cells, or wanders."""
         here = self._map
         search = self._can("search")
         if search is None:

@@ -31,12 +31,12 @@ class SkillPlayer:
         self.begin(np.random.default_rng(0))
 
     def begin(self, rng: np.random.Generator) -> None:
-        """A new episode starts; all chance in it comes from `rng`."""
+        """Starts a new episode; all chance in it comes from `rng`."""
         self._rng = rng
         self._place: tuple[int, int] | None = None
 
     def act(self, arrays: Mapping[str, Array]) -> int:
-        """The index of the next action."""
+        """Returns the index of the next action."""
         if self._sloppy and self._rng.random() < self._sloppy:
             return int(self._rng.integers(len(self._key)))
         message = bytes(arrays["message"]).split(b"\0")[0].decode("latin-1")
@@ -57,7 +57,7 @@ class SkillPlayer:
         return self._index[_MOVES[step]]
 
     def _answer(self, message: str, arrays: Mapping[str, Array], holding: Array) -> int:
-        """A key for a question: yes to the thing itself, its letter, or ESC."""
+        """Returns a key for a question: yes to the thing itself, its letter, or ESC."""
         if f"{self._skill.thing} here" in message and "ynq" in message:
             return self._key[ord("y")]
         if message.startswith("What do you want to") and len(holding):

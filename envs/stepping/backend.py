@@ -45,7 +45,7 @@ class Backend(Protocol):
         """Starts new episodes in these rows, on the given level seeds or the next of each."""
 
     def redraw(self, rows: Sequence[int]) -> None:
-        """The streams of these rows have changed: forgets seeds that were drawn ahead."""
+        """Forgets seeds that were drawn ahead for these rows, whose streams have changed."""
 
     def close(self) -> None:
         """Ends all games. More than once does no harm."""

@@ -144,7 +144,7 @@ class Batch:
             observer.on_reset(rows)
 
     def step(self, actions: npt.ArrayLike) -> tuple[Rewards, Bools, Bools]:
-        """One action in every environment; those that end are reset in the same step.
+        """Steps every environment by one action; those that end are reset in the same step.
 
         Args:
             actions: (B,) integers in [0, n_actions).
@@ -191,7 +191,7 @@ class Batch:
         return array
 
     def playing(self) -> list[int]:
-        """The number, in its stream of level seeds, of the episode that each environment plays.
+        """Returns the number, in its stream of seeds, of the episode that each environment plays.
 
         `reseed` starts the streams there again.
 
@@ -214,7 +214,7 @@ class Batch:
         seed: int | Sequence[int | None],
         episodes: Sequence[int] | None = None,
     ) -> None:
-        """New streams of level seeds, from which the next reset draws.
+        """Replaces the streams of level seeds from which the next reset draws.
 
         Args:
             split: see `envs.seeding`.

@@ -48,7 +48,7 @@ class Banks:
         self._depth[rows] = blstats[rows, nethack.NLE_BL_DEPTH]
 
     def step(self, glyphs: Array, blstats: Array) -> Bools:
-        """(B,) whether the step that led to these arrays, (B, 21, 79) and (B, 27), crossed."""
+        """Returns whether the step to glyphs (B, 21, 79) and blstats (B, 27) crossed, (B,)."""
         rows = np.arange(len(glyphs))
         self._look(rows, glyphs)
         at = blstats[:, [1, 0]]
@@ -72,7 +72,7 @@ class Banks:
 
 
 def connected(ground: Bools, start: Array, end: Array) -> bool:
-    """Whether one can walk over `ground` (21, 79) from one cell of it, (y, x), to the other."""
+    """Returns whether one can walk over `ground` (21, 79) between two of its cells (y, x)."""
     reached = np.zeros_like(ground)
     reached[tuple(start)] = True
     while not reached[tuple(end)]:

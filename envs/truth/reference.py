@@ -53,7 +53,7 @@ class Frequencies:
 
 @cache
 def reference(task_id: str, subgoals: tuple[Subgoal, ...]) -> Frequencies:
-    """Frequencies in the reference play of a task; the same in every process, kept in this one."""
+    """Returns frequencies in the reference play of a task, the same in every process; cached."""
     return frequencies(task_id, subgoals, ENVS_EACH, STEPS, seed=0)
 
 

@@ -61,7 +61,7 @@ class SkillTruth:
         self._before = (np.where(hidden, there, after[0]), now_at, now_held)
 
     def _state(self) -> tuple[Array, Array, Array]:
-        """Where the thing is seen (B, 21, 79), where the hero is (B, 2), how many it holds (B,)."""
+        """Returns where things are (B, 21, 79), the hero's cell (B, 2), how many it holds (B,)."""
         arrays = self._batch.arrays
         there = np.isin(arrays["glyphs"], self._glyphs)
         at = arrays["blstats"][:, [1, 0]].astype(np.int64)

@@ -191,7 +191,7 @@ class TruthStream:
         self.on_stairs[rows] = self._arrays["internal"][rows, 4] != 0
 
     def _distance(self, thing: str) -> Array:
-        """(B,) moves to the nearest thing on the map or under the hero, `_FAR` if there is none."""
+        """Returns moves to the nearest thing on the map or under the hero, (B,); `_FAR` if none."""
         glyphs = self._arrays["glyphs"]
         blstats = self._arrays["blstats"]
         nearest = np.where(self._covers[thing], 0, _FAR)

@@ -100,12 +100,12 @@ class Tally:
                 false[:, self._judged_columns] += yes[:, self._judged_columns] & denied
 
     def of(self, row: int) -> tuple[Counts, Counts, Counts]:
-        """The counts of the episode that the last step ended in `row`: (T,), (J,), (J,)."""
+        """Returns the counts of the episode that the last step ended in `row`: (T,), (J,), (J,)."""
         true, judged, false = self.final
         return true[row].copy(), judged[row].copy(), false[row].copy()
 
     def times(self, episodes: Sequence[tuple[Counts, Counts, Counts]]) -> list[Times]:
-        """Means over episodes, each as `of` gave it; the truth's subgoals first."""
+        """Returns the means over episodes, each as `of` gave it; the truth's subgoals first."""
         if not episodes:
             return []
         true, judged, false = (np.stack(part) for part in zip(*episodes, strict=True))

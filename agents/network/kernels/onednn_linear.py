@@ -72,5 +72,5 @@ def use_onednn(module: nn.Module) -> None:
 
 
 def available() -> bool:
-    """Whether this torch was built with oneDNN and offers its product."""
+    """Returns whether this torch was built with oneDNN and offers its product."""
     return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
