@@ -27,23 +27,24 @@ _FREE_BYTES = 1 << 20
 _LONGEST_SUFFIX = 16
 
 
-def write_file(path: str | Path, content: Content) -> None:
+def write_file(path: str | Path, content: Content, *, private: bool = False) -> None:
     """Replaces a file, or makes it and its folder.
 
     Args:
         path: the file; a symbolic link is followed. Its permissions stay.
         content: its text, its bytes, or a function that writes them. The path that the function
             gets has the file's suffix, exists and is empty.
+        private: a new file is for its owner alone to read.
 
     Raises:
         UsageError: the file can't be written where it is to be.
         CalmError: the disk is full. An error of the function's own is raised as it is.
     """
     path = Path(path)
-    with _told_of(path):
+    with _explained(path):
         target = _target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _partial(target) as partial:
+        with _partial(target, 0o600 if private else 0o666) as partial:
             try:
                 if isinstance(content, str):
                     partial.write_text(content, "utf-8", newline="")
@@ -75,7 +76,7 @@ def write_folder(path: str | Path, fill: Callable[[Path], object]) -> None:
         CalmError: the disk is full. An error of the function's own is raised as it is.
     """
     path = Path(path)
-    with _told_of(path):
+    with _explained(path):
         there = path.is_dir()
         if path.exists() and not there:
             raise UsageError(f"can't write {path}: it is a file; name a folder")
@@ -118,7 +119,7 @@ def check_writable(path: str | Path, option: str = "--out") -> None:
         UsageError: it is a folder, or can't be written; better said before the work.
     """
     path = Path(path)
-    with _told_of(path, f"name another file with {option}"):
+    with _explained(path, f"name another file with {option}"):
         if path.is_dir():
             raise UsageError(f"can't write {path}: it is a folder; name a file with {option}")
         target = _target(path)
@@ -130,7 +131,7 @@ def check_writable(path: str | Path, option: str = "--out") -> None:
 
 
 def _target(path: Path) -> Path:
-    """The file that a path leads to, once links are followed.
+    """Returns the file that a path leads to, once links are followed.
 
     Raises:
         UsageError: it is a device, a pipe or a folder.
@@ -153,10 +154,10 @@ def _partial_name(suffix: str) -> str:
 
 
 @contextlib.contextmanager
-def _partial(target: Path) -> Iterator[Path]:
-    """An empty file beside the target, with its permissions; gone in the end."""
+def _partial(target: Path, mode: int = 0o666) -> Iterator[Path]:
+    """Yields an empty file beside the target, with its permissions or `mode`; gone in the end."""
     path = target.parent / _partial_name(target.suffix)
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
         if target.exists():
             path.chmod(stat.S_IMODE(target.stat().st_mode))
@@ -166,7 +167,7 @@ def _partial(target: Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    """Asks the system to bring a file's or folder's content to the disk."""
+    """Has the system bring a file's or folder's content to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -178,7 +179,7 @@ def _flush(path: Path) -> None:
 
 
 def _is_full(path: Path) -> bool:
-    """Whether the disk has no room to make this file a little longer."""
+    """Returns whether the disk has no room to make this file a little longer."""
     try:
         with path.open("ab") as file:
             os.posix_fallocate(file.fileno(), file.tell(), _FREE_BYTES)
@@ -188,8 +189,8 @@ def _is_full(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _told_of(path: Path, cure: str = "name another place") -> Iterator[None]:
-    """Errors of the file system within name the file and say what to do."""
+def _explained(path: Path, cure: str = "name another place") -> Iterator[None]:
+    """Makes errors of the file system within name the file and say what to do."""
     try:
         yield
     except OSError as error:

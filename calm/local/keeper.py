@@ -2,13 +2,14 @@
 
     python keeper.py FOLDER '{"command": [...], "hang": 30, ...}'
 
-Uses the standard library alone, so that it starts quickly and is small. In FOLDER lie
+Uses the standard library alone, so that it starts quickly and is small, and runs as a file where
+calm is not installed: so it renames its state into place itself. In FOLDER lie
 
     users.lock    shared by everyone who uses the server; once the keeper has it alone, all are
                   gone, however they ended: the system drops the lock of whoever dies
     server.lock   held by the keeper as long as it lives
     state.json    what it is doing: loading, ready (with the address), failed (with the reason)
-    server.log    what the server said
+    server.log    what the server printed
 
 The server ends with the keeper, killed or not (see `server_process`).
 """
@@ -98,7 +99,7 @@ class Keeper:
                 self.bound_log()
 
     def nobody_left(self) -> bool:
-        """Says whether no user holds the lock; it is then ours until this process is gone."""
+        """Returns whether no user holds the lock; it is then ours until this process is gone."""
         try:
             fcntl.flock(self.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -119,14 +120,14 @@ class Keeper:
     def check_health(self, address: str) -> None:
         """Asks the server now and then whether it is well; sets `unhealthy` if it never says."""
         url = address.removesuffix("/v1") + "/health"
-        heard = time.monotonic()
+        answered_at = time.monotonic()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        while time.monotonic() - heard < self.hang:
+        while time.monotonic() - answered_at < self.hang:
             time.sleep(min(2.0, self.hang / 4))
             try:
                 with opener.open(url, timeout=self.hang / 2) as answer:
                     answer.read()
-                heard = time.monotonic()
+                answered_at = time.monotonic()
             except OSError:
                 pass
         self.unhealthy.set()

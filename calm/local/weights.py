@@ -15,11 +15,13 @@ import json
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from calm.errors import UsageError, unknown
+from calm.errors import CalmError, UsageError, unknown
+from calm.files import write_file
 from calm.local.gguf import Header, read_header
 from calm.local.registry import MODELS, known_model, known_weights
 
@@ -92,9 +94,9 @@ def find_path(spec: str) -> Path:
     """
     if known_model(spec) is None and not is_hub_name(spec):
         # Kept under its own name, or anywhere.
-        kept = models_folder() / spec
-        if "/" not in spec and kept.is_file():
-            return kept
+        pulled = models_folder() / spec
+        if "/" not in spec and pulled.is_file():
+            return pulled
         if spec.endswith(".gguf") or "/" in spec or Path(spec).exists():
             path = Path(spec).expanduser()
             if not path.is_file():
@@ -175,11 +177,6 @@ def _remembered() -> dict[str, Any]:
 
 def _remember(entries: dict[str, Any]) -> None:
     """Keeps what is known; if it can't be kept, the file is read once more next time."""
-    kept = {path: entry for path, entry in entries.items() if Path(path).is_file()}
-    draft = _memory().with_name(f".known.{os.getpid()}.partial")
-    try:
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(kept), "utf-8")
-        draft.replace(_memory())
-    except OSError:
-        draft.unlink(missing_ok=True)
+    there = {path: entry for path, entry in entries.items() if Path(path).is_file()}
+    with suppress(CalmError):  # a full disk, a folder that can't be written
+        write_file(_memory(), json.dumps(there))

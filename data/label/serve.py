@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from calm.errors import UsageError
+from calm.files import write_file
 from data.label.server import application
 from data.label.session import Session
 
@@ -18,15 +18,17 @@ HOST = "127.0.0.1"
 
 
 def kept_token(labels: Path) -> str:
-    """The address's token, kept beside the labels so that an open page finds the server again.
+    """Returns the address's token, kept beside the labels so that an open page finds the server.
 
     The file is readable by its owner alone.
+
+    Raises:
+        UsageError: it can't be written, or holds no token.
+        CalmError: the disk is full.
     """
     path = labels.with_name(f"{labels.name}.token")
     if not path.exists():
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_urlsafe(24))
+        write_file(path, secrets.token_urlsafe(24), private=True)
     token = path.read_text("utf-8").strip()
     if len(token) < 16 or "/" in token:
         raise UsageError(f"{path}: not a token; remove it and start again")

@@ -46,6 +46,14 @@ def test_permissions_stay_and_a_link_is_followed(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o640
 
 
+def test_a_private_file_is_for_its_owner_alone_from_the_start(tmp_path: Path) -> None:
+    modes: list[int] = []
+    path = tmp_path / "token"
+    write_file(path, lambda partial: modes.append(partial.stat().st_mode & 0o777), private=True)
+    assert modes == [0o600]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("fault", [FULL, ValueError("odd"), KeyboardInterrupt()], ids=repr)
 def test_whatever_ends_the_writing_the_old_file_stays(tmp_path: Path, fault: BaseException) -> None:
     (path := tmp_path / "file").write_text("old")
