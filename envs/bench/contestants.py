@@ -12,9 +12,9 @@ import gymnasium
 import numpy as np
 
 from calm.annotation.live import Annotator
+from envs.environments import make_vec
 from envs.game.engine import make_minihack
 from envs.implementations import engine_alone
-from envs.make import make_vec
 from envs.stepping.batch import Batch
 
 KEYS = ("glyphs_crop", "blstats", "message")
