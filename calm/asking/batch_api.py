@@ -13,6 +13,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from calm.asking.asker import Asker
 from calm.asking.prompt import JudgePrompt
 from calm.asking.settle import AnswerReader
 from calm.asking.tally import Tally
-from calm.endpoint.envelope import Call, Malformed, completion
+from calm.endpoint.envelope import Malformed, Reply, completion
 from calm.endpoint.faults import RowFault, Transient, Unsupported, fault_of
 from calm.errors import BudgetError, EndpointError
 from calm.records import Judgement, Usage, Verdict
@@ -58,16 +59,18 @@ class BatchAsker(Asker):
         tally.hits += hits
         refused: dict[bytes, Judgement] = {}
         for _ in range(self.rounds):
-            await self._finish_open(context, refused, tally)
+            await self._finish_open(context, prompt, refused, tally)
             done |= self.usable(context, [q for q in questions if q.key not in done])
             todo = [q for q in questions if q.key not in done and q.key not in refused]
             if not todo:
                 break
             stopped = await self._hand_in(context, prompt, todo)
             if stopped is not None:
-                await self._finish_open(context, refused, tally)  # what was handed in is paid for
+                await self._finish_open(
+                    context, prompt, refused, tally
+                )  # what was handed in is paid for
                 raise stopped
-        await self._finish_open(context, refused, tally)
+        await self._finish_open(context, prompt, refused, tally)
         done |= self.usable(context, [q for q in questions if q.key not in done])
         for question in questions:
             if question.key not in done:
@@ -156,7 +159,11 @@ class BatchAsker(Asker):
     # --- waiting and fetching --------------------------------------------------------------------
 
     async def _finish_open(
-        self, context: Context, refused: dict[bytes, Judgement], tally: Tally
+        self,
+        context: Context,
+        prompt: JudgePrompt,
+        refused: dict[bytes, Judgement],
+        tally: Tally,
     ) -> None:
         """Waits for every open job of this context and takes in what it brought."""
         jobs = self.store.batches.unfinished(self.store.context(context), self.endpoint.address)
@@ -175,7 +182,7 @@ class BatchAsker(Asker):
                 if file is not None:
                     page = partial(self.endpoint.transport.get, f"/files/{file}/content")
                     content = await self._patiently(page)
-                    self._take_in(context, groups, content, refused, tally)
+                    self._take_in(context, prompt, groups, content, refused, tally)
             self._drop(tag, groups)
             if job["status"] == "failed":
                 errors = (job.get("errors") or {}).get("data") or [{}]
@@ -206,6 +213,7 @@ class BatchAsker(Asker):
     def _take_in(
         self,
         context: Context,
+        prompt: JudgePrompt,
         groups: dict[str, list[Question]],
         content: bytes,
         refused: dict[bytes, Judgement],
@@ -221,7 +229,7 @@ class BatchAsker(Asker):
                 continue
             response = row.get("response") or {}
             try:
-                call = self._call(response, row.get("error"))
+                reply = self._reply(response, row.get("error"))
             except RowFault as fault:
                 reason = f"{fault.kind}: {fault.detail}"[:500]
                 refused |= {q.key: Judgement(fault.verdict, reason=reason) for q in group}
@@ -229,13 +237,22 @@ class BatchAsker(Asker):
             except (Transient, Unsupported, Malformed) as fault:
                 tally.failures[getattr(fault, "kind", "malformed")] += 1
                 continue
-            assert call.reply is not None
+            characters = len(prompt.render([q.text for q in group]))
+            call = self.endpoint.count_batch_row(reply, characters)
+            if cut := self.notice_cut(context, characters, call):
+                tally.cut_prompts += 1
+                call = replace(call, detail=cut)
             with self.store.transaction():
                 self.store.record(context, self.endpoint.address, call, group)
-            self.store.store_verdicts(reader.read([q.key for q in group], call.reply))
+            self.store.store_verdicts(reader.read([q.key for q in group], reply))
         tally.changed()
 
-    def _call(self, response: dict[str, Any], error: object) -> Call:
+    def _reply(self, response: dict[str, Any], error: object) -> Reply:
+        """Returns the reply in one row of a job's file.
+
+        Raises:
+            RowFault, Transient, Unsupported, Malformed: the row has none.
+        """
         status = response.get("status_code", 0)
         body = response.get("body")
         if status != 200:
@@ -246,9 +263,7 @@ class BatchAsker(Asker):
             raise fault_of(
                 status, detail, {}, sent=sent, endpoint=self.endpoint.address, scrub=scrub
             )
-        reply = completion(body, request_id=str(response.get("request_id") or ""))
-        used = self.endpoint.budget.record(reply.usage)
-        return Call(time.time(), 0.0, "ok", reply, "", used.cost)
+        return completion(body, request_id=str(response.get("request_id") or ""))
 
     # --- bookkeeping -----------------------------------------------------------------------------
 

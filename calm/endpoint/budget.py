@@ -59,18 +59,18 @@ class Budget:
         """Answers of this run that came without token counts, or with odd ones."""
         self._reserved = Usage()
         self._longest = max_tokens
-        self._seen = 0
-        self._longest_seen = 0
+        self._answers = 0
+        self._longest_answer = 0
         self._tokens_a_character = 0.5
         self._freed = asyncio.Event()
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether a limit hangs on the number of tokens."""
+        """Returns whether a limit hangs on the number of tokens."""
         return self.limits.tokens is not None or self.limits.cost is not None
 
     def estimate(self, characters: int) -> Usage:
-        """The most that a request with a prompt of so many characters is thought to cost."""
+        """Returns the most that a request with a prompt of so many characters may cost."""
         usage = Usage(
             requests=1,
             prompt_tokens=int(characters * self._tokens_a_character) + 16,
@@ -89,14 +89,8 @@ class Budget:
         self.before += paid
 
     def allows(self, expected: Usage) -> bool:
-        """Whether this much more would stay within every limit."""
+        """Returns whether this much more would stay within every limit."""
         return self._passed(expected) is None
-
-    def record(self, used: Usage) -> Usage:
-        """Counts one request that nothing was reserved for, a row of a batch; returns it priced."""
-        used = self._priced(Usage(1, *_tokens(used), used.seconds))
-        self.spent += used
-        return used
 
     async def reserve(self, expected: Usage) -> None:
         """Reserves what a request may cost; waits for what is in flight if that may free it.
@@ -112,7 +106,7 @@ class Budget:
         self._reserved += expected
 
     def reached(self, expected: Usage) -> str:
-        """What to say when so much more would pass a limit."""
+        """Returns what an error says when so much more would pass a limit."""
         earlier = f", by earlier runs {_describe(self.before)}" if self.before.requests else ""
         estimate = (
             f", of which {self.estimated} requests came without token counts and count as the most"
@@ -157,27 +151,42 @@ class Budget:
             0.0,
             None if h.cost is None or e.cost is None else h.cost - e.cost,
         )
-        told = bool(used.prompt_tokens and used.completion_tokens)
-        if characters and not told:
+        used = self._count(expected, used, characters)
+        self._freed.set()
+        return used
+
+    def record(self, used: Usage, characters: int) -> Usage:
+        """Counts an answer that nothing was reserved for, a row of a batch; returns it priced.
+
+        Args and what counts where token counts are missing are those of `release`.
+        """
+        return self._count(self.estimate(characters), used, characters)
+
+    def _count(self, expected: Usage, used: Usage, characters: int) -> Usage:
+        """Adds to what is spent, by `expected` where an answer has no token counts."""
+        has_counts = bool(used.prompt_tokens and used.completion_tokens)
+        if characters and not has_counts:
             self.estimated += 1
             used = replace(
                 used,
-                prompt_tokens=used.prompt_tokens or e.prompt_tokens,
-                completion_tokens=used.completion_tokens or e.completion_tokens,
+                prompt_tokens=used.prompt_tokens or expected.prompt_tokens,
+                completion_tokens=used.completion_tokens or expected.completion_tokens,
             )
         used = self._priced(Usage(1, *_tokens(used), used.seconds))
         self.spent += used
-        if told and characters:
-            # After a few answers the estimates follow what was seen, with a margin.
-            self._seen += 1
-            ratio = 1.1 * used.prompt_tokens / characters
-            first = self._seen == 1
-            self._tokens_a_character = ratio if first else max(ratio, self._tokens_a_character)
-            self._longest_seen = max(self._longest_seen, used.completion_tokens)
-            if self._seen >= 8:
-                self._longest = min(self._longest, max(16, int(1.5 * self._longest_seen)))
-        self._freed.set()
+        if has_counts and characters:
+            self._learn(used, characters)
         return used
+
+    def _learn(self, used: Usage, characters: int) -> None:
+        """Makes estimates follow the answers that came, with a margin, after a few of them."""
+        self._answers += 1
+        ratio = 1.1 * used.prompt_tokens / characters
+        first = self._answers == 1
+        self._tokens_a_character = ratio if first else max(ratio, self._tokens_a_character)
+        self._longest_answer = max(self._longest_answer, used.completion_tokens)
+        if self._answers >= 8:
+            self._longest = min(self._longest, max(16, int(1.5 * self._longest_answer)))
 
 
 def _tokens(usage: Usage) -> tuple[int, int, int]:

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from calm.endpoint.budget import Budget
-from calm.endpoint.envelope import Call
+from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.extras import extras_of, without_extras
 from calm.endpoint.faults import RowFault, Transient, Unsupported
 from calm.endpoint.pace import Pace
@@ -225,23 +225,43 @@ class Endpoint:
                     on_failure(Call(started, seconds, kind, None, detail, used.cost))
                 raise
             seconds = monotonic() - clock
-            before = self.budget.estimated
+            estimates = self.budget.estimated
             used = self.budget.release(
                 expected, replace(reply.usage, seconds=seconds), characters=len(prompt)
             )
-            estimated = self.budget.estimated > before
-            if estimated and not before and self.budget.counts_tokens:
-                warnings.warn(
-                    f"{self.address} does not say how many tokens an answer took: limits count the"
-                    " most that it may have taken",
-                    stacklevel=1,
-                )
             self.pace.good(seconds)
         self._answered_at = monotonic()
         self._refused = 0
         self._answered_with |= extras_of(body)
-        detail = "token counts are an estimate" if estimated else ""
-        return Call(started, seconds, "ok", replace(reply, usage=used), detail, used.cost)
+        return self._answered_call(started, reply, used, estimates)
+
+    def count_batch_row(self, reply: Reply, characters: int) -> Call:
+        """Counts an answer out of a batch towards the limits; returns it as a call of no duration.
+
+        Args:
+            characters: of the prompt.
+        """
+        estimates = self.budget.estimated
+        used = self.budget.record(reply.usage, characters)
+        return self._answered_call(time.time(), reply, used, estimates)
+
+    def _answered_call(self, started: float, reply: Reply, used: Usage, estimates: int) -> Call:
+        """Returns the call of a reply, marked where its token counts are an estimate.
+
+        Args:
+            started: seconds since 1970.
+            used: as the budget counted it.
+            estimates: how many there were before this one; the first is warned of.
+        """
+        is_estimate = self.budget.estimated > estimates
+        if is_estimate and not estimates and self.budget.counts_tokens:
+            warnings.warn(
+                f"{self.address} does not say how many tokens an answer took: limits count the"
+                " most that it may have taken",
+                stacklevel=1,
+            )
+        detail = "token counts are an estimate" if is_estimate else ""
+        return Call(started, used.seconds, "ok", replace(reply, usage=used), detail, used.cost)
 
     def body(
         self,

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 from calm.annotation.many import progress_line
 from calm.asking.tally import Tally
 from calm.endpoint.budget import Limits
+from calm.endpoint.pricing import Price
 from calm.errors import BudgetError, EndpointError
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
 from calm.loopback import Loopback
+from calm.loopback.faults import Wire
 from calm.records import Task, Transition, Verdict
 from calm.store.store import Store
 from tests.support.nursery import RULES, Nursery
@@ -186,3 +189,47 @@ def test_the_file_holds_one_request_a_line(
     assert len({line["custom_id"] for line in lines}) == 3
     assert {line["url"] for line in lines} == {"/v1/chat/completions"}
     assert lines[0]["body"]["response_format"]["type"] == "json_schema"
+
+
+class _Odd(Loopback):
+    """Answers with this usage, whatever they took."""
+
+    usage: Any = None
+
+    def _complete(self, body: dict[str, Any], key: str) -> Wire:
+        value = json.loads(super()._complete(body, key).body)
+        value["usage"] = self.usage
+        return Wire(body=json.dumps(value).encode())
+
+
+def test_rows_without_token_counts_count_as_the_most_that_they_may_have_cost(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with _Odd(rules) as server:
+        judge = _judge(server, store, price=Price(input=1, output=2, batch=0.5))
+        judge.judge(task, task.subgoals, transitions)
+        prompts = [row["body"]["messages"][0]["content"] for row in _rows(server)]
+    # 7 questions, half a token a character and 16 beside, 1024 tokens an answer, half the price.
+    tokens = sum(len(prompt) // 2 + 16 for prompt in prompts)
+    paid = judge.paid(task, task.subgoals)
+    assert (paid.requests, paid.prompt_tokens, paid.completion_tokens) == (7, tokens, 7 * 1024)
+    assert paid.cost == pytest.approx((tokens * 0.5 + 7 * 1024 * 1.0) / 1e6)
+    assert judge.usage == replace(paid, seconds=0.0)
+    details = store.database.query("SELECT DISTINCT detail FROM calls")
+    assert details == [("token counts are an estimate",)]
+
+
+def test_a_prompt_that_was_cut_in_a_batch_is_counted_and_recorded(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with _Odd(rules) as server:
+        server.usage = {"prompt_tokens": 3, "completion_tokens": 9}
+        tally = Tally()
+        _judge(server, store).judge(task, task.subgoals, transitions, tally=tally)
+    assert tally.cut_prompts == 7
+    details = store.database.query("SELECT detail FROM calls")
+    assert all("it cut the prompt" in detail for (detail,) in details)
+
+
+def _rows(server: Loopback) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in server.batches.files["file-0"].splitlines()]
