@@ -98,7 +98,7 @@ def decompose(
     problem = ""
     for sample in range(tries):
         # The first answer is the likeliest one; another try must be able to differ.
-        params = judge.params | {"temperature": 0 if sample == 0 else 0.7}
+        params = judge.free_params | {"temperature": 0 if sample == 0 else 0.7}
         for name in ("logprobs", "top_logprobs", "per_request"):
             params.pop(name, None)
         context = Context(

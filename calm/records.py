@@ -62,6 +62,11 @@ class Subgoal:
     """Short imperative, the key in a model's answer: "pick up the key"."""
     definition: str
     """One sentence that a stranger could check on one transition."""
+    statements: tuple[str, ...] = field(default=(), compare=False)
+    """The same in one clause a fact, worded as descriptions word it: "the key entered the
+    inventory". It is achieved where all are true. Forms of question that ask whether a statement is
+    true (see `calm.asking.form`) put these; empty where nobody has written any. They name nothing:
+    lists that differ in them alone are equal and have the same hash."""
 
 
 @dataclass(frozen=True, slots=True)

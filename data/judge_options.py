@@ -13,11 +13,13 @@ from calm.judges.openai import OpenAIOptions
 def options_for(spec: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the options (fields of `OpenAIOptions`) that a judge takes: a model takes them all.
 
-    `replay` reads what a model said, so it takes how to read it.
+    `replay` reads what a model said, so it takes how to read it. An option that is empty or None
+    is left to the judge.
     """
+    options = {name: value for name, value in options.items() if value not in ("", None)}
     if asks_model(spec):
         return dict(options)
-    names = {"repair"} if spec.startswith("replay") else set()
+    names = {"repair", "form", "thresholds"} if spec.startswith("replay") else set()
     return {name: value for name, value in options.items() if name in names}
 
 
@@ -29,6 +31,8 @@ def refuse_unused(specs: Sequence[str], options: Mapping[str, Any]) -> None:
     """
     default = OpenAIOptions()
     for name, value in options.items():
+        if value in ("", None):
+            continue
         used = any(name in options_for(spec, options) for spec in specs)
         if value != getattr(default, name) and not used:
             flags = {"limits": "max-cost, --max-tokens, --max-requests", "again": "ask-again"}

@@ -133,12 +133,15 @@ def read_labels(path: str | Path) -> list[Label]:
 
 def task_dict(task: Task) -> dict[str, Any]:
     """A task as plain values, for JSON."""
+    statements = {s.name: list(s.statements) for s in task.subgoals if s.statements}
     return {
         "goal": task.goal,
         "subgoals": [[s.name, s.definition] for s in task.subgoals],
         "actions": list(task.actions),
         "legend": task.legend,
         "id": task.id,
+        # Left out where nobody wrote any, so that tasks of before read and compare as they did.
+        **({"statements": statements} if statements else {}),
     }
 
 
@@ -147,7 +150,10 @@ def task_of(value: Mapping[str, Any]) -> Task:
     return Task(
         value["id"],
         value["goal"],
-        tuple(Subgoal(name, definition) for name, definition in value["subgoals"]),
+        tuple(
+            Subgoal(name, definition, tuple(value.get("statements", {}).get(name, ())))
+            for name, definition in value["subgoals"]
+        ),
         tuple(value["actions"]),
         value["legend"],
     )

@@ -34,6 +34,9 @@ THE = {
 }
 """How subgoals name the things they speak of."""
 
+SEEN = {**THE, "closed door": "a closed door", "lava": "lava"}
+"""How descriptions name them."""
+
 _SHOWN = {**THE, "closed door": "the locked door (seen as a closed door)"}
 
 
@@ -52,7 +55,24 @@ def _approach(what: Approach) -> Subgoal:
     if what.carrying:
         after += f", and the hero carries the {what.carrying}"
         before = "one of the two was not so"
-    return Subgoal(name, f"After the step {shown} {after}; before the step {before}.")
+    definition = f"After the step {shown} {after}; before the step {before}."
+    return Subgoal(name, definition, _statements(what))
+
+
+def _statements(what: Approach) -> tuple[str, ...]:
+    """An approach in clauses as `envs.events.words` words it.
+
+    Whoever takes the key beside the door has not come there in this step, so with something carried
+    it counts that the thing is near.
+    """
+    seen = SEEN[what.thing]
+    near = "in view" if what.steps is None else f"within {what.steps} steps"
+    near = "next to the hero" if what.steps == 1 else near
+    if what.carrying:
+        return f"the hero carries the {what.carrying}", f"{seen} came or is {near}"
+    if what.steps is None:
+        return (f"{seen} came into view",)
+    return (f"the hero came {'next to' if what.steps == 1 else near + ' of'} {seen}",)
 
 
 def _with_steps(thing: str, carrying: str | None = None) -> list[Approach]:
@@ -93,8 +113,27 @@ DEEDS: dict[str, str] = {
 }
 """Every other subgoal: name to definition."""
 
+STATEMENTS: dict[str, tuple[str, ...]] = {
+    "pick up the key": ("the key entered the inventory",),
+    "open the locked door": ("a closed door is open now",),
+    "reach the staircase down": ("the hero reached the staircase down",),
+    "step into a doorway": ("the hero stepped into a doorway",),
+    "step into a corridor": ("the hero stepped into a corridor",),
+    "step into a room": ("the hero stepped into a room",),
+    "push a boulder": ("the hero pushed a boulder",),
+    "fill water or lava with a boulder": ("water or lava turned into solid ground",),
+    "pick up a wand": ("a wand entered the inventory",),
+    "pick up a horn": ("a horn entered the inventory",),
+    "pick up an object": ("an object entered the inventory",),
+    "turn lava into solid ground": ("lava turned into solid ground",),
+    "cross the water or lava": ("the hero came to the other side of the water or lava",),
+    "float in the air": ("the hero is now levitating",),
+    "kill a monster": ("the hero killed a monster",),
+}
+"""Of each of these, what must be said of a step that achieves it, as descriptions word it."""
+
 SUBGOALS: dict[str, Subgoal] = {
     **{s.name: s for s in map(_approach, _APPROACHES)},
-    **{name: Subgoal(name, definition) for name, definition in DEEDS.items()},
+    **{name: Subgoal(name, definition, STATEMENTS[name]) for name, definition in DEEDS.items()},
 }
 """Every given subgoal by name."""

@@ -31,6 +31,21 @@ def train(
             " errors), rules, local:MODEL, openai:MODEL, replay. [rules]"
         ),
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            help="Form of question and answer of a model: booleans, array, explain, skeleton,"
+            " statements, statements-few-shot. [booleans]"
+        ),
+    ] = None,
+    thresholds: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER|FILE",
+            help="How likely a yes must be, where a model's answer tells: a number, or the file of"
+            " `calm evaluate --learn-thresholds`.",
+        ),
+    ] = "",
     ask: Annotated[
         str | None,
         typer.Option(
@@ -109,10 +124,12 @@ def train(
     from agents.report.page import report_runs
     from agents.training.config import read_settings
     from agents.training.progress import train_with_progress
+    from calm.judges.thresholds import read_thresholds
 
     named: dict[str, Any] = {
         "task": task,
         "judge": judge,
+        "form": form,
         "ask": ask,
         "shaping": shaping,
         "bonus": bonus,
@@ -124,6 +141,8 @@ def train(
         "subgoals": subgoals,
         "wandb": wandb,
     }
+    if thresholds:
+        named["thresholds"] = read_thresholds(thresholds)
     if ask_again:
         named["ask_again"] = read_verdicts(ask_again)
     settings = {k: v for k, v in named.items() if v is not None} | read_settings(setting or [])

@@ -21,6 +21,7 @@ from pydantic import (
 from agents.bonus.make import BONUSES
 from agents.network.names import ENCODERS, READS
 from calm.annotation.live import Ask
+from calm.asking.form import form_named
 from calm.credit import CREDIT_MODES, CreditMode
 from calm.errors import UsageError, unknown
 from calm.files import write_file
@@ -49,6 +50,11 @@ class TrainConfig(BaseModel):
     judge: str = "rules"
     """Whose credit shapes the reward: none, truth (the engine's own), noisy:precision=P,recall=R
     (the truth with errors, see `agents.training.noisy`), rules, local:MODEL, openai:MODEL, ..."""
+    form: str = ""
+    """Form of question and answer in which a model is asked, see `calm.asking.form`; booleans by
+    default, and of replay the one that was asked most."""
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """How likely a yes must be, by subgoal or `*`, where the answer tells, such as {"*": 0.76}."""
     ask: Ask = "wait"
     """wait: training waits for the judge's answers about what is new, and is the same every time;
     later: it goes on, and an answer counts from when it is there."""
@@ -138,6 +144,11 @@ class TrainConfig(BaseModel):
         if file is not None and name == TaskFile.model_validate(file).task().id:
             return values
         return values | {"task": task_id(name), "own_task": None}
+
+    @field_validator("form")
+    @classmethod
+    def _known_form(cls, name: str) -> str:
+        return name and form_named(name).name
 
     @field_validator("encoder")
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from agents.training.noisy import parse_noisy
@@ -33,6 +33,8 @@ def make_credit_source(
     patience: float = 900.0,
     ask_again: Sequence[Verdict] = (),
     most_pending: int = 256,
+    form: str = "",
+    thresholds: Mapping[str, float] | None = None,
 ) -> CreditSource:
     """Returns the source that a spec names: none, truth, noisy:..., or any judge of `calm.judges`.
 
@@ -43,6 +45,8 @@ def make_credit_source(
         patience: seconds without an answer after which an endpoint is taken to be gone, and asking
             raises an `EndpointError`.
         most_pending: texts without an answer at once, with `later`.
+        form: in which a model is asked, see `calm.asking.form`; "" for the judge's own.
+        thresholds: of a model's answers, see `calm.judges.thresholds`.
 
     Raises:
         UsageError: no such judge, or one that can't be built.
@@ -58,9 +62,18 @@ def make_credit_source(
         raise unknown("judge", spec, SPECS)
     waits: dict[str, Any] = {"deadline": patience, "timeout": min(120.0, patience), "patient": True}
     again = {"again": tuple(ask_again)}
-    own = {"openai": waits | again, "local": {"beside": ask == "later"} | again}
-    if ask_again and kind not in own:
+    how: dict[str, Any] = ({"form": form} if form else {}) | (
+        {"thresholds": dict(thresholds)} if thresholds else {}
+    )
+    own = {
+        "openai": waits | again | how,
+        "local": {"beside": ask == "later"} | again | how,
+        "replay": how,
+    }
+    if ask_again and kind not in ("openai", "local"):
         raise UsageError(f"ask_again needs a model that can be asked again; {spec} is none")
+    if how and kind not in own:
+        raise UsageError(f"form and thresholds are of a model's answers; {spec} is none")
     judge = make_judge(
         spec,
         mode="events",

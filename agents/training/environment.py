@@ -100,6 +100,8 @@ def credit_source_of(
         ask=config.ask,
         patience=config.patience,
         ask_again=config.ask_again,
+        form=config.form,
+        thresholds=config.thresholds,
         most_pending=config.most_pending,
     )
 

@@ -134,21 +134,45 @@ class Asker:
             EndpointError, BudgetError, StoreError: work has stopped; the store has what was done.
         """
         tally = tally or Tally()
+        done = self.look_up(context, questions, tally)
+        todo = [q for q in questions if q.key not in done]
+        if todo:
+            done |= await self.ask(context, prompt, todo, tally)
+        return done
+
+    def look_up(
+        self, context: Context, questions: Sequence[Question], tally: Tally
+    ) -> dict[bytes, Judgement]:
+        """Returns the usable stored answers, by key, once all questions are counted on `tally`.
+
+        Raises:
+            StoreError: some have none, and the store can only be read.
+        """
         self.count_before(context)
         done = self.usable(context, questions)
         tally.questions += len(questions)
         tally.hits += len(done)
         tally.verdicts.update(j.verdict for j in done.values())
-        todo = [q for q in questions if q.key not in done]
         if done:
             tally.changed()
-        if todo and self.store.readonly:
+        if self.store.readonly and len(done) < len(questions):
             raise StoreError(
-                f"{len(todo)} of {len(questions)} questions have no answer in {self.store.path},"
-                " which can only be read, so none is asked; name another store with --store"
+                f"{len(questions) - len(done)} of {len(questions)} questions have no answer in"
+                f" {self.store.path}, which can only be read, so none is asked; name another store"
+                " with --store"
             )
-        if todo:
-            await _Job(self, context, prompt, todo, done, tally).run()
+        return done
+
+    async def ask(
+        self, context: Context, prompt: JudgePrompt, questions: Sequence[Question], tally: Tally
+    ) -> dict[bytes, Judgement]:
+        """Returns a judgement for each of some questions that the store does not answer, by key.
+
+        Raises:
+            EndpointError, BudgetError, StoreError: work has stopped; the store has what was done.
+        """
+        done: dict[bytes, Judgement] = {}
+        await _Job(self, context, prompt, questions, done, tally).run()
         return done
 
 
@@ -249,6 +273,8 @@ class _Job:
     async def _ask(self, group: Sequence[Question]) -> None:
         params = dict(self.context.params)
         params.pop("per_request", None)
+        if self.prompt.prefill:
+            params["prefill"] = self.prompt.prefill
         if "seed" in params:
             params["seed"] += group[0].sample
         try:

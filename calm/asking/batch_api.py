@@ -127,6 +127,8 @@ class BatchAsker(Asker):
             if not self.endpoint.budget.allows(planned + expected):
                 break
             own = dict(params)
+            if prompt.prefill:
+                own["prefill"] = prompt.prefill
             if "seed" in own:
                 own["seed"] += group[0].sample
             name = f"{len(rows)}-{group[0].key.hex()[:16]}"

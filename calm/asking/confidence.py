@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from calm.asking.first_token import first_odds
 from calm.endpoint.envelope import Reply, TokenOdds
 from calm.records import Verdict
 
@@ -60,6 +61,12 @@ def from_odds(reply: Reply, names: Sequence[str]) -> tuple[float, ...] | None:
             return None
         confidence.append(p)
     return tuple(confidence)
+
+
+def from_first_token(reply: Reply, names: Sequence[str]) -> tuple[float, ...] | None:
+    """Returns P(yes) of an answer that is one word; None where the endpoint lists no odds."""
+    p = first_odds(reply)
+    return None if p is None else (p,)
 
 
 def vote(

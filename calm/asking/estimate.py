@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from calm.asking.asker import Asker
@@ -72,4 +72,28 @@ def estimate(
         None if price is None else price.cost(usage),
         asker.store.paid(context).cost,
         seconds,
+    )
+
+
+def together(plans: Iterable[Plan]) -> Plan:
+    """Returns what several plans about the same transitions take in all."""
+    plans = list(plans)
+    if len(plans) == 1:
+        return plans[0]
+
+    def total(values: Iterable[float | None]) -> float | None:
+        known = [v for v in values if v is not None]
+        return sum(known) if len(known) == len(plans) else None
+
+    return Plan(
+        plans[0].transitions,
+        sum(p.questions for p in plans),
+        sum(p.stored for p in plans),
+        sum(p.new for p in plans),
+        sum(p.requests for p in plans),
+        sum(p.prompt_tokens for p in plans),
+        sum(p.completion_tokens for p in plans),
+        total(p.cost for p in plans),
+        total(p.paid for p in plans),
+        total(p.seconds for p in plans),
     )

@@ -235,6 +235,21 @@ def _booleans(value: object, names: Sequence[str]) -> dict[str, bool]:
     return {n: value[n] for n in names}
 
 
+def _listed(value: object, names: Sequence[str]) -> dict[str, bool]:
+    listed = value.get("achieved") if isinstance(value, dict) and len(value) == 1 else None
+    if not isinstance(listed, list):
+        raise Unreadable("no list under `achieved` alone")
+    if len(listed) != len(names):
+        raise Unreadable(f"{len(listed)} values for {len(names)} subgoals")
+    return _booleans(dict(zip(names, listed, strict=True)), names)
+
+
+def _explained(value: object, names: Sequence[str]) -> dict[str, bool]:
+    if not isinstance(value, dict) or not isinstance(value.get("happened"), str):
+        raise Unreadable("no text under `happened`")
+    return _booleans({k: v for k, v in value.items() if k != "happened"}, names)
+
+
 def read_booleans(
     reply: Reply, names: Sequence[str], ids: Sequence[str] = ("t1",), *, repair: bool = False
 ) -> list[Parsed]:
@@ -243,6 +258,30 @@ def read_booleans(
     With one id the answer is that transition's object; with more it is an object of such objects
     by id. A transition that the answer leaves out is `invalid`; the others still count.
     """
+    return _read_objects(reply, names, ids, repair, _booleans)
+
+
+def read_array(
+    reply: Reply, names: Sequence[str], ids: Sequence[str] = ("t1",), *, repair: bool = False
+) -> list[Parsed]:
+    """`read_booleans` of an answer that lists the booleans in the subgoals' order."""
+    return _read_objects(reply, names, ids, repair, _listed)
+
+
+def read_explained(
+    reply: Reply, names: Sequence[str], ids: Sequence[str] = ("t1",), *, repair: bool = False
+) -> list[Parsed]:
+    """`read_booleans` of an answer that says first, under "happened", what happened."""
+    return _read_objects(reply, names, ids, repair, _explained)
+
+
+def _read_objects(
+    reply: Reply,
+    names: Sequence[str],
+    ids: Sequence[str],
+    repair: bool,
+    read_one: Callable[[object, Sequence[str]], dict[str, bool]],
+) -> list[Parsed]:
     try:
         value, mended = read_answer_object(reply, repair=repair)
     except Unreadable as error:
@@ -254,7 +293,7 @@ def read_booleans(
         try:
             if id not in by_id:
                 raise Unreadable(f"the answer leaves out {id}")
-            parsed.append(Parsed(verdict, _booleans(by_id[id], names), mended))
+            parsed.append(Parsed(verdict, read_one(by_id[id], names), mended))
         except Unreadable as error:
             parsed.append(Parsed(Verdict.INVALID, reason=str(error)))
     return parsed

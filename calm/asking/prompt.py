@@ -22,7 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from calm.asking.form import BOOLEANS, form_of, transition_ids
 from calm.errors import UsageError, unknown
-from calm.records import MODES, Mode, Subgoal, Task, content_hash
+from calm.records import MODES, Mode, Subgoal, Task, content_hash, subgoals_hash
 from calm.text import clean
 
 JUDGE_TEMPLATE = BOOLEANS.template
@@ -71,6 +71,8 @@ class JudgePrompt:
     Args:
         mode: which description is shown; the legend is shown with `screen` and `crop`.
         template: name of a file in `prompts/`, without `.j2`.
+        about: what the answer is to be about, where that is not the whole list: one of the
+            subgoals, or one statement.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class JudgePrompt:
         subgoals: Sequence[Subgoal],
         mode: Mode = "events",
         template: str = JUDGE_TEMPLATE,
+        about: Sequence[Subgoal] = (),
     ) -> None:
         if mode not in MODES:
             raise unknown("mode", mode, MODES)
@@ -92,8 +95,16 @@ class JudgePrompt:
         self.subgoals = tuple(Subgoal(clean(s.name), clean(s.definition)) for s in subgoals)
         if [s.name for s in self.subgoals] != names:
             raise UsageError(f"a subgoal's name holds control characters or marks: {names}")
-        self.hash = content_hash([self.template_hash, self._task.goal, self._legend])
-        """Names what a model is shown but the subgoals and the transition."""
+        self.about = tuple(Subgoal(clean(s.name), clean(s.definition)) for s in about)
+        self.asked = self.about or self.subgoals
+        """What the answer is about."""
+        form = form_of(template)
+        self.prefill = form.prefill(self.about[0]) if self.about else ""
+        """The beginning of the answer, which is put into the model's mouth."""
+        shown = [subgoals_hash(self.subgoals)] if form.asks == "subgoal" else []
+        shown += [self.prefill] if self.prefill else []
+        self.hash = content_hash([self.template_hash, self._task.goal, self._legend, *shown])
+        """Names what a model is shown but what the answer is about, and the transition."""
         # All of a prompt but the transition is the same for every transition: rendered once.
         self._before, self._after = self._render(["\0"]).split("\0")
 
@@ -106,7 +117,11 @@ class JudgePrompt:
 
     def _render(self, texts: Sequence[str]) -> str:
         ids = transition_ids(len(texts))
-        answer = {s.name: False for s in self.subgoals}
+        answer: dict[str, object] = {s.name: False for s in self.subgoals}
+        if form_of(self.template).name == "array":
+            answer = {"achieved": [False] * len(self.subgoals)}
+        elif form_of(self.template).name == "explain":
+            answer = {"happened": "..."} | answer
         example: object = answer if len(ids) == 1 else dict.fromkeys(ids[:2], answer)
         form = json.dumps(example, ensure_ascii=False).replace("false", "true or false")
         if len(ids) > 2:
@@ -118,11 +133,12 @@ class JudgePrompt:
             ids=ids,
             texts=texts,
             example=form,
+            about=self.about,
         )
 
     def schema(self, n: int = 1) -> dict[str, object] | None:
         """Returns the JSON schema of the answer about n transitions; None where there is none."""
-        return form_of(self.template).schema([s.name for s in self.subgoals], n)
+        return form_of(self.template).schema([s.name for s in self.asked], n)
 
 
 def decompose_prompt(

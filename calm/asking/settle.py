@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from calm.asking.confidence import from_odds
 from calm.asking.form import form_of, transition_ids
 from calm.asking.parse import Parsed, read_reply
 from calm.endpoint.envelope import Reply
@@ -79,7 +78,7 @@ class AnswerReader:
     def _reading(self, key: bytes, parsed: Parsed, reply: Reply, items: int) -> Reading:
         if not parsed.verdict.readable:
             return Reading(key, parsed.verdict, reason=parsed.reason)
-        confidence = from_odds(reply, self.names) if items == 1 else None
+        confidence = self.form.confidence(reply, self.names) if items == 1 else None
         achieved = tuple(int(parsed.achieved[n]) for n in self.names)
         return Reading(key, parsed.verdict, achieved, confidence, parsed.reason)
 

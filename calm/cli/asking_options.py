@@ -18,6 +18,22 @@ from calm.cli.options import AskAgain, KeyEnv, read_verdicts
 class AskingOptions:
     """What a command that asks a model takes; each field is an option of the same name."""
 
+    form: Annotated[
+        str,
+        typer.Option(
+            help="Form of question and answer: booleans, array, explain, skeleton, statements or"
+            " statements-few-shot.",
+            show_default="booleans; of replay the one that was asked most",
+        ),
+    ] = ""
+    thresholds: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER|FILE",
+            help="How likely is a yes, where the answer tells: a number, or the file of"
+            " `calm evaluate --learn-thresholds`.",
+        ),
+    ] = ""
     samples: Annotated[
         int,
         typer.Option(
@@ -54,9 +70,11 @@ class AskingOptions:
     def for_judge(self) -> dict[str, Any]:
         """Returns the same as fields of `calm.judges.openai.OpenAIOptions`."""
         from calm.endpoint.budget import Limits
+        from calm.judges.thresholds import read_thresholds
 
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         values["again"] = read_verdicts(values.pop("ask_again"))
+        values["thresholds"] = read_thresholds(values["thresholds"])
         limits = (values.pop(name) for name in ("max_cost", "max_tokens", "max_requests"))
         return {"limits": Limits(*limits)} | values
 

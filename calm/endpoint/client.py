@@ -112,7 +112,8 @@ class Endpoint:
         """One answer to one prompt, however many attempts it takes.
 
         Args:
-            params: sampling parameters, as the endpoint names them.
+            params: sampling parameters, as the endpoint names them; `prefill` is the beginning of
+                the answer, sent as an unfinished turn of the model.
             schema: JSON schema of the answer, enforced as far as the endpoint can.
             on_failure: told of every attempt that failed.
 
@@ -273,6 +274,8 @@ class Endpoint:
         """Returns the request as this endpoint takes it, by its card and what `trial` adds."""
         card = self.card | dict(trial)
         body = {"model": self.model, "messages": [{"role": "user", "content": prompt}], **params}
+        if prefill := body.pop("prefill", ""):
+            body["messages"].append({"role": "assistant", "content": prefill})
         if card.get("max_completion_tokens") and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
         for name in card.get("drop", ()):

@@ -51,8 +51,9 @@ def make_judge(
         store: where `openai` keeps and `replay` finds answers.
         base_url: the endpoint of `openai`; None for `OPENAI_BASE_URL` or OpenAI's own.
         seed: of `random`. (`openai` sends a seed only if `extra={"seed": n}` says so.)
-        options: fields of `OpenAIOptions`, `rules` (a table for `rules`), `repair`;
-            for `local` also how the model is served, see `calm.judges.local`.
+        options: fields of `OpenAIOptions`, `rules` (a table for `rules`), `repair`,
+            `form` and `thresholds` for `replay`; for `local` also how the model is served, see
+            `calm.judges.local`.
 
     Raises:
         UsageError: no such judge, mode or option.
@@ -72,7 +73,14 @@ def make_judge(
     if kind == "replay":
         if store is None:
             raise UsageError("the replay judge needs a store to replay from: name it with --store")
-        return ReplayJudge(rest, mode, store=store, repair=bool(options.get("repair")))
+        return ReplayJudge(
+            rest,
+            mode,
+            store=store,
+            repair=bool(options.get("repair")),
+            form=options.get("form", ""),
+            thresholds=options.get("thresholds"),
+        )
     if kind == "random":
         try:
             p = float(rest) if rest else 0.5

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from calm.asking.asker import Asker
 from calm.asking.batch_api import BatchAsker
 from calm.asking.confidence import vote
-from calm.asking.estimate import Plan, estimate
+from calm.asking.estimate import Plan, estimate, together
 from calm.asking.form import BOOLEANS, form_named
+from calm.asking.one_by_one import Item, ask_items, combine_items
 from calm.asking.prompt import JudgePrompt
 from calm.asking.tally import Tally
 from calm.endpoint.budget import Budget, Limits
@@ -23,6 +24,7 @@ from calm.endpoint.pace import Pace
 from calm.endpoint.pricing import Price, price_of
 from calm.endpoint.transport import Transport
 from calm.errors import UsageError, unknown
+from calm.judges.thresholds import apply_thresholds, check_thresholds
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage, Verdict
 from calm.store.question import Context, Question
 from calm.store.store import Store
@@ -42,6 +44,9 @@ class OpenAIOptions:
     """Form of question and answer, see `calm.asking.form`."""
     template: str = ""
     """Prompt template, a file in calm/asking/prompts that asks in this form; "" for its own."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """By subgoal, or `*`: how likely is a yes, where the answer tells; see
+    `calm.judges.thresholds`."""
     temperature: float | None = None
     """None: 0 for one sample, 0.7 for several."""
     max_tokens: int = 1024
@@ -112,7 +117,10 @@ class OpenAIJudge:
             raise UsageError("name the model: openai:MODEL, e.g. openai:gpt-5-mini")
         if o.samples < 1 or o.per_request < 1 or o.max_tokens < 1:
             raise UsageError("samples, transitions a request and tokens an answer must be positive")
-        form = form_named(o.form)
+        form = self.form = form_named(o.form)
+        if form.asks != "list" and o.per_request > 1:
+            raise UsageError(f"the form {form.name} asks about one transition a request, not more")
+        self.thresholds = check_thresholds(o.thresholds, "thresholds") if o.thresholds else {}
         self.template = o.template or form.template
         if self.template not in form.templates:
             raise unknown(f"template of the form {form.name}", self.template, form.templates)
@@ -124,15 +132,16 @@ class OpenAIJudge:
         if o.batch and self.price is not None:
             self.price = self.price.batched()
         temperature = o.temperature if o.temperature is not None else (0.7 if o.samples > 1 else 0)
-        self.params: dict[str, Any] = {
+        self.free_params: dict[str, Any] = {
             "temperature": temperature,
             "max_tokens": o.max_tokens,
             **({"seed": seed} if seed is not None else {}),
             **({"logprobs": True, "top_logprobs": 5} if o.logprobs else {}),
             **({"per_request": o.per_request} if o.per_request > 1 else {}),
-            **form.params,
             **dict(o.extra),
         }
+        """Sampling parameters of a question in no form, such as for subgoals."""
+        self.params: dict[str, Any] = self.free_params | dict(form.params)
         connection = Connection(
             model, o.base_url, o.key_env, o.timeout, o.deadline, o.backoff, o.patient
         )
@@ -160,7 +169,7 @@ class OpenAIJudge:
         """Where requests are made and connections live."""
         # Connections are closed when the judge goes, or the process does.
         self._closer = weakref.finalize(self, _close, self.loop, self.endpoint)
-        self._prompts: dict[tuple[Task, tuple[Subgoal, ...]], JudgePrompt] = {}
+        self._items: dict[object, list[Item]] = {}
 
     @property
     def name(self) -> str:
@@ -199,60 +208,111 @@ class OpenAIJudge:
         tally: Tally | None = None,
     ) -> list[Judgement]:
         """Returns the same, for callers that run an event loop. Equal texts are asked once."""
-        prompt = self._prompt(task, subgoals)
-        context = self.context(task, subgoals)
+        items = self.items(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
-        questions = self.questions(context, texts)
-        judgements = await self.asker.answers(context, prompt, questions, tally)
-        return _by_text(context, questions, judgements, texts)
+        questions = [self.questions(item.context, texts) for item in items]
+        answers = await ask_items(self.asker, items, questions, tally or Tally())
+        return self._judgements(subgoals, items, questions, answers, texts)
 
     def recall(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement | None]:
         """Returns what the store answers, without asking; None where a sample is missing."""
-        context = self.context(task, subgoals)
+        items = self.items(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
-        questions = self.questions(context, texts)
-        stored = self.asker.stored(context, questions)
-        missing = {q.text for q in questions if q.key not in stored}
+        questions = [self.questions(item.context, texts) for item in items]
+        stored = [
+            self.asker.stored(item.context, of_item)
+            for item, of_item in zip(items, questions, strict=True)
+        ]
+        missing = {
+            q.text
+            for of_item, answers in zip(questions, stored, strict=True)
+            for q in of_item
+            if q.key not in answers
+        }
         known = [t for t in texts if t not in missing]
-        questions = [q for q in questions if q.text not in missing]
-        judgements = iter(_by_text(context, questions, stored, known))
+        questions = [[q for q in of_item if q.text not in missing] for of_item in questions]
+        judgements = iter(self._judgements(subgoals, items, questions, stored, known))
         return [None if t in missing else next(judgements) for t in texts]
+
+    def _judgements(
+        self,
+        subgoals: Sequence[Subgoal],
+        items: Sequence[Item],
+        questions: Sequence[Sequence[Question]],
+        answers: Sequence[Mapping[bytes, Judgement]],
+        texts: Sequence[str],
+    ) -> list[Judgement]:
+        """Returns one judgement for each text from the answers to each item's questions."""
+        of_items = [
+            _by_text(item.context, of_item, known, texts)
+            for item, of_item, known in zip(items, questions, answers, strict=True)
+        ]
+        if self.form.asks == "list":
+            judgements = of_items[0]
+        else:
+            names = [item.name for item in items]
+            judgements = [
+                combine_items(self.form, subgoals, dict(zip(names, ones, strict=True)))
+                for ones in zip(*of_items, strict=True)
+            ]
+        return [apply_thresholds(j, self.thresholds) for j in judgements]
 
     def plan(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> Plan:
         """Returns what asking about these transitions would take; asks nothing."""
-        context = self.context(task, subgoals)
-        questions = self.questions(context, [t.texts[self.mode] for t in transitions])
-        prompt = self._prompt(task, subgoals)
-        return estimate(self.asker, context, prompt, questions, len(transitions))
+        texts = [t.texts[self.mode] for t in transitions]
+        return together(
+            estimate(
+                self.asker,
+                item.context,
+                item.prompt,
+                self.questions(item.context, texts),
+                len(transitions),
+            )
+            for item in self.items(task, subgoals)
+        )
 
     def paid(self, task: Task, subgoals: Sequence[Subgoal]) -> Usage:
         """Returns what these questions have cost so far, by what the store knows."""
-        return self.store.paid(self.context(task, subgoals))
+        items = self.items(task, subgoals)
+        return sum((self.store.paid(item.context) for item in items), Usage())
 
     def count_paid(self, task: Task, subgoals: Sequence[Subgoal]) -> None:
         """Counts what these questions have cost before this run towards the limits, once."""
-        self.asker.count_before(self.context(task, subgoals))
+        for item in self.items(task, subgoals):
+            self.asker.count_before(item.context)
 
     def close(self) -> None:
         """Closes connections; the store stays open for whoever opened it."""
         self._closer()
 
     def context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context:
-        """Returns all of the key of an answer but the text and the sample number."""
-        prompt = self._prompt(task, subgoals)
-        return Context(
-            task.id,
-            tuple(subgoals),
-            self.model,
-            self.mode,
-            prompt.template,
-            prompt.hash,
-            self.params,
+        """Returns all of the key of an answer but the text and the sample number.
+
+        In a form that asks about one subgoal or statement a request, of the first of them.
+        """
+        return self.items(task, subgoals)[0].context
+
+    def items(self, task: Task, subgoals: Sequence[Subgoal]) -> list[Item]:
+        """Returns what is asked in requests of their own, as this judge's form splits a list."""
+        key = (task, tuple((s, s.statements) for s in subgoals))
+        if key not in self._items:
+            self._items[key] = [
+                self._item(task, subgoals, about) for about in self.form.items(subgoals)
+            ]
+        return self._items[key]
+
+    def _item(self, task: Task, subgoals: Sequence[Subgoal], about: tuple[Subgoal, ...]) -> Item:
+        alone = self.form.asks != "list"
+        shown = about if self.form.asks == "statement" else subgoals
+        prompt = JudgePrompt(task, shown, self.mode, self.template, about if alone else ())
+        context = Context(
+            task.id, about, self.model, self.mode, prompt.template, prompt.hash, self.params
         )
+        return Item(about[0].name if alone else "", context, prompt)
 
     def questions(self, context: Context, texts: Iterable[str]) -> list[Question]:
         """Returns the distinct questions about texts: one for each sample of each."""
@@ -261,12 +321,6 @@ class OpenAIJudge:
             for sample in range(self.options.samples)
             for text in dict.fromkeys(texts)
         ]
-
-    def _prompt(self, task: Task, subgoals: Sequence[Subgoal]) -> JudgePrompt:
-        key = (task, tuple(subgoals))
-        if key not in self._prompts:
-            self._prompts[key] = JudgePrompt(task, subgoals, self.mode, self.template)
-        return self._prompts[key]
 
 
 def _by_text(

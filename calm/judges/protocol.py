@@ -60,6 +60,8 @@ class RemoteJudge(Judge, Protocol):
     endpoint: Endpoint
     params: dict[str, Any]
     """Sampling parameters, part of every answer's key."""
+    free_params: dict[str, Any]
+    """The same without what the form of question and answer adds."""
 
     @property
     def usage(self) -> Usage:

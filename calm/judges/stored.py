@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from calm.asking.confidence import vote
+from calm.asking.form import FORMS, Form, form_named
+from calm.asking.one_by_one import combine_items
 from calm.asking.settle import AnswerReader
 from calm.errors import UsageError, unknown
 from calm.judges.protocol import Immediate
+from calm.judges.thresholds import apply_thresholds
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 from calm.store.question import Context
 from calm.store.store import Store
@@ -23,14 +26,26 @@ class ReplayJudge(Immediate):
 
     Args:
         model: "" where the store holds only one.
+        form: the form in which it was asked (see `calm.asking.form`); "" takes the one with the
+            most answers of those that ask about a whole list, else of the others.
+        thresholds: as for the judge that asked, see `calm.judges.thresholds`.
     """
 
     def __init__(
-        self, model: str = "", mode: Mode = "events", *, store: Store, repair: bool = False
+        self,
+        model: str = "",
+        mode: Mode = "events",
+        *,
+        store: Store,
+        repair: bool = False,
+        form: str = "",
+        thresholds: Mapping[str, float] | None = None,
     ) -> None:
         self.store = store
         self.mode: Mode = mode
         self.repair = repair
+        self.forms = [form_named(form)] if form else list(FORMS.values())
+        self.thresholds = thresholds or {}
         models = store.models()
         if not model and len(models) != 1:
             known = ", ".join(f"replay:{m}" for m in sorted(models)) or "no answers"
@@ -44,12 +59,25 @@ class ReplayJudge(Immediate):
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:
         """Returns one judgement for each transition, in the same order."""
-        context = self._context(task, subgoals)
-        if context is None:
-            return [_ABSENT] * len(transitions)
+        texts = [t.texts[self.mode] for t in transitions]
+        form, contexts = self._contexts(task, subgoals)
+        if not contexts:
+            return [_ABSENT] * len(texts)
+        of_items = [self._judgements(context, texts) for context in contexts]
+        if form.asks == "list":
+            judgements = of_items[0]
+        else:
+            names = [context.subgoals[0].name for context in contexts]
+            judgements = [
+                combine_items(form, subgoals, dict(zip(names, ones, strict=True)))
+                for ones in zip(*of_items, strict=True)
+            ]
+        return [apply_thresholds(judgement, self.thresholds) for judgement in judgements]
+
+    def _judgements(self, context: Context, texts: Sequence[str]) -> list[Judgement]:
+        """Returns one judgement for each text from the answers stored in one context."""
         samples = self.store.samples(context)
         reader = AnswerReader(context, repair=self.repair)
-        texts = [t.texts[self.mode] for t in transitions]
         keys = {
             text: [context.key(text, i) for i in range(samples)] for text in dict.fromkeys(texts)
         }
@@ -57,12 +85,24 @@ class ReplayJudge(Immediate):
         judgements = {}
         for text, mine in keys.items():
             ones = [reader.judgement(answers[k]) for k in mine if k in answers]
-            judgements[text] = _vote(ones, subgoals)
+            judgements[text] = _vote(ones, context.subgoals)
         return [judgements[text] for text in texts]
 
-    def _context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context | None:
-        """The stored context of this task, mode, model and list of subgoals with most answers."""
-        return self.store.fullest_context(task.id, subgoals, self.model, self.mode)
+    def _contexts(self, task: Task, subgoals: Sequence[Subgoal]) -> tuple[Form, list[Context]]:
+        """Returns the form in which these subgoals were asked about, and a context for each item.
+
+        No context where the store lacks one.
+        """
+        for form in sorted(self.forms, key=lambda form: form.asks != "list"):
+            anything = form.asks == "list" and len(self.forms) > 1
+            templates = () if anything else form.templates
+            contexts = [
+                self.store.fullest_context(task.id, item, self.model, self.mode, templates)
+                for item in form.items(subgoals)
+            ]
+            if contexts and all(context is not None for context in contexts):
+                return form, [context for context in contexts if context is not None]
+        return self.forms[0], []
 
 
 def _vote(ones: Sequence[Judgement], subgoals: Sequence[Subgoal]) -> Judgement:

@@ -147,11 +147,16 @@ class Store:
         return 0 if number is None else self.tables.answers.most_samples(number)
 
     def fullest_context(
-        self, task: str, subgoals: Sequence[Subgoal], model: str, mode: Mode
+        self,
+        task: str,
+        subgoals: Sequence[Subgoal],
+        model: str,
+        mode: Mode,
+        templates: Sequence[str] = (),
     ) -> Context | None:
         """Returns the context of a judge, of this task, list, model and description, that has most
-        answers; None if there is none."""
-        return self.tables.contexts.fullest(task, subgoals, model, mode)
+        answers, and was asked with one of the templates if any are named; None without one."""
+        return self.tables.contexts.fullest(task, subgoals, model, mode, templates)
 
     def answered_calls(self, model: str) -> tuple[int, int, int, float]:
         """Returns a model's answered calls, their questions, completion tokens, and seconds."""

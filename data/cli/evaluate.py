@@ -81,7 +81,23 @@ def evaluate_command(
         list[str] | None,
         typer.Option(
             metavar="OPTION",
-            help="Cross both levels of a prompt option; all crosses all six. Repeat for several.",
+            help="Cross both levels of a prompt option; all crosses all six; form crosses the forms"
+            " of question and answer, on the half to tune on. Repeat for several.",
+        ),
+    ] = None,
+    half: Annotated[
+        str,
+        typer.Option(
+            help="tune or report: only the texts of that half. What is chosen or learned on one is"
+            " reported on the other.",
+            show_default="all; tune with --sweep form and --learn-thresholds",
+        ),
+    ] = "",
+    learn_thresholds: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Learn on the half to tune on how likely a yes must be, for --thresholds FILE.",
         ),
     ] = None,
     limit: Annotated[
@@ -143,6 +159,8 @@ def evaluate_command(
 
     if out is not None:
         check_writable(out / "evaluate.json")
+    if learn_thresholds is not None:
+        check_writable(learn_thresholds)
     plan = EvaluationPlan(
         data=data,
         judges=tuple(judge or ["rules", "always-yes", "always-no", "random"]),
@@ -154,6 +172,8 @@ def evaluate_command(
         overrule=match_file,
         prompt=tuple(prompt or ()),
         sweep=tuple(sweep or ()),
+        half=half,
+        learn=learn_thresholds,
         limit=limit,
         repeats=repeats,
         seed=seed,

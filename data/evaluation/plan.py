@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from calm.annotation.many import Progress
+from calm.asking.form import form_named
 from calm.errors import UsageError, unknown
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge
+from calm.judges.thresholds import write_thresholds
 from calm.records import MODES, Mode, Subgoal, Task
 from calm.store.store import Store
 from data.dataset import Dataset, load
@@ -23,7 +25,16 @@ from data.evaluation.discovered import (
     read_overrule,
     task_named,
 )
-from data.evaluation.prompt_variants import NO_ROLE_TEMPLATE, Variant, parse, title, variants
+from data.evaluation.halves import REPORT, TUNE, take_half
+from data.evaluation.learn_thresholds import learn_thresholds
+from data.evaluation.prompt_variants import (
+    FORM,
+    NO_ROLE_TEMPLATE,
+    Variant,
+    parse,
+    title,
+    variants,
+)
 from data.evaluation.run import EvaluationTable, LabelReference, evaluate_against
 from data.evaluation.subgoal_match import Match
 from data.judge_options import options_for, refuse_unused
@@ -60,6 +71,10 @@ class EvaluationPlan:
     """`option=level`, see `data.evaluation.prompt_variants`."""
     sweep: tuple[str, ...] = ()
     """Prompt options to cross."""
+    half: str = ""
+    """`tune` or `report`: only the texts of that half, see `data.evaluation.halves`."""
+    learn: Path | None = None
+    """File for the thresholds that are learned on the half to tune on."""
     limit: int = 0
     """Rows of each part that are drawn, see `data.sampling`; 0 for all."""
     repeats: int = 1
@@ -93,10 +108,14 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
             in the store.
     """
     refuse_unused(plan.judges, plan.options)
+    half = _half(plan)
     dataset = load(plan.data)
     modes = _modes(plan.modes)
     overrule = read_overrule(plan.overrule) if plan.overrule else {}
-    wordings = variants(parse(plan.prompt), plan.sweep)
+    fixed = parse(plan.prompt)
+    if form := plan.options.get(FORM):
+        fixed = {FORM: form_named(form).name} | fixed
+    wordings = variants(fixed, plan.sweep)
     parts = _parts(dataset, plan.parts, plan.tasks)
     need_store = [s for s in plan.judges if asks_model(s) or s.startswith("replay")]
     replayed = [spec for spec in need_store if spec.startswith("replay")]
@@ -111,10 +130,11 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
             _contestant(plan, spec, mode, wording, store, progress)
             for spec in plan.judges
             for mode in modes
-            for wording in wordings
+            for wording in (wordings if takes_form(spec) else _without_form(wordings))
         ]
         tables = []
         for name, transitions in parts.items():
+            transitions = take_half(transitions, half)
             tasks = _tasks_with_subgoals(dataset, transitions, plan.subgoals)
             tables.extend(
                 evaluate_against(
@@ -123,13 +143,15 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
                     draw(transitions, plan.limit, plan.seed),
                     tasks,
                     people,
-                    name=f"{dataset.name} {name}".strip(),
+                    name=" ".join(x for x in (dataset.name, name, half and f"{half} half") if x),
                     natural_rate=dataset.natural_rate(tasks),
                     matches=_matches(tasks, plan, overrule),
                     drawn_from=len(transitions.rows) if plan.limit else None,
                     seed=plan.seed,
                 )
             )
+        if plan.learn is not None:
+            _learn(plan.learn, tables, contestants)
     return tables
 
 
@@ -139,6 +161,50 @@ def _people(plan: EvaluationPlan) -> LabelReference | None:
         return None
     labels = [label for file in plan.labels for label in read_label_file(file)]
     return LabelReference(labels, plan.min_people)
+
+
+def takes_form(spec: str) -> bool:
+    """Whether a judge is asked, or was asked, in a form of question that can be chosen."""
+    return asks_model(spec) or spec.startswith("replay")
+
+
+def _without_form(wordings: Sequence[Variant]) -> list[Variant]:
+    """Returns the wordings that differ in more than the form of the question."""
+    plain = ({k: v for k, v in w.items() if k != FORM} for w in wordings)
+    return [dict(w) for w in dict.fromkeys(tuple(w.items()) for w in plain)]
+
+
+def _half(plan: EvaluationPlan) -> str:
+    """Returns the half to evaluate on; what is chosen among or learned is so on the half to tune.
+
+    Raises:
+        UsageError: something would be chosen or learned on what is to be reported.
+    """
+    tunes = "--learn-thresholds" if plan.learn else "--sweep form" if FORM in plan.sweep else ""
+    if plan.half == REPORT and tunes:
+        raise UsageError(f"{tunes} is for the half to tune on: leave --half report out")
+    return plan.half or (TUNE if tunes else "")
+
+
+def _learn(
+    path: Path, tables: Sequence[EvaluationTable], contestants: Sequence[Contestant]
+) -> None:
+    """Writes the thresholds that fit what the one judge with confidence answered.
+
+    Raises:
+        UsageError: there are several such judges, or none.
+    """
+    if len(contestants) != 1 or len(tables) != 1:
+        raise UsageError(
+            "--learn-thresholds takes one judge, one description, one form and one part, not"
+            f" {len(contestants)} of these on {len(tables)} parts"
+        )
+    table, judge = tables[0], contestants[0].judge
+    thresholds = learn_thresholds(table.rows, [row.judgement for row in table.judged], judge.mode)
+    texts = len({row.transition.texts[judge.mode] for row in table.rows})
+    form = contestants[0].variant.get(FORM, "")
+    told = f"{judge.name} {judge.mode} {form}".strip()
+    write_thresholds(path, thresholds, f"{told}, on {table.name}: {texts} distinct texts")
 
 
 def _contestant(
@@ -154,6 +220,8 @@ def _contestant(
     def judge(repeat: int) -> Judge:
         options = options_for(spec, plan.options)
         seed = plan.seed + repeat
+        if takes_form(spec) and FORM in wording:
+            options[FORM] = wording[FORM]
         if asks_model(spec):
             if wording.get("role") == "off":
                 options["template"] = NO_ROLE_TEMPLATE

@@ -7,8 +7,12 @@
     action    on, off    whether the action is
     spacing   off, on    whether a blank follows each character of the map (`screen` and `crop`)
 
-The first level is the default. All but `role` change what is put into the prompt, so any judge can
-be asked under them, also one that reads by rules.
+and apart from these, in `--sweep form` but not in `all`:
+
+    form      booleans, ...  the form of question and answer, see `calm.asking.form`
+
+The first level is the default. All but `role` and `form` change what is put into the prompt, so any
+judge can be asked under them, also one that reads by rules.
 """
 
 from __future__ import annotations
@@ -18,16 +22,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
+from calm.asking.form import FORMS
 from calm.errors import UsageError, unknown
 from calm.records import Mode, Task, Transition
 
-OPTIONS: Mapping[str, tuple[str, str]] = {
+FORM = "form"
+OPTIONS: Mapping[str, tuple[str, ...]] = {
     "role": ("on", "off"),
     "legend": ("on", "off"),
     "goal": ("real", "win"),
     "message": ("on", "off"),
     "action": ("on", "off"),
     "spacing": ("off", "on"),
+    FORM: tuple(FORMS),
 }
 """Levels of every option, the default first."""
 
@@ -53,9 +60,12 @@ def parse(pairs: Sequence[str]) -> dict[str, str]:
 def variants(fixed: Mapping[str, str], crossed: Sequence[str]) -> list[Variant]:
     """Every combination of the levels of the `crossed` options, with the others as `fixed`.
 
-    The order is that of the options; the first is the plain one. `all` crosses everything.
+    The order is that of the options; the first is the plain one. `all` crosses
+    everything but `form`.
     """
-    names = list(OPTIONS) if "all" in crossed else list(dict.fromkeys(crossed))
+    names = list(dict.fromkeys(crossed))
+    if "all" in names:
+        names = [n for n in OPTIONS if n != FORM or n in names]
     for name in names:
         if name not in OPTIONS:
             raise unknown("prompt option", name, [*OPTIONS, "all"])

@@ -39,8 +39,9 @@ class Score:
     repeats: int
     """Times each was reference."""
     metrics: dict[str, Estimate]
-    """`paper_*`, then those of `metrics.HONEST` for "any subgoal", `precision_natural`, and
-    `exact`: the share of transitions with every subgoal right."""
+    """`paper_*`, then those of `metrics.HONEST` for "any subgoal", `mcc_subgoals` over all pairs of
+    transition and subgoal, `precision_natural`, and `exact`: the share of transitions with every
+    subgoal right."""
     subgoals: dict[str, dict[str, Estimate]]
     """precision, recall, f1 and mcc of each subgoal."""
     counts: dict[str, Counts]
@@ -218,6 +219,8 @@ def score_counts(
         value = estimated(metric, 0)
         numbers[name] = value._replace(value=float(np.nan_to_num(value.value)))
     numbers |= {name: estimated(metric, 0) for name, metric in metrics.HONEST.items()}
+    pooled, pooled_drawn = by_cluster[:, 1:].sum(1), drawn[:, 1:].sum(1)
+    numbers["mcc_subgoals"] = metrics.estimate(metrics.mcc, pooled, pooled_drawn)
     numbers["precision_natural"] = _natural(natural_rate, by_cluster[:, 0], drawn[:, 0])
     # Right and wrong as the yes and no of a constant truth: its recall is the share that is right.
     numbers["exact"] = metrics.estimate(

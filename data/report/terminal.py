@@ -92,12 +92,22 @@ def quality_table(scores: Sequence[Score], people: Sequence[Score] = ()) -> Tabl
     out = columns(
         "Any subgoal, 95 % intervals by episode; exact: every subgoal right",
         ["judge", "reads"],
-        [*(["n"] if people else []), "MCC", "bal. accuracy", "P at nat. rate", "exact"],
+        [
+            *(["n"] if people else []),
+            "MCC",
+            "MCC of subgoals",
+            "bal. accuracy",
+            "P at nat. rate",
+            "exact",
+        ],
     )
     for group in (scores, people):
         for s in group:
             m = s.metrics
-            spans = (fmt_interval(m[k]) for k in ("mcc", "balanced_accuracy", "precision_natural"))
+            spans = (
+                fmt_interval(m[k])
+                for k in ("mcc", "mcc_subgoals", "balanced_accuracy", "precision_natural")
+            )
             n = [str(s.n)] if people else []
             out.add_row(*_who(s), *n, *spans, fmt_share(m["exact"].value))
         out.add_section()

@@ -83,15 +83,25 @@ class Contexts:
         ]
 
     def fullest(
-        self, task: str, subgoals: Sequence[Subgoal], model: str, mode: Mode
+        self,
+        task: str,
+        subgoals: Sequence[Subgoal],
+        model: str,
+        mode: Mode,
+        templates: Sequence[str] = (),
     ) -> Context | None:
         """Returns the context of a judge, of this task, list, model and description, that has most
-        answers; None if there is none."""
+        answers; None if there is none.
+
+        Args:
+            templates: only one that was asked with one of these; any if empty.
+        """
+        among = f" AND template IN ({','.join('?' * len(templates))})" if templates else ""
         rows = self._db.query(
             "SELECT template, prompt, params FROM contexts c WHERE kind = 'judge' AND task = ?"
-            " AND mode = ? AND model = ? AND subgoals = ?"
+            f" AND mode = ? AND model = ? AND subgoals = ?{among}"
             " ORDER BY (SELECT count(*) FROM answers a WHERE a.context = c.id) DESC LIMIT 1",
-            [task, mode, model, dump_subgoals(subgoals)],
+            [task, mode, model, dump_subgoals(subgoals), *templates],
         )
         if not rows:
             return None

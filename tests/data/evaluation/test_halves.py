@@ -1,0 +1,82 @@
+"""What is tuned on and what is reported have no text in common."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from calm.errors import UsageError
+from calm.judges.thresholds import EVERY
+from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
+from data.evaluation.halves import half_of, take_half
+from data.evaluation.learn_thresholds import best_cut, learn_thresholds
+from data.evaluation.plan import EvaluationPlan, run_plan
+from data.evaluation.prompt_variants import OPTIONS, variants
+from data.parquet import Transitions, read_transitions, write_transitions
+
+TASK = Task("T-v0", "Take it.", (Subgoal("take", "It is taken.", ("it was taken",)),))
+
+
+def row(text: str, took: bool, step: int = 0) -> LabelledTransition:
+    return LabelledTransition(
+        Transition(TASK.id, {"events": text, "screen": text + "!"}, "a", "e", step), {"take": took}
+    )
+
+
+def test_halves_share_no_text_and_leave_none_out() -> None:
+    part = Transitions([row(f"text {i % 20}", False, i) for i in range(60)], {TASK.id: TASK})
+    halves = [take_half(part, half).rows for half in ("tune", "report")]
+    texts = [{r.transition.texts["events"] for r in rows} for rows in halves]
+    assert not texts[0] & texts[1]
+    assert len(texts[0] | texts[1]) == 20
+    assert sum(map(len, halves)) == 60
+    even = int(hashlib.sha256(b"text 0").hexdigest(), 16) % 2 == 0
+    assert half_of(part.rows[0].transition) == ("tune" if even else "report")
+    with pytest.raises(UsageError, match="tune"):
+        take_half(part, "train")
+
+
+def test_the_cut_is_the_middle_of_the_widest_of_the_best_gaps() -> None:
+    # Cuts at .3 and at .65 are both without an error but for one; .5 to .8 is the wider gap.
+    assert best_cut([(0.2, False), (0.5, False), (0.8, True), (0.9, True)]) == 0.65
+    assert best_cut([(0.9, True), (0.9, False), (0.1, False), (0.1, False)]) == 0.5
+
+
+def test_a_subgoal_has_a_threshold_of_its_own_only_with_enough_distinct_texts() -> None:
+    def judged(p: float) -> Judgement:
+        return Judgement(Verdict.OK, {"take": p > 0.5}, {"take": p})
+
+    few = [(row("a", True), judged(0.9))] * 5 + [
+        (row(f"n{i}", False), judged(0.6)) for i in range(4)
+    ]
+    assert learn_thresholds([r for r, _ in few], [j for _, j in few], "events") == {EVERY: 0.75}
+    more = few + [(row(f"y{i}", True), judged(0.8)) for i in range(2)]
+    learned = learn_thresholds([r for r, _ in more], [j for _, j in more], "events")
+    assert learned == {EVERY: 0.7, "take": 0.7}
+    with pytest.raises(UsageError, match="how sure"):
+        learn_thresholds([row("a", True)], [Judgement(Verdict.OK, {"take": True})], "events")
+
+
+def test_forms_are_crossed_when_named_and_not_by_all() -> None:
+    assert [v.get("form", "booleans") for v in variants({}, ["form"])] == list(OPTIONS["form"])
+    assert len(variants({}, ["all"])) == 64
+
+
+def test_what_is_chosen_among_is_never_the_half_that_is_reported(tmp_path: Path) -> None:
+    plan = EvaluationPlan("keyroom-v1", ("rules",), half="report", sweep=("form",))
+    with pytest.raises(UsageError, match="half to tune on"):
+        run_plan(plan)
+    (table,) = run_plan(
+        EvaluationPlan("keyroom-v1", ("rules",), parts=("balanced",), sweep=("form",))
+    )
+    assert table.name == "keyroom-v1 balanced tune half"
+    assert len(table.scores) == 1  # rules are asked in no form
+    with pytest.raises(UsageError, match="takes one judge"):
+        run_plan(EvaluationPlan("keyroom-v1", ("rules", "always-no"), learn=tmp_path / "t.json"))
+
+
+def test_statements_of_subgoals_are_kept_with_a_set(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_transitions(path, [row("a", True)], {TASK.id: TASK})
+    (subgoal,) = read_transitions(path).tasks[TASK.id].subgoals
+    assert subgoal.statements == ("it was taken",)
