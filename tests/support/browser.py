@@ -64,11 +64,27 @@ class Browser:
         self._next = 0
         self._session = ""
         self.events: list[dict[str, Any]] = []
+        self.new_window()
+
+    def new_window(self) -> str:
+        """Opens another window of the same browser, speaks to it from now on; returns its name."""
+        self._session = ""
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         attached = self.send("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.send(f"{domain}.enable")
+        return self._session
+
+    def use(self, window: str) -> None:
+        """Speaks to another window from now on."""
+        self._session = window
+
+    def download_to(self, folder: Path) -> None:
+        """Lets pages save files, into this folder."""
+        window, self._session = self._session, ""
+        self.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self._session = window
 
     def send(self, method: str, **params: Any) -> dict[str, Any]:
         """Sends a command and waits for its answer; events that come first are kept."""

@@ -96,10 +96,12 @@ function next() {
   go(id || "done");
 }
 
-// The step stands in the address, so that the browser's back button goes to the one before.
+// The step stands in the address, so that the browser's back button goes to the one before; from
+// an address without one it leads on, and back leaves the page.
 function go(id) {
-  if (location.hash === `#${id}`) show(id);
-  else location.hash = id;
+  if (location.hash && location.hash !== `#${id}`) location.hash = id;
+  else if (!location.hash) location.replace(`#${id}`);
+  show(id);
 }
 
 function header() {
@@ -226,7 +228,11 @@ for (const form of document.querySelectorAll(".matching")) {
   });
 }
 
-window.addEventListener("hashchange", () => show(location.hash.slice(1)));
+// By the back button or by hand; where the page itself went on, the step is shown already.
+window.addEventListener("hashchange", () => {
+  const id = location.hash.slice(1);
+  if (!shown || shown.id !== id) show(id);
+});
 
 // Another window of this page has answered: the counts follow, and the step says so once answered.
 window.addEventListener("storage", (event) => {
