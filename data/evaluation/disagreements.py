@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from calm.errors import UsageError
 from calm.records import LabelledTransition
-from data.evaluation.kappa import cohen_estimate, fleiss_estimate
+from data.evaluation.kappa import alpha_estimate, cohen_estimate, fleiss_estimate
 from data.evaluation.metrics import Estimate
 from data.evaluation.score import number
 from data.schema import ENGINE, Label
@@ -51,6 +51,8 @@ class Agreement:
     fleiss: Estimate | None
     """Of all people, over what all of them have labelled; None below two."""
     fleiss_n: int
+    alpha: Estimate | None
+    """Krippendorff's, of all people, whoever labelled what; None below two. Unsure is a class."""
     disagreements: list[Disagreement]
     elsewhere: int
     """Labels of transitions that are not in the set."""
@@ -71,6 +73,7 @@ class Agreement:
                 for p in self.pairs
             ],
             "fleiss": None if self.fleiss is None else _plain(self.fleiss) | {"n": self.fleiss_n},
+            "alpha": None if self.alpha is None else _plain(self.alpha),
             "disagreements": [
                 {"id": d.id, "task": d.task, "classes": d.classes} for d in self.disagreements
             ],
@@ -138,9 +141,24 @@ def agreement(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> Ag
         pairs,
         fleiss_estimate(ratings, [by_id[id].cluster for id in shared]) if enough else None,
         len(shared),
+        _alpha(classes_by, list(truth), [by_id[id].cluster for id in truth]),
         disagreements,
         len(labels) - len(labels_here),
     )
+
+
+def _alpha(
+    classes_by: Mapping[str, Mapping[str, str]], ids: Sequence[str], clusters: Sequence[str]
+) -> Estimate | None:
+    """Krippendorff's alpha of people over what any of them has labelled; None below two."""
+    if len(classes_by) < 2:
+        return None
+    classes = sorted({kind for of in classes_by.values() for kind in of.values()})
+    ratings = np.array(
+        [[sum(of.get(id) == c for of in classes_by.values()) for c in classes] for id in ids],
+        dtype=np.int64,
+    )
+    return alpha_estimate(ratings, clusters)
 
 
 def _plain(e: Estimate) -> dict[str, float | None]:

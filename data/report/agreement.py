@@ -26,6 +26,8 @@ def render_agreement(agreement: Agreement, most: int = 20) -> Group:
                 f" transitions: {fmt_interval(agreement.fleiss)}"
             )
         )
+    if agreement.alpha is not None:
+        parts.append(Text(f"Krippendorff's alpha of all people: {fmt_interval(agreement.alpha)}"))
     if unsure := {k: v for k, v in agreement.unsure.items() if v}:
         parts.append(Text("Unsure: " + ", ".join(f"{k} {v}" for k, v in unsure.items())))
     if agreement.elsewhere:
