@@ -55,7 +55,7 @@ def labels_import_command(
     overwritten. Exits with 4 if a row was left out.
     """
     from data.dataset import load
-    from data.label.imports import ImportOptions, import_file, read_columns
+    from data.label.imports import ImportOptions, import_file, merge_meanings, read_columns
     from data.label.store import LabelStore
 
     options = ImportOptions(read_columns(column or []), annotator, replace)
@@ -65,12 +65,12 @@ def labels_import_command(
     with LabelStore(labels) as store:
         for file in files:
             result = import_file(file, store, options, dataset)
-            problems += len(result.problems)
-            meanings |= result.matches
+            merge_meanings(meanings, result)
             sys.stdout.write(f"{file}: {result.new} new labels")
             sys.stdout.write(f", {result.known} known already\n" if result.known else "\n")
             for problem in result.problems:
                 sys.stdout.write(f"{file}, row {problem.row}: {clean(problem.reason)}\n")
+            problems += len(result.problems)
     if matches is not None:
         write_file(matches, json.dumps(meanings, indent=2, ensure_ascii=False) + "\n")
     if problems:

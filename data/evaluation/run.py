@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
 from calm.judges.protocol import Judge
@@ -198,63 +199,104 @@ def evaluate_against(
     drawn = ""
     if drawn_from is not None and len(rows) < drawn_from:
         drawn = f"drawn from {drawn_from} with seed {seed}, each class by its share"
+    answered = _Answered(
+        rows, tasks, matches, engine, votes, answers, people, name, drawn, unlabelled
+    )
     agreement = _agreement(votes, rows, engine, answers, seed) if votes else None
-    reads = _reads(people.labels) if people else {}
-    tables: list[EvaluationTable] = []
-    for who, reference in references.items():
-        covered = reference.rows if isinstance(reference, PeopleReference) else np.arange(len(rows))
-        scores = [
-            score(
-                a.judge,
-                a.mode,
-                reference,
-                [[repeat[int(i)] for i in covered] for repeat in a.about_given],
-                bill(a, rows, covered),
-                variant=a.variant,
-                resamples=resamples,
-                seed=seed,
-            )
-            for a in answers
-        ]
-        humans: list[Score] = []
-        if votes is not None and who == PEOPLE:
-            assert people is not None
-            humans = people_against_each_other(
-                votes,
-                rows,
-                engine.names,
-                engine.natural_rate,
-                people.min_people,
-                reads,
-                resamples=resamples,
-                seed=seed,
-            )
-        elif votes is not None:
-            others = votes.of_rows(covered)
-            others = others if who == ENGINE else others.without(who)
-            humans = people_against(reference, others, reads, resamples=resamples, seed=seed)
-        left_out = dict(reference.left_out) if isinstance(reference, PeopleReference) else {}
-        if unlabelled:
-            left_out[NOT_LABELLED] = unlabelled
-        mine = [rows[int(i)] for i in covered]
-        tables.append(
-            EvaluationTable(
-                name,
-                tasks,
-                matches,
-                mine,
-                reference,
-                scores,
-                compare(reference, scores, resamples, seed),
-                drawn,
-                who,
-                humans,
-                left_out,
-                None if tables else agreement,
-                [row for a in answers for row in a.of_rows(covered).judged(mine)],
-            )
+    return [
+        _table(answered, who, reference, None if i else agreement, resamples, seed)
+        for i, (who, reference) in enumerate(references.items())
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """Everything that tables are made of, whatever the reference."""
+
+    rows: Sequence[LabelledTransition]
+    tasks: Mapping[str, Task]
+    matches: Mapping[str, Match]
+    engine: Reference
+    votes: Votes | None
+    answers: Sequence[JudgeAnswers]
+    people: LabelReference | None
+    name: str
+    drawn: str
+    unlabelled: int
+    """Rows of the set that are not among `rows`, since nobody labelled them."""
+
+
+def _table(
+    of: _Answered,
+    against: str,
+    reference: Reference,
+    agreement: RaterAgreement | None,
+    resamples: int,
+    seed: int,
+) -> EvaluationTable:
+    """The table of one reference."""
+    majority = reference if isinstance(reference, PeopleReference) else None
+    covered = np.arange(len(of.rows)) if majority is None else majority.rows
+    rows = [of.rows[int(i)] for i in covered]
+    scores = [
+        score(
+            a.judge,
+            a.mode,
+            reference,
+            [[repeat[int(i)] for i in covered] for repeat in a.about_given],
+            bill(a, of.rows, covered),
+            variant=a.variant,
+            resamples=resamples,
+            seed=seed,
         )
-    return tables
+        for a in of.answers
+    ]
+    left_out = {} if majority is None else dict(majority.left_out)
+    if of.unlabelled:
+        left_out[NOT_LABELLED] = of.unlabelled
+    return EvaluationTable(
+        of.name,
+        of.tasks,
+        of.matches,
+        rows,
+        reference,
+        scores,
+        compare(reference, scores, resamples, seed),
+        of.drawn,
+        against,
+        _people(of, against, reference, covered, resamples, seed),
+        left_out,
+        agreement,
+        [row for a in of.answers for row in a.of_rows(covered).judged(rows)],
+    )
+
+
+def _people(
+    of: _Answered,
+    against: str,
+    reference: Reference,
+    covered: npt.NDArray[np.int64],
+    resamples: int,
+    seed: int,
+) -> list[Score]:
+    """People as rows of the table; none without labels."""
+    if of.votes is None or of.people is None:
+        return []
+    reads = _reads(of.people.labels)
+    if against == PEOPLE:
+        return people_against_each_other(
+            of.votes,
+            of.rows,
+            of.engine.names,
+            of.engine.natural_rate,
+            of.people.min_people,
+            reads,
+            resamples=resamples,
+            seed=seed,
+        )
+    votes = of.votes.of_rows(covered)
+    others = votes if against == ENGINE else votes.without(against)
+    return people_against(reference, others, reads, resamples=resamples, seed=seed)
 
 
 def _reference(

@@ -38,7 +38,7 @@ class Problem:
     """A row that was not taken."""
 
     row: int
-    """From 1, or the line of a CSV."""
+    """From 1, or the line of a CSV; 0 for what is of no row."""
     reason: str
 
 
@@ -107,6 +107,22 @@ def import_file(
         present[label.annotator, label.id] = label
         result.new += 1
     return result
+
+
+def merge_meanings(meanings: dict[str, dict[str, str | None]], result: Imported) -> None:
+    """Adds what a file says that discovered subgoals mean; where it differs, that is a problem.
+
+    Args:
+        meanings: by task and discovered subgoal, from the files before; gets what is new.
+        result: of the file; gets a problem (of row 0) for each meaning that is another already.
+    """
+    for task, of in result.matches.items():
+        present = meanings.setdefault(task, {})
+        for name, meant in of.items():
+            if present.setdefault(name, meant) != meant:
+                words = [one or "none of them" for one in (present[name], meant)]
+                reason = f"{task}: {name!r} means {words[0]} by an earlier file, {words[1]} here"
+                result.problems.append(Problem(0, f"{reason}; the earlier is kept"))
 
 
 def read_columns(pairs: list[str]) -> dict[str, str]:

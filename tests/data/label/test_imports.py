@@ -10,7 +10,7 @@ import pytest
 
 from calm.errors import UsageError
 from data.dataset import Dataset
-from data.label.imports import Imported, ImportOptions, import_file, read_columns
+from data.label.imports import Imported, ImportOptions, import_file, merge_meanings, read_columns
 from data.label.store import LabelStore
 from data.parquet import read_transitions
 from data.schema import Label
@@ -218,6 +218,18 @@ def test_label_studios_export(tmp_path: Path, dataset: Dataset, ids: list[str]) 
 def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str, text: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         took(tmp_path, name, text)
+
+
+def test_people_who_differ_on_what_a_subgoal_means_are_told() -> None:
+    meanings: dict[str, dict[str, str | None]] = {}
+    first = Imported(matches={"room": {"grasp": "key", "sing": None}})
+    second = Imported(matches={"room": {"grasp": "door", "sing": None, "leave": "door"}})
+    for result in (first, second):
+        merge_meanings(meanings, result)
+    assert meanings == {"room": {"grasp": "key", "sing": None, "leave": "door"}}
+    assert first.problems == []
+    reason = "room: 'grasp' means key by an earlier file, door here; the earlier is kept"
+    assert reasons(second) == {0: reason}
 
 
 def test_columns_are_of_fields(tmp_path: Path) -> None:
