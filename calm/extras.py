@@ -7,6 +7,7 @@ EXTRAS = {
     "envs": ("nle", "minihack", "gymnasium", "pkg_resources"),
     "label": ("starlette", "uvicorn"),
     "local": ("xllamacpp", "huggingface_hub"),
+    "rnd": ("torchrl", "tensordict"),
     "agents": (
         "torch", "stable_baselines3", "sb3_contrib", "tensorboard", "matplotlib", "jaxtyping",
     ),
