@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
 from calm.asking.parse import Unreadable, read_answer_object
-from calm.asking.prompt import DECOMPOSE_TEMPLATE, decompose_prompt
+from calm.asking.prompt import (
+    DECOMPOSE_AGAIN_TEMPLATE,
+    DECOMPOSE_TEMPLATE,
+    decompose_again_prompt,
+    decompose_prompt,
+)
 from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.faults import RowFault
 from calm.errors import CalmError, UsageError
@@ -16,6 +21,7 @@ from calm.judges.protocol import Judge, RemoteJudge
 from calm.records import Subgoal, Task, Verdict
 from calm.store.question import Context, Question, Reading
 from calm.store.store import Store
+from calm.subgoal_trial import SubgoalTrial
 from calm.subgoals import LEAST, MOST, check_subgoals
 
 _SCHEMA = {
@@ -94,7 +100,51 @@ def decompose(
             )
         return task.subgoals
     store = store or judge.store
-    prompt, template_hash = decompose_prompt(task, LEAST, MOST)
+    question = (*decompose_prompt(task, LEAST, MOST), DECOMPOSE_TEMPLATE)
+    return _ask_for_subgoals(task, judge, store, *question, tries)
+
+
+def decompose_again(
+    task: Task,
+    judge: RemoteJudge,
+    trial: SubgoalTrial,
+    steps: Sequence[str] = (),
+    store: Store | None = None,
+    *,
+    tries: int = 3,
+) -> tuple[Subgoal, ...]:
+    """Returns a task's subgoals as a model names them once it is told what became of the first.
+
+    The store keeps both lists, each under its hash.
+
+    Args:
+        trial: of the list that it named first.
+        steps: descriptions of some of the transitions that were played, for the model to see.
+
+    Raises:
+        CalmError: no answer was usable.
+    """
+    seen = [
+        f'"{name}" was confirmed on {n} of {trial.readable} steps'
+        for name, n in trial.confirmed.items()
+    ]
+    prompt, template_hash = decompose_again_prompt(
+        task, LEAST, MOST, trial.subgoals, [*seen, *trial.warnings], steps
+    )
+    question = (prompt, template_hash, DECOMPOSE_AGAIN_TEMPLATE)
+    return _ask_for_subgoals(task, judge, store or judge.store, *question, tries)
+
+
+def _ask_for_subgoals(
+    task: Task,
+    judge: RemoteJudge,
+    store: Store,
+    prompt: str,
+    template_hash: str,
+    template: str,
+    tries: int,
+) -> tuple[Subgoal, ...]:
+    """Returns the list in the first usable of at most `tries` answers, and keeps it."""
     problem = ""
     for sample in range(tries):
         # The first answer is the likeliest one; another try must be able to differ.
@@ -105,7 +155,7 @@ def decompose(
             task.id,
             (),
             judge.model,
-            template=DECOMPOSE_TEMPLATE,
+            template=template,
             prompt=template_hash,
             params=params,
             kind="decompose",

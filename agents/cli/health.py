@@ -110,8 +110,9 @@ def _write_store(path: Path | None) -> str:
     from calm.store.store import Store
 
     if path is not None:
-        with Store.existing(path):
-            return f"{path} opens"
+        with Store.existing(path) as opened:
+            idle = [f"“{name}” of {task} ({n} answers)" for task, _, name, n in opened.never_met()]
+        return f"{path} opens" + ("; never met: " + ", ".join(idle) if idle else "")
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store.sqlite"):
         return "a new one can be written"
 

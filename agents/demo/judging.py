@@ -22,6 +22,7 @@ from calm.asking.tally import Tally
 from calm.judges import make_judge
 from calm.judges.protocol import Immediate, Judge
 from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Transition, Usage
+from calm.subgoal_trial import try_subgoals
 from data.evaluation.run import evaluate
 from data.evaluation.score import Score
 from data.evaluation.subgoal_match import Match, match, translate
@@ -77,6 +78,13 @@ class Judging:
             lines.append(f"Never named, so not asked about and not scored: {', '.join(never)}.")
         return lines
 
+    def warnings(self) -> list[str]:
+        """Returns what is wrong with the subgoals that it was asked about, by its own answers."""
+        transitions = [row.transition for row in self.rows]
+        judgements = [self.answers[t.id] for t in transitions]
+        names = dict.fromkeys(name for j in judgements for name in j.achieved)
+        return try_subgoals([Subgoal(name, "") for name in names], transitions, judgements).warnings
+
     def any_table(self) -> Table:
         """Returns a row a judge: figures for "any subgoal", with intervals clustered by episode."""
         rows = []
@@ -104,6 +112,8 @@ class Judging:
         """Prints the figures without their intervals, which are in the report."""
         for line in self.naming():
             console.print(Text(line))
+        for line in self.warnings():
+            console.print(Text(f"Mind: {line}."))
         if not self.scores:
             console.print(Text("No subgoal that it named has a known truth, so it is not scored."))
             return

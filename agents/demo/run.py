@@ -208,7 +208,7 @@ def _report(
             " over episodes; “all subgoals right” checks which one. An annotator that always says"
             " yes has recall 1, and MCC 0; the random one says yes as often as the truth does."
         ),
-        naming=judging.naming(),
+        naming=[*judging.naming(), *(f"Mind: {line}." for line in judging.warnings())],
         by_subgoal=judging.subgoal_table() if judging.scores else None,
         costs=costs_table(arms),
         samples=pick_samples(judging.rows, judging.answers, [s.name for s in subgoals], "events"),

@@ -27,6 +27,7 @@ from calm.text import clean
 
 JUDGE_TEMPLATE = BOOLEANS.template
 DECOMPOSE_TEMPLATE = "decompose-v1"
+DECOMPOSE_AGAIN_TEMPLATE = "decompose-again-v1"
 
 
 @cache
@@ -147,4 +148,32 @@ def decompose_prompt(
     """Returns the question for a task's subgoals, and the hash of the template it came from."""
     compiled, template_hash = _load(template)
     text = compiled.render(task=_tame(task), legend=clean(task.legend), least=least, most=most)
+    return text, template_hash
+
+
+def decompose_again_prompt(
+    task: Task,
+    least: int,
+    most: int,
+    subgoals: Sequence[Subgoal],
+    seen: Sequence[str],
+    steps: Sequence[str],
+) -> tuple[str, str]:
+    """Returns the question for better subgoals, and the hash of the template it came from.
+
+    Args:
+        subgoals: those that were named before.
+        seen: what became of them on played transitions, a sentence each.
+        steps: descriptions of some of these transitions.
+    """
+    compiled, template_hash = _load(DECOMPOSE_AGAIN_TEMPLATE)
+    text = compiled.render(
+        task=_tame(task),
+        legend=clean(task.legend),
+        least=least,
+        most=most,
+        subgoals=[Subgoal(clean(s.name), clean(s.definition)) for s in subgoals],
+        seen=[clean(line) for line in seen],
+        steps=[clean(step) for step in steps],
+    )
     return text, template_hash

@@ -141,6 +141,14 @@ class Store:
         """Returns the models that were asked, in alphabetical order."""
         return self.tables.contexts.models()
 
+    def never_met(self, least: int = 30) -> list[tuple[str, str, str, int]]:
+        """Returns what was asked about and never met: task, model, subgoal, readable answers.
+
+        Args:
+            least: answers that must have been read for one to count.
+        """
+        return self.tables.answers.never_met(least)
+
     def samples(self, context: Context) -> int:
         """Returns the number of samples of the question of a context that has most; 0 for none."""
         number = self.tables.contexts.number(context)

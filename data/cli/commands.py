@@ -17,6 +17,7 @@ from data.cli.labels_simulate import labels_simulate_command
 from data.cli.paper import paper_command
 from data.cli.store_export import store_export_command
 from data.cli.store_import import store_import_command
+from data.cli.try_subgoals import try_subgoals_command
 from data.cli.verify import verify_command
 
 
@@ -26,6 +27,7 @@ def register(app: typer.Typer, groups: Groups) -> None:
     app.command("evaluate")(evaluate_command)
     app.command("paper")(paper_command)
     app.command("label")(label_command)
+    app.command("try-subgoals")(try_subgoals_command)
     groups("bench").command("local")(bench_local_command)
     groups("labels").command("export")(labels_export_command)
     groups("labels").command("import")(labels_import_command)

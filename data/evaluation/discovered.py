@@ -43,7 +43,7 @@ def read_discovered(
         named, _, path = file.rpartition("=")
         if Path(path).is_file() or (stored := _stored(path, tasks, store)) is None:
             subgoals = read_subgoals(Path(path))
-            task = task_named(named, tasks) if named else _own_task(Path(path), tasks)
+            task = task_named(named, tasks) if named else task_of_file(Path(path), tasks)
         else:
             own, subgoals = stored
             task = task_named(named, tasks) if named else own
@@ -86,8 +86,8 @@ def task_named(name: str, tasks: Collection[str]) -> str:
     return id
 
 
-def _own_task(path: Path, tasks: Collection[str]) -> str | None:
-    """The task that a file says it is about."""
+def task_of_file(path: Path, tasks: Collection[str]) -> str | None:
+    """Returns the task that a file of subgoals says it is about; None where it says nothing."""
     value = yaml.safe_load(path.read_text("utf-8"))
     named = value.get("task") if isinstance(value, dict) else None
     return None if named is None else task_named(str(named), tasks)

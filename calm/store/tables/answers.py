@@ -49,6 +49,24 @@ class Answers:
             answers.update((row[0], _answer(row)) for row in rows)
         return answers
 
+    def never_met(self, least: int) -> list[tuple[str, str, str, int]]:
+        """Returns the subgoals that none of a context's answers says was achieved.
+
+        Args:
+            least: readable answers that a context must have to tell.
+
+        Returns:
+            Task, model, subgoal and the number of readable answers of each.
+        """
+        return self._db.query(
+            "SELECT c.task, c.model, json_extract(c.subgoals, '$[' || s.key || '][0]'), count(*)"
+            " FROM answers a JOIN contexts c ON c.id = a.context, json_each(a.achieved) s"
+            " WHERE c.kind = 'judge' AND a.verdict IN ('ok', 'repaired') AND a.achieved != ''"
+            " GROUP BY c.id, s.key HAVING count(*) >= ? AND sum(s.value) = 0"
+            " ORDER BY 1, 2, c.id, s.key",
+            [least],
+        )
+
     def most_samples(self, context: int) -> int:
         """Returns the number of samples of the question of a context that has most; 0 for none."""
         most = self._db.value("SELECT max(sample) + 1 FROM answers WHERE context = ?", [context])

@@ -116,3 +116,16 @@ def test_what_was_paid_is_every_attempt_but_no_import(store: Store) -> None:
     assert store.paid(CONTEXT) == Usage(2, 30, 20, 5, 0.75, 0.25)
     store.record(CONTEXT, "http://e/v1", Call(3.0, 1.0, reply=Reply("{}")))
     assert store.paid(CONTEXT).cost is None
+
+
+def test_what_no_answer_says_was_achieved_is_named(tmp_path: Path) -> None:
+    from calm.loopback import Loopback
+    from calm.records import Task, Transition
+    from tests.support.loopback_judge import judge_of
+
+    task = Task("Room-v0", "Go.", (Subgoal("go", "It goes."), Subgoal("fly", "It flies.")))
+    steps = [Transition(task.id, {"events": f"step {i}"}, "") for i in range(3)]
+    with Loopback({"go": ["step 1"]}) as server, Store(tmp_path / "a.sqlite") as store:
+        judge_of(server, store=store).judge(task, task.subgoals, steps)
+        assert store.never_met(3) == [("Room-v0", "m", "fly", 3)]
+        assert store.never_met(4) == []
