@@ -94,6 +94,23 @@ def test_no_top_level_folder_without_a_reason() -> None:
         assert f"`{folder}/`" in told, folder
 
 
+LAYERS = ("calm", "envs", "data", "agents")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", *(f"{layer}/README.md" for layer in LAYERS))
+NO_FILE = {"utils.py"}  # named to say that there is none
+FILE_OR_FOLDER = re.compile(r"`([\w./-]+(?:\.(?:py|c|h|j2)|/))`")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_files_that_a_document_names_exist(document: str) -> None:
+    """A layer's README speaks of its own files, the others of any layer's and of the tests."""
+    layer = (ROOT / document).parent
+    folders = [layer] if layer != ROOT else [ROOT / name for name in (*LAYERS, "tests")]
+    text = re.sub(r"^```.*?^```", "", (ROOT / document).read_text("utf-8"), flags=re.M | re.S)
+    for name in set(FILE_OR_FOLDER.findall(text)) - NO_FILE:
+        exists = (ROOT / name).exists() or any(any(f.rglob(name)) for f in folders)
+        assert exists, f"{document} names `{name}`"
+
+
 def test_every_declared_dependency_floor_is_a_range() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     for requirement in project["dependencies"]:
@@ -110,7 +127,7 @@ LABELS_HOME = "data/label/store.py"  # a database of its own
 
 def test_sql_stands_where_the_tables_are() -> None:
     """A statement about answers is a named method of `calm.store.tables`."""
-    for layer in ("calm", "envs", "data", "agents"):
+    for layer in LAYERS:
         for path in (ROOT / layer).rglob("*.py"):
             place = path.relative_to(ROOT).as_posix()
             if place.startswith(SQL_HOMES) or place == LABELS_HOME:
