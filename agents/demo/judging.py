@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -25,7 +25,7 @@ from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Tra
 from calm.subgoal_trial import try_subgoals
 from data.evaluation.run import evaluate
 from data.evaluation.score import Score
-from data.evaluation.subgoal_match import Match, match, translate
+from data.evaluation.subgoal_match import Match, match, scored_tasks, translate
 from data.report.terminal import fmt_interval, fmt_share
 
 LOG_EVERY = 10.0
@@ -177,9 +177,8 @@ def judge_transitions(
     scored = task
     about = answers
     if named is not None:
-        meant = set(named.of.values())
-        scored = replace(task, subgoals=tuple(s for s in task.subgoals if s.name in meant))
-        about = {id: _about(a, named, scored) for id, a in answers.items() if scored.subgoals}
+        scored = scored_tasks({task.id: task}, {task.id: named})[task.id]
+        about = {id: translate(answer, named) for id, answer in answers.items() if scored.subgoals}
     evaluation, scores = _evaluate(_Answered(judge.name, judge.mode, about), scored, rows, seed)
     if named is not None:
         evaluation = {**evaluation, "matches": {task.id: named.to_dict()}}
@@ -221,15 +220,6 @@ def _progress(
             console.print(Text(line), soft_wrap=True)
 
     return progress
-
-
-def _about(answer: Judgement, named: Match, scored: Task) -> Judgement:
-    """Returns the same answer about the scored subgoals alone."""
-    if not answer.verdict.readable:
-        return answer
-    translated = translate(answer, named)
-    achieved = {s.name: translated.achieved[s.name] for s in scored.subgoals}
-    return replace(translated, achieved=achieved)
 
 
 def _evaluate(

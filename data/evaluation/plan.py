@@ -36,7 +36,7 @@ from data.evaluation.prompt_variants import (
     variants,
 )
 from data.evaluation.run import EvaluationTable, LabelReference, evaluate_against
-from data.evaluation.subgoal_match import Match
+from data.evaluation.subgoal_match import Match, scored_tasks
 from data.judge_options import options_for, refuse_unused
 from data.label.files import read_label_file
 from data.parquet import Transitions
@@ -136,6 +136,7 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
         for name, transitions in parts.items():
             transitions = take_half(transitions, half)
             tasks = _tasks_with_subgoals(dataset, transitions, plan.subgoals)
+            matches = _matches(tasks, plan, overrule)
             tables.extend(
                 evaluate_against(
                     plan.against,
@@ -144,8 +145,8 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
                     tasks,
                     people,
                     name=" ".join(x for x in (dataset.name, name, half and f"{half} half") if x),
-                    natural_rate=dataset.natural_rate(tasks),
-                    matches=_matches(tasks, plan, overrule),
+                    natural_rate=dataset.natural_rate(scored_tasks(tasks, matches)),
+                    matches=matches,
                     drawn_from=len(transitions.rows) if plan.limit else None,
                     seed=plan.seed,
                 )

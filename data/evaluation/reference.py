@@ -11,7 +11,6 @@ import numpy.typing as npt
 from calm.errors import UsageError
 from calm.records import LabelledTransition, Task
 from data.evaluation.metrics import Counts, confusion, resample
-from data.evaluation.subgoal_match import OTHER
 from data.parquet import names_of
 
 UNKNOWN = -2
@@ -99,8 +98,6 @@ def engine_reference(
     rows: Sequence[LabelledTransition],
     tasks: Mapping[str, Task],
     natural_rate: float | None = None,
-    *,
-    other: bool = False,
 ) -> Reference:
     """The engine's truth about the subgoals of `tasks`.
 
@@ -108,7 +105,6 @@ def engine_reference(
         rows: at least one.
         tasks: of the rows, by id.
         natural_rate: None takes the rows' own share of transitions that achieve something.
-        other: adds a column for subgoals that mean none of the given ones; never known.
 
     Raises:
         UsageError: no rows, a task without subgoals, a row without the truth of a subgoal.
@@ -119,11 +115,10 @@ def engine_reference(
         if id not in tasks or not tasks[id].subgoals:
             raise UsageError(f"no subgoals are given for task {id!r}; name some to ask about")
     used = {r.transition.task: tasks[r.transition.task] for r in rows}
-    names = names_of(used)
-    columns = (*names, OTHER) if other else tuple(names)
-    truth = np.full((len(rows), len(columns)), UNKNOWN, dtype=np.int8)
+    names = tuple(names_of(used))
+    truth = np.full((len(rows), len(names)), UNKNOWN, dtype=np.int8)
     kinds = []
-    index = {name: g for g, name in enumerate(columns)}
+    index = {name: g for g, name in enumerate(names)}
     for i, row in enumerate(rows):
         names_here = [s.name for s in used[row.transition.task].subgoals]
         if missing := [n for n in names_here if n not in row.truth]:
@@ -135,4 +130,4 @@ def engine_reference(
         kinds.append(row.kind(names_here))
     _, clusters = np.unique([r.cluster for r in rows], return_inverse=True)
     rate = float((truth == 1).any(1).mean()) if natural_rate is None else natural_rate
-    return Reference(columns, truth, tuple(kinds), clusters.astype(np.int64), rate)
+    return Reference(names, truth, tuple(kinds), clusters.astype(np.int64), rate)

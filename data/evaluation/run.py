@@ -27,7 +27,7 @@ from data.evaluation.people import (
 from data.evaluation.raters import RaterAgreement, rater_agreement
 from data.evaluation.reference import Reference, engine_reference
 from data.evaluation.score import Score, number, score
-from data.evaluation.subgoal_match import Match
+from data.evaluation.subgoal_match import Match, scored_tasks
 from data.schema import ENGINE, PEOPLE, JudgedTransition, Label
 
 
@@ -91,6 +91,10 @@ class EvaluationTable:
             "comparisons": [c.to_dict() for c in self.comparisons],
             "agreement": None if self.agreement is None else self.agreement.to_dict(),
         }
+
+
+NOT_NAMED = "of tasks of which no given subgoal was named"
+"""Why a transition is left out of every table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +165,28 @@ def evaluate_against(
         natural_rate: share of transitions of natural play that achieve something, for the
             precision at that rate; None takes the rows' own share.
         matches: by task, discovered subgoals to ask about in place of the given ones, and how
-            they map onto them.
+            they map onto them; only given ones that some discovered one means are scored.
         drawn_from: how many rows there were, where `rows` were drawn from them by `seed`.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Raises:
-        UsageError: no rows, no subgoals, a task that is not described, a row without the
-            description that a judge reads, or without the truth of a subgoal; no such person, or
-            no transition on which people have a majority.
+        UsageError: no rows, no subgoals, none that a discovered one means, a task that is not
+            described, a row without the description that a judge reads, or without the truth of a
+            subgoal; no such person, or no transition on which people have a majority.
     """
     tasks = {tasks.id: tasks} if isinstance(tasks, Task) else tasks
     matches = matches or {}
-    engine = engine_reference(rows, tasks, natural_rate, other=bool(matches))
-    votes = count_votes(people.labels, rows, tasks, engine.names) if people else None
+    scored = scored_tasks(tasks, matches)
+    n_rows = len(rows)
+    rows = [row for row in rows if _can_be_scored(row, scored, matches)]
+    if n_rows and not rows:
+        raise UsageError(
+            "none of the discovered subgoals means a given one, so there is no truth to score them"
+            " on; say which means which with --match"
+        )
+    engine = engine_reference(rows, scored, natural_rate)
+    votes = count_votes(people.labels, rows, scored, engine.names) if people else None
     unlabelled = 0
     if votes is not None and ENGINE not in against:
         labelled = votes.labelled
@@ -187,7 +199,9 @@ def evaluate_against(
         rows = [rows[int(i)] for i in labelled]
         votes = votes.of_rows(labelled)
         natural_rate = engine.natural_rate
-        engine = engine_reference(rows, tasks, natural_rate, other=bool(matches))
+        engine = engine_reference(rows, scored, natural_rate)
+    unnamed = n_rows - len(rows) - unlabelled
+    left_out = {k: n for k, n in ((NOT_LABELLED, unlabelled), (NOT_NAMED, unnamed)) if n}
     references = {
         who: _reference(who, engine, votes, rows, people.min_people if people else 1)
         for who in dict.fromkeys(against)
@@ -200,7 +214,7 @@ def evaluate_against(
     if drawn_from is not None and len(rows) < drawn_from:
         drawn = f"drawn from {drawn_from} with seed {seed}, each class by its share"
     answered = _Answered(
-        rows, tasks, matches, engine, votes, answers, people, name, drawn, unlabelled
+        rows, tasks, matches, engine, votes, answers, people, name, drawn, left_out
     )
     agreement = _agreement(votes, rows, engine, answers, seed) if votes else None
     return [
@@ -222,8 +236,8 @@ class _Answered:
     people: LabelReference | None
     name: str
     drawn: str
-    unlabelled: int
-    """Rows of the set that are not among `rows`, since nobody labelled them."""
+    left_out: Mapping[str, int]
+    """How many rows of the set are not among `rows`, by reason."""
 
 
 def _table(
@@ -252,8 +266,7 @@ def _table(
         for a in of.answers
     ]
     left_out = {} if majority is None else dict(majority.left_out)
-    if of.unlabelled:
-        left_out[NOT_LABELLED] = of.unlabelled
+    left_out |= of.left_out
     return EvaluationTable(
         of.name,
         of.tasks,
@@ -297,6 +310,14 @@ def _people(
     votes = of.votes.of_rows(covered)
     others = votes if against == ENGINE else votes.without(against)
     return people_against(reference, others, reads, resamples=resamples, seed=seed)
+
+
+def _can_be_scored(
+    row: LabelledTransition, scored: Mapping[str, Task], matches: Mapping[str, Match]
+) -> bool:
+    """Whether any given subgoal of the row's task is scored."""
+    id = row.transition.task
+    return id not in matches or bool(scored[id].subgoals)
 
 
 def _reference(

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from calm.errors import unknown
-from calm.records import Judgement, Subgoal
-
-OTHER = "(another discovered subgoal)"
-"""Column for discovered subgoals that mean no given one; there is no truth to score them on."""
+from calm.records import Judgement, Subgoal, Task
 
 THRESHOLD = 0.5
 """More than this share of a given name's words must be found. Our choice: half of "open the door"
@@ -68,16 +65,38 @@ def match(
     return Match(tuple(discovered), tuple(given), of)
 
 
-def translate(judgement: Judgement, match: Match) -> Judgement:
-    """The same answer about the given subgoals: yes if any discovered one that means it is yes.
+def scored_tasks(tasks: Mapping[str, Task], matches: Mapping[str, Match]) -> dict[str, Task]:
+    """The tasks with those of their given subgoals that some discovered one means.
 
-    A given subgoal that no discovered one means was never looked for: it counts as "no".
+    Judges are scored on these alone: a given subgoal that nobody named was never asked about, and a
+    discovered one that means no given one has no truth. A task may be left with none.
+
+    Args:
+        tasks: by id, with all their given subgoals.
+        matches: by task id; all subgoals of other tasks stay.
+    """
+    return {
+        id: replace(
+            task, subgoals=tuple(s for s in task.subgoals if s.name in matches[id].of.values())
+        )
+        if id in matches
+        else task
+        for id, task in tasks.items()
+    }
+
+
+def translate(judgement: Judgement, match: Match) -> Judgement:
+    """The same answer about the given subgoals that some discovered one means.
+
+    Yes if any discovered subgoal that means it is yes; what means none is left out. `match` must
+    hold one that means a given one.
     """
     if not judgement.verdict.readable:
         return judgement
-    achieved = {s.name: False for s in match.given} | {OTHER: False}
+    achieved = {s.name: False for s in match.given if s.name in match.of.values()}
     for name, yes in judgement.achieved.items():
-        achieved[match.of[name] or OTHER] |= yes
+        if (meant := match.of[name]) is not None:
+            achieved[meant] |= yes
     return Judgement(
         judgement.verdict, achieved, None, judgement.raw, judgement.reason, judgement.usage
     )

@@ -59,7 +59,7 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
         f" natural rate {table.reference.natural_rate:.3f}",
     )
     parts: list[RenderableType] = [head]
-    if table.against != ENGINE:
+    if table.against != ENGINE or table.left_out:
         parts.append(_against(table))
     parts.append(quality_table(table.scores, table.people))
     if paper:
@@ -79,7 +79,9 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
 
 def _against(table: EvaluationTable) -> Text:
     """What the reference is, and what it says nothing of."""
-    who = "the majority of people" if table.against == PEOPLE else f"{table.against}'s labels"
+    who = "the engine's truth"
+    if table.against != ENGINE:
+        who = "the majority of people" if table.against == PEOPLE else f"{table.against}'s labels"
     left_out = ", ".join(f"{n} {reason}" for reason, n in table.left_out.items())
     return Text(f"Against {who}; left out: {left_out or 'nothing'}")
 
@@ -277,8 +279,10 @@ def _match_table(table: EvaluationTable) -> Table:
         [],
     )
     for task, m in table.matches.items():
-        for found, meant in m.of.items():
-            out.add_row(Text(task), Text(found), Text(meant or "– none"))
+        for discovered, meant in m.of.items():
+            out.add_row(Text(task), Text(discovered), Text(meant or "– none, so not scored"))
+        for never in m.to_dict()["unmatched_given"]:
+            out.add_row(Text(task), Text("– none, so not scored"), Text(never))
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from calm.errors import UsageError
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Usage, Verdict
 from data.evaluation.paper import paper_table
 from data.evaluation.run import Contestant, evaluate
-from data.evaluation.subgoal_match import OTHER, match
+from data.evaluation.subgoal_match import match
 from data.evaluation.unreadable import unreadable
 from tests.support.scripted_judge import Scripted
 
@@ -227,9 +228,52 @@ def test_discovered_subgoals_are_matched_and_shown() -> None:
     score = table.scores[0]
     assert score.counts["pick up the key"].tolist() == [[14, 0, 0], [0, 7, 0]]
     assert score.subgoals["open the door"]["recall"].value == 0
-    # "Survive" says yes on the door's rows: the paper's "any" lets that pass.
-    assert value(score, "paper_recall") == 1
-    assert score.counts[OTHER].sum() == 0
+    # "Survive" says yes on the door's rows: it has no truth, so that is no hit of "any subgoal".
+    assert value(score, "paper_recall") == 0.5
+    assert list(score.counts) == ["any", "pick up the key", "open the door"]
+
+
+def test_what_a_model_never_named_is_no_miss_and_what_has_no_truth_no_false_alarm() -> None:
+    """It named the key and recognises it without fault, and says yes to its other one everywhere.
+
+    Of 21 rows 7 take the key, 7 open the door, which it was never asked about.
+    """
+    named = (Subgoal("key", "."), Subgoal("breathe", "."))
+    matched = match(named, ROOM.subgoals)
+    assert matched.of == {"key": "key", "breathe": None}
+
+    def knows_the_key(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
+        return Judgement(Verdict.OK, {"key": said(t) == "key", "breathe": True})
+
+    table = evaluate([Scripted("m", knows_the_key)], ROWS, ROOM, matches={"room": matched})
+    score = table.scores[0]
+    assert score.counts["any"].tolist() == score.counts["key"].tolist() == [[14, 0, 0], [0, 7, 0]]
+    assert value(score, "recall") == value(score, "precision") == value(score, "exact") == 1
+    assert list(score.subgoals) == ["key"]
+    assert table.kinds == {"none": 14, "key": 7}
+    assert table.reference.natural_rate == 7 / 21
+    assert table.to_dict()["matches"]["room"]["unmatched_given"] == ["door"]
+    assert table.judged[0].judgement.achieved["breathe"]  # the answers are kept as they were
+
+
+def test_a_task_of_which_nothing_was_named_is_left_out_and_told() -> None:
+    tasks = {"room": ROOM, "hall": replace(ROOM, id="hall")}
+    rows = [*ROWS, *(replace(r, transition=replace(r.transition, task="hall")) for r in ROWS)]
+    matches = {
+        "room": match((KEY,), ROOM.subgoals),
+        "hall": match((Subgoal("breathe", "."),), ROOM.subgoals),
+    }
+
+    def knows_the_key(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
+        assert t.task == "room"  # the other is not asked about
+        return Judgement(Verdict.OK, {"key": said(t) == "key"})
+
+    judge = Scripted("m", knows_the_key)
+    table = evaluate([judge], rows, tasks, matches=matches)
+    assert len(table.rows) == 21
+    assert list(table.left_out.values()) == [21]
+    with pytest.raises(UsageError, match="none of the discovered subgoals means a given one"):
+        evaluate([judge], rows[21:], tasks, matches=matches)
 
 
 def test_a_match_can_be_overruled() -> None:
