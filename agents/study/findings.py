@@ -95,6 +95,20 @@ class ArmFindings:
     def seeds(self) -> int:
         return len(self.results)
 
+    @property
+    def never_met(self) -> list[str]:
+        """Returns the subgoals that its judge confirmed in no episode of any evaluation."""
+        counted = [
+            times
+            for result in self.results
+            for row in result.rows
+            for times in row.get("subgoals") or ()
+            if times["source"] == "judge"
+        ]
+        names = dict.fromkeys(times["subgoal"] for times in counted)
+        met = {times["subgoal"] for times in counted if times["share"] > 0}
+        return [name for name in names if name not in met]
+
 
 class Pair(NamedTuple):
     """Two arms compared, on one task or on several together."""

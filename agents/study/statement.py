@@ -40,7 +40,9 @@ def statement(plan: Plan, findings: Findings) -> dict[str, list[str]]:
         arms = findings.of(task)
         lines = [_levels(plan, arms), _soonest(plan, arms)]
         lines += [_pair(plan, findings, p) for p in findings.pairs if p.task == task]
-        by_task[task] = [line for line in (*lines, *_farming(plan, arms)) if line]
+        by_task[task] = [
+            line for line in (*lines, *_farming(plan, arms), *_never_met(plan, arms)) if line
+        ]
     whole = [_over_tasks(plan, findings, p) for p in findings.pairs if p.task is None]
     if whole:
         by_task["Several tasks together"] = whole
@@ -119,6 +121,16 @@ def _name(plan: Plan, arm: str) -> str:
 
 def _pays(plan: Plan, arm: str) -> bool:
     return pays({"judge": "rules", "weight": 1.0, **plan.common, **plan.arms[arm].settings})
+
+
+def _never_met(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
+    """Warns of subgoals that a judge never confirmed: they paid nothing."""
+    return [
+        f"{_name(plan, arm.arm)} was paid nothing for {', '.join(arm.never_met)}: its judge"
+        " confirmed that in no episode of any evaluation."
+        for arm in arms
+        if arm.never_met
+    ]
 
 
 def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:

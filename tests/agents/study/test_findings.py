@@ -131,3 +131,20 @@ def test_over_all_tasks_only_where_an_arm_has_all(tmp_path: Path) -> None:
     assert "KeyRoom-S15, 400 steps, 2 seeds" in readme_table(plan, less)
     mixed = find(plan, [*study, *other[:3], *other[4:]])
     assert "; 300 (2 seeds)" in readme_table(plan, mixed)
+
+
+def test_a_subgoal_that_a_judge_never_confirmed_is_warned_of(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    results = [
+        study_cells.result(plan, arm, s, 0, 0.5) for arm in ("rules", "fair") for s in (0, 1)
+    ]
+    told = "\n".join(statement(plan, find(plan, results))["KeyRoom-S5"])
+    assert "was paid nothing" not in told
+    for result in results:
+        for row in result.rows:
+            for times in row["subgoals"]:
+                if times["source"] == "judge" and times["subgoal"] == study_cells.KEY:
+                    times["share"] = 0.0
+    told = "\n".join(statement(plan, find(plan, results))["KeyRoom-S5"])
+    assert "“rules” was paid nothing for pick up the key: its judge confirmed" in told
+    assert "“unshaped” was paid nothing" not in told
