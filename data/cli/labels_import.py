@@ -55,7 +55,8 @@ def labels_import_command(
     overwritten. Exits with 4 if a row was left out.
     """
     from data.dataset import load
-    from data.label.imports import ImportOptions, import_file, merge_meanings, read_columns
+    from data.label.import_formats import ImportOptions, read_columns
+    from data.label.imports import import_file, merge_meanings
     from data.label.store import LabelStore
 
     options = ImportOptions(read_columns(column or []), annotator, replace)

@@ -10,7 +10,8 @@ import pytest
 
 from calm.errors import UsageError
 from data.dataset import Dataset
-from data.label.imports import Imported, ImportOptions, import_file, merge_meanings, read_columns
+from data.label.import_formats import Imported, ImportOptions, read_columns
+from data.label.imports import import_file, merge_meanings
 from data.label.store import LabelStore
 from data.parquet import read_transitions
 from data.schema import Label
