@@ -2,11 +2,11 @@
 
 Let φ be the embedding of a state. After the t-th step of an episode, which has led to s_t,
 
-    b_t = φ(s_t)ᵀ C_{t-1}⁻¹ φ(s_t),    C_t = λ I + Σ_{i≤t} φ(s_i) φ(s_i)ᵀ,    C_0 = λ I,
+    b_t = φ(s_t)ᵀ C_{t-1}⁻¹ φ(s_t),    C_t = λ I + Σ_{1≤i≤t} φ(s_i) φ(s_i)ᵀ,    C_0 = λ I,
 
 so that a state pays by how little it looks like what the episode has shown so far; with φ one-hot
-and λ → 0 it is one over the times that the state was met. C begins anew with every episode. Its
-inverse is kept without inverting, by Sherman and Morrison:
+and λ → 0 it is one over the times that the state was met before. C begins anew with every
+episode. Its inverse is kept without inverting, by Sherman and Morrison:
 
     u = C_{t-1}⁻¹ φ(s_t),    b_t = φ(s_t)ᵀ u,    C_t⁻¹ = C_{t-1}⁻¹ - u uᵀ / (1 + b_t).
 
