@@ -63,7 +63,7 @@ class Credit:
         terminated: npt.NDArray[np.bool_],
         truncated: npt.NDArray[np.bool_],
     ) -> npt.NDArray[np.float32]:
-        """Credit of one step, (B,) float32, before any weight.
+        """Returns the credit of one step, (B,) float32, before any weight.
 
         Args:
             achieved: (B, G) int8; 1 yes, 0 no, -1 unreadable, -2 not answered yet.

@@ -68,7 +68,7 @@ TERMINATED = 143
 
 
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
-    """The error for a name that is not among the `valid` ones: lists them, nearest first.
+    """Returns the error for a name that is not among the `valid` ones: lists them, nearest first.
 
     >>> str(unknown("judge", "rule", ["rules", "replay"]))
     "unknown judge 'rule': did you mean 'rules'? Valid: replay, rules"

@@ -122,7 +122,7 @@ def is_task_file(spec: str) -> bool:
 
 
 def read_task(path: Path) -> Task:
-    """The task in a YAML file; its actions are those of its environment, if it names one.
+    """Returns the task in a YAML file; its actions are those of its environment, if it names one.
 
     Raises:
         UsageError: it can't be read, or nothing here plays it; the message names the field.
@@ -143,7 +143,7 @@ def read_task(path: Path) -> Task:
 
 
 def read_task_file(path: Path) -> TaskFile:
-    """What a task's YAML file says, a des-file beside it read into it.
+    """Returns what a task's YAML file says, a des-file beside it read into it.
 
     Raises:
         UsageError: it can't be read; the message names every field that is wrong.

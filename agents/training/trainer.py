@@ -142,7 +142,7 @@ class Trainer(BaseCallback):
         if judge is not None:
             usage = self.usage_before + judge.usage
             row |= {
-                "asked": judge.asked,
+                "asked": judge.questions,
                 "judged": self.num_timesteps,
                 "unreadable": sum(n for v, n in judge.verdicts.items() if not v.readable),
                 "pending": judge.pending,
@@ -179,7 +179,7 @@ class Trainer(BaseCallback):
                 self.config.steps,
                 self.num_timesteps / max(self.clock.training, 1e-9),
                 self.rows[-1]["success"] if self.rows else None,
-                self.annotator.asked if self.annotator else 0,
+                self.annotator.questions if self.annotator else 0,
                 self.annotator.pending if self.annotator else 0,
                 waiting,
             )

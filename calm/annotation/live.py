@@ -30,7 +30,7 @@ UNREADABLE, PENDING = -1, -2
 
 
 class Annotator:
-    """Asks a judge about texts it has not seen and remembers the answers as numbers.
+    """Asks a judge about each new text once and remembers the answers as numbers.
 
     `table[i]` is the answer about text number i, (n_texts, G) int8: 1 yes, 0 no, -1 unreadable, -2
     not answered yet. An `error` (no answer came) is asked again when the text comes up again in
@@ -82,7 +82,7 @@ class Annotator:
         self.table: npt.NDArray[np.int8] = np.empty((0, len(self.subgoals)), dtype=np.int8)
         self.answers = 0
         """How many answers have come: while this stays, so do the rows of `table`."""
-        self.asked = 0
+        self.questions = 0
         """Distinct texts put to the judge."""
         self.looked_up = 0
         """Texts answered from the table."""
@@ -90,7 +90,7 @@ class Annotator:
         """Of the distinct texts, as they stand; pending ones have none."""
         self._number: dict[str, int] = {}
         self._verdict: list[Verdict | None] = []
-        self._spent = Usage()
+        self._summed_usage = Usage()
         self._pending: set[int] = set()
         self._lost = False  # asking failed, and texts are left that nobody is asked about
         self._loop: LoopThread = getattr(judge, "loop", None) or LoopThread()
@@ -100,8 +100,8 @@ class Annotator:
     @property
     def usage(self) -> Usage:
         """Returns what the answers cost: all attempts, where the judge counts them."""
-        spent = getattr(self.judge, "usage", None)
-        return spent if isinstance(spent, Usage) else self._spent
+        usage = getattr(self.judge, "usage", None)
+        return usage if isinstance(usage, Usage) else self._summed_usage
 
     @property
     def pending(self) -> int:
@@ -178,7 +178,7 @@ class Annotator:
         if self._lost:
             left = (i for i, verdict in enumerate(self._verdict) if verdict is None)
             self._lost = any(i not in self._pending for i in left)
-        self.asked += len(texts)
+        self.questions += len(texts)
         transitions = [Transition(self.task.id, {self.judge.mode: t}, action="") for t in texts]
         future = self._loop.start(self.judge.ajudge(self.task, self.subgoals, transitions))
 
@@ -195,6 +195,6 @@ class Annotator:
             self.verdicts[before] -= 1
         self.verdicts[judgement.verdict] += 1
         self._verdict[number] = judgement.verdict
-        self._spent += judgement.usage
+        self._summed_usage += judgement.usage
         self.table[number] = judgement.row(self.subgoals)
         self.answers += 1

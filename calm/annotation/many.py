@@ -17,7 +17,7 @@ from calm.records import Judgement, Subgoal, Task, Transition, Usage, Verdict
 
 @dataclass
 class Summary:
-    """What an annotation did."""
+    """Says what an annotation did: how much was asked, read and paid."""
 
     judge: str
     task: str
@@ -50,7 +50,7 @@ class Summary:
 
     @property
     def unreadable(self) -> int:
-        """Transitions without a readable answer."""
+        """Returns the number of transitions without a readable answer."""
         readable = (Verdict.OK, Verdict.REPAIRED)
         return self.transitions - sum(self.verdicts.get(v.value, 0) for v in readable)
 

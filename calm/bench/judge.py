@@ -55,16 +55,16 @@ def run(quick: bool = False, progress: Say = lambda line: None) -> dict[str, Any
     for at_once, latency, rounds, aim in _LOADS:
         name = f"{at_once} at once, {latency:g} s"
         repeats = 3 if aim and not quick else 1
-        found = []
+        measured = []
         for repeat in range(1, repeats + 1):
             progress(f"{name}: {repeat} of {repeats}")
-            found.append(_share(at_once, latency, 3 if quick else rounds))
-        rows.append(row(f"{name}: share", "", [f[0] for f in found]))
+            measured.append(_share(at_once, latency, 3 if quick else rounds))
+        rows.append(row(f"{name}: share", "", [m[0] for m in measured]))
         for who, which in (("ours", 1), ("server's", 2)):
-            spent = [1e3 * f[which] for f in found]
-            rows.append(row(f"{name}: processor, {who}", "ms/request", spent))
+            milliseconds = [1e3 * m[which] for m in measured]
+            rows.append(row(f"{name}: processor, {who}", "ms/request", milliseconds))
         if aim:
-            ratios[f"ideal_{at_once}"] = statistics.median(f[0] for f in found)
+            ratios[f"ideal_{at_once}"] = statistics.median(m[0] for m in measured)
     ratios["sdk"] = _limited(200 if quick else 1000, rows, progress)
     progress("lookups")
     lookups = [_lookups(quick) for _ in range(3)]
@@ -113,7 +113,7 @@ def _transitions(n: int) -> list[Transition]:
 
 
 def _share(at_once: int, latency: float, rounds: int) -> tuple[float, float, float]:
-    """Share of the ideal rate, and processor seconds a request of ours and the server's.
+    """Returns the share of the ideal rate, and processor seconds a request, ours and the server's.
 
     All while the work is under way: two rounds of requests before are left out, and the last, in
     which the work runs dry.

@@ -21,13 +21,13 @@ def stats_command(store: KeptStoreOption = Path("calm.sqlite"), as_json: Json = 
     from calm.store.store import Store
 
     with Store.existing(store) as opened:
-        found = stats(opened)
+        counts = stats(opened)
     if as_json:
-        print_json(found)
+        print_json(counts)
         return
     console = make_console()
     answers = Table("model", "task", "read as", "answers", "classes", title="Answers")
-    for row in found["answers"]:
+    for row in counts["answers"]:
         verdicts = row["verdicts"]
         classes = ", ".join(f"{v} {n}" for v, n in verdicts.items())
         read_as = row["mode"] or row["kind"]
@@ -36,7 +36,7 @@ def stats_command(store: KeptStoreOption = Path("calm.sqlite"), as_json: Json = 
     console.print(answers)
     calls = Table("model", "attempts", "failed", "prompt", "cached", "completion", "cost",
                   title="Calls and tokens")  # fmt: skip
-    for model, row in found["models"].items():
+    for model, row in counts["models"].items():
         failed = ", ".join(f"{k} {n}" for k, n in row["failed"].items()) or "none"
         calls.add_row(
             *map(

@@ -53,7 +53,7 @@ def why_command(
     from calm.store.store import Store
     from calm.subgoals import find_subgoals
 
-    found_task = find_task(task)
+    described = find_task(task)
     if mode not in MODES:
         raise UsageError(f"unknown mode {mode!r}; valid: {', '.join(MODES)}")
     if not asks_model(judge):
@@ -71,19 +71,21 @@ def why_command(
             logprobs=logprobs,
         )
         assert isinstance(asker, RemoteJudge)
-        context = asker.context(found_task, find_subgoals(subgoals, found_task, opened))
-        found = why(opened, context, sys.stdin.read() if text == "-" else text)
+        context = asker.context(described, find_subgoals(subgoals, described, opened))
+        explained = why(opened, context, sys.stdin.read() if text == "-" else text)
     if as_json:
-        print_json(asdict(found) | {"differences": [d._asdict() for d in found.differences]})
-    elif found.stored:
-        make_console().print(Text(f"stored, and read as: {found.verdict}"))
-    elif not found.differences:
+        print_json(
+            asdict(explained) | {"differences": [d._asdict() for d in explained.differences]}
+        )
+    elif explained.stored:
+        make_console().print(Text(f"stored, and read as: {explained.verdict}"))
+    elif not explained.differences:
         make_console().print(Text("not stored; the store holds no answers at all"))
     else:
         table = Table("part of the key", "asked for", "nearest stored", show_lines=True)
-        for difference in found.differences:
+        for difference in explained.differences:
             table.add_row(*(Text(clean(part)) for part in difference))
         make_console().print(Text("not stored; from the nearest stored answer these parts differ:"))
         make_console().print(table)
-    if not found.stored:
+    if not explained.stored:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Limits on what may be spent, kept by setting aside the worst case before each request.
+"""Limits on what may be spent, kept by reserving the worst case before each request.
 
 A request is sent only if what was spent, what is in flight and what it may cost itself stay within
 every limit. So a limit is passed by no more than the error of the estimates of what is in flight.

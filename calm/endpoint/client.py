@@ -59,7 +59,7 @@ class Connection:
 
 
 class Endpoint:
-    """One model at one address, asked at the pace it takes and within a budget.
+    """Asks one model at one address, at the pace it takes and within a budget.
 
     Args:
         card: what is known of its abilities (see `calm.asking.probe`); grows while asking.
@@ -109,7 +109,7 @@ class Endpoint:
         schema: Mapping[str, Any] | None = None,
         on_failure: Callable[[Call], None] = lambda call: None,
     ) -> Call:
-        """One answer to one prompt, however many attempts it takes.
+        """Returns one answer to one prompt, however many attempts it takes.
 
         Args:
             params: sampling parameters, as the endpoint names them; `prefill` is the beginning of
@@ -200,9 +200,9 @@ class Endpoint:
         on_failure: Callable[[Call], None],
         trial: Mapping[str, Any],
     ) -> Call:
-        """One attempt; `trial` is taken to be in the card."""
+        """Returns the answer of one attempt; `trial` is taken to be in the card."""
         expected = self.budget.estimate(len(prompt))
-        # The slot first: whoever waits for it has set nothing aside yet.
+        # The slot first: a request that waits for it has reserved nothing yet.
         async with self.pace.slot(expected.prompt_tokens + expected.completion_tokens):
             await self.budget.reserve(expected)
             body = self.body(prompt, params, schema, trial)

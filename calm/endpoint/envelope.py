@@ -59,7 +59,7 @@ _THOUGHT_FIELDS = (
 
 
 class Malformed(Exception):
-    """A response with a good status whose body is no chat completion, or one that failed.
+    """Raised for a response with a good status whose body is no chat completion, or a failed one.
 
     Args:
         busy: the server says that it has too much to do.
@@ -98,7 +98,7 @@ class Reply:
 
     @property
     def is_thought(self) -> bool:
-        """Whether `text` stood in a field for thoughts, the content being blank."""
+        """Returns whether `text` stood in a field for thoughts, the content being blank."""
         return (
             bool(self.text and self.message)
             and _text(_dict(json.loads(self.message)).get("content")).strip(BLANK) == ""
@@ -106,7 +106,7 @@ class Reply:
 
     @property
     def raw(self) -> str:
-        """What came from the model, for people: its answer, else the whole message."""
+        """Returns what came from the model, for people: its answer, else the whole message."""
         return self.text or self.message
 
 
@@ -213,7 +213,7 @@ def _logprob(value: Any) -> float:
 
 
 def completion(body: object, *, request_id: str = "") -> Reply:
-    """The reply in a chat completion object (already read from JSON).
+    """Returns the reply in a chat completion object (already read from JSON).
 
     Raises:
         Malformed: it is something else.
@@ -255,7 +255,7 @@ def completion(body: object, *, request_id: str = "") -> Reply:
 
 
 def read_body(content: bytes, content_type: str = "", *, request_id: str = "") -> Reply:
-    """The reply in an HTTP body.
+    """Returns the reply in an HTTP body.
 
     Raises:
         Malformed: it is HTML, broken JSON, or no chat completion.

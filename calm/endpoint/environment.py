@@ -20,8 +20,10 @@ from calm.errors import UsageError
 def read_key(variable: str) -> str:
     """Returns the key in an environment variable, "" if there is none.
 
+    White space around it is left out: a key that was read from a file ends with a newline.
+
     Raises:
-        UsageError: it holds characters that no HTTP header may hold.
+        UsageError: it holds a newline, a space or other characters that no key has.
     """
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()) or " " in key:
@@ -66,7 +68,7 @@ def proxy_for(url: str) -> str | None:
 
 
 def _goes_around(host: str, port: int | None) -> bool:
-    """Whether `no_proxy` names the host."""
+    """Returns whether `no_proxy` names the host."""
     value = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     for entry in filter(None, (e.strip().lower() for e in value.split(","))):
         if entry == "*":

@@ -16,14 +16,15 @@ from calm.records import Verdict
 
 
 class Transient(Exception):
-    """May go away by itself: try again, later.
+    """A fault that may go away by itself: the request is to be sent again, later.
 
     Args:
         kind: short name for counting, e.g. `429`, `timeout`.
-        detail: what was said, without keys.
+        detail: what the endpoint said, without keys.
         retry_after: seconds the endpoint asked us to wait, if it did.
         pushback: the endpoint is telling us to slow down.
-        limit: give up after this many of the same kind and detail in a row; None: the deadline.
+        limit: faults of the same kind and detail in a row after which to give up; None: at the
+            deadline.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Transient(Exception):
 
 
 class RowFault(Exception):
-    """This question can't be answered, others may: too long for the model, filtered, malformed."""
+    """A fault of one question, while others may be answered: too long, filtered, malformed."""
 
     def __init__(self, kind: str, detail: str, verdict: Verdict = Verdict.ERROR) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -54,7 +55,7 @@ class RowFault(Exception):
 
 
 class Unsupported(Exception):
-    """The endpoint does not know a parameter: leave it out and ask once more."""
+    """A parameter that the endpoint does not know: the request is to be sent without it."""
 
     def __init__(self, parameter: str, detail: str, sent: object = None) -> None:
         super().__init__(f"{parameter} is not supported: {detail}")
@@ -95,7 +96,7 @@ _RESPONSE_FORMAT = re.compile(r"response_format|json_schema|json_object|guided|g
 
 
 def unsupported(detail: str, sent: Mapping[str, object]) -> str | None:
-    """Which of the optional parameters that were sent an error message refuses, if any."""
+    """Returns which of the optional parameters sent an error message refuses; None for none."""
     if not _NOT_KNOWN.search(detail):
         return None
     named = [p for p in OPTIONAL if p in sent and re.search(rf"\b{p}\b", detail)]
@@ -108,7 +109,7 @@ def unsupported(detail: str, sent: Mapping[str, object]) -> str | None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds asked for by `retry-after-ms` or `Retry-After` (seconds or a date), if any."""
+    """Returns the seconds of `retry-after-ms` or `Retry-After` (seconds or a date), or None."""
     if (ms := headers.get("retry-after-ms")) is not None:
         try:
             return max(0.0, float(ms) / 1000)
@@ -140,7 +141,7 @@ def fault_of(
     key_env: str = "OPENAI_API_KEY",
     scrub: Callable[[str], str] = str,
 ) -> Exception:
-    """The fault that an HTTP error status means.
+    """Returns the fault that an HTTP error status means.
 
     Args:
         detail: the body or message, as it came.

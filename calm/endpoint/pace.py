@@ -1,6 +1,6 @@
 """How fast to ask: as many requests at once as the endpoint takes without pushing back.
 
-Two limits, both found while running.
+There are two limits, and both are learned while running.
 
 Concurrency grows by one with each good answer while nothing has gone wrong (at most doubling each
 half second), then by one a round trip; a push-back (429, overload) or a timeout multiplies it by
@@ -10,7 +10,7 @@ and three requests at once.
 So there is a rate as well, free until the first push-back. Then it falls well below what was being
 accepted, which may have been a burst, and searches upwards until the next. From then on a push-back
 cuts it to the share that was taken of what was sent since the last cut, and each answer lets it
-grow a little: no clock is asked, so a stall of this process does not look like a slow endpoint. If
+grow a little: no clock is read, so a stall of this process does not look like a slow endpoint. If
 at half the speed as much is still pushed back, perhaps our speed is not the matter: then the rate
 goes back up on trial, and stays for a while if no more is pushed back than below.
 
@@ -48,14 +48,14 @@ TRIAL_SECONDS = 30.0  # seconds of a trial
 
 @dataclass
 class Share:
-    """How much of what came back was push-back."""
+    """Counts responses and the push-backs among them."""
 
     responses: int = 0
     pushed: int = 0
 
     @property
     def value(self) -> float:
-        """In [0, 1]."""
+        """Returns the share of push-backs, in [0, 1]."""
         return self.pushed / max(1, self.responses)
 
 
@@ -110,7 +110,7 @@ class Pace:
 
     @asynccontextmanager
     async def slot(self, tokens: int = 0) -> AsyncIterator[None]:
-        """A context in which one request of about `tokens` tokens may be in flight."""
+        """Waits for a slot and holds it while a request of about `tokens` tokens is in flight."""
         await self._enter()
         try:
             if self._rpm is not None:
@@ -124,7 +124,7 @@ class Pace:
             self._wake()
 
     def good(self, seconds: float) -> None:
-        """An answer came, `seconds` after it was asked for."""
+        """Notes an answer that came `seconds` after its request was sent."""
         now = self._clock()
         self._latency += (0.1 if self._latency else 1.0) * (seconds - self._latency)
         self._timeouts = max(0.0, self._timeouts - 0.25)
@@ -144,14 +144,15 @@ class Pace:
         self._wake()
 
     def let_through(self, now: float | None = None) -> None:
-        """A response came that was no push-back, whatever else it was."""
+        """Notes a response that was no push-back, whatever else it was."""
         self._count(False)
         self._times.append(self._clock() if now is None else now)
 
     def pushed_back(self, retry_after: float | None = None, seconds: float = 0.0) -> None:
-        """The endpoint asked us to slow down, perhaps for a stated time (seconds).
+        """Notes that the endpoint wants fewer requests, and slows down.
 
         Args:
+            retry_after: seconds for which it wants none at all, if it said so.
             seconds: since the request was sent. Those sent before the last cut say nothing of it.
         """
         now = self._clock()
@@ -216,7 +217,7 @@ class Pace:
         self.limit = max(1.0, self.limit * _SHRINK)
 
     def slowed(self) -> None:
-        """A request timed out: if many do, too many are asked at once for the server."""
+        """Notes a request that timed out; many of them mean too many requests at once."""
         self._timeouts += 1
         if self._timeouts >= max(3.0, self.limit / 4):
             self._timeouts = 0.0
@@ -243,9 +244,9 @@ class Pace:
                 free -= 1
 
     async def _spacing(self) -> None:
-        """Waits until the rate and a stated Retry-After allow one more; one after another.
+        """Waits until the rate and a stated Retry-After allow one more request.
 
-        Nobody gets a time in advance: after a cut the new rate holds for those who wait too, and
+        Those who wait get no time in advance: after a cut the new rate holds for them too, and
         after a stall of this process they don't go all at once.
         """
         async with self._sending:

@@ -35,12 +35,12 @@ class Price(BaseModel):
     batch: float = Field(default=1.0, ge=0)
 
     def batched(self) -> Price:
-        """The price of the same through the Batch API."""
+        """Returns the price of the same through the Batch API."""
         cached = None if self.cached is None else self.cached * self.batch
         return Price(input=self.input * self.batch, output=self.output * self.batch, cached=cached)
 
     def cost(self, usage: Usage) -> float:
-        """US dollars for a usage's tokens."""
+        """Returns the US dollars that a usage's tokens cost."""
         cached = self.input if self.cached is None else self.cached
         millionths = (
             (usage.prompt_tokens - usage.cached_tokens) * self.input
@@ -51,7 +51,7 @@ class Price(BaseModel):
 
 
 def price_files() -> list[Path]:
-    """Where a price file is looked for, in order."""
+    """Returns where a price file is looked for, in order."""
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     places = [Path("prices.yaml"), config / "calm" / "prices.yaml"]
     named = os.environ.get("CALM_PRICES")
@@ -59,7 +59,7 @@ def price_files() -> list[Path]:
 
 
 def read_prices(path: Path) -> dict[str, Price]:
-    """The prices in a file, by model name or pattern.
+    """Returns the prices in a file, by model name or pattern.
 
     Raises:
         UsageError: it can't be read; the message names the model and the field.
@@ -84,7 +84,7 @@ def read_prices(path: Path) -> dict[str, Price]:
 
 
 def price_of(model: str, path: Path | None = None) -> Price | None:
-    """The price of a model: an exact name first, then the first pattern that fits; None unknown."""
+    """Returns the price of a model, by exact name or the first pattern that fits, or None."""
     files = [path] if path is not None else [p for p in price_files() if p.is_file()]
     for file in files:
         prices = read_prices(file)

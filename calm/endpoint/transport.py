@@ -36,7 +36,7 @@ _SECRET = re.compile(r"\b(?:sk|rk|pk|key)-[A-Za-z0-9_\-]{8,}|(?i:bearer)\s+[^\s\
 
 
 class Transport:
-    """The way to one endpoint.
+    """Sends requests to one endpoint, and turns every way to fail into a fault of our own.
 
     Args:
         base_url: None for `OPENAI_BASE_URL`, or OpenAI's own.
@@ -84,10 +84,10 @@ class Transport:
         self._load: list[int] = []
 
     async def open(self) -> None:
-        """Makes sure that there is someone to ask; here that is left to the first request."""
+        """Prepares the endpoint for the first request; one that runs already needs nothing."""
 
     async def send(self, body: Mapping[str, Any]) -> Reply:
-        """One request for a completion, just once; it fails with one of our own faults.
+        """Sends one request for a completion, once, and returns its reply.
 
         Raises:
             Transient, RowFault, Unsupported, EndpointError, BudgetError: see
@@ -119,13 +119,13 @@ class Transport:
         return reply
 
     async def get(self, path: str) -> bytes:
-        """The body of a page, e.g. `/models`; fails as `send` does."""
+        """Returns the body of a page, e.g. `/models`; fails as `send` does."""
         return (await self._exchange("GET", path)).content
 
     async def post(
         self, path: str, value: Mapping[str, Any], files: Mapping[str, Any] | None = None
     ) -> bytes:
-        """The body of what a page answers to a JSON value, or to a form with files."""
+        """Returns the body of a page's answer to a JSON value, or to a form with files."""
         if files is not None:
             return (await self._exchange("POST", path, body=value, files=files)).content
         return (await self._exchange("POST", path, content=json.dumps(value).encode())).content
@@ -140,7 +140,7 @@ class Transport:
         body: Mapping[str, Any] | None = None,
         files: Mapping[str, Any] | None = None,
     ) -> httpx2.Response:
-        """One HTTP request; every way it can fail comes out as one of our own faults."""
+        """Returns the response to one HTTP request; whatever fails is one of our own faults."""
         client = self._least_loaded()
         self._load[client] += 1
         try:
@@ -210,7 +210,7 @@ class Transport:
         return min(range(len(self._load)), key=self._load.__getitem__)
 
     def scrub(self, text: str) -> str:
-        """The text without the key or anything that looks like one."""
+        """Returns a text without the key or anything that looks like one."""
         for secret in self._secrets:
             text = text.replace(secret, "[key]")
         return _SECRET.sub("[key]", text)
@@ -223,7 +223,7 @@ class Transport:
 
 
 def _root(error: BaseException) -> BaseException:
-    """What an error goes back to."""
+    """Returns the first cause of an error."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return error
@@ -237,7 +237,7 @@ def _basic(login: str) -> dict[str, str]:
 def _http_clients(
     cap: int, proxy: str | None, context: ssl.SSLContext | None
 ) -> list[httpx2.AsyncClient]:
-    """Connections for `cap` requests at once.
+    """Returns HTTP clients with connections for `cap` requests at once.
 
     aiohttp takes half the time on the processor; without it several small pools do, as the cost of
     one of httpx2's grows with its size.
@@ -266,7 +266,7 @@ def split_login(url: str) -> tuple[str, str]:
 
 
 def public_address(url: str) -> str:
-    """An address as it may be shown and stored: no user, password, query or fragment.
+    """Returns an address as it may be shown and stored: no user, password, query or fragment.
 
     Raises:
         ValueError: it names no host, or no port where one should be.

@@ -21,12 +21,12 @@ _TRANSITION = re.compile(r'<transition id="(\w+)">\n(.*?)\n?</transition>', re.D
 
 
 def prompt_of(body: Mapping[str, Any]) -> str:
-    """The text of a request's last message."""
+    """Returns the text of a request's last message."""
     return str(body["messages"][-1]["content"])
 
 
 def rule_answers(rules: Rules, subgoals: Sequence[tuple[str, str]] = ()) -> Answer:
-    """Answers by rules; a question for subgoals is answered with the (name, definition) given.
+    """Returns a function that answers by rules, and names `subgoals`, (name, definition) each.
 
     A subgoal without a rule is never achieved.
     """
@@ -35,15 +35,15 @@ def rule_answers(rules: Rules, subgoals: Sequence[tuple[str, str]] = ()) -> Answ
 
     def answer(body: Mapping[str, Any]) -> str:
         prompt = prompt_of(body)
-        found = _TRANSITION.findall(prompt)
-        if not found:
+        transitions = _TRANSITION.findall(prompt)
+        if not transitions:
             listed = [{"name": n, "definition": d} for n, d in named]
             return json.dumps({"subgoals": listed})
         names = [json.loads(n) for n in _SUBGOAL.findall(prompt[: prompt.index("<transition id")])]
         judged = {
             id: {n: any(p.search(text) for p in patterns.get(n, ())) for n in names}
-            for id, text in found
+            for id, text in transitions
         }
-        return json.dumps(judged if len(judged) > 1 else judged[found[0][0]])
+        return json.dumps(judged if len(judged) > 1 else judged[transitions[0][0]])
 
     return answer

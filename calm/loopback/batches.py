@@ -13,7 +13,7 @@ Complete = Callable[[dict[str, Any]], tuple[int, dict[str, Any]]]
 
 
 class Batches:
-    """Files and jobs by id.
+    """Holds files and jobs by id.
 
     `expire` and `fail` hold how many rows of the next jobs expire or come back as errors, `refuse`
     how many jobs are refused whole.
@@ -30,23 +30,23 @@ class Batches:
 
     @property
     def polls(self) -> int:
-        """Looks at any job so far."""
+        """Returns how often any job was looked at."""
         return self._polls.total()
 
     def respond(self, method: str, path: str, content: bytes, complete: Complete) -> bytes | None:
-        """The answer to a request for a file or a job; None if it is about neither."""
+        """Returns the answer to a request for a file or a job; None if it is about neither."""
         if path == "/v1/files" and method == "POST":
             return _json(self._upload(content))
-        if found := re.fullmatch(r"/v1/files/([\w-]+)/content", path):
-            return self.files.get(found[1])
+        if match := re.fullmatch(r"/v1/files/([\w-]+)/content", path):
+            return self.files.get(match[1])
         if path == "/v1/batches":
             if method == "POST":
                 return _json(self._create(json.loads(content)))
             listed = list(reversed(self.jobs.values()))
             return _json({"object": "list", "data": listed, "has_more": False})
-        if (found := re.fullmatch(r"/v1/batches/([\w-]+)", path)) and found[1] in self.jobs:
-            self._advance(found[1], complete)
-            return _json(self.jobs[found[1]])
+        if (match := re.fullmatch(r"/v1/batches/([\w-]+)", path)) and match[1] in self.jobs:
+            self._advance(match[1], complete)
+            return _json(self.jobs[match[1]])
         return None
 
     def _upload(self, content: bytes) -> dict[str, Any]:
@@ -78,8 +78,8 @@ class Batches:
             return
         if self.refuse > 0:
             self.refuse -= 1
-            said = {"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}
-            job |= {"status": "failed", "errors": {"data": [said]}}
+            refusal = {"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}
+            job |= {"status": "failed", "errors": {"data": [refusal]}}
             return
         done: list[dict[str, Any]] = []
         failed: list[dict[str, Any]] = []
@@ -88,8 +88,8 @@ class Batches:
             if self.expire > 0:
                 self.expire -= 1
                 job["status"] = "expired"
-                said = {"code": "batch_expired", "message": "not done within the window"}
-                failed.append({"custom_id": row["custom_id"], "response": None, "error": said})
+                error = {"code": "batch_expired", "message": "not done within the window"}
+                failed.append({"custom_id": row["custom_id"], "response": None, "error": error})
                 continue
             status, body = complete(row["body"])
             if self.fail > 0:

@@ -72,7 +72,7 @@ class Loopback:
         self.batches = Batches()
         self.counts: Counter[str] = Counter()
         """Requests by what became of them: `ok`, a fault's name, `bucket`, `refused`."""
-        self.asked: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
         """Prompts that were answered well, or badly by the model itself; by their text."""
         self.bodies: list[dict[str, Any]] = []
         """The last requests' bodies, at most a thousand."""
@@ -148,7 +148,7 @@ class Loopback:
     # --- answering --------------------------------------------------------------------------------
 
     def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
-        """What one request gets."""
+        """Returns the response to one request."""
         path = path.split("?")[0]
         if self.key and key != self.key:
             return FAULTS["401"](Case("", "", key, 1))
@@ -157,8 +157,8 @@ class Loopback:
         if path == "/v1/models":
             listed = [{"id": "loopback", "object": "model", "created": 0, "owned_by": "calm"}]
             return Wire(body=json.dumps({"object": "list", "data": listed}).encode())
-        found = self.batches.respond(method, path, content, self._batched)
-        return error(404, "no such page") if found is None else Wire(body=found)
+        page = self.batches.respond(method, path, content, self._batched)
+        return error(404, "no such page") if page is None else Wire(body=page)
 
     def _complete(self, body: dict[str, Any], key: str) -> Wire:
         if len(self.bodies) < 1000:
@@ -176,13 +176,13 @@ class Loopback:
         self.counts[fault or "ok"] += 1
         if fault:
             return FAULTS[fault](Case(content, prompt, key, prompt.count("<transition id")))
-        self.asked[prompt] += 1
+        self.answered[prompt] += 1
         logprobs = _logprobs(content) if self.logprobs and body.get("logprobs") else None
         value = completion(content, prompt=prompt, model=body["model"], logprobs=logprobs)
         return Wire(body=json.dumps(value).encode())
 
     def _batched(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Status and body of one request inside a batch."""
+        """Returns status and body of one request inside a batch."""
         wire = self._complete(body, "")
         return wire.status, json.loads(wire.body)
 

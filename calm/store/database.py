@@ -31,7 +31,7 @@ _CHUNK = 500  # keys in one SQL statement
 
 
 def chunks(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """The keys in portions that one SQL statement takes."""
+    """Yields the keys in portions that one SQL statement takes."""
     for i in range(0, len(keys), _CHUNK):
         yield keys[i : i + _CHUNK]
 
@@ -53,7 +53,7 @@ def _is_foreign(path: Path) -> bool:
 
 
 def _may_only_read(path: Path) -> bool:
-    """Whether a file is there and must not be written: by its rights, or those of its folder.
+    """Returns whether a file is there and must not be written, by its rights or its folder's.
 
     A file without any right to write is one that someone has set so, also where root could write.
     """
@@ -112,7 +112,7 @@ class Database:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether what was written last may still be rolled back."""
+        """Returns whether what was written last may still be rolled back."""
         return self._db.in_transaction
 
     # --- opening -------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes within are committed together; inside another transaction, with that one."""
+        """Commits all writes within together; inside another transaction, with that one."""
         with self._lock, self._explained():
             if self._db.in_transaction:
                 yield
@@ -250,12 +250,12 @@ class Database:
                 raise
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT."""
+        """Returns the rows of a SELECT."""
         with self._lock, self._explained():
             return self._db.execute(sql, values).fetchall()
 
     def value(self, sql: str, values: Sequence[object] = ()) -> Any:
-        """The one value of a SELECT of one row, such as a count."""
+        """Returns the one value of a SELECT of one row, such as a count."""
         return self.query(sql, values)[0][0]
 
     def problems(self) -> list[str]:

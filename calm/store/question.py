@@ -30,7 +30,7 @@ class Context:
 
     @cached_property
     def components(self) -> dict[str, str]:
-        """The parts of the key by name, as `calm store why` compares them."""
+        """Returns the parts of the key by name, as `calm store why` compares them."""
         return {
             "kind": self.kind,
             "task": self.task,
@@ -46,7 +46,7 @@ class Context:
         return content_hash(self.components)
 
     def key(self, text: str, sample: int = 0) -> bytes:
-        """The key of the answer about one transition's text, 32 bytes."""
+        """Returns the key of the answer about one transition's text, 32 bytes."""
         return hashlib.sha256(
             f"{self.hash}\n{sample}\n{text}".encode("utf-8", "surrogatepass")
         ).digest()

@@ -3,7 +3,7 @@
 An answer's key is the hash of its context (task, mode, subgoals, prompt, model, sampling
 parameters), the transition's text and the sample number. What a call brought back is committed raw,
 with its usage, before anything tries to read it; so a kill at any moment loses at most the calls in
-flight. While a question is being asked a lease on its key keeps other processes from asking it too.
+flight. A lease on the key keeps other processes from asking the same question meanwhile.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ class Store:
 
     @property
     def path(self) -> Path | None:
-        """The file, None for a store in memory."""
+        """Returns the file, None for a store in memory."""
         return self.database.path
 
     @property
     def readonly(self) -> bool:
-        """Whether the file is only read; then whatever would write is a StoreError."""
+        """Returns whether the file is only read; then whatever would write is a StoreError."""
         return self.database.readonly
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All writes within are committed together; inside another transaction, with that one."""
+        """Commits all writes within together; inside another transaction, with that one."""
         return self.database.transaction()
 
     def close(self) -> None:

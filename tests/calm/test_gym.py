@@ -67,7 +67,7 @@ def test_reward_credit_and_their_sum_are_told_apart(mode: CreditMode, credits: l
         [e + 0.5 * c for e, c in zip([0, 0, 0, 0, 0, 1], credits, strict=True)]
     )
     assert [s[4]["progress"].tolist() for s in steps][1:] == [[True, False]] * 4 + [[True, True]]
-    assert env.annotator.asked == 5  # from 1 onto 2 comes twice
+    assert env.annotator.questions == 5  # from 1 onto 2 comes twice
 
 
 def test_an_episode_begins_with_nothing_achieved() -> None:

@@ -47,7 +47,7 @@ def test_from_the_game_to_an_updated_policy_and_back_for_nothing(tmp_path: Path)
         last = rows[-1]
         # Every distinct event was one request; none was sent twice, by another run neither.
         assert last["asked"] == asked_once == server.requests
-        assert set(server.asked.values()) == {1}
+        assert set(server.answered.values()) == {1}
         assert 10 < asked_once < 512
         assert last["unreadable"] == 0
         assert last["requests"] == asked_once

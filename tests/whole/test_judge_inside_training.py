@@ -90,7 +90,7 @@ def test_a_dead_endpoint_stops_training_which_goes_on_when_it_is_back(
     assert rows[-1]["steps_unreadable"] == 0
     assert server.requests > answered
     # Nothing was asked twice, but for what was under way when the plug was pulled.
-    twice = [prompt for prompt, times in server.asked.items() if times > 1]
+    twice = [prompt for prompt, times in server.answered.items() if times > 1]
     assert len(twice) <= (0 if ask == "wait" else 4)
     assert None not in run.judged().values()
 
@@ -114,7 +114,7 @@ def test_waiting_is_told_and_over_when_the_endpoint_is_back(tmp_path: Path, stor
     assert told
     assert rows[-1]["steps"] == 1024
     assert rows[-1]["steps_unreadable"] == rows[-1]["steps_pending"] == 0
-    assert set(server.asked.values()) == {1}
+    assert set(server.answered.values()) == {1}
 
 
 def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
@@ -131,7 +131,7 @@ def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
 
     with Loopback(rules=RULES, latency=0.5) as server:
         rows = train(later, store=store, base_url=server.url, on_progress=watch)
-        assert set(server.asked.values()) == {1}
+        assert set(server.answered.values()) == {1}
         asked = server.requests
         assert any(progress.pending for progress in told)
         assert 0 < rows[-1]["steps_pending"] < 1024
@@ -166,4 +166,4 @@ def test_a_million_steps_ask_fewer_than_a_thousand_questions(name: str) -> None:
     for _ in range(1_000_000 // 64):
         env.step(rng.integers(env.batch.n_actions, size=64))
     env.close()
-    assert 50 < annotator.asked < 1000
+    assert 50 < annotator.questions < 1000

@@ -45,8 +45,8 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
     with Loopback(rules=RULES, subgoals=DISCOVERED) as server:
         outcome = run_demo(PLAN, out, base_url=server.url, fresh=False, console=quiet)
         # Subgoals once, and each distinct event once, by evaluation and training together.
-        assert set(server.asked.values()) == {1}
-        assert server.requests == len(server.asked)
+        assert set(server.answered.values()) == {1}
+        assert server.requests == len(server.answered)
         assert outcome.asked + 1 == server.requests
     assert [a["label"] for a in outcome.agents][-1] == "shaped by openai:any-model"
     assert all(a["steps"] == 512 and a["episodes"] == 4 for a in outcome.agents)

@@ -58,7 +58,7 @@ def test_new_texts_of_a_call_are_asked_together_and_once(task: Task) -> None:
     for texts in (["a", "b", "a"], ["b", "c"], ["a", "b", "c"]):
         annotator.ids(texts)
     assert judge.calls == [["a", "b"], ["c"]]
-    assert annotator.asked == 3
+    assert annotator.questions == 3
     assert annotator.looked_up == 3
 
 
@@ -112,7 +112,7 @@ def test_later_goes_on_and_an_answer_counts_from_when_it_is_there(task: Task) ->
     annotator = Annotator(judge, task, ask="later")
     assert annotator.judge_texts(["open the door", "x"]).tolist() == [[-2, -2], [-2, -2]]
     assert annotator.judge_texts(["x", "prose"]).tolist() == [[-2, -2], [-2, -2]]
-    assert (annotator.pending, annotator.asked) == (3, 3)
+    assert (annotator.pending, annotator.questions) == (3, 3)
     assert not annotator.verdicts
     judge.let.set()
     annotator.wait()
@@ -184,7 +184,7 @@ def test_a_model_answers_later_while_play_goes_on(task: Task, rules: dict, store
         while annotator.pending and time.monotonic() < deadline:
             annotator.collect()
         assert annotator.judge_texts(texts).tolist() == [[1, 0]] * 5
-        assert max(server.asked.values()) == 1
+        assert max(server.answered.values()) == 1
         again = Annotator(make_judge("openai:m", base_url=server.url, store=store), task)
         assert again.judge_texts(texts).tolist() == [[1, 0]] * 5
         assert server.requests == 5

@@ -75,7 +75,7 @@ def test_processes_that_share_a_store_share_the_work(nursery: Nursery, tmp_path:
         for worker in [nursery.start(server.url, path, 200, concurrency=8) for _ in range(3)]:
             nursery.wait(worker)
         assert server.requests == 200
-        assert max(server.asked.values()) == 1
+        assert max(server.answered.values()) == 1
 
 
 def test_an_answer_that_was_kept_but_never_read_is_read_and_not_bought_again(

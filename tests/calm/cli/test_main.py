@@ -1,11 +1,14 @@
 """`calm` as a process: its version, how it is stopped, what is missing, terminals of all kinds."""
 
+import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from calm import __version__
 from calm.extras import advice_on_missing
 from calm.loopback import Loopback
+from tests.support.kitchen import calm
 
 TASK = """
 id: Cafe-v0
@@ -103,3 +107,15 @@ def test_a_command_of_a_layer_that_is_not_here_says_how_to_have_it(tmp_path: Pat
     assert done.returncode == 2
     assert "unknown command 'train'" in done.stderr
     assert "Not available here: agents.cli.commands (no module 'agents')" in done.stderr
+
+
+def test_a_warning_is_one_line_without_its_place_in_the_code(folder: Path) -> None:
+    printed = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        calm("--help", cwd=folder)
+        with contextlib.redirect_stderr(printed):
+            warnings.warn("it is \x1b[2J old", stacklevel=1)
+    (line,) = printed.getvalue().splitlines()
+    assert line.startswith("calm: warning: it is ")
+    assert line.isprintable()

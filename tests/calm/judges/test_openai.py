@@ -15,6 +15,7 @@ from calm.judges import make_judge
 from calm.loopback import Loopback
 from calm.loopback.faults import Wire
 from calm.records import Task, Transition, Verdict
+from calm.store.store import Store
 from tests.support.loopback_judge import judge_of, one
 
 KEY = "sk-planted-0123456789abcdef"
@@ -298,3 +299,22 @@ def test_stored_log_probabilities_beyond_reason_give_no_confidence() -> None:
         odds = [TokenOdds(c, 0.0, {}) for c in text[:6]]
         odds += [TokenOdds("true", logprob, {"false": -3.0}), TokenOdds("}", 0.0, {})]
         assert from_odds(Reply(text, odds=tuple(odds)), ["a"]) is None
+
+
+def test_a_model_is_asked_once_for_each_distinct_text(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    with Loopback(rules) as server:
+        judge = make_judge("openai:m", base_url=server.url, store=store)
+        judged = judge.judge(task, task.subgoals, transitions)
+        expected = make_judge("rules", rules=rules).judge(task, task.subgoals, transitions)
+        assert [j.row(task.subgoals) for j in judged] == [j.row(task.subgoals) for j in expected]
+        assert server.requests == 7
+        again = make_judge("openai:m", base_url=server.url, store=store)
+        assert again.judge(task, task.subgoals, transitions) == judged
+        assert server.requests == 7
+    body = server.bodies[0]
+    assert body["temperature"] == 0
+    assert body["response_format"]["json_schema"]["schema"]["required"] == [
+        "pick up the key", "open the door",
+    ]  # fmt: skip

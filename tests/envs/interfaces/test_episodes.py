@@ -184,7 +184,7 @@ def test_an_annotator_is_asked_once_for_every_description() -> None:
         assert np.array_equal(infos["r_env"], true["r_env"])
         agree += int((infos["credit"] == true["credit"]).sum())
     assert agree > 0.95 * 1000
-    assert 0 < annotator.asked < 200
+    assert 0 < annotator.questions < 200
     vec.close()
     truth.close()
 
