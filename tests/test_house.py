@@ -135,3 +135,53 @@ def test_sql_stands_where_the_tables_are() -> None:
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     assert not SQL.match(node.value), f"{place}:{node.lineno}"
+
+
+STORY = "tests/calm/cli/test_models.py"
+TESTED_ELSEWHERE = {
+    "calm/asking/confidence.py": "tests/calm/judges/test_openai.py",
+    "calm/asking/estimate.py": "tests/calm/annotation/test_many.py",
+    "calm/asking/settle.py": "tests/calm/store/test_integrity.py",
+    "calm/asking/tally.py": "tests/calm/annotation/test_many.py",
+    "calm/bench/judge.py": "tests/calm/bench/test_harness.py",  # the bench itself takes minutes
+    "calm/bench/sdk_baseline.py": "tests/calm/bench/test_harness.py",
+    "calm/cli/bench_judge.py": "tests/calm/bench/test_harness.py",
+    "calm/cli/commands.py": "tests/calm/cli/test_main.py",
+    "calm/cli/models_list.py": STORY,
+    "calm/cli/models_pull.py": STORY,
+    "calm/cli/models_remove.py": STORY,
+    "calm/cli/models_serve.py": STORY,
+    "calm/cli/output.py": "tests/calm/cli/test_main.py",
+    "calm/cli/waiting.py": "tests/calm/cli/test_decompose.py",
+    "calm/judges/protocol.py": "tests/calm/judges/test_make_judge.py",
+    "calm/local/hub.py": "tests/calm/local/test_pull.py",
+    "calm/local/keeper.py": "tests/calm/local/test_lease.py",
+    "calm/local/packages.py": "tests/calm/local/test_pull.py",
+    "calm/local/progress.py": "tests/calm/local/test_pull.py",
+    "calm/local/registry.py": "tests/calm/local/test_pull.py",
+    "calm/local/server_process.py": "tests/whole/test_local_model.py",
+    "calm/local/transport.py": "tests/calm/judges/test_local.py",
+    "calm/loopback/answers.py": "tests/calm/endpoint/test_client.py",  # a server for tests
+    "calm/loopback/batches.py": "tests/calm/asking/test_batch_api.py",
+    "calm/loopback/faults.py": "tests/calm/endpoint/test_client.py",
+    "calm/loopback/server.py": "tests/calm/endpoint/test_client.py",
+    "calm/store/question.py": "tests/calm/store/test_store.py",
+    "calm/store/schema.py": "tests/calm/store/test_database.py",
+    "calm/store/tables/batches.py": "tests/calm/asking/test_batch_api.py",
+    "calm/store/tables/calls.py": "tests/calm/store/test_integrity.py",
+    "calm/store/tables/cards.py": "tests/calm/store/test_store.py",
+    "calm/store/tables/contexts.py": "tests/calm/store/test_store.py",
+    "calm/store/tables/subgoal_lists.py": "tests/calm/store/test_store.py",
+}
+"""By module of calm without a test file of its own, the file that tests it with its users."""
+
+
+def test_every_module_of_calm_has_its_tests() -> None:
+    """A new module gets tests/calm/.../test_MODULE.py, or a line in TESTED_ELSEWHERE."""
+    for path in (ROOT / "calm").rglob("[!_]*.py"):
+        place = path.relative_to(ROOT)
+        own = "tests" / place.parent / f"test_{place.name}"
+        tests = TESTED_ELSEWHERE.get(place.as_posix(), own)
+        assert (ROOT / tests).is_file(), f"{place}: {tests} is missing"
+    for place in TESTED_ELSEWHERE:
+        assert (ROOT / place).is_file(), f"{place} is gone: take out its line"

@@ -19,7 +19,7 @@ class LoopThread:
         self._lock = threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`. Ctrl-C cancels it, lets it clean up, and is raised again."""
+        """Returns the result of `work`. Ctrl-C cancels it, lets it clean up, and is raised again."""
         future = self.start(work)
         try:
             return future.result()
@@ -28,7 +28,7 @@ class LoopThread:
             raise
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Begins `work` and does not wait for it."""
+        """Starts `work` and returns its future without waiting for it."""
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()

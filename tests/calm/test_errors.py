@@ -1,0 +1,32 @@
+"""Errors: each kind has its exit code, and an unknown name is answered with the nearest."""
+
+import pytest
+
+from calm.errors import (
+    BudgetError,
+    CalmError,
+    EndpointError,
+    GameError,
+    PartialError,
+    StoreError,
+    UsageError,
+    unknown,
+)
+
+
+def test_every_kind_has_an_exit_code_of_its_own() -> None:
+    kinds = [CalmError, UsageError, BudgetError, PartialError, EndpointError, StoreError, GameError]
+    assert [kind.exit_code for kind in kinds] == [1, 2, 3, 4, 5, 6, 7]
+    assert all(issubclass(kind, CalmError) for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("name", "valid", "text"),
+    [
+        ("rule", ["rules", "replay"], "'rule': did you mean 'rules'? Valid: replay, rules"),
+        ("xyz", ["rules", "replay"], "'xyz'; valid: replay, rules"),
+        ("xyz", [], "'xyz'; valid: there is none"),
+    ],
+)
+def test_an_unknown_name_lists_the_valid_ones(name: str, valid: list[str], text: str) -> None:
+    assert str(unknown("judge", name, valid)) == f"unknown judge {text}"
