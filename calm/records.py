@@ -27,7 +27,7 @@ NONE = "none"
 
 
 class Verdict(StrEnum):
-    """What became of one answer. Only `OK` and `REPAIRED` carry a judgement.
+    """Classes an answer by what became of it. Only `OK` and `REPAIRED` carry a judgement.
 
     An answer that cannot be read is never "no": it is one of the other five, and is counted.
     """
@@ -46,7 +46,7 @@ class Verdict(StrEnum):
 
 
 def content_hash(value: object) -> str:
-    """SHA-256 of a value's canonical JSON, as 64 hex digits: equal content, equal hash."""
+    """Returns the SHA-256 of a value's canonical JSON, 64 hex digits: equal content, equal hash."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -71,7 +71,7 @@ class Subgoal:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a judge is told about the environment's task."""
+    """Describes the environment's task to a judge."""
 
     id: str
     goal: str
@@ -85,7 +85,7 @@ class Task:
 
 
 def subgoals_hash(subgoals: Sequence[Subgoal]) -> str:
-    """Names a list of subgoals by content and order."""
+    """Returns the hash of a list of subgoals by content and order, 64 hex digits."""
     return content_hash([[s.name, s.definition] for s in subgoals])
 
 
@@ -108,7 +108,7 @@ class Transition:
 
     @property
     def id(self) -> str:
-        """Hash of the content: task, texts, action, ends. Episode and step don't count."""
+        """Returns the hash of the content: task, texts, action, ends; not of episode and step."""
         return content_hash(
             [self.task, dict(self.texts), self.action, self.terminated, self.truncated]
         )
@@ -144,17 +144,17 @@ class LabelledTransition:
 
     @property
     def cluster(self) -> str:
-        """What intervals are clustered by: the episode, since its steps are not independent."""
+        """Returns what intervals are clustered by: the episode, whose steps hang together."""
         return f"{self.transition.task}/{self.transition.episode}"
 
     def achieved(self, names: Sequence[str]) -> npt.NDArray[np.int8]:
-        """Truth in the order of `names`, (G,) int8, 1 or 0. KeyError where truth is not known."""
+        """Returns the truth by name, (G,) int8, 1 or 0; KeyError where it is not known."""
         import numpy as np  # most who need these records need no arrays
 
         return np.array([self.truth[name] for name in names], dtype=np.int8)
 
     def kind(self, names: Sequence[str]) -> str:
-        """Its class in the paper's design: the subgoal it achieved, or `none`.
+        """Returns its class in the paper's design: the subgoal it achieved, or `none`.
 
         More than one is rare; the names are then joined with " + ".
         """
@@ -211,7 +211,7 @@ class Judgement:
             )
 
     def row(self, subgoals: Sequence[Subgoal]) -> list[int]:
-        """The answer as numbers in the order of `subgoals`: 1 yes, 0 no, -1 unreadable."""
+        """Returns the answer by subgoal, (G,) int: 1 yes, 0 no, -1 unreadable."""
         if not self.verdict.readable:
             return [-1] * len(subgoals)
         return [int(self.achieved[s.name]) for s in subgoals]

@@ -72,7 +72,7 @@ class TaskFile(BaseModel):
         return bool(self.environment or self.des_file)
 
     def task(self) -> Task:
-        """The task as a judge is told of it, with nothing asked of any environment."""
+        """Returns the task as it is described to a judge, without loading any environment."""
         subgoals: tuple[Subgoal, ...] = ()
         if self.subgoals:
             subgoals = check_subgoals(list(self.subgoals))

@@ -76,7 +76,7 @@ class Annotator:
         self.ask = ask
         self.most_pending = most_pending if ask == "later" else 0
         self.on_wait: Callable[[float], None] = lambda seconds: None
-        """Told about once a second for how long asking has been waiting."""
+        """Called about once a second with the seconds that asking has been waiting."""
         self.texts: list[str] = []
         """Text by number."""
         self.table: npt.NDArray[np.int8] = np.empty((0, len(self.subgoals)), dtype=np.int8)

@@ -126,7 +126,7 @@ def _show(report: Mapping[str, Any]) -> None:
 
 
 def _processor() -> str:
-    """The processor's name as Linux tells it, else what Python knows."""
+    """Returns the processor's name as Linux tells it, else what Python knows."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

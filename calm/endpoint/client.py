@@ -87,7 +87,7 @@ class Endpoint:
         self.budget = budget or Budget()
         self.card = dict(card or {})
         self.keep_card: Callable[[Mapping[str, Any]], None] = lambda news: None
-        """Told what was newly learned of the endpoint's abilities."""
+        """Called with what was newly learned of the endpoint's abilities."""
         self._random = random.Random(seed)
         self.transport = transport or Transport(
             connection.base_url, connection.key_env, connection.timeout, self.pace.cap
@@ -115,7 +115,7 @@ class Endpoint:
             params: sampling parameters, as the endpoint names them; `prefill` is the beginning of
                 the answer, sent as an unfinished turn of the model.
             schema: JSON schema of the answer, enforced as far as the endpoint can.
-            on_failure: told of every attempt that failed.
+            on_failure: called with every attempt that failed.
 
         Raises:
             RowFault: this question has no answer: refused, or given up after its deadline.

@@ -19,7 +19,7 @@ class LoopThread:
         self._lock = threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Returns the result of `work`. Ctrl-C cancels it, lets it clean up, and is raised again."""
+        """Returns the result of `work`; Ctrl-C cancels it, lets it clean up, and is raised."""
         future = self.start(work)
         try:
             return future.result()

@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Wire:
-    """What goes out on the connection, and how it ends."""
+    """Says what goes out on the connection, and how it ends."""
 
     status: int = 200
     body: bytes = b""
@@ -37,7 +37,7 @@ def completion(
     refusal: str | None = None,
     logprobs: object = None,
 ) -> dict[str, Any]:
-    """A chat completion object; a token is four characters."""
+    """Returns a chat completion object; a token is four characters."""
     prompt_tokens, completion_tokens = len(prompt) // 4, max(1, len(content or "") // 4)
     return {
         "id": "chatcmpl-loopback",
@@ -61,7 +61,7 @@ def completion(
 
 
 def error(status: int, message: str, code: str | None = None, **headers: str) -> Wire:
-    """An error as OpenAI's API words it."""
+    """Returns an error as OpenAI's API words it."""
     body = {"error": {"message": message, "type": code or "error", "param": None, "code": code}}
     return Wire(
         status, json.dumps(body).encode(), {k.replace("_", "-"): v for k, v in headers.items()}
@@ -70,7 +70,7 @@ def error(status: int, message: str, code: str | None = None, **headers: str) ->
 
 @dataclass(frozen=True)
 class Case:
-    """What a fault may build on: the good answer, the question's size, the key that was sent."""
+    """Holds what a fault may build on: the good answer, the question's size, the key sent."""
 
     content: str
     prompt: str
@@ -89,7 +89,7 @@ def _edit(case: Case, change: Callable[[dict[str, Any]], None]) -> Wire:
 
 
 def _first(value: dict[str, Any]) -> dict[str, Any]:
-    """The first transition's answer."""
+    """Returns the first transition's answer."""
     inner = next(iter(value.values()), None)
     return inner if isinstance(inner, dict) else value
 

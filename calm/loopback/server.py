@@ -86,12 +86,12 @@ class Loopback:
 
     @property
     def url(self) -> str:
-        """The base URL, for `--base-url`."""
+        """Returns the base URL, for `--base-url`."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
     def requests(self) -> int:
-        """Requests for completions so far."""
+        """Returns the number of requests for completions so far."""
         return sum(self.counts.values())
 
     # --- running ---------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class Loopback:
 
 
 def _logprobs(content: str) -> dict[str, Any]:
-    """Tokens of an answer, true and false as single ones with odds of nine to one."""
+    """Returns the tokens of an answer; true and false are single, with odds of nine to one."""
     tokens = re.findall(r"true|false|.", content, re.DOTALL)
     other = {"true": "false", "false": "true"}
 
@@ -222,7 +222,7 @@ def _logprobs(content: str) -> dict[str, Any]:
 
 
 class _Connection(asyncio.Protocol):
-    """One client's connection; requests come one after another."""
+    """Serves one client's connection, whose requests come one after another."""
 
     def __init__(self, server: Loopback) -> None:
         self.server = server

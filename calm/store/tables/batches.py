@@ -14,12 +14,12 @@ from calm.store.database import Database
 
 
 class BatchJob(NamedTuple):
-    """A job that is not done."""
+    """Names a job that is not done, and its questions."""
 
     tag: str
     """Our name for it, which the endpoint keeps too."""
     remote: str | None
-    """The endpoint's name; None until it has told it."""
+    """The endpoint's name for it; None until it has answered with one."""
     questions: dict[str, list[tuple[str, int]]]
     """By row of the job, the texts and sample numbers asked in it."""
 
@@ -33,7 +33,7 @@ class Batches:
     def add(
         self, context: int, endpoint: str, tag: str, questions: Mapping[str, Sequence[object]]
     ) -> None:
-        """Keeps a job that is about to be sent, for a context by its row number."""
+        """Adds a job that is about to be sent, for a context by its row number."""
         self._db.execute(
             "INSERT INTO batches (context, endpoint, tag, status, keys, created)"
             " VALUES (?, ?, ?, 'new', ?, ?)",
@@ -50,7 +50,7 @@ class Batches:
         return [BatchJob(tag, remote, json.loads(keys)) for tag, remote, keys in rows]
 
     def mark(self, tag: str, status: str, remote: str) -> None:
-        """Keeps how far a job is (`waiting` or `done`), and the endpoint's name for it."""
+        """Sets how far a job is (`waiting` or `done`), and the endpoint's name for it."""
         self._db.execute(
             "UPDATE batches SET status = ?, remote = ? WHERE tag = ?", [status, remote, tag]
         )
