@@ -68,7 +68,10 @@ class AskingOptions:
     ] = None
 
     def for_judge(self) -> dict[str, Any]:
-        """Returns the same as fields of `calm.judges.openai.OpenAIOptions`."""
+        """Returns the same as fields of `calm.judges.openai.OpenAIOptions`.
+
+        An option that is empty or None is not among them: it is left to the judge.
+        """
         from calm.endpoint.budget import Limits
         from calm.judges.thresholds import read_thresholds
 
@@ -76,7 +79,8 @@ class AskingOptions:
         values["again"] = read_verdicts(values.pop("ask_again"))
         values["thresholds"] = read_thresholds(values["thresholds"])
         limits = (values.pop(name) for name in ("max_cost", "max_tokens", "max_requests"))
-        return {"limits": Limits(*limits)} | values
+        values["limits"] = Limits(*limits)
+        return {name: value for name, value in values.items() if value not in ("", None)}
 
 
 def with_asking_options(

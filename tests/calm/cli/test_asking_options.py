@@ -4,6 +4,7 @@ import typer
 from typer.testing import CliRunner
 
 from calm.cli.asking_options import AskingOptions, with_asking_options
+from calm.judges import make_judge
 from calm.records import Verdict
 
 
@@ -34,3 +35,10 @@ def test_a_command_that_names_some_takes_no_other() -> None:
     assert code == 0
     assert asking == AskingOptions(timeout=7.0)
     assert _run("timeout", words=["--samples", "3"]) == (2, [])
+
+
+def test_what_is_left_to_the_judge_builds_one() -> None:
+    values = AskingOptions().for_judge()
+    assert not {"form", "thresholds", "rpm", "prices"} & set(values)
+    judge = make_judge("openai:m", base_url="http://127.0.0.1:9/v1", **values)
+    assert judge.name == "openai:m"
