@@ -39,6 +39,6 @@ def test_a_command_that_names_some_takes_no_other() -> None:
 
 def test_what_is_left_to_the_judge_builds_one() -> None:
     values = AskingOptions().for_judge()
-    assert not {"form", "thresholds", "rpm", "prices"} & set(values)
+    assert not {"form", "rpm", "prices"} & set(values)
     judge = make_judge("openai:m", base_url="http://127.0.0.1:9/v1", **values)
     assert judge.name == "openai:m"
