@@ -67,13 +67,23 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 
+MOST_LISTED, NEAREST = 40, 8
+"""Valid names that an error lists in full, and those that it picks out of more."""
+
+
 def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
-    """Returns the error for a name that is not among the `valid` ones: lists them, nearest first.
+    """Returns the error for a name that is not among the `valid` ones; it lists them.
+
+    Of more than `MOST_LISTED` it lists those most like the name, and says how many there are.
 
     >>> str(unknown("judge", "rule", ["rules", "replay"]))
     "unknown judge 'rule': did you mean 'rules'? Valid: replay, rules"
     """
     names = sorted(valid)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=NEAREST, cutoff=0.5)
     hint = f": did you mean {close[0]!r}? Valid" if close else "; valid"
-    return UsageError(f"unknown {kind} {name!r}{hint}: {', '.join(names) or 'there is none'}")
+    listed = ", ".join(names) or "there is none"
+    if len(names) > MOST_LISTED:
+        nearest = close or names[:NEAREST]
+        listed = f"{', '.join(nearest)} and {len(names) - len(nearest)} more"
+    return UsageError(f"unknown {kind} {name!r}{hint}: {listed}")

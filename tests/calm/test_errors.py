@@ -13,6 +13,8 @@ from calm.errors import (
     unknown,
 )
 
+TASKS = [f"Room-S{i}" for i in range(1, 51)]
+
 
 def test_every_kind_has_an_exit_code_of_its_own() -> None:
     kinds = [CalmError, UsageError, BudgetError, PartialError, EndpointError, StoreError, GameError]
@@ -30,3 +32,17 @@ def test_every_kind_has_an_exit_code_of_its_own() -> None:
 )
 def test_an_unknown_name_lists_the_valid_ones(name: str, valid: list[str], text: str) -> None:
     assert str(unknown("judge", name, valid)) == f"unknown judge {text}"
+
+
+def test_of_many_names_the_nearest_are_listed() -> None:
+    text = str(unknown("task", "Room-S55", TASKS))
+    assert text.startswith("unknown task 'Room-S55': did you mean 'Room-S5")
+    assert "Room-S5," in text
+    assert text.endswith(" and 42 more")
+    assert len(text) < 200
+
+
+def test_of_many_names_some_are_listed_where_none_is_near() -> None:
+    text = str(unknown("task", "xyz", TASKS))
+    assert text.startswith("unknown task 'xyz'; valid: Room-S1, Room-S10, ")
+    assert text.endswith(" and 42 more")

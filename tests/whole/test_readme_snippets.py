@@ -94,3 +94,12 @@ def test_a_command_exists_with_its_options(line: str) -> None:
     options = set(re.findall(r"--[a-z][a-z-]*", calm(*path, "--help")))
     used = {word.partition("=")[0] for word in words if word.startswith("--")}
     assert used <= options
+
+
+def test_the_readme_names_every_command() -> None:
+    """Each command and each group that `calm --help` lists is one in the README's table."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    table = text.partition("## What there is")[2].partition("\n## ")[0]
+    listed = re.findall(r"^  ([a-z-]+)  ", calm("--help").partition("Commands:")[2], re.M)
+    assert len(listed) > 15
+    assert [name for name in listed if f"`calm {name}" not in table] == []
