@@ -141,6 +141,7 @@ STORY = "tests/calm/cli/test_models.py"
 TESTED_ELSEWHERE = {
     "calm/asking/confidence.py": "tests/calm/judges/test_openai.py",
     "calm/asking/estimate.py": "tests/calm/annotation/test_many.py",
+    "calm/asking/one_by_one.py": "tests/calm/judges/test_forms.py",
     "calm/asking/settle.py": "tests/calm/store/test_integrity.py",
     "calm/asking/tally.py": "tests/calm/annotation/test_many.py",
     "calm/cli/commands.py": "tests/calm/cli/test_main.py",
