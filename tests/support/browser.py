@@ -28,16 +28,13 @@ class Browser:
     def __init__(self, profile: Path) -> None:
         ours_r, theirs_w = os.pipe()
         theirs_r, ours_w = os.pipe()
-        # Chromium reads file descriptor 3 and writes 4; theirs are moved out of the way first. The
-        # low ones stay open until it runs, or the pipe by which Popen hears of errors might be one.
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (theirs_r, theirs_w)]
-
-        def install() -> None:
-            os.dup2(high[0], 3)
-            os.dup2(high[1], 4)
-
+        # Chromium reads file descriptor 3 and writes 4, whatever those are here: bash puts theirs
+        # there in the child alone.
+        theirs = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (theirs_r, theirs_w)]
+        script = f'exec "$0" "$@" 3<&{theirs[0]} 4>&{theirs[1]}'
         self.process = subprocess.Popen(
             [
+                *("bash", "-c", script),
                 executable() or "chromium",
                 "--headless=new",
                 "--no-sandbox",
@@ -52,12 +49,11 @@ class Browser:
                 f"--user-data-dir={profile}",
                 "--remote-debugging-pipe",
             ],
-            preexec_fn=install,
-            pass_fds=(3, 4),
+            pass_fds=theirs,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for fd in (theirs_r, theirs_w, *high):
+        for fd in (theirs_r, theirs_w, *theirs):
             os.close(fd)
         self._read, self._write = ours_r, ours_w
         self._buffer = b""
