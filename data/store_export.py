@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from calm.endpoint.envelope import Call, Reply
+from calm.endpoint.envelope import Call, Reply, TokenOdds, token_odds
 from calm.errors import UsageError
 from calm.files import write_folder
 from calm.records import Subgoal, Usage
@@ -59,6 +59,7 @@ ANSWERS = pa.schema(
         ("cost", pa.float64()),
         ("verdict", pa.string()),  # as read by the exporter; read again on import
         ("message", pa.string()),  # JSON, where it held more than `raw`; absent in older exports
+        ("odds", pa.string()),  # JSON [[token, logprob, {token: logprob}], ...]; likewise
     ]
 )
 
@@ -135,7 +136,8 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
         file = pq.ParquetFile(path)
     except pa.ArrowException as error:
         raise UsageError(f"{path} can't be read: {error}") from None
-    known = file.schema_arrow.names in (ANSWERS.names, ANSWERS.names[:-1])
+    names = ANSWERS.names
+    known = file.schema_arrow.names in (names, names[:-1], names[:-2])
     if not known or file.metadata.num_rows > MAX_ROWS:
         raise UsageError(f"{path} has other columns than an export, or too many rows")
     rows = (row for batch in file.iter_batches(_BLOCK) for row in batch.to_pylist())
@@ -155,6 +157,7 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
             first["raw"],
             first["finish"],
             first["refusal"],
+            _odds(first, path),
             usage=usage,
             model=first["served_by"],
             request_id=first["request_id"],
@@ -166,6 +169,25 @@ def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Ques
             for r in shared
         }
         yield context, first["endpoint"], call, first["items"], questions
+
+
+def _odds(row: dict[str, Any], path: Path) -> tuple[TokenOdds, ...]:
+    """Returns a call's log-probabilities, checked as those of an endpoint are."""
+    try:
+        listed = [
+            {
+                "token": token,
+                "logprob": logprob,
+                "top_logprobs": [{"token": t, "logprob": p} for t, p in top.items()],
+            }
+            for token, logprob, top in json.loads(row.get("odds") or "[]")
+        ]
+        odds = token_odds({"content": listed})
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{path} has a row that no export writes: {error}") from None
+    if len(odds) != len(listed):
+        raise UsageError(f"{path} has a row that no export writes: odds that are none")
+    return odds
 
 
 def _message(row: dict[str, Any], path: Path) -> str:

@@ -188,7 +188,8 @@ def _check_failure(body: Mapping[str, Any], choice: Mapping[str, Any], *, is_bla
         raise Malformed(f"a completion that ended in {finish!r}")
 
 
-def _odds(logprobs: object) -> tuple[TokenOdds, ...]:
+def token_odds(logprobs: object) -> tuple[TokenOdds, ...]:
+    """Returns the tokens of a choice's `logprobs`; none where they are not given, or are none."""
     tokens = _dict(logprobs).get("content")
     if not isinstance(tokens, list):
         return ()
@@ -242,7 +243,7 @@ def completion(body: object, *, request_id: str = "") -> Reply:
         text=text,
         finish=finish if isinstance(finish, str) else None,
         refusal=_refusal(message),
-        odds=_odds(choice.get("logprobs")),
+        odds=token_odds(choice.get("logprobs")),
         usage=Usage(
             prompt_tokens=prompt_tokens,
             cached_tokens=min(_count(details.get("cached_tokens")), prompt_tokens),

@@ -100,6 +100,9 @@ def evaluate_command(
             help="Learn on the half to tune on how likely a yes must be, for --thresholds FILE.",
         ),
     ] = None,
+    answered: Annotated[
+        bool, typer.Option(help="Only rows about which the store answers for every replayed judge.")
+    ] = False,
     limit: Annotated[
         int,
         typer.Option(
@@ -174,6 +177,7 @@ def evaluate_command(
         sweep=tuple(sweep or ()),
         half=half,
         learn=learn_thresholds,
+        answered=answered,
         limit=limit,
         repeats=repeats,
         seed=seed,

@@ -13,11 +13,12 @@ from calm.asking.form import form_named
 from calm.errors import UsageError, unknown
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge
+from calm.judges.stored import ReplayJudge
 from calm.judges.thresholds import write_thresholds
-from calm.records import MODES, Mode, Subgoal, Task
+from calm.records import MODES, LabelledTransition, Mode, Subgoal, Task, Verdict
 from calm.store.store import Store
 from data.dataset import Dataset, load
-from data.evaluation.answers import Contestant
+from data.evaluation.answers import Contestant, ask
 from data.evaluation.discovered import (
     Overrule,
     match_all,
@@ -75,6 +76,8 @@ class EvaluationPlan:
     """`tune` or `report`: only the texts of that half, see `data.evaluation.halves`."""
     learn: Path | None = None
     """File for the thresholds that are learned on the half to tune on."""
+    answered: bool = False
+    """Only rows about which the store answers for every judge that is replayed."""
     limit: int = 0
     """Rows of each part that are drawn, see `data.sampling`; 0 for all."""
     repeats: int = 1
@@ -137,11 +140,12 @@ def run_plan(plan: EvaluationPlan, progress: ProgressLine | None = None) -> list
             transitions = take_half(transitions, half)
             tasks = _tasks_with_subgoals(dataset, transitions, plan.subgoals)
             matches = _matches(tasks, plan, overrule)
+            rows = draw(transitions, plan.limit, plan.seed)
             tables.extend(
                 evaluate_against(
                     plan.against,
                     contestants,
-                    draw(transitions, plan.limit, plan.seed),
+                    _answered(rows, contestants, tasks) if plan.answered else rows,
                     tasks,
                     people,
                     name=" ".join(x for x in (dataset.name, name, half and f"{half} half") if x),
@@ -162,6 +166,18 @@ def _people(plan: EvaluationPlan) -> LabelReference | None:
         return None
     labels = [label for file in plan.labels for label in read_label_file(file)]
     return LabelReference(labels, plan.min_people)
+
+
+def _answered(
+    rows: Sequence[LabelledTransition], contestants: Sequence[Contestant], tasks: Mapping[str, Task]
+) -> list[LabelledTransition]:
+    """Returns the rows about which every judge that is replayed has an answer in the store."""
+    missing: set[int] = set()
+    for contestant in contestants:
+        if isinstance(contestant.judge, ReplayJudge):
+            (answers,) = ask(replace(contestant, repeats=()), rows, tasks, {}).raw
+            missing |= {i for i, a in enumerate(answers) if a.verdict is Verdict.ERROR}
+    return [row for i, row in enumerate(rows) if i not in missing]
 
 
 def takes_form(spec: str) -> bool:

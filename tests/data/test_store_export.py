@@ -82,3 +82,21 @@ def test_what_was_changed_or_is_no_export_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="no export"):
             import_store(tmp_path / "absent", other)
         assert other.database.query("SELECT count(*) FROM answers") == [(0,)]
+
+
+def test_log_probabilities_travel_with_the_answers(tmp_path: Path) -> None:
+    from calm.judges import make_judge
+    from calm.loopback import Loopback
+    from calm.records import Subgoal, Task, Transition
+    from tests.support.loopback_judge import judge_of
+
+    task = Task("Room-v0", "Go.", (Subgoal("go", "It goes."),))
+    steps = [Transition(task.id, {"events": f"step {i}"}, "") for i in range(2)]
+    with Loopback({"go": ["step 1"]}, logprobs=True) as server, Store(tmp_path / "a") as store:
+        judged = judge_of(server, store=store, logprobs=True).judge(task, task.subgoals, steps)
+        export_store(store, tmp_path / "export")
+    with Store(tmp_path / "b") as other:
+        import_store(tmp_path / "export", other)
+        replay = make_judge("replay", store=other).judge(task, task.subgoals, steps)
+    for ours, theirs in zip(judged, replay, strict=True):
+        assert theirs.confidence == pytest.approx(ours.confidence, abs=1e-4)

@@ -105,14 +105,14 @@ class Answers:
 
         A row holds kind, task, mode, subgoals (JSON), template, prompt, model, params (JSON), text,
         sample, call, item, items, endpoint, started, seconds, raw, finish, refusal, served_by,
-        request_id, prompt_tokens, cached_tokens, completion_tokens, cost, verdict, message.
+        request_id, prompt_tokens, cached_tokens, completion_tokens, cost, verdict, message, odds.
         """
         return self._db.query(
             "SELECT c.kind, c.task, c.mode, c.subgoals, c.template, c.prompt, c.model, c.params,"
             " t.text, a.sample, a.call, a.item, k.items, k.endpoint, k.started, k.seconds, k.raw,"
             " k.finish, k.refusal, k.served_by, k.request_id, k.prompt_tokens, k.cached_tokens,"
-            f" k.completion_tokens, k.cost, a.verdict, {message_column(self._db, 'k')}"
-            " FROM answers a"
+            f" k.completion_tokens, k.cost, a.verdict, {message_column(self._db, 'k')},"
+            " k.odds FROM answers a"
             " JOIN contexts c ON c.id = a.context JOIN texts t ON t.id = a.text"
             " JOIN calls k ON k.id = a.call"
             " WHERE (a.call, a.item) > (?, ?) ORDER BY a.call, a.item LIMIT ?",
