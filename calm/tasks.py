@@ -104,7 +104,7 @@ def find_task(spec: str) -> Task:
     """Returns the task of a YAML file, or of an id with or without `MiniHack-` and `-v0`.
 
     Raises:
-        UsageError: there is none; near names are told.
+        UsageError: there is none; the message has names like it.
     """
     if is_task_file(spec):
         return read_task(Path(spec))

@@ -75,7 +75,10 @@ def train(
         str | None,
         typer.Option(help="none, stack (the last crops), lstm (on a slower loop). [none]"),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Environment steps. [300000]")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Environment steps, rounded up to whole rollouts. [300000]"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="First seed. [0]")] = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="How many seeds, each a run. [1]")

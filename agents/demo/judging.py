@@ -2,7 +2,7 @@
 
 What a model names and how well it judges are two things. A given subgoal that it never named was
 never asked about, and one of its own that means no given one has no truth; neither is scored. The
-match of names is told beside the scores.
+match of names is shown beside the scores.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.training.agent import make_ppo
 from agents.training.credit_source import CreditSource, make_credit_source
-from agents.training.environment import kept_subgoals, make_env
+from agents.training.environment import make_env, subgoals_of_run
 from agents.training.run_folder import Run
 from calm.annotation.live import Annotator
 from calm.judges import asks_model
@@ -50,7 +50,7 @@ def trained(
     """
     config = run.config
     state = run.load_checkpoint()
-    subgoals = kept_subgoals(run)
+    subgoals = subgoals_of_run(run)
     env = make_env(
         config.model_copy(update={"keys": (*config.keys, *keys)}),
         n_envs,

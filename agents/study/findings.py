@@ -27,7 +27,7 @@ from data.evaluation.metrics import Estimate
 from envs.subgoals import APPROACHES
 
 RATE = 0.9
-"""The success whose first measurement is told."""
+"""The success rate whose first measurement is reported."""
 
 
 @dataclass(frozen=True)

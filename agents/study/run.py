@@ -1,7 +1,7 @@
 """Runs a study: trains the cells that are not done, keeps their results, writes the report.
 
-Everything is found again after an interruption: finished cells in the results' folder, begun ones
-as runs with a checkpoint.
+An interrupted study is resumed from finished cells in the results' folder, and from the checkpoints
+of cells that were begun.
 
     OUT/cells/TASK/ARM/seedN/   a run each
     OUT/results/                what is kept of finished cells, figures, tables

@@ -97,7 +97,7 @@ class TrainConfig(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Of weights, actions and levels."""
     steps: int = Field(default=300_000, ge=1)
-    """Environment steps to train for."""
+    """Environment steps to train for, rounded up to whole rollouts of n_envs * n_steps."""
     n_envs: int = Field(default=32, ge=1, le=4096)
     """Environments stepped together."""
     n_steps: int = Field(default=128, ge=2)

@@ -53,7 +53,7 @@ def _is_model(judge: str) -> bool:
     return judge.partition(":")[0] in ("openai", "local")
 
 
-def kept_subgoals(
+def subgoals_of_run(
     run: Run, store: Store | None = None, base_url: str | None = None
 ) -> tuple[Subgoal, ...]:
     """Returns the subgoals that a run began with, whatever a file or a store says by now.

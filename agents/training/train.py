@@ -18,7 +18,7 @@ import torch
 from agents.ppo.glibc_memory import keep_memory
 from agents.training.agent import make_ppo
 from agents.training.checkpoint import restore, restore_judge
-from agents.training.environment import credit_source_of, kept_subgoals, make_env
+from agents.training.environment import credit_source_of, make_env, subgoals_of_run
 from agents.training.folder_lock import owned
 from agents.training.loggers import make_logger
 from agents.training.run_folder import Row, Run
@@ -84,7 +84,7 @@ def _train(
     rows = [r for r in run.metrics() if r["steps"] <= state["steps"]] if state else []
     if not resume:
         run.note_started()
-    subgoals = kept_subgoals(run, store, base_url)
+    subgoals = subgoals_of_run(run, store, base_url)
     source = credit_source_of(config, subgoals, store, base_url)
     annotator = source if isinstance(source, Annotator) else None
     torch.set_num_threads(1)

@@ -56,7 +56,8 @@ class AskingOptions:
         float, typer.Option(min=0.1, help="Seconds for one question, retries included.")
     ] = 900.0
     prices: Annotated[
-        Path | None, typer.Option(help="Your price file; an unknown price is told, not zero.")
+        Path | None,
+        typer.Option(help="Your price file; an unknown price is shown as unknown, not as zero."),
     ] = None
     key_env: KeyEnv = "OPENAI_API_KEY"
     max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before US$ this much.")] = None

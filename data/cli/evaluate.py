@@ -150,7 +150,7 @@ def evaluate_command(
 
     Prints the paper's four numbers and, beside them, those that tell judgement from enthusiasm,
     with intervals, paired tests, failure classes and cost. Every answer of a model is kept: stopped
-    by Ctrl-C, a limit or a dead endpoint, the same command goes on from there. Exits with 4 if
+    by Ctrl-C, a limit or a dead endpoint, the same command resumes there. Exits with 4 if
     answers of a model could not be read.
     """
     # What counts and asks takes a second to import; `calm --help` should not wait for it.
@@ -194,7 +194,7 @@ def evaluate_command(
             tables = run_plan(plan, watch.line)
         except KeyboardInterrupt:
             errors.print(
-                Text(f"Stopped; every answer is in {store}. The same command goes on from there."),
+                Text(f"Stopped; every answer is in {store}. The same command resumes there."),
                 soft_wrap=True,
             )
             raise

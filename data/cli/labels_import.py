@@ -51,8 +51,8 @@ def labels_import_command(
 ) -> None:
     """Add the labels of other files, each under its own annotator's name.
 
-    A row that cannot be used is told with the reason and costs no other; nothing that is there is
-    overwritten. Exits with 4 if a row was left out.
+    A row that cannot be used is shown with the reason, and the others are read; nothing that is
+    there is overwritten. Exits with 4 if a row was left out.
     """
     from data.dataset import load
     from data.label.import_formats import ImportOptions, read_columns

@@ -52,7 +52,7 @@ class Watch:
         """A line of its own; call it with the tally and what was spent, as often as you like.
 
         A tally that has less done than the one before it begins another piece of the work, such as
-        another task: the line goes on with the new one.
+        another task: the line then shows the new one.
         """
         bar: TaskID | None = None
         since = shown = -float("inf")

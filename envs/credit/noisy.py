@@ -1,6 +1,6 @@
 """A judge of known quality: the engine's truth with so many misses and so many false alarms.
 
-An answer is one (step, subgoal). In the reference play of the task (`envs.truth.reference`),
+An answer is one (step, subgoal). In the reference play of the task (`envs.truth.reference_play`),
 subgoal g is
 achieved in N+ of the steps and not in N-. A judge with recall R and precision P says yes
 
@@ -44,7 +44,7 @@ from envs.implementations import make_event_stream
 from envs.observer import Bools
 from envs.seeding import mix
 from envs.stepping.batch import Batch
-from envs.truth.reference import Frequencies, reference
+from envs.truth.reference_play import Frequencies, reference
 from envs.truth.stream import TruthStream
 
 By = Literal["event", "step"]

@@ -12,7 +12,7 @@ STATUS_COLUMNS: npt.NDArray[np.int64] = np.array(
     [getattr(nethack, f"NLE_BL_{name}") for name in
      ("HP", "GOLD", "HUNGER", "CAP", "XP", "AC", "DEPTH", "EXP", "CONDITION")]
 )  # fmt: skip
-"""(9,) int64: the columns of `blstats` whose changes are told, in the order of sight.c."""
+"""(9,) int64: the columns of `blstats` whose changes are described, in the order of sight.c."""
 
 MESSAGE_MULTIPLIERS: npt.NDArray[np.uint64] = np.random.Generator(
     np.random.PCG64(2409_12798)

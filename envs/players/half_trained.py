@@ -42,7 +42,7 @@ LAYERS = ("first", "second", "action")
 """Each has `.weight` (out, in) and `.bias` (out,); all but the last end in a ReLU."""
 
 SOUGHT = ("key", "closed door", "open door", "staircase down")
-"""Things whose nearest one the network is told: whether there is one, and which way."""
+"""Things of which the network observes the nearest: whether there is one, and which way."""
 KINDS = len(THINGS) + len(GROUNDS) + 2
 """What a cell next to the hero can be: a thing, a ground, a wall, beyond the map."""
 _WALL, _BEYOND = KINDS - 2, KINDS - 1

@@ -14,7 +14,7 @@ from agents.inspection.recording import Recording, latest, record_run
 from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
 from agents.training.credit_source import make_credit_source
-from agents.training.environment import kept_subgoals, make_env
+from agents.training.environment import make_env, subgoals_of_run
 from agents.training.run_folder import Run
 from agents.training.train import train
 from calm.errors import UsageError
@@ -148,7 +148,7 @@ def test_an_agent_with_an_lstm_remembers_the_episode(tmp_path: Path) -> None:
     found = record_run(made, 3)
     assert "time ran out" in {steps[-1].end for steps in found.episodes}
     config = made.config
-    subgoals = kept_subgoals(made)
+    subgoals = subgoals_of_run(made)
     for steps in found.episodes:
         source = make_credit_source("rules", task("Room-5x5"), subgoals)
         env = make_env(config, 1, source, subgoals, split="test", seed=0)

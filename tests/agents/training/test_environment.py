@@ -6,7 +6,7 @@ import pytest
 
 from agents.inspection.recording import record_run
 from agents.training.config import TrainConfig
-from agents.training.environment import kept_subgoals
+from agents.training.environment import subgoals_of_run
 from agents.training.run_folder import Run
 from agents.training.train import train
 from calm.errors import UsageError
@@ -29,10 +29,10 @@ def test_a_file_of_subgoals_may_change_after_the_run_began(tmp_path: Path) -> No
     path = tmp_path / "subgoals.yaml"
     write_subgoals(path, "Room-5x5", LIST)
     run = Run.create(tmp_path / "run", TrainConfig(**SMALL, subgoals=str(path)))
-    assert kept_subgoals(run) == LIST
+    assert subgoals_of_run(run) == LIST
     path.unlink()
-    assert kept_subgoals(run) == LIST
-    assert kept_subgoals(Run.create(tmp_path / "given", TrainConfig(**SMALL))) == (
+    assert subgoals_of_run(run) == LIST
+    assert subgoals_of_run(Run.create(tmp_path / "given", TrainConfig(**SMALL))) == (
         find_task("Room-5x5").subgoals
     )
     assert not (tmp_path / "given" / "subgoals.json").exists()
@@ -44,6 +44,6 @@ def test_a_run_on_a_list_of_the_store_is_replayed_without_the_store(tmp_path: Pa
         assert name == subgoals_hash(LIST)
         run = Run.create(tmp_path / "run", TrainConfig(**SMALL, subgoals=name[:8]))
         with pytest.raises(UsageError, match="neither `given`"):
-            kept_subgoals(run)
+            subgoals_of_run(run)
         train(run, store=store)
     assert record_run(run, 1).subgoals == [s.name for s in LIST]

@@ -64,7 +64,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
     hub.cut = [100_000, 50_000, 0]  # two are worth another try, the third brings nothing
-    with pytest.raises(CalmError, match=r"broke off after 1.*The same command goes on"):
+    with pytest.raises(CalmError, match=r"broke off after 1.*The same command resumes there"):
         pull(SPEC)
     (part,) = left_over()
     came = part.stat().st_size

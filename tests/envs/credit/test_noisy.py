@@ -14,7 +14,7 @@ from envs.players.make import PLAYERS, make_player
 from envs.players.player import KEYS
 from envs.stepping.batch import Batch
 from envs.tasks import task as find_task
-from envs.truth.reference import Frequencies, reference
+from envs.truth.reference_play import Frequencies, reference
 
 TASK = find_task("KeyRoom-S5")
 GOALS = tuple(Subgoal(name, f"{name}.") for name in "gh")

@@ -6,7 +6,7 @@ import pytest
 from calm.errors import UsageError
 from calm.records import Subgoal
 from envs.tasks import task
-from envs.truth.reference import frequencies
+from envs.truth.reference_play import frequencies
 
 ROOM = task("Room-5x5")
 
