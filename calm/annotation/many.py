@@ -147,7 +147,7 @@ def _ask_remote(
         judgements = [missing if j is None else j for j in known]
         summary.unasked = sum(j is None for j in known)
     finally:
-        summary.usage = _less(judge.usage, before)
+        summary.usage = _difference(judge.usage, before)
         summary.card = dict(judge.endpoint.card)
         summary.paid = judge.paid(task, subgoals)
         summary.hits, summary.asked = tally.hits, tally.answered
@@ -173,7 +173,7 @@ def _at_most(times: float, call: Callable[[Tally], None]) -> Callable[[Tally], N
     return limited
 
 
-def _less(a: Usage, b: Usage) -> Usage:
+def _difference(a: Usage, b: Usage) -> Usage:
     cost = None if a.cost is None or b.cost is None else a.cost - b.cost
     return Usage(
         a.requests - b.requests,

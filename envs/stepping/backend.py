@@ -25,7 +25,7 @@ class Backend(Protocol):
     """By key, (B, ...): the last observation of an episode, in rows where a step ended one."""
     reward: npt.NDArray[np.float32]
     status: npt.NDArray[np.int8]
-    """(B,) of the last step: `RUNNING`, `WON`, `DIED` or `ABORTED`."""
+    """(B,) of the last step: `RUNNING`, `WON`, `DIED` or `ABORTED` of `envs.game.engine`."""
     steps: npt.NDArray[np.int32]
     """(B,) steps of the running episode."""
     level_seed: npt.NDArray[np.int64]
