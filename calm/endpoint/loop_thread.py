@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_WAKE_SECONDS = 0.25
+"""Between looks for a signal while a result is waited for."""
 
 
 class LoopThread:
@@ -20,9 +23,8 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Returns the result of `work`; Ctrl-C cancels it, lets it clean up, and is raised."""
-        future = self.start(work)
         try:
-            return future.result()
+            return _wait(self.start(work))
         except KeyboardInterrupt:
             self.cancel()
             raise
@@ -31,11 +33,13 @@ class LoopThread:
         """Starts `work` and returns its future without waiting for it."""
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=_serve, args=[self._loop], name="calm-loop", daemon=True
+                    target=_serve, args=[loop], name="calm-loop", daemon=True
                 )
                 self._thread.start()
+                self._loop = loop  # last: Ctrl-C may come at any line, and only a loop that runs
+                # can be asked to cancel
             return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def cancel(self) -> None:
@@ -50,7 +54,7 @@ class LoopThread:
                 task.cancel()
             await asyncio.wait(others, timeout=5) if others else None
 
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(timeout=10)
+        wait([asyncio.run_coroutine_threadsafe(stop(), loop)], timeout=10)
 
     def close(self) -> None:
         """Ends the thread."""
@@ -59,6 +63,20 @@ class LoopThread:
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
             self._thread.join(5)
+
+
+def _wait(future: Future[T]) -> T:
+    """Returns the result of a future, and lets a signal in while it is not there.
+
+    Python handles a signal in its main thread alone. If another thread receives it, or the main
+    thread just before it begins to wait, nothing wakes a wait without a time limit.
+    """
+    ended = threading.Lock()
+    ended.acquire()
+    future.add_done_callback(lambda _: ended.release())
+    while not ended.acquire(timeout=_WAKE_SECONDS):
+        pass
+    return future.result()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

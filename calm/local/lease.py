@@ -28,6 +28,8 @@ HANG_SECONDS = 30.0
 """Without an answer to `/health`, which the server gives even under load."""
 MAX_DEATHS = 3
 _HERE = Path(__file__).parent
+KEEPER = (sys.executable, "-P", str(_HERE / "keeper.py"))
+"""The command of the keeper; the folder and its options, as JSON, are added."""
 SERVER = (sys.executable, "-P", str(_HERE / "server_process.py"))
 """The command of the server; its options are added as JSON."""
 
@@ -238,13 +240,7 @@ class ServerLease:
         options = asked | {"command": [*self.server, json.dumps(asked)], "hang": self.hang}
         # A session of its own: Ctrl-C ends the job that started it, not what others use.
         self._keeper = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                str(_HERE / "keeper.py"),
-                str(self._folder),
-                json.dumps(options),
-            ],
+            [*KEEPER, str(self._folder), json.dumps(options)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

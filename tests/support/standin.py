@@ -17,6 +17,11 @@ def standin(behaviour: str = "well") -> tuple[str, ...]:
     return (sys.executable, "-P", str(Path(__file__).with_name("standin_server.py")), behaviour)
 
 
+def certain_keeper() -> tuple[str, ...]:
+    """The command of a keeper that takes a server to hang only if it is stopped."""
+    return (sys.executable, "-P", str(Path(__file__).with_name("standin_keeper.py")))
+
+
 def lease_of(folder: Path, behaviour: str = "well", **options: Any) -> ServerLease:
     """A lease of the stand-in for the tiny model in a folder, which is made if it is missing."""
     path = folder / "tiny.gguf"

@@ -38,6 +38,7 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(3)
         if behaviour == "deaf" and answers >= 1:
             os.kill(os.getpid(), signal.SIGSTOP)
+            threading.Event().wait()  # another thread may take the signal, and this one run on
         answers += 1
         schema = body["response_format"]["json_schema"]["schema"]
         content = json.dumps(dict.fromkeys(schema["properties"], True))

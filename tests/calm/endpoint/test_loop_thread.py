@@ -1,11 +1,34 @@
 """An event loop in a thread of its own: results come back, and errors; work can be cancelled."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from calm.endpoint.loop_thread import LoopThread
+
+SIGNAL_TO_ANOTHER_THREAD = """
+import asyncio, signal, threading
+from calm.endpoint.loop_thread import LoopThread
+
+loop, cleaned = LoopThread(), threading.Event()
+
+async def work():
+    # Linux may hand a process's signal to any of its threads; here it is this one.
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        cleaned.set()
+
+try:
+    loop.run(work())
+except KeyboardInterrupt:
+    print("interrupted", cleaned.is_set())
+loop.close()
+"""
 
 
 async def _name_of_thread() -> str:
@@ -52,3 +75,13 @@ def test_cancelled_work_cleans_up_before_cancel_returns() -> None:
     assert steps == ["started", "cleaned up"]
     assert future.cancelled()
     loop.close()
+
+
+def test_a_signal_that_another_thread_receives_ends_the_wait() -> None:
+    command = [sys.executable, "-c", SIGNAL_TO_ANOTHER_THREAD]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted True\n"), done.stderr
+
+
+def test_nothing_runs_yet_is_no_reason_to_wait_at_ctrl_c() -> None:
+    LoopThread().cancel()

@@ -14,7 +14,7 @@ from calm.judges.local import LocalJudge
 from calm.local.weights import weights_at
 from calm.records import Task, Transition, Verdict
 from calm.store.store import Store
-from tests.support.standin import eventually, processes_of, running, standin
+from tests.support.standin import certain_keeper, eventually, processes_of, running, standin
 from tests.support.tiny_gguf import write_gguf
 
 
@@ -101,12 +101,13 @@ def test_a_server_that_hangs_is_replaced(
     judges: Any, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("calm.local.lease.HANG_SECONDS", 1.0)
+    monkeypatch.setattr("calm.local.lease.KEEPER", certain_keeper())
     lines: list[str] = []
     monkeypatch.setattr("calm.judges.local.say", lines.append)
     judge = judges("deaf", concurrency=1, timeout=60.0)
     judged = judge.judge(task, task.subgoals, many(2))
     assert [j.verdict for j in judged] == [Verdict.OK] * 2
-    assert any("hung: no word from it" in line for line in lines)
+    assert any("hung: no word from it" in line for line in lines), lines
 
 
 def test_weights_that_do_not_load_end_the_work(judges: Any, task: Task) -> None:

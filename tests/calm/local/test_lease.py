@@ -11,12 +11,12 @@ import pytest
 
 from calm.errors import EndpointError, UsageError
 from calm.local.lease import ServerLease
-from tests.support.standin import eventually, lease_of, processes_of, running
+from tests.support.standin import certain_keeper, eventually, lease_of, processes_of, running
 
 USER = """
 import sys, time
 from pathlib import Path
-from tests.support.standin import lease_of
+from tests.support.standin import certain_keeper, lease_of
 lease = lease_of(Path(sys.argv[1]))
 print(lease.wait(), flush=True)
 time.sleep(600)
@@ -161,7 +161,10 @@ def test_weights_that_do_not_load_say_why_at_once(tmp_path: Path) -> None:
     lease.close()
 
 
-def test_a_server_that_hangs_is_ended_and_told(tmp_path: Path) -> None:
+def test_a_server_that_hangs_is_ended_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calm.local.lease.KEEPER", certain_keeper())
     lease = lease_of(tmp_path, hang=1.0)
     lease.wait()
     pids = processes_of(lease)
