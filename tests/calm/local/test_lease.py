@@ -16,7 +16,7 @@ from tests.support.standin import certain_keeper, eventually, lease_of, processe
 USER = """
 import sys, time
 from pathlib import Path
-from tests.support.standin import certain_keeper, lease_of
+from tests.support.standin import lease_of
 lease = lease_of(Path(sys.argv[1]))
 print(lease.wait(), flush=True)
 time.sleep(600)
