@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from calm.endpoint.envelope import CUT, Reply
+from calm.endpoint.envelope import CUT, Reply, plain_finish
 from calm.records import Verdict
 
 _TAGS = "|".join(
@@ -44,12 +44,15 @@ _THOUGHT_BEGINS = re.compile(
 )
 _THOUGHT_ENDS = re.compile(
     rf"<\s*/\s*(?:{_TAGS})\s*>|\[/THINK\]|◁/think▷|<\|(?:end_of_thought|END_THINKING)\|>"
-    r"|<\|channel\|>\s*final\s*<\|message\|>|<unused95>",
+    r"|<\|channel\|>\s*final(?:\s*<\|constrain\|>\s*\w+)?\s*<\|message\|>|<unused95>",
     re.IGNORECASE,
 )
 _BLANK = "[\\s\ufeff\u200b-\u200d\u2060\0]"
 _MARK = r"<\|\w{1,40}\|>|<｜[^｜<>]{1,40}｜>|</?s>|<eos>|<bos>|<(?:start|end)_of_turn>|\[/?INST\]"
-_BEFORE = re.compile(rf"\A(?:{_BLANK}|(?:{_MARK})(?:\s*(?:assistant|model)\b)?)+")
+_BEFORE = re.compile(
+    rf"\A(?:{_BLANK}|(?!{_THOUGHT_BEGINS.pattern})(?:{_MARK})(?:\s*(?:assistant|model)\b)?)+",
+    re.IGNORECASE,
+)
 _LAST_MARK = re.compile(rf"(?:{_MARK})\Z")
 _LONGEST_MARK = 50  # characters
 _BLANKS = "".join(c for c in map(chr, range(0x10000)) if re.match(_BLANK, c))
@@ -60,13 +63,16 @@ _WORDS = {"True": "true", "False": "false"}
 _MENDABLE = re.compile(rf"{_STRING}|,(?=\s*[}}\]])|\bTrue\b|\bFalse\b|[\u00a0\u202f\ufeff\u200b]")
 _DRAFT = re.compile(
     r"\b(?:guess|draft|example|e\.g\.|for instance|tentative\w*|first thought|would (?:be|say)"
-    r"|initially|such as)\b[^.!?\n]*[.:]?[\s`]*(?:json\s*)?\Z",
+    r"|initial\w*|such as|wrong|incorrect|if\b[^.!?\n]*\b(?:had|were|would))\b[^.!?\n]*[.:]?[\s`]*"
+    r"(?:json\s*)?\Z|\bnot:?[\s`]*(?:json\s*)?\Z|~~\s*\Z",
     re.IGNORECASE,
 )
 _RETRACTED = re.compile(
     r"(?:\A|[.!?\n])[\s`*_-]*(?:no|not|nope|wait|but|hmm+|actually|however|correction|sorry|oops"
     r"|scratch that|on second thoughts?|never ?mind|that(?:'s| is| was)? (?:wrong|not|incorrect)"
-    r"|let me (?:re|correct|check))\b",
+    r"|let me (?:re|correct|check))\b"
+    r"|\b(?:wrong|incorrect|should (?:be|have been)|corrected|on reflection|on second thoughts?"
+    r"|reconsider\w*|final answer|final verdict)\b",
     re.IGNORECASE,
 )
 
@@ -345,7 +351,7 @@ def read_reply(
             the reason that the endpoint gives.
         read: the reader of the form in which was asked.
     """
-    finish = (reply.finish or "").lower()
+    finish = plain_finish(reply.finish)
     if reply.refusal:
         return [Parsed(Verdict.REFUSED, reason=reply.refusal[:500])] * len(ids)
     if finish in _FILTERED:

@@ -6,6 +6,7 @@ A body may be HTML, an error object, an object without choices, or cut short; ea
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,27 +26,15 @@ CUT = frozenset(
         "model_length",
         "token_limit",
         "model_context_window_exceeded",
+        "max_time",
     ]
 )
-"""Reasons to end, in lower case, that say that the answer reached the token limit."""
+"""Reasons to end, as `plain_finish` writes them, that say that the answer reached its limit."""
 
-_FAILED = frozenset(
-    [
-        "error",
-        "abort",
-        "aborted",
-        "failed",
-        "failure",
-        "cancelled",
-        "canceled",
-        "timeout",
-        "network_error",
-        "server_error",
-        "internal_error",
-        "insufficient_system_resource",
-    ]
+_FAILED = re.compile(
+    r"error|abort|cancel|fail|time_?out|overload|unavailable|capacity|insufficient_system"
 )
-"""Reasons to end, in lower case, that are faults of the server."""
+"""Found in reasons to end that are faults of the server."""
 
 _MOST_TOKENS = 10**8
 _MOST_LOGPROB = 0.01
@@ -169,6 +158,17 @@ def _beyond_content(message: Mapping[str, Any]) -> str:
     return json.dumps(message) if more or not isinstance(parts, str | None) else ""
 
 
+def plain_finish(finish: object) -> str:
+    """Returns a reason to end without what servers write differently; "" if it is none.
+
+    >>> plain_finish("FinishReason.SAFETY"), plain_finish("content-filter")
+    ('safety', 'content_filter')
+    """
+    if not isinstance(finish, str):
+        return ""
+    return finish.strip().lower().rpartition(".")[2].replace("-", "_").replace(" ", "_")
+
+
 def _check_failure(body: Mapping[str, Any], choice: Mapping[str, Any], *, is_blank: bool) -> None:
     """Refuses a completion that says itself that the server failed.
 
@@ -184,7 +184,7 @@ def _check_failure(body: Mapping[str, Any], choice: Mapping[str, Any], *, is_bla
             f"an error inside a completion: {str(error)[:300]}",
             busy=str(code) in ("429", "503", "529"),
         )
-    if isinstance(finish, str) and finish.lower() in _FAILED:
+    if _FAILED.search(plain_finish(finish)):
         raise Malformed(f"a completion that ended in {finish!r}")
 
 
@@ -237,7 +237,7 @@ def completion(body: object, *, request_id: str = "") -> Reply:
     if not text.strip(BLANK):
         # Some servers put a reasoning model's whole answer there (vllm#16182); of one that was cut
         # it is the beginning of a thought.
-        cut = isinstance(finish, str) and finish.lower() in CUT
+        cut = plain_finish(finish) in CUT
         text = "" if cut else _thought(message)
     return Reply(
         text=text,

@@ -158,6 +158,8 @@ YES, NO = '{"take": true}', '{"take": false}'
         f"\ufeff{NO}",
         f"\u00a0{NO}\u00a0",
         f"\u200b\n\ufeff {NO}",
+        '<|channel|>analysis<|message|>Perhaps {"take": true}?<|end|><|start|>assistant'
+        f"<|channel|>final <|constrain|>json<|message|>{NO}<|return|>",
     ],
 )
 @pytest.mark.parametrize("repair", [False, True])
@@ -189,6 +191,15 @@ def test_what_a_server_leaves_around_an_answer_is_not_the_answer(text: str, repa
         f"```\n{YES}\n```\nNo.",
         f"{YES} Wait, the key stayed where it was.",
         f"{YES}\n\nActually, it did not.",
+        f"<|channel|>analysis<|message|>{YES}",  # marks that begin a thought, at the start
+        f"<|begin_of_thought|>{YES}",
+        f"<|START_THINKING|>{YES}<|im_end|>",
+        f"{YES}\nOn reflection the answer should be false.",
+        f"My initial answer: {YES}\nMy last one: false",
+        f"{YES} would be wrong.",
+        f"The answer is not {YES}",
+        f"If the hero had taken it: {YES}",
+        f"~~{YES}~~ false",
     ],
 )
 def test_repair_takes_no_draft_for_an_answer(text: str) -> None:
@@ -206,6 +217,7 @@ def test_repair_takes_no_draft_for_an_answer(text: str) -> None:
         f"The hero did not take it, so: {NO} I note that nothing else happened.",
         '{\u00a0"take": False,}',
         f"Sure [as asked]: {NO}<|im_end|>",
+        f"The JSON that tells if it was taken:\n{NO}\nThe key is still there, so it is false.",
         f"```json\n{NO}",
     ],
 )
@@ -233,6 +245,7 @@ def test_a_field_for_thoughts_holds_a_whole_answer_or_none() -> None:
         ("SAFETY", Verdict.FILTERED), ("sensitive", Verdict.FILTERED),
         ("RECITATION", Verdict.FILTERED), ("PROHIBITED_CONTENT", Verdict.FILTERED),
         ("MAX_TOKENS", Verdict.TRUNCATED), ("max_tokens", Verdict.TRUNCATED),
+        ("FinishReason.SAFETY", Verdict.FILTERED), ("content-filter", Verdict.FILTERED),
         ("model_length", Verdict.TRUNCATED), ("refusal", Verdict.REFUSED),
         ("STOP", Verdict.INVALID), ("eos", Verdict.INVALID),
     ],

@@ -104,6 +104,8 @@ def test_parts_that_think_or_decline_are_no_content() -> None:
         ({"finish_reason": "error", "error": {"code": 502}, "message": {"content": ""}}, {}),
         ({"finish_reason": "error", "message": {"content": '{"take": tr'}}, {}),
         ({"finish_reason": "abort", "message": {"content": ""}}, {}),
+        ({"finish_reason": "engine-error", "message": {"content": ""}}, {}),
+        ({"finish_reason": "SERVER_OVERLOADED", "message": {"content": '{"take"'}}, {}),
         ({"finish_reason": "ABORTED", "message": None}, {}),
         ({"finish_reason": "insufficient_system_resource", "message": {"content": ""}}, {}),
         ({"finish_reason": None, "message": {"content": None}}, {"error": {"message": "down"}}),
