@@ -30,6 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from agents.training import folder_lock
 from agents.training.config import TrainConfig, load_config, make_config
 from calm.errors import UsageError
 from calm.files import write_file
@@ -98,7 +99,11 @@ class Run:
             raise UsageError(
                 f"{folder} already holds a run; resume it with `calm train --resume {folder}`, or"
                 " name another folder with --out"
-                + ("" if begun else ", or remove it: nothing has been trained in it yet")
+                + (
+                    ""
+                    if begun or (folder / folder_lock.FILE).exists()
+                    else ", or remove it: nothing has been trained in it yet"
+                )
             )
 
     @classmethod

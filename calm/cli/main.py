@@ -138,18 +138,15 @@ def _treat_sigterm_as_ctrl_c() -> list[int]:
         A list that holds the signal's number once it has come.
     """
     came: list[int] = []
-    process = os.getpid()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != process:  # a forked child's parent ends it so, and nobody reads its words
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
-            return
         came.append(number)
         signal.raise_signal(signal.SIGINT)
 
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, stop)
+        # A forked child's parent ends it so, and nobody reads its words.
+        os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     return came
 
 

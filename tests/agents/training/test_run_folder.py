@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from agents.training.config import TrainConfig
+from agents.training.folder_lock import owned
 from agents.training.run_folder import Run
 from calm.errors import UsageError
 
@@ -23,6 +24,12 @@ def test_a_run_is_not_started_over_another(tmp_path: Path) -> None:
     run.save_checkpoint({"steps": 7})
     with pytest.raises(UsageError, match=r"another folder with --out$"):
         Run.create(tmp_path / "run", CONFIG)
+
+
+def test_nobody_is_told_to_remove_a_folder_that_is_in_use(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CONFIG)
+    with owned(run.folder), pytest.raises(UsageError, match=r"another folder with --out$"):
+        Run.create(run.folder, CONFIG)
 
 
 def test_metrics_and_resumptions_are_kept(tmp_path: Path) -> None:
