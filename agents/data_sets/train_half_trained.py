@@ -27,7 +27,7 @@ from torch import nn
 from agents.training.run_folder import provenance
 from calm.errors import CalmError
 from calm.files import write_file
-from data.evaluation.metrics import wilson
+from data.scoring.metrics import wilson
 from envs import make_vec
 from envs.collect import play
 from envs.players.half_trained import (

@@ -24,9 +24,9 @@ from calm.judges.protocol import Immediate, Judge
 from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Transition, Usage
 from calm.subgoal_trial import try_subgoals
 from data.evaluation.run import evaluate
-from data.evaluation.score import Score
 from data.evaluation.subgoal_match import Match, match, scored_tasks, translate
 from data.report.terminal import fmt_interval, fmt_share
+from data.scoring.score import Score
 
 LOG_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""

@@ -15,7 +15,7 @@ from stable_baselines3 import PPO
 from torch import Tensor
 
 from agents.network.vector_parts import NO_GLYPH, STONE
-from data.evaluation.metrics import RESAMPLES
+from data.scoring.metrics import RESAMPLES
 
 Observations = dict[str, Tensor]
 Importance = npt.NDArray[np.float64]

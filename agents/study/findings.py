@@ -23,7 +23,7 @@ from agents.study.seed_statistics import (
     reached,
     success_estimate,
 )
-from data.evaluation.metrics import Estimate
+from data.scoring.metrics import Estimate
 from envs.subgoals import APPROACHES
 
 RATE = 0.9

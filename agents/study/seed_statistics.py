@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from data.evaluation.metrics import RESAMPLES, Estimate, wilson
+from data.scoring.metrics import RESAMPLES, Estimate, wilson
 
 Values = npt.NDArray[np.float64]
 

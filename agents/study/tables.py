@@ -11,7 +11,7 @@ from agents.study.findings import Findings, Pair
 from agents.study.plan import Plan
 from agents.study.results import Result
 from agents.study.seed_statistics import Comparison, Reached
-from data.evaluation.metrics import Estimate
+from data.scoring.metrics import Estimate
 
 
 def fmt_share(e: Estimate) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agents.ppo.fast_ppo import FastPPO
-from data.evaluation.metrics import wilson
+from data.scoring.metrics import wilson
 from envs.truth.tally import Tally, Times
 
 if TYPE_CHECKING:

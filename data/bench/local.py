@@ -23,9 +23,9 @@ from calm.judges.local import LocalJudge, local_judge
 from calm.records import LabelledTransition, Mode, Usage
 from calm.store.store import Store
 from data.dataset import load
-from data.evaluation.metrics import confusion, mcc
 from data.parquet import Transitions
 from data.sampling import draw
+from data.scoring.metrics import confusion, mcc
 
 QUESTIONS, QUICK_QUESTIONS = 60, 8
 ROUNDS = 3

@@ -30,9 +30,9 @@ def labels_agreement_command(
     labelled, with 95 % intervals clustered by episode.
     """
     from data.dataset import load
-    from data.evaluation.disagreements import agreement
     from data.label.files import read_label_file, stored_labels
     from data.report.agreement import render_agreement
+    from data.scoring.disagreements import agreement
 
     rows = (
         [label for file in files for label in read_label_file(file)]

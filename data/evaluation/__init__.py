@@ -1,1 +1,1 @@
-"""Scores judges against a reference: figures, intervals, paired tests, the paper's table."""
+"""Runs judges over a set and gathers their scores: the plan, the asking, the tables."""

@@ -14,21 +14,21 @@ from calm.errors import UsageError, unknown
 from calm.judges.protocol import Judge
 from calm.records import NONE, Judgement, LabelledTransition, Task
 from data.evaluation.answers import Contestant, JudgeAnswers, ask, bill
-from data.evaluation.compare import Comparison, compare
-from data.evaluation.human import people_against, people_against_each_other
-from data.evaluation.metrics import RESAMPLES
-from data.evaluation.people import (
+from data.evaluation.subgoal_match import Match, scored_tasks
+from data.schema import ENGINE, PEOPLE, JudgedTransition, Label
+from data.scoring.compare import Comparison, compare
+from data.scoring.human import people_against, people_against_each_other
+from data.scoring.metrics import RESAMPLES
+from data.scoring.people import (
     NOT_LABELLED,
     PeopleReference,
     Votes,
     count_votes,
     people_reference,
 )
-from data.evaluation.raters import RaterAgreement, rater_agreement
-from data.evaluation.reference import Reference, engine_reference
-from data.evaluation.score import Score, number, score
-from data.evaluation.subgoal_match import Match, scored_tasks
-from data.schema import ENGINE, PEOPLE, JudgedTransition, Label
+from data.scoring.raters import RaterAgreement, rater_agreement
+from data.scoring.reference import Reference, engine_reference
+from data.scoring.score import Score, number, score
 
 
 @dataclass(frozen=True, slots=True)

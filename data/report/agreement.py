@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from data.evaluation.disagreements import Agreement
 from data.report.terminal import columns, fmt_interval
+from data.scoring.disagreements import Agreement
 
 
 def render_agreement(agreement: Agreement, most: int = 20) -> Group:

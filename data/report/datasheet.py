@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from calm.records import LabelledTransition
-from data.evaluation.disagreements import Agreement, agreement
 from data.report.terminal import fmt_interval
 from data.schema import ENGINE, UNSURE, Label
+from data.scoring.disagreements import Agreement, agreement
 
 BLANK = "_to be filled in_"
 

@@ -22,7 +22,6 @@ from calm.files import write_file
 from calm.records import Judgement, LabelledTransition
 from data.evaluation.paper import PaperRow, paper_table
 from data.evaluation.run import EvaluationTable
-from data.evaluation.score import Score
 from data.report.terminal import (
     fmt_interval,
     fmt_number,
@@ -31,6 +30,7 @@ from data.report.terminal import (
     judges_that_read,
 )
 from data.schema import ENGINE
+from data.scoring.score import Score
 from data.screen.view import HERE as SCREEN
 from data.screen.view import ScreenView, screen_style, screen_views
 

@@ -10,12 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from calm.records import Usage
-from data.evaluation.metrics import Estimate
 from data.evaluation.paper import paper_table
-from data.evaluation.raters import RaterAgreement
 from data.evaluation.run import EvaluationTable
-from data.evaluation.score import Score
 from data.schema import ENGINE, PEOPLE
+from data.scoring.metrics import Estimate
+from data.scoring.raters import RaterAgreement
+from data.scoring.score import Score
 
 _WIDE = ("MCC", "bal. accuracy", "P at nat. rate", "MCC difference")
 """Columns of intervals, which must not break."""

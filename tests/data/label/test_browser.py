@@ -14,9 +14,9 @@ import pytest
 
 from calm.records import LabelledTransition, Screen, Subgoal, Task, Transition
 from data.dataset import load
-from data.evaluation.disagreements import agreement
 from data.label.store import LabelStore
 from data.parquet import write_transitions
+from data.scoring.disagreements import agreement
 from tests.support.browser import Browser, executable
 
 pytestmark = [

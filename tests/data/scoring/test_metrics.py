@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from data.evaluation import metrics
+from data.scoring import metrics
 
 PAPER_DESIGN = np.repeat([1, 1, 0], [85, 85, 86])
 """256 transitions, three classes evenly: two of them achieve a subgoal."""

@@ -12,10 +12,10 @@ import numpy as np
 
 from calm.errors import UsageError
 from calm.records import LabelledTransition
-from data.evaluation.kappa import alpha_estimate, cohen_estimate, fleiss_estimate
-from data.evaluation.metrics import Estimate
-from data.evaluation.score import number
 from data.schema import ENGINE, Label
+from data.scoring.kappa import alpha_estimate, cohen_estimate, fleiss_estimate
+from data.scoring.metrics import Estimate
+from data.scoring.score import number
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ import numpy as np
 
 from calm.errors import UsageError
 from calm.records import LabelledTransition
-from data.evaluation.metrics import Counts
-from data.evaluation.people import NO_VOTE, PeopleReference, Votes, people_reference
-from data.evaluation.reference import UNKNOWN, Answers, Reference
-from data.evaluation.score import Counted, Score, score_answers, score_counts
+from data.scoring.metrics import Counts
+from data.scoring.people import NO_VOTE, PeopleReference, Votes, people_reference
+from data.scoring.reference import UNKNOWN, Answers, Reference
+from data.scoring.score import Counted, Score, score_answers, score_counts
 
 LEAVE_ONE_OUT = "leave-one-out"
 """The row of all people together, each against the majority of the others."""

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.records import Judgement, Usage, Verdict
-from data.evaluation import metrics
-from data.evaluation.metrics import RESAMPLES, Bin, Counts, Estimate
-from data.evaluation.reference import UNKNOWN, Answers, Reference, was_asked
+from data.scoring import metrics
+from data.scoring.metrics import RESAMPLES, Bin, Counts, Estimate
+from data.scoring.reference import UNKNOWN, Answers, Reference, was_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def score_answers(
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a score is made of: counts (..., 2, 3), see `data.evaluation.metrics`."""
+    """What a score is made of: counts (..., 2, 3), see `data.scoring.metrics`."""
 
     by_cluster: Counts
     """(K, 1 + G, 2, 3) by episode."""

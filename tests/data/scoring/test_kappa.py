@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
-from data.evaluation.kappa import (
+from data.scoring.kappa import (
     alpha,
     alpha_estimate,
     cohen,

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from calm.records import LabelledTransition
-from data.evaluation.kappa import alpha_estimate, cohen_estimate, fleiss_estimate
-from data.evaluation.metrics import Estimate
-from data.evaluation.people import NO_VOTE, Votes
-from data.evaluation.score import number
 from data.schema import ENGINE, UNSURE
+from data.scoring.kappa import alpha_estimate, cohen_estimate, fleiss_estimate
+from data.scoring.metrics import Estimate
+from data.scoring.people import NO_VOTE, Votes
+from data.scoring.score import number
 
 Classes = Mapping[int, str]
 """The class that a rater gave a row, by the row's index."""

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from calm.errors import UsageError
 from calm.records import NONE, LabelledTransition, Task
-from data.evaluation.metrics import Counts
-from data.evaluation.reference import UNKNOWN, Answers, Reference, any_of, was_asked
 from data.schema import Label
+from data.scoring.metrics import Counts
+from data.scoring.reference import UNKNOWN, Answers, Reference, any_of, was_asked
 
 NO_VOTE = -1
 NOT_LABELLED = "nobody labelled it"

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from calm.errors import UsageError
 from calm.records import LabelledTransition, Task
-from data.evaluation.metrics import Counts, confusion, resample
 from data.parquet import names_of
+from data.scoring.metrics import Counts, confusion, resample
 
 UNKNOWN = -2
 """In arrays of truth and of answers: there is none, since the subgoal is of another task."""

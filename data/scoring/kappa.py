@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from data.evaluation.metrics import RESAMPLES, Estimate, percentiles, resample
+from data.scoring.metrics import RESAMPLES, Estimate, percentiles, resample
 
 
 def cohen(first: Sequence[str], second: Sequence[str]) -> float:

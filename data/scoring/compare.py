@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.evaluation import metrics
-from data.evaluation.metrics import RESAMPLES, Estimate
-from data.evaluation.reference import Reference, any_of
-from data.evaluation.score import Score, number
+from data.scoring import metrics
+from data.scoring.metrics import RESAMPLES, Estimate
+from data.scoring.reference import Reference, any_of
+from data.scoring.score import Score, number
 
 
 class Comparison(NamedTuple):

@@ -7,8 +7,8 @@ import pytest
 
 from calm.errors import UsageError
 from calm.records import LabelledTransition, Transition
-from data.evaluation.disagreements import agreement
 from data.schema import Label
+from data.scoring.disagreements import agreement
 
 NAMES = ("key", "door")
 KINDS = ["key", "door", "none", "none", "key"]

@@ -9,9 +9,9 @@ import pytest
 
 from calm.errors import UsageError
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
-from data.evaluation.people import count_votes, people_reference, winning_class
 from data.evaluation.run import EvaluationTable, LabelReference, evaluate_against
 from data.schema import Label
+from data.scoring.people import count_votes, people_reference, winning_class
 from tests.support.scripted_judge import Scripted
 
 NAMES = ("key", "door")
