@@ -145,9 +145,28 @@ def _treat_sigterm_as_ctrl_c() -> list[int]:
 
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, stop)
-        # A forked child's parent ends it so, and nobody reads its words.
-        os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+        _leave_sigterm_to_forked_children()
     return came
+
+
+def _leave_sigterm_to_forked_children() -> None:
+    """Lets SIGTERM end a forked child at once: its parent ends it so, and nobody reads its words.
+
+    The signal is held back over the fork, so that none is lost between two ways to treat it.
+    """
+    masks: list[set[signal.Signals]] = []
+
+    def before() -> None:
+        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))
+
+    def after() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
+
+    def in_child() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        after()
+
+    os.register_at_fork(before=before, after_in_parent=after, after_in_child=in_child)
 
 
 def _end_interrupted(terminated: list[int]) -> None:
