@@ -154,7 +154,7 @@ def _leave_sigterm_to_forked_children() -> None:
 
     The signal is held back over the fork, so that none is lost between two ways to treat it.
     """
-    masks: list[set[signal.Signals]] = []
+    masks: list[set[int | signal.Signals]] = []
 
     def before() -> None:
         masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))
