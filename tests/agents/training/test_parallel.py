@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from agents.training.parallel import _interrupt_once, train_all
+from agents.training.parallel import STOPS, _interrupt_once, train_all
 from agents.training.run_folder import Run
 from agents.training.trainer import TrainingStatus
 from calm.errors import CalmError
 
 
 def test_a_second_ctrl_c_does_not_end_what_the_first_one_began() -> None:
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in STOPS}
     saved = []
     try:
         _interrupt_once()
@@ -27,7 +27,8 @@ def test_a_second_ctrl_c_does_not_end_what_the_first_one_began() -> None:
             signal.raise_signal(signal.SIGINT)
             saved.append("checkpoint")
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert saved == ["checkpoint"]
 
 
