@@ -156,9 +156,10 @@ class LabelledTransition:
     def kind(self, names: Sequence[str]) -> str:
         """Returns its class in the paper's design: the subgoal it achieved, or `none`.
 
-        More than one is rare; the names are then joined with " + ".
+        More than one is rare; the names are then joined with " + ". A subgoal whose truth is not
+        known, as those of a task of one's own, is not among them.
         """
-        return " + ".join(name for name in names if self.truth[name]) or NONE
+        return " + ".join(name for name in names if self.truth.get(name)) or NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def simulate(
             raise UsageError(f"a simulated annotator's name begins with {PREFIX!r}, got {name!r}")
         rng = np.random.default_rng([seed, who])
         for row in rows:
-            asked = [s.name for s in tasks[row.transition.task].subgoals]
+            asked = [s.name for s in tasks[row.transition.task].subgoals if s.name in row.truth]
             chance = rng.random(3)
             which = rng.random()
             if chance[0] < rates.skip:

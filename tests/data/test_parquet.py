@@ -101,6 +101,7 @@ def test_kinds() -> None:
     names = [KEY.name, DOOR.name]
     assert row(key=True).kind(names) == KEY.name
     assert row().kind(names) == "none"
+    assert row(key=True).kind([*names, "a subgoal of one's own, without truth"]) == KEY.name
     assert row(key=True, door=True).kind(names) == f"{KEY.name} + {DOOR.name}"
     assert row(door=True).achieved(names).tolist() == [0, 1]
     assert Label("i", "a", (), ("a",), unsure=True).kind() == "unsure"
