@@ -82,6 +82,31 @@ def test_the_majority_is_the_truth_and_the_rest_is_counted() -> None:
     assert score.subgoals["key"]["recall"].value == 0.5
 
 
+def test_calibration_and_natural_rate_against_people() -> None:
+    """Truth: key, key, none, door. The key is likely at rows 0 and 2, and nothing else is."""
+
+    def eager(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
+        likely = {"key": 0.9 if t.texts["events"][0] in "02" else 0.2, "door": 0.2}
+        return Judgement(Verdict.OK, {k: p > 0.5 for k, p in likely.items()}, likely)
+
+    people = LabelReference(LABELS, 2)
+    [table] = evaluate_against(
+        ["people"], [Scripted("eager", eager)], ROWS, TASK, people, natural_rate=0.1, resamples=20
+    )
+    [score] = table.scores
+    # Yes to rows 0 and 2: recall 1/3 of three, false alarms 1 of 1; at a rate of a tenth
+    # (1/3 * .1) / (1/3 * .1 + 1 * .9).
+    assert score.metrics["precision"].value == 0.5
+    assert score.metrics["precision_natural"].value == pytest.approx((0.1 / 3) / (0.1 / 3 + 0.9))
+    assert score.calibration is not None
+    # (row, key) .9 true, .2 true, .9 false, .2 false; (row, door) .2 false three times, .2 true.
+    assert score.calibration.n == 8
+    squares = [0.01, 0.64, 0.81, 0.04, 0.04, 0.04, 0.04, 0.64]
+    assert score.calibration.brier == pytest.approx(sum(squares) / 8)
+    # Two answers at .9, half of them right; six at .2, a third of them yes.
+    assert score.calibration.error == pytest.approx((2 * 0.4 + 6 * (1 / 3 - 0.2)) / 8)
+
+
 def test_one_table_for_each_reference_and_judges_asked_once() -> None:
     engine, people, ann = tables("engine", "people", "ann")
     assert [t.against for t in (engine, people, ann)] == ["engine", "people", "ann"]
