@@ -21,7 +21,7 @@ def demo(
     base_url: BaseUrl = None,
     out: Annotated[Path, typer.Option(help="Folder for everything it makes.")] = Path("runs/demo"),
     steps: Annotated[
-        int, typer.Option(min=1, help="Environment steps for each of the three agents.")
+        int, typer.Option(min=1, help="Environment steps for each of the four agents.")
     ] = 300_000,
     episodes: Annotated[
         int, typer.Option(min=1, help="Episodes to collect from each of the two players.")
@@ -39,9 +39,9 @@ def demo(
     """Judge, train and report, in minutes.
 
     Collects transitions of KeyRoom-S5 from a scripted and a random player, lets the judge label
-    them, scores it against the engine's truth, trains PPO three times on the same budget
-    (MiniHack's reward; the same without its -0.01 for idle steps; shaped by the judge) and writes
-    a report. Interrupted, it resumes where it was.
+    them, scores it against the engine's truth, trains PPO four times on the same budget
+    (MiniHack's reward; the same without its -0.01 for idle steps; paid for whatever is new; shaped
+    by the judge) and writes a report. Interrupted, it resumes where it was.
     """
     from agents.demo.arms import DemoPlan
     from agents.demo.run import run_demo

@@ -1,4 +1,4 @@
-"""The three agents of a demo: what each is trained on, and the training of those not yet done."""
+"""The four agents of a demo: what each is trained on, and the training of those not yet done."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from agents.training.run_folder import Run
 
 WEIGHT = 0.3
 """What a subgoal pays; MiniHack pays 1 for the stairs."""
+NOVELTY_WEIGHT = 0.1
+"""What a new event pays, as in the study."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,11 @@ class DemoPlan:
     """Of the agents, where they differ from the demo's; see `agents.training.config`."""
 
     def arms(self, subgoals: str) -> list[tuple[str, str, TrainConfig]]:
-        """Returns the name, the reward in words, and settings of the three agents.
+        """Returns the name, the reward in words, and settings of the four agents.
 
-        The first two differ by the penalty alone, the last two by the judge: its credit,
-        and that the agent observes which subgoals it was told to have achieved.
+        The first two differ by the penalty alone. The third is the rival that needs no judge: it is
+        paid for what is new in its episode. The last has the judge: its credit, and it observes
+        which subgoals it was told to have achieved.
         """
         values = {
             "task": self.task,
@@ -62,6 +65,12 @@ class DemoPlan:
                 common,
             ),
             (
+                "paid for novelty",
+                f"1 for the stairs, {NOVELTY_WEIGHT} for each event that is new in its episode;"
+                " nobody judges it",
+                common.model_copy(update={"bonus": "novelty", "bonus_weight": NOVELTY_WEIGHT}),
+            ),
+            (
                 f"shaped by {self.judge}",
                 f"1 for the stairs, {common.weight} for each subgoal judged achieved, once an"
                 " episode",
@@ -78,7 +87,7 @@ def run_folder(out: Path, label: str) -> Path:
 def train_arms(
     plan: DemoPlan, subgoals: str, out: Path, base_url: str | None, console: Console
 ) -> list[Arm]:
-    """Trains the three agents side by side and returns them; one that is done is left alone.
+    """Trains the four agents side by side and returns them; one that is done is left alone.
 
     Args:
         plan: of the demo.

@@ -65,16 +65,16 @@ def _figure(score: dict[str, Any], name: str) -> str:
 
 
 def verdict(agents: Sequence[dict[str, Any]]) -> str:
-    """Returns the figures of the three agents, shaped one last, in a plain sentence or two."""
-    own, fair, shaped = agents
+    """Returns the figures of the agents, ordered as in `DemoPlan.arms`, in a sentence or two."""
+    own, fair, novelty, shaped = agents
 
     def reached(agent: dict[str, Any]) -> str:
         return "never" if agent["to_90"] is None else f"after {agent['to_90']:,} steps"
 
     sentence = (
         f"90 % success on held-out levels: with credit {reached(shaped)}, without credit"
-        f" {reached(fair)}; without credit and with MiniHack's penalty for idle steps"
-        f" {reached(own)}."
+        f" {reached(fair)}; paid for whatever is new, with no judge, {reached(novelty)}; without"
+        f" credit and with MiniHack's penalty for idle steps {reached(own)}."
     )
     if fair["to_90"] is not None and own["to_90"] is None:
         sentence += " So here the penalty, not missing credit, is what stops the plain agent."

@@ -1,4 +1,4 @@
-"""The main job once, end to end: collect, judge, score the judge, train three agents, report.
+"""The main job once, end to end: collect, judge, score the judge, train four agents, report.
 
 Every stage leaves its product in the demo's folder, so an interrupted demo resumes where it was:
 

@@ -121,14 +121,17 @@ def agent(to_90: int | None) -> dict:
 
 
 def test_the_verdict_says_what_the_figures_say() -> None:
-    told = verdict([agent(None), agent(3000), agent(2000)])
+    told = verdict([agent(None), agent(3000), agent(2500), agent(2000)])
     assert "with credit after 2,000 steps, without credit after 3,000 steps" in told
+    assert "paid for whatever is new, with no judge, after 2,500 steps" in told
     assert "the penalty, not missing credit" in told
-    told = verdict([agent(5000), agent(None), agent(None)])
+    told = verdict([agent(5000), agent(None), agent(0), agent(None)])
     assert "with credit never" in told
+    assert "with no judge, after 0 steps" in told
     assert "the penalty" not in told.split(".")[1]
-    told = verdict([agent(None), agent(0), agent(0)])
+    told = verdict([agent(None), agent(0), agent(None), agent(0)])
     assert "with credit after 0 steps, without credit after 0 steps" in told
+    assert "with no judge, never" in told
     assert "the penalty, not missing credit" in told
 
 
