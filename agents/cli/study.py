@@ -4,34 +4,69 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from calm.cli.option_record import with_record
 from calm.cli.options import BaseUrl
 
+if TYPE_CHECKING:
+    from agents.study.run import Order
 
-def study(
-    name: Annotated[
-        str, typer.Argument(help="Which study: keyroom, rivals or rivals-tune.")
-    ] = "keyroom",
+
+@dataclass(frozen=True, slots=True)
+class CellOptions:
+    """Which cells of a study are meant, and with what settings; each field is an option."""
+
     task: Annotated[
         list[str] | None, typer.Option("--tasks", help="A task of it; repeat for several. [all]")
-    ] = None,
+    ] = None
     arm: Annotated[
         list[str] | None, typer.Option("--arms", help="An arm of it; repeat for several. [all]")
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each cell.")] = 5,
-    first_seed: Annotated[int, typer.Option(min=0, help="Seeds count up from it.")] = 0,
+    ] = None
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds of each cell.")] = 5
+    first_seed: Annotated[int, typer.Option(min=0, help="Seeds count up from it.")] = 0
     steps: Annotated[
         int | None, typer.Option(min=1, help="Steps of every cell. [as the plan has them]")
-    ] = None,
+    ] = None
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="A setting of all cells, as in train."),
-    ] = None,
+    ] = None
+
+    def order(self, at_once: int | None, train: bool, replace: bool) -> Order:
+        """Returns these cells as the part of a study to run; see `agents.study.run.Order`.
+
+        Raises:
+            UsageError: a pair of `--set` that can't be read.
+        """
+        from agents.study.run import Order
+        from agents.training.config import read_settings
+
+        settings = read_settings(self.setting or [])
+        return Order(
+            seeds=self.seeds,
+            first_seed=self.first_seed,
+            tasks=_listed(self.task),
+            arms=_listed(self.arm),
+            overrides=settings | ({"steps": self.steps} if self.steps else {}),
+            at_once=at_once,
+            train=train,
+            replace=replace,
+        )
+
+
+@with_record("cells", CellOptions)
+def study(
+    *,
+    name: Annotated[
+        str, typer.Argument(help="Which study: keyroom, rivals or rivals-tune.")
+    ] = "keyroom",
+    cells: CellOptions,
     plan: Annotated[
         Path | None,
         typer.Option(help="A plan of one's own instead, as agents/study/plans/keyroom.yaml."),
@@ -64,23 +99,11 @@ def study(
     that --results names. Writes report.html, and with the results tables, figures and a README.
     """
     from agents.study.plan import load_plan
-    from agents.study.run import Order, run_study
-    from agents.training.config import read_settings
+    from agents.study.run import run_study
 
-    overrides = read_settings(setting or []) | ({"steps": steps} if steps else {})
-    order = Order(
-        seeds=seeds,
-        first_seed=first_seed,
-        tasks=_listed(task),
-        arms=_listed(arm),
-        overrides=overrides,
-        at_once=at_once,
-        train=train,
-        replace=replace,
-    )
     report = run_study(
         load_plan(plan.stem if plan else name, plan),
-        order,
+        cells.order(at_once, train, replace),
         out or Path("runs") / f"study-{plan.stem if plan else name}",
         results=results,
         base_url=base_url,
@@ -91,5 +114,5 @@ def study(
 
 
 def _listed(names: list[str] | None) -> list[str]:
-    """Splits names at commas."""
+    """Returns the names in a list of options, each of which may hold several, split at commas."""
     return [part for name in names or [] for part in name.split(",") if part]

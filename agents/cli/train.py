@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from calm.cli.options import AskAgain, BaseUrl, Json, StoreOption, read_verdicts
+from agents.cli.run_options import RunOptions
+from calm.cli.option_record import with_record
+from calm.cli.options import BaseUrl, Json, StoreOption
 from calm.cli.typed import typed
 from calm.errors import UsageError
 
@@ -20,83 +22,10 @@ if TYPE_CHECKING:
     from agents.training.run_folder import Run
 
 
+@with_record("options", RunOptions)
 def train(
-    task: Annotated[
-        str | None, typer.Argument(help="MiniHack task, such as KeyRoom-S5, or a YAML file.")
-    ] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            help="none, truth (the engine's own), noisy:precision=P,recall=R (the truth with"
-            " errors), rules, local:MODEL, openai:MODEL, replay. [rules]"
-        ),
-    ] = None,
-    form: Annotated[
-        str | None,
-        typer.Option(
-            help="Form of question and answer of a model: booleans, array, explain, skeleton,"
-            " statements, statements-few-shot. [booleans]"
-        ),
-    ] = None,
-    thresholds: Annotated[
-        str,
-        typer.Option(
-            metavar="NUMBER|FILE",
-            help="How likely a yes must be, where a model's answer tells: a number, or the file of"
-            " `calm evaluate --learn-thresholds`.",
-        ),
-    ] = "",
-    ask: Annotated[
-        str | None,
-        typer.Option(
-            help="wait for the judge's answers about what is new, or take them later and go on"
-            " meanwhile. [wait]"
-        ),
-    ] = None,
-    ask_again: AskAgain = "",
-    shaping: Annotated[
-        str | None,
-        typer.Option(help="every, once (each subgoal pays once an episode), potential. [once]"),
-    ] = None,
-    bonus: Annotated[
-        str | None,
-        typer.Option(
-            help="What pays without a judge: novelty (events new in their episode),"
-            " novelty:message, novelty:cell, novelty:crop, novelty:relevant, rnd, e3b. [none]"
-        ),
-    ] = None,
-    bonus_weight: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="What a bonus of 1 pays. [0.1]")
-    ] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="What sees the map; an unknown name lists them. [cnn]")
-    ] = None,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="none, stack (the last crops), lstm (on a slower loop). [none]"),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(min=1, help="Environment steps, rounded up to whole rollouts. [300000]"),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="First seed. [0]")] = None,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, help="How many seeds, each a run. [1]")
-    ] = None,
-    subgoals: Annotated[
-        str | None,
-        typer.Option(help="given, a YAML file as `calm decompose` writes it, or a list's hash."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file of settings; options win over it.")
-    ] = None,
-    wandb: Annotated[
-        str | None, typer.Option(metavar="PROJECT", help="Log to Weights & Biases as well.")
-    ] = None,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Any other setting, such as n_envs=16."),
-    ] = None,
+    *,
+    options: RunOptions,
     out: Annotated[
         Path | None, typer.Option(help="Folder that holds the runs' folders. [runs]")
     ] = None,
@@ -125,36 +54,17 @@ def train(
         _show_settings(as_json)
         return
     from agents.report.page import report_runs
-    from agents.training.config import read_settings
     from agents.training.progress import train_with_progress
-    from calm.judges.thresholds import read_thresholds
 
-    named: dict[str, Any] = {
-        "task": task,
-        "judge": judge,
-        "form": form,
-        "ask": ask,
-        "shaping": shaping,
-        "bonus": bonus,
-        "bonus_weight": bonus_weight,
-        "encoder": encoder,
-        "memory": memory,
-        "steps": steps,
-        "seed": seed,
-        "subgoals": subgoals,
-        "wandb": wandb,
-    }
-    if thresholds:
-        named["thresholds"] = read_thresholds(thresholds)
-    if ask_again:
-        named["ask_again"] = read_verdicts(ask_again)
-    settings = {k: v for k, v in named.items() if v is not None} | read_settings(setting or [])
+    settings = options.settings()
     if resume:
-        others = {"config": config, "seeds": seeds, "out": out}
+        others = {"config": options.config, "seeds": options.seeds, "out": out}
         refused = [*settings, *(name for name, value in others.items() if value is not None)]
         runs = _open_runs(resume, settings.pop("steps", None), [s for s in refused if s != "steps"])
     else:
-        runs = _create_runs(settings, config, seeds or 1, out or Path("runs"), store, base_url)
+        runs = _create_runs(
+            settings, options.config, options.seeds or 1, out or Path("runs"), store, base_url
+        )
     console = Console(stderr=True)
     try:
         train_with_progress(runs, store=store, base_url=base_url, console=console)

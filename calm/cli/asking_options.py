@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import wraps
-from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
+from calm.cli.option_record import Command, with_record
 from calm.cli.options import AskAgain, KeyEnv, read_verdicts
 
 
@@ -84,34 +83,10 @@ class AskingOptions:
         return {name: value for name, value in values.items() if value not in ("", None)}
 
 
-def with_asking_options(
-    *names: str,
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_asking_options(*names: str) -> Callable[[Command], Command]:
     """Returns a decorator that gives a command these options in place of its parameter `asking`.
 
     Args:
         names: fields of `AskingOptions`; none for all. The command gets the defaults of the others.
     """
-    hints = get_type_hints(AskingOptions, include_extras=True)
-    options = [
-        Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default, annotation=hints[f.name])
-        for f in fields(AskingOptions)
-        if not names or f.name in names
-    ]
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        parameters: list[Parameter] = []
-        for parameter in signature(command, eval_str=True).parameters.values():
-            by_name = parameter.replace(kind=Parameter.KEYWORD_ONLY)
-            parameters += options if parameter.name == "asking" else [by_name]
-
-        @wraps(command)
-        def gathered(**values: Any) -> None:
-            asking = AskingOptions(**{option.name: values.pop(option.name) for option in options})
-            command(asking=asking, **values)
-
-        gathered.__signature__ = signature(command).replace(parameters=parameters)  # type: ignore[attr-defined]
-        gathered.__annotations__ = {p.name: p.annotation for p in parameters}
-        return gathered
-
-    return decorate
+    return with_record("asking", AskingOptions, names)

@@ -1,0 +1,31 @@
+"""`calm study` as a shell sees it: which cells its options mean, and bad input."""
+
+from pathlib import Path
+
+import pytest
+
+from agents.cli.study import CellOptions
+from agents.study.run import Order
+from calm.errors import UsageError
+from tests.support.command_line import calm
+
+
+def test_options_name_a_part_of_a_study() -> None:
+    cells = CellOptions(task=["KeyRoom-S5,Room-5x5"], arm=["a", "b"], steps=7, setting=["n_envs=2"])
+    assert cells.order(at_once=2, train=False, replace=True) == Order(
+        tasks=["KeyRoom-S5", "Room-5x5"],
+        arms=["a", "b"],
+        overrides={"n_envs": 2, "steps": 7},
+        at_once=2,
+        train=False,
+        replace=True,
+    )
+
+
+def test_a_study_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="unknown study 'keyrom': did you mean 'keyroom'"):
+        calm("study", "keyrom")
+    with pytest.raises(UsageError, match="unknown arm of the study keyroom 'none'"):
+        calm("study", "--arms", "none", "--no-train")
+    assert not list(tmp_path.glob("*.html"))
