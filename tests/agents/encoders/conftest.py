@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from agents.encoders import selective_scan_native
+from agents.encoders.selective_scan import native
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -19,9 +19,9 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module", params=["compiled", "plain"])
 def kernels(request: pytest.FixtureRequest) -> Iterator[str]:
     """The scan's kernels on a CPU: in C, or in plain torch as where there is no compiler."""
-    if request.param == "compiled" and selective_scan_native.library(torch.float32) is None:
+    if request.param == "compiled" and native.library(torch.float32) is None:
         pytest.skip("no C compiler")
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "plain":
-            patch.setattr(selective_scan_native, "library", lambda _: None)
+            patch.setattr(native, "library", lambda _: None)
         yield request.param

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from agents.encoders import selective_scan as module
-from agents.encoders.selective_scan import scan_map, selective_scan
+from agents.encoders.selective_scan import plain, scan_map, selective_scan
 
 pytestmark = pytest.mark.usefixtures("kernels")
 NAMES = ("u", "delta", "A", "B", "C", "D")
@@ -64,7 +63,7 @@ def relative(got: Tensor, expected: Tensor) -> float:
 def test_values_and_gradients_equal_the_loop(
     sizes: tuple[int, ...], block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BLOCK", block)  # small ones cut time and batch into many
+    monkeypatch.setattr(plain, "BLOCK", block)  # small ones cut time and batch into many
     torch.manual_seed(0)
     args = inputs(*sizes)
     y, expected = selective_scan(*args), loop(*args)
@@ -114,13 +113,13 @@ def test_gradcheck() -> None:
 def test_any_sizes_in_any_blocks(sizes: tuple[int, ...], block: int, seed: int) -> None:
     torch.manual_seed(seed)
     args = inputs(*sizes)
-    whole = module.BLOCK
+    whole = plain.BLOCK
     try:
-        module.BLOCK = block
+        plain.BLOCK = block
         y = selective_scan(*args)
         got = gradients(y, args)
     finally:
-        module.BLOCK = whole
+        plain.BLOCK = whole
     expected = loop(*args)
     assert torch.allclose(y, expected, rtol=1e-10, atol=1e-10)
     for a, b in zip(got, gradients(expected, args), strict=True):

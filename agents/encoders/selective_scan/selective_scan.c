@@ -1,6 +1,6 @@
 /* The selective scan on a CPU: forward and backward, one sample and a few groups at a time.
 
-   Compiled twice by selective_scan_native.py, with REAL float and REAL double.
+   Compiled twice by native.py, with REAL float and REAL double.
 
    The state of LANES channels stays in the first-level cache while time runs. What a span of SPAN
    steps reads is first laid side by side; so neither the order in which a route visits the cells

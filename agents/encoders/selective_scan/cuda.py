@@ -9,11 +9,11 @@ first, running each forward again into a scratch of STEPS states, then back thro
 Sums that cross programs (over the batch for A, over the blocks of channels for B and C) are
 written apart and added by torch afterwards: no atomics, so two runs agree bit for bit.
 
-Same arguments and results as `_forward` and `_backward` of `selective_scan.py`, except that
+Same arguments and results as `forward` and `backward` of `plain.py`, except that
 `starts` is one tensor and is laid out as the kernels like it.
 
 They have run in Triton's interpreter alone
-(`TRITON_INTERPRET=1 pytest tests/agents/encoders/test_selective_scan_cuda.py`), which shows that
+(`TRITON_INTERPRET=1 pytest tests/agents/encoders/selective_scan/test_cuda.py`), which shows that
 their numbers are right; on a CUDA device they have neither been run nor timed. The same tests run
 there where there is one.
 """

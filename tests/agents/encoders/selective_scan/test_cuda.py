@@ -1,6 +1,6 @@
 """The Triton kernels equal the CPU's. Runs on a CUDA device, or anywhere in Triton's interpreter:
 
-TRITON_INTERPRET=1 pytest tests/agents/encoders/test_selective_scan_cuda.py
+TRITON_INTERPRET=1 pytest tests/agents/encoders/selective_scan/test_cuda.py
 """
 
 import os
@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.encoders import selective_scan as cpu
+from agents.encoders.selective_scan import autograd, native, plain, scan_map
 
 pytest.importorskip("triton", reason="Triton is not installed")
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 if not (INTERPRETED or torch.cuda.is_available()):
     pytest.skip("no CUDA device, and TRITON_INTERPRET is not 1", allow_module_level=True)
 
-from agents.encoders import selective_scan_cuda as cuda  # noqa: E402 - it imports Triton
+from agents.encoders.selective_scan import cuda  # noqa: E402 - it imports Triton
 
 DEVICE = "cpu" if INTERPRETED else "cuda"
 SIZES = [(2, 3, 5, 7, 19), (1, 1, 2, 3, 1), (3, 2, 3, 5, 16), (2, 1, 37, 16, 33)]
@@ -36,12 +36,12 @@ def test_same_values_and_gradients(
     sizes: tuple[int, ...], dtype: torch.dtype, tolerance: float
 ) -> None:
     exact = inputs(*sizes)
-    y, starts = cpu._forward(*exact, True)
+    y, starts = plain.forward(*exact, True)
     dy = torch.randn_like(y)
     args = [x.to(DEVICE, dtype) for x in exact]
     got, kept = cuda.forward(*args, True)
     assert (got.cpu() - y).abs().max() <= tolerance * y.abs().max()
-    wanted = cpu._backward(dy, *exact, starts)
+    wanted = plain.backward(dy, *exact, starts)
     grads = cuda.backward(dy.to(DEVICE, dtype), *args, kept)
     for a, b in zip(grads, wanted, strict=True):
         assert a.shape == b.shape
@@ -55,11 +55,11 @@ def test_a_map_is_scanned_along_its_routes(monkeypatch: pytest.MonkeyPatch) -> N
     u, delta, B, C = (torch.randn(2, 7, *s, dtype=torch.float64, device=DEVICE) for s in shapes)
     args = [u, delta.abs(), -torch.rand(3, 2, 5, 2).double().to(DEVICE), B, C]
     results = []
-    for kernels in (cuda, cpu._Torch):
-        monkeypatch.setattr(cpu.selective_scan_native, "library", lambda _: None)
-        monkeypatch.setattr(cpu, "_kernels", lambda _, kernels=kernels: kernels)
+    for kernels in (cuda, plain):
+        monkeypatch.setattr(native, "library", lambda _: None)
+        monkeypatch.setattr(autograd, "_kernels", lambda _, kernels=kernels: kernels)
         given = [x.clone().requires_grad_() for x in args]
-        y = cpu.scan_map(*given, order, order.argsort(-1))
+        y = scan_map(*given, order, order.argsort(-1))
         results.append((y, *torch.autograd.grad(y.square().sum(), given)))
     for a, b in zip(*results, strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-10)

@@ -2,7 +2,7 @@
 
 `selective_scan.c` is compiled for each of float and double where it is first needed (under a
 second), for the very processor it runs on, and kept in a cache folder. Where it can't be, and
-where the environment says CALM_NATIVE=0, `selective_scan.py` does the same in plain torch.
+where the environment says CALM_NATIVE=0, `plain.py` does the same in torch.
 
 No copy is made to read a tensor: kernels take any strides, and the order in which cells are
 visited is looked up as they go.

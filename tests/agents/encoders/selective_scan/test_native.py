@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.encoders import selective_scan_native as native
-from agents.encoders.selective_scan import selective_scan
+from agents.encoders.selective_scan import native, selective_scan
 
 if native.library(torch.float32) is None:
     pytest.skip("no C compiler", allow_module_level=True)

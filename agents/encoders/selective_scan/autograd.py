@@ -7,11 +7,9 @@ A is discretised by zero-order hold and B by Euler's rule, as in the authors' co
 (Gu and Dao 2023, arXiv 2312.00752, section 3.2 and `selective_scan_fn`).
 
 One custom autograd function serves every device; the device chooses its two kernels. On a CPU
-they are C, compiled when first needed (`selective_scan_native.py`), or, where there is no compiler,
-the plain torch below: blocks of time small enough to stay in the cache, one in-place `addcmul_` a
-step. On CUDA they are Triton programs (`selective_scan_cuda.py`), loaded when first needed. All
-keep the state only at the start of each block of time for the backward pass, which runs the block
-again; a tensor of the size (length, batch, state, channels) never exists.
+they are C, compiled when first needed (`native.py`), or, where there is no compiler, plain torch
+(`plain.py`). On CUDA they are Triton programs (`cuda.py`), loaded when first needed. All keep the
+state only at the start of each block of time for the backward pass, which runs the block again.
 
 `selective_scan` is Mamba's; `scan_map` walks the cells of a map along several routes at once, the
 routes of a head reading the same features.
@@ -28,13 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.encoders import selective_scan_native
-
-BLOCK = 1 << 17
-"""Elements of state that a block of time holds, in plain torch: 512 KiB in float32, so that the
-backward pass's four such buffers fit a 2 MiB second-level cache."""
-SHORTEST = 8
-"""Steps of time below which a block is cut by batch instead, to spread its fixed cost."""
+from agents.encoders.selective_scan import native, plain
 
 
 def selective_scan(
@@ -125,9 +117,9 @@ class _SelectiveScan(torch.autograd.Function):
         back: Tensor | None,
     ) -> Tensor:
         keep = any(ctx.needs_input_grad)
-        ctx.native = u.device.type == "cpu" and selective_scan_native.library(u.dtype) is not None
+        ctx.native = u.device.type == "cpu" and native.library(u.dtype) is not None
         if ctx.native:
-            y, starts = selective_scan_native.forward(u, delta, A, B, C, order, keep)
+            y, starts = native.forward(u, delta, A, B, C, order, keep)
             saved = [starts]
         else:
             walked = _walk(u, delta, A, B, C, order)
@@ -143,7 +135,7 @@ class _SelectiveScan(torch.autograd.Function):
         u, delta, A, B, C, order, back, *saved = ctx.saved_tensors
         with torch.autocast(device_type=u.device.type, enabled=False):
             if ctx.native:
-                grads = selective_scan_native.backward(dy, u, delta, A, B, C, order, saved[0])
+                grads = native.backward(dy, u, delta, A, B, C, order, saved[0])
                 return *grads, None, None
             walked = _walk(u, delta, A, B, C, order)
             steps = _in_steps(dy, order).unsqueeze(2)
@@ -157,16 +149,12 @@ class _SelectiveScan(torch.autograd.Function):
 
 
 def _kernels(u: Tensor) -> Any:
-    """`forward` and `backward` on steps.
-
-    u, delta (L, b, 1, g, s), A (n, g, s), B, C (L, b, n, g, 1). A group is a route of a head.
-    Channels innermost, so that every broadcast and every sum over the state runs along vectors.
-    """
+    """Returns the module of `forward` and `backward` for the device of u; shapes: see `plain`."""
     if u.is_cuda:
-        from agents.encoders import selective_scan_cuda
+        from agents.encoders.selective_scan import cuda
 
-        return selective_scan_cuda
-    return _Torch
+        return cuda
+    return plain
 
 
 def _walk(
@@ -202,115 +190,3 @@ def _permuted(x: Tensor, index: Tensor) -> Tensor:
     rows = (at * batch + sample) * groups + torch.arange(groups, device=x.device)
     permuted = torch.index_select(x.reshape(-1, x.shape[-1]), 0, rows.flatten())
     return permuted.view(length, batch, groups, x.shape[-1])
-
-
-def _tiles(u: Tensor, A: Tensor) -> tuple[int, list[slice]]:
-    """How many steps a block has, and the slices of the batch that are run one after another."""
-    length, batch, row = u.shape[0], u.shape[1], A.numel()
-    wide = max(1, min(batch, BLOCK // (SHORTEST * row)))
-    steps = max(1, min(length, BLOCK // (wide * row)))
-    return steps, [slice(b, min(b + wide, batch)) for b in range(0, batch, wide)]
-
-
-class _Workspace:
-    """Memory (steps, b, n, g, s) that the blocks of time take turns in.
-
-    `rows` holds the view of each step of each buffer, made once: making a view costs as much as
-    the arithmetic of a small step.
-    """
-
-    def __init__(self, buffers: int, steps: int, u: Tensor, A: Tensor) -> None:
-        self.whole = [A.new_empty(steps, u.shape[1], *A.shape) for _ in range(buffers)]
-        self.rows = [buffer.unbind(0) for buffer in self.whole]
-
-    def first(self, n: int) -> list[Tensor]:
-        """The buffers cut to n steps: the last block is shorter."""
-        return [buffer[:n] for buffer in self.whole]
-
-    def recur(self, carry: Tensor, delta: Tensor, du: Tensor, A: Tensor, B: Tensor) -> Tensor:
-        """Fill buffer 0 with exp(Δ A) and buffer 1 with the states h; the last h."""
-        n = len(delta)
-        torch.mul(delta, A, out=self.whole[0][:n]).exp_()
-        torch.mul(du, B, out=self.whole[1][:n])
-        for row, decay in zip(self.rows[1][:n], self.rows[0][:n], strict=True):
-            carry = row.addcmul_(decay, carry)
-        return carry
-
-
-def _forward(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, keep: bool
-) -> tuple[Tensor, list[Tensor]]:
-    """y, and for each slice of the batch the states (blocks, b, n, g, s) that blocks start from."""
-    steps, slices = _tiles(u, A)
-    y, starts = torch.empty_like(u), []
-    du = delta * u
-    for b in slices:
-        work = _Workspace(2, steps, u[:, b], A)
-        blocks = list(zip(*(x[:, b].split(steps) for x in (delta, du, B, C, y)), strict=True))
-        saved = A.new_empty(len(blocks) if keep else 1, *work.whole[0].shape[1:])
-        carry = saved[0].zero_()
-        for i, (delta_t, du_t, B_t, C_t, y_t) in enumerate(blocks):
-            if i:
-                carry = saved[i if keep else 0].copy_(carry)
-            carry = work.recur(carry, delta_t, du_t, A, B_t)
-            spare, states = work.first(len(y_t))
-            torch.sum(torch.mul(states, C_t, out=spare), 2, keepdim=True, out=y_t)
-        starts.append(saved)
-    return y, starts
-
-
-def _backward(
-    dy: Tensor, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, starts: list[Tensor]
-) -> tuple[Tensor, ...]:
-    """Gradients of u, delta, A, B, C. With g_t = ∂/∂h_t, summed over what h_t goes on to,
-
-    g_t = C_t dy_t + exp(Δ_{t+1} A) ⊙ g_{t+1},   ∂/∂(Δ_t A) = g_t ⊙ h_{t-1} ⊙ exp(Δ_t A),
-    ∂/∂B_t = Σ_s g_t Δ_t u_t,   ∂/∂(Δ_t u_t) = Σ_n g_t B_t,   ∂/∂C_t = Σ_s h_t dy_t.
-    """
-    steps, slices = _tiles(u, A)
-    du, d_du, d_delta = delta * u, torch.empty_like(u), torch.empty_like(delta)
-    dA, dB, dC = torch.zeros_like(A), torch.empty_like(B), torch.empty_like(C)
-    ones = u.new_ones(u.shape[-1])
-    for b, saved in zip(slices, starts, strict=True):
-        work = _Workspace(4, steps, u[:, b], A)
-        decays, _, grads, _ = work.rows
-        inputs = [x[:, b].split(steps) for x in (dy, delta, du, B, C)]
-        outputs = [x[:, b].split(steps) for x in (d_du, d_delta, dB, dC)]
-        tail = torch.zeros_like(saved[0])  # exp(Δ A) ⊙ g of the step after the block
-        blocks = list(zip(saved, *inputs, *outputs, strict=True))
-        for start, dy_t, delta_t, du_t, B_t, C_t, d_du_t, d_delta_t, dB_t, dC_t in blocks[::-1]:
-            n = len(dy_t)
-            work.recur(start, delta_t, du_t, A, B_t)
-            decay, states, grad, spare = work.first(n)
-            torch.mul(dy_t, C_t, out=grad)
-            after = grads[n - 1].add_(tail)
-            for t in range(n - 2, -1, -1):
-                after = grads[t].addcmul_(decays[t + 1], after)
-            torch.mul(decays[0], after, out=tail)
-
-            _over_channels(torch.mul(states, dy_t, out=spare), ones, dC_t)
-            _over_channels(torch.mul(grad, du_t, out=spare), ones, dB_t)
-            torch.sum(torch.mul(grad, B_t, out=spare), 2, keepdim=True, out=d_du_t)
-            grad.mul_(decay)
-            grad[1:].mul_(states[:-1])
-            grad[0].mul_(start)
-            torch.sum(torch.mul(grad, A, out=spare), 2, keepdim=True, out=d_delta_t)
-            dA += torch.mul(grad, delta_t, out=spare).sum((0, 1))
-    d_delta.addcmul_(d_du, u)
-    return d_du.mul_(delta), d_delta, dA, dB, dC
-
-
-def _over_channels(x: Tensor, ones: Tensor, out: Tensor) -> None:
-    """Sum over the channels of a group, as a product with ones.
-
-    The product runs along whole rows however short they are; `sum` over a short last axis
-    takes two to four times as long.
-    """
-    out.copy_(torch.mv(x.view(-1, len(ones)), ones).view(out.shape))
-
-
-class _Torch:
-    """The plain kernels, as `_kernels` gives them."""
-
-    forward = staticmethod(_forward)
-    backward = staticmethod(_backward)
