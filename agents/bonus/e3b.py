@@ -10,11 +10,11 @@ episode. Its inverse is kept without inverting, by Sherman and Morrison:
 
     u = C_{t-1}⁻¹ φ(s_t),    b_t = φ(s_t)ᵀ u,    C_t⁻¹ = C_{t-1}⁻¹ - u uᵀ / (1 + b_t).
 
-φ is learned by inverse dynamics: from φ(s_t) and φ(s_{t+1}) a second network tells the action
+φ is learned by inverse dynamics: from φ(s_t) and φ(s_{t+1}) a second network predicts the action
 between them, so that φ holds what the agent controls. As in the authors' runs on MiniHack λ = 0.1
 and the bonus is divided by its running standard deviation; their encoder, a larger one that also
 reads the message and the hero's numbers, is not taken over: here φ sees the map around the hero and
-what he carries.
+what is carried.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from torch.nn import functional as F
 
 from agents.bonus.learned import LearnedBonus
 from envs.game.glyphs import NO_GLYPH
-from envs.stepping.batch import Batch
 
 EMBEDDING, WIDTH, DIM = 4, 128, 64
 """Numbers of a glyph, of a hidden layer, and of φ."""
@@ -40,7 +39,7 @@ LEARNING_RATE = 1e-4
 
 
 class Ellipses:
-    """C⁻¹ of each running episode.
+    """Holds C⁻¹ of each running episode.
 
     Args:
         n_envs: B.
@@ -67,8 +66,11 @@ class Ellipses:
         return bonus
 
 
-class Spread:
-    """Standard deviation of all numbers so far."""
+class RunningDeviation:
+    """Keeps the standard deviation of all numbers so far, in one pass over them.
+
+    (`agents.bonus.rnd` divides by that of torchrl's class, which is clipped and in float32.)
+    """
 
     def __init__(self) -> None:
         self.n, self.mean, self.squares = 0.0, 0.0, 0.0
@@ -83,61 +85,46 @@ class Spread:
         self.n = total
 
     @property
-    def deviation(self) -> float:
-        """1 as long as all numbers are equal."""
+    def value(self) -> float:
+        """The standard deviation; 1 as long as all numbers are equal."""
         return (self.squares / self.n) ** 0.5 if self.squares > 0 else 1.0
 
 
 class E3B(LearnedBonus):
-    """The bonus of the head of this file.
+    """Pays for states by how little they look like those that their episode has shown so far."""
 
-    Args:
-        batch, n_steps, seed: see `LearnedBonus`.
-    """
-
-    def __init__(self, batch: Batch, n_steps: int, seed: int) -> None:
-        super().__init__(batch, n_steps, seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._encoder = nn.Sequential(
-                nn.Embedding(NO_GLYPH + 1, EMBEDDING),
-                nn.Flatten(),
-                nn.Linear(EMBEDDING * self.n_glyphs, WIDTH),
-                nn.ReLU(),
-                nn.Linear(WIDTH, DIM),
-            )
-            self._inverse_dynamics = nn.Sequential(
-                nn.Linear(2 * DIM, WIDTH), nn.ReLU(), nn.Linear(WIDTH, batch.n_actions)
-            )
-        self._networks = nn.ModuleList([self._encoder, self._inverse_dynamics])
-        self._optimizer = torch.optim.Adam(self._networks.parameters(), lr=LEARNING_RATE)
-        self._ellipses = Ellipses(batch.n_envs, DIM)
-        self._spread = Spread()
+    def _make(self) -> tuple[nn.Module, torch.optim.Optimizer]:
+        self._encoder = nn.Sequential(
+            nn.Embedding(NO_GLYPH + 1, EMBEDDING),
+            nn.Flatten(),
+            nn.Linear(EMBEDDING * self.n_glyphs, WIDTH),
+            nn.ReLU(),
+            nn.Linear(WIDTH, DIM),
+        )
+        self._inverse_dynamics = nn.Sequential(
+            nn.Linear(2 * DIM, WIDTH), nn.ReLU(), nn.Linear(WIDTH, self._batch.n_actions)
+        )
+        self._ellipses = Ellipses(self._batch.n_envs, DIM)
+        self._deviation = RunningDeviation()
+        networks = nn.ModuleList([self._encoder, self._inverse_dynamics])
+        return networks, torch.optim.Adam(networks.parameters(), lr=LEARNING_RATE)
 
     def _begin(self, rows: npt.NDArray[np.intp]) -> None:
         self._ellipses.begin(rows)
 
     def _pay(self, glyphs: Tensor) -> Tensor:
         bonus = self._ellipses.add(self._encoder(glyphs.long()))
-        self._spread.update(bonus)
-        return bonus / self._spread.deviation
+        self._deviation.update(bonus)
+        return bonus / self._deviation.value
 
-    def _learn_from(self, before: Tensor, actions: Tensor, after: Tensor) -> None:
+    def _loss(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
         both = self._encoder(torch.cat([before, after]).long())
         pairs = torch.cat(both.chunk(2), dim=1)
-        loss = F.cross_entropy(self._inverse_dynamics(pairs), actions)
-        self._optimizer.zero_grad()
-        loss.backward()
-        self._optimizer.step()
+        return F.cross_entropy(self._inverse_dynamics(pairs), actions)
 
-    def _learned(self) -> dict[str, Any]:
-        return {
-            "networks": self._networks.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "spread": [self._spread.n, self._spread.mean, self._spread.squares],
-        }
+    def _own_state(self) -> dict[str, Any]:
+        deviation = self._deviation
+        return {"spread": [deviation.n, deviation.mean, deviation.squares]}
 
-    def _take_over(self, state: Mapping[str, Any]) -> None:
-        self._networks.load_state_dict(state["networks"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._spread.n, self._spread.mean, self._spread.squares = state["spread"]
+    def _restore_own(self, state: Mapping[str, Any]) -> None:
+        self._deviation.n, self._deviation.mean, self._deviation.squares = state["spread"]

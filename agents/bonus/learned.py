@@ -1,4 +1,4 @@
-"""What bonuses that learn have in common: they see glyphs, and learn from every rollout."""
+"""The base of bonuses that learn: they see glyphs, learn from every rollout, and can be resumed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from envs.game.engine import Array
 from envs.observer import Bools
 from envs.stepping.batch import Batch, Rewards
 
 KEYS = ("glyphs_crop", "inv_glyphs")
-"""What these bonuses see of a state: the map around the hero and what he carries."""
+"""What these bonuses see of a state: the map around the hero, and what is carried."""
 MINIBATCH = 512
 """Transitions in one step of learning."""
 
 
 class LearnedBonus(ABC):
-    """A bonus whose networks learn from the steps they paid for, once every `n_steps` of the batch.
+    """Pays by networks that learn from the steps they paid for, once every `n_steps` of the batch.
 
-    All random numbers are its own, so that a run with a bonus draws the same others.
+    A bonus of its own makes its networks (`_make`), pays (`_pay`), begins episodes (`_begin`) and
+    tells the loss of a minibatch (`_loss`). All random numbers are its own, so that a run with a
+    bonus draws the same others as one without.
 
     Args:
         batch: not yet reset; its arrays hold `KEYS`.
@@ -44,9 +46,14 @@ class LearnedBonus(ABC):
         self._actions = np.zeros(shape, np.int64)
         self._filled = 0
         self._state: Array = np.zeros((batch.n_envs, self.n_glyphs), np.int16)
+        self._networks: nn.Module
+        self._optimizer: torch.optim.Optimizer
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._networks, self._optimizer = self._make()
 
     def reset(self) -> None:
-        """All episodes begin; what was played since the last learning is left out."""
+        """Begins an episode in every row; what was played since the last learning is left out."""
         self._filled = 0
         self._state = self._glyphs({key: self._batch.arrays[key] for key in KEYS})
         self._begin(np.arange(self._batch.n_envs))
@@ -69,7 +76,11 @@ class LearnedBonus(ABC):
 
     def state(self) -> dict[str, Any]:
         """Returns weights, optimiser, statistics and random state, as tensors and plain values."""
-        return {"random": self._random.get_state()} | self._learned()
+        return {
+            "random": self._random.get_state(),
+            "networks": self._networks.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+        } | self._own_state()
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes over what `state` has returned.
@@ -78,7 +89,13 @@ class LearnedBonus(ABC):
             KeyError, RuntimeError: it is the state of another bonus.
         """
         self._random.set_state(state["random"])
-        self._take_over(state)
+        self._networks.load_state_dict(state["networks"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._restore_own(state)
+
+    @abstractmethod
+    def _make(self) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """Returns new networks, and the optimiser of those of their weights that learn."""
 
     @abstractmethod
     def _pay(self, glyphs: Tensor) -> Tensor:
@@ -86,19 +103,26 @@ class LearnedBonus(ABC):
 
     @abstractmethod
     def _begin(self, rows: npt.NDArray[np.intp]) -> None:
-        """These rows stand at the first observation of an episode."""
+        """Takes in that these rows stand at the first observation of an episode."""
 
     @abstractmethod
+    def _loss(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
+        """Returns the loss () of M transitions: states (M, N) int16, actions (M,) int64, states."""
+
+    @abstractmethod
+    def _own_state(self) -> dict[str, Any]:
+        """Returns what `state` holds beside networks, optimiser and random state."""
+
+    @abstractmethod
+    def _restore_own(self, state: Mapping[str, Any]) -> None:
+        """Takes over what `_own_state` has returned."""
+
     def _learn_from(self, before: Tensor, actions: Tensor, after: Tensor) -> None:
-        """One step of learning, from M transitions: (M, N) int16, (M,) int64, (M, N) int16."""
-
-    @abstractmethod
-    def _learned(self) -> dict[str, Any]:
-        """What `state` holds beside the random state."""
-
-    @abstractmethod
-    def _take_over(self, state: Mapping[str, Any]) -> None:
-        """Takes over what `_learned` has returned."""
+        """Learns one step from M transitions, shaped as `_loss` takes them."""
+        loss = self._loss(before, actions, after)
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
 
     def _learn(self) -> None:
         """Goes once through what was played since the last time, in random order."""
@@ -109,8 +133,9 @@ class LearnedBonus(ABC):
             self._learn_from(before, actions, after)
 
     def _minibatches(self, n: int) -> Iterator[Tensor]:
+        """Yields the numbers 0 to n - 1 in random order, `MINIBATCH` int64 at a time."""
         yield from torch.randperm(n, generator=self._random).split(MINIBATCH)
 
     def _glyphs(self, arrays: Mapping[str, Array]) -> Array:
-        """(B, N) int16, a copy."""
+        """Returns a copy of what the bonus sees, (B, N) int16, of arrays (B, ...) by key."""
         return np.concatenate([a.reshape(len(a), -1) for a in arrays.values()], 1, dtype=np.int16)

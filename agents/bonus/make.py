@@ -1,4 +1,4 @@
-"""From the name of a bonus to what builds it for a batch."""
+"""Finds a bonus by name: returns what builds it for a batch."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ class MakeLearned:
     """Builds `rnd` or `e3b`, see `agents.bonus.learned.LearnedBonus`."""
 
     name: str
+    """`rnd` or `e3b`."""
     n_steps: int
+    """Steps of the batch between two times of learning."""
     seed: int
+    """Of its weights and of the order in which it learns."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -33,7 +36,7 @@ class MakeLearned:
         return KEYS
 
     def __call__(self, batch: Batch, credit: BatchCredit | None) -> Bonus:
-        """The bonus of one batch, which learns from that batch alone."""
+        """Returns the bonus of one batch, which learns from that batch alone."""
         if self.name == "e3b":
             from agents.bonus.e3b import E3B
 
@@ -44,7 +47,7 @@ class MakeLearned:
 
 
 def make_bonus(name: str, n_steps: int, seed: int) -> MakeBonus | None:
-    """What builds the bonus of this name; None for `none`.
+    """Returns what builds the bonus of this name; None for `none`.
 
     Args:
         name: one of `BONUSES`.

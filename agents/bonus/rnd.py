@@ -28,7 +28,6 @@ from torchrl.objectives import RNDLoss
 
 from agents.bonus.learned import LearnedBonus
 from envs.game.glyphs import NO_GLYPH
-from envs.stepping.batch import Batch
 
 EMBEDDING, WIDTH, DIM = 4, 128, 128
 """Numbers of a glyph, of a hidden layer, and of what is predicted."""
@@ -36,29 +35,23 @@ LEARNING_RATE = 1e-4
 
 
 class RandomNetworkDistillation(LearnedBonus):
-    """The bonus of the head of this file.
+    """Pays for states by how badly a network predicts what a fixed random one says of them."""
 
-    Args:
-        batch, n_steps, seed: see `LearnedBonus`.
-    """
-
-    def __init__(self, batch: Batch, n_steps: int, seed: int) -> None:
-        super().__init__(batch, n_steps, seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self._embedding = torch.randn(NO_GLYPH + 1, EMBEDDING)
-            width = EMBEDDING * self.n_glyphs
-            target = _network(width, deeper=False)
-            predictor = _network(width, deeper=True)
+    def _make(self) -> tuple[nn.Module, torch.optim.Optimizer]:
+        self._embedding = torch.randn(NO_GLYPH + 1, EMBEDDING)
+        width = EMBEDDING * self.n_glyphs
+        target = _network(width, deeper=False)
+        predictor = _network(width, deeper=True)
         self._transform = RNDTransform(target, predictor)
         # The paper learns from a quarter of 128 environments' transitions, from all of up to 32.
-        self._loss = RNDLoss(predictor, target, update_fraction=1.0)
-        self._optimizer = torch.optim.Adam(predictor.parameters(), lr=LEARNING_RATE)
+        self._distillation = RNDLoss(predictor, target, update_fraction=1.0)
+        return self._transform, torch.optim.Adam(predictor.parameters(), lr=LEARNING_RATE)
 
     def _begin(self, rows: npt.NDArray[np.intp]) -> None:
         """Keeps all: novelty is lifelong."""
 
     def _features(self, glyphs: Tensor) -> Tensor:
+        """Returns the fixed embeddings of states (B, N), one after the other: (B, 4 N) float32."""
         return self._embedding[glyphs.long()].flatten(1)
 
     def _pay(self, glyphs: Tensor) -> Tensor:
@@ -67,30 +60,26 @@ class RandomNetworkDistillation(LearnedBonus):
         bonus: Tensor = reached["intrinsic_reward"]
         return bonus.flatten()
 
-    def _learn_from(self, before: Tensor, actions: Tensor, after: Tensor) -> None:
-        self._loss.obs_rms = self._transform.obs_rms
+    def _loss(self, before: Tensor, actions: Tensor, after: Tensor) -> Tensor:
+        self._distillation.obs_rms = self._transform.obs_rms
         reached = TensorDict({"observation": self._features(after)}, [len(after)])
-        loss = self._loss(TensorDict({"next": reached}, [len(after)]))["loss_predictor"]
-        self._optimizer.zero_grad()
-        loss.backward()
-        self._optimizer.step()
+        loss: Tensor = self._distillation(TensorDict({"next": reached}, [len(after)]))[
+            "loss_predictor"
+        ]
+        return loss
 
-    def _learned(self) -> dict[str, Any]:
-        return {
-            "networks": self._transform.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "embedding": self._embedding,
-        }
+    def _own_state(self) -> dict[str, Any]:
+        return {"embedding": self._embedding}
 
-    def _take_over(self, state: Mapping[str, Any]) -> None:
-        self._transform.load_state_dict(state["networks"])
-        self._optimizer.load_state_dict(state["optimizer"])
+    def _restore_own(self, state: Mapping[str, Any]) -> None:
         self._embedding = state["embedding"]
 
 
 def _network(width: int, deeper: bool) -> nn.Sequential:
-    """(B, width) to (B, DIM); the predictor is two layers deeper than the target, as in the
-    paper."""
+    """Returns a network from (B, width) to (B, DIM).
+
+    The predictor is two layers deeper than the target, as in the paper.
+    """
     layers: list[nn.Module] = [nn.Linear(width, WIDTH), nn.ReLU(), nn.Linear(WIDTH, DIM)]
     for _ in range(2 if deeper else 0):
         layers += [nn.ReLU(), nn.Linear(DIM, DIM)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.bonus.e3b import Ellipses, Spread
+from agents.bonus.e3b import Ellipses, RunningDeviation
 
 
 def test_the_bonus_of_three_states_worked_by_hand() -> None:
@@ -55,13 +55,13 @@ def test_an_episode_that_begins_forgets_alone() -> None:
     assert third[1] == first[1] > second[1] > third[0]
 
 
-def test_the_spread_is_the_deviation_of_all_numbers() -> None:
-    spread, draw = Spread(), torch.Generator().manual_seed(1)
-    assert spread.deviation == 1.0
+def test_the_running_deviation_is_that_of_all_numbers() -> None:
+    running, draw = RunningDeviation(), torch.Generator().manual_seed(1)
+    assert running.value == 1.0
     parts = [torch.randn(8, generator=draw).double() * 3 + 5 for _ in range(5)]
     for part in parts:
-        spread.update(part)
-    assert spread.deviation == pytest.approx(float(torch.cat(parts).std(unbiased=False)))
-    constant = Spread()
+        running.update(part)
+    assert running.value == pytest.approx(float(torch.cat(parts).std(unbiased=False)))
+    constant = RunningDeviation()
     constant.update(torch.full((4,), 2.0))
-    assert constant.deviation == 1.0
+    assert constant.value == 1.0
