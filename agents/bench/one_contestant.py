@@ -24,32 +24,17 @@ from typing import Any
 
 import numpy as np
 
+from agents.bench import settings
 from agents.bench.network import BenchExtractor
-from agents.bench.settings import (
-    CORES,
-    ENTROPY,
-    ENVS,
-    EPOCHS,
-    GAMMA,
-    KEYS,
-    LAMBDA,
-    MINIBATCHES,
-    RATE,
-    ROLLOUT,
-    STEPS,
-    TASK,
-    Measured,
-    minihack,
-)
 
-Contestant = Callable[[str, float], Measured]
+Contestant = Callable[[str, float], settings.StepsAndSeconds]
 """Trains with a network of this size for about so many seconds."""
 
 
 def ours_env(workers: int | None) -> Any:
     from envs import make_vec
 
-    return make_vec(TASK, ENVS, kind="sb3", keys=KEYS, workers=workers)
+    return make_vec(settings.TASK, settings.ENVS, kind="sb3", keys=settings.KEYS, workers=workers)
 
 
 def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
@@ -59,13 +44,13 @@ def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
     return kind(
         "MultiInputPolicy",
         env,
-        n_steps=STEPS,
-        batch_size=ROLLOUT // MINIBATCHES,
-        n_epochs=EPOCHS,
-        gamma=GAMMA,
-        gae_lambda=LAMBDA,
-        learning_rate=RATE,
-        ent_coef=ENTROPY,
+        n_steps=settings.STEPS,
+        batch_size=settings.ROLLOUT // settings.MINIBATCHES,
+        n_epochs=settings.EPOCHS,
+        gamma=settings.GAMMA,
+        gae_lambda=settings.LAMBDA,
+        learning_rate=settings.RATE,
+        ent_coef=settings.ENTROPY,
         device="cpu",
         policy_kwargs={
             "features_extractor_class": BenchExtractor,
@@ -77,7 +62,7 @@ def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
     )
 
 
-def learn(model: Any, seconds: float) -> Measured:
+def learn(model: Any, seconds: float) -> settings.StepsAndSeconds:
     """Whole rollouts with their updates, after one to warm up."""
     from stable_baselines3.common.callbacks import BaseCallback
 
@@ -115,12 +100,12 @@ def our_model(size: str, threads: int) -> Any:
     return ppo(FastPPO, ours_env(0), size, threads=threads, policy=adam)
 
 
-def ours(size: str, seconds: float) -> Measured:
+def ours(size: str, seconds: float) -> settings.StepsAndSeconds:
     """CALM as `calm train` runs one agent on all cores."""
-    return learn(our_model(size, CORES), seconds)
+    return learn(our_model(size, settings.CORES), seconds)
 
 
-def ours_one_core(size: str, seconds: float) -> Measured:
+def ours_one_core(size: str, seconds: float) -> settings.StepsAndSeconds:
     """CALM as `calm train` runs one of many agents: one thread and no other process."""
     return learn(our_model(size, 1), seconds)
 
@@ -128,31 +113,36 @@ def ours_one_core(size: str, seconds: float) -> Measured:
 def sb3(vec_env: str) -> Contestant:
     """stable-baselines3 as its documentation sets it up, with its own threads."""
 
-    def contest(size: str, seconds: float) -> Measured:
+    def contest(size: str, seconds: float) -> settings.StepsAndSeconds:
         from stable_baselines3 import PPO
         from stable_baselines3.common import vec_env as kinds
         from stable_baselines3.common.monitor import Monitor
 
         return learn(
-            ppo(PPO, getattr(kinds, vec_env)([lambda: Monitor(minihack())] * ENVS), size), seconds
+            ppo(
+                PPO,
+                getattr(kinds, vec_env)([lambda: Monitor(settings.minihack())] * settings.ENVS),
+                size,
+            ),
+            seconds,
         )
 
     return contest
 
 
-def sb3_ours(size: str, seconds: float) -> Measured:
+def sb3_ours(size: str, seconds: float) -> settings.StepsAndSeconds:
     """stable-baselines3's PPO in our environments: what the environments alone bring."""
     from stable_baselines3 import PPO
 
     return learn(ppo(PPO, ours_env(None), size), seconds)
 
 
-def env_alone(size: str, seconds: float) -> Measured:
+def env_alone(size: str, seconds: float) -> settings.StepsAndSeconds:
     """Our environments with random actions: nothing can be faster that learns after it plays."""
     del size
     env = ours_env(None)
     env.reset()
-    actions = np.random.default_rng(0).integers(env.action_space.n, size=(1024, ENVS))
+    actions = np.random.default_rng(0).integers(env.action_space.n, size=(1024, settings.ENVS))
     for row in actions[:64]:
         env.step(row)
     done, start = 0, time.perf_counter()
@@ -165,14 +155,14 @@ def env_alone(size: str, seconds: float) -> Measured:
     return done, taken
 
 
-def update_alone(size: str, seconds: float) -> Measured:
+def update_alone(size: str, seconds: float) -> settings.StepsAndSeconds:
     """Our updates of one rollout over and over: nothing can be faster that steps in no time."""
-    model = our_model(size, CORES)
-    model.learn(ROLLOUT)
+    model = our_model(size, settings.CORES)
+    model.learn(settings.ROLLOUT)
     done, start = 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
         model.train()
-        done += ROLLOUT
+        done += settings.ROLLOUT
     taken = time.perf_counter() - start
     model.get_env().close()
     return done, taken
@@ -181,7 +171,7 @@ def update_alone(size: str, seconds: float) -> Measured:
 def sample_factory(asynchronous: bool) -> Contestant:
     """Sample Factory, see `agents.bench.peers.sample_factory`."""
 
-    def contest(size: str, seconds: float) -> Measured:
+    def contest(size: str, seconds: float) -> settings.StepsAndSeconds:
         from agents.bench.peers.sample_factory import learn
 
         return learn(size, seconds, asynchronous)
@@ -192,7 +182,7 @@ def sample_factory(asynchronous: bool) -> Contestant:
 def pufferlib(backend: str) -> Contestant:
     """PufferLib, see `agents.bench.peers.pufferlib`."""
 
-    def contest(size: str, seconds: float) -> Measured:
+    def contest(size: str, seconds: float) -> settings.StepsAndSeconds:
         from agents.bench.peers.pufferlib import learn
 
         return learn(size, seconds, backend)

@@ -18,7 +18,7 @@ CORES = len(os.sched_getaffinity(0))
 GAMMA, LAMBDA, RATE, ENTROPY = 0.99, 0.95, 3e-4, 0.01
 """Discount, lambda of the advantage, step size of Adam, weight of the entropy bonus."""
 
-Measured = tuple[int, float]
+StepsAndSeconds = tuple[int, float]
 """Environment steps, and the seconds that they took."""
 
 

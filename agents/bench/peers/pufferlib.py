@@ -14,23 +14,8 @@ import torch
 from pufferlib import emulation, pufferl, vector
 from pufferlib import pytorch as convert
 
+from agents.bench import settings
 from agents.bench.network import SIZES, BenchNetwork
-from agents.bench.settings import (
-    CORES,
-    ENTROPY,
-    ENVS,
-    EPOCHS,
-    GAMMA,
-    KEYS,
-    LAMBDA,
-    MINIBATCHES,
-    RATE,
-    ROLLOUT,
-    STEPS,
-    TASK,
-    Measured,
-    minihack,
-)
 
 
 class Policy(torch.nn.Module):
@@ -46,24 +31,28 @@ class Policy(torch.nn.Module):
 
     def forward(self, observations: Any, state: Any = None) -> Any:
         by_key = convert.nativize_tensor(observations, self.dtype)
-        features = self.network(*(by_key[key] for key in KEYS))
+        features = self.network(*(by_key[key] for key in settings.KEYS))
         return self.action(features), self.value(features)
 
     forward_eval = forward
 
 
-def make_env(**settings: Any) -> Any:
+def make_env(**options: Any) -> Any:
     """One environment as PufferLib wraps it."""
-    return emulation.GymnasiumPufferEnv(env_creator=minihack, **settings)
+    return emulation.GymnasiumPufferEnv(env_creator=settings.minihack, **options)
 
 
-def learn(size: str, seconds: float, backend: str) -> Measured:
+def learn(size: str, seconds: float, backend: str) -> settings.StepsAndSeconds:
     """Trains with PufferLib's own vector environment, `Serial` or `Multiprocessing`."""
-    spread = {"num_workers": CORES, "batch_size": ENVS} if backend == "Multiprocessing" else {}
-    env = vector.make(make_env, backend=backend, num_envs=ENVS, **spread)
+    spread = (
+        {"num_workers": settings.CORES, "batch_size": settings.ENVS}
+        if backend == "Multiprocessing"
+        else {}
+    )
+    env = vector.make(make_env, backend=backend, num_envs=settings.ENVS, **spread)
     with tempfile.TemporaryDirectory() as folder:
         config = {
-            "env": TASK,
+            "env": settings.TASK,
             "seed": 0,
             "torch_deterministic": True,
             "cpu_offload": False,
@@ -72,24 +61,24 @@ def learn(size: str, seconds: float, backend: str) -> Measured:
             "anneal_lr": False,
             "precision": "float32",
             "total_timesteps": 10**9,
-            "learning_rate": RATE,
-            "gamma": GAMMA,
-            "gae_lambda": LAMBDA,
-            "update_epochs": EPOCHS,
+            "learning_rate": settings.RATE,
+            "gamma": settings.GAMMA,
+            "gae_lambda": settings.LAMBDA,
+            "update_epochs": settings.EPOCHS,
             "clip_coef": 0.2,
             "vf_coef": 0.5,
             "vf_clip_coef": 0.2,
             "max_grad_norm": 0.5,
-            "ent_coef": ENTROPY,
+            "ent_coef": settings.ENTROPY,
             "adam_beta1": 0.9,
             "adam_beta2": 0.999,
             "adam_eps": 1e-5,
             "data_dir": folder,
             "checkpoint_interval": 10**9,
-            "batch_size": ROLLOUT,
-            "minibatch_size": ROLLOUT // MINIBATCHES,
-            "max_minibatch_size": ROLLOUT,
-            "bptt_horizon": STEPS,
+            "batch_size": settings.ROLLOUT,
+            "minibatch_size": settings.ROLLOUT // settings.MINIBATCHES,
+            "max_minibatch_size": settings.ROLLOUT,
+            "bptt_horizon": settings.STEPS,
             "compile": False,
             "vtrace_rho_clip": 1.0,
             "vtrace_c_clip": 1.0,
@@ -108,4 +97,4 @@ def learn(size: str, seconds: float, backend: str) -> Measured:
                 break
             done = number
     env.close()
-    return (done + 1) * ROLLOUT, taken
+    return (done + 1) * settings.ROLLOUT, taken

@@ -14,23 +14,8 @@ from sample_factory.envs.env_utils import register_env
 from sample_factory.model.encoder import Encoder
 from sample_factory.train import make_runner
 
+from agents.bench import settings
 from agents.bench.network import SIZES, BenchNetwork
-from agents.bench.settings import (
-    CORES,
-    ENTROPY,
-    ENVS,
-    EPOCHS,
-    GAMMA,
-    KEYS,
-    LAMBDA,
-    MINIBATCHES,
-    RATE,
-    ROLLOUT,
-    STEPS,
-    TASK,
-    Measured,
-    minihack,
-)
 
 WARM = 2
 """Times that steps have been learned from before it is measured."""
@@ -38,7 +23,7 @@ WARM = 2
 
 def make_env(*_: Any, **__: Any) -> Any:
     """As Sample Factory calls it, in its workers."""
-    return minihack()
+    return settings.minihack()
 
 
 class NetworkEncoder(Encoder):
@@ -50,7 +35,7 @@ class NetworkEncoder(Encoder):
         self.network = BenchNetwork(cfg.experiment)
 
     def forward(self, observations: Any) -> Any:
-        return self.network(*(observations[key] for key in KEYS))
+        return self.network(*(observations[key] for key in settings.KEYS))
 
     def get_out_size(self) -> int:
         return SIZES[self.cfg.experiment].joint
@@ -75,38 +60,38 @@ class Watch(AlgoObserver):
             raise Enough
 
 
-def learn(size: str, seconds: float, asynchronous: bool) -> Measured:
+def learn(size: str, seconds: float, asynchronous: bool) -> settings.StepsAndSeconds:
     """Trains with a worker a core: in turns, or asynchronously, which is its default."""
-    register_env(TASK, make_env)
+    register_env(settings.TASK, make_env)
     global_model_factory().register_encoder_factory(NetworkEncoder)
     with tempfile.TemporaryDirectory() as folder:
-        settings = {
-            "env": TASK,
+        arguments = {
+            "env": settings.TASK,
             "experiment": size,
             "train_dir": folder,
             "device": "cpu",
             "async_rl": asynchronous,
-            "num_workers": CORES,
-            "num_envs_per_worker": ENVS // CORES,
+            "num_workers": settings.CORES,
+            "num_envs_per_worker": settings.ENVS // settings.CORES,
             "worker_num_splits": 2 if asynchronous else 1,
-            "rollout": STEPS,
-            "batch_size": ROLLOUT // MINIBATCHES,
-            "num_batches_per_epoch": MINIBATCHES,
-            "num_epochs": EPOCHS,
+            "rollout": settings.STEPS,
+            "batch_size": settings.ROLLOUT // settings.MINIBATCHES,
+            "num_batches_per_epoch": settings.MINIBATCHES,
+            "num_epochs": settings.EPOCHS,
             "use_rnn": False,
             "recurrence": 1,
             "normalize_input": False,
             "normalize_returns": False,
-            "gamma": GAMMA,
-            "gae_lambda": LAMBDA,
-            "learning_rate": RATE,
-            "exploration_loss_coeff": ENTROPY,
+            "gamma": settings.GAMMA,
+            "gae_lambda": settings.LAMBDA,
+            "learning_rate": settings.RATE,
+            "exploration_loss_coeff": settings.ENTROPY,
             "max_grad_norm": 0.5,
             "save_every_sec": 10**6,
             "decorrelate_experience_max_seconds": 0,
             "with_wandb": False,
         }
-        words = [f"--{name}={value}" for name, value in settings.items()]
+        words = [f"--{name}={value}" for name, value in arguments.items()]
         parser, _ = parse_sf_args(words)
         _, runner = make_runner(parse_full_cfg(parser, words))
         watch = Watch(seconds)
