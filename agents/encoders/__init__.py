@@ -1,4 +1,4 @@
-"""Attention mechanisms that see a map, each a plain torch module in a file of its own.
+"""Attention mechanisms that mix the cells of a map, each a plain torch module in its own file.
 
     mechanism = make_mechanism("agent", dim=64, height=21, width=79, heads=4)
     tokens = tokens + mechanism(norm(tokens), mask)      # (batch, height * width, dim)
@@ -10,7 +10,8 @@ starts near the identity. The modules are imported when one is made.
 The classes are here too, `from agents.encoders import AgentAttention`, with every option of their
 own. Class-semantics attention gates features over time rather than over a map and so is a class
 alone, `ClassSemanticsAttention`, and not in `MECHANISMS`.
-The scan itself is the function `agents.encoders.selective_scan.selective_scan`.
+The scan itself is the function `agents.encoders.selective_scan.selective_scan`. What several
+mechanisms share lies beside them: masks, pooling, routes over a map, scans along routes.
 """
 
 from __future__ import annotations
@@ -48,17 +49,20 @@ __all__ = [
 
 
 class Mechanism(NamedTuple):
-    """Where a mechanism is, and what of the map its constructor asks for."""
+    """Where the class of a mechanism is, and what its constructor asks for."""
 
     module: str
+    """Of `agents.encoders`."""
     name: str
+    """Of the class."""
     sized: bool
-    """Takes height and width: it was built for maps of one shape."""
+    """Whether it takes height and width: it was built for maps of one shape."""
     defaults: dict[str, Any]
     """Options where they differ from the class's own."""
     about: str
+    """What it does, in a few words."""
     joins: bool = False
-    """Lets tokens without a place on the map (message, inventory, status) join, in front."""
+    """Whether tokens without a place on the map (message, inventory, status) may join, in front."""
 
 
 MECHANISMS: dict[str, Mechanism] = {
@@ -93,7 +97,11 @@ _MODULES = {entry.name: entry.module for entry in MECHANISMS.values()} | {
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the module of a class when it is first asked for: torch is no light thing."""
+    """Imports the module of a class when it is first asked for: torch takes a second to load.
+
+    Raises:
+        AttributeError: there is no such class.
+    """
     if name in _MODULES:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -102,12 +110,19 @@ def __getattr__(name: str) -> Any:
 def make_mechanism(
     name: str, dim: int, height: int, width: int, *, extra_tokens: int = 0, **options: Any
 ) -> nn.Module:
-    """The mechanism of that name for maps of height x width cells and dim channels.
+    """Returns a new mechanism for maps of height x width cells and dim channels.
 
-    `extra_tokens` in front of the cells have no place on the map; see `Mechanism.joins`.
+    Its forward pass takes tokens (batch, N, dim) and a mask (batch, N) bool, True where valid, or
+    None, and returns the tokens' shape; N is extra_tokens + height * width.
 
-    `options` go to its class, over the defaults of `MECHANISMS`. The module's forward takes
-    (x (batch, height * width, dim), mask (batch, height * width) bool or None) and gives x's shape.
+    Args:
+        name: one of `MECHANISMS`.
+        dim: channels.
+        height: rows of the map.
+        width: columns of the map.
+        extra_tokens: tokens in front of the cells that have no place on the map, see
+            `Mechanism.joins`.
+        **options: of its class, over the defaults of `MECHANISMS`.
 
     Raises:
         UsageError: no mechanism has this name, extra tokens cannot join it, or it does not take

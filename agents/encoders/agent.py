@@ -36,13 +36,16 @@ TABLE = 7
 
 
 class AgentAttention(nn.Module):
-    """x (batch, extra_tokens + height * width, dim) to the same shape.
+    """Maps tokens x (batch, extra_tokens + height * width, dim) to the same shape.
 
     Args:
         dim: channels, divisible by `heads`.
+        heads: of the attention, each with dim // heads channels.
+        height: rows of the map.
+        width: columns of the map.
         agents: the grid (rows, columns) that Q is pooled to. It pools evenly where it divides
             the map; 3 x 9 on 21 x 79 has rows of 7 and columns that overlap by a cell.
-        qkv_bias: the published models have it.
+        qkv_bias: whether Q, K and V have a bias, as in the published models.
         extra_tokens: tokens without a place on the map, in front.
     """
 
@@ -91,7 +94,7 @@ class AgentAttention(nn.Module):
         self.register_buffer("resize_columns", resizing(width, TABLE), persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`mask` (batch, tokens) is True where a token is valid."""
+        """Returns x's shape; `mask` (batch, tokens) bool is True where a token is valid."""
         q, k, v, a = self._project(x, mask)
         gather, hand_out = self._weights(q, k, a, mask)
         mixed = hand_out.to(v.dtype) @ (gather.to(v.dtype) @ v)
@@ -100,22 +103,25 @@ class AgentAttention(nn.Module):
         return zero_void(out, mask)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What agents gather (batch, heads, n, N) and hand out (batch, heads, N, n); rows sum to 1.
+        """Returns what agents gather (batch, heads, n, N) and hand out (batch, heads, N, n).
 
-        Their product, the second times the first, is the attention of token to token.
+        Rows sum to 1. The second times the first is the attention of token to token.
         """
         q, k, _, a = self._project(x, mask)
         return self._weights(q, k, a, mask)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """How much each token is looked at: (batch, tokens), mean over heads and valid tokens."""
+        """Returns how much each token is looked at, (batch, tokens) in [0, 1].
+
+        Means over heads and over the valid tokens that look; 0 at masked tokens.
+        """
         gather, hand_out = self.attention(x, mask)
         looked = hand_out if mask is None else zero_void(hand_out, mask[:, None, :, None])
         share = looked.sum(2, keepdim=True) / looked.sum((2, 3), keepdim=True).clamp_min(1)
         return zero_void((share @ gather).mean(1).squeeze(1), mask)
 
     def _project(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Q, K, V (batch, heads, N, d) and the agents (batch, heads, n, d)."""
+        """Returns Q, K, V (batch, heads, N, d) and the agents (batch, heads, n, d)."""
         q, k, v = self.qkv(zero_void(x, mask)).chunk(3, dim=-1)
         on_map = None if mask is None else mask[:, self.extra :]
         agents, _ = masked_pool(q[:, self.extra :], self.pool_rows, self.pool_columns, on_map)
@@ -127,7 +133,10 @@ class AgentAttention(nn.Module):
     def _weights(
         self, q: Tensor, k: Tensor, a: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """The two softmaxes, written out: with a bias that learns, the fused kernels step aside."""
+        """Returns the two softmaxes that `attention` describes.
+
+        They are written out: with a bias that learns, torch's fused kernels can't be used.
+        """
         gather_bias, hand_out_bias = self._biases(mask)
         a = a * q.shape[-1] ** -0.5
         # The biases are float32 under autocast, and so then are the logits.
@@ -138,7 +147,7 @@ class AgentAttention(nn.Module):
         return gather.softmax(-1), hand_out.softmax(-2).transpose(-2, -1)
 
     def _biases(self, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """B1 (1 or batch, heads, n, N), -inf at void keys, and B2 (1, heads, N, n)."""
+        """Returns B1 (1 or batch, heads, n, N), -inf at masked keys, and B2 (1, heads, N, n)."""
         table: Tensor = self.bias_table
         rows, columns = self.resize_rows.to(table), self.resize_columns.to(table)
         with torch.autocast(device_type=table.device.type, enabled=False):
@@ -156,7 +165,7 @@ class AgentAttention(nn.Module):
         return gather, hand_out.transpose(-2, -1)
 
     def _local(self, v: Tensor, mask: Tensor | None) -> Tensor:
-        """The depth-wise convolution of V (batch, N, dim); 0 for tokens without a place."""
+        """Returns the depth-wise convolution of V, (batch, N, dim), 0 off the map."""
         v = zero_void(v.transpose(1, 2).flatten(2), mask)  # a bias is no longer 0 at a void cell
         grid = v[:, self.extra :].unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
         local: Tensor = self.conv(grid).permute(0, 2, 3, 1).flatten(1, 2)

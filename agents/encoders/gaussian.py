@@ -49,10 +49,12 @@ FLOOR = 1e-3
 
 
 class GaussianAdaptiveAttention(nn.Module):
-    """x (batch, tokens, dim) to the same shape; mask (batch, tokens), True where valid.
+    """Maps tokens x (batch, tokens, dim) to the same shape; mask (batch, tokens), True where valid.
 
     Args:
+        dim: channels.
         heads: runs of neighbouring tokens with statistics and parameters of their own.
+        form: which of the three functions above.
         gaussians: K, for "softmax" and "mixture".
         rescale: multiply "softmax" by the number of valid tokens.
     """
@@ -98,7 +100,7 @@ class GaussianAdaptiveAttention(nn.Module):
         return zero_void(out, mask).to(x.dtype)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The weights g or a (batch, tokens, dim), or (batch, tokens, 1) of a mixture.
+        """Returns the weights g or a (batch, tokens, dim), or (batch, tokens, 1) of a mixture.
 
         In float32 at least, whatever x is in. What stands at a masked token means nothing.
         """
@@ -112,7 +114,7 @@ class GaussianAdaptiveAttention(nn.Module):
         return torch.cat([weigh(head, *part) for head, part in enumerate(parts)], dim=1)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(batch, tokens): the weights' mean over features, 0 at masked tokens."""
+        """Returns the weights' mean over features, (batch, tokens); 0 at masked tokens."""
         return zero_void(self.attention(x, mask).mean(-1), mask)
 
     def _gate(self, head: int, y: Tensor, valid: Tensor | None) -> Tensor:
@@ -144,21 +146,34 @@ class GaussianAdaptiveAttention(nn.Module):
         return mean.exp()
 
     def _sizes(self, tokens: int) -> list[int]:
-        """Tokens of each head: the same number, and the remainder to the last."""
+        """Returns the number of tokens of each head: all alike, and the remainder to the last.
+
+        Raises:
+            ValueError: there are fewer tokens than heads.
+        """
         if self.heads > tokens:
             raise ValueError(f"{tokens} tokens cannot be divided among {self.heads} heads")
         each = tokens // self.heads
         return [each] * (self.heads - 1) + [tokens - each * (self.heads - 1)]
 
     def _counts(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Valid tokens of the head that each token belongs to: (batch or 1, tokens, 1)."""
+        """Returns how many valid tokens the head of each token has, (batch or 1, tokens, 1)."""
         valid = x.new_ones(1, x.shape[1], 1) if mask is None else mask.unsqueeze(-1)
         parts = valid.float().split(self._sizes(x.shape[1]), 1)
         return torch.cat([part.sum(1, keepdim=True).expand_as(part) for part in parts], dim=1)
 
 
 def _moments(y: Tensor, valid: Tensor | None, unbiased: bool) -> tuple[Tensor, Tensor]:
-    """y less its mean over valid tokens, and its variance over them (batch, 1, features)."""
+    """Returns y less its mean over valid tokens, and its variance over them.
+
+    Args:
+        y: (batch, tokens, features).
+        valid: (batch, tokens, 1) bool; None where all are.
+        unbiased: whether the variance is divided by the number of tokens less one.
+
+    Returns:
+        (batch, tokens, features) and (batch, 1, features).
+    """
     less = 1 if unbiased else 0
     if valid is None:
         centred = y - y.mean(1, keepdim=True)

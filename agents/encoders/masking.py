@@ -1,4 +1,4 @@
-"""Zeros where nothing valid stands, whatever stands there."""
+"""Puts zeros where tokens are masked, whatever stands there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def zero_void(x: Tensor, mask: Tensor | None) -> Tensor:
-    """x with 0 wherever `mask` is False, and no gradient there.
+    """Returns x with 0 wherever `mask` is False, and no gradient there.
 
     A choice and not a product: times 0 a NaN or an infinity stays NaN, forward and in the gradient,
     and from there it reaches what is valid.

@@ -1,7 +1,7 @@
-"""Pooling a map to a coarser grid, and resizing a table to a map, as products of two matrices.
+"""Pools a map to a coarser grid, and resizes a table to a map, as products of two matrices.
 
-`adaptive_avg_pool2d` and `interpolate` say the same, but their gradients on CUDA add with atomics
-in no fixed order; these are exact sums in any precision, on any device, and take a mask.
+`adaptive_avg_pool2d` and `interpolate` compute the same, but their gradients on CUDA add with
+atomics in no fixed order; these are exact sums in any precision, on any device, and take a mask.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from agents.encoders.masking import zero_void
 
 
 def bins(size: int, count: int) -> Tensor:
-    """(count, size) of 0 and 1: which cells adaptive pooling puts into which bin.
+    """Returns which cells adaptive pooling puts into which bin, (count, size) float32 of 0 and 1.
 
     Bin i covers ⌊i size / count⌋ up to, not including, ⌈(i + 1) size / count⌉, so neighbours
     overlap where `count` does not divide `size`.
@@ -25,11 +25,12 @@ def bins(size: int, count: int) -> Tensor:
 def masked_pool(
     x: Tensor, rows: Tensor, columns: Tensor, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Mean of the valid cells in each bin of a grid.
+    """Returns the mean of the valid cells in each bin of a grid of P x Q bins.
 
     Args:
         x: (batch, height * width, dim).
-        rows: `bins(height, P)`; columns: `bins(width, Q)`.
+        rows: `bins(height, P)`.
+        columns: `bins(width, Q)`.
         mask: (batch, height * width), True where valid; None for all.
 
     Returns:
@@ -48,6 +49,7 @@ def masked_pool(
 
 
 def _sum(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Returns the sums of x (batch, height * width, dim) over bins, (batch, P * Q, dim)."""
     grid = x.unflatten(1, (rows.shape[1], columns.shape[1]))
     across = torch.matmul(columns, grid)  # (batch, height, Q, dim)
     pooled = torch.matmul(rows, across.flatten(2))  # (batch, P, Q * dim)
@@ -55,7 +57,7 @@ def _sum(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def resizing(size: int, table: int) -> Tensor:
-    """(size, table): rows that interpolate linearly among `table` entries.
+    """Returns (size, table) float64: rows that interpolate linearly among `table` entries.
 
     Cell x is at (x + ½) table / size - ½ in the table, held inside it: `interpolate` with
     mode="bilinear", align_corners=False, along one axis.

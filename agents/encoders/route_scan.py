@@ -1,4 +1,4 @@
-"""Mamba's scan along several routes over a map: the engine of `scan.py` and `ss2d.py`.
+"""Scans a map along several routes as Mamba scans a sequence: what `scan.py` and `ss2d.py` share.
 
 The features of each head are read in the order of each of its routes; every route has its own
 weights, reads its own gates off what it sees and scans; results are put back in map order.
@@ -26,11 +26,17 @@ from agents.encoders.selective_scan import scan_map
 
 
 class RouteScan(nn.Module):
-    """Scan (batch, cells, heads, size) along `routes` (heads, K, cells) of each head.
+    """Scans features (batch, cells, heads, size) along each head's routes.
 
-    The result s (batch, cells, heads, K, size) is in map order, one entry for each route.
-    `routes[h, k, t]` is the cell that route k of head h visits at step t. `skip` (heads, K, size)
-    holds D.
+    The result s (batch, cells, heads, K, size) is in map order, one entry for each route. The
+    parameter `skip` (heads, K, size) holds D.
+
+    Args:
+        routes: (heads, K, cells) int64; `routes[h, k, t]` is the cell that route k of head h visits
+            at step t.
+        size: channels of a head.
+        state: numbers of h in each channel.
+        rank: width of δ; a sixteenth of `size` by default, as in Mamba.
     """
 
     def __init__(self, routes: Tensor, size: int, state: int = 16, rank: int | None = None) -> None:
@@ -61,9 +67,10 @@ class RouteScan(nn.Module):
             self.step_bias.copy_(delta.clamp_min(1e-4).expm1().log())
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (batch, cells, heads, size), mask (batch, cells) True where valid.
+        """Returns s (batch, cells, heads, K, size) of x (batch, cells, heads, size).
 
-        What stands at a masked cell counts for nothing but must be finite.
+        What stands at a masked cell (`mask` (batch, cells) is True where valid) counts for nothing
+        but must be finite.
         """
         read, step = self.read.unflatten(0, (self.heads, -1)), self.step
         rows = x.flatten(0, 1).transpose(0, 1)  # (heads, batch * cells, size)

@@ -1,4 +1,4 @@
-"""Orders in which a scan can walk the cells of a map.
+"""Lays routes over a map: orders in which a scan can visit its cells.
 
 Four patterns of two routes each, after MHS-VM (Ji 2024, arXiv 2406.05992, and its
 `scanutils`): C boustrophedon, X diagonal zig-zag, S inward spiral, Z plain raster.
@@ -13,7 +13,7 @@ PATTERNS = ("C", "X", "S", "Z")
 
 
 def scan_routes(height: int, width: int) -> dict[str, Tensor]:
-    """The two routes of each pattern, int64 (2, height * width).
+    """Returns the two routes of each pattern, by its letter, int64 (2, height * width).
 
     `routes["S"][0, t]` is the row-major index i * width + j of the cell that the first spiral
     visits at step t. Every route visits every cell once.
@@ -37,7 +37,7 @@ def scan_routes(height: int, width: int) -> dict[str, Tensor]:
 
 
 def _diagonals(cell: Tensor) -> Tensor:
-    """Anti-diagonals in turn; the odd ones downwards, the even ones upwards."""
+    """Returns cells (height, width) by anti-diagonals: odd ones downwards, even ones upwards."""
     height, width = cell.shape
     mirrored = cell.flip(1)  # puts the cells of an anti-diagonal on a diagonal
     lines = [mirrored.diagonal(width - 1 - k) for k in range(height + width - 1)]
@@ -45,7 +45,10 @@ def _diagonals(cell: Tensor) -> Tensor:
 
 
 def _spiral(cell: Tensor) -> Tensor:
-    """Peel the top row and turn the rest a quarter to the left, until nothing is left."""
+    """Returns cells (height, width) in a clockwise inward spiral from the top left.
+
+    The top row is taken off and the rest turned a quarter to the left, until nothing is left.
+    """
     peeled = []
     while cell.numel():
         peeled.append(cell[0])

@@ -1,4 +1,4 @@
-"""A branch that starts small: out = γ ⊙ f(x), γ a learned scale for each channel, at first 0.1.
+"""Makes a branch start small: out = γ ⊙ f(x), γ a learned scale for each channel, at first 0.1.
 
 LayerScale (Touvron et al. 2021, arXiv 2103.17239). Beside a residual, x + γ f(norm(x)), it makes
 every mechanism start near the identity, whatever its own scale at the start (a gate near 1, a
@@ -13,7 +13,13 @@ from torch import Tensor, nn
 
 
 class Scaled(nn.Module):
-    """`mechanism`(x, mask) times γ; the mechanism itself stays reachable by that name."""
+    """Multiplies a mechanism's result (batch, tokens, dim) by γ.
+
+    Args:
+        mechanism: takes (x, mask); it stays reachable by this name.
+        dim: channels.
+        scale: γ at first.
+    """
 
     def __init__(self, mechanism: nn.Module, dim: int, scale: float = 0.1) -> None:
         super().__init__()

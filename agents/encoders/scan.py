@@ -40,10 +40,19 @@ Fusion = Literal["cv-relu", "sigmoid"]
 
 
 class MultiHeadScan(nn.Module):
-    """x (batch, height * width, dim), row-major, to the same shape.
+    """Maps cells x (batch, height * width, dim), row-major, to the same shape.
 
-    `routes` names the pattern of each head (`scan_routes`); `threshold` is t above. Masked cells
-    neither give nor get anything: they leave the state of every scan as it was, and give 0.
+    Masked cells neither give nor get anything: they leave the state of every scan as it was, and
+    the result there is 0.
+
+    Args:
+        dim: channels; each head gets dim // len(routes).
+        height: rows of the map.
+        width: columns of the map.
+        routes: the pattern of each head, see `agents.encoders.routes.scan_routes`.
+        state: numbers that each channel of a scan carries on.
+        fusion: which σ and ε, see above.
+        threshold: t above.
     """
 
     def __init__(
@@ -78,19 +87,23 @@ class MultiHeadScan(nn.Module):
         return zero_void(out, mask)
 
     def route_weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """What the gate lets through at each cell: (batch, cells, heads), mean over channels."""
+        """Returns the share that the gate lets through at each cell, (batch, cells, heads).
+
+        Means over channels; in [0, 1] with fusion "sigmoid", else 0 or more; 0 at masked cells.
+        """
         return zero_void(self._gate(*self._routes(x, mask)).mean(-1), mask)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """How much of each cell passes: (batch, cells), mean over heads of `route_weights`."""
+        """Returns how much of each cell passes, (batch, cells): the mean over heads."""
         return self.route_weights(x, mask).mean(-1)
 
     def _routes(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What each route says of each cell (batch, cells, heads, 4, size), less what all share.
+        """Returns each route's result at each cell, less what all share, and what they share.
 
-        What they share, the mean of D_k times the cell's own features (batch, cells, heads, size),
-        comes second. It is most of y at the start, when the steps Δ are small, and cv is blind to
-        it, so leaving it in would only cost cv its digits: an error of 1e-3 in float32.
+        The first is (batch, cells, heads, 4, size). The second, (batch, cells, heads, size), is the
+        mean of D_k times the cell's own features. It is most of y at the start, when the steps Δ
+        are small, and cv is blind to it, so leaving it in would only cost cv its digits: an error
+        of 1e-3 in float32.
         """
         batch, cells, _ = x.shape
         parts = self.subspaces(zero_void(x, mask)).view(batch, cells, self.heads, self.size)
@@ -101,6 +114,7 @@ class MultiHeadScan(nn.Module):
         return y + own, skip * parts
 
     def _gate(self, y: Tensor, shared: Tensor) -> Tensor:
+        """Returns σ(cv - t), (batch, cells, heads, size), of what `_routes` returns."""
         mean = y.mean(3)
         variance = (y - mean.unsqueeze(3)).square().sum(3) / (y.shape[3] - 1)
         differ = variance > 0
@@ -116,7 +130,7 @@ class MultiHeadScan(nn.Module):
 
 
 class GatedScan(nn.Module):
-    """MHS-VM's whole block without its outer norm and residual (`VSSGate` in its code).
+    """Computes MHS-VM's whole block without its outer norm and residual (`VSSGate` in its code).
 
     [x, z] = W_in u;  x ← SiLU(DWConv3x3 x);  out = W_out (LayerNorm(MHS(x)) · SiLU(z))
 

@@ -1,4 +1,4 @@
-"""Class-semantics attention: gates learned from what a classifier says, applied to features.
+"""Class-semantics attention: gates learned from a classifier's scores, applied to features.
 
 With semantics R (class scores over time), features F and, for each, time t and channel c:
 
@@ -7,10 +7,10 @@ With semantics R (class scores over time), features F and, for each, time t and 
     out = P [F · a_c ; F · a_t]
 
 Where squeeze-and-excitation learns its gates from F and applies them to F, here they are learned
-from R: who judges is not who is judged.
+from R: what judges is not what is judged.
 
 Source: Sridhar et al., ICCV 2021, arXiv 2109.02613, figure 1; there is no code of the authors. In
-an agent R is what the judge said of each subgoal in the last T steps and what was in sight.
+an agent R is the judge's answer about each subgoal in the last T steps and what was in sight.
 
 What figure 1 leaves open, and our choice: kernels of 3, hidden widths equal to the outputs', P a
 1x1 convolution, no norm. The temporal branch's convolution takes time for its channels and slides
@@ -29,10 +29,12 @@ from agents.encoders.masking import zero_void
 
 
 class ClassSemanticsAttention(nn.Module):
-    """Gate features (batch, Cout, T) by semantics (batch, Cin, T), for windows of T steps.
+    """Gates features (batch, Cout, T) by semantics (batch, Cin, T), for windows of T steps.
 
     Args:
-        semantic_channels: Cin. feature_channels: Cout. window: T.
+        semantic_channels: Cin.
+        feature_channels: Cout.
+        window: T.
     """
 
     def __init__(self, semantic_channels: int, feature_channels: int, window: int) -> None:
@@ -44,7 +46,13 @@ class ClassSemanticsAttention(nn.Module):
         self.project = nn.Conv1d(2 * feature_channels, feature_channels, 1)
 
     def forward(self, semantics: Tensor, features: Tensor, valid: Tensor | None = None) -> Tensor:
-        """Features (batch, Cout, T) after both gates; valid (batch, T), True for real steps."""
+        """Returns features (batch, Cout, T) after both gates.
+
+        Args:
+            semantics: (batch, Cin, T).
+            features: (batch, Cout, T).
+            valid: (batch, T) bool, False before the episode's start; None where all are valid.
+        """
         real = None if valid is None else valid.unsqueeze(1)
         channel, time = self.gates(semantics, valid)
         gates = channel.unsqueeze(2), time.unsqueeze(1)
@@ -53,7 +61,7 @@ class ClassSemanticsAttention(nn.Module):
         return zero_void(out, real)
 
     def gates(self, semantics: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """a_c (batch, Cout) and a_t (batch, T), each in (0, 1)."""
+        """Returns a_c (batch, Cout) and a_t (batch, T), each in (0, 1); arguments as `forward`."""
         real = None if valid is None else valid.unsqueeze(1)
         semantics = zero_void(semantics, real)
         along_time = _wide(torch.relu(self.channel_conv(semantics)))
@@ -69,5 +77,5 @@ class ClassSemanticsAttention(nn.Module):
 
 
 def _wide(x: Tensor) -> Tensor:
-    """Means are taken in float32 at least, autocast or not."""
+    """Returns x in float32 at least, in which means are taken, autocast or not."""
     return x if x.dtype == torch.float64 else x.float()

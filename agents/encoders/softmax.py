@@ -22,7 +22,13 @@ from agents.encoders.pooling import bins, masked_pool
 
 
 class SoftmaxAttention(nn.Module):
-    """x (batch, tokens, dim) to the same shape; mask (batch, tokens), True where valid."""
+    """Maps tokens x (batch, tokens, dim) to the same shape; mask (batch, tokens), True where valid.
+
+    Args:
+        dim: channels, divisible by `heads`.
+        heads: of the attention, each with dim // heads channels.
+        qkv_bias: whether Q, K and V have a bias.
+    """
 
     def __init__(self, dim: int, heads: int, qkv_bias: bool = True) -> None:
         super().__init__()
@@ -43,7 +49,10 @@ class SoftmaxAttention(nn.Module):
         return zero_void(out, mask)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(batch, heads, tokens, keys), rows summing to 1."""
+        """Returns the attention of each token to each key, (batch, heads, tokens, keys).
+
+        Rows sum to 1.
+        """
         q, k, _, keys = self._project(x, mask)
         scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
         scores = scores if keys is None else scores.masked_fill(~keys, -torch.inf)
@@ -51,7 +60,10 @@ class SoftmaxAttention(nn.Module):
         return weights
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """How much each key is looked at: (batch, keys), mean over heads and valid tokens."""
+        """Returns how much each key is looked at, (batch, keys) in [0, 1].
+
+        Means over heads and over the valid tokens that look.
+        """
         looked = self.attention(x, mask).mean(1)
         if mask is None:
             return looked.mean(1)
@@ -60,7 +72,10 @@ class SoftmaxAttention(nn.Module):
     def _project(
         self, x: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Q, K, V (batch, heads, ..., d) and which keys count (batch, 1, 1, keys)."""
+        """Returns Q, K, V (batch, heads, ..., d) and which keys count, (batch, 1, 1, keys) bool.
+
+        The last is None where all do.
+        """
         q, k, v = self.qkv(zero_void(x, mask)).chunk(3, dim=-1)
         k, v, keys = self._keys(k, v, mask)
         q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
@@ -72,11 +87,19 @@ class SoftmaxAttention(nn.Module):
     def _keys(
         self, k: Tensor, v: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Returns K and V (batch, keys, dim) to attend to, and which count (batch, keys) bool."""
         return k, v, mask
 
 
 class PooledSoftmaxAttention(SoftmaxAttention):
-    """Softmax attention to K and V pooled to the grid `pool` (rows, columns) of a map."""
+    """Attends to K and V pooled to a coarse grid over the map; shapes as `SoftmaxAttention`.
+
+    Args:
+        dim, heads, qkv_bias: as `SoftmaxAttention`.
+        height: rows of the map.
+        width: columns of the map.
+        pool: rows and columns of the grid.
+    """
 
     def __init__(
         self,

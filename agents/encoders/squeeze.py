@@ -1,4 +1,4 @@
-"""Squeeze-and-excitation: channels gated by what the whole map holds of them.
+"""Squeeze-and-excitation: channels gated by their means over the whole map.
 
     out = x · sigmoid(W_2 ReLU(W_1 mean_cells(x)))
 
@@ -16,7 +16,12 @@ from agents.encoders.masking import zero_void
 
 
 class SqueezeExcitation(nn.Module):
-    """x (batch, cells, dim) to the same shape; mask (batch, cells), True where valid."""
+    """Maps cells x (batch, cells, dim) to the same shape; mask (batch, cells), True where valid.
+
+    Args:
+        dim: channels.
+        reduction: r, by which the hidden layer is narrower.
+    """
 
     def __init__(self, dim: int, reduction: int = 16) -> None:
         super().__init__()

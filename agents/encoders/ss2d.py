@@ -24,7 +24,17 @@ from agents.encoders.routes import scan_routes
 
 
 class SS2D(nn.Module):
-    """x (batch, height * width, dim), row-major, to the same shape; mask (batch, cells) or None."""
+    """Maps cells x (batch, height * width, dim), row-major, to the same shape.
+
+    The mask (batch, cells) is True where a cell is valid; None where all are.
+
+    Args:
+        dim: channels.
+        height: rows of the map.
+        width: columns of the map.
+        expand: inner channels over `dim`.
+        state: numbers that each channel of a scan carries on.
+    """
 
     def __init__(self, dim: int, height: int, width: int, expand: int = 2, state: int = 16) -> None:
         super().__init__()
@@ -39,7 +49,7 @@ class SS2D(nn.Module):
         self.out = nn.Linear(inner, dim, bias=False)
 
     def forward(self, u: Tensor, mask: Tensor | None = None) -> Tensor:
-        # Without a bias what is 0 stays 0, so the convolution sees 0 at void cells.
+        # Without a bias what is 0 stays 0, so the convolution sees 0 at masked cells.
         x, z = self.inside(zero_void(u, mask)).chunk(2, dim=-1)
         grid = x.unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
         x = F.silu(self.conv(grid)).permute(0, 2, 3, 1).flatten(1, 2)

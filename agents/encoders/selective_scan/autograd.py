@@ -32,7 +32,7 @@ from agents.encoders.selective_scan import native, plain
 def selective_scan(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor | None = None
 ) -> Tensor:
-    """Scan `u` (batch, channels, length) from the first position to the last.
+    """Returns y (batch, channels, length), the scan of `u` from the first position to the last.
 
     Args:
         u: input (batch, channels, length).
@@ -44,12 +44,12 @@ def selective_scan(
         C: output gates, the same shape as B.
         D: skip weights (channels,), or None for no skip.
 
-    Returns:
-        y of u's shape and type. Computed in float64 if `u` is float64, else in float32,
-        autocast or not. Any strides will do; memory in the order (length, batch, channels) is
-        read without a copy and is the order of the result.
+    It has u's type and is computed in float64 if `u` is float64, else in float32, autocast or not.
+    Any strides will do; memory in the order (length, batch, channels) is read without a copy and is
+    the order of the result. Differentiable once in all of its arguments.
 
-    Differentiable once in all of its arguments.
+    Raises:
+        ValueError: the channels do not divide into the groups.
     """
     if B.dim() == 3:
         B, C = B.unsqueeze(1), C.unsqueeze(1)
@@ -75,20 +75,22 @@ def scan_map(
     order: Tensor | None = None,
     back: Tensor | None = None,
 ) -> Tensor:
-    """Scan the cells of a map, each head along K routes: y (batch, cells, heads, K, size).
+    """Returns y (batch, cells, heads, K, size), the scan of each head's cells along its K routes.
 
-    Everything is in the order of the map, what comes in and what goes out.
+    Everything is in the order of the map, arguments and result.
 
     Args:
         u: (batch, cells, heads, size), what all routes of a head read.
-        delta: (batch, cells, heads, K, size). A: (heads, K, size, state).
-        B, C: (batch, cells, heads, K, state).
+        delta: step sizes (batch, cells, heads, K, size).
+        A: (heads, K, size, state), negative.
+        B: input gates (batch, cells, heads, K, state).
+        C: output gates (batch, cells, heads, K, state).
         order: (heads, K, cells) int64, the cell that a route visits at each step; None for
             one after another.
         back: its inverse, `order.argsort(-1)`; needed with `order`.
 
-    Computed, and given, in float64 if `u` is float64, else in float32, autocast or not. Any strides
-    will do. Differentiable once in u, delta, A, B and C.
+    Computed and returned in float64 if `u` is float64, else in float32, autocast or not. Any
+    strides will do. Differentiable once in u, delta, A, B and C.
     """
     wide = torch.float64 if u.dtype == torch.float64 else torch.float32
     with torch.autocast(device_type=u.device.type, enabled=False):
@@ -103,7 +105,7 @@ def _scan(*args: Tensor | None) -> Tensor:
 
 
 class _SelectiveScan(torch.autograd.Function):
-    """`scan_map` of tensors of one type."""
+    """Computes `scan_map` of tensors of one type, and its gradients."""
 
     @staticmethod
     def forward(
@@ -160,29 +162,33 @@ def _kernels(u: Tensor) -> Any:
 def _walk(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, order: Tensor | None
 ) -> tuple[Tensor, ...]:
-    """A map's tensors as `_kernels` take them, in the order of the steps."""
+    """Returns a map's tensors in the order of the steps, shaped as `plain` takes them."""
     u, delta = (_in_steps(x, order).unsqueeze(2) for x in (u.unsqueeze(3).expand_as(delta), delta))
     B, C = (_in_steps(x, order).transpose(2, 3).unsqueeze(-1).contiguous() for x in (B, C))
     return u, delta, A.flatten(0, 1).permute(2, 0, 1).contiguous(), B, C
 
 
 def _in_steps(x: Tensor, order: Tensor | None) -> Tensor:
-    """(batch, cells, heads, K, d) in map order as (L, batch, groups, d) in steps, contiguous."""
+    """Turns (batch, cells, heads, K, d) in map order into (L, batch, groups, d) in steps."""
     x = x.transpose(0, 1).flatten(2, 3)
     return x.contiguous() if order is None else _permuted(x, order)
 
 
 def _to_map(x: Tensor, heads_routes: Sequence[int], back: Tensor | None) -> Tensor:
-    """(L, batch, 1, groups, d) in steps as (batch, cells, heads, K, d) in map order."""
+    """Turns (L, batch, 1, groups, d) in steps into (batch, cells, heads, K, d) in map order."""
     x = x.squeeze(2)
     x = x if back is None else _permuted(x, back)
     return x.view(*x.shape[:2], *heads_routes, -1).transpose(0, 1)
 
 
 def _permuted(x: Tensor, index: Tensor) -> Tensor:
-    """x (L, batch, groups, d) with each group's steps in its own order, (heads, K, L).
+    """Returns x (L, batch, groups, d) with the steps of each group in the order of `index`.
 
     A gather both ways: indexing's own gradient would scatter, on CUDA by atomics in no fixed order.
+
+    Args:
+        x: (L, batch, groups, d).
+        index: (heads, K, L) int64, which step comes at each place; heads * K are the groups.
     """
     length, batch, groups, _ = x.shape
     at = index.flatten(0, 1).t().unsqueeze(1)  # (L, 1, groups)

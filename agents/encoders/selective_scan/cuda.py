@@ -1,4 +1,4 @@
-"""The selective scan's two kernels for CUDA, in Triton. Import it only where Triton is.
+"""Computes the selective scan forward and backward on CUDA, in Triton; import it where that is.
 
 One program runs one sample and one block of channels of one group through time, the state
 (channels, state) in registers, so the device's memory is read and written once: this is bound by
@@ -130,7 +130,10 @@ def _backward_kernel(  # type: ignore[no-untyped-def]
 def forward(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, keep: bool
 ) -> tuple[Tensor, list[Tensor]]:
-    """y (L, b, 1, g, s) and the kept states [(spans, b, g, s, n)], empty if not to be kept."""
+    """Returns y (L, b, 1, g, s), and in a list the states (spans, b, g, s, n) for `backward`.
+
+    No state is kept where `keep` is False. Arguments as `plain.forward`.
+    """
     (length, batch, _, groups, channels), state = u.shape, A.shape[0]
     u, delta, A, B, C = _laid_out(u, delta, A, B, C)
     spans = triton.cdiv(length, STEPS) if keep else 0
@@ -146,7 +149,7 @@ def forward(
 def backward(
     dy: Tensor, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, starts: list[Tensor]
 ) -> tuple[Tensor, ...]:
-    """Gradients of u, delta, A, B, C, each in the shape it came in."""
+    """Returns the gradients of u, delta, A, B, C, each in its own shape; see `plain.backward`."""
     (length, batch, _, groups, channels), state = u.shape, A.shape[0]
     u, delta, A, B, C = _laid_out(u, delta, A, B, C)
     S, N = min(triton.next_power_of_2(channels), WIDEST), triton.next_power_of_2(state)
@@ -164,6 +167,6 @@ def backward(
 
 
 def _laid_out(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> tuple[Tensor, ...]:
-    """State innermost where there is one: A (g, s, n), B and C (L, b, g, n)."""
+    """Returns the arguments with the state innermost: A (g, s, n), B and C (L, b, g, n)."""
     B, C = (x.squeeze(-1).transpose(2, 3).contiguous() for x in (B, C))
     return u.contiguous(), delta.contiguous(), A.permute(1, 2, 0).contiguous(), B, C

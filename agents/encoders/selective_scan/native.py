@@ -1,8 +1,8 @@
-"""The selective scan's two kernels for a CPU, in C, compiled once by the machine's own compiler.
+"""Computes the selective scan forward and backward on a CPU, in C that is compiled once.
 
-`selective_scan.c` is compiled for each of float and double where it is first needed (under a
-second), for the very processor it runs on, and kept in a cache folder. Where it can't be, and
-where the environment says CALM_NATIVE=0, `plain.py` does the same in torch.
+`selective_scan.c` is compiled by the machine's own compiler for each of float and double where it
+is first needed (under a second), for the very processor it runs on, and kept in a cache folder.
+Where it can't be, and where the environment says CALM_NATIVE=0, `plain.py` does the same in torch.
 
 No copy is made to read a tensor: kernels take any strides, and the order in which cells are
 visited is looked up as they go.
@@ -35,6 +35,8 @@ WORTH_A_THREAD = 1 << 17
 
 
 class _Strided(ctypes.Structure):
+    """`Tensor` of selective_scan.c: an address and strides in elements."""
+
     _fields_ = (
         ("at", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in ("sample", "cell", "head", "route", "inner")),
@@ -42,6 +44,8 @@ class _Strided(ctypes.Structure):
 
 
 class _Job(ctypes.Structure):
+    """`Job` of selective_scan.c, which says what the fields mean."""
+
     _fields_ = (
         *(
             (name, ctypes.c_int64)
@@ -56,7 +60,7 @@ class _Job(ctypes.Structure):
 
 @cache
 def library(dtype: torch.dtype) -> ctypes.CDLL | None:
-    """The kernels for that type; None, with one line in the log, where they can't be had."""
+    """Returns the kernels for a type; None, with one line in the log, where they can't be built."""
     reason = why_not()
     for flags in () if reason else BEST_FIRST:
         try:
@@ -73,11 +77,11 @@ def library(dtype: torch.dtype) -> ctypes.CDLL | None:
 def forward(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, order: Tensor | None, keep: bool
 ) -> tuple[Tensor, Tensor]:
-    """y, and the states kept for `backward` (none unless `keep`).
+    """Returns y (b, L, h, k, s), and the states for `backward` (none unless `keep`).
 
     Args:
         u: (b, L, h, s), delta (b, L, h, k, s), A (h, k, s, n), B and C (b, L, h, k, n), as
-            `scan_map` takes them.
+            `agents.encoders.selective_scan.autograd.scan_map` takes them.
         order: (h, k, L), int64 and contiguous, or None.
     """
     y = _like(delta)
@@ -99,7 +103,13 @@ def backward(
     order: Tensor | None,
     starts: Tensor,
 ) -> tuple[Tensor, ...]:
-    """Gradients of u, delta, A, B, C, each in the shape it came in."""
+    """Returns the gradients of u, delta, A, B, C, each in its own shape.
+
+    Args:
+        dy: the gradient of y, (b, L, h, k, s).
+        u, delta, A, B, C, order: as for `forward`.
+        starts: the states that `forward` has kept.
+    """
     job = _job(u, delta, A, B, C, order)
     job.dy, job.starts = _strided(dy), starts.data_ptr()
     du, d_delta, dB, dC = _like(delta), _like(delta), *(torch.empty_like(x) for x in (B, C))
@@ -111,7 +121,10 @@ def backward(
 
 
 def _like(delta: Tensor) -> Tensor:
-    """A new (b, L, h, k, s) with routes outermost in memory: sums over them run along vectors."""
+    """Returns a new (b, L, h, k, s) with routes outermost in memory.
+
+    Sums over routes then run along vectors.
+    """
     b, cells, heads, routes, size = delta.shape
     return delta.new_empty(routes, b, cells, heads, size).permute(1, 2, 3, 0, 4)
 
@@ -145,7 +158,7 @@ def _run(job: _Job, u: Tensor, *, backward: bool) -> None:
 
 
 def _compiled(real: str, flags: Sequence[str]) -> Path:
-    """The shared library for that C type."""
+    """Compiles the shared library for a C type, where need be; returns its path."""
     folder = build(
         f"scan-{real}",
         SOURCE.parent,

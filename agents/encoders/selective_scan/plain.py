@@ -1,4 +1,4 @@
-"""The selective scan's two kernels in plain torch, for a CPU without a compiler.
+"""Computes the selective scan forward and backward in plain torch, for a CPU without a compiler.
 
 Blocks of time small enough to stay in the cache, and one in-place `addcmul_` a step. The state is
 kept at the start of each block only; the backward pass runs each block again, from the last to the
@@ -22,7 +22,7 @@ SHORTEST = 8
 
 
 def _tiles(u: Tensor, A: Tensor) -> tuple[int, list[slice]]:
-    """How many steps a block has, and the slices of the batch that are run one after another."""
+    """Returns how many steps a block has, and the slices of the batch to run one after another."""
     length, batch, row = u.shape[0], u.shape[1], A.numel()
     wide = max(1, min(batch, BLOCK // (SHORTEST * row)))
     steps = max(1, min(length, BLOCK // (wide * row)))
@@ -30,7 +30,7 @@ def _tiles(u: Tensor, A: Tensor) -> tuple[int, list[slice]]:
 
 
 class _Workspace:
-    """Memory (steps, b, n, g, s) that the blocks of time take turns in.
+    """Holds memory (steps, b, n, g, s) that the blocks of time take turns in.
 
     `rows` holds the view of each step of each buffer, made once: making a view costs as much as
     the arithmetic of a small step.
@@ -41,11 +41,11 @@ class _Workspace:
         self.rows = [buffer.unbind(0) for buffer in self.whole]
 
     def first(self, n: int) -> list[Tensor]:
-        """The buffers cut to n steps: the last block is shorter."""
+        """Returns the buffers cut to n steps: the last block is shorter."""
         return [buffer[:n] for buffer in self.whole]
 
     def recur(self, carry: Tensor, delta: Tensor, du: Tensor, A: Tensor, B: Tensor) -> Tensor:
-        """Fill buffer 0 with exp(Δ A) and buffer 1 with the states h; the last h."""
+        """Fills buffer 0 with exp(Δ A) and buffer 1 with the states h; returns the last h."""
         n = len(delta)
         torch.mul(delta, A, out=self.whole[0][:n]).exp_()
         torch.mul(du, B, out=self.whole[1][:n])
@@ -57,7 +57,10 @@ class _Workspace:
 def forward(
     u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, keep: bool
 ) -> tuple[Tensor, list[Tensor]]:
-    """y, and for each slice of the batch the states (blocks, b, n, g, s) that blocks start from."""
+    """Returns y (L, b, 1, g, s), and for each slice of the batch the states that blocks start from.
+
+    These are (blocks, b, n, g, s); where `keep` is False, only memory for one.
+    """
     steps, slices = _tiles(u, A)
     y, starts = torch.empty_like(u), []
     du = delta * u
@@ -79,7 +82,9 @@ def forward(
 def backward(
     dy: Tensor, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, starts: list[Tensor]
 ) -> tuple[Tensor, ...]:
-    """Gradients of u, delta, A, B, C. With g_t = ∂/∂h_t, summed over what h_t goes on to,
+    """Returns the gradients of u, delta, A, B, C, given that of y and the states of `forward`.
+
+    With g_t = ∂/∂h_t, summed over all that h_t leads to,
 
     g_t = C_t dy_t + exp(Δ_{t+1} A) ⊙ g_{t+1},   ∂/∂(Δ_t A) = g_t ⊙ h_{t-1} ⊙ exp(Δ_t A),
     ∂/∂B_t = Σ_s g_t Δ_t u_t,   ∂/∂(Δ_t u_t) = Σ_n g_t B_t,   ∂/∂C_t = Σ_s h_t dy_t.
@@ -118,7 +123,7 @@ def backward(
 
 
 def _over_channels(x: Tensor, ones: Tensor, out: Tensor) -> None:
-    """Sum over the channels of a group, as a product with ones.
+    """Sums over the channels of a group into `out`, as a product with ones.
 
     The product runs along whole rows however short they are; `sum` over a short last axis
     takes two to four times as long.
