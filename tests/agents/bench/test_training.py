@@ -11,7 +11,7 @@ import torch
 
 from agents.bench import training as bench_train
 from agents.bench.network import BenchNetwork
-from agents.bench.one_contestant import ROLLOUT
+from agents.bench.settings import ROLLOUT
 from agents.bench.training import FAMILIES, Contest, measure, python_of, run
 from agents.network.kernels.minibatch_chunks import Repeated
 from calm.errors import CalmError
