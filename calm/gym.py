@@ -80,7 +80,7 @@ class JudgedCredit(
         return observation, info | {"progress": self.credit.progress[0].copy()}
 
     def step(self, action: ActType) -> tuple[ObsType, SupportsFloat, bool, bool, dict[str, Any]]:
-        """Steps, asks what the step achieved, and pays for it."""
+        """Takes one step, asks what it achieved, and adds what that pays to the reward."""
         observation, r_env, terminated, truncated, info = self.env.step(action)
         text = self.describe(self._before, action, observation, terminated, truncated, info)
         achieved = self.annotator.judge_texts([text])

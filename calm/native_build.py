@@ -25,13 +25,13 @@ _SECONDS = 120
 
 
 def cache_folder() -> Path:
-    """The folder of compiled files: `$XDG_CACHE_HOME/calm` or `~/.cache/calm`."""
+    """Returns the folder of compiled files: `$XDG_CACHE_HOME/calm` or `~/.cache/calm`."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "calm"
 
 
 def why_not() -> str | None:
-    """The reason for which nothing can or shall be compiled here; None where all is well."""
+    """Returns why nothing can or shall be compiled here; None where all is well."""
     if os.environ.get("CALM_NATIVE") == "0":
         return "CALM_NATIVE=0 asks for it"
     if sys.platform != "linux":
@@ -95,17 +95,17 @@ def build(
 
 
 def failure(error: Exception) -> str:
-    """What the compiler or the system said of a failed `build`."""
+    """Returns what the compiler or the system said of a failed `build`."""
     return str(getattr(error, "stderr", None) or error)
 
 
 def platform_name() -> str:
-    """The architecture and C library: code without `-march=native` runs wherever they are these."""
+    """Returns architecture and C library: code without `-march=native` runs where they are so."""
     return " ".join((platform.machine(), *platform.libc_ver()))
 
 
 def processor_name() -> str:
-    """What code for this very processor depends on; home folders may be shared by several."""
+    """Returns what code for this very processor depends on; a home folder may serve several."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -68,7 +68,7 @@ class TaskFile(BaseModel):
 
     @property
     def plays(self) -> bool:
-        """Whether it says what plays the task."""
+        """Returns whether it says what plays the task."""
         return bool(self.environment or self.des_file)
 
     def task(self) -> Task:
@@ -117,7 +117,7 @@ def find_task(spec: str) -> Task:
 
 
 def is_task_file(spec: str) -> bool:
-    """Whether a task's spec is a file's name and not an id."""
+    """Returns whether a task's spec is a file's name and not an id."""
     return spec.endswith((".yaml", ".yml", ".json"))
 
 

@@ -58,7 +58,7 @@ class AnnotatedSet:
 
     @property
     def stopped(self) -> CalmError | None:
-        """Why not everything was asked, if so."""
+        """Returns why not everything was asked; None if it was."""
         return next((s.stopped for s in self.summaries if s.stopped), None)
 
 
@@ -98,7 +98,7 @@ def annotate_set(
 
 
 def plan_cost(plan: AnnotationPlan) -> dict[str, Plan]:
-    """What `annotate_set` would ask and cost, by task; asks nothing.
+    """Returns what `annotate_set` would ask and cost, by task; asks nothing.
 
     Raises:
         UsageError: as `annotate_set`, and for a judge that costs nothing.
@@ -113,7 +113,7 @@ def plan_cost(plan: AnnotationPlan) -> dict[str, Plan]:
 def _opened(
     plan: AnnotationPlan,
 ) -> Iterator[tuple[Judge, list[Task], dict[str, list[Transition]]]]:
-    """The judge, the tasks with the subgoals to ask about, and the transitions of each task."""
+    """Yields the judge, the tasks with the subgoals to ask about, and each task's transitions."""
     part = load(plan.data).part(plan.part)
     if plan.mode not in MODES:
         raise unknown("description", plan.mode, MODES)

@@ -39,7 +39,7 @@ class Dataset:
     parts: dict[str, Transitions]
 
     def part(self, name: str = "") -> Transitions:
-        """The part of that name, by default the first.
+        """Returns the part of that name, by default the first.
 
         Raises:
             UsageError: no such part, or there is nothing in it.
@@ -58,7 +58,10 @@ class Dataset:
         return f"{'/'.join(filter(None, (self.name, name)))}@{content[:12]}"
 
     def natural_rate(self, tasks: Mapping[str, Task]) -> float | None:
-        """Share of the natural part that achieves a subgoal of `tasks`; None without that part."""
+        """Returns the share of the natural part that achieves a subgoal of `tasks`.
+
+        None without that part, or where a row's truth about one of them is not known.
+        """
         if NATURAL not in self.parts:
             return None
         names = {id: [s.name for s in task.subgoals] for id, task in tasks.items()}
@@ -70,12 +73,12 @@ class Dataset:
 
 
 def shipped() -> list[str]:
-    """Names of the sets that come with the project."""
+    """Returns the names of the sets that come with the project, sorted."""
     return sorted(p.parent.name for p in SHIPPED.glob(f"*/{MANIFEST}"))
 
 
 def load(spec: str | Path) -> Dataset:
-    """A set by its name, its folder, or a single parquet file of transitions.
+    """Returns a set by its name, its folder, or a single parquet file of transitions.
 
     Raises:
         UsageError: no such set, or a file that cannot be read; names the sets there are.
@@ -95,7 +98,11 @@ def load(spec: str | Path) -> Dataset:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a folder; UsageError where it does not name its parts or a file outside."""
+    """Returns the manifest of a set's folder.
+
+    Raises:
+        UsageError: it does not name its parts, or names a file that is not beside it.
+    """
     path = folder / MANIFEST
     try:
         manifest = json.loads(path.read_text("utf-8"))
@@ -118,7 +125,7 @@ def write_part(
 
 
 def describe(part: Transitions) -> dict[str, Any]:
-    """What a part holds, as the manifest says it: counts, classes, and a hash of the content.
+    """Returns what a part holds, as its manifest says it: counts, classes, the content's hash.
 
     The content hash does not depend on the writer's version, as the file's does.
     """
@@ -156,6 +163,6 @@ def write_manifest(
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """Returns the SHA-256 of a file's bytes, 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

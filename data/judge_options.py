@@ -11,7 +11,9 @@ from calm.judges.openai import OpenAIOptions
 
 
 def options_for(spec: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the options (fields of `OpenAIOptions`) that a judge takes: a model takes them all.
+    """Returns those of the options (fields of `OpenAIOptions`) that a judge takes.
+
+    A model takes all.
 
     `replay` reads what a model said, so it takes how to read it. An option that is empty or None
     is left to the judge.

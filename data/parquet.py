@@ -132,7 +132,7 @@ def read_labels(path: str | Path) -> list[Label]:
 
 
 def task_dict(task: Task) -> dict[str, Any]:
-    """A task as plain values, for JSON."""
+    """Returns a task as plain values, for JSON."""
     statements = {s.name: list(s.statements) for s in task.subgoals if s.statements}
     return {
         "goal": task.goal,
@@ -146,7 +146,7 @@ def task_dict(task: Task) -> dict[str, Any]:
 
 
 def task_of(value: Mapping[str, Any]) -> Task:
-    """The task of `task_dict`."""
+    """Returns the task that `task_dict` made plain."""
     return Task(
         value["id"],
         value["goal"],
@@ -210,7 +210,7 @@ def _read(
 
 
 def _checked(path: Path, table: str, schema: pa.Schema, file: pq.ParquetFile) -> dict[str, str]:
-    """The file's metadata under its plain names, once sizes and columns are as they should be."""
+    """Returns a file's metadata under its plain names, once sizes and columns are checked."""
     info = file.metadata
     unpacked = sum(info.row_group(i).total_byte_size for i in range(info.num_row_groups))
     if info.num_rows > MAX_ROWS or unpacked > MAX_UNPACKED_BYTES:
@@ -248,7 +248,7 @@ def _checked(path: Path, table: str, schema: pa.Schema, file: pq.ParquetFile) ->
 
 
 def _alike(found: pa.DataType, expected: pa.DataType) -> bool:
-    """Same type; string and large_string count as one, since other writers choose freely."""
+    """Returns whether types are the same; string and large_string count as one."""
     if pa.types.is_large_string(expected) or pa.types.is_string(expected):
         return bool(pa.types.is_large_string(found) or pa.types.is_string(found))
     if pa.types.is_list(expected):
@@ -259,7 +259,7 @@ def _alike(found: pa.DataType, expected: pa.DataType) -> bool:
 
 
 def _check_cells(path: Path, batch: pa.RecordBatch, schema: pa.Schema, first_row: int) -> None:
-    """UsageError for an empty cell where there must be a value, and for a text too long."""
+    """Refuses an empty cell where there must be a value, and a text too long, with UsageError."""
     for name in schema.names:
         column = batch.column(name)
         if column.null_count and not schema.field(name).nullable:
@@ -275,5 +275,5 @@ def _check_cells(path: Path, batch: pa.RecordBatch, schema: pa.Schema, first_row
 
 
 def names_of(tasks: Mapping[str, Task]) -> Sequence[str]:
-    """Names of all subgoals the tasks ask about, in order, each once."""
+    """Returns the names of all subgoals that the tasks ask about, in order, each once."""
     return list(dict.fromkeys(s.name for task in tasks.values() for s in task.subgoals))

@@ -15,7 +15,7 @@ HOW = ("shares", "even", "disputed")
 
 
 def draw(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransition]:
-    """At most `limit` rows, in the part's own order; each class of each task keeps its share.
+    """Returns at most `limit` rows in the part's order; each class of each task keeps its share.
 
     A set is often sorted by class, so its first rows are no fair sample. Here the rows of a class
     stand at equal distances on a line from 0 to 1, from a start drawn by the seed, and those that
@@ -35,7 +35,7 @@ def draw(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransitio
 
 
 def draw_even(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransition]:
-    """As `draw`, but every class of every task gets as many rows as the others, while it has any.
+    """Returns rows as `draw`, but of every class of every task as many as of the others, if it can.
 
     So rare subgoals are labelled too. The rows' classes come far more often than in play; whoever
     labels them must not be told otherwise.
@@ -50,7 +50,7 @@ def draw_even(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTran
 def draw_disputed(
     part: Transitions, limit: int, answers: Sequence[JudgedTransition], seed: int = 0
 ) -> list[LabelledTransition]:
-    """At most `limit` rows on which judges differ most, in the part's own order.
+    """Returns at most `limit` rows on which judges differ most, in the part's own order.
 
     What judges differ by is the share of them that is not of the most frequent answer; an
     unreadable answer is one of its own. Rows of equal share are drawn by the seed; those that
@@ -72,7 +72,7 @@ def draw_disputed(
 
 
 def _classes(part: Transitions, seed: int) -> dict[tuple[str, str], list[int]]:
-    """Indices of the rows of each class of each task, in an order that the seed draws."""
+    """Returns the indices of the rows of each class of each task, in an order the seed draws."""
     classes: dict[tuple[str, str], list[int]] = {}
     for i, row in enumerate(part.rows):
         task = part.tasks[row.transition.task]
@@ -86,13 +86,13 @@ def _classes(part: Transitions, seed: int) -> dict[tuple[str, str], list[int]]:
 def _first(
     part: Transitions, places: Sequence[tuple[float, int]], limit: int
 ) -> list[LabelledTransition]:
-    """The rows of the `limit` smallest places, in the part's own order; all for 0."""
+    """Returns the rows of the `limit` smallest places, in the part's own order; all for 0."""
     if not limit or limit >= len(part.rows):
         return list(part.rows)
     return [part.rows[i] for i in sorted(i for _, i in sorted(places)[:limit])]
 
 
 def _uniform(seed: int, *words: str) -> float:
-    """A number in [0, 1) that the seed and the words fix."""
+    """Returns a number in [0, 1) that the seed and the words fix."""
     digest = hashlib.sha256("\n".join([str(seed), *words]).encode()).digest()
     return int.from_bytes(digest[:7], "big") / 2**56

@@ -74,7 +74,7 @@ class Label:
     """Version of the page or the program that took it."""
 
     def kind(self) -> str:
-        """As `LabelledTransition.kind`; `unsure` is a class of its own."""
+        """Returns its class: the subgoals achieved, joined by " + "; `none`; or `unsure`."""
         if self.unsure:
             return UNSURE
         return " + ".join(name for name in self.asked if name in self.achieved) or NONE
@@ -147,7 +147,7 @@ _OWN_COLUMNS = ("level_seed", "player", "versions")
 
 
 def transition_row(row: LabelledTransition) -> dict[str, Any]:
-    """A row of `TRANSITIONS`."""
+    """Returns a row of `TRANSITIONS`."""
     t, p = row.transition, row.provenance
     return {
         "id": t.id,
@@ -169,7 +169,11 @@ def transition_row(row: LabelledTransition) -> dict[str, Any]:
 
 
 def transition_of(row: Mapping[str, Any]) -> LabelledTransition:
-    """The record of a row of `TRANSITIONS`; ValueError if its id is not the hash of its content."""
+    """Returns the record of a row of `TRANSITIONS`.
+
+    Raises:
+        ValueError: its id is not the hash of its content.
+    """
     transition = Transition(
         task=row["task"],
         texts={mode: row[mode] for mode in MODES if row[mode] is not None},
@@ -196,7 +200,7 @@ def _screen(chars: str | None, colours: str | None) -> Screen | None:
 
 
 def judgement_row(row: JudgedTransition) -> dict[str, Any]:
-    """A row of `JUDGEMENTS`."""
+    """Returns a row of `JUDGEMENTS`."""
     j, u = row.judgement, row.judgement.usage
     return {
         "id": row.id,
@@ -219,7 +223,11 @@ def judgement_row(row: JudgedTransition) -> dict[str, Any]:
 
 
 def judgement_of(row: Mapping[str, Any]) -> JudgedTransition:
-    """The record of a row of `JUDGEMENTS`; ValueError for a verdict that does not exist."""
+    """Returns the record of a row of `JUDGEMENTS`.
+
+    Raises:
+        ValueError: a verdict that does not exist.
+    """
     judgement = Judgement(
         Verdict(row["verdict"]),
         dict(row["achieved"]),
@@ -241,7 +249,7 @@ def judgement_of(row: Mapping[str, Any]) -> JudgedTransition:
 
 
 def label_row(row: Label) -> dict[str, Any]:
-    """A row of `LABELS`."""
+    """Returns a row of `LABELS`."""
     return {
         "id": row.id,
         "annotator": row.annotator,
@@ -257,7 +265,7 @@ def label_row(row: Label) -> dict[str, Any]:
 
 
 def label_of(row: Mapping[str, Any]) -> Label:
-    """The record of a row of `LABELS`.
+    """Returns the record of a row of `LABELS`.
 
     Raises:
         ValueError: it names a subgoal that was not offered, or its seconds are no time.

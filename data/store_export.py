@@ -131,7 +131,7 @@ def import_store(folder: Path, store: Store) -> tuple[int, int]:
 
 
 def _calls(path: Path) -> Iterator[tuple[Context, str, Call, int, dict[int, Question]]]:
-    """Every call of a file, with its questions by item."""
+    """Yields every call of a file, with its questions by item."""
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowException as error:

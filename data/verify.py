@@ -11,7 +11,7 @@ from data.parquet import read_transitions
 
 
 def faults(folder: Path) -> Iterator[str]:
-    """A line for everything in a set that is not as its manifest says or as a set must be."""
+    """Yields a line for all in a set that is not as its manifest says or as a set must be."""
     manifest = read_manifest(folder)
     if not (folder / CARD).is_file():
         yield f"{folder}: no card ({CARD})"
@@ -41,13 +41,13 @@ def faults(folder: Path) -> Iterator[str]:
 
 
 def _forbidden(manifest: dict[str, object], seed: int) -> bool:
-    """Whether a level seed lies outside the range kept for data."""
+    """Returns whether a level seed lies outside the range kept for data."""
     allowed = manifest.get("data_levels")
     return isinstance(allowed, list) and not allowed[0] <= seed < allowed[1]
 
 
 def verify(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Each set named, or every packaged one, with a line for each of its faults."""
+    """Yields each set named, or every packaged one, with a line for each of its faults."""
     for name in names or shipped():
         folder = Path(name) if Path(name).is_dir() else SHIPPED / name
         try:

@@ -23,8 +23,8 @@ from calm.judges import make_judge
 from calm.judges.protocol import Immediate, Judge
 from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Transition, Usage
 from calm.subgoal_trial import try_subgoals
-from data.evaluation.run import evaluate
 from data.evaluation.subgoal_match import Match, match, scored_tasks, translate
+from data.evaluation.table import TableOptions, evaluate
 from data.report.terminal import fmt_interval, fmt_share
 from data.scoring.score import Score
 
@@ -234,6 +234,6 @@ def _evaluate(
     chance = 1 - (1 - rate) ** (1 / len(names))
     specs = ("always-yes", "always-no", f"random:{chance:.4f}")
     baselines = [make_judge(spec, seed=seed) for spec in specs]
-    table = evaluate([judge], rows, task, name="demo")
-    table.scores.extend(evaluate(baselines, rows, task, name="demo").scores)
+    table = evaluate([judge], rows, task, TableOptions("demo"))
+    table.scores.extend(evaluate(baselines, rows, task, TableOptions("demo")).scores)
     return table.to_dict(), table.scores

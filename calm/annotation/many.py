@@ -160,7 +160,7 @@ def _ask_remote(
 
 
 def _at_most(times: float, call: Callable[[Tally], None]) -> Callable[[Tally], None]:
-    """`call`, left out if it was called less than 1 / `times` seconds ago."""
+    """Returns `call` that is left out where it was called less than 1 / `times` seconds ago."""
     last = -math.inf
 
     def limited(tally: Tally) -> None:

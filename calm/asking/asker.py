@@ -109,7 +109,7 @@ class Asker:
 
     @property
     def stale(self) -> Collection[bytes]:
-        """The keys of stored answers that are to be asked for again, as far as they were met."""
+        """Returns the keys of stored answers to be asked for again, of the questions met so far."""
         return self._stale.keys()
 
     def count_before(self, context: Context) -> None:
@@ -238,7 +238,7 @@ class _Job:
                 self.stop = self.stop or error
 
     async def _take(self) -> list[Question]:
-        """The next questions to ask together, leased to us; empty when nothing is left."""
+        """Returns the next questions to ask together, leased to us; empty when nothing is left."""
         async with self._feeding:
             while not self.ours and self.stop is None and (self.unclaimed or self.theirs):
                 if not self.unclaimed:
@@ -321,7 +321,7 @@ class _Job:
         future.add_done_callback(written)
 
     def _row_fault(self, group: Sequence[Question], verdict: Verdict, reason: str) -> None:
-        """No answer: the rows are an `error` of this run, and a later run asks them again."""
+        """Counts rows without an answer: an `error` of this run, which a later run asks again."""
         self.store.leases.release(self.owner, [q.key for q in group])
         for question in group:
             self._finish(question.key, Judgement(verdict, reason=reason, usage=Usage()))

@@ -113,7 +113,7 @@ class BatchAsker(Asker):
     def _lines(
         self, context: Context, prompt: JudgePrompt, todo: Sequence[Question], planned: Usage
     ) -> tuple[dict[str, tuple[list[Question], bytes]], list[Question], Usage]:
-        """As many rows as fit in one job and within the limits, by custom_id; and what is left.
+        """Returns the rows that fit in one job and within the limits, by custom_id; and the rest.
 
         `planned` is what earlier jobs may cost, and comes back with this one's added.
         """
@@ -191,7 +191,7 @@ class BatchAsker(Asker):
                 raise EndpointError(f"the batch {remote} was refused: {errors[0].get('message')}")
 
     async def _find(self, tag: str) -> str | None:
-        """The endpoint's own id of a job whose answer to being handed in we never saw."""
+        """Returns the endpoint's id of a job that was handed in without answer; None for none."""
         listed = json.loads(
             await self._patiently(lambda: self.endpoint.transport.get("/batches?limit=100"))
         )
@@ -279,7 +279,7 @@ class BatchAsker(Asker):
             self.store.leases.free([q.key for group in groups.values() for q in group])
 
     async def _patiently(self, ask: Callable[[], Any]) -> bytes:
-        """A request about files and jobs, tried again while the fault may go away."""
+        """Returns the answer to a request about files and jobs; tries again while that may help."""
         wait = self.endpoint.connection.backoff
         until = time.monotonic() + self.endpoint.connection.deadline
         while True:

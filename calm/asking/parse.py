@@ -217,7 +217,7 @@ def read_object(text: str, *, repair: bool = False) -> tuple[dict[str, Any], str
 
 
 def read_answer_object(reply: Reply, *, repair: bool = False) -> tuple[dict[str, Any], str]:
-    """`read_object` of a reply's text.
+    """Returns the JSON object in a reply's text, and how it was mended; see `read_object`.
 
     Where the text is a thought that came without an answer nothing in it is mended, but for what
     follows an end of the thought: some servers put a whole answer there, others a draft.
@@ -270,14 +270,14 @@ def read_booleans(
 def read_array(
     reply: Reply, names: Sequence[str], ids: Sequence[str] = ("t1",), *, repair: bool = False
 ) -> list[Parsed]:
-    """`read_booleans` of an answer that lists the booleans in the subgoals' order."""
+    """Reads an answer that lists the booleans in the subgoals' order; see `read_booleans`."""
     return _read_objects(reply, names, ids, repair, _listed)
 
 
 def read_explained(
     reply: Reply, names: Sequence[str], ids: Sequence[str] = ("t1",), *, repair: bool = False
 ) -> list[Parsed]:
-    """`read_booleans` of an answer that says first, under "happened", what happened."""
+    """Reads an answer that first says, under "happened", what happened; see `read_booleans`."""
     return _read_objects(reply, names, ids, repair, _explained)
 
 
@@ -308,7 +308,7 @@ def _read_objects(
 def parse(
     text: str, names: Sequence[str], ids: Sequence[str] = ("t1",), *, repair: bool = False
 ) -> list[Parsed]:
-    """`read_booleans` of a text."""
+    """Reads a text as an answer; see `read_booleans`."""
     return read_booleans(Reply(text), names, ids, repair=repair)
 
 
@@ -371,7 +371,7 @@ def read_reply(
 
 
 def _is_whole(text: str) -> bool:
-    """Whether an answer is JSON to its end, whatever it says."""
+    """Returns whether an answer is JSON to its end, whatever it says."""
     try:
         read_json(after_thought(text))
     except Unreadable as error:

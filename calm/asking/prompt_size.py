@@ -62,7 +62,7 @@ class PromptSizes:
         )
 
     def _at_ceiling(self, tokens: int, characters: int) -> bool:
-        """Whether prompts of different lengths had this many tokens, and none had more."""
+        """Returns whether prompts of different lengths had this many tokens, and none had more."""
         least, most = self._lengths.get(tokens, (characters, characters))
         least, most = min(least, characters), max(most, characters)
         self._lengths[tokens] = least, most

@@ -84,7 +84,7 @@ def run(quick: bool = False, progress: Say = lambda line: None) -> dict[str, Any
 
 @contextmanager
 def _server(**options: float) -> Iterator[tuple[str, int]]:
-    """A loopback server in a process of its own; gives its base URL and process id."""
+    """Runs a loopback server in a process of its own; yields its base URL and process id."""
     command = [sys.executable, "-m", "calm.loopback"]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
@@ -97,7 +97,7 @@ def _server(**options: float) -> Iterator[tuple[str, int]]:
 
 
 def _processor(pid: int) -> float:
-    """Seconds of processor time that a process has used; NaN where Linux does not say."""
+    """Returns the seconds of processor time that a process has used; NaN where Linux says none."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -143,7 +143,7 @@ def _share(at_once: int, latency: float, rounds: int) -> tuple[float, float, flo
 
 
 def _limited(n: int, rows: list[Row], progress: Say) -> float:
-    """Requests for each answer under a rate limit: the SDK alone over ours."""
+    """Returns the requests for each answer under a rate limit: the SDK alone over ours."""
     progress("a limit of 50 requests a second: ours")
     many = _transitions(n)
     ideal = (n - _BUCKET) / _BUCKET  # the bucket starts full
@@ -169,7 +169,7 @@ def _limited(n: int, rows: list[Row], progress: Say) -> float:
 
 
 def _lookups(quick: bool) -> float:
-    """Texts a second through `Annotator.judge_texts`, 32 at a time, of 150 distinct ones."""
+    """Returns the texts a second that `Annotator.judge_texts` looks up, 32 of 150 at a time."""
     annotator = Annotator(Random(), _TASK)
     texts = [t.texts["events"] for t in _transitions(150)]
     batches = [[texts[(7 * i + 3 * j) % 150] for j in range(32)] for i in range(150)]
@@ -183,7 +183,7 @@ def _lookups(quick: bool) -> float:
 
 
 def _start(size: int) -> tuple[list[float], list[float]]:
-    """Seconds to open a store and find a first answer, and answers a second found in it."""
+    """Returns seconds to open a store and find a first answer, and answers a second found in it."""
     context = Context(_TASK.id, _TASK.subgoals, "bench", "events")
     keys = [context.key(str(i)) for i in range(size)]
     opened, stored = [], []

@@ -10,12 +10,12 @@ from pathlib import Path
 
 
 def typed(*words: object) -> str:
-    """A line for a shell that runs `calm` with these words, from the folder we are in."""
+    """Returns a line for a shell that runs `calm` with these words, from the current folder."""
     return shlex.join([*_program(), *map(str, words)])
 
 
 def _program() -> list[str]:
-    """`calm` where that is this one, else its path, else this Python with -m."""
+    """Returns `calm` where that is this one, else its path, else this Python with -m."""
     own = Path(sys.executable).parent / "calm"
     if not own.exists():
         return [sys.executable, "-m", "calm"]

@@ -33,7 +33,7 @@ _ALONE = 6
 
 
 def _is_crash(fault: Transient) -> bool:
-    """Whether the server failed over a request, as far as its status tells."""
+    """Returns whether the server failed over a request, as far as its status tells."""
     return fault.kind.startswith("5") and fault.kind not in _AWAY and not fault.pushback
 
 

@@ -65,7 +65,7 @@ class RemoteJudge(Judge, Protocol):
 
     @property
     def usage(self) -> Usage:
-        """What this judge has spent, failed attempts included."""
+        """Returns what this judge has spent, failed attempts included."""
 
     def judge(
         self,

@@ -33,7 +33,7 @@ class WatchedFile:
         return self.done
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Only to the beginning, for a server that can't resume."""
+        """Moves to a place; the hub's client only goes to the beginning, where it can't resume."""
         self.file.seek(offset, whence)
         self.done = offset
         return offset

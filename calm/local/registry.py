@@ -35,7 +35,7 @@ class KnownModel:
 
 
 def _numbered(package: str, n: int) -> tuple[tuple[str, str], ...]:
-    """Parts `PACKAGE1/data/part01.bin`, ... of packages `PACKAGE1`, ..."""
+    """Returns the parts `PACKAGE1/data/part01.bin`, ... of the packages `PACKAGE1`, ..."""
     names = [(i, f"{package}{i}") for i in range(1, n + 1)]
     return tuple((name, f"{name.replace('-', '_')}/data/part{i:02}.bin") for i, name in names)
 

@@ -155,7 +155,8 @@ def evaluate_command(
     """
     # What counts and asks takes a second to import; `calm --help` should not wait for it.
     from data.cli.watch import Watch
-    from data.evaluation.plan import EvaluationPlan, run_plan
+    from data.evaluation.plan import EvaluationPlan
+    from data.evaluation.run import run_evaluation
     from data.evaluation.unreadable import unreadable
     from data.report.save import save_evaluation
     from data.report.terminal import render, summary_table
@@ -191,7 +192,7 @@ def evaluate_command(
     errors = Console(stderr=True)
     with Watch(errors) as watch:
         try:
-            tables = run_plan(plan, watch.line)
+            tables = run_evaluation(plan, watch.line)
         except KeyboardInterrupt:
             errors.print(
                 Text(f"Stopped; every answer is in {store}. The same command resumes there."),

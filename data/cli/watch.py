@@ -49,7 +49,7 @@ class Watch:
         self._reminder = Thread(target=self._remind, daemon=True)
 
     def line(self, name: str) -> Callable[[Tally, Usage], None]:
-        """A line of its own; call it with the tally and what was spent, as often as you like.
+        """Opens a line of its own; returns what to call with the tally and what was spent so far.
 
         A tally that has less done than the one before it begins another piece of the work, such as
         another task: the line then shows the new one.

@@ -45,7 +45,7 @@ class JudgeAnswers:
     """(S, N) the same in words of the given subgoals."""
 
     def of_rows(self, rows: npt.NDArray[np.int64]) -> JudgeAnswers:
-        """The answers about some of the rows, by their indices."""
+        """Returns the answers about some of the rows, by their indices."""
         raw, given = (
             [[repeat[int(i)] for i in rows] for repeat in repeats]
             for repeats in (self.raw, self.about_given)
@@ -53,7 +53,7 @@ class JudgeAnswers:
         return replace(self, raw=raw, about_given=given)
 
     def judged(self, rows: Sequence[LabelledTransition]) -> list[JudgedTransition]:
-        """Every answer as a row to keep; `rows` are those that were asked about."""
+        """Returns every answer as a row to keep; `rows` are those that were asked about."""
         return [
             JudgedTransition(row.transition.id, self.judge, self.mode, answer, i, self.variant)
             for i, repeat in enumerate(self.raw)
@@ -102,7 +102,7 @@ def _answers(
     matches: Mapping[str, Match],
     progress: Progress | None,
 ) -> list[Judgement]:
-    """One judgement for each row, in their order."""
+    """Returns one judgement for each row, in their order."""
     by_task: dict[str, list[int]] = {}
     for i, row in enumerate(rows):
         if judge.mode not in row.transition.texts:
@@ -135,8 +135,10 @@ def _answers(
 def bill(
     answers: JudgeAnswers, rows: Sequence[LabelledTransition], which: npt.NDArray[np.int64]
 ) -> Usage:
-    """What the answers about some of the rows cost, over all repeats: equal texts were one
-    question."""
+    """Returns what the answers about some of the rows cost, over all repeats.
+
+    Equal texts were one question.
+    """
     usage = Usage()
     for repeat in answers.raw:
         questions = {

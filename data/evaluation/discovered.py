@@ -26,7 +26,7 @@ Overrule = Mapping[str, str | None]
 def read_discovered(
     files: Sequence[str], tasks: Collection[str], store: Store | None = None
 ) -> dict[str, tuple[Subgoal, ...]]:
-    """The discovered subgoals of each task.
+    """Returns the discovered subgoals of each task.
 
     Args:
         files: `FILE` or `TASK=FILE`, or a hash's first letters, four at least, for FILE.
@@ -67,7 +67,7 @@ def read_discovered(
 def _stored(
     start: str, tasks: Collection[str], store: Store | None
 ) -> tuple[str, tuple[Subgoal, ...]] | None:
-    """The one list of these tasks in the store whose hash starts so, and its task."""
+    """Returns the task and list in the store whose hash starts so; None unless there is one."""
     if store is None or len(start) < 4:
         return None
     lists = [
@@ -80,7 +80,11 @@ def _stored(
 
 
 def task_named(name: str, tasks: Collection[str]) -> str:
-    """The task of that id, `MiniHack-` and `-v0` left out or not; UsageError if there is none."""
+    """Returns the id that a name means, `MiniHack-` and `-v0` left out or not.
+
+    Raises:
+        UsageError: the set has no such task.
+    """
     if (id := full_id(name, tasks)) is None:
         raise unknown("task of this set", name, tasks)
     return id
@@ -94,7 +98,7 @@ def task_of_file(path: Path, tasks: Collection[str]) -> str | None:
 
 
 def read_overrule(path: Path) -> dict[str, Overrule]:
-    """What overrules the matching, by task; the key "" is for every task.
+    """Returns what overrules the matching, by task; the key "" is for every task.
 
     The file is JSON: {"discovered": "given" or null, ...}, or {"TASK": {such a mapping}, ...}.
 
@@ -125,7 +129,7 @@ def match_all(
     by_task: Mapping[str, tuple[Subgoal, ...]],
     overrule: Mapping[str, Overrule],
 ) -> dict[str, Match]:
-    """How the discovered subgoals of each task are taken.
+    """Returns which given subgoal each discovered one means, by task.
 
     Raises:
         UsageError: `overrule` names a task, a discovered or a given subgoal that is not there.

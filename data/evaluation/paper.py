@@ -29,7 +29,7 @@ class PaperRow(NamedTuple):
 
 
 def paper_table(mode: str | None = None, subgoals: str | None = None) -> list[PaperRow]:
-    """The paper's rows, all or those of one condition, best F1 first as the paper's order is."""
+    """Returns the paper's rows, of all conditions or of one, best F1 first as in the paper."""
     with PATH.open(encoding="utf-8", newline="") as file:
         rows = [
             PaperRow(

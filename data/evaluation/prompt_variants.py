@@ -45,7 +45,11 @@ Variant = Mapping[str, str]
 
 
 def parse(pairs: Sequence[str]) -> dict[str, str]:
-    """Options from `name=level` words; UsageError lists the names or levels there are."""
+    """Returns the levels by option, from `name=level` words.
+
+    Raises:
+        UsageError: no such option or level; lists those there are.
+    """
     levels = {}
     for pair in pairs:
         name, _, level = pair.partition("=")
@@ -58,7 +62,7 @@ def parse(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def variants(fixed: Mapping[str, str], crossed: Sequence[str]) -> list[Variant]:
-    """Every combination of the levels of the `crossed` options, with the others as `fixed`.
+    """Returns every combination of the levels of the crossed options, the others as fixed.
 
     The order is that of the options; the first is the plain one. `all` crosses
     everything but `form`.
@@ -79,12 +83,12 @@ def variants(fixed: Mapping[str, str], crossed: Sequence[str]) -> list[Variant]:
 
 
 def title(variant: Variant) -> str:
-    """A variant's name in tables: "legend=off message=off", "" for the default."""
+    """Returns a variant's name in tables: "legend=off message=off", "" for the default."""
     return " ".join(f"{name}={level}" for name, level in variant.items())
 
 
 def reword_task(task: Task, variant: Variant) -> Task:
-    """The task as a variant shows it: its legend left out, its goal made vague."""
+    """Returns the task as a variant shows it: its legend left out, its goal made vague."""
     if variant.get("legend") == "off":
         task = replace(task, legend="")
     if variant.get("goal") == "win":
@@ -93,14 +97,14 @@ def reword_task(task: Task, variant: Variant) -> Task:
 
 
 def reword_transition(transition: Transition, mode: Mode, variant: Variant) -> Transition:
-    """The transition with its description of `mode` under a variant; without one, itself."""
+    """Returns the transition with its description of `mode` reworded; itself without a variant."""
     if not variant:
         return transition
     return replace(transition, texts={mode: reworded(transition.texts[mode], variant)})
 
 
 def reworded(text: str, variant: Variant) -> str:
-    """A description under a variant; it knows the forms that `envs` writes.
+    """Returns a description as a variant words it; knows the forms that `envs` writes.
 
     Each has its message and its action on lines of their own. A map follows the line of a message
     (or of none) in the block that begins with "Before:" or "After:".

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from data.evaluation.plan import EvaluationPlan, ProgressLine, run_plan
-from data.evaluation.run import EvaluationTable
+from data.evaluation.plan import EvaluationPlan
+from data.evaluation.run import ProgressLine, run_evaluation
+from data.evaluation.table import EvaluationTable
 
 DATA, PART = "keyroom-v1", "balanced"
 MODES = ("screen", "crop")
@@ -15,7 +16,7 @@ MODES = ("screen", "crop")
 def run_protocol(
     plan: EvaluationPlan, progress: ProgressLine | None = None
 ) -> list[EvaluationTable]:
-    """The tables of the paper's conditions: subgoals given, then discovered where files name some.
+    """Returns the tables of the paper's conditions: subgoals given, then those that files name.
 
     Args:
         plan: judges, references and how models are asked; the set, its part, the descriptions and
@@ -23,7 +24,7 @@ def run_protocol(
         progress: shows models at work.
 
     Raises:
-        As `run_plan`.
+        As `run_evaluation`.
     """
     given = replace(
         plan,
@@ -38,8 +39,8 @@ def run_protocol(
         sweep=(),
         limit=0,
     )
-    tables = run_plan(given, progress)
+    tables = run_evaluation(given, progress)
     if plan.discovered:
         named = replace(given, discovered=plan.discovered, overrule=plan.overrule)
-        tables += run_plan(named, progress)
+        tables += run_evaluation(named, progress)
     return tables

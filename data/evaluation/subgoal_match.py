@@ -53,7 +53,11 @@ def match(
     given: Sequence[Subgoal],
     overrule: Mapping[str, str | None] | None = None,
 ) -> Match:
-    """Matches by the rule above, then by `overrule`; UsageError where that names none of them."""
+    """Returns the discovered subgoals matched by the rule above, then as `overrule` says.
+
+    Raises:
+        UsageError: `overrule` names a subgoal that is not there.
+    """
     names = [s.name for s in given]
     of = {d.name: _best(d.name, names) for d in discovered}
     for name, meant in (overrule or {}).items():
@@ -66,7 +70,7 @@ def match(
 
 
 def scored_tasks(tasks: Mapping[str, Task], matches: Mapping[str, Match]) -> dict[str, Task]:
-    """The tasks with those of their given subgoals that some discovered one means.
+    """Returns the tasks with those of their given subgoals that some discovered one means.
 
     Judges are scored on these alone: a given subgoal that nobody named was never asked about, and a
     discovered one that means no given one has no truth. A task may be left with none.
@@ -86,7 +90,7 @@ def scored_tasks(tasks: Mapping[str, Task], matches: Mapping[str, Match]) -> dic
 
 
 def translate(judgement: Judgement, match: Match) -> Judgement:
-    """The same answer about the given subgoals that some discovered one means.
+    """Returns an answer about discovered subgoals as one about the given ones that they mean.
 
     Yes if any discovered subgoal that means it is yes; what means none is left out. `match` must
     hold one that means a given one.

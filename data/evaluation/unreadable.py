@@ -10,7 +10,7 @@ from data.schema import JudgedTransition
 
 
 def unreadable(judged: Iterable[JudgedTransition]) -> PartialError | None:
-    """The error to end with; None if every answer could be read.
+    """Returns the error to end with; None if every answer could be read.
 
     Of a judge that answered nothing at all it tells the last fault, most likely that of all.
     """

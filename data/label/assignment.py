@@ -10,7 +10,11 @@ from data.label.store import check_annotator
 
 
 def read_people(text: str) -> tuple[str, ...]:
-    """Names from `a,b,c`; UsageError for one that no annotator can have, or that comes twice."""
+    """Returns the names in `a,b,c`.
+
+    Raises:
+        UsageError: no annotator can have such a name, or one stands twice.
+    """
     people = tuple(check_annotator(name) for name in text.split(","))
     for i, name in enumerate(people):
         if any(name.casefold() == other.casefold() for other in people[:i]):
@@ -21,7 +25,7 @@ def read_people(text: str) -> tuple[str, ...]:
 def assign(
     ids: Sequence[str], people: Sequence[str], overlap: int, seed: int = 0
 ) -> dict[str, set[str]]:
-    """The transitions of each person; each transition goes to `overlap` people.
+    """Returns the ids of the transitions of each person; each goes to `overlap` people.
 
     The same arguments give the same assignment, whoever asks. Nobody has two transitions more than
     another, and whom a transition goes to is drawn, so that all pairs of people come to overlap.

@@ -13,7 +13,7 @@ from data.schema import Label
 
 
 def read_label_file(path: Path) -> list[Label]:
-    """The labels of a label store (.sqlite), a .csv file, or a parquet file by any other name."""
+    """Returns the labels of a label store (.sqlite), a .csv file, or else a parquet file."""
     if path.suffix == ".sqlite":
         return stored_labels(path)
     return read_csv(path) if path.suffix == ".csv" else read_labels(path)
@@ -30,7 +30,11 @@ def write_label_file(path: Path, labels: Sequence[Label]) -> None:
 
 
 def stored_labels(path: Path) -> list[Label]:
-    """The labels that count in a label store; UsageError where there is no such file."""
+    """Returns the labels that count in a label store.
+
+    Raises:
+        UsageError: there is no such file.
+    """
     if not path.is_file():
         raise UsageError(f"{path}: no labels yet; `calm label --as YOU` makes some")
     with LabelStore(path) as store:

@@ -29,7 +29,7 @@ class PostedAnswer:
 
 
 def read_answer(body: bytes, session: Session) -> PostedAnswer:
-    """The answer in a form's body, given now.
+    """Returns the answer in the body of a posted form, timed now.
 
     Raises:
         ValueError: a field is missing, doubled, or holds what no page of this session sends.
@@ -68,7 +68,7 @@ def read_answer(body: bytes, session: Session) -> PostedAnswer:
 
 
 def read_undo(body: bytes) -> int | None:
-    """Number of the answer that is to be taken back; None for whichever is the last.
+    """Returns the number of the answer to take back; None for whichever is the last.
 
     Raises:
         ValueError: as `read_answer`.
@@ -84,7 +84,7 @@ def _form(body: bytes) -> dict[str, list[str]]:
 
 
 def _single(form: dict[str, list[str]], known: set[str]) -> dict[str, str]:
-    """The fields by name; each is known and stands once."""
+    """Returns the fields by name; each must be known and stand once."""
     for name, values in form.items():
         if name not in known:
             raise ValueError(f"unknown field {name[:64]!r}")

@@ -61,7 +61,11 @@ class ImportOptions:
 
 
 def read_columns(pairs: list[str]) -> dict[str, str]:
-    """A mapping from `FIELD=NAME` words; UsageError lists the fields there are."""
+    """Returns columns by field, from `FIELD=NAME` words.
+
+    Raises:
+        UsageError: no such field; lists those there are.
+    """
     columns = {}
     for pair in pairs:
         name, sign, column = pair.partition("=")
@@ -76,7 +80,7 @@ def read_columns(pairs: list[str]) -> dict[str, str]:
 def read_entries(
     path: Path, options: ImportOptions, result: Imported
 ) -> Iterator[tuple[int, Label | ValueError]]:
-    """Each row's number, and its label or what is wrong with it."""
+    """Yields each row's number, and its label or what is wrong with it."""
     if not path.is_file():
         raise UsageError(f"{path}: no such file; expected labels")
     if path.stat().st_size > MAX_FILE_BYTES:
@@ -115,7 +119,7 @@ def _json_entries(
 
 
 def _entry(row: object, shared: Mapping[str, str]) -> Label | ValueError:
-    """A label of the page's file."""
+    """Returns a label of the page's file, or what is wrong with it."""
     if not isinstance(row, dict):
         return ValueError("not an object")
     try:
@@ -138,7 +142,7 @@ def _entry(row: object, shared: Mapping[str, str]) -> Label | ValueError:
 def _label_studio(
     tasks: list[dict[str, Any]], options: ImportOptions
 ) -> Iterator[tuple[int, Label | ValueError]]:
-    """Labels of Label Studio's JSON: a task each, with annotations of one or more people.
+    """Yields the labels of Label Studio's JSON: a task each, annotated by one person or more.
 
     The transition's id is in the task's `data`; an annotation's choices are names of subgoals,
     `none` or `unsure`. People are named by their number there: addresses stay out.
@@ -189,7 +193,7 @@ def _annotation(annotation: object, id: object, key: str) -> Label | ValueError:
 
 
 def _csv_entries(path: Path, options: ImportOptions) -> Iterator[tuple[int, Label | ValueError]]:
-    """Labels of a CSV whose columns are named by `options.columns`, else by the fields."""
+    """Yields a CSV's labels; columns are named by `options.columns`, else as the fields."""
     csv.field_size_limit(MAX_CELL_BYTES)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -237,7 +241,11 @@ def _csv_label(line: Mapping[str, str | None], column: Mapping[str, str]) -> Lab
 
 
 def _classes(names: list[str]) -> tuple[str, ...]:
-    """The subgoals of some choices; ValueError where `none` or `unsure` stands with others."""
+    """Returns the subgoals among some choices.
+
+    Raises:
+        ValueError: `none` or `unsure` stands beside others.
+    """
     alone = {NONE, UNSURE} & set(names)
     if alone and len(names) > 1:
         raise ValueError(f"{' and '.join(sorted(alone))} beside other choices")
@@ -265,7 +273,7 @@ def _seconds(value: object) -> float:
 
 
 def _matches(value: object) -> dict[str, dict[str, str | None]]:
-    """What a person said that discovered subgoals mean; what is no such thing is left out."""
+    """Returns what a person took discovered subgoals to mean, by task; leaves out what is none."""
     if not isinstance(value, dict):
         return {}
     return {

@@ -89,7 +89,11 @@ def _checked(
     dataset: Dataset | None,
     names: Mapping[str, str],
 ) -> Label:
-    """The label as it is kept; ValueError says why it cannot be."""
+    """Returns a label as it will be stored.
+
+    Raises:
+        ValueError: it can't be; says why.
+    """
     label = replace(entry, annotator=options.annotator or entry.annotator)
     label = replace(label, annotator=check_annotator(label.annotator))
     if not label.id:
@@ -116,7 +120,7 @@ def _checked(
 
 
 def _of_set(label: Label, tasks: Mapping[str, Task], dataset: Dataset) -> Label:
-    """The label with the subgoals of its transition's task where it names none."""
+    """Returns a label with the subgoals of its transition's task where it names none."""
     task = tasks.get(label.id)
     if task is None:
         of = f"; the label is of {label.set}" if label.set else ""
@@ -134,7 +138,7 @@ def _of_set(label: Label, tasks: Mapping[str, Task], dataset: Dataset) -> Label:
 
 
 def _tasks_by_id(dataset: Dataset | None) -> dict[str, Task]:
-    """The task of every transition of a set."""
+    """Returns the task of every transition of a set, by the transition's id."""
     if dataset is None:
         return {}
     return {
@@ -145,7 +149,7 @@ def _tasks_by_id(dataset: Dataset | None) -> dict[str, Task]:
 
 
 def _check_time(at: str) -> None:
-    """ValueError for a time that cannot be; a missing one is let be."""
+    """Refuses a time that can't be, with ValueError; a missing one is let be."""
     if re.fullmatch(r"(\d{4}(-\d\d)?)?", at):
         return
     try:
@@ -158,5 +162,5 @@ def _check_time(at: str) -> None:
 
 
 def _same(a: Label, b: Label) -> bool:
-    """Whether two labels of a person about a transition say the same."""
+    """Returns whether two labels of a person about a transition say the same."""
     return a.unsure == b.unsure and set(a.achieved) == set(b.achieved)

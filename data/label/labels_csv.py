@@ -110,5 +110,5 @@ def _inert(cell: str) -> str:
 
 
 def active(cell: str) -> str:
-    """A cell without the sign that keeps a spreadsheet from running it."""
+    """Returns a cell without the sign that keeps a spreadsheet from running it."""
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell

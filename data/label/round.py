@@ -42,7 +42,7 @@ class LabellingRound:
 
 
 def session_of(plan: LabellingRound, store: LabelStore) -> Session:
-    """What the annotator of a round labels on a served page.
+    """Returns what the annotator of a round labels on a served page.
 
     Raises:
         UsageError: no name, or one that is not among the people of the round.
@@ -112,7 +112,7 @@ def _rows(
 def _of(
     plan: LabellingRound, rows: list[LabelledTransition]
 ) -> dict[str, list[LabelledTransition]]:
-    """The rows of each of the people; empty where nobody is named."""
+    """Returns the rows of each of the people; {} where nobody is named."""
     if not plan.people:
         return {}
     ids = list(dict.fromkeys(r.transition.id for r in rows))

@@ -57,7 +57,7 @@ _templates = Environment(
 
 
 def application(session: Session, token: str, port: int) -> Starlette:
-    """The web application; every path starts with the token."""
+    """Returns the web application; every path starts with the token."""
     base = f"/{token}"
 
     async def page(request: Request) -> Response:
@@ -111,7 +111,7 @@ def application(session: Session, token: str, port: int) -> Starlette:
     def _conflict(
         request: Request, row: LabelledTransition | None, error: AnsweredElsewhere
     ) -> Response:
-        """The transition again, with what counts now; an answer given then replaces it."""
+        """Returns the transition again with what counts now; an answer to that page replaces it."""
         template = "main.html" if request.headers.get("x-part") == "main" else "page.html"
         response = _html(template, base=base, **session.view(row, notice=str(error)))
         response.status_code = 409
@@ -144,7 +144,7 @@ def _guard(
 
 
 def _refusal(request: Request, hosts: set[str]) -> Response | None:
-    """Why a request is not answered, or None."""
+    """Returns the response that refuses a request; None if it is answered."""
     host = request.headers.get("host", "")
     if host not in hosts:
         return PlainTextResponse("this page answers to 127.0.0.1 alone", 403)

@@ -36,16 +36,16 @@ class Session:
         self.order = [self.by_id[id] for id in labels_order(self.annotator, self.by_id)]
 
     def done(self) -> set[str]:
-        """Ids this annotator has answered."""
+        """Returns the ids that this annotator has answered."""
         return {label.id for label in self.store.labels(self.annotator)} & self.by_id.keys()
 
     def next(self) -> LabelledTransition | None:
-        """The first transition without an answer."""
+        """Returns the first transition without an answer; None if all have one."""
         done = self.done()
         return next((r for r in self.order if r.transition.id not in done), None)
 
     def view(self, row: LabelledTransition | None, notice: str = "") -> dict[str, Any]:
-        """What the template shows of a transition: never its truth, its player or its episode."""
+        """Returns the template's values for a transition: never its truth, player or episode."""
         done = len(self.done())
         shared = {
             "annotator": self.annotator,
@@ -71,7 +71,7 @@ class Session:
         )
 
     def answered(self) -> list[dict[str, str]]:
-        """What this annotator has answered, last first: `id`, `action` and `kind` of each."""
+        """Returns this annotator's answers, last first: `id`, `action`, `kind` and `at` of each."""
         return [
             {
                 "id": label.id,
@@ -85,7 +85,7 @@ class Session:
 
 
 def step_view(row: LabelledTransition, task: Task) -> dict[str, Any]:
-    """What any page shows of a transition: never its truth, its player or its episode."""
+    """Returns what any page shows of a transition: never its truth, player or episode."""
     t = row.transition
     screens = screen_views(row)
     ended = "died or reached its goal" if t.terminated else "ran out of time"
@@ -103,12 +103,12 @@ def step_view(row: LabelledTransition, task: Task) -> dict[str, Any]:
 
 
 def shown(row: LabelledTransition) -> str:
-    """What a person sees of a transition: `screens`, or the description that stands in for them."""
+    """Returns what a person sees of a transition: `screens`, or the mode of a description."""
     if row.before is not None and row.after is not None:
         return "screens"
     return next((mode for mode in ("screen", "crop", "events") if mode in row.transition.texts), "")
 
 
 def labels_order(annotator: str, ids: Iterable[str]) -> list[str]:
-    """The ids in the annotator's own order, which tells nothing of what they are."""
+    """Returns the ids in the annotator's own order, which tells nothing of what they are."""
     return sorted(ids, key=lambda id: hashlib.sha256(f"{annotator}\n{id}".encode()).digest())

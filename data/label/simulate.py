@@ -34,7 +34,11 @@ class ErrorRates:
 
 
 def read_rates(text: str) -> tuple[str, ErrorRates]:
-    """A name and its rates from `NAME:miss=0.1,unsure=0.05`; UsageError says what is wrong."""
+    """Returns a name and its rates, from `NAME:miss=0.1,unsure=0.05`.
+
+    Raises:
+        UsageError: no such rate, or no probability.
+    """
     name, _, pairs = text.partition(":")
     valid = [f.name for f in fields(ErrorRates)]
     rates = {}
@@ -59,7 +63,7 @@ def simulate(
     annotators: Mapping[str, ErrorRates],
     seed: int = 0,
 ) -> list[Label]:
-    """Labels drawn from the engine's truth; the same arguments give the same labels.
+    """Returns labels drawn from the engine's truth; equal arguments give equal labels.
 
     Raises:
         UsageError: a name that does not say that the annotator is simulated.

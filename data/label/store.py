@@ -43,7 +43,7 @@ _SELECTED = ", ".join(f'"{name}"' for name in _COLUMNS)
 
 
 def check_annotator(name: str) -> str:
-    """The name without blanks around it.
+    """Returns a name without blanks around it.
 
     Raises:
         UsageError: it is empty, longer than 64 characters, not printable, or the engine's.
@@ -149,18 +149,18 @@ class LabelStore:
             )
 
     def current(self, id: str, annotator: str) -> tuple[int, Label | None]:
-        """An annotator's answer about a transition that counts, and its number; 0 without one."""
+        """Returns number and label of an annotator's answer that counts; (0, None) without one."""
         with self._lock:
             return self._current(id, annotator)
 
     def annotators(self) -> list[str]:
-        """Names of all who ever answered."""
+        """Returns the names of all who ever answered, sorted."""
         with self._lock:
             rows = self._db.execute("SELECT DISTINCT annotator FROM answers").fetchall()
         return sorted(name for (name,) in rows)
 
     def history(self, id: str, annotator: str) -> list[Label]:
-        """Every answer of an annotator about a transition, undone ones too, the first first."""
+        """Returns all answers of an annotator about a transition, undone ones too, oldest first."""
         with self._lock:
             rows = self._db.execute(
                 f"SELECT {_SELECTED} FROM answers WHERE id = ? AND annotator = ? ORDER BY seq",
@@ -169,7 +169,7 @@ class LabelStore:
         return [_label(row) for row in rows]
 
     def last(self, annotator: str) -> int:
-        """The number of the answer that an annotator gave last and did not undo; 0 for none."""
+        """Returns the number of an annotator's last answer that is not undone; 0 for none."""
         with self._lock:
             return self._last(annotator)[0]
 
@@ -226,7 +226,7 @@ class LabelStore:
             self._db.execute("COMMIT")
 
     def labels(self, annotator: str | None = None) -> list[Label]:
-        """The answers that count, in the order they were given; of all annotators or of one."""
+        """Returns the answers that count, oldest first; of all annotators or of one."""
         with self._lock:
             rows = self._db.execute(
                 f"SELECT {_SELECTED} FROM answers a"
@@ -268,7 +268,7 @@ def _hash_of(label: Label) -> str:
 
 
 def _label(row: Sequence[Any]) -> Label:
-    """The record of `_COLUMNS`."""
+    """Returns the label of a row of `_COLUMNS`."""
     value = dict(zip(_COLUMNS, row, strict=True))
     lists = {name: json.loads(value[name]) for name in ("achieved", "asked")}
     return label_of(value | lists | {"unsure": bool(value["unsure"])})

@@ -10,7 +10,7 @@ from data.scoring.disagreements import Agreement
 
 
 def render_agreement(agreement: Agreement, most: int = 20) -> Group:
-    """Agreement as tables, with the first disagreements."""
+    """Returns people's agreement as tables, with the first disagreements."""
     pairs = columns(
         "Cohen's kappa, 95 % intervals clustered by episode",
         ["annotator", "and"],

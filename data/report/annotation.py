@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def describe_plans(plans: Mapping[str, Plan]) -> list[str]:
-    """A line for each task, and one for all of them where there are several."""
+    """Returns a line for each task, and one for all of them where there are several."""
     values = {id: vars(plan) for id, plan in plans.items()}
     lines = [f"{id}: {_describe_plan(value)}" for id, value in values.items()]
     if len(values) > 1:
@@ -24,7 +24,7 @@ def describe_plans(plans: Mapping[str, Plan]) -> list[str]:
 
 
 def describe_summary(summary: Summary) -> str:
-    """One line: whom and about which task, how many answers of which class, and what they cost."""
+    """Returns one line: whom and about which task, how many answers of which class, their cost."""
     s = summary
     parts = [
         f"{s.transitions} transitions, {s.questions} questions, {s.hits} from the store,"
@@ -61,7 +61,7 @@ def _describe_plan(plan: Mapping[str, Any]) -> str:
 
 
 def _total(plans: list[dict[str, Any]]) -> dict[str, Any]:
-    """The sum of plans; what is not known of one is not known of all."""
+    """Returns the sum of plans; what is not known of one is not known of all."""
     columns = {name: [p[name] for p in plans] for name in plans[0]}
     return {name: None if None in column else sum(column) for name, column in columns.items()}
 
@@ -76,7 +76,7 @@ def _clock(seconds: float) -> str:
 
 
 def _classes(summary: Summary) -> Counter[str]:
-    """Transitions by verdict class, those that nobody was asked about apart."""
+    """Returns the number of transitions by verdict class; those not asked about stand apart."""
     classes = Counter(summary.verdicts) - Counter({Verdict.ERROR.value: summary.unasked})
     return classes + Counter({"not asked": summary.unasked})
 

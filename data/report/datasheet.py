@@ -15,7 +15,7 @@ BLANK = "_to be filled in_"
 
 
 def datasheet(labels: Sequence[Label], rows: Sequence[LabelledTransition], name: str) -> str:
-    """The datasheet as Markdown.
+    """Returns the datasheet as Markdown.
 
     Args:
         labels: of the round.
@@ -103,7 +103,7 @@ def _counted(counts: Counter[str]) -> str:
 
 
 def _joined(sections: Sequence[str]) -> list[str]:
-    """Neighbouring list items in one paragraph."""
+    """Returns neighbouring list items in one paragraph."""
     out: list[str] = []
     for text in sections:
         if text.startswith("- ") and out and out[-1].startswith("- "):

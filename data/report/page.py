@@ -21,7 +21,7 @@ from markupsafe import Markup
 from calm.files import write_file
 from calm.records import Judgement, LabelledTransition
 from data.evaluation.paper import PaperRow, paper_table
-from data.evaluation.run import EvaluationTable
+from data.evaluation.table import EvaluationTable
 from data.report.terminal import (
     fmt_interval,
     fmt_number,
@@ -67,7 +67,7 @@ class Dispute:
 
     @property
     def wrong(self) -> list[int]:
-        """Indices of the judges that differ."""
+        """Returns the indices of the judges that differ."""
         return [i for i, s in enumerate(self.answers) if not s.right]
 
 
@@ -101,7 +101,7 @@ def write_report(path: str | Path, tables: Sequence[EvaluationTable], title: str
 
 
 def line(score: Score) -> str:
-    """What a line of the table is called."""
+    """Returns what a line of the table is called."""
     return " · ".join(x for x in (score.judge, score.mode, score.variant) if x)
 
 
@@ -140,7 +140,7 @@ def _differences(table: EvaluationTable) -> Iterator[Difference]:
 
 
 def _kappas(table: EvaluationTable) -> dict[str, dict[str, str]]:
-    """Cohen's kappa of each rater with the engine and each person, ready to be shown."""
+    """Returns Cohen's kappa of each rater with the engine and each person, ready to be shown."""
     if table.agreement is None:
         return {}
     shown: dict[str, dict[str, str]] = {}
@@ -158,7 +158,7 @@ def _papers(table: EvaluationTable, modes: Sequence[str]) -> list[PaperRow]:
 
 
 def _disputes(table: EvaluationTable, judges: Sequence[Score]) -> Iterator[Dispute]:
-    """Transitions that one of the judges gets wrong; those that most get wrong come first."""
+    """Yields the transitions that some judge gets wrong; those that most get wrong come first."""
     n = len(table.rows)
     answers: list[Sequence[Judgement]] = []
     for s in judges:
@@ -185,7 +185,7 @@ def _kind(score: Score, i: int) -> str:
 
 
 def calibration_plot(score: Score) -> Markup:
-    """Confidence against frequency, as an inline SVG; empty without confidences."""
+    """Returns confidence against frequency as an inline SVG; "" without confidences."""
     if score.calibration is None:
         return Markup("")
     dots = []
@@ -199,7 +199,7 @@ def calibration_plot(score: Score) -> Markup:
 
 
 def quality_plot(scores: Sequence[Score]) -> Markup:
-    """Tokens per transition against MCC, as an inline SVG; empty where nothing was paid."""
+    """Returns tokens per transition against MCC as an inline SVG; "" where nothing was paid."""
     priced = [
         (i, s, s.tokens)
         for i, s in enumerate(scores)
@@ -229,7 +229,7 @@ def _dot(x: float, y: float, radius: float, text: str, i: int) -> str:
 
 
 def _name(x: float, y: float, text: str) -> str:
-    """A dot's name beside it, on the side where there is room."""
+    """Returns the SVG of a dot's name, on the side of the dot where there is room."""
     side = ("end", -8) if x > 0.5 else ("start", 8)
     text = text if len(text) <= MAX_NAME else f"{text[: MAX_NAME - 1]}…"
     return (
@@ -239,7 +239,11 @@ def _name(x: float, y: float, text: str) -> str:
 
 
 def _plot(x: str, y: str, inner: str, along: Mapping[float, str]) -> Markup:
-    """Axes from 0 to 1 around some drawing; `along` holds what to write below the x axis, where."""
+    """Returns the SVG of axes from 0 to 1 around a drawing.
+
+    Args:
+        along: by place on the x axis, what is written below it.
+    """
     ticks = "".join(
         f'<text x="-6" y="{(1 - v) * PLOT + 4:.0f}" text-anchor="end">{v:g}</text>'
         f'<path class="grid" d="M0 {(1 - v) * PLOT:.0f}H{PLOT}"/>'

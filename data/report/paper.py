@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from data.evaluation.paper import paper_table
-from data.evaluation.run import EvaluationTable
+from data.evaluation.table import EvaluationTable
 from data.report.terminal import columns, fmt_share
 from data.schema import ENGINE, PEOPLE
 
@@ -16,7 +16,7 @@ FIGURES = ("f1", "accuracy", "precision", "recall")
 
 
 def protocol_table(tables: Sequence[EvaluationTable]) -> Table:
-    """All rows of the paper, then a section for each of our tables.
+    """Returns all rows of the paper, then a section for each of our tables.
 
     A section says what its rows are scored against; its last column is the number of steps, which
     is less than 256 where people have no majority on the others.

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from calm.records import Usage
 from data.evaluation.paper import paper_table
-from data.evaluation.run import EvaluationTable
+from data.evaluation.table import EvaluationTable
 from data.schema import ENGINE, PEOPLE
 from data.scoring.metrics import Estimate
 from data.scoring.raters import RaterAgreement
@@ -24,12 +24,12 @@ _PAPER = ("f1", "accuracy", "precision", "recall")
 
 
 def fmt_share(value: float) -> str:
-    """A share with two digits; a dash where it is not defined."""
+    """Returns a share with two digits; a dash where it is not defined."""
     return "–" if np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # no "-0.00"
 
 
 def fmt_interval(e: Estimate) -> str:
-    """`0.81 [.75 .86]`."""
+    """Returns an estimate with its interval, as `0.81 [.75 .86]`; without, where it has none."""
     if np.isnan(e.low):
         return fmt_share(e.value)
     low, high = (fmt_share(x).replace("0.", ".") for x in (e.low, e.high))
@@ -37,12 +37,12 @@ def fmt_interval(e: Estimate) -> str:
 
 
 def fmt_number(number: float) -> str:
-    """At most three digits that matter."""
+    """Returns a number with three significant digits; a dash where it is not defined."""
     return "–" if np.isnan(number) else f"{number:.3g}"
 
 
 def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Group:
-    """Everything of a table that fits a terminal of 100 columns.
+    """Returns all of a table that fits a terminal of 100 columns.
 
     Args:
         table: what to show.
@@ -78,7 +78,7 @@ def render(table: EvaluationTable, paper: bool = False, pairs: int = 12) -> Grou
 
 
 def _against(table: EvaluationTable) -> Text:
-    """What the reference is, and what it says nothing of."""
+    """Returns a line on what the reference is, and how many rows it says nothing of."""
     who = "the engine's truth"
     if table.against != ENGINE:
         who = "the majority of people" if table.against == PEOPLE else f"{table.against}'s labels"
@@ -87,7 +87,7 @@ def _against(table: EvaluationTable) -> Text:
 
 
 def quality_table(scores: Sequence[Score], people: Sequence[Score] = ()) -> Table:
-    """Table of chance-corrected scores (MCC, balanced accuracy, …) that always yes cannot raise.
+    """Returns the table of chance-corrected scores (MCC, …), which always yes cannot raise.
 
     People stand below the judges, each with the number of transitions that they were scored on.
     """
@@ -117,7 +117,7 @@ def quality_table(scores: Sequence[Score], people: Sequence[Score] = ()) -> Tabl
 
 
 def kappa_tables(agreement: RaterAgreement) -> list[RenderableType]:
-    """Cohen's kappa of everybody with the engine and with every person, and of all people."""
+    """Returns Cohen's kappa of everybody with the engine and each person; of all people Fleiss'."""
     kappas = {(p.rater, p.other): p.kappa for p in agreement.pairs}
     kappas |= {(p.other, p.rater): p.kappa for p in agreement.pairs if p.rater in agreement.people}
     raters = list(dict.fromkeys(p.rater for p in agreement.pairs))
@@ -149,7 +149,7 @@ def kappa_tables(agreement: RaterAgreement) -> list[RenderableType]:
 
 
 def summary_table(tables: Sequence[EvaluationTable]) -> Table:
-    """Each judge, and each person, against every reference side by side."""
+    """Returns the table of each judge, and each person, against every reference side by side."""
     references = list(dict.fromkeys(t.against for t in tables))
     several = len({t.name for t in tables}) > 1
     out = columns(
@@ -171,18 +171,18 @@ def summary_table(tables: Sequence[EvaluationTable]) -> Table:
 
 
 def judges_that_read(scores: Sequence[Score]) -> Sequence[Score]:
-    """Those of judges that read what they judge; all, if none does."""
+    """Returns the scores of judges that read what they judge; all scores, if none does."""
     return [s for s in scores if not s.judge.startswith(("always-", "random"))] or scores
 
 
 def is_in_play(score: Score, subgoal: str) -> bool:
-    """Whether a subgoal was ever achieved, or said to be; of others there is nothing to tell."""
+    """Returns whether a subgoal was ever achieved, or said to be; of others nothing is shown."""
     counts = score.counts[subgoal]
     return bool(counts[1].sum() + counts[:, 1].sum())
 
 
 def papers_table(scores: Sequence[Score], discovered: bool) -> Table:
-    """The paper's four numbers for ours, then the paper's own rows of the same conditions."""
+    """Returns the paper's four numbers for our judges, then its own rows of the same conditions."""
     condition = "discovered" if discovered else "given"
     title = f"As the paper counts, subgoals {condition}: unreadable is no"
     out = columns(title, ["annotator", "reads"], _PAPER)
@@ -198,7 +198,7 @@ def papers_table(scores: Sequence[Score], discovered: bool) -> Table:
 
 
 def subgoal_table(table: EvaluationTable) -> Table:
-    """Which subgoal it was: precision, recall and F1 of each; the trivial judges only if alone."""
+    """Returns precision, recall and F1 of each subgoal; of the baselines only if they are alone."""
     out = columns(
         "By subgoal (n achieved)", ["judge", "reads", "subgoal"], ["n", "P", "R", "F1", "MCC"]
     )
@@ -216,7 +216,7 @@ def subgoal_table(table: EvaluationTable) -> Table:
 
 
 def unreadable_table(table: EvaluationTable) -> Table:
-    """Unreadable answers by the class of transition, and what became of them."""
+    """Returns the table of unreadable answers, by the class of transition and by verdict."""
     kinds = list(table.kinds)[:5]
     out = columns("Unreadable answers", ["judge", "reads"], [*kinds, "verdicts"])
     for s in table.scores:
@@ -227,7 +227,7 @@ def unreadable_table(table: EvaluationTable) -> Table:
 
 
 def cost_table(scores: Sequence[Score]) -> Table:
-    """What a transition costs, and how far the answers can be relied on."""
+    """Returns the table of what a transition costs, and how far the answers can be relied on."""
     out = columns(
         "Cost per transition, and reliability",
         ["judge", "reads"],
@@ -249,7 +249,7 @@ def cost_table(scores: Sequence[Score]) -> Table:
 
 
 def pairwise_table(table: EvaluationTable, pairs: int) -> Table:
-    """Paired tests on the same transitions."""
+    """Returns the table of paired tests on the same transitions."""
     out = columns(
         "Paired on the same transitions: MCC, and McNemar's p (Holm-adjusted)",
         ["better", "than"],
@@ -295,7 +295,7 @@ def _line(s: Score) -> str:
 
 
 def columns(title: str, texts: Iterable[str], numbers: Iterable[str]) -> Table:
-    """An empty table: columns of text, then columns of numbers to the right."""
+    """Returns an empty table: columns of text, then columns of numbers to the right."""
     out = Table(title=Text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 1))
     for name in texts:
         out.add_column(Text(name), overflow="fold")

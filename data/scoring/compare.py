@@ -32,7 +32,7 @@ class Comparison(NamedTuple):
 
     @property
     def tie(self) -> bool:
-        """Whether the data cannot tell them apart: the interval of the difference holds 0.
+        """Returns whether the data cannot tell them apart: the difference's interval holds 0.
 
         Where there is no interval, McNemar's p decides.
         """
@@ -41,7 +41,7 @@ class Comparison(NamedTuple):
         return not (self.difference.low > 0 or self.difference.high < 0)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Returns plain values for JSON."""
         return {
             "first": self.first,
             "second": self.second,
@@ -56,7 +56,7 @@ class Comparison(NamedTuple):
 def compare(
     reference: Reference, scores: Sequence[Score], resamples: int = RESAMPLES, seed: int = 0
 ) -> list[Comparison]:
-    """Every pair of scores, the better one first."""
+    """Returns the comparison of every pair of scores, the better one first."""
     # One seed, so one draw for all judges: that is what makes the bootstrap a paired one.
     drawn = [metrics.mcc(reference.resampled_any(s.answers, resamples, seed)) for s in scores]
     right = [any_of(s.answers) == reference.any for s in scores]

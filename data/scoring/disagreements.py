@@ -58,7 +58,7 @@ class Agreement:
     """Labels of transitions that are not in the set."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Returns plain values for JSON."""
         return {
             "annotators": self.annotators,
             "unsure": self.unsure,
@@ -82,7 +82,7 @@ class Agreement:
 
 
 def agreement(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> Agreement:
-    """Agreement over classes: none, the subgoals achieved, or unsure.
+    """Returns how far people agree on classes: none, the subgoals achieved, or unsure.
 
     The engine is classed by the subgoals that the people were offered. "Unsure" is a class like
     any other among people; against the engine, unsure answers are left out, since it never is.
@@ -150,7 +150,7 @@ def agreement(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> Ag
 def _alpha(
     classes_by: Mapping[str, Mapping[str, str]], ids: Sequence[str], clusters: Sequence[str]
 ) -> Estimate | None:
-    """Krippendorff's alpha of people over what any of them has labelled; None below two."""
+    """Returns Krippendorff's alpha of people over what any of them has labelled; None below two."""
     if len(classes_by) < 2:
         return None
     classes = sorted({kind for of in classes_by.values() for kind in of.values()})

@@ -25,7 +25,10 @@ def people_against(
     resamples: int,
     seed: int,
 ) -> list[Score]:
-    """Each person against a reference that does not depend on them; `votes` are about its rows."""
+    """Returns the score of each person against a reference that does not depend on them.
+
+    `votes` are about the reference's rows.
+    """
     scores = []
     for name in votes.annotators:
         answers = votes.answers(name, reference.truth)
@@ -49,7 +52,7 @@ def people_against_each_other(
     resamples: int,
     seed: int,
 ) -> list[Score]:
-    """Each person against the majority of the others, then all of them together.
+    """Returns each person's score against the majority of the others, then that of all together.
 
     The others of a person are one fewer, so one fewer must have been sure of a transition. The
     last row is the human ceiling: the counts of all people added up, with intervals that draw
@@ -86,7 +89,7 @@ def _together(
     resamples: int,
     seed: int,
 ) -> Score:
-    """One score from the counts of several people, each with a reference of their own."""
+    """Returns one score from the counts of several people, each with a reference of their own."""
     episodes = sorted({rows[int(i)].cluster for reference, _ in blocks for i in reference.rows})
     place = {episode: k for k, episode in enumerate(episodes)}
     counts, exact = [], []
@@ -121,7 +124,7 @@ def _together(
 
 
 def _spread(counts: Counts, places: np.ndarray[tuple[int], np.dtype[np.int64]], k: int) -> Counts:
-    """Counts by episode, each at its place among `k`."""
+    """Returns counts by episode, (k, ...), each at its place among `k`."""
     out = np.zeros((k, *counts.shape[1:]))
     out[places] = counts
     return out

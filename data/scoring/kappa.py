@@ -11,7 +11,7 @@ from data.scoring.metrics import RESAMPLES, Estimate, percentiles, resample
 
 
 def cohen(first: Sequence[str], second: Sequence[str]) -> float:
-    """Cohen's kappa (1960) of two annotators over the same items.
+    """Returns Cohen's kappa (1960) of two annotators over the same items.
 
     (p_o - p_e) / (1 - p_e) with p_o the share of items they class alike and p_e the share expected
     from each one's own frequencies. NaN where there are no items, or both only ever use one class.
@@ -22,7 +22,10 @@ def cohen(first: Sequence[str], second: Sequence[str]) -> float:
 def cohen_estimate(
     first: Sequence[str], second: Sequence[str], clusters: Sequence[str], seed: int = 0
 ) -> Estimate:
-    """Cohen's kappa with a 95 % bootstrap interval over clusters (episodes), see `percentiles`."""
+    """Returns Cohen's kappa with a 95 % bootstrap interval over clusters (episodes).
+
+    See `percentiles`.
+    """
     names = sorted({*first, *second})
     tables = _by_cluster(
         clusters, lambda rows: _table([first[i] for i in rows], [second[i] for i in rows], names)
@@ -31,7 +34,7 @@ def cohen_estimate(
 
 
 def fleiss(ratings: npt.NDArray[np.int64]) -> float:
-    """Fleiss' kappa (1971) of ratings (N items, C classes): how many chose each class.
+    """Returns Fleiss' kappa (1971) of ratings (N items, C classes): how many chose each class.
 
     Every item must have the same number of ratings, n >= 2. With P_i the share of agreeing pairs of
     item i and p_j the share of all ratings in class j: (mean P_i - sum p_j^2) / (1 - sum p_j^2).
@@ -46,14 +49,19 @@ def fleiss(ratings: npt.NDArray[np.int64]) -> float:
 def fleiss_estimate(
     ratings: npt.NDArray[np.int64], clusters: Sequence[str], seed: int = 0
 ) -> Estimate:
-    """Fleiss' kappa with a 95 % bootstrap interval over clusters (episodes), see `percentiles`."""
+    """Returns Fleiss' kappa with a 95 % bootstrap interval over clusters (episodes).
+
+    See `percentiles`.
+    """
     value = fleiss(ratings)
     sums = _by_cluster(clusters, lambda rows: _fleiss_sums(ratings[rows]))
     return _interval(value, _fleiss, sums, seed)
 
 
 def alpha(ratings: npt.NDArray[np.int64]) -> float:
-    """Krippendorff's alpha for nominal data, of ratings (N items, C classes): how many chose each.
+    """Returns Krippendorff's alpha for nominal data.
+
+    Ratings (N items, C classes) hold how many people chose each class.
 
     Items may have any number of ratings, so it fits designs in which not everybody labels
     everything; those with fewer than two say nothing of agreement and are left out. With o_cc' the
@@ -66,13 +74,13 @@ def alpha(ratings: npt.NDArray[np.int64]) -> float:
 def alpha_estimate(
     ratings: npt.NDArray[np.int64], clusters: Sequence[str], seed: int = 0
 ) -> Estimate:
-    """Krippendorff's alpha with a 95 % bootstrap interval over clusters (episodes)."""
+    """Returns Krippendorff's alpha with a 95 % bootstrap interval over clusters (episodes)."""
     sums = _by_cluster(clusters, lambda rows: _alpha_sums(ratings[rows]))
     return _interval(alpha(ratings), _alpha, sums, seed)
 
 
 def _alpha_sums(ratings: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """(C + 1,): ratings by class of items with two or more, then their observed disagreement."""
+    """Returns (C + 1,): ratings by class of items with two or more, then their disagreement."""
     n = ratings.sum(1, keepdims=True)
     paired = np.where(n > 1, ratings, 0)
     # Of n ratings, r (n - r) ordered pairs differ for each class; each item counts 1 / (n - 1).
@@ -81,7 +89,7 @@ def _alpha_sums(ratings: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 
 def _alpha(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Alpha of `_alpha_sums` (..., C + 1)."""
+    """Returns the alpha of `_alpha_sums` (..., C + 1)."""
     classes, observed = sums[..., :-1], sums[..., -1]
     n = classes.sum(-1)
     expected = n**2 - (classes**2).sum(-1)
@@ -92,7 +100,7 @@ def _alpha(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _table(
     first: Sequence[str], second: Sequence[str], names: Sequence[str] | None = None
 ) -> npt.NDArray[np.float64]:
-    """(C, C) how often the first said i and the second j."""
+    """Returns (C, C) float64: how often the first said i and the second j."""
     names = sorted({*first, *second}) if names is None else names
     index = {name: i for i, name in enumerate(names)}
     table = np.zeros((len(names), len(names)))
@@ -102,7 +110,7 @@ def _table(
 
 
 def _cohen(tables: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Kappa of tables (..., C, C)."""
+    """Returns the kappa of tables (..., C, C)."""
     n = tables.sum((-2, -1))
     with np.errstate(invalid="ignore", divide="ignore"):
         observed = np.trace(tables, axis1=-2, axis2=-1) / n
@@ -111,14 +119,14 @@ def _cohen(tables: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _fleiss_sums(ratings: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """(C + 2,): ratings by class, then the sum of P_i, then the number of items."""
+    """Returns (C + 2,): ratings by class, then the sum of P_i, then the number of items."""
     n = ratings.sum(1)
     agreeing = (ratings * (ratings - 1)).sum(1) / np.maximum(n * (n - 1), 1)
     return np.concatenate([ratings.sum(0), [agreeing.sum(), len(ratings)]]).astype(np.float64)
 
 
 def _fleiss(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Kappa of `_fleiss_sums` (..., C + 2)."""
+    """Returns the kappa of `_fleiss_sums` (..., C + 2)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = sums[..., :-2] / sums[..., :-2].sum(-1, keepdims=True)
         observed = sums[..., -2] / sums[..., -1]
@@ -129,7 +137,7 @@ def _fleiss(sums: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _by_cluster(
     clusters: Sequence[str], summed: Callable[[list[int]], npt.NDArray[np.float64]]
 ) -> npt.NDArray[np.float64]:
-    """(K, ...) `summed` of the rows of each cluster."""
+    """Returns (K, ...): `summed` of the rows of each cluster."""
     members: dict[str, list[int]] = {}
     for i, cluster in enumerate(clusters):
         members.setdefault(cluster, []).append(i)

@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
 def confusion(
     truth: npt.ArrayLike, answer: npt.ArrayLike, cluster: npt.ArrayLike, clusters: int
 ) -> Counts:
-    """Counts (K, 2, 3) by cluster, of which there are K.
+    """Returns counts (K, 2, 3) by cluster, of which there are K.
 
     Args:
         truth: (N,) in {0, 1}.
@@ -53,7 +53,7 @@ def confusion(
 
 
 def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Values:
-    """top / bottom, NaN where bottom is 0."""
+    """Returns top / bottom, NaN where bottom is 0."""
     top, bottom = np.broadcast_arrays(np.asarray(top, float), np.asarray(bottom, float))
     out = np.full(top.shape, np.nan)
     np.divide(top, bottom, out=out, where=bottom != 0)
@@ -61,32 +61,32 @@ def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Values:
 
 
 def precision(c: Counts) -> Values:
-    """Share of the "yes" answers that are true; NaN without any."""
+    """Returns the share of the "yes" answers that are true; NaN without any."""
     return _ratio(c[..., YES, YES], c[..., YES].sum(-1))
 
 
 def recall(c: Counts) -> Values:
-    """Share of the achieved that got a "yes"; an unreadable answer is a miss."""
+    """Returns the share of the achieved that got a "yes"; an unreadable answer is a miss."""
     return _ratio(c[..., YES, YES], c[..., YES, :].sum(-1))
 
 
 def f1(c: Counts) -> Values:
-    """2 TP / (yes answers + achieved); NaN only where there is neither."""
+    """Returns 2 TP / (yes answers + achieved); NaN only where there is neither."""
     return _ratio(2 * c[..., YES, YES], c[..., YES].sum(-1) + c[..., YES, :].sum(-1))
 
 
 def accuracy(c: Counts) -> Values:
-    """Share of all answers that are right."""
+    """Returns the share of all answers that are right."""
     return _ratio(c[..., NO, NO] + c[..., YES, YES], c.sum((-2, -1)))
 
 
 def balanced_accuracy(c: Counts) -> Values:
-    """Mean over the two classes of the share answered rightly; 0.5 for any constant answer."""
+    """Returns the mean of the two classes' shares answered rightly; 0.5 for a constant answer."""
     return (_ratio(c[..., NO, NO], c[..., NO, :].sum(-1)) + recall(c)) / 2
 
 
 def mcc(c: Counts) -> Values:
-    """Matthews' correlation coefficient, in [-1, 1]; 0 for a constant answer.
+    """Returns Matthews' correlation coefficient, in [-1, 1]; 0 for a constant answer.
 
     With unreadable answers it is Gorodkin's R_K (2004) with "unreadable" as a third answer that is
     never true; without them it is the usual binary coefficient. NaN where all truths are equal.
@@ -103,7 +103,7 @@ def mcc(c: Counts) -> Values:
 
 
 def precision_at(c: Counts, rate: float) -> Values:
-    """Precision if a share `rate` of all transitions achieved something, by Bayes' rule.
+    """Returns the precision if a share `rate` of all transitions achieved something (Bayes).
 
     The classes' own rates of "yes" are kept. NaN if nothing is ever answered "yes".
     """
@@ -113,12 +113,12 @@ def precision_at(c: Counts, rate: float) -> Values:
 
 
 def unreadable(c: Counts) -> Values:
-    """Share of the answers that cannot be read."""
+    """Returns the share of the answers that cannot be read."""
     return _ratio(c[..., UNREADABLE].sum(-1), c.sum((-2, -1)))
 
 
 def as_the_paper_read(c: Counts) -> Counts:
-    """The counts with every unreadable answer turned into a "no", as the paper's code did."""
+    """Returns the counts with every unreadable answer made a "no", as the paper's code did."""
     out = c.copy()
     out[..., NO] += out[..., UNREADABLE]
     out[..., UNREADABLE] = 0
@@ -153,7 +153,7 @@ HONEST: Mapping[str, Callable[[Counts], Values]] = {
 
 
 def estimate(metric: Callable[[Counts], Values], by_cluster: Counts, drawn: Counts) -> Estimate:
-    """The metric of all clusters together, with its percentile interval over resamples.
+    """Returns the metric of all clusters together, with its percentile interval over resamples.
 
     A metric that is the same in every resample, as all are of a faultless judge, has no such
     interval, see `percentiles`. A share of 0 or 1 then gets Wilson's over the clusters in which it
@@ -176,7 +176,7 @@ def estimate(metric: Callable[[Counts], Values], by_cluster: Counts, drawn: Coun
 
 
 def percentiles(values: Values) -> tuple[float, float]:
-    """The ends of the 95 % percentile interval over resamples (R,), of which NaN are left out.
+    """Returns the ends of the 95 % percentile interval over resamples (R,), NaN left out.
 
     NaN where nothing is left, or nothing differs: that says nothing of what was not seen.
     """
@@ -188,7 +188,7 @@ def percentiles(values: Values) -> tuple[float, float]:
 
 
 def wilson(hits: float, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval (1927) of the share of `hits` among `n` trials; [0, 1] for none."""
+    """Returns Wilson's 95 % interval (1927) of the share `hits` / `n`; [0, 1] without trials."""
     if n == 0:
         return 0.0, 1.0
     share, z = hits / n, Z
@@ -198,7 +198,7 @@ def wilson(hits: float, n: int) -> tuple[float, float]:
 
 
 def resample(counts_by_cluster: Counts, resamples: int, rng: np.random.Generator) -> Counts:
-    """Sums of clusters drawn with replacement: (K, ...) -> (R, ...).
+    """Returns sums of clusters drawn with replacement: (K, ...) -> (R, ...).
 
     A cluster is an episode: its transitions come or stay away together.
     """
@@ -208,7 +208,10 @@ def resample(counts_by_cluster: Counts, resamples: int, rng: np.random.Generator
 
 
 def mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> tuple[int, int, float]:
-    """(only first right, only second right, exact two-sided p); p is 1 where they never differ."""
+    """Returns the numbers of items that only the first, and only the second, has right, and p.
+
+    p is exact and two-sided; 1 where they never differ.
+    """
     from scipy import stats  # takes a second to import, and not every command compares
 
     a = np.asarray(first_right, bool)
@@ -220,7 +223,7 @@ def mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> tuple[in
 
 
 def holm(p: npt.ArrayLike) -> Values:
-    """p-values adjusted for being one of several (Holm 1979), in the order given."""
+    """Returns p-values adjusted for being one of several (Holm 1979), in their order."""
     p = np.asarray(p, float)
     order = np.argsort(p)
     adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
@@ -230,7 +233,7 @@ def holm(p: npt.ArrayLike) -> Values:
 
 
 def brier(truth: npt.ArrayLike, confidence: npt.ArrayLike) -> float:
-    """Mean squared distance of the probability of "yes" from what was so; 0 is best."""
+    """Returns the mean squared distance of the probability of "yes" from the truth; 0 is best."""
     t, p = np.asarray(truth, float), np.asarray(confidence, float)
     return float(np.mean((p - t) ** 2)) if len(t) else float("nan")
 
@@ -246,7 +249,7 @@ class Bin(NamedTuple):
 
 
 def reliability(truth: npt.ArrayLike, confidence: npt.ArrayLike, bins: int = 10) -> list[Bin]:
-    """Confidence against frequency in equal bins of [0, 1]; empty bins are left out."""
+    """Returns confidence against frequency in equal bins of [0, 1]; empty bins are left out."""
     t, p = np.asarray(truth, float), np.asarray(confidence, float)
     which = np.minimum((p * bins).astype(int), bins - 1)
     return [
@@ -257,13 +260,13 @@ def reliability(truth: npt.ArrayLike, confidence: npt.ArrayLike, bins: int = 10)
 
 
 def calibration_error(curve: list[Bin]) -> float:
-    """Expected calibration error: the mean distance of a reliability curve from the diagonal."""
+    """Returns the expected calibration error: a curve's mean distance from the diagonal."""
     n = sum(b.n for b in curve)
     return sum(abs(b.confidence - b.frequency) * b.n for b in curve) / n if n else float("nan")
 
 
 def flip_rate(answers: npt.NDArray[np.int8]) -> float:
-    """Share of questions whose answer changed over repeats; answers (S repeats, N questions).
+    """Returns the share of questions whose answer changed, from answers (S repeats, N questions).
 
     The chance that two different repeats of the same question disagree, averaged over questions.
     NaN for a single repeat.

@@ -49,26 +49,28 @@ class Votes:
 
     @property
     def labelled(self) -> npt.NDArray[np.int64]:
-        """Indices of the rows that somebody labelled, surely or not."""
+        """Returns the indices of the rows that somebody labelled, surely or not."""
         return np.flatnonzero(((self.cast != NO_VOTE) | self.unsure).any(0))
 
     def without(self, annotator: str) -> Votes:
-        """The votes of all others."""
+        """Returns the votes of all others."""
         others = [i for i, name in enumerate(self.annotators) if name != annotator]
         names = tuple(self.annotators[i] for i in others)
         return replace(self, annotators=names, cast=self.cast[others], unsure=self.unsure[others])
 
     def only(self, annotator: str) -> Votes:
-        """The votes of one."""
+        """Returns the votes of one."""
         i = self.annotators.index(annotator)
         return replace(self, annotators=(annotator,), cast=self.cast[[i]], unsure=self.unsure[[i]])
 
     def of_rows(self, rows: npt.NDArray[np.int64]) -> Votes:
-        """The votes about some of the rows, by their indices."""
+        """Returns the votes about some of the rows, by their indices."""
         return replace(self, cast=self.cast[:, rows], unsure=self.unsure[:, rows])
 
     def answers(self, annotator: str, like: npt.NDArray[np.int8]) -> Answers:
-        """One person's votes as a judge's answers; unsure is -1, as unreadable, not labelled -2.
+        """Returns one person's votes as a judge's answers, (N, G) int8.
+
+        Unsure is -1, as unreadable; not labelled is -2.
 
         Args:
             annotator: whose.
@@ -88,7 +90,7 @@ def count_votes(
     tasks: Mapping[str, Task],
     names: Sequence[str],
 ) -> Votes:
-    """The labels about some rows, by person.
+    """Returns the labels about some rows as votes, by person.
 
     Args:
         labels: of anybody; the last one of a person about a transition counts.
@@ -188,7 +190,7 @@ class PeopleReference(Reference):
         weights: npt.NDArray[np.float64],
         winners: npt.NDArray[np.int64],
     ) -> Counts:
-        """(R, 2, 3) counts of resamples; `truth` (C,) of each class, `answer` (N,)."""
+        """Returns (R, 2, 3) counts of resamples; `truth` (C,) of each class, `answer` (N,)."""
         known = (answer != UNKNOWN)[None, :] & (truth[winners] != UNKNOWN)
         cells = np.stack([answer == 0, answer == 1, answer == -1], axis=1).astype(np.float64)
         counted = weights * known
@@ -198,7 +200,7 @@ class PeopleReference(Reference):
     def _drawn(
         self, resamples: int, seed: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """(R, N) how often each row counts, and (R, N) which class the drawn people gave it."""
+        """Returns (R, N) how often each row counts, and (R, N) its class by the drawn people."""
         if (resamples, seed) not in self._draws:
             assert self.votes is not None
             rng = np.random.default_rng(seed)
@@ -212,7 +214,7 @@ class PeopleReference(Reference):
 
 
 def winning_class(votes: Votes, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """(R, N) the class with more than half of the sure votes; -1 where none has.
+    """Returns (R, N) int64: the class with more than half of the sure votes; -1 where none has.
 
     Args:
         votes: of A people about N rows.
@@ -236,7 +238,7 @@ def people_reference(
     natural_rate: float,
     min_people: int,
 ) -> PeopleReference:
-    """The majority of some people as a reference.
+    """Returns the majority of some people as a reference.
 
     Args:
         votes: about `rows`.

@@ -36,7 +36,7 @@ class RaterPair:
     kappa: Estimate
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Returns plain values for JSON."""
         return {
             "rater": self.rater,
             "other": self.other,
@@ -74,7 +74,7 @@ class RaterAgreement:
     differences: list[PeopleAndEngine]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Returns plain values for JSON."""
         return {
             "people": list(self.people),
             "pairs": [pair.to_dict() for pair in self.pairs],
@@ -91,7 +91,7 @@ def rater_agreement(
     judges: Mapping[str, Sequence[str]],
     seed: int = 0,
 ) -> RaterAgreement:
-    """Agreement of judges, people and the engine.
+    """Returns how far judges, people and the engine agree.
 
     Args:
         votes: of people, about `rows`.

@@ -38,51 +38,51 @@ class Reference:
 
     @property
     def any(self) -> npt.NDArray[np.int8]:
-        """(N,) int8, 1 where any subgoal was achieved, else 0."""
+        """Returns (N,) int8, 1 where any subgoal was achieved, else 0."""
         return np.asarray((self.truth == 1).any(1), dtype=np.int8)
 
     @property
     def episodes(self) -> int:
-        """K."""
+        """Returns the number of episodes, K."""
         return int(self.clusters.max()) + 1 if len(self.clusters) else 0
 
     def counts(self, answers: Answers) -> Counts:
-        """(K, 1 + G, 2, 3) counts by episode: "any subgoal" first, then each subgoal."""
+        """Returns (K, 1 + G, 2, 3) counts by episode: "any subgoal" first, then each subgoal."""
         columns = [self._counts(self.any, any_of(answers))]
         for g in range(len(self.names)):
             columns.append(self._counts(self.truth[:, g], answers[:, g]))
         return np.stack(columns, axis=1)
 
     def exact_counts(self, answers: Answers) -> Counts:
-        """(K, 2, 3) counts by episode with "every subgoal right" as the yes of a constant truth."""
+        """Returns (K, 2, 3) counts by episode of "every subgoal right", as if the truth is yes."""
         right = np.where(was_asked(answers), self.right(answers), UNKNOWN)
         return self._counts(np.ones(len(right), np.int8), right.astype(np.int8))
 
     def right(self, answers: Answers) -> npt.NDArray[np.bool_]:
-        """(N,) whether every subgoal was answered rightly."""
+        """Returns (N,) bool: whether every subgoal was answered rightly."""
         return np.asarray(((answers == self.truth) | (self.truth == UNKNOWN)).all(1))
 
     def resampled(self, answers: Answers, resamples: int, seed: int) -> Counts:
-        """(R, 1 + G, 2, 3) counts of resamples; the same seed draws the same for all answers."""
+        """Returns (R, 1 + G, 2, 3) counts of resamples; one seed draws the same for all answers."""
         return resample(self.counts(answers), resamples, np.random.default_rng(seed))
 
     def resampled_any(self, answers: Answers, resamples: int, seed: int) -> Counts:
-        """(R, 2, 3) the "any subgoal" of `resampled` alone."""
+        """Returns (R, 2, 3), the "any subgoal" of `resampled` alone."""
         counts = self._counts(self.any, any_of(answers))
         return resample(counts, resamples, np.random.default_rng(seed))
 
     def resampled_exact(self, answers: Answers, resamples: int, seed: int) -> Counts:
-        """(R, 2, 3) `exact_counts` of resamples."""
+        """Returns (R, 2, 3) `exact_counts` of resamples."""
         return resample(self.exact_counts(answers), resamples, np.random.default_rng(seed))
 
     def _counts(self, truth: npt.NDArray[np.int8], answer: npt.NDArray[np.int8]) -> Counts:
-        """(K, 2, 3) counts of the rows whose truth is known and that were asked about."""
+        """Returns (K, 2, 3) counts of the rows whose truth is known and that were asked about."""
         known = (truth >= 0) & (answer != UNKNOWN)
         return confusion(truth[known], answer[known], self.clusters[known], self.episodes)
 
 
 def any_of(answers: Answers) -> npt.NDArray[np.int8]:
-    """(N,) from (N, G): 1 if any is yes, -1 if none can be read, -2 if none was asked, else 0."""
+    """Returns (N,) from (N, G): 1 if any is yes, -1 if none is readable, -2 if none asked, or 0."""
     yes = (answers == 1).any(1)
     lost = (answers < 0).all(1) & (answers == -1).any(1)
     values = np.where(yes, 1, np.where(lost, -1, 0))
@@ -90,7 +90,7 @@ def any_of(answers: Answers) -> npt.NDArray[np.int8]:
 
 
 def was_asked(answers: Answers) -> npt.NDArray[np.bool_]:
-    """(N,) whether anything was asked about a row."""
+    """Returns (N,) bool: whether anything was asked about a row."""
     return np.asarray((answers != UNKNOWN).any(1))
 
 
@@ -99,7 +99,7 @@ def engine_reference(
     tasks: Mapping[str, Task],
     natural_rate: float | None = None,
 ) -> Reference:
-    """The engine's truth about the subgoals of `tasks`.
+    """Returns the engine's truth about the subgoals of `tasks`.
 
     Args:
         rows: at least one.

@@ -37,7 +37,7 @@ class Score:
     variant: str
     n: int
     repeats: int
-    """Times each was reference."""
+    """Times each question was asked."""
     metrics: dict[str, Estimate]
     """`paper_*`, then those of `metrics.HONEST` for "any subgoal", `mcc_subgoals` over all pairs of
     transition and subgoal, `precision_natural`, and `exact`: the share of transitions with every
@@ -55,27 +55,27 @@ class Score:
     """Chance that two repeats of a question disagree; NaN if it was asked once."""
     calibration: Calibration | None
     answers: npt.NDArray[np.int8] = field(repr=False)
-    """(N, G) 1 yes, 0 no, -1 unreadable, -2 not reference."""
+    """(N, G) 1 yes, 0 no, -1 unreadable, -2 not asked."""
     right: npt.NDArray[np.bool_] = field(repr=False)
     """(N,) every subgoal right."""
 
     @property
     def tokens(self) -> float:
-        """Tokens for one transition; one whose text was seen before costs nothing."""
+        """Returns the tokens for one transition; one whose text was asked before costs none."""
         return (self.usage.prompt_tokens + self.usage.completion_tokens) / (self.n * self.repeats)
 
     @property
     def seconds(self) -> float:
-        """Seconds of waiting for one transition; others may have waited at the same time."""
+        """Returns the seconds of waiting for one transition; others may wait at the same time."""
         return self.usage.seconds / (self.n * self.repeats)
 
     @property
     def cost(self) -> float | None:
-        """US dollars for one transition; None where the price is not known."""
+        """Returns US dollars for one transition; None where the price is not known."""
         return None if self.usage.cost is None else self.usage.cost / (self.n * self.repeats)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; NaN becomes null."""
+        """Returns plain values for JSON; NaN becomes null."""
         u = self.usage
         return {
             "judge": self.judge,
@@ -115,7 +115,7 @@ class Score:
 
 
 def number(value: float) -> float | None:
-    """A number for JSON: five digits after the point, None for NaN."""
+    """Returns a number for JSON: five digits after the point, None for NaN."""
     return None if np.isnan(value) else round(float(value), 5)
 
 
@@ -134,7 +134,7 @@ def score(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Score:
-    """The score of a judge from its answers, (S repeats, N transitions), and what they cost.
+    """Returns a judge's score from its answers, (S repeats, N transitions), and what they cost.
 
     All numbers but the flip rate and the bill are of the first repeat.
     """
@@ -160,7 +160,7 @@ def score_answers(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Score:
-    """The score of whoever gave some answers, once and for nothing; (N, G), see `Answers`."""
+    """Returns the score of answers (N, G) that were given once and for nothing; see `Answers`."""
     counted = Counted(
         reference.counts(answers),
         reference.resampled(answers, resamples, seed),
@@ -208,7 +208,7 @@ def score_counts(
     answers: Answers,
     right: npt.NDArray[np.bool_],
 ) -> Score:
-    """Every number that follows from counts alone; what was paid and repeated is left empty."""
+    """Returns every number that follows from counts alone; cost and repeats are left empty."""
     by_cluster, drawn = counted.by_cluster, counted.drawn
 
     def estimated(metric: Any, which: int) -> Estimate:
@@ -254,7 +254,7 @@ def score_counts(
 
 
 def _natural(rate: float, by_cluster: Counts, drawn: Counts) -> Estimate:
-    """Precision at the natural rate.
+    """Returns the precision at the natural rate.
 
     Without a single false alarm every resample is perfect too; the lower end is then what the
     highest rate of false alarms that Wilson's interval allows would leave. Without a single hit
@@ -276,7 +276,7 @@ def _natural(rate: float, by_cluster: Counts, drawn: Counts) -> Estimate:
 
 
 def answer_array(reference: Reference, judgements: Sequence[Judgement]) -> npt.NDArray[np.int8]:
-    """(N, G) int8: 1 yes, 0 no, -1 unreadable, -2 not reference."""
+    """Returns (N, G) int8: 1 yes, 0 no, -1 unreadable, -2 not asked."""
     out = np.full(reference.truth.shape, -2, dtype=np.int8)
     column = {name: g for g, name in enumerate(reference.names)}
     for i, judgement in enumerate(judgements):
@@ -290,14 +290,14 @@ def answer_array(reference: Reference, judgements: Sequence[Judgement]) -> npt.N
 def _shares_by_kind(
     kinds: Sequence[str], lost: npt.NDArray[np.bool_], asked: npt.NDArray[np.bool_]
 ) -> dict[str, float]:
-    """Share of the rows of each class that are `lost`, of those that were `asked` about."""
+    """Returns, by class, the share `lost` of the rows that were `asked` about."""
     of = Counter(kind for kind, yes in zip(kinds, asked, strict=True) if yes)
     unreadable = Counter(kind for kind, yes in zip(kinds, lost, strict=True) if yes)
     return {kind: unreadable[kind] / n for kind, n in sorted(of.items())}
 
 
 def _calibration(reference: Reference, judged: Sequence[Judgement]) -> Calibration | None:
-    """Over every answer that comes with a probability; None without any."""
+    """Returns the calibration over all answers with a probability; None without any."""
     truth: list[int] = []
     confidence: list[float] = []
     for i, judgement in enumerate(judged):

@@ -39,7 +39,7 @@ class ScreenView:
 
 
 def screen_views(row: LabelledTransition) -> tuple[ScreenView, ScreenView] | None:
-    """The frames before and after, cut to the same window; None where the row holds none."""
+    """Returns the screens before and after, cut to the same window; None where there are none."""
     if row.before is None or row.after is None:
         return None
     before, after = _Grid(row.before), _Grid(row.after)
@@ -48,7 +48,7 @@ def screen_views(row: LabelledTransition) -> tuple[ScreenView, ScreenView] | Non
 
 
 def screen_html(row: LabelledTransition) -> Markup:
-    """Both screens of a transition side by side, its action between them; empty without screens.
+    """Returns both screens of a transition side by side, its action between; "" without screens.
 
     The page that holds it needs the styles of `screen_style`.
     """
@@ -63,7 +63,7 @@ def screen_html(row: LabelledTransition) -> Markup:
 
 
 def screen_style() -> str:
-    """The style sheet of a screen: the game's own colours in either scheme."""
+    """Returns the style sheet of a screen: the game's own colours in either scheme."""
     return (HERE / "screen.css").read_text("utf-8")
 
 
@@ -96,7 +96,7 @@ class _Grid:
 
 
 def _window(*grids: _Grid) -> tuple[range, range]:
-    """The smallest rows and columns of the map that hold every cell with something in it."""
+    """Returns the smallest rows and columns of the map that hold every cell that is not blank."""
     filled = [
         (y, x)
         for grid in grids
@@ -111,5 +111,5 @@ def _window(*grids: _Grid) -> tuple[range, range]:
 
 
 def _plain(line: str) -> str:
-    """Control characters as blanks, so that every cell keeps its place."""
+    """Returns a line with blanks for control characters, so that every cell keeps its place."""
     return "".join(c if c.isprintable() else " " for c in line)

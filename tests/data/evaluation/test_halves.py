@@ -10,8 +10,9 @@ from calm.judges.thresholds import EVERY
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
 from data.evaluation.halves import half_of, take_half
 from data.evaluation.learn_thresholds import best_cut, learn_thresholds
-from data.evaluation.plan import EvaluationPlan, run_plan
+from data.evaluation.plan import EvaluationPlan
 from data.evaluation.prompt_variants import OPTIONS, variants
+from data.evaluation.run import run_evaluation
 from data.parquet import Transitions, read_transitions, write_transitions
 
 TASK = Task("T-v0", "Take it.", (Subgoal("take", "It is taken.", ("it was taken",)),))
@@ -65,14 +66,16 @@ def test_forms_are_crossed_when_named_and_not_by_all() -> None:
 def test_what_is_chosen_among_is_never_the_half_that_is_reported(tmp_path: Path) -> None:
     plan = EvaluationPlan("keyroom-v1", ("rules",), half="report", sweep=("form",))
     with pytest.raises(UsageError, match="half to tune on"):
-        run_plan(plan)
-    (table,) = run_plan(
+        run_evaluation(plan)
+    (table,) = run_evaluation(
         EvaluationPlan("keyroom-v1", ("rules",), parts=("balanced",), sweep=("form",))
     )
     assert table.name == "keyroom-v1 balanced tune half"
     assert len(table.scores) == 1  # rules are asked in no form
     with pytest.raises(UsageError, match="takes one judge"):
-        run_plan(EvaluationPlan("keyroom-v1", ("rules", "always-no"), learn=tmp_path / "t.json"))
+        run_evaluation(
+            EvaluationPlan("keyroom-v1", ("rules", "always-no"), learn=tmp_path / "t.json")
+        )
 
 
 def test_statements_of_subgoals_are_kept_with_a_set(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from calm.errors import UsageError
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
-from data.evaluation.run import EvaluationTable, LabelReference, evaluate_against
+from data.evaluation.table import EvaluationTable, LabelReference, TableOptions, evaluate_against
 from data.schema import Label
 from data.scoring.people import count_votes, people_reference, winning_class
 from tests.support.scripted_judge import Scripted
@@ -57,7 +57,7 @@ def truthful(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
 def tables(*against: str, min_people: int = 2) -> list[EvaluationTable]:
     judge = Scripted("engine's twin", truthful)
     people = LabelReference(LABELS, min_people)
-    return evaluate_against(against, [judge], ROWS, TASK, people, resamples=200)
+    return evaluate_against(against, [judge], ROWS, TASK, people, TableOptions(resamples=200))
 
 
 def test_the_majority_is_the_truth_and_the_rest_is_counted() -> None:
@@ -126,7 +126,9 @@ def test_without_the_engine_only_what_somebody_labelled_is_asked_about() -> None
         return truthful(subgoals, t)
 
     people = LabelReference(LABELS, 2)
-    evaluate_against(["people"], [Scripted("m", note)], ROWS, TASK, people, resamples=20)
+    evaluate_against(
+        ["people"], [Scripted("m", note)], ROWS, TASK, people, TableOptions(resamples=20)
+    )
     assert asked == [f"{i} {kind}" for i, kind in enumerate(ENGINE[:7])]
 
 

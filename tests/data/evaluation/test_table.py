@@ -11,9 +11,10 @@ import pytest
 
 from calm.errors import UsageError
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Usage, Verdict
+from data.evaluation.answers import Contestant
 from data.evaluation.paper import paper_table
-from data.evaluation.run import Contestant, evaluate
 from data.evaluation.subgoal_match import match
+from data.evaluation.table import TableOptions, evaluate
 from data.evaluation.unreadable import unreadable
 from tests.support.scripted_judge import Scripted
 
@@ -110,7 +111,7 @@ def test_precision_at_the_natural_rate() -> None:
         return Judgement(Verdict.OK, {"key": key, "door": said(t) == "door"})
 
     eager_judge = Scripted("eager", eager)
-    score = evaluate([eager_judge], ROWS, ROOM, natural_rate=0.08).scores[0]
+    score = evaluate([eager_judge], ROWS, ROOM, TableOptions(natural_rate=0.08)).scores[0]
     assert value(score, "precision") == round(14 / 16, 4)
     assert score.metrics["precision_natural"].value == pytest.approx(0.08 / (0.08 + 2 / 7 * 0.92))
     own = evaluate([eager_judge], ROWS, ROOM).scores[0]
@@ -123,7 +124,7 @@ def test_precision_at_the_natural_rate_is_never_known_exactly() -> None:
         return Judgement(Verdict.OK, {"key": said(t) == "none", "door": False})
 
     judges = [TRUTH, Scripted("never", never), constant(True)]
-    scores = evaluate(judges, ROWS, ROOM, natural_rate=0.08).scores
+    scores = evaluate(judges, ROWS, ROOM, TableOptions(natural_rate=0.08)).scores
     right, wrong, always = (s.metrics["precision_natural"] for s in scores)
     # 7 episodes of nothing, 14 that achieve something; Wilson's upper end for 0 of n is
     # z^2 / (n + z^2).
@@ -224,7 +225,9 @@ def test_discovered_subgoals_are_matched_and_shown() -> None:
             {"Get the key": key, "Unlock the door": False, "Survive": said(t) == "door"},
         )
 
-    table = evaluate([Scripted("m", discovering)], rows, task, matches={"room": matched})
+    table = evaluate(
+        [Scripted("m", discovering)], rows, task, TableOptions(matches={"room": matched})
+    )
     score = table.scores[0]
     assert score.counts["pick up the key"].tolist() == [[14, 0, 0], [0, 7, 0]]
     assert score.subgoals["open the door"]["recall"].value == 0
@@ -245,7 +248,9 @@ def test_what_a_model_never_named_is_no_miss_and_what_has_no_truth_no_false_alar
     def knows_the_key(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
         return Judgement(Verdict.OK, {"key": said(t) == "key", "breathe": True})
 
-    table = evaluate([Scripted("m", knows_the_key)], ROWS, ROOM, matches={"room": matched})
+    table = evaluate(
+        [Scripted("m", knows_the_key)], ROWS, ROOM, TableOptions(matches={"room": matched})
+    )
     score = table.scores[0]
     assert score.counts["any"].tolist() == score.counts["key"].tolist() == [[14, 0, 0], [0, 7, 0]]
     assert value(score, "recall") == value(score, "precision") == value(score, "exact") == 1
@@ -269,11 +274,11 @@ def test_a_task_of_which_nothing_was_named_is_left_out_and_told() -> None:
         return Judgement(Verdict.OK, {"key": said(t) == "key"})
 
     judge = Scripted("m", knows_the_key)
-    table = evaluate([judge], rows, tasks, matches=matches)
+    table = evaluate([judge], rows, tasks, TableOptions(matches=matches))
     assert len(table.rows) == 21
     assert list(table.left_out.values()) == [21]
     with pytest.raises(UsageError, match="none of the discovered subgoals means a given one"):
-        evaluate([judge], rows[21:], tasks, matches=matches)
+        evaluate([judge], rows[21:], tasks, TableOptions(matches=matches))
 
 
 def test_a_match_can_be_overruled() -> None:
@@ -325,13 +330,15 @@ def test_errors() -> None:
 
 
 def test_json_has_no_nan() -> None:
-    table = evaluate([constant(False), constant(True)], ROWS, ROOM, name="small")
+    table = evaluate([constant(False), constant(True)], ROWS, ROOM, TableOptions(name="small"))
     text = json.dumps(table.to_dict(), allow_nan=False)
     assert json.loads(text)["scores"][0]["metrics"]["precision"]["value"] is None
 
 
 def test_same_seed_same_numbers() -> None:
-    a, b = (evaluate([constant(True)], ROWS, ROOM, seed=3).to_dict() for _ in range(2))
+    a, b = (
+        evaluate([constant(True)], ROWS, ROOM, TableOptions(seed=3)).to_dict() for _ in range(2)
+    )
     assert a == b
 
 
