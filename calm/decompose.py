@@ -124,12 +124,12 @@ def decompose_again(
     Raises:
         CalmError: no answer was usable.
     """
-    seen = [
+    outcomes = [
         f'"{name}" was confirmed on {n} of {trial.readable} steps'
         for name, n in trial.confirmed.items()
     ]
     prompt, template_hash = decompose_again_prompt(
-        task, LEAST, MOST, trial.subgoals, [*seen, *trial.warnings], steps
+        task, LEAST, MOST, trial.subgoals, [*outcomes, *trial.warnings], steps
     )
     question = (prompt, template_hash, DECOMPOSE_AGAIN_TEMPLATE)
     return _ask_for_subgoals(task, judge, store or judge.store, *question, tries)

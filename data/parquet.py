@@ -247,15 +247,15 @@ def _checked(path: Path, table: str, schema: pa.Schema, file: pq.ParquetFile) ->
     return metadata
 
 
-def _alike(found: pa.DataType, expected: pa.DataType) -> bool:
+def _alike(actual: pa.DataType, expected: pa.DataType) -> bool:
     """Returns whether types are the same; string and large_string count as one."""
     if pa.types.is_large_string(expected) or pa.types.is_string(expected):
-        return bool(pa.types.is_large_string(found) or pa.types.is_string(found))
+        return bool(pa.types.is_large_string(actual) or pa.types.is_string(actual))
     if pa.types.is_list(expected):
-        return bool(pa.types.is_list(found)) and _alike(found.value_type, expected.value_type)
+        return bool(pa.types.is_list(actual)) and _alike(actual.value_type, expected.value_type)
     if pa.types.is_map(expected):
-        return bool(pa.types.is_map(found)) and _alike(found.item_type, expected.item_type)
-    return bool(found.equals(expected))
+        return bool(pa.types.is_map(actual)) and _alike(actual.item_type, expected.item_type)
+    return bool(actual.equals(expected))
 
 
 def _check_cells(path: Path, batch: pa.RecordBatch, schema: pa.Schema, first_row: int) -> None:

@@ -10,8 +10,9 @@ Names are loaded when they are first used: commands and tasks can be listed with
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from calm.lazy_names import load_name
 
 if TYPE_CHECKING:
     from envs.collect import play
@@ -32,16 +33,8 @@ __all__ = ["TASKS", "Batch", "make", "make_vec", "play", "task"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads a public name when it is first used (PEP 562).
-
-    Raises:
-        AttributeError: there is no such name.
-    """
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+    """Loads a public name when it is first used; AttributeError where there is none."""
+    return load_name(globals(), _HOMES, name)
 
 
 def __dir__() -> list[str]:

@@ -20,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calm.errors import UsageError, unknown
+from calm.lazy_names import load_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -91,20 +92,18 @@ MECHANISMS: dict[str, Mechanism] = {
 }
 
 
-_MODULES = {entry.name: entry.module for entry in MECHANISMS.values()} | {
-    "ClassSemanticsAttention": "semantics",
+_HOMES = {entry.name: f"{__name__}.{entry.module}" for entry in MECHANISMS.values()} | {
+    "ClassSemanticsAttention": f"{__name__}.semantics",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the module of a class when it is first asked for: torch takes a second to load.
+    """Loads a class when it is first used, since torch takes a second to load.
 
     Raises:
         AttributeError: there is no such class.
     """
-    if name in _MODULES:
-        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return load_name(globals(), _HOMES, name)
 
 
 def make_mechanism(

@@ -75,7 +75,7 @@ def estimate(
     )
 
 
-def together(plans: Iterable[Plan]) -> Plan:
+def sum_of(plans: Iterable[Plan]) -> Plan:
     """Returns what several plans about the same transitions take in all."""
     plans = list(plans)
     if len(plans) == 1:

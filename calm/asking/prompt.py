@@ -156,14 +156,14 @@ def decompose_again_prompt(
     least: int,
     most: int,
     subgoals: Sequence[Subgoal],
-    seen: Sequence[str],
+    outcomes: Sequence[str],
     steps: Sequence[str],
 ) -> tuple[str, str]:
     """Returns the question for better subgoals, and the hash of the template it came from.
 
     Args:
         subgoals: those that were named before.
-        seen: what became of them on played transitions, a sentence each.
+        outcomes: what became of them on played transitions, a sentence each.
         steps: descriptions of some of these transitions.
     """
     compiled, template_hash = _load(DECOMPOSE_AGAIN_TEMPLATE)
@@ -173,7 +173,7 @@ def decompose_again_prompt(
         least=least,
         most=most,
         subgoals=[Subgoal(clean(s.name), clean(s.definition)) for s in subgoals],
-        seen=[clean(line) for line in seen],
+        seen=[clean(line) for line in outcomes],
         steps=[clean(step) for step in steps],
     )
     return text, template_hash

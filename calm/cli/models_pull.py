@@ -32,13 +32,13 @@ def models_pull(
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     bars = Progress(*columns, TransferSpeedColumn(), console=console, transient=True)
     bar = bars.add_task("download", total=None, visible=False)
-    told_at = time.monotonic()
+    last_line_at = time.monotonic()
 
     def progress(what: str, done: int, total: int) -> None:
-        nonlocal told_at
+        nonlocal last_line_at
         bars.update(bar, description=what, completed=done, total=total, visible=True)
-        if not console.is_terminal and time.monotonic() - told_at > 5:
-            told_at = time.monotonic()
+        if not console.is_terminal and time.monotonic() - last_line_at > 5:
+            last_line_at = time.monotonic()
             tell(f"{what}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
     def tell(line: str) -> None:

@@ -115,7 +115,7 @@ class Budget:
         return (
             f"the next request might pass the limit of {self._passed(expected)}; spent by this run"
             f" {_describe(self.spent)}{estimate if self.estimated else ''}{earlier}."
-            " All answers are kept; the same command with a higher limit goes on"
+            " All answers are kept; the same command with a higher limit resumes"
         )
 
     def _passed(self, expected: Usage) -> str | None:

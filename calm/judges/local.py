@@ -14,7 +14,7 @@ from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.local.lease import ServerLease
 from calm.local.machine import MAX_SLOTS
 from calm.local.transport import LocalTransport
-from calm.local.weights import INSTALL, Told, Weights, find_weights
+from calm.local.weights import INSTALL, Notify, Weights, find_weights
 from calm.records import Mode
 from calm.store.store import Store
 
@@ -78,12 +78,12 @@ def check_can_judge(weights: Weights) -> None:
     if not header.chat_template:
         raise UsageError(
             f"{weights.path} ({header.name or header.architecture}) has no chat template: it is a"
-            " base model, that goes on with a text and answers no questions. Take the model that"
+            " base model, which continues a text and answers no questions. Take the model that"
             " was trained to follow instructions (instruct, it, chat)"
         )
 
 
-def open_lease(weights: Weights, tell: Told = say, **server: Any) -> ServerLease:
+def open_lease(weights: Weights, tell: Notify = say, **server: Any) -> ServerLease:
     """Returns a lease of the server of weights that can judge; it starts when it is first needed.
 
     Args:
@@ -103,14 +103,14 @@ def local_judge(
     mode: Mode = "events",
     *,
     store: Store | None = None,
-    tell: Told | None = None,
+    tell: Notify | None = None,
     options: Mapping[str, Any],
 ) -> LocalJudge:
     """Returns the judge that `local:SPEC` names.
 
     Args:
-        tell: told in a line what is waited for while the model is loaded; None writes it to
-            standard error.
+        tell: called with a line on what is waited for while the model is loaded; None writes it
+            to standard error.
         options: fields of `OpenAIOptions`, and `SERVER_OPTIONS`.
 
     Raises:

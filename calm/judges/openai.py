@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from calm.asking.asker import Asker
 from calm.asking.batch_api import BatchAsker
 from calm.asking.confidence import vote
-from calm.asking.estimate import Plan, estimate, together
+from calm.asking.estimate import Plan, estimate, sum_of
 from calm.asking.form import BOOLEANS, form_named
 from calm.asking.one_by_one import Item, ask_items, combine_items
 from calm.asking.prompt import JudgePrompt
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class OpenAIOptions:
-    """How a model is asked."""
+    """How a model at an endpoint is asked, read and paid."""
 
     base_url: str | None = None
     """None: `OPENAI_BASE_URL`, or OpenAI's own."""
@@ -264,7 +264,7 @@ class OpenAIJudge:
     ) -> Plan:
         """Returns what asking about these transitions would take; asks nothing."""
         texts = [t.texts[self.mode] for t in transitions]
-        return together(
+        return sum_of(
             estimate(
                 self.asker,
                 item.context,

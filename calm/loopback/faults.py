@@ -78,14 +78,14 @@ class Case:
     ids: int
 
 
-def _said(content: str | None, finish: str | None = "stop", **extra: Any) -> Wire:
+def _answer(content: str | None, finish: str | None = "stop", **extra: Any) -> Wire:
     return Wire(body=json.dumps(completion(content, finish, **extra)).encode())
 
 
 def _edit(case: Case, change: Callable[[dict[str, Any]], None]) -> Wire:
     value = json.loads(case.content)
     change(value)
-    return _said(json.dumps(value), prompt=case.prompt)
+    return _answer(json.dumps(value), prompt=case.prompt)
 
 
 def _first(value: dict[str, Any]) -> dict[str, Any]:
@@ -130,28 +130,28 @@ FAULTS: dict[str, Callable[[Case], Wire]] = {
     "malformed": lambda c: Wire(body=b'{"id": "chatcmpl", "choices": [{"index": 0, "mess'),
     # The connection fails.
     "hang": lambda c: Wire(end="hang"),
-    "drip": lambda c: Wire(body=_said(c.content).body, drip=2.0),
-    "cut": lambda c: Wire(body=_said(c.content).body[:40], stated_length=400, end="close"),
+    "drip": lambda c: Wire(body=_answer(c.content).body, drip=2.0),
+    "cut": lambda c: Wire(body=_answer(c.content).body[:40], stated_length=400, end="close"),
     "reset": lambda c: Wire(end="reset"),
     # The model answers, but not what was asked.
-    "truncated-json": lambda c: _said(c.content[: len(c.content) // 2], prompt=c.prompt),
-    "length": lambda c: _said(c.content[: len(c.content) // 2], "length", prompt=c.prompt),
-    "no-finish": lambda c: _said(c.content[: len(c.content) // 2], None, prompt=c.prompt),
-    "refusal": lambda c: _said(None, refusal="I can't help with that.", prompt=c.prompt),
-    "filter": lambda c: _said("", "content_filter", prompt=c.prompt),
-    "prose": lambda c: _said("Sure! The player picked up the key, so yes.", prompt=c.prompt),
-    "fence": lambda c: _said(f"```json\n{c.content}\n```", prompt=c.prompt),
-    "wrong-schema": lambda c: _said('{"answer": "yes"}', prompt=c.prompt),
+    "truncated-json": lambda c: _answer(c.content[: len(c.content) // 2], prompt=c.prompt),
+    "length": lambda c: _answer(c.content[: len(c.content) // 2], "length", prompt=c.prompt),
+    "no-finish": lambda c: _answer(c.content[: len(c.content) // 2], None, prompt=c.prompt),
+    "refusal": lambda c: _answer(None, refusal="I can't help with that.", prompt=c.prompt),
+    "filter": lambda c: _answer("", "content_filter", prompt=c.prompt),
+    "prose": lambda c: _answer("Sure! The player picked up the key, so yes.", prompt=c.prompt),
+    "fence": lambda c: _answer(f"```json\n{c.content}\n```", prompt=c.prompt),
+    "wrong-schema": lambda c: _answer('{"answer": "yes"}', prompt=c.prompt),
     "missing-subgoal": lambda c: _edit(c, lambda v: _first(v).pop(next(iter(_first(v))))),
     "extra-subgoal": lambda c: _edit(c, lambda v: _first(v).update({"win the game": True})),
     "string-boolean": lambda c: _edit(
         c, lambda v: _first(v).update(dict.fromkeys(_first(v), "true"))
     ),
-    "key-twice": lambda c: _said(
+    "key-twice": lambda c: _answer(
         c.content[:-1] + "," + c.content[1:] if c.ids == 1 else c.content, prompt=c.prompt
     ),
     "missing-id": lambda c: _edit(c, lambda v: v.pop(next(reversed(v)))),
-    "echo-key": lambda c: _said(f"Your key is {c.key}", prompt=c.prompt),
+    "echo-key": lambda c: _answer(f"Your key is {c.key}", prompt=c.prompt),
 }
 """From a fault's name to what it sends."""
 

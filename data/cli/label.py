@@ -70,7 +70,7 @@ def label_command(
     """Label transitions on a page in your browser, or write such a page for others.
 
     Open the address that is printed. One key a subgoal, n for none, u for unsure, z to undo. Each
-    answer is on the disk before the next step appears; Ctrl-C stops, the same command goes on.
+    answer is on the disk before the next step appears; Ctrl-C stops, the same command resumes.
     With --export the page is a file: whoever opens it labels, saves a small file and sends it back
     for `calm labels import`.
     """

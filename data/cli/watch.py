@@ -42,8 +42,8 @@ class Watch:
         self._console = console
         self._every = every
         self._waiting = ""
-        """What a log was told last of a judge that is not done; empty if all are."""
-        self._told = time.monotonic()
+        """The last line on a judge that is not done; empty if all are."""
+        self._last_line_at = time.monotonic()
         self._since_answer = time.monotonic()
         self._end = Event()
         self._reminder = Thread(target=self._remind, daemon=True)
@@ -72,7 +72,7 @@ class Watch:
             wait = 0.1 if terminal else self._every
             if now - shown < wait and not (terminal and done == tally.questions):
                 return
-            shown = self._told = now
+            shown = self._last_line_at = now
             if terminal:
                 if bar is None:
                     bar = self._bars.add_task(name, total=None, line="")
@@ -83,11 +83,11 @@ class Watch:
         return show
 
     def _remind(self) -> None:
-        """Tells a log how long it has waited, where nothing else was told for a while."""
+        """Writes how long an answer has been waited for, where a log had no line for a while."""
         while not self._end.wait(self._every / 2):
             now = time.monotonic()
-            if self._waiting and now - self._told >= self._every:
-                self._told = now
+            if self._waiting and now - self._last_line_at >= self._every:
+                self._last_line_at = now
                 waited = f"no answer for {now - self._since_answer:.0f} s"
                 self._console.print(Text(f"{self._waiting} · {waited}"), soft_wrap=True)
 

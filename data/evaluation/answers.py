@@ -46,11 +46,11 @@ class JudgeAnswers:
 
     def of_rows(self, rows: npt.NDArray[np.int64]) -> JudgeAnswers:
         """Returns the answers about some of the rows, by their indices."""
-        raw, given = (
+        raw, about_given = (
             [[repeat[int(i)] for i in rows] for repeat in repeats]
             for repeats in (self.raw, self.about_given)
         )
-        return replace(self, raw=raw, about_given=given)
+        return replace(self, raw=raw, about_given=about_given)
 
     def judged(self, rows: Sequence[LabelledTransition]) -> list[JudgedTransition]:
         """Returns every answer as a row to keep; `rows` are those that were asked about."""
@@ -132,7 +132,7 @@ def _answers(
     return [answers[i] for i in range(len(rows))]
 
 
-def bill(
+def usage_of(
     answers: JudgeAnswers, rows: Sequence[LabelledTransition], which: npt.NDArray[np.int64]
 ) -> Usage:
     """Returns what the answers about some of the rows cost, over all repeats.

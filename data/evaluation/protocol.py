@@ -26,7 +26,7 @@ def run_protocol(
     Raises:
         As `run_evaluation`.
     """
-    given = replace(
+    with_given = replace(
         plan,
         data=DATA,
         parts=(PART,),
@@ -39,8 +39,8 @@ def run_protocol(
         sweep=(),
         limit=0,
     )
-    tables = run_evaluation(given, progress)
+    tables = run_evaluation(with_given, progress)
     if plan.discovered:
-        named = replace(given, discovered=plan.discovered, overrule=plan.overrule)
-        tables += run_evaluation(named, progress)
+        with_discovered = replace(with_given, discovered=plan.discovered, overrule=plan.overrule)
+        tables += run_evaluation(with_discovered, progress)
     return tables

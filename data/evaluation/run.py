@@ -165,8 +165,8 @@ def _learn(
     thresholds = learn_thresholds(table.rows, [row.judgement for row in table.judged], judge.mode)
     texts = len({row.transition.texts[judge.mode] for row in table.rows})
     form = contestants[0].variant.get(FORM, "")
-    told = f"{judge.name} {judge.mode} {form}".strip()
-    write_thresholds(path, thresholds, f"{told}, on {table.name}: {texts} distinct texts")
+    asked_as = f"{judge.name} {judge.mode} {form}".strip()
+    write_thresholds(path, thresholds, f"{asked_as}, on {table.name}: {texts} distinct texts")
 
 
 def _contestant(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from calm.errors import UsageError, unknown
 from calm.judges.protocol import Judge
 from calm.records import NONE, Judgement, LabelledTransition, Task
-from data.evaluation.answers import Contestant, JudgeAnswers, ask, bill
+from data.evaluation.answers import Contestant, JudgeAnswers, ask, usage_of
 from data.evaluation.subgoal_match import Match, scored_tasks
 from data.schema import ENGINE, PEOPLE, JudgedTransition, Label
 from data.scoring.compare import Comparison, compare
@@ -273,7 +273,7 @@ def _table(
             a.mode,
             reference,
             [[repeat[int(i)] for i in indices] for repeat in a.about_given],
-            bill(a, of.covered.rows, indices),
+            usage_of(a, of.covered.rows, indices),
             variant=a.variant,
             resamples=options.resamples,
             seed=options.seed,

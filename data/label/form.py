@@ -40,9 +40,9 @@ def read_answer(body: bytes, session: Session) -> PostedAnswer:
     row = session.by_id.get(fields.get("id", ""))
     if row is None:
         raise ValueError(f"no such transition: {fields.get('id', '')[:64]!r}")
-    asked = tuple(s.name for s in session.tasks[row.transition.task].subgoals)
+    names = tuple(s.name for s in session.tasks[row.transition.task].subgoals)
     alone = answers in ([":none"], [":unsure"])
-    if not alone and not (answers and set(answers) <= set(asked)):
+    if not alone and not (answers and set(answers) <= set(names)):
         raise ValueError("an answer is a subgoal, several, none or unsure")
     if len(set(answers)) != len(answers):
         raise ValueError("a subgoal is named twice")
@@ -53,8 +53,8 @@ def read_answer(body: bytes, session: Session) -> PostedAnswer:
         Label(
             row.transition.id,
             session.annotator,
-            tuple(name for name in asked if name in answers),
-            asked,
+            tuple(name for name in names if name in answers),
+            names,
             answers == [":unsure"],
             round(_seconds(fields.get("seconds", "0")), 2),
             datetime.now(UTC).isoformat(timespec="seconds"),

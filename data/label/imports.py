@@ -47,13 +47,13 @@ def import_file(
             if isinstance(entry, ValueError):
                 raise entry
             label = _checked(entry, options, tasks, dataset, names)
-            there = present.get((label.annotator, label.id))
-            if there is not None and _same(there, label):
+            known = present.get((label.annotator, label.id))
+            if known is not None and _same(known, label):
                 result.known += 1
                 continue
-            if there is not None and not options.replace:
+            if known is not None and not options.replace:
                 raise ValueError(
-                    f"{label.annotator} answered {there.kind()!r} already, this says"
+                    f"{label.annotator} answered {known.kind()!r} already, this says"
                     f" {label.kind()!r}; kept as it was (--replace takes the new one)"
                 )
         except (ValueError, UsageError) as error:
@@ -125,16 +125,16 @@ def _of_set(label: Label, tasks: Mapping[str, Task], dataset: Dataset) -> Label:
     if task is None:
         of = f"; the label is of {label.set}" if label.set else ""
         raise ValueError(f"{dataset.name} has no transition {label.id[:12]}{of}")
-    given = [s.name for s in task.subgoals]
-    asked = label.asked or tuple(given)
-    if missing := [n for n in given if n not in asked]:
+    names = [s.name for s in task.subgoals]
+    offered = label.asked or tuple(names)
+    if missing := [n for n in names if n not in offered]:
         raise ValueError(
-            f"it was asked about {', '.join(asked)}; {dataset.name} asks about"
+            f"it was asked about {', '.join(offered)}; {dataset.name} asks about"
             f" {', '.join(missing)} too"
         )
-    if strange := [n for n in label.achieved if n not in asked]:
-        raise unknown("subgoal", strange[0], asked)
-    return replace(label, asked=asked)
+    if strange := [n for n in label.achieved if n not in offered]:
+        raise unknown("subgoal", strange[0], offered)
+    return replace(label, asked=offered)
 
 
 def _tasks_by_id(dataset: Dataset | None) -> dict[str, Task]:

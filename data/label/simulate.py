@@ -74,27 +74,27 @@ def simulate(
             raise UsageError(f"a simulated annotator's name begins with {PREFIX!r}, got {name!r}")
         rng = np.random.default_rng([seed, who])
         for row in rows:
-            asked = [s.name for s in tasks[row.transition.task].subgoals if s.name in row.truth]
+            names = [s.name for s in tasks[row.transition.task].subgoals if s.name in row.truth]
             chance = rng.random(3)
             which = rng.random()
             if chance[0] < rates.skip:
                 continue
-            truth = [n for n in asked if row.truth[n]]
-            others = [n for n in asked if n not in truth]
+            truth = [n for n in names if row.truth[n]]
+            others = [n for n in names if n not in truth]
             achieved = truth
             if truth and chance[1] < rates.miss:
                 achieved = []
             elif truth and others and chance[1] < rates.miss + rates.confuse:
                 achieved = [others[int(which * len(others))]]
-            elif not truth and asked and chance[1] < rates.false:
-                achieved = [asked[int(which * len(asked))]]
+            elif not truth and names and chance[1] < rates.false:
+                achieved = [names[int(which * len(names))]]
             unsure = bool(chance[2] < rates.unsure)
             labels.append(
                 Label(
                     row.transition.id,
                     name,
                     () if unsure else tuple(achieved),
-                    tuple(asked),
+                    tuple(names),
                     unsure,
                     at="1970-01-01T00:00:00+00:00",
                     page="simulated",

@@ -25,7 +25,7 @@ def datasheet(labels: Sequence[Label], rows: Sequence[LabelledTransition], name:
     Raises:
         UsageError: none of the labels is of a transition of `rows`.
     """
-    found = agreement(labels, rows)
+    result = agreement(labels, rows)
     ids = {row.transition.id for row in rows}
     here = [label for label in labels if label.id in ids]
     sections = [
@@ -45,10 +45,10 @@ def datasheet(labels: Sequence[Label], rows: Sequence[LabelledTransition], name:
         f"- What they agreed to, and how they can have their labels removed: {BLANK}",
         "## Instructions",
         "- The guide of the labelling page (`calm label`, key ?), of the page's versions above.",
-        f"- Told beside it, and questions that came up: {BLANK}",
+        f"- Notify beside it, and questions that came up: {BLANK}",
         f"- Whether they could talk to one another while labelling: {BLANK}",
         "## Agreement",
-        *_agreement(found),
+        *_agreement(result),
         "## Known faults",
         f"- {BLANK}",
         "",
@@ -85,16 +85,16 @@ def _who(labels: Sequence[Label]) -> list[str]:
     return ["\n".join(lines)]
 
 
-def _agreement(found: Agreement) -> list[str]:
+def _agreement(result: Agreement) -> list[str]:
     lines = [
         f"- {p.first} and {p.second}: kappa {fmt_interval(p.kappa)}, {p.alike} of {p.n} alike"
-        for p in found.pairs
+        for p in result.pairs
     ]
-    if found.fleiss is not None:
-        lines.append(f"- Fleiss' kappa of all: {fmt_interval(found.fleiss)} on {found.fleiss_n}")
-    if found.alpha is not None:
-        lines.append(f"- Krippendorff's alpha of all: {fmt_interval(found.alpha)}")
-    differing = sum(ENGINE in d.classes for d in found.disagreements)
+    if result.fleiss is not None:
+        lines.append(f"- Fleiss' kappa of all: {fmt_interval(result.fleiss)} on {result.fleiss_n}")
+    if result.alpha is not None:
+        lines.append(f"- Krippendorff's alpha of all: {fmt_interval(result.alpha)}")
+    differing = sum(ENGINE in d.classes for d in result.disagreements)
     return [*lines, f"- Transitions that not all of people and engine classed alike: {differing}"]
 
 

@@ -78,11 +78,11 @@ def people_against_each_other(
             )
         )
     return (
-        [*scores, _together(blocks, rows, scores, resamples, seed)] if len(scores) > 1 else scores
+        [*scores, _all_people(blocks, rows, scores, resamples, seed)] if len(scores) > 1 else scores
     )
 
 
-def _together(
+def _all_people(
     blocks: Sequence[tuple[PeopleReference, Answers]],
     rows: Sequence[LabelledTransition],
     scores: Sequence[Score],

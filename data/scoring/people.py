@@ -113,8 +113,8 @@ def count_votes(
         if i is None:
             elsewhere += 1
             continue
-        asked = [s.name for s in tasks[rows[i].transition.task].subgoals]
-        if not set(asked) <= set(label.asked):
+        names_here = [s.name for s in tasks[rows[i].transition.task].subgoals]
+        if not set(names_here) <= set(label.asked):
             other_subgoals += 1
             continue
         a = person[label.annotator]
@@ -123,12 +123,12 @@ def count_votes(
             cast[a, i] = NO_VOTE
             continue
         truth = np.full(len(names), UNKNOWN, dtype=np.int8)
-        for name in asked:
+        for name in names_here:
             truth[column[name]] = name in label.achieved
         if truth.tobytes() not in classes:
             classes[truth.tobytes()] = len(truths)
             truths.append(truth)
-            kinds.append(" + ".join(n for n in asked if n in label.achieved) or NONE)
+            kinds.append(" + ".join(n for n in names_here if n in label.achieved) or NONE)
         cast[a, i] = classes[truth.tobytes()]
     return Votes(
         annotators,
@@ -171,9 +171,9 @@ class PeopleReference(Reference):
         of = {row.tobytes(): c for c, row in enumerate(self._classes)}
         about_known = np.where(self.truth == UNKNOWN, UNKNOWN, answers).astype(np.int8)
         chosen = np.array([of.get(row.tobytes(), -2) for row in about_known], dtype=np.int64)
-        asked = was_asked(answers)
-        total = weights[:, asked].sum(1)
-        hits = (weights * (winners == chosen))[:, asked].sum(1)
+        rows_asked = was_asked(answers)
+        total = weights[:, rows_asked].sum(1)
+        hits = (weights * (winners == chosen))[:, rows_asked].sum(1)
         counts = np.zeros((resamples, 2, 3))
         counts[:, 1, 1], counts[:, 1, 0] = hits, total - hits
         return counts

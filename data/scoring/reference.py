@@ -84,8 +84,8 @@ class Reference:
 def any_of(answers: Answers) -> npt.NDArray[np.int8]:
     """Returns (N,) from (N, G): 1 if any is yes, -1 if none is readable, -2 if none asked, or 0."""
     yes = (answers == 1).any(1)
-    lost = (answers < 0).all(1) & (answers == -1).any(1)
-    values = np.where(yes, 1, np.where(lost, -1, 0))
+    unreadable = (answers < 0).all(1) & (answers == -1).any(1)
+    values = np.where(yes, 1, np.where(unreadable, -1, 0))
     return np.where(was_asked(answers), values, UNKNOWN).astype(np.int8)
 
 

@@ -167,16 +167,16 @@ def score_answers(
         reference.exact_counts(answers),
         reference.resampled_exact(answers, resamples, seed),
     )
-    asked = was_asked(answers)
-    lost = asked & (answers == -1).any(1)
+    rows_asked = was_asked(answers)
+    unreadable = rows_asked & (answers == -1).any(1)
     return score_counts(
         who,
         mode,
         reference.names,
         counted,
         reference.natural_rate,
-        n=int(asked.sum()),
-        unreadable_by_kind=_shares_by_kind(reference.kinds, lost, asked),
+        n=int(rows_asked.sum()),
+        unreadable_by_kind=_shares_by_kind(reference.kinds, unreadable, rows_asked),
         answers=answers,
         right=reference.right(answers),
     )
@@ -288,12 +288,12 @@ def answer_array(reference: Reference, judgements: Sequence[Judgement]) -> npt.N
 
 
 def _shares_by_kind(
-    kinds: Sequence[str], lost: npt.NDArray[np.bool_], asked: npt.NDArray[np.bool_]
+    kinds: Sequence[str], rows: npt.NDArray[np.bool_], of_rows: npt.NDArray[np.bool_]
 ) -> dict[str, float]:
-    """Returns, by class, the share `lost` of the rows that were `asked` about."""
-    of = Counter(kind for kind, yes in zip(kinds, asked, strict=True) if yes)
-    unreadable = Counter(kind for kind, yes in zip(kinds, lost, strict=True) if yes)
-    return {kind: unreadable[kind] / n for kind, n in sorted(of.items())}
+    """Returns, by class of the N transitions, the share of `of_rows` that are among `rows`."""
+    total = Counter(kind for kind, yes in zip(kinds, of_rows, strict=True) if yes)
+    count = Counter(kind for kind, yes in zip(kinds, rows, strict=True) if yes)
+    return {kind: count[kind] / n for kind, n in sorted(total.items())}
 
 
 def _calibration(reference: Reference, judged: Sequence[Judgement]) -> Calibration | None:
