@@ -1,4 +1,6 @@
-"""Writes files whole: a reader finds the old content or the new, never a part of it.
+"""Writes files whole, and names them by content.
+
+A reader finds the old content or the new, never a part of it.
 
 Content is written beside its place, flushed to the disk, and renamed. Whatever goes wrong (a full
 disk, a crash, Ctrl-C), a file that was there before stays as it was, and what was begun beside it
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -128,6 +131,16 @@ def check_writable(path: str | Path, option: str = "--out") -> None:
             if not target.exists():  # its own name may be longer than the trial's
                 os.rename(partial, target)
                 target.unlink()
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes, 64 hex digits.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _target(path: Path) -> Path:

@@ -10,7 +10,6 @@ A set's name ends in its version and its content never changes in place.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError, unknown
-from calm.files import write_file
+from calm.files import sha256_of, write_file
 from calm.records import LabelledTransition, Task, content_hash
 from data.parquet import Transitions, read_transitions, write_transitions
 from data.schema import SCHEMA_VERSION
@@ -121,7 +120,7 @@ def write_part(
     """Writes `NAME.parquet` and returns its entry for the manifest."""
     path = folder / f"{name}.parquet"
     write_transitions(path, rows, tasks)
-    return {"file": path.name, "sha256": file_hash(path)} | describe(read_transitions(path))
+    return {"file": path.name, "sha256": sha256_of(path)} | describe(read_transitions(path))
 
 
 def describe(part: Transitions) -> dict[str, Any]:
@@ -160,9 +159,3 @@ def write_manifest(
     manifest = {"name": name, "schema": SCHEMA_VERSION, **about, "parts": parts}
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     write_file(folder / MANIFEST, text + "\n")
-
-
-def file_hash(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,7 +7,6 @@ computed again on import, so no file can put an answer under a question it was n
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 
 from calm.endpoint.envelope import Call, Reply, TokenOdds, token_odds
 from calm.errors import UsageError
-from calm.files import write_folder
+from calm.files import sha256_of, write_folder
 from calm.records import Subgoal, Usage
 from calm.store.question import Context, Question
 from calm.store.store import Store
@@ -99,7 +98,7 @@ def _write_export(store: Store, folder: Path) -> dict[str, Any]:
             {"template": template, "hash": prompt}
             for template, prompt in store.tables.contexts.prompts()
         ],
-        "files": {path.name: {"sha256": _sha256(path), "bytes": path.stat().st_size}},
+        "files": {path.name: {"sha256": sha256_of(path), "bytes": path.stat().st_size}},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
     return manifest
@@ -121,7 +120,7 @@ def import_store(folder: Path, store: Store) -> tuple[int, int]:
         raise UsageError(f"{folder} has schema {version}, this calm reads {SCHEMA_VERSION}")
     if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
         raise UsageError(f"{path} is missing, or larger than {MAX_FILE_BYTES >> 30} GiB")
-    if _sha256(path) != digest:
+    if sha256_of(path) != digest:
         raise UsageError(f"{path} is not the file its manifest tells of: the sha-256 differs")
     new = total = 0
     for context, endpoint, call, items, rows in _calls(path):
@@ -219,8 +218,3 @@ def _context(row: dict[str, Any], path: Path) -> Context:
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} has a row that no export writes: {error}") from None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

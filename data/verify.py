@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from calm.errors import CalmError
-from data.dataset import CARD, SHIPPED, describe, file_hash, read_manifest, shipped
+from calm.files import sha256_of
+from data.dataset import CARD, SHIPPED, describe, read_manifest, shipped
 from data.parquet import read_transitions
 
 
@@ -21,7 +22,7 @@ def faults(folder: Path) -> Iterator[str]:
     for name, entry in manifest["parts"].items():
         path = folder / entry["file"]
         part = read_transitions(path)
-        if file_hash(path) != entry["sha256"]:
+        if sha256_of(path) != entry["sha256"]:
             yield f"{path}: sha256 is not the manifest's"
         for key, value in describe(part).items():
             if entry.get(key) != value:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calm.errors import CalmError, UsageError
+from calm.files import sha256_of
 from calm.local import hub, packages
 from calm.local.gguf import read_header
 from calm.local.progress import Progress
@@ -27,7 +28,6 @@ from calm.local.weights import (
     is_hub_name,
     models_folder,
     pulled_path,
-    sha256_of,
     weights_at,
 )
 

@@ -10,7 +10,6 @@ MODELS is `$CALM_MODELS`, or `models` in calm's cache folder.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import CalmError, UsageError, unknown
-from calm.files import write_file
+from calm.files import sha256_of, write_file
 from calm.local.gguf import Header, read_header
 from calm.local.registry import MODELS, known_model, known_weights
 
@@ -149,12 +148,6 @@ def weights_at(path: Path, tell: Notify = lambda line: None) -> Weights:
     entry = {"stamp": stamp, "sha256": weights.sha256, "header": asdict(header)}
     _remember(_remembered() | {str(path): entry})
     return weights
-
-
-def sha256_of(path: Path) -> str:
-    """Returns the checksum of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def kept_files() -> list[Path]:

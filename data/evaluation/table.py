@@ -18,7 +18,7 @@ from data.evaluation.subgoal_match import Match, scored_tasks
 from data.schema import ENGINE, PEOPLE, JudgedTransition, Label
 from data.scoring.compare import Comparison, compare
 from data.scoring.human import people_against, people_against_each_other
-from data.scoring.metrics import RESAMPLES
+from data.scoring.metrics import RESAMPLES, number
 from data.scoring.people import (
     NOT_LABELLED,
     PeopleReference,
@@ -28,7 +28,7 @@ from data.scoring.people import (
 )
 from data.scoring.raters import RaterAgreement, rater_agreement
 from data.scoring.reference import Reference, engine_reference
-from data.scoring.score import Score, number, score
+from data.scoring.score import Score, score
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.scoring import metrics
-from data.scoring.metrics import RESAMPLES, Estimate
+from data.scoring.metrics import RESAMPLES, Estimate, number
 from data.scoring.reference import Reference, any_of
-from data.scoring.score import Score, number
+from data.scoring.score import Score
 
 
 class Comparison(NamedTuple):
@@ -45,7 +45,7 @@ class Comparison(NamedTuple):
         return {
             "first": self.first,
             "second": self.second,
-            "difference": {k: number(v) for k, v in self.difference._asdict().items()},
+            "difference": self.difference.to_dict(),
             "only_first": self.only_first,
             "only_second": self.only_second,
             "p": number(self.p),

@@ -15,7 +15,6 @@ from calm.records import LabelledTransition
 from data.schema import ENGINE, Label
 from data.scoring.kappa import alpha_estimate, cohen_estimate, fleiss_estimate
 from data.scoring.metrics import Estimate
-from data.scoring.score import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +67,12 @@ class Agreement:
                     "second": p.second,
                     "n": p.n,
                     "alike": p.alike,
-                    "kappa": _plain(p.kappa),
+                    "kappa": p.kappa.to_dict(),
                 }
                 for p in self.pairs
             ],
-            "fleiss": None if self.fleiss is None else _plain(self.fleiss) | {"n": self.fleiss_n},
-            "alpha": None if self.alpha is None else _plain(self.alpha),
+            "fleiss": None if self.fleiss is None else self.fleiss.to_dict() | {"n": self.fleiss_n},
+            "alpha": None if self.alpha is None else self.alpha.to_dict(),
             "disagreements": [
                 {"id": d.id, "task": d.task, "classes": d.classes} for d in self.disagreements
             ],
@@ -159,7 +158,3 @@ def _alpha(
         dtype=np.int64,
     )
     return alpha_estimate(ratings, clusters)
-
-
-def _plain(e: Estimate) -> dict[str, float | None]:
-    return {k: number(v) for k, v in e._asdict().items()}

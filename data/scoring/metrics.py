@@ -35,6 +35,15 @@ class Estimate(NamedTuple):
     low: float
     high: float
 
+    def to_dict(self) -> dict[str, float | None]:
+        """Returns plain values for JSON, see `number`."""
+        return {name: number(value) for name, value in self._asdict().items()}
+
+
+def number(value: float) -> float | None:
+    """Returns a number for JSON: five digits after the point, None for NaN."""
+    return None if np.isnan(value) else round(float(value), 5)
+
 
 def confusion(
     truth: npt.ArrayLike, answer: npt.ArrayLike, cluster: npt.ArrayLike, clusters: int

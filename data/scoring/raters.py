@@ -18,7 +18,6 @@ from data.schema import ENGINE, UNSURE
 from data.scoring.kappa import alpha_estimate, cohen_estimate, fleiss_estimate
 from data.scoring.metrics import Estimate
 from data.scoring.people import NO_VOTE, Votes
-from data.scoring.score import number
 
 Classes = Mapping[int, str]
 """The class that a rater gave a row, by the row's index."""
@@ -42,7 +41,7 @@ class RaterPair:
             "other": self.other,
             "n": self.n,
             "alike": self.alike,
-            "kappa": _plain(self.kappa),
+            "kappa": self.kappa.to_dict(),
         }
 
 
@@ -78,8 +77,8 @@ class RaterAgreement:
         return {
             "people": list(self.people),
             "pairs": [pair.to_dict() for pair in self.pairs],
-            "fleiss": None if self.fleiss is None else _plain(self.fleiss) | {"n": self.fleiss_n},
-            "alpha": None if self.alpha is None else _plain(self.alpha) | {"n": self.alpha_n},
+            "fleiss": None if self.fleiss is None else self.fleiss.to_dict() | {"n": self.fleiss_n},
+            "alpha": None if self.alpha is None else self.alpha.to_dict() | {"n": self.alpha_n},
             "people_and_engine_differ": len(self.differences),
         }
 
@@ -150,7 +149,3 @@ def rater_agreement(
         int((counts.sum(1) > 1).sum()),
         differences,
     )
-
-
-def _plain(e: Estimate) -> dict[str, float | None]:
-    return {k: number(v) for k, v in e._asdict().items()}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from calm.records import Judgement, Usage, Verdict
 from data.scoring import metrics
-from data.scoring.metrics import RESAMPLES, Bin, Counts, Estimate
+from data.scoring.metrics import RESAMPLES, Bin, Counts, Estimate, number
 from data.scoring.reference import UNKNOWN, Answers, Reference, was_asked
 
 
@@ -83,9 +83,9 @@ class Score:
             "variant": self.variant,
             "n": self.n,
             "repeats": self.repeats,
-            "metrics": {k: _estimate(v) for k, v in self.metrics.items()},
+            "metrics": {k: v.to_dict() for k, v in self.metrics.items()},
             "subgoals": {
-                name: {k: _estimate(v) for k, v in values.items()}
+                name: {k: v.to_dict() for k, v in values.items()}
                 for name, values in self.subgoals.items()
             },
             "counts": {k: v.astype(int).tolist() for k, v in self.counts.items()},
@@ -112,15 +112,6 @@ class Score:
                 "cost_per_transition": self.cost,
             },
         }
-
-
-def number(value: float) -> float | None:
-    """Returns a number for JSON: five digits after the point, None for NaN."""
-    return None if np.isnan(value) else round(float(value), 5)
-
-
-def _estimate(value: Estimate) -> dict[str, float | None]:
-    return {k: number(v) for k, v in value._asdict().items()}
 
 
 def score(
