@@ -90,9 +90,8 @@ def test_calibration_and_natural_rate_against_people() -> None:
         return Judgement(Verdict.OK, {k: p > 0.5 for k, p in likely.items()}, likely)
 
     people = LabelReference(LABELS, 2)
-    [table] = evaluate_against(
-        ["people"], [Scripted("eager", eager)], ROWS, TASK, people, natural_rate=0.1, resamples=20
-    )
+    options = TableOptions(natural_rate=0.1, resamples=20)
+    [table] = evaluate_against(["people"], [Scripted("eager", eager)], ROWS, TASK, people, options)
     [score] = table.scores
     # Yes to rows 0 and 2: recall 1/3 of three, false alarms 1 of 1; at a rate of a tenth
     # (1/3 * .1) / (1/3 * .1 + 1 * .9).
