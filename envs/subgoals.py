@@ -60,19 +60,15 @@ def _approach(what: Approach) -> Subgoal:
 
 
 def _statements(what: Approach) -> tuple[str, ...]:
-    """An approach in clauses as `envs.events.words` words it.
+    """An approach in clauses that agree with every way in which `envs.events.words` tells of it.
 
-    Whoever takes the key beside the door has not come there in this step, so with something carried
-    it counts that the thing is near.
+    What has come near is near "now", whether the hero came, the thing came into view, or the key
+    was taken beside the door.
     """
     seen = SEEN[what.thing]
-    near = "in view" if what.steps is None else f"within {what.steps} steps"
-    near = "next to the hero" if what.steps == 1 else near
-    if what.carrying:
-        return f"the hero carries the {what.carrying}", f"{seen} came or is {near}"
-    if what.steps is None:
-        return (f"{seen} came into view",)
-    return (f"the hero came {'next to' if what.steps == 1 else near + ' of'} {seen}",)
+    near = "next to the hero" if what.steps == 1 else f"within {what.steps} steps"
+    now = f"{seen} came into view" if what.steps is None else f"{seen} is now {near}"
+    return (f"the hero carries the {what.carrying}", now) if what.carrying else (now,)
 
 
 def _with_steps(thing: str, carrying: str | None = None) -> list[Approach]:

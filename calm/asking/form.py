@@ -9,6 +9,10 @@
                         it true of the transition? The odds of yes and no are the answer
     statements-few-shot the same after a few fixed examples from another domain; never to be put
                         beside figures of forms without examples
+    lines               a request a line of an `events` text and a statement: does this line say so?
+                        A statement is true where one of the lines says so. Lines come again in text
+                        after text, and tasks don't matter, so few questions answer very many steps
+    lines-few-shot      the same after a few fixed examples from another domain
 
 A form is a prompt template, a schema of the answer, a reader, and what a request needs beside the
 sampling parameters. The template's hash and the request's parameters are part of every stored
@@ -18,8 +22,9 @@ answer's key, so answers of two forms are never mixed, and each is read by the f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -27,8 +32,8 @@ from calm.asking.confidence import from_first_token, from_odds
 from calm.asking.first_token import read_first_word
 from calm.asking.parse import Reader, read_array, read_booleans, read_explained
 from calm.endpoint.envelope import Reply
-from calm.errors import unknown
-from calm.records import Subgoal
+from calm.errors import UsageError, unknown
+from calm.records import MODES, Mode, Subgoal, Task
 
 Schema = Callable[[Sequence[str], int], dict[str, object] | None]
 """From the subgoals' names and the number of transitions to the answer's JSON schema; None where
@@ -55,6 +60,12 @@ class Form:
     prefill: Callable[[Subgoal], str] = lambda subgoal: ""
     """From what one request is about to the beginning of the model's answer, "" for none. Servers
     go on with an unfinished answer (llama.cpp) or begin a new one (OpenAI's)."""
+    pieces: Callable[[str], tuple[str, ...]] = lambda text: (text,)
+    """From a description to the parts of it that are put to the model one at a time."""
+    modes: tuple[Mode, ...] = MODES
+    """The descriptions that it can be asked about."""
+    any_task: bool = False
+    """Whether nothing that is asked depends on the task, so that one answer is for all tasks."""
 
     @property
     def template(self) -> str:
@@ -79,10 +90,38 @@ class Form:
         """Returns the names of the items that must all be true for a subgoal to be achieved."""
         return statements_of(subgoal) if self.asks == "statement" else (subgoal.name,)
 
+    def task(self, task: Task) -> Task:
+        """Returns the task as it is named to the model and in the store: "" where any will do."""
+        return Task("", "") if self.any_task else task
+
+    def check_mode(self, mode: Mode) -> None:
+        """Raises UsageError where transitions described in this mode can't be asked about."""
+        if mode not in self.modes:
+            raise UsageError(
+                f"the form {self.name} asks about one line of a description at a time, so it takes"
+                f" {', '.join(self.modes)}, not {mode}: a map's lines say nothing on their own"
+            )
+
 
 def statements_of(subgoal: Subgoal) -> tuple[str, ...]:
     """Returns what must be true of a step that achieves a subgoal, each in one clause."""
     return subgoal.statements or (f"the player achieved this: {subgoal.name}",)
+
+
+_REMARK = re.compile(r" \([^()]*\)(?=\.?$)")
+
+
+def lines_of(text: str) -> tuple[str, ...]:
+    """Returns the different lines of a description, without a remark in brackets that ends one.
+
+    Small models take what was so before for what happened, and such a line stands there for a
+    change alone, so what was before is left out.
+
+    >>> lines_of("The hero moved.\\nThe hero came next to the key (before: within 2 steps).")
+    ('The hero moved.', 'The hero came next to the key.')
+    """
+    lines = (_REMARK.sub("", line.strip()) for line in text.splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line))
 
 
 def _closed(properties: Mapping[str, object]) -> dict[str, object]:
@@ -159,13 +198,32 @@ STATEMENTS_FEW_SHOT = Form(
     "statement",
     lambda subgoal: "Answer:",
 )
-
-FORMS: Mapping[str, Form] = MappingProxyType(
-    {
-        form.name: form
-        for form in (BOOLEANS, ARRAY, EXPLAIN, SKELETON, STATEMENTS, STATEMENTS_FEW_SHOT)
-    }
+LINES = replace(
+    STATEMENTS,
+    name="lines",
+    templates=("line-v1",),
+    pieces=lines_of,
+    modes=("events",),
+    any_task=True,
 )
+LINES_FEW_SHOT = replace(
+    LINES,
+    name="lines-few-shot",
+    templates=("line-few-shot-v1",),
+    prefill=STATEMENTS_FEW_SHOT.prefill,
+)
+
+_ALL = (
+    BOOLEANS,
+    ARRAY,
+    EXPLAIN,
+    SKELETON,
+    STATEMENTS,
+    STATEMENTS_FEW_SHOT,
+    LINES,
+    LINES_FEW_SHOT,
+)
+FORMS: Mapping[str, Form] = MappingProxyType({form.name: form for form in _ALL})
 """The forms there are, by name."""
 
 

@@ -1,4 +1,4 @@
-"""Asks about one subgoal or statement a request, and puts together what the answers say.
+"""Asks about one subgoal, statement or line a request, and puts together what the answers say.
 
 All requests about one transition follow one another, so that a server reads the transition once:
 what differs between them is the end of the prompt alone.
@@ -7,8 +7,8 @@ what differs between them is the end of the prompt alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from calm.asking.asker import Asker
 from calm.asking.batch_api import BatchAsker
@@ -68,6 +68,66 @@ async def ask_items(
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
     return done
+
+
+def combine_answers(
+    form: Form,
+    subgoals: Sequence[Subgoal],
+    texts: Sequence[str],
+    by_item: Mapping[str, Mapping[str, Judgement]],
+) -> list[Judgement]:
+    """Returns one judgement for each text from what was answered about each item and piece.
+
+    What an answer cost stands with the first text that it is about alone.
+
+    Args:
+        form: in which was asked.
+        subgoals: that the judgements are about.
+        texts: descriptions; equal ones get equal judgements.
+        by_item: by the item's name, see `Item`, and the piece of a text, see `Form.pieces`.
+    """
+    combined: dict[str, Judgement] = {}
+    billed: set[str] = set()
+    for text in dict.fromkeys(texts):
+        pieces = form.pieces(text)
+        ones = {
+            name: combine_pieces({piece: answers[piece] for piece in pieces}, billed)
+            for name, answers in by_item.items()
+        }
+        billed.update(pieces)
+        whole = form.asks == "list"
+        combined[text] = ones[""] if whole else combine_items(form, subgoals, ones)
+    return [combined[text] for text in texts]
+
+
+def combine_pieces(pieces: Mapping[str, Judgement], billed: Collection[str] = ()) -> Judgement:
+    """Returns what the judgements on the pieces of a text say of it: yes where one says yes.
+
+    It is as likely as the likeliest, which is the one whose words are kept. Where one can't be
+    read, none can: unreadable is never no.
+
+    Args:
+        pieces: on one item, by piece; the judgement on a single piece is that on the text.
+        billed: pieces whose cost stands elsewhere.
+    """
+    usage = sum((j.usage for piece, j in pieces.items() if piece not in billed), Usage())
+    if len(pieces) == 1:
+        (only,) = pieces.values()
+        return replace(only, usage=usage)
+    for piece, one in pieces.items():
+        if not one.verdict.readable:
+            return replace(one, reason=f"{piece}: {one.reason}", usage=usage)
+
+    def likely(piece: str) -> float:
+        one = pieces[piece]
+        sure = (one.confidence or one.achieved).values()
+        return max(map(float, sure))
+
+    best = max(pieces, key=likely)
+    raw = f"{pieces[best].raw} ({best})"
+    unsure = any(one.confidence is None for one in pieces.values())
+    confidence = None if unsure else pieces[best].confidence
+    return replace(pieces[best], confidence=confidence, raw=raw, usage=usage)
 
 
 def combine_items(

@@ -20,8 +20,8 @@ class AskingOptions:
     form: Annotated[
         str,
         typer.Option(
-            help="Form of question and answer: booleans, array, explain, skeleton, statements or"
-            " statements-few-shot.",
+            help="Form of question and answer: booleans, array, explain, skeleton, statements,"
+            " lines, or the last two with -few-shot.",
             show_default="booleans; of replay the one that was asked most",
         ),
     ] = ""

@@ -14,7 +14,7 @@ from calm.asking.batch_api import BatchAsker
 from calm.asking.confidence import vote
 from calm.asking.estimate import Plan, estimate, sum_of
 from calm.asking.form import BOOLEANS, form_named
-from calm.asking.one_by_one import Item, ask_items, combine_items
+from calm.asking.one_by_one import Item, ask_items, combine_answers
 from calm.asking.prompt import JudgePrompt
 from calm.asking.tally import Tally
 from calm.endpoint.budget import Budget, Limits
@@ -120,6 +120,7 @@ class OpenAIJudge:
         form = self.form = form_named(o.form)
         if form.asks != "list" and o.per_request > 1:
             raise UsageError(f"the form {form.name} asks about one transition a request, not more")
+        form.check_mode(mode)
         self.thresholds = check_thresholds(o.thresholds, "thresholds") if o.thresholds else {}
         self.template = o.template or form.template
         if self.template not in form.templates:
@@ -210,7 +211,8 @@ class OpenAIJudge:
         """Returns the same, for callers that run an event loop. Equal texts are asked once."""
         items = self.items(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
-        questions = [self.questions(item.context, texts) for item in items]
+        pieces = self._pieces(texts)
+        questions = [self.questions(item.context, pieces) for item in items]
         answers = await ask_items(self.asker, items, questions, tally or Tally())
         return self._judgements(subgoals, items, questions, answers, texts)
 
@@ -220,7 +222,8 @@ class OpenAIJudge:
         """Returns what the store answers, without asking; None where a sample is missing."""
         items = self.items(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
-        questions = [self.questions(item.context, texts) for item in items]
+        pieces = self._pieces(texts)
+        questions = [self.questions(item.context, pieces) for item in items]
         stored = [
             self.asker.stored(item.context, of_item)
             for item, of_item in zip(items, questions, strict=True)
@@ -231,10 +234,15 @@ class OpenAIJudge:
             for q in of_item
             if q.key not in answers
         }
-        known = [t for t in texts if t not in missing]
+        known = [t for t in texts if missing.isdisjoint(self.form.pieces(t))]
         questions = [[q for q in of_item if q.text not in missing] for of_item in questions]
         judgements = iter(self._judgements(subgoals, items, questions, stored, known))
-        return [None if t in missing else next(judgements) for t in texts]
+        answered = set(known)
+        return [next(judgements) if t in answered else None for t in texts]
+
+    def _pieces(self, texts: Iterable[str]) -> list[str]:
+        """Returns the different parts of texts that this judge's form asks about one at a time."""
+        return list(dict.fromkeys(piece for text in texts for piece in self.form.pieces(text)))
 
     def _judgements(
         self,
@@ -245,31 +253,24 @@ class OpenAIJudge:
         texts: Sequence[str],
     ) -> list[Judgement]:
         """Returns one judgement for each text from the answers to each item's questions."""
-        of_items = [
-            _by_text(item.context, of_item, known, texts)
+        by_item = {
+            item.name: _by_piece(item.context, of_item, known)
             for item, of_item, known in zip(items, questions, answers, strict=True)
-        ]
-        if self.form.asks == "list":
-            judgements = of_items[0]
-        else:
-            names = [item.name for item in items]
-            judgements = [
-                combine_items(self.form, subgoals, dict(zip(names, ones, strict=True)))
-                for ones in zip(*of_items, strict=True)
-            ]
+        }
+        judgements = combine_answers(self.form, subgoals, texts, by_item)
         return [apply_thresholds(j, self.thresholds) for j in judgements]
 
     def plan(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> Plan:
         """Returns what asking about these transitions would take; asks nothing."""
-        texts = [t.texts[self.mode] for t in transitions]
+        pieces = self._pieces(t.texts[self.mode] for t in transitions)
         return sum_of(
             estimate(
                 self.asker,
                 item.context,
                 item.prompt,
-                self.questions(item.context, texts),
+                self.questions(item.context, pieces),
                 len(transitions),
             )
             for item in self.items(task, subgoals)
@@ -298,6 +299,7 @@ class OpenAIJudge:
 
     def items(self, task: Task, subgoals: Sequence[Subgoal]) -> list[Item]:
         """Returns what is asked in requests of their own, as this judge's form splits a list."""
+        task = self.form.task(task)
         key = (task, tuple((s, s.statements) for s in subgoals))
         if key not in self._items:
             self._items[key] = [
@@ -323,18 +325,14 @@ class OpenAIJudge:
         ]
 
 
-def _by_text(
-    context: Context,
-    questions: Sequence[Question],
-    judgements: Mapping[bytes, Judgement],
-    texts: Sequence[str],
-) -> list[Judgement]:
-    """Returns one judgement for each text from those of its samples."""
+def _by_piece(
+    context: Context, questions: Sequence[Question], judgements: Mapping[bytes, Judgement]
+) -> dict[str, Judgement]:
+    """Returns one judgement for each text that was asked about, from those of its samples."""
     samples: dict[str, list[Judgement]] = {}
     for question in questions:
         samples.setdefault(question.text, []).append(judgements[question.key])
-    combined = {text: _combine(ones, context.subgoals) for text, ones in samples.items()}
-    return [combined[text] for text in texts]
+    return {text: _combine(ones, context.subgoals) for text, ones in samples.items()}
 
 
 def _combine(samples: Sequence[Judgement], subgoals: Sequence[Subgoal]) -> Judgement:

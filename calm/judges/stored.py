@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from calm.asking.confidence import vote
 from calm.asking.form import FORMS, Form, form_named
-from calm.asking.one_by_one import combine_items
+from calm.asking.one_by_one import combine_answers
 from calm.asking.settle import AnswerReader
 from calm.errors import UsageError, unknown
 from calm.judges.protocol import Immediate
@@ -45,6 +45,8 @@ class ReplayJudge(Immediate):
         self.mode: Mode = mode
         self.repair = repair
         self.forms = [form_named(form)] if form else list(FORMS.values())
+        if form:
+            self.forms[0].check_mode(mode)
         self.thresholds = thresholds or {}
         models = store.models()
         if not model and len(models) != 1:
@@ -63,30 +65,28 @@ class ReplayJudge(Immediate):
         form, contexts = self._contexts(task, subgoals)
         if not contexts:
             return [_ABSENT] * len(texts)
-        of_items = [self._judgements(context, texts) for context in contexts]
-        if form.asks == "list":
-            judgements = of_items[0]
-        else:
-            names = [context.subgoals[0].name for context in contexts]
-            judgements = [
-                combine_items(form, subgoals, dict(zip(names, ones, strict=True)))
-                for ones in zip(*of_items, strict=True)
-            ]
+        pieces = list(dict.fromkeys(piece for text in texts for piece in form.pieces(text)))
+        by_item = {
+            "" if form.asks == "list" else context.subgoals[0].name: self._judgements(
+                context, pieces
+            )
+            for context in contexts
+        }
+        judgements = combine_answers(form, subgoals, texts, by_item)
         return [apply_thresholds(judgement, self.thresholds) for judgement in judgements]
 
-    def _judgements(self, context: Context, texts: Sequence[str]) -> list[Judgement]:
+    def _judgements(self, context: Context, texts: Sequence[str]) -> dict[str, Judgement]:
         """Returns one judgement for each text from the answers stored in one context."""
         samples = self.store.samples(context)
         reader = AnswerReader(context, repair=self.repair)
-        keys = {
-            text: [context.key(text, i) for i in range(samples)] for text in dict.fromkeys(texts)
-        }
+        keys = {text: [context.key(text, i) for i in range(samples)] for text in texts}
         answers = self.store.answers([k for ks in keys.values() for k in ks])
-        judgements = {}
-        for text, mine in keys.items():
-            ones = [reader.judgement(answers[k]) for k in mine if k in answers]
-            judgements[text] = _vote(ones, context.subgoals)
-        return [judgements[text] for text in texts]
+        return {
+            text: _vote(
+                [reader.judgement(answers[k]) for k in mine if k in answers], context.subgoals
+            )
+            for text, mine in keys.items()
+        }
 
     def _contexts(self, task: Task, subgoals: Sequence[Subgoal]) -> tuple[Form, list[Context]]:
         """Returns the form in which these subgoals were asked about, and a context for each item.
@@ -97,7 +97,9 @@ class ReplayJudge(Immediate):
             anything = form.asks == "list" and len(self.forms) > 1
             templates = () if anything else form.templates
             contexts = [
-                self.store.fullest_context(task.id, item, self.model, self.mode, templates)
+                self.store.fullest_context(
+                    form.task(task).id, item, self.model, self.mode, templates
+                )
                 for item in form.items(subgoals)
             ]
             if contexts and all(context is not None for context in contexts):

@@ -3,7 +3,9 @@
 Every contestant is a model asked in one form about the same transitions, with a server started
 anew, so that no prompt is in its memory from before; loading is not counted. The first form is
 also asked one question at a time: `MODEL at_once` is what the slots bring. `MODEL FORM` is a
-form's judgements a second over the first form's.
+form's judgements a second over the first form's. A judgement is about one distinct text; beside it
+stands how many requests all of them took, since a form that asks about single lines needs the fewer
+for each text the more texts there are.
 """
 
 from __future__ import annotations
@@ -87,6 +89,7 @@ def run(
 _TITLES = {"slots": "in all slots", "single": "one at a time"}
 _UNITS = {
     "judgements": "1/s",
+    "requests": "in all",
     "prompt": "tokens",
     "reused": "share of prompt",
     "answer": "tokens",
@@ -146,6 +149,7 @@ def _judge_rows(
     counts = confusion(truth, answers, np.zeros(len(truth), dtype=np.int64), 1)
     return {
         "judgements": len(rows) / seconds,
+        "requests": usage.requests,
         "prompt": usage.prompt_tokens / len(rows),
         "reused": usage.cached_tokens / max(1, usage.prompt_tokens),
         "answer": usage.completion_tokens / len(rows),

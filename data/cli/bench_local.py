@@ -51,7 +51,9 @@ def bench_local_command(
         raise UsageError("no model is here: `calm models pull NAME`, or name a file with --model")
     if mode not in MODES:
         raise unknown("description", mode, MODES)
-    forms = [form_named(f).name for f in form or FORMS]
+    forms = form or [f.name for f in FORMS.values() if mode in f.modes]
+    for name in forms:
+        form_named(name).check_mode(mode)
     server = {"threads": threads, "slots": slots}
     run_bench(
         lambda say: run(

@@ -14,6 +14,7 @@ from data.cli.labels_datasheet import labels_datasheet_command
 from data.cli.labels_export import labels_export_command
 from data.cli.labels_import import labels_import_command
 from data.cli.labels_simulate import labels_simulate_command
+from data.cli.models_table import models_table_command
 from data.cli.paper import paper_command
 from data.cli.store_export import store_export_command
 from data.cli.store_import import store_import_command
@@ -22,7 +23,8 @@ from data.cli.verify import verify_command
 
 
 def register(app: typer.Typer, groups: Groups) -> None:
-    """Adds the commands of this layer to `app` and to `bench`, `labels`, `data` and `store`."""
+    """Adds the commands of this layer to `app` and to `bench`, `labels`, `models`, `data` and
+    `store`."""
     app.command("annotate")(annotate_command)
     app.command("evaluate")(evaluate_command)
     app.command("paper")(paper_command)
@@ -34,6 +36,7 @@ def register(app: typer.Typer, groups: Groups) -> None:
     groups("labels").command("datasheet")(labels_datasheet_command)
     groups("labels").command("simulate")(labels_simulate_command)
     groups("labels").command("agreement")(labels_agreement_command)
+    groups("models").command("table")(models_table_command)
     groups("data").command("verify")(verify_command)
     # Parquet is what calm's own commands can't write.
     groups("store").command("export")(store_export_command)

@@ -100,6 +100,13 @@ def evaluate_command(
             help="Learn on the half to tune on how likely a yes must be, for --thresholds FILE.",
         ),
     ] = None,
+    fold: Annotated[
+        bool,
+        typer.Option(
+            help="Learn how likely a yes must be on each half of the texts, and judge the other by"
+            " it, so that every row is reported and none by what it taught."
+        ),
+    ] = False,
     answered: Annotated[
         bool, typer.Option(help="Only rows about which the store answers for every replayed judge.")
     ] = False,
@@ -178,6 +185,7 @@ def evaluate_command(
         sweep=tuple(sweep or ()),
         half=half,
         learn=learn_thresholds,
+        fold=fold,
         answered=answered,
         limit=limit,
         repeats=repeats,

@@ -13,6 +13,7 @@ from calm.asking.tally import Tally
 from calm.errors import UsageError
 from calm.judges.protocol import Judge
 from calm.records import Judgement, LabelledTransition, Mode, Task, Usage
+from data.evaluation.learn_thresholds import fold_judgements
 from data.evaluation.prompt_variants import Variant, reword_task, reword_transition, title
 from data.evaluation.subgoal_match import Match, translate
 from data.schema import JudgedTransition
@@ -27,6 +28,8 @@ class Contestant:
     """The options of the prompt that differ from the default ones."""
     repeats: Sequence[Judge] = ()
     """The same judge asking afresh, once more each: its flip rate is measured over them."""
+    fold: bool = False
+    """Whether yes begins where it fits the other half of the texts best, see `fold_judgements`."""
     progress: Sequence[Progress] = ()
     """Called while each of `judge` and `repeats` waits for an endpoint, see `annotate`."""
 
@@ -76,14 +79,16 @@ def ask(
         matches: by task, discovered subgoals to ask about in place of the given ones.
 
     Raises:
-        UsageError: a row lacks the description that the judge reads.
+        UsageError: a row lacks the description that the judge reads; or thresholds are to be
+            learned, and no answer about a half says how sure the model is.
         EndpointError, BudgetError: a model could not be asked to the end.
     """
     judge = contestant.judge
     raw = []
     for i, one in enumerate((judge, *contestant.repeats)):
         progress = contestant.progress[i] if i < len(contestant.progress) else None
-        raw.append(_answers(one, contestant.variant, rows, tasks, matches, progress))
+        answers = _answers(one, contestant.variant, rows, tasks, matches, progress)
+        raw.append(fold_judgements(rows, answers, judge.mode) if contestant.fold else answers)
     about_given = [
         [
             translate(answer, matches[row.transition.task]) if matches else answer

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError, unknown
+from calm.judges import asks_model
 from calm.records import MODES, Mode, Subgoal, Task
 from data.dataset import Dataset
 from data.evaluation.discovered import task_named
@@ -49,6 +50,8 @@ class EvaluationPlan:
     """`tune` or `report`: only the texts of that half, see `data.evaluation.halves`."""
     learn: Path | None = None
     """File for the thresholds that are learned on the half to tune on."""
+    fold: bool = False
+    """Whether each half is judged by thresholds that are learned on the other."""
     answered: bool = False
     """Only rows about which the store answers for every judge that is replayed."""
     limit: int = 0
@@ -78,9 +81,32 @@ def chosen_half(plan: EvaluationPlan) -> str:
         UsageError: something would be chosen or learned on what is to be reported.
     """
     tunes = "--learn-thresholds" if plan.learn else "--sweep form" if FORM in plan.sweep else ""
+    if plan.fold:
+        _check_fold(plan, tunes)
     if plan.half == REPORT and tunes:
         raise UsageError(f"{tunes} is for the half to tune on: leave --half report out")
     return plan.half or (TUNE if tunes else "")
+
+
+def takes_form(spec: str) -> bool:
+    """Returns whether a judge is asked, or was asked, in a form of question that one can choose."""
+    return asks_model(spec) or spec.startswith("replay")
+
+
+def _check_fold(plan: EvaluationPlan, tunes: str) -> None:
+    """Raises UsageError where each half can't be judged by what is learned on the other."""
+    half = f"--half {plan.half}" if plan.half else ""
+    cut = "--thresholds" if plan.options.get("thresholds") else ""
+    if beside := tunes or half or cut:
+        raise UsageError(f"--fold learns on each half and reports the other: leave {beside} out")
+    if plan.discovered:
+        raise UsageError(
+            "--fold learns from the truth, which nobody knows of discovered subgoals: leave it out"
+        )
+    if not any(takes_form(spec) for spec in plan.judges):
+        raise UsageError(
+            "--fold is for a model's answers: --judge local:MODEL, openai:MODEL or replay"
+        )
 
 
 def chosen_modes(names: Sequence[str]) -> list[Mode]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from calm.annotation.many import Progress
-from calm.asking.form import form_named
+from calm.asking.form import BOOLEANS, form_named
 from calm.errors import UsageError
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge
@@ -32,6 +32,7 @@ from data.evaluation.plan import (
     chosen_modes,
     chosen_parts,
     chosen_subgoals,
+    takes_form,
 )
 from data.evaluation.prompt_variants import (
     FORM,
@@ -55,6 +56,18 @@ from data.schema import ENGINE
 
 ProgressLine = Callable[[str], Progress]
 """Opens a line of its own for the judge of that name, to be told how far it is."""
+
+
+class NothingAnswered(UsageError):
+    """Raised where only answered rows are wanted and there is none.
+
+    Args:
+        rows: how many there would be.
+    """
+
+    def __init__(self, message: str, rows: int) -> None:
+        super().__init__(message)
+        self.rows = rows
 
 
 def run_evaluation(
@@ -94,7 +107,9 @@ def run_evaluation(
             _contestant(plan, spec, mode, wording, store, progress)
             for spec in plan.judges
             for mode in modes
-            for wording in (wordings if takes_form(spec) else _without_form(wordings))
+            for wording in (
+                _askable(wordings, mode) if takes_form(spec) else _without_form(wordings)
+            )
         ]
         tables = []
         for name, transitions in parts.items():
@@ -103,7 +118,7 @@ def run_evaluation(
             matches = _matches(tasks, plan, overrule)
             rows = draw(transitions, plan.limit, plan.seed)
             if plan.answered:
-                rows = _answered(rows, contestants, tasks)
+                rows = _answered(rows, contestants, tasks, matches)
             options = TableOptions(
                 name=" ".join(x for x in (dataset.name, name, half and f"{half} half") if x),
                 natural_rate=dataset.natural_rate(scored_tasks(tasks, matches)),
@@ -126,20 +141,32 @@ def _people(plan: EvaluationPlan) -> LabelReference | None:
 
 
 def _answered(
-    rows: Sequence[LabelledTransition], contestants: Sequence[Contestant], tasks: Mapping[str, Task]
+    rows: Sequence[LabelledTransition],
+    contestants: Sequence[Contestant],
+    tasks: Mapping[str, Task],
+    matches: Mapping[str, Match],
 ) -> list[LabelledTransition]:
-    """Returns the rows about which every judge that is replayed has an answer in the store."""
+    """Returns the rows about which every judge that is replayed has an answer in the store.
+
+    Raises:
+        NothingAnswered: there are none.
+    """
     missing: set[int] = set()
     for contestant in contestants:
         if isinstance(contestant.judge, ReplayJudge):
-            (answers,) = ask(replace(contestant, repeats=()), rows, tasks, {}).raw
+            plain = replace(contestant, repeats=(), fold=False)
+            (answers,) = ask(plain, rows, tasks, matches).raw
             missing |= {i for i, a in enumerate(answers) if a.verdict is Verdict.ERROR}
+    if len(missing) == len(rows):
+        raise NothingAnswered(f"the store answers about none of {len(rows)} transitions", len(rows))
     return [row for i, row in enumerate(rows) if i not in missing]
 
 
-def takes_form(spec: str) -> bool:
-    """Returns whether a judge is asked, or was asked, in a form of question that one can choose."""
-    return asks_model(spec) or spec.startswith("replay")
+def _askable(wordings: Sequence[Variant], mode: Mode) -> Sequence[Variant]:
+    """Returns the wordings whose form can be asked about this description; of one form, all."""
+    if len({wording.get(FORM) for wording in wordings}) == 1:
+        return wordings
+    return [w for w in wordings if mode in form_named(w.get(FORM, BOOLEANS.name)).modes]
 
 
 def _without_form(wordings: Sequence[Variant]) -> list[Variant]:
@@ -194,10 +221,13 @@ def _contestant(
         )
 
     judges = [judge(repeat) for repeat in range(plan.repeats)]
+    fold = plan.fold and takes_form(spec)
+    if fold:
+        wording = {**wording, "thresholds": "fold"}
     name = " ".join(x for x in (spec, mode, title(wording)) if x)
     names = [f"{name}, again" if repeat else name for repeat in range(plan.repeats)]
     lines = [progress(n) for n in names] if progress and asks_model(spec) else []
-    return Contestant(judges[0], wording, judges[1:], lines)
+    return Contestant(judges[0], wording, judges[1:], fold, lines)
 
 
 def _matches(

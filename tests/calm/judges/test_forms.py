@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from calm.asking.form import lines_of
 from calm.errors import UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
@@ -28,6 +29,10 @@ TRUTH = [(False, True), (False, False), (True, False)]
 def says(body: Mapping[str, Any]) -> str:
     """What a perfect model answers in each form."""
     prompt = body["messages"][0]["content"]
+    if "<line>" in prompt:
+        line, end = prompt.rsplit("<line>\n", 1)[1].lower().split("\n</line>")
+        statement = next(s for s in (*TAKE.statements, *NEAR.statements) if s in end)
+        return "yes" if statement in line else "no"
     text = next(t for t in TEXTS if prompt.rstrip().split("<step>")[-1].find(t) >= 0 or t in prompt)
     key, door = TRUTH[TEXTS.index(text)]
     begun = body["messages"][1]["content"] if len(body["messages"]) > 1 else ""
@@ -56,6 +61,8 @@ def transitions() -> list[Transition]:
         ("skeleton", 6),  # 3 texts, 2 subgoals
         ("statements", 9),  # 3 texts, 3 statements
         ("statements-few-shot", 9),
+        ("lines", 15),  # 5 different lines, 3 statements
+        ("lines-few-shot", 15),
     ],
 )
 def test_every_form_is_asked_read_kept_and_replayed(
@@ -85,6 +92,41 @@ def test_all_requests_about_one_transition_follow_one_another() -> None:
     first, second = prompts[0], prompts[1]
     shared = next(i for i, (a, b) in enumerate(zip(first, second, strict=False)) if a != b)
     assert shared > first.index("</step>")  # all but the statement is the same
+
+
+def test_lines_are_asked_once_over_texts_and_tasks_and_cost_once(tmp_path: Path) -> None:
+    other = Task("Hall-v0", "Leave.", (NEAR,))
+    with Loopback(answer=says) as server, Store(tmp_path / "a.sqlite") as store:
+        judge = judge_of(server, form="lines", store=store)
+        judged = judge.judge(TASK, TASK.subgoals, transitions())
+        assert sum(j.usage.requests for j in judged) == server.counts["ok"] == 15
+        text = "Action: pick up.\nThe hero carries the key.\nA door is near."
+        moved = Transition(other.id, {"events": text}, "")
+        (answer,) = judge.judge(other, other.subgoals, [moved])
+        assert server.counts["ok"] == 15
+    assert answer.achieved == {NEAR.name: True}
+    assert "a door is near: yes (A door is near.)" in answer.raw
+
+
+def test_a_line_is_asked_about_without_what_was_before() -> None:
+    text = "The hero came next to the key (before: within 2 steps).\n\nIt moved."
+    assert lines_of(text) == ("The hero came next to the key.", "It moved.")
+    assert lines_of('Message: "Really quit? (y/n)"') == ('Message: "Really quit? (y/n)"',)
+
+
+def test_maps_are_not_asked_about_line_by_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="takes events, not screen"):
+        make_judge("openai:m", mode="screen", base_url="http://127.0.0.1:9/v1", form="lines")
+
+
+def test_a_line_that_cannot_be_read_makes_its_text_unreadable() -> None:
+    def mumbles(body: Mapping[str, Any]) -> str:
+        return "Perhaps" if "\nA door is near.\n" in body["messages"][0]["content"] else "no"
+
+    with Loopback(answer=mumbles) as server:
+        judged = judge_of(server, form="lines").judge(TASK, TASK.subgoals, transitions())
+    assert [j.verdict.readable for j in judged] == [False, False, True]
+    assert ": A door is near.: " in judged[0].reason
 
 
 def test_what_one_answer_does_not_say_is_unreadable_and_never_no() -> None:

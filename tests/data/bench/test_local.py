@@ -25,6 +25,7 @@ def test_it_counts_judgements_tokens_and_agreement(
     for at in ("in all slots", "one at a time"):
         named = f"tiny.gguf, booleans, {at}: "
         assert rows[named + "judgements"]["value"] > 0
+        assert rows[named + "requests"]["value"] == 5
         assert rows[named + "answer"]["value"] == 7
         assert rows[named + "reused"]["value"] == 0
         assert rows[named + "unreadable"]["value"] == 0

@@ -9,7 +9,7 @@ from calm.errors import UsageError
 from calm.judges.thresholds import EVERY
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
 from data.evaluation.halves import half_of, take_half
-from data.evaluation.learn_thresholds import best_cut, learn_thresholds
+from data.evaluation.learn_thresholds import best_cut, fold_judgements, learn_thresholds
 from data.evaluation.plan import EvaluationPlan
 from data.evaluation.prompt_variants import OPTIONS, variants
 from data.evaluation.run import run_evaluation
@@ -43,19 +43,62 @@ def test_the_cut_is_the_middle_of_the_widest_of_the_best_gaps() -> None:
     assert best_cut([(0.9, True), (0.9, False), (0.1, False), (0.1, False)]) == 0.5
 
 
-def test_a_subgoal_has_a_threshold_of_its_own_only_with_enough_distinct_texts() -> None:
-    def judged(p: float) -> Judgement:
-        return Judgement(Verdict.OK, {"take": p > 0.5}, {"take": p})
+def judged(p: float) -> Judgement:
+    return Judgement(Verdict.OK, {"take": p > 0.5}, {"take": p})
 
+
+def test_a_subgoal_has_a_threshold_of_its_own_only_with_enough_distinct_texts() -> None:
     few = [(row("a", True), judged(0.9))] * 5 + [
         (row(f"n{i}", False), judged(0.6)) for i in range(4)
     ]
     assert learn_thresholds([r for r, _ in few], [j for _, j in few], "events") == {EVERY: 0.75}
-    more = few + [(row(f"y{i}", True), judged(0.8)) for i in range(2)]
+    more = [*few, (row("y", True), judged(0.8))]
     learned = learn_thresholds([r for r, _ in more], [j for _, j in more], "events")
     assert learned == {EVERY: 0.7, "take": 0.7}
     with pytest.raises(UsageError, match="how sure"):
         learn_thresholds([row("a", True)], [Judgement(Verdict.OK, {"take": True})], "events")
+
+
+def test_a_threshold_from_few_examples_is_drawn_to_that_of_all_inside_its_gap() -> None:
+    def both(text: str, take: tuple[bool, float], drop: tuple[bool, float]) -> None:
+        transition = row(text, False).transition
+        rows.append(LabelledTransition(transition, {"take": take[0], "drop": drop[0]}))
+        told = {"take": take[1], "drop": drop[1]}
+        judgements.append(Judgement(Verdict.OK, {n: p > 0.5 for n, p in told.items()}, told))
+
+    rows: list[LabelledTransition] = []
+    judgements: list[Judgement] = []
+    for i in range(2):
+        both(f"a{i}", (True, 0.9), (False, 0.1))
+        both(f"b{i}", (False, 0.5), (True, 0.3))
+        both(f"c{i}", (False, 0.5), (True, 0.9))
+    learned = learn_thresholds(rows, judgements, "events")
+    assert learned[EVERY] == 0.7  # two of twelve are wrong there, at .2 four
+    # take: two examples are worth as much as the two of the prior, (.7 + .7) / 2
+    # drop: four are worth 4 of 6, (4 * .2 + 2 * .7) / 6 = .367, but the gap ends at .3
+    assert learned["take"] == 0.7
+    assert learned["drop"] == 0.25
+
+
+def test_each_half_is_judged_by_what_the_other_taught() -> None:
+    texts = [f"text {i}" for i in range(40)]
+    rows, judgements = [], []
+    for half, low, high in (("tune", 0.1, 0.3), ("report", 0.7, 0.9)):
+        mine = [t for t in texts if half_of(row(t, False).transition) == half]
+        for i, text in enumerate(mine):
+            rows.append(row(text, i % 2 == 0))
+            judgements.append(judged(high if i % 2 == 0 else low))
+    folded = fold_judgements(rows, judgements, "events")
+    # Learned on tune: .2, so all of report is a yes; on report: .8, so none of tune is.
+    for row_, judgement in zip(rows, folded, strict=True):
+        assert judgement.achieved["take"] == (half_of(row_.transition) == "report")
+    plan = EvaluationPlan("keyroom-v1", ("replay",), fold=True, half="tune")
+    with pytest.raises(UsageError, match="leave --half tune out"):
+        run_evaluation(plan)
+    with pytest.raises(UsageError, match="model's answers"):
+        run_evaluation(EvaluationPlan("keyroom-v1", ("rules",), fold=True))
+    with pytest.raises(UsageError, match="discovered"):
+        run_evaluation(EvaluationPlan("keyroom-v1", ("replay",), fold=True, discovered=("a.yaml",)))
 
 
 def test_forms_are_crossed_when_named_and_not_by_all() -> None:

@@ -1,0 +1,209 @@
+"""What models answered, measured cell by cell: model × set × description × subgoals × form.
+
+A folder holds an export of answers (`calm store export`) and `cells.yaml`:
+
+    models:
+      - name: Qwen2.5-Coder-1.5B         # as it is shown
+        model: local:qwen...@cc324af0    # as the store names it
+        discovered: {KeyRoom-S5: subgoals/qwen-s5.yaml}   # its own subgoals, where it named any
+    cells:
+      - {part: keyroom-v1 balanced, mode: events, form: booleans}
+      - {part: keyroom-v1 natural, mode: events, form: lines, tasks: [KeyRoom-S5], fold: true}
+      - {part: keyroom-v1 balanced, mode: crop, form: booleans, limit: 30, subgoals: discovered}
+
+Every cell is measured for every model; no model is asked anything. A cell takes the rows that are
+answered; one without any is missing, and is said to be.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from calm.errors import UsageError
+from calm.records import Mode
+from calm.store.store import Store
+from data.evaluation.plan import EvaluationPlan
+from data.evaluation.run import NothingAnswered, run_evaluation
+from data.evaluation.table import EvaluationTable
+from data.scoring.score import Score
+from data.store_export import import_store
+
+CELLS = "cells.yaml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelEntry(_Strict):
+    """A model whose answers are in the export."""
+
+    name: str
+    model: str
+    discovered: dict[str, str] = Field(default_factory=dict)
+    """By task, the file of the subgoals it named, from the folder."""
+
+
+class CellEntry(_Strict):
+    """One way of asking about one set of transitions."""
+
+    part: str = Field(pattern=r"^\S+ \S+$")
+    """A set and a part of it."""
+    mode: Mode = "events"
+    form: str
+    tasks: tuple[str, ...] = ()
+    """Of the part; all if empty."""
+    subgoals: Literal["given", "discovered"] = "given"
+    limit: int = Field(0, ge=0)
+    """Rows that are drawn, see `data.sampling`; 0 for all."""
+    fold: bool = False
+    """Whether thresholds are learned on each half for the other; else yes is what is likelier."""
+    examples: bool = False
+    """Whether the page shows what the models get wrong here."""
+
+
+class CellPlan(_Strict):
+    """What `cells.yaml` says."""
+
+    models: tuple[ModelEntry, ...]
+    cells: tuple[CellEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredCell:
+    """One cell of one model."""
+
+    model: ModelEntry
+    cell: CellEntry
+    rows: int
+    """Transitions that the cell is about, answered or not."""
+    table: EvaluationTable | None
+    """None where nothing of it is answered."""
+
+    @property
+    def score(self) -> Score | None:
+        return None if self.table is None else self.table.scores[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON: the cell, and its score as `calm evaluate --json` has it."""
+        return {
+            "model": self.model.model,
+            **self.cell.model_dump(exclude_defaults=True),
+            "rows": self.rows,
+            "score": None if self.score is None else self.score.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A description that a model reads wrongly for one subgoal."""
+
+    subgoal: str
+    said_yes: bool
+    text: str
+    rows: int
+    """Transitions with this description."""
+    words: str
+    """What the model said."""
+
+
+def read_cells(folder: Path) -> CellPlan:
+    """Returns the plan in a folder.
+
+    Raises:
+        UsageError: there is none, or it says something else than above.
+    """
+    path = folder / CELLS
+    try:
+        return CellPlan.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} can't be read: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path}: {where}: {first['msg']}") from None
+
+
+def measure_cells(
+    folder: Path, say: Callable[[str], None] = lambda line: None
+) -> list[MeasuredCell]:
+    """Returns every cell of every model, measured by replay of the folder's answers.
+
+    Raises:
+        UsageError: the folder holds no plan or no export, or a cell names what is not there.
+    """
+    plan = read_cells(folder)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "answers.sqlite"
+        with Store(path) as store:
+            import_store(folder, store)
+            known = store.models()
+        measured = []
+        for cell in plan.cells:
+            for model in plan.models:
+                say(f"{model.name}: {cell.part}, {cell.mode}, {cell.subgoals}, {cell.form}")
+                there = model.model in known
+                measured.append(_measure(folder, path, model, cell, there))
+    return measured
+
+
+def _measure(
+    folder: Path, store: Path, model: ModelEntry, cell: CellEntry, there: bool
+) -> MeasuredCell:
+    data, _, part = cell.part.partition(" ")
+    discovered = ()
+    if cell.subgoals == "discovered":
+        discovered = tuple(f"{task}={folder / file}" for task, file in model.discovered.items())
+        if not discovered:
+            return MeasuredCell(model, cell, 0, None)
+    plan = EvaluationPlan(
+        data=data,
+        judges=(f"replay:{model.model}",),
+        modes=(cell.mode,),
+        parts=(part,),
+        tasks=cell.tasks,
+        discovered=discovered,
+        fold=cell.fold,
+        answered=True,
+        limit=cell.limit,
+        store=store,
+        options={"form": cell.form},
+    )
+    if not there:
+        return MeasuredCell(model, cell, 0, None)
+    try:
+        (table,) = run_evaluation(plan)
+    except NothingAnswered as error:
+        return MeasuredCell(model, cell, error.rows, None)
+    return MeasuredCell(model, cell, len(table.rows), table)
+
+
+def mistakes(table: EvaluationTable, most: int = 6) -> list[Mistake]:
+    """Returns what the first judge of a table gets wrong, what costs most transitions first."""
+    score, mode = table.scores[0], table.scores[0].mode
+    counted: Counter[tuple[str, bool, str]] = Counter()
+    words: dict[tuple[str, bool, str], str] = {}
+    for g, name in enumerate(table.reference.names):
+        for i, row in enumerate(table.rows):
+            truth, answer = table.reference.truth[i, g], score.answers[i, g]
+            if truth >= 0 and answer >= 0 and truth != answer:
+                key = (name, bool(answer), row.transition.texts[mode])
+                counted[key] += 1
+                words.setdefault(key, table.judged[i].judgement.raw)
+    return [Mistake(*key, rows, words[key]) for key, rows in counted.most_common(most)]
+
+
+def by_model(measured: Sequence[MeasuredCell]) -> dict[str, list[MeasuredCell]]:
+    """Returns the cells of each model, by its name."""
+    models: dict[str, list[MeasuredCell]] = {}
+    for one in measured:
+        models.setdefault(one.model.name, []).append(one)
+    return models
