@@ -159,7 +159,7 @@ def _measure(
     folder: Path, store: Path, model: ModelEntry, cell: CellEntry, there: bool
 ) -> MeasuredCell:
     data, _, part = cell.part.partition(" ")
-    discovered = ()
+    discovered: tuple[str, ...] = ()
     if cell.subgoals == "discovered":
         discovered = tuple(f"{task}={folder / file}" for task, file in model.discovered.items())
         if not discovered:
