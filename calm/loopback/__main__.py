@@ -27,11 +27,11 @@ def main(
     server = Loopback(
         table, latency=latency, bucket=bucket, faults=shares, seed=seed, port=port
     ).start()
-    sys.stdout.write(server.url + "\n")
-    sys.stdout.flush()
     done = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: done.set())
     signal.signal(signal.SIGINT, lambda *_: done.set())
+    sys.stdout.write(server.url + "\n")  # now whoever reads it may end this process
+    sys.stdout.flush()
     done.wait()
     server.stop()
 
