@@ -12,11 +12,12 @@ Names are loaded when they are first used, so that `import calm` costs next to n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from calm.lazy_names import load_name
 
+TYPE_CHECKING = False  # for type checkers alone; `typing` itself takes time to load
 if TYPE_CHECKING:
+    from typing import Any
+
     from calm.annotation.live import Annotator
     from calm.credit import Credit
     from calm.errors import (

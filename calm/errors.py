@@ -13,7 +13,6 @@ Ctrl-C ends with 130 and SIGTERM with 143, as shells expect.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -79,6 +78,8 @@ def unknown(kind: str, name: str, valid: Iterable[str]) -> UsageError:
     >>> str(unknown("judge", "rule", ["rules", "replay"]))
     "unknown judge 'rule': did you mean 'rules'? Valid: replay, rules"
     """
+    import difflib  # not to be loaded before Ctrl-C is handled, see `calm.cli.loading`
+
     names = sorted(valid)
     close = difflib.get_close_matches(name, names, n=NEAREST, cutoff=0.5)
     hint = f": did you mean {close[0]!r}? Valid" if close else "; valid"

@@ -10,9 +10,12 @@ A package that lists its names in a table of homes can be imported without what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False  # for type checkers alone; `typing` itself takes time to load
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 
 def load_name(package: dict[str, Any], homes: Mapping[str, str], name: str) -> Any:

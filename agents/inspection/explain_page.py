@@ -48,7 +48,7 @@ def draw_situation(
     axes.set_title(title, fontsize=9, color=INK)
     axes.set_xticks([])
     axes.set_yticks([])
-    write_file(path, lambda partial: figure.savefig(partial, metadata={"Software": None}))
+    _write(path, figure)
     return path
 
 
@@ -62,8 +62,15 @@ def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
     axes.tick_params(colors=INK)
     for spine in axes.spines.values():
         spine.set_color(INK)
-    write_file(path, lambda partial: figure.savefig(partial, metadata={"Software": None}))
+    _write(path, figure)
     return path
+
+
+def _write(path: Path, figure: Figure) -> None:
+    """Writes a figure as PNG without a ground of its own: pages are light or dark."""
+    write_file(
+        path, lambda file: figure.savefig(file, transparent=True, metadata={"Software": None})
+    )
 
 
 def clear(folder: Path) -> Path:

@@ -236,6 +236,12 @@ class TrainConfig(BaseModel):
         return self
 
     @property
+    def total_steps(self) -> int:
+        """The steps that are trained for: `steps`, rounded up to whole rollouts."""
+        rollout = self.n_envs * self.n_steps
+        return -(-self.steps // rollout) * rollout
+
+    @property
     def described(self) -> Task:
         """The task in words, with the environment that plays it."""
         return find_task(self.task) if self.own_task is None else own_task(self.own_task)

@@ -146,8 +146,8 @@ def train_all(
                 # It holds Ctrl-C back while it is loading, see `_interrupt_once`.
                 mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
                 process.start()
+                working[i] = process  # first: a signal may come with the next line
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-                working[i] = process
             try:
                 i, message = messages.get(timeout=1.0)
             except queue.Empty:

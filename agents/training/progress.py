@@ -65,7 +65,7 @@ def train_with_progress(
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bars = [
             progress.add_task(
-                name.ljust(width), total=run.config.steps, text="starting", visible=not many
+                name.ljust(width), total=run.config.total_steps, text="starting", visible=not many
             )
             for name, run in zip(shown_names, runs, strict=True)
         ]

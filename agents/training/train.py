@@ -150,7 +150,9 @@ def _stop_with_checkpoint(trainer: Trainer, stop: BaseException) -> None:
         trainer.checkpoint()
         saved = "kept a checkpoint"
     except (CalmError, OSError) as failure:
-        where = f"its last checkpoint is of step {trainer.last_checkpoint_step:,}"
+        where = "it has no checkpoint yet"
+        if trainer.run.checkpoint_path.exists():
+            where = f"its last checkpoint is of step {trainer.last_checkpoint_step:,}"
         saved = where if failure is stop or str(failure) == str(stop) else f"{failure}; {where}"
         if isinstance(stop, KeyboardInterrupt):
             raise CalmError(f"{failure}; {where}") from failure

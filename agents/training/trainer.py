@@ -30,6 +30,7 @@ class TrainingStatus:
 
     steps: int
     total: int
+    """At the end: the steps asked for, rounded up to whole rollouts."""
     steps_per_second: float
     """Of collection and update, evaluations not counted."""
     success: float | None
@@ -176,7 +177,7 @@ class Trainer(BaseCallback):
         self.on_progress(
             TrainingStatus(
                 self.num_timesteps,
-                self.config.steps,
+                self.config.total_steps,
                 self.num_timesteps / max(self.clock.training, 1e-9),
                 self.rows[-1]["success"] if self.rows else None,
                 self.annotator.questions if self.annotator else 0,

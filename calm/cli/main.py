@@ -20,6 +20,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from calm import __version__
+from calm.cli import loading
 from calm.cli.groups import Groups
 from calm.errors import INTERRUPTED, TERMINATED, CalmError, UsageError, unknown
 from calm.extras import advice_on_missing
@@ -98,8 +99,10 @@ def main() -> None:
     """
     warnings.showwarning = _warn
     _print_anywhere()
-    terminated = _treat_sigterm_as_ctrl_c()
+    terminated: list[int] = []
     try:
+        loading.raise_at_a_signal()
+        _treat_sigterm_as_ctrl_c(terminated)
         build()(standalone_mode=True)
     except CalmError as error:
         _say(str(error))
@@ -131,13 +134,12 @@ def _print_anywhere() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _treat_sigterm_as_ctrl_c() -> list[int]:
+def _treat_sigterm_as_ctrl_c(came: list[int]) -> None:
     """Makes SIGTERM, as `kill` and job schedulers send it, stop this process as Ctrl-C would.
 
-    Returns:
-        A list that holds the signal's number once it has come.
+    Args:
+        came: gets the signal's number once it has come.
     """
-    came: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         came.append(number)
@@ -146,7 +148,6 @@ def _treat_sigterm_as_ctrl_c() -> list[int]:
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, stop)
         _leave_sigterm_to_forked_children()
-    return came
 
 
 def _leave_sigterm_to_forked_children() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import re
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -28,8 +29,12 @@ from calm.records import Usage
 
 _AWAY = ("connection", "timeout", "502", "503", "504", "529")
 """Faults of a server that is away; any other may be due to what it was asked."""
+_LOST = ("timeout", "malformed")
+"""Faults that an answer was lost by: it may have been made, and paid for."""
 _ALONE = 6
 """Attempts in a row after which a question is given up that alone has no answer."""
+_CHANGING = re.compile(r"\w*\d[\w.:-]*")
+"""Numbers of requests, times and the like, which differ in what is said of the same fault."""
 
 
 def _is_crash(fault: Transient) -> bool:
@@ -122,8 +127,8 @@ class Endpoint:
             EndpointError, BudgetError: asking further is pointless.
         """
         await self.transport.open()
-        began = since = monotonic()
-        attempt = same = crashes = 0
+        began = since = failed_at = monotonic()
+        attempt = same = alone = crashes = 0
         last = ""
         trial: Mapping[str, Any] = {}  # what the card would say if an extra made the server crash
         while True:
@@ -139,17 +144,19 @@ class Endpoint:
                 raise
             except Transient as fault:
                 attempt += 1
-                if str(fault) != last:
-                    same, last, since = 0, str(fault), monotonic()
+                if (words := _CHANGING.sub("#", str(fault))) != last:
+                    same, alone, last, since = 0, 0, words, monotonic()
                 same += 1
+                # Only while others are answered is it this question's own fault.
+                alone += self._answered_at is not None and self._answered_at > failed_at
+                failed_at = monotonic()
                 crashes = crashes + 1 if _is_crash(fault) else 0
                 trial = self._trial(crashes, params, schema)
                 wait = fault.retry_after
                 if wait is None:
                     wait = min(30.0, self.connection.backoff * 2.0 ** min(attempt - 1, 10))
                     wait *= self._random.uniform(0.5, 1.0)
-                limit = self._limit(fault, began, since)
-                if limit is not None and same >= limit:
+                if self._is_hopeless(fault, began, since, same, alone):
                     self._give_up(fault, f"{same} times in a row")
                 if self.connection.patient:
                     await self._wait_patiently(fault, wait, began)
@@ -158,22 +165,27 @@ class Endpoint:
                     self._give_up(fault, f"within {self.connection.deadline:g} s")
                 await asyncio.sleep(wait)
 
-    def _limit(self, fault: Transient, began: float, since: float) -> int | None:
-        """Returns how often in a row a question may meet a fault; None: until the time is over.
+    def _is_hopeless(
+        self, fault: Transient, began: float, since: float, same: int, alone: int
+    ) -> bool:
+        """Says whether a question met the same fault so often that it is given up.
 
         Args:
             began: when the question was first asked.
             since: when it met this fault for the first time in a row.
+            same: how often in a row.
+            alone: how many of these came after others had been answered since the one before.
         """
         if fault.kind == "connection" and self._answered_at is None:
-            return 5  # a host that never answered is more likely wrong than busy
+            return same >= 5  # a host that never answered is more likely wrong than busy
         if self.connection.patient and fault.kind in _AWAY:
+            # What it met while the server was away tells nothing about the question.
             over = max(began + self.connection.deadline, since)
-            others_answered = self._answered_at is not None and self._answered_at > over
-            return (fault.limit or _ALONE) if others_answered else None
+            answered_since = self._answered_at is not None and self._answered_at > over
+            return answered_since and alone >= (fault.limit or _ALONE)
         if self._answered_at is not None and self._answered_at < since:
-            return None  # nobody else is answered either: it is not this question's fault
-        return fault.limit
+            return False  # nobody else is answered either: it is not this question's fault
+        return fault.limit is not None and same >= fault.limit
 
     async def _wait_patiently(self, fault: Transient, seconds: float, began: float) -> None:
         """Waits, but no longer than until the endpoint has been silent for a deadline.
@@ -212,7 +224,10 @@ class Endpoint:
                 reply = await self.transport.send(body)
             except BaseException as fault:
                 seconds = monotonic() - clock
-                used = self.budget.release(expected, Usage(seconds=seconds))
+                is_lost = isinstance(fault, Transient) and fault.kind in _LOST
+                used = self.budget.release(
+                    expected, Usage(seconds=seconds), characters=len(prompt) if is_lost else 0
+                )
                 if isinstance(fault, Transient):
                     if fault.pushback:
                         self.pace.pushed_back(fault.retry_after, seconds)
@@ -223,7 +238,8 @@ class Endpoint:
                 if isinstance(fault, Exception):
                     kind = getattr(fault, "kind", type(fault).__name__)
                     detail = self.transport.scrub(str(fault))[:1000]
-                    on_failure(Call(started, seconds, kind, None, detail, used.cost))
+                    lost = Reply("", None, usage=used) if is_lost else None
+                    on_failure(Call(started, seconds, kind, lost, detail, used.cost))
                 raise
             seconds = monotonic() - clock
             estimates = self.budget.estimated

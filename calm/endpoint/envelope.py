@@ -101,7 +101,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt to get an answer: a reply, or what went wrong."""
+    """One attempt to get an answer: a reply, or what went wrong.
+
+    The reply of one that failed is blank; it tells the most that a lost answer may have cost.
+    """
 
     started: float
     seconds: float

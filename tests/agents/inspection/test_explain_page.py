@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
-from agents.inspection.explain_page import HOW, clear, draw_situation, drawn, write_page
+from agents.inspection.explain_page import HOW, clear, draw_situation, draw_time, drawn, write_page
 from calm.errors import UsageError
 
 
@@ -27,6 +28,18 @@ def test_what_is_drawn_is_found(tmp_path: Path) -> None:
     assert "&lt;b&gt;so" in page
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
     assert "prefers-color-scheme: dark" in page
+
+
+def test_drawings_have_no_ground_of_their_own_so_that_a_dark_page_stays_dark(
+    tmp_path: Path,
+) -> None:
+    for path in (
+        draw_situation(tmp_path / "a.png", None, np.eye(3), "a"),
+        draw_time(tmp_path / "b.png", np.array([0.1, 0.9])),
+    ):
+        drawing = imread(path)  # (H, W, 4), the last is opacity
+        assert drawing[0, 0, 3] == 0, path
+        assert drawing[..., 3].max() == 1
 
 
 def test_stopped_while_drawing_anew_nothing_is_drawn(

@@ -27,6 +27,11 @@ def test_a_minibatch_is_its_share_of_the_rollout() -> None:
     assert make_config({"n_envs": 6, "n_steps": 10, "minibatches": 4}).batch_size == 15
 
 
+@pytest.mark.parametrize(("steps", "trained"), [(1, 512), (512, 512), (513, 1024), (2048, 2048)])
+def test_steps_are_rounded_up_to_whole_rollouts(steps: int, trained: int) -> None:
+    assert TrainConfig(n_envs=4, n_steps=128, steps=steps).total_steps == trained
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [

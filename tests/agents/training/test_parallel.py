@@ -83,3 +83,34 @@ def test_a_killed_run_makes_room_while_others_report(
     assert seen[0] == (0, [0, 1])
     assert seen[1:] == [(n, [0, 1, 2]) for n in range(1, 9)]
     assert ended == [2, 0]
+
+
+def test_ctrl_c_while_a_run_is_being_started_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process is loading then, and fails loudly if its parent ends."""
+    ends: list[str] = []
+
+    class Process:
+        pid = None
+        exitcode = None
+
+        def __init__(self, **_: Any) -> None: ...
+
+        def start(self) -> None:
+            signal.raise_signal(signal.SIGINT)  # held back until it is started
+
+        def is_alive(self) -> bool:
+            return True
+
+        def join(self, timeout: float = 0) -> None:
+            ends.append("waited for")
+
+        def kill(self) -> None:
+            ends.append("ended")
+
+    made = SimpleNamespace(Queue=queue.Queue, Process=Process)
+    monkeypatch.setattr(mp, "get_context", lambda _: made)
+    with pytest.raises(KeyboardInterrupt):
+        train_all([Run(tmp_path / "a")])
+    assert ends == ["waited for", "ended"]

@@ -43,6 +43,7 @@ def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Pat
     told: list[TrainingStatus] = []
     rows = train(run, on_progress=told.append)
     assert [row["steps"] for row in rows] == [0, 512, 1024]
+    assert {status.total for status in told} == {1024}
     last = rows[-1]
     assert last["return_shaped"] == pytest.approx(
         last["return_env"] + run.config.weight * last["return_credit"], abs=1e-4
@@ -174,6 +175,26 @@ def test_a_disk_that_takes_no_more_leaves_the_last_checkpoint(tmp_path: Path) ->
     )
     assert run.load_checkpoint()["steps"] == 0
     assert train(run, resume=True)[-1]["steps"] == 1024
+
+
+def test_a_disk_that_is_full_from_the_start_is_not_said_to_hold_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="none"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def fill(*_: object) -> None:  # the game has been made, and the first checkpoint is next
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+
+    monkeypatch.setattr(Run, "write_metrics", fill)
+    try:
+        with pytest.raises(
+            CalmError, match=r"checkpoint\.pt.* and it has no checkpoint yet; resume"
+        ):
+            train(run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not run.checkpoint_path.exists()
 
 
 def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_forked_child_ends_by_sigterm_in_silence_and_leaves_the_parent(tmp_pat
     code = """
 import os, signal
 from calm.cli import main
-main._treat_sigterm_as_ctrl_c()
+main._treat_sigterm_as_ctrl_c([])
 ends = set()
 for _ in range(50):  # at once after the fork, so at many moments
     child = os.fork()

@@ -1,12 +1,14 @@
 """Every fault of an endpoint ends as a class or a clear stop, on real HTTP over loopback."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from calm.endpoint import client
 from calm.endpoint.budget import Budget
 from calm.endpoint.client import Connection, Endpoint
 from calm.endpoint.envelope import Call
@@ -122,6 +124,20 @@ def test_a_wait_beyond_the_deadline_gives_the_row_up(task: Task, rules: dict) ->
 
 def test_a_500_that_stays_the_same_is_given_up_after_six(task: Task, rules: dict) -> None:
     with Loopback(rules, faults={"500": 1.0}) as server:
+        judged = one(judge_of(server), task)
+        assert judged.verdict is Verdict.ERROR
+        assert "6 times in a row" in judged.reason
+        assert server.requests == 6
+
+
+def test_a_500_that_differs_in_the_number_of_its_request_is_the_same(task: Task) -> None:
+    class Numbered(Loopback):
+        def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+            self.counts["numbered"] += 1
+            n = self.requests
+            return error(500, f"failed at 12:00:{n:02}; mention request ID req_{n}f3a-{n}.")
+
+    with Numbered() as server:
         judged = one(judge_of(server), task)
         assert judged.verdict is Verdict.ERROR
         assert "6 times in a row" in judged.reason
@@ -259,6 +275,47 @@ def test_a_patient_one_gives_no_question_up_that_failed_with_the_server() -> Non
 
     with pytest.raises(EndpointError, match="has not answered for"):
         asyncio.run(both())
+
+
+def test_a_patient_one_counts_no_fault_of_a_time_when_the_server_was_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The question fails twelve times with the server, three times alone, and then is answered."""
+    passed = [0.0]  # seconds beyond those of the clock
+    monkeypatch.setattr(client, "monotonic", lambda: time.monotonic() + passed[0])
+    is_away = threading.Event()
+    fails_alone = [3]
+
+    class Away(Loopback):
+        def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+            if is_away.is_set():
+                return error(503, "busy")
+            if b"old" in content and fails_alone[0]:
+                fails_alone[0] -= 1
+                return error(503, "busy")
+            return super().respond(method, path, key, content)
+
+    failures: list[Call] = []
+
+    async def both(endpoint: Endpoint) -> None:
+        await endpoint.ask("x", {})
+        is_away.set()
+        old = asyncio.create_task(endpoint.ask("old", {}, on_failure=failures.append))
+        while len(failures) < 12:
+            await asyncio.sleep(0.01)
+        is_away.clear()
+        for _ in range(2):  # its deadline passes, and the server is never silent for as long
+            await endpoint.ask("x", {})
+            passed[0] += 40
+        while not old.done():
+            await endpoint.ask("x", {})
+        await endpoint.aclose()
+        await old
+
+    with Away(answer=lambda body: "{}") as server:
+        connection = Connection("m", server.url, deadline=60, backoff=0.0001, patient=True)
+        asyncio.run(both(Endpoint(connection)))
+    assert len(failures) >= 15
 
 
 def test_no_more_than_the_cap_is_in_flight() -> None:

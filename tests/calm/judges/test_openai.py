@@ -318,3 +318,20 @@ def test_a_model_is_asked_once_for_each_distinct_text(
     assert body["response_format"]["json_schema"]["schema"]["required"] == [
         "pick up the key", "open the door",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", ["malformed", "hang"])
+def test_an_answer_that_is_lost_counts_as_the_most_that_it_may_have_cost(
+    fault: str, task: Task
+) -> None:
+    """Who is billed for it would pass a limit in silence; later runs count it too."""
+    limits = Limits(tokens=4000)
+    with Loopback({}, faults={fault: 1.0}) as server:
+        judge = judge_of(server, limits=limits, max_tokens=1000, timeout=0.1, deadline=60)
+        with pytest.raises(BudgetError, match="2 requests came without token counts"):
+            one(judge, task)
+        assert server.requests == 2
+        again = judge_of(server, store=judge.store, limits=limits, max_tokens=1000)
+        with pytest.raises(BudgetError, match="by earlier runs 2 requests, 3076"):
+            one(again, task)
+        assert server.requests == 2
