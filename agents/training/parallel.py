@@ -121,7 +121,9 @@ def train_all(
             failures share.
         KeyboardInterrupt: after every process has saved its checkpoint.
     """
-    context = mp.get_context("spawn")
+    # Torch is imported once, by a server that forks the runs' processes; it never trains itself.
+    context = mp.get_context("forkserver")
+    context.set_forkserver_preload(["agents.training.train"])
     messages: Any = context.Queue()
     waiting = list(range(len(runs)))
     working: dict[int, BaseProcess] = {}

@@ -69,7 +69,7 @@ def test_a_killed_run_makes_room_while_others_report(
                 raise queue.Empty
             return told.pop(0)
 
-    made = SimpleNamespace(Queue=Messages, Process=Process)
+    made = SimpleNamespace(Queue=Messages, Process=Process, set_forkserver_preload=list)
     monkeypatch.setattr(mp, "get_context", lambda _: made)
     seen: list[tuple[int, list[int]]] = []
     ended: list[int] = []
