@@ -37,7 +37,7 @@ class Outcome:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """Returns the summary in ten lines or fewer."""
+        """Returns the summary in eleven lines or fewer."""
         lines = [
             f"Judge {self.judge}: {self.named}{self.transitions} transitions labelled;"
             f" {self.asked} distinct questions asked in all."
