@@ -1,13 +1,19 @@
-"""For all tests: no clock for hypothesis, Ctrl-C for children, no folders left behind."""
+"""For all tests: one thread, no clock and no chance for hypothesis, Ctrl-C for children."""
 
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A loaded machine is no failure.
-settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# There is a worker a core: more threads would wait for one another. Before any library looks.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A loaded machine is no failure, and a second run tries what the first one did.
+settings.register_profile(
+    "calm", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 settings.load_profile("calm")
 
 # A shell starts what runs in its background with Ctrl-C ignored, and children would inherit that.

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+LAYERS = ("calm", "envs", "data", "agents")
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -44,21 +46,23 @@ def test_calm_imports_without_the_game_and_without_torch() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("wheel")
+    """Built from a copy: the build leaves folders, and two workers may build at once."""
+    out, source = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for layer in LAYERS:
+        shutil.copytree(ROOT / layer, source / layer, ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(out)]
-    done = subprocess.run([*command, str(ROOT)], capture_output=True, text=True)
+    done = subprocess.run([*command, str(source)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (built,) = out.glob("*.whl")
     return built
 
 
-def test_the_wheel_holds_calm_alone(wheel: Path) -> None:
-    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {t for t in tops if not t.endswith(".dist-info")} == {"calm"}
-
-
-def test_the_wheel_carries_the_prompts(wheel: Path) -> None:
+def test_the_wheel_holds_calm_alone_and_its_prompts(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {t for t in tops if not t.endswith(".dist-info")} == {"calm"}
     for template in (ROOT / "calm" / "asking" / "prompts").glob("*.j2"):
         assert f"calm/asking/prompts/{template.name}" in names
 
@@ -94,7 +98,6 @@ def test_no_top_level_folder_without_a_reason() -> None:
         assert f"`{folder}/`" in told, folder
 
 
-LAYERS = ("calm", "envs", "data", "agents")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", *(f"{layer}/README.md" for layer in LAYERS))
 NO_FILE = {"utils.py"}  # named to say that there is none
 FILE_OR_FOLDER = re.compile(r"`([\w./-]+(?:\.(?:py|c|h|j2)|/))`")

@@ -117,7 +117,7 @@ class Loopback:
 
         self._thread = threading.Thread(target=run, name="calm-loopback", daemon=True)
         self._thread.start()
-        if not ready.wait(10):
+        if not ready.wait(60):
             raise RuntimeError("the loopback server did not start")
         return self
 
@@ -136,7 +136,7 @@ class Loopback:
             self._loop.call_later(0.02, self._loop.stop)
 
         self._loop.call_soon_threadsafe(close)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop = self._thread = None
 
     def __enter__(self) -> Loopback:

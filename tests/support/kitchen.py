@@ -40,9 +40,9 @@ class Done(NamedTuple):
     stderr: str
 
 
-def calm(*args: object, cwd: Path) -> Done:
-    """Runs the command in this process, as `python -m calm` would."""
-    out, err = io.StringIO(), io.StringIO()
+def calm(*args: object, cwd: Path, encoding: str = "utf-8") -> Done:
+    """Runs the command in this process, as `python -m calm` would on a terminal of an encoding."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding) for _ in range(2))
     code = 0
     with (
         contextlib.chdir(cwd),
@@ -56,7 +56,11 @@ def calm(*args: object, cwd: Path) -> Done:
             main()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
-    return Done(code, out.getvalue(), err.getvalue())
+    printed = []
+    for stream in (out, err):
+        stream.seek(0)
+        printed.append(stream.read())
+    return Done(code, *printed)
 
 
 def make_kitchen(tmp_path: Path) -> Path:

@@ -9,10 +9,8 @@ from calm.records import Task, Transition
 
 
 def judge_of(server: Loopback, **options: Any) -> OpenAIJudge:
-    """An impatient judge that asks `server`."""
-    judge = make_judge(
-        "openai:m", base_url=server.url, **{"timeout": 1.5, "backoff": 0.01, **options}
-    )
+    """A judge that asks `server`, and soon again."""
+    judge = make_judge("openai:m", base_url=server.url, **{"backoff": 0.01, **options})
     assert isinstance(judge, OpenAIJudge)
     return judge
 

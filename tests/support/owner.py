@@ -1,10 +1,11 @@
 """Another process that owns a folder, as one that trains in it does."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.support.processes import line, python
 
 HOLD = """
 import sys
@@ -19,15 +20,6 @@ with owned(Path(sys.argv[1])):
 @contextmanager
 def owning_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that owns the folder until it reads a line, or is killed at the block's end."""
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "owned\n"
-        try:
-            yield process
-        finally:
-            process.kill()
+    with python("-c", HOLD, folder, stdin=subprocess.PIPE) as process:
+        assert line(process) == "owned"
+        yield process

@@ -1,9 +1,7 @@
-"""Leases of a stand-in server, and what became of processes."""
+"""Leases of a stand-in server."""
 
 import os
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +27,6 @@ def lease_of(folder: Path, behaviour: str = "well", **options: Any) -> ServerLea
         write_gguf(path)
     options = {"threads": 1, "server": standin(behaviour)} | options
     return ServerLease(weights_at(path), **options)
-
-
-def running(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
-def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
-    """Whether something becomes true, by and by."""
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.05)
-    return true()
 
 
 def processes_of(lease: ServerLease) -> tuple[int, int]:

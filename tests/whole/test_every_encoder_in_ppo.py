@@ -25,15 +25,6 @@ def environment(n: int = 3) -> Sb3Vec:
     return make_vec("KeyRoom-S5", n, kind="sb3", seed=5, **settings)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads that wait for one another on a busy machine cost more than these small nets."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def env() -> Iterator[Sb3Vec]:
     made = environment()

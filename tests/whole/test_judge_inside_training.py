@@ -20,10 +20,12 @@ from calm.endpoint.client import Endpoint
 from calm.errors import EndpointError, UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
+from calm.loopback.faults import Wire
 from calm.store.store import Store
 from envs import make_vec
 from envs.events.judge_rules import RULES
 from envs.tasks import task as find_task
+from tests.support.processes import eventually
 
 CONFIG = {
     "task": "KeyRoom-S5",
@@ -117,6 +119,18 @@ def test_waiting_is_told_and_over_when_the_endpoint_is_back(tmp_path: Path, stor
     assert set(server.answered.values()) == {1}
 
 
+class Held(Loopback):
+    """Keeps every answer back until it is let."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.let = Event()
+
+    def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+        self.let.wait(240)
+        return super().respond(method, path, key, content)
+
+
 def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
     tmp_path: Path, store: Store
 ) -> None:
@@ -124,12 +138,16 @@ def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
     later = Run.create(tmp_path / "later", TrainConfig(**CONFIG | {"patience": 60.0}, ask="later"))
     told: list[TrainingStatus] = []
 
+    def answers() -> int:
+        return int(store.database.query("SELECT count(*) FROM answers")[0][0])
+
     def watch(progress: TrainingStatus) -> None:
         told.append(progress)
         if progress.steps == 512:  # half of training is quicker than one answer: let them come
-            time.sleep(1.5)
+            server.let.set()
+            assert eventually(lambda: answers() >= progress.pending)
 
-    with Loopback(rules=RULES, latency=0.5) as server:
+    with Held(rules=RULES) as server:
         rows = train(later, store=store, base_url=server.url, on_progress=watch)
         assert set(server.answered.values()) == {1}
         asked = server.requests

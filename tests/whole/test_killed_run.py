@@ -1,17 +1,15 @@
 """A run that is killed resumes from its checkpoint, the same way however often it is tried."""
 
-import os
+import multiprocessing as mp
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from agents.training.train import train
+from tests.support.processes import eventually
 from tests.support.states import same
 
 SMALL = {
@@ -25,23 +23,30 @@ SMALL = {
 }
 
 
+def _train_again(folder: Path, resume: bool) -> None:
+    train(Run.open(folder), resume=resume)
+
+
+def _steps(run: Run) -> int:
+    return int(run.load_checkpoint()["steps"]) if run.checkpoint_path.exists() else 0
+
+
 def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     """A real process, killed by SIGKILL in the midst of training, twice."""
     config = TrainConfig(**SMALL, judge="rules", seed=2, steps=1024)
     run = Run.create(tmp_path / "run", config)
-    code = (
-        "import sys; from pathlib import Path; from agents.training.run_folder import Run;"
-        " from agents.training.train import train; train(Run.open(Path(sys.argv[1])),"
-        " resume=len(sys.argv) > 2)"
-    )
-    for words, enough in (((), 128), (("resume",), 384)):
-        command = [sys.executable, "-c", code, str(run.folder), *words]
-        with subprocess.Popen(command, start_new_session=True) as process:
-            while not run.checkpoint_path.exists() or run.load_checkpoint()["steps"] < enough:
-                assert process.poll() is None, "it ended before it could be killed"
-                time.sleep(0.01)
-            os.kill(process.pid, signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
+    # Forked from a process that has imported what training needs, as `calm train` does it.
+    context = mp.get_context("forkserver")
+    context.set_forkserver_preload(["agents.training.train"])
+    for resume, enough in ((False, 128), (True, 384)):
+        process = context.Process(target=_train_again, args=(run.folder, resume), daemon=True)
+        process.start()
+        try:
+            assert eventually(lambda enough=enough: _steps(run) >= enough, 240)
+        finally:
+            process.kill()
+            process.join()
+        assert process.exitcode == -signal.SIGKILL, "it ended before it could be killed"
     kept = run.load_checkpoint()
     assert enough <= kept["steps"] < 1024
     assert run.resumed_at[0] >= 128

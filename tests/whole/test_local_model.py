@@ -17,7 +17,8 @@ from calm.judges.local import LocalJudge
 from calm.local.pull import pull
 from calm.records import Subgoal, Task, Transition, Verdict
 from calm.store.store import Store
-from tests.support.standin import eventually, processes_of, running
+from tests.support.processes import eventually, running
+from tests.support.standin import processes_of
 
 ROOT = Path(__file__).parents[2]
 SUBGOALS = (

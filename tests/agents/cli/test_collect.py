@@ -5,12 +5,11 @@ import os
 import pty
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 from data.parquet import read_transitions
 from tests.support.command_line import calm
+from tests.support.processes import python
 
 
 def test_collect_writes_what_it_says(tmp_path: Path) -> None:
@@ -28,22 +27,18 @@ def test_ctrl_c_keeps_what_was_played(tmp_path: Path) -> None:
     path = tmp_path / "played.parquet"
     path.write_bytes(b"what was here before")
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "calm", "collect", "Room-5x5", "--episodes", "100000"]
-    process = subprocess.Popen(
-        [*command, "--out", str(path)], stderr=theirs, stdout=subprocess.PIPE, text=True
-    )
-    os.close(theirs)
+    command = ["-m", "calm", "collect", "Room-5x5", "--episodes", 100_000, "--out", path]
     shown = b""
-    try:
+    with python(*command, stderr=theirs) as process:
+        os.close(theirs)
         # Its bar says when the third episode has been played.
         while not re.search(rb"[3-9]/2000", shown):
             shown += os.read(ours, 4096)
         process.send_signal(signal.SIGINT)
         while chunk := _read(ours):
             shown += chunk
-    finally:
-        stdout, _ = process.communicate(timeout=60)
-        os.close(ours)
+        stdout, _ = process.communicate(timeout=120)
+    os.close(ours)
     text = shown.decode()
     assert process.returncode == 130, text
     assert "Traceback" not in text

@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,8 @@ from agents.training.config import make_config
 from agents.training.run_folder import Run
 from calm.errors import UsageError
 from tests.support.command_line import calm
+from tests.support.kitchen import calm as main
+from tests.support.processes import eventually, python
 
 SMALL = [
     "--steps",
@@ -138,9 +138,8 @@ def test_of_several_seeds_all_begin_or_none(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [config.name]
 
 
-def test_a_shell_sees_the_exit_code_and_one_message() -> None:
-    command = [sys.executable, "-m", "calm", "train", "Nowhere"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_a_shell_sees_the_exit_code_and_one_message(tmp_path: Path) -> None:
+    done = main("train", "Nowhere", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("calm: unknown task 'Nowhere'")
     assert "Traceback" not in done.stderr
@@ -148,32 +147,16 @@ def test_a_shell_sees_the_exit_code_and_one_message() -> None:
 
 def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
     settings = [*SMALL[2:], "--set=eval_every=128"]
-    command = [
-        sys.executable,
-        "-m",
-        "calm",
-        "train",
-        "Room-5x5",
-        "--judge",
-        "rules",
-        "--steps",
-        "1000000",
-        *settings,
-        "--out",
-        str(tmp_path),
-        "--store",
-        str(tmp_path / "s.sqlite"),
-    ]
-    # A process group of its own, as a terminal gives one: Ctrl-C reaches every process in it.
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = ["-m", "calm", "train", "Room-5x5", "--judge", "rules", "--steps", 1_000_000]
+    command += [*settings, "--out", tmp_path, "--store", tmp_path / "s.sqlite"]
     run = Run(tmp_path / "Room-5x5-rules-once-cnn-seed0")
-    deadline = time.monotonic() + 120
-    while len(run.metrics()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    with pytest.raises(UsageError, match=f"{run.folder} is in use by process"):
-        calm("train", "--resume", run.folder)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    # A process group of its own, as a terminal gives one: Ctrl-C reaches every process in it.
+    with python(*command, stderr=subprocess.PIPE, start_new_session=True) as process:
+        assert eventually(lambda: len(run.metrics()) >= 2, 240)
+        with pytest.raises(UsageError, match=f"{run.folder} is in use by process"):
+            calm("train", "--resume", run.folder)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert "interrupted; everything done so far is kept" in said
     assert "Traceback" not in said

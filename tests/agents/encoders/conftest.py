@@ -1,4 +1,4 @@
-"""The scan's kernels to test; and one thread: more would only wait for tensors so small."""
+"""The scan's kernels to test."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,6 @@ import pytest
 import torch
 
 from agents.encoders.selective_scan import native
-
-
-@pytest.fixture(autouse=True, scope="package")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module", params=["compiled", "plain"])

@@ -1,7 +1,6 @@
 """Our PPO beside stable-baselines3's: the same actions, losses and weights; callbacks and files."""
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +57,6 @@ class Walk(gymnasium.Env):
 @pytest.fixture(scope="module")
 def env() -> VecEnv:
     return DummyVecEnv([lambda: Monitor(TimeLimit(Walk(), LIMIT))] * 3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Kept(BaseCallback):

@@ -1,12 +1,8 @@
 """A tiny study on real MiniHack: killed, resumed, carried to another folder."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +15,8 @@ from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from calm.errors import CalmError, UsageError
 from tests.support.owner import owning_process
+from tests.support.processes import eventually, python, running
 
-ROOT = Path(__file__).parents[3]
 FIRST, SECOND = Cell("KeyRoom-S5", "fair", 0), Cell("KeyRoom-S5", "rules", 0)
 PLAN = """
 title: Tiny
@@ -45,23 +41,9 @@ def load(path: Path) -> Plan:
     return load_plan("tiny", path)
 
 
-def children(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_for(what: object, seconds: float = 200) -> None:
-    until = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.05)
+    return [one for child in map(int, listed) for one in (child, *descendants(child))]
 
 
 def test_a_killed_study_resumes_and_finished_cells_are_left_alone(
@@ -69,18 +51,15 @@ def test_a_killed_study_resumes_and_finished_cells_are_left_alone(
 ) -> None:
     out = tmp_path / "out"
     second = Run(out / "cells" / str(SECOND))
-    command = [sys.executable, "-m", "calm", "study", "--plan", str(plan), "--out", str(out)]
+    command = ["-m", "calm", "study", "--plan", plan, "--out", out, "--seeds", 1, "--at-once", 1]
     # The first cell is short, and the second long enough to be killed in its middle.
     plan.write_text(PLAN.replace("set: {judge: rules}", "set: {judge: rules, steps: 100_000}"))
-    process = subprocess.Popen([*command, "--seeds", "1", "--at-once", "1"], cwd=ROOT)
-    try:
-        wait_for(second.checkpoint_path.exists)
-        workers = children(process.pid)
+    with python(*command) as process:
+        assert eventually(second.checkpoint_path.exists, 240)
+        workers = descendants(process.pid)
         assert workers
-    finally:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    wait_for(lambda: not any(alive(pid) for pid in workers), 30)
+    assert process.returncode == -signal.SIGKILL
+    assert eventually(lambda: not any(running(pid) for pid in workers))
     steps = second.load_checkpoint()["steps"]
     assert set(read_results(out / "results")) == {FIRST}
     assert not (out / "report.html").exists()

@@ -1,10 +1,8 @@
 """`calm models`: what is listed, fetched, served and removed."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +10,8 @@ from typer.testing import CliRunner, Result
 
 from calm.cli.main import build
 from calm.errors import UsageError
-from tests.support.standin import eventually
+from tests.support.processes import eventually, line, python
 from tests.support.tiny_gguf import write_gguf
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -75,17 +71,10 @@ main()
 
 
 def test_serving_ends_with_ctrl_c_and_leaves_nothing(tmp_path: Path) -> None:
-    serving = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(write_gguf(tmp_path / "mine.gguf"))],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert serving.stdout is not None
-    assert serving.stdout.readline().startswith("http://127.0.0.1:")
-    (state,) = (tmp_path / "calm").glob("*/state.json")
-    serving.send_signal(signal.SIGINT)
-    serving.stdout.close()
-    assert serving.wait(60) == 130
+    model = write_gguf(tmp_path / "mine.gguf")
+    with python("-c", SERVE, model, stderr=subprocess.DEVNULL) as serving:
+        assert line(serving).startswith("http://127.0.0.1:")
+        (state,) = (tmp_path / "calm").glob("*/state.json")
+        serving.send_signal(signal.SIGINT)
+        assert serving.wait(120) == 130
     assert eventually(lambda: not state.exists())

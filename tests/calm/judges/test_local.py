@@ -14,7 +14,8 @@ from calm.judges.local import LocalJudge
 from calm.local.weights import weights_at
 from calm.records import Task, Transition, Verdict
 from calm.store.store import Store
-from tests.support.standin import certain_keeper, eventually, processes_of, running, standin
+from tests.support.processes import eventually, running
+from tests.support.standin import certain_keeper, processes_of, standin
 from tests.support.tiny_gguf import write_gguf
 
 

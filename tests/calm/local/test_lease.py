@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import pytest
 
 from calm.errors import EndpointError, UsageError
 from calm.local.lease import ServerLease
-from tests.support.standin import certain_keeper, eventually, lease_of, processes_of, running
+from tests.support.processes import eventually, line, python, running
+from tests.support.standin import certain_keeper, lease_of, processes_of
 
 USER = """
 import sys, time
@@ -23,23 +22,8 @@ time.sleep(600)
 """
 
 
-def start_user(folder: Path) -> tuple[subprocess.Popen[str], str]:
-    """Another process that uses the server, and the address that it has."""
-    root = str(Path(__file__).parents[3])
-    user = subprocess.Popen(
-        [sys.executable, "-c", USER, str(folder)],
-        env=os.environ | {"PYTHONPATH": root},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert user.stdout is not None
-    address = user.stdout.readline().strip()
-    user.stdout.close()
-    return user, address
-
-
 def answers(address: str) -> bool:
-    with urllib.request.urlopen(f"{address}/models", timeout=10) as reply:
+    with urllib.request.urlopen(f"{address}/models", timeout=60) as reply:
         return bool(reply.status == 200)
 
 
@@ -66,27 +50,26 @@ def test_a_server_starts_when_it_is_first_needed_and_is_told(tmp_path: Path) -> 
 def test_two_leases_and_another_process_share_a_server(tmp_path: Path) -> None:
     first, second = lease_of(tmp_path), lease_of(tmp_path)
     address = first.wait()
-    user, elsewhere = start_user(tmp_path)
-    assert second.wait() == address == elsewhere
-    pids = processes_of(first)
-    first.close()
-    second.close()
-    assert answers(elsewhere)  # the other process is left
-    assert all(running(pid) for pid in pids)
-    user.send_signal(signal.SIGKILL)
-    user.wait()
-    assert both_gone(pids)
+    with python("-c", USER, tmp_path) as user:
+        assert second.wait() == address == line(user)
+        pids = processes_of(first)
+        first.close()
+        second.close()
+        assert answers(address)  # the other process is left
+        assert all(running(pid) for pid in pids)
+        user.kill()
+        user.wait()
+        assert both_gone(pids)
 
 
 def test_users_that_are_killed_leave_nothing_behind_while_others_start(tmp_path: Path) -> None:
-    users = [start_user(tmp_path) for _ in range(2)]
-    assert users[0][1] == users[1][1]
     lease = lease_of(tmp_path)
-    lease.wait()
-    pids = processes_of(lease)
-    for user, _ in users:
-        user.kill()
-        user.wait()
+    with python("-c", USER, tmp_path) as one, python("-c", USER, tmp_path) as other:
+        assert line(one) == line(other) == lease.wait()
+        pids = processes_of(lease)
+        for user in (one, other):
+            user.kill()
+            user.wait()
     assert answers(lease.wait())
     lease.close()
     assert both_gone(pids)
@@ -100,27 +83,21 @@ def test_users_that_are_killed_leave_nothing_behind_while_others_start(tmp_path:
 
 def test_a_forked_process_keeps_no_server_alive(tmp_path: Path) -> None:
     fork = "child = os.fork()\nif child:\n    print(child, flush=True)\n"  # one writer alone
-    forks = USER.replace("time.sleep(600)", fork + "time.sleep(600)")
-    root = str(Path(__file__).parents[3])
-    user = subprocess.Popen(
-        [sys.executable, "-c", "import os\n" + forks, str(tmp_path)],
-        env=os.environ | {"PYTHONPATH": root},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert user.stdout is not None
-    user.stdout.readline()
-    child = int(user.stdout.readline())
-    lease = lease_of(tmp_path)
-    lease.wait()
-    pids = processes_of(lease)
-    lease.close()
-    user.kill()
-    user.wait()
-    user.stdout.close()
-    assert both_gone(pids)
-    assert running(child)
-    os.kill(child, signal.SIGKILL)
+    forks = "import os\n" + USER.replace("time.sleep(600)", fork + "time.sleep(600)")
+    with python("-c", forks, tmp_path) as user:
+        line(user)
+        child = int(line(user))
+        try:
+            lease = lease_of(tmp_path)
+            lease.wait()
+            pids = processes_of(lease)
+            lease.close()
+            user.kill()
+            user.wait()
+            assert both_gone(pids)
+            assert running(child)
+        finally:
+            os.kill(child, signal.SIGKILL)
 
 
 def test_a_killed_keeper_takes_the_server_along_and_the_next_question_starts_it(

@@ -6,9 +6,9 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from calm.local.pull import pull, remove
 from calm.local.registry import KnownModel, Packages
 from calm.local.weights import models_folder
 from tests.support.loopback_hub import LoopbackHub
-from tests.support.standin import eventually
+from tests.support.processes import eventually, line, python
 from tests.support.tiny_gguf import gguf_bytes, write_gguf
 
 SPEC = "maker/tiny:m.gguf"
@@ -239,39 +239,24 @@ print(pull(sys.argv[1], lambda line: print(line, file=sys.stderr, flush=True)).s
 
 
 def test_two_pulls_at_once_fetch_once(hub: LoopbackHub) -> None:
-    root = str(Path(__file__).parents[3])
     held = pulling._alone(models_folder() / ".pull" / "maker--tiny--m", lambda line: None)
     (models_folder() / ".pull").mkdir(parents=True)
-    with held:
-        others = [
-            subprocess.Popen(
-                [sys.executable, "-c", PULLER, SPEC],
-                env=os.environ | {"PYTHONPATH": root},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for _ in range(2)
-        ]
-        for other in others:
-            assert other.stderr is not None
-            assert "another process is pulling this" in other.stderr.readline()
-    digests = {other.communicate()[0].strip() for other in others}
+    with ExitStack() as running:
+        with held:
+            pullers = [python("-c", PULLER, SPEC, stderr=subprocess.PIPE) for _ in range(2)]
+            others = [running.enter_context(puller) for puller in pullers]
+            for other in others:
+                assert "another process is pulling this" in line(other, error=True)
+        digests = {other.communicate()[0].strip() for other in others}
     assert digests == {hashlib.sha256(CONTENT).hexdigest()}
     assert hub.ranges == [0]
     assert eventually(lambda: left_over() == [])
 
 
 def test_a_killed_pull_goes_on(hub: LoopbackHub) -> None:
-    root = str(Path(__file__).parents[3])
     hub.cut = [100_000]
     hub.stall.set()
-    command = [sys.executable, "-c", PULLER, SPEC]
-    first = subprocess.Popen(
-        command, env=os.environ | {"PYTHONPATH": root}, stderr=subprocess.DEVNULL
-    )
-    assert eventually(lambda: any(p.stat().st_size for p in left_over()))
-    first.kill()
-    first.wait()
+    with python("-c", PULLER, SPEC, stderr=subprocess.DEVNULL):
+        assert eventually(lambda: any(p.stat().st_size for p in left_over()))
     assert pull(SPEC).path.read_bytes() == CONTENT
     assert hub.ranges[0] == 0 < hub.ranges[1]

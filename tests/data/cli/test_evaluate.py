@@ -6,8 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from calm.records import Verdict
 from data.parquet import read_judgements
 from tests.support.command_line import run_calm as calm
 from tests.support.key_and_door import DOOR, KEY, TASK
+from tests.support.processes import eventually, python
 
 
 def test_trivial_judges_in_a_table_beside_the_papers(transitions: Path) -> None:
@@ -117,24 +116,19 @@ def test_ctrl_c_keeps_what_is_answered(transitions: Path, tmp_path: Path) -> Non
     """In a process of its own, which gets the signal that a terminal sends."""
     store = tmp_path / "s.sqlite"
     with Loopback({KEY.name: ("key entered",)}, latency=0.2) as server:
-        command = [sys.executable, "-m", "calm", "evaluate", "--data", str(transitions)]
-        command += ["--judge", "openai:m", "--base-url", server.url, "--store", str(store)]
-        command += ["--concurrency", "1", "--json"]
-        child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-        )
-        deadline = time.monotonic() + 120
-        while server.counts["ok"] < 3 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        child.send_signal(signal.SIGINT)
-        out, errors = child.communicate(timeout=60)
+        command = ["evaluate", "--data", str(transitions), "--judge", "openai:m"]
+        command += ["--base-url", server.url, "--store", str(store), "--concurrency", "1", "--json"]
+        with python("-m", "calm", *command, stderr=subprocess.PIPE) as child:
+            assert eventually(lambda: server.counts["ok"] >= 3)
+            child.send_signal(signal.SIGINT)
+            out, errors = child.communicate(timeout=120)
         assert child.returncode == 130, errors
         assert out == ""
         assert f"every answer is in {store}" in " ".join(errors.split())
         server.latency = 0.0
         before = server.requests
         assert 3 <= before < 24
-        assert subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+        assert calm(*command).exit_code == 0
         # What was under way when it stopped may be asked once more, nothing else.
         assert 24 <= server.requests <= 25
 

@@ -56,7 +56,7 @@ class Server:
     def ask(
         self, method: str, path: str, form: list[tuple[str, str]] | None = None, **headers: str
     ) -> tuple[int, str, dict[str, str]]:
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         sent = {"Host": f"127.0.0.1:{self.port}", "Origin": f"http://127.0.0.1:{self.port}"}
         sent |= {k.replace("_", "-"): v for k, v in headers.items()}
         body = None if form is None else urlencode(form)

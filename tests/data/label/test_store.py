@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +11,7 @@ import pytest
 from calm.errors import UsageError
 from data.label.store import LabelStore
 from data.schema import Label
+from tests.support.processes import line, python
 
 KEY = Label("t1", "ann", ("key",), ("key", "door"), False, 1.5, "2026-01-01T00:00:00+00:00")
 DOOR = replace(KEY, id="t2", achieved=("door",))
@@ -88,15 +85,11 @@ for i in range(1000):
 
 def test_a_killed_server_loses_nothing_it_said_was_saved(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
-    child = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True
-    )
-    assert child.stdout is not None
-    said = [child.stdout.readline() for _ in range(20)]
-    os.kill(child.pid, signal.SIGKILL)
-    rest = child.stdout.read().splitlines()
-    child.stdout.close()
-    child.wait()
+    with python("-c", KILLED, path) as child:
+        said = [line(child) for _ in range(20)]
+        child.kill()
+        assert child.stdout is not None
+        rest = child.stdout.read().splitlines()
     with LabelStore(path) as store:
         assert len(store.labels()) >= len(said) + len(rest)
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from envs.native.folders import YOUNG_SECONDS, sweep
+from tests.support.processes import line, python
 
-ROOT = Path(__file__).parents[3]
 SCRIPT = """
 from envs.stepping.batch import Batch
 batch = Batch("MiniHack-KeyRoom-S5-v0", 2, ("glyphs",), workers=0)
@@ -27,16 +25,10 @@ def aged(folder: Path) -> Path:
 
 
 def test_a_killed_process_without_workers_is_tidied_up_after() -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
-    assert process.stdout is not None
-    folder = aged(Path(process.stdout.readline().strip()))
-    sweep(folder.parent)
-    assert folder.exists()  # its process lives
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=20)
+    with python("-W", "ignore", "-c", SCRIPT, stdin=subprocess.PIPE) as process:
+        folder = aged(Path(line(process)))
+        sweep(folder.parent)
+        assert folder.exists()  # its process lives
     assert folder.exists()
     sweep(folder.parent)
     assert not folder.exists()

@@ -22,6 +22,7 @@ from envs.implementations import make_event_stream
 from envs.native import workers
 from envs.native.backend import STEP, NativeBackend
 from envs.stepping.batch import Batch
+from tests.support.processes import eventually, line, python, running
 
 TASK = "MiniHack-KeyRoom-S5-v0"
 KEYS = ("glyphs", "glyphs_crop", "blstats", "message", "inv_glyphs")
@@ -33,18 +34,17 @@ def killed(batch: Batch, worker: int) -> None:
 
 
 def test_a_killed_worker_is_noticed_and_its_episodes_start_anew(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(workers, "HANG_SECONDS", 1e9)  # it is noticed long before one would hang
     with Batch(TASK, 4, KEYS, seed=1, workers=2) as batch:
         batch.reset()
         for _ in range(3):
             batch.step([8, 8, 8, 8])
         before = batch.level_seeds.copy()
         killed(batch, 1)
-        start = time.monotonic()
         with caplog.at_level(logging.WARNING):
             rewards, terminated, truncated = batch.step([8, 8, 8, 8])
-        assert time.monotonic() - start < 1
         assert truncated.tolist() == [False, False, True, True]
         assert not terminated.any()
         assert rewards[2:].tolist() == [0, 0]
@@ -141,7 +141,7 @@ def test_a_worker_whose_parent_was_gone_before_it_began_ends(
             patch.setattr(os, "getpid", lambda: 2**22 + 1)
             worker = batch.backend._workers._start(0)
         try:
-            assert worker.wait(timeout=20) == 0
+            assert worker.wait(timeout=120) == 0
         finally:
             worker.kill()
 
@@ -271,6 +271,8 @@ SCRIPT = """
     batch = Batch("MiniHack-KeyRoom-S5-v0", 4, ("glyphs",), workers=2)
     print(batch.backend._root, *batch.backend.pids, flush=True)
     batch.reset()
+    batch.step([0, 0, 0, 0])
+    print("plays", flush=True)
     while True:
         batch.step([0, 0, 0, 0])
 """
@@ -278,23 +280,14 @@ SCRIPT = """
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_when_the_parent_is_stopped(how: signal.Signals) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(SCRIPT)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[3],
-    )
-    assert process.stdout is not None
-    root, *pids = process.stdout.readline().split()
-    assert Path(root).exists()
-    time.sleep(0.3)
-    process.send_signal(how)
-    _, errors = process.communicate(timeout=20)
+    script = textwrap.dedent(SCRIPT)
+    with python("-W", "ignore", "-c", script, stderr=subprocess.PIPE) as process:
+        root, *pids = line(process).split()
+        assert Path(root).exists()
+        assert line(process) == "plays"
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=120)
     if how == signal.SIGINT:
         assert "KeyboardInterrupt" in errors
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline and any(Path(f"/proc/{pid}").exists() for pid in pids):
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
-    assert not Path(root).exists()
+    assert eventually(lambda: not any(running(int(pid)) for pid in pids))
+    assert eventually(lambda: not Path(root).exists())
