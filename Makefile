@@ -3,10 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-all check bench-peers format clean
+.PHONY: help install demo test test-all check docs bench-peers format clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: .venv/installed-toolkit  ## set up .venv with every command, and run nothing
 
 demo: .venv/installed-toolkit  ## set up, then judge, train and report on real MiniHack (2 to 10 minutes)
 	$(BIN)/calm demo
@@ -22,6 +24,10 @@ check: .venv/installed-dev  ## format, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/installed-docs  ## build the site into site/, with warnings as errors
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open site/index.html; for the search: $(BIN)/python -m http.server -d site"
 
 # They don't resolve with our packages, so each has an environment of its own that sees ours behind its
 # own. PufferLib 3.0.0 builds without its games and without CUDA, but for a name its setup forgets.
@@ -48,7 +54,7 @@ format: .venv/installed-dev  ## format the code and mend what lint can
 	$(BIN)/ruff format .
 
 clean:  ## remove what was set up and cached; runs/ stays
-	rm -rf .venv .venv-peers build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-peers build site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null || \

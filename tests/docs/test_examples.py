@@ -1,0 +1,110 @@
+"""Every program in docs/examples runs; what it shows is asserted, in sizes of seconds."""
+
+import runpy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from calm.errors import CalmError
+from calm.local.pull import pull
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+def main_of(name: str) -> Callable[..., Any]:
+    """Returns the `main` of an example."""
+    main: Callable[..., Any] = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"]
+    return main
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Runs an example in a folder of its own, with one thread: other tests run beside it."""
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_frozen_lake_is_learned_sooner_with_credit(capsys: pytest.CaptureFixture[str]) -> None:
+    success = main_of("frozen_lake")("rules", episodes=200)
+    assert success["with credit"] > success["without credit"] + 0.2
+    questions = int(capsys.readouterr().out.split()[-3])
+    assert questions <= 30  # of some thousands of steps
+
+
+def test_rows_of_a_parquet_are_judged_and_those_alike_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    table: pa.Table = main_of("annotate_parquet")()
+    assert table["take the ladle"].to_pylist() == [False, True, False, False]
+    assert table["fill the bowl"].to_pylist() == [False, False, False, True]
+    assert pq.read_table(tmp_path / "kitchen-judged.parquet") == table
+    assert "4 rows, 3 distinct" in capsys.readouterr().out
+
+
+def test_a_level_of_ones_own_pays_credit(capsys: pytest.CaptureFixture[str]) -> None:
+    sums = main_of("own_level")(steps=100)
+    assert sums["credit"] >= 1
+    assert "Cellar-v0: Pick up the apple" in capsys.readouterr().out
+
+
+def test_an_encoder_alone_learns_in_a_network_of_ones_own() -> None:
+    assert main_of("encoder_alone")("agent", updates=60) > 0.6  # half of the maps hold both
+
+
+def test_ppo_in_one_file_runs_on_the_vector_environment(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert 0 <= main_of("cleanrl_style")(256, n_envs=2, n_steps=64) <= 1
+    assert capsys.readouterr().out.startswith("128 steps: ")
+
+
+def test_sb3_trains_on_the_vector_environment() -> None:
+    assert 0 <= main_of("minihack_sb3")(64, n_envs=2, n_steps=32, episodes=2) <= 1
+
+
+def test_another_game_is_put_into_words_and_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    success = main_of("babyai")("rules", steps=512)
+    assert set(success) == {"without credit", "with credit"}
+    questions = int(capsys.readouterr().out.split()[-3])
+    assert 7 <= questions <= 14  # seven actions, before the door or not
+
+
+@pytest.mark.slow
+def test_another_game_is_learned() -> None:
+    success = main_of("babyai")()
+    assert success["with credit"] > 0.8
+
+
+@pytest.mark.slow
+def test_ppo_in_one_file_learns() -> None:
+    assert main_of("cleanrl_style")() > 0.8
+
+
+@pytest.mark.slow
+def test_sb3_learns() -> None:
+    assert main_of("minihack_sb3")() > 0.8
+
+
+@pytest.mark.slow
+def test_a_local_model_judges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    try:
+        pull("qwen2.5-coder-1.5b")
+    except CalmError as error:
+        pytest.skip(f"its weights can't be fetched: {error}")
+    assert main_of("local_model")(rows=2) > 0.5
+
+
+def test_every_example_is_short_and_named_in_a_test() -> None:
+    tests = Path(__file__).read_text("utf-8")
+    for path in EXAMPLES.glob("*.py"):
+        assert f'main_of("{path.stem}")' in tests, path.name
+        assert len(path.read_text("utf-8").splitlines()) < 100, path.name
