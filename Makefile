@@ -13,20 +13,21 @@ install: .venv/installed-toolkit  ## set up .venv with every command, and run no
 demo: .venv/installed-toolkit  ## set up, then judge, train and report on real MiniHack (2 to 10 minutes)
 	$(BIN)/calm demo
 
-test: check  ## set up, check format, lint, types and layers, and run the fast tests
+test: check  ## set up, check format, lint, types, layers and docs, and run the fast tests
 	$(BIN)/pytest -n auto --dist worksteal
 
 test-all: check  ## the same with the slow tests
 	$(BIN)/pytest -n auto --dist worksteal -m "slow or not slow"
 
-check: .venv/installed-dev  ## format, lint, types, layers
+check: .venv/installed-dev  ## format, lint, types, layers, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 docs: .venv/installed-docs  ## build the site into site/, with warnings as errors
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "Open site/index.html; for the search: $(BIN)/python -m http.server -d site"
 
 # They don't resolve with our packages, so each has an environment of its own that sees ours behind its

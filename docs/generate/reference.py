@@ -6,12 +6,10 @@ import inspect
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
-import typer
 
 import agents.bonus.e3b
 import agents.bonus.rnd
@@ -27,37 +25,17 @@ from agents.training.config import settings
 from calm import errors
 from calm.asking.form import FORMS
 from calm.asking.prompt import JudgePrompt, decompose_prompt
-from calm.cli.main import build
 from calm.judges import JUDGES
 from calm.records import MODES, Task, Verdict
 from calm.store.schema import MIGRATIONS
 from calm.subgoals import LEAST, MOST
 from calm.tasks import TaskFile
 from data.schema import JUDGEMENTS, LABELS, TRANSITIONS
+from docs.generate.commands import commands
 from docs.generate.tables import code, fence, table
 from docs.generate.transition import one_transition, shown_row
 from envs.tasks.described import TASKS
 from envs.tasks.skills import SKILLS
-
-
-def commands() -> str:
-    """Returns every command with its help, as the command itself prints it."""
-    pairs = command_helps(typer.main.get_command(build()))
-    return "\n\n".join(f"## {name}\n\n{fence(text)}" for name, text in pairs)
-
-
-def command_helps(command: Any, parent: Any = None) -> Iterator[tuple[str, str]]:
-    """Yields the whole name and the help of a command and of each below it, itself first."""
-    context = command.context_class(
-        command,
-        info_name=command.name,
-        parent=parent,
-        terminal_width=80,
-        **command.context_settings,
-    )
-    yield context.command_path, command.get_help(context)
-    for name in sorted(getattr(command, "commands", {})):
-        yield from command_helps(command.commands[name], context)
 
 
 def training_settings() -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from calm.asking.form import STATEMENTS
+from calm.asking.form import FORMS, STATEMENTS, Form
 from calm.asking.prompt import JudgePrompt
 from calm.judges import make_judge
 from calm.judges.stored import ReplayJudge
-from calm.judges.thresholds import read_thresholds
 from calm.records import Judgement, LabelledTransition, Task
 from calm.store.store import Store
 from data.dataset import load
-from data.evaluation.halves import REPORT, half_of
 from data.screen.view import screen_html
 from data.store_export import import_store
 from docs.generate.tables import fence, table
@@ -22,10 +21,16 @@ from envs.tasks.described import TASKS
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = ROOT / "data" / "results" / "models"
-THRESHOLDS = ANSWERS / "qwen2.5-coder-1.5b-statements.json"
 TASK = "MiniHack-KeyRoom-S5-v0"
-LEARNED = " This text is one of those on which the thresholds were learned."
 SUBGOAL = "open the locked door"
+
+
+class ModelAnswer(NamedTuple):
+    """What a model once answered about a step, as its committed answers have it."""
+
+    model: str
+    form: Form
+    judgement: Judgement
 
 
 @cache
@@ -40,49 +45,65 @@ def shown_row() -> LabelledTransition:
     return next(row for row in rows_of_task() if row.truth[SUBGOAL])
 
 
-def model_answer(task: Task, row: LabelledTransition) -> tuple[str, Judgement]:
-    """Returns the name of the first model with committed answers, and what it said of a step."""
-    (first, *_) = json.loads((ANSWERS / "manifest.json").read_text("utf-8"))["models"]
+def model_answer(task: Task, row: LabelledTransition) -> ModelAnswer | None:
+    """Returns the first committed answer with odds about a step; None where there is none."""
+    models = json.loads((ANSWERS / "manifest.json").read_text("utf-8"))["models"]
     with Store() as store:
         import_store(ANSWERS, store)
-        judge = ReplayJudge(
-            first, store=store, form=STATEMENTS.name, thresholds=read_thresholds(str(THRESHOLDS))
-        )
-        (judgement,) = judge.judge(task, task.subgoals, [row.transition])
-    return first, judgement
+        for model in models:
+            for form in sorted(FORMS.values(), key=lambda form: form is not STATEMENTS):
+                judge = ReplayJudge(model, store=store, form=form.name)
+                (judgement,) = judge.judge(task, task.subgoals, [row.transition])
+                if judgement.confidence:
+                    return ModelAnswer(model, form, judgement)
+    return None
 
 
 def one_transition() -> str:
     """Returns a step as the game showed it, its description, a question about it, the answers."""
     row, task = shown_row(), TASKS[TASK]
     text = row.transition.texts["events"]
-    model, judgement = model_answer(task, row)
-    (rules,) = make_judge("rules").judge(task, task.subgoals, [row.transition])
-    asked = next(s for s in task.subgoals if s.name == SUBGOAL)
-    about = next(i for i in STATEMENTS.items([asked]))
-    question = JudgePrompt(task, task.subgoals, "events", STATEMENTS.template, about).render([text])
+    answer = model_answer(task, row)
     same = sum(r.transition.texts["events"] == text for r in rows_of_task())
-    half = "" if half_of(row.transition) == REPORT else LEARNED
-    name = model.removeprefix("local:").partition("@")[0]
-    odds = judgement.confidence or {}
-    rows = []
-    for subgoal in task.subgoals:
-        said = (one[subgoal.name] for one in (judgement.achieved, rules.achieved, row.truth))
-        rows.append((subgoal.name, f"{odds[subgoal.name]:.2f}", *map(_yes, said)))
     screens = "\n".join(line for line in str(screen_html(row)).splitlines() if line.strip())
-    return "\n\n".join([
-        f'<div class="transition">\n{screens}\n</div>',
-        "A program describes what the step changed, and nothing else:",
-        fence(text),
-        f"{same} of the {len(rows_of_task()):,} steps of this task in the packaged set have this"
-        " very text, on levels of all shapes: it is asked about once.",
-        f"For each subgoal, here “{SUBGOAL}”, a model is asked, in one of several forms:",
-        fence(question),
-        f"`{name}`, a model of 1.5 billion weights on two cores, answered so; beside it the written"
-        " rules and the engine's truth, which no judge sees:",
-        table(("subgoal", "its odds of yes", "its judgement", "rules", "truth"), rows),
-        f"Odds of yes become a judgement at a threshold for each subgoal.{half}",
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f'<div class="transition">\n{screens}\n</div>',
+            "A program describes what the step changed, and nothing else:",
+            fence(text),
+            f"{same} of the {len(rows_of_task()):,} steps of this task in the packaged set have"
+            " this very text, on levels of all shapes: it is asked about once.",
+            f"A model is asked what the step achieved, in one of several forms. About “{SUBGOAL}”,"
+            " for example:",
+            fence(_question(task, text, answer.form if answer else STATEMENTS)),
+            _answers(task, row, answer),
+        ]
+    )
+
+
+def _question(task: Task, text: str, form: Form) -> str:
+    asked = [s for s in task.subgoals if s.name == SUBGOAL]
+    about = form.items(asked)[0] if form.asks != "list" else ()
+    return JudgePrompt(task, task.subgoals, "events", form.template, about).render([text])
+
+
+def _answers(task: Task, row: LabelledTransition, answer: ModelAnswer | None) -> str:
+    """Returns a table of what the rules say, what is true, and how likely a model found it."""
+    (rules,) = make_judge("rules").judge(task, task.subgoals, [row.transition])
+    header = ["subgoal", "by the written rules", "the engine's truth"]
+    rows = [[s.name, _yes(rules.achieved[s.name]), _yes(row.truth[s.name])] for s in task.subgoals]
+    words = "The answers; no judge sees the engine's truth:"
+    if answer is not None:
+        name = answer.model.removeprefix("local:").partition("@")[0]
+        header.insert(1, f"{name}: P(yes)")
+        for one, subgoal in zip(rows, task.subgoals, strict=True):
+            one.insert(1, f"{(answer.judgement.confidence or {})[subgoal.name]:.2f}")
+        words = (
+            f"The answers of `{name}`, which runs on two cores, as kept with the project. How"
+            " likely a yes must be is learned for each subgoal on texts apart from those that are"
+            " reported. No judge sees the engine's truth."
+        )
+    return f"{words}\n\n{table(header, rows)}"
 
 
 def _yes(value: bool) -> str:

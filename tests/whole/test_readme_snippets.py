@@ -1,4 +1,4 @@
-"""Every piece of Python in a README runs as it stands, and every command in one exists.
+"""Every piece of Python in a README or in docs/ runs, and every command in one exists.
 
 What a test can't have is replaced, each replacement told here: a model's address by a server on
 loopback, and sizes by smaller ones.
@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from calm.loopback import Loopback
-from tests.support.command_line import calm
+from docs.generate.commands import command_helps
 
 ROOT = Path(__file__).parents[2]
-READMES = [
+DOCUMENTS = [
     path
-    for path in sorted(ROOT.rglob("README.md"))
+    for path in [*sorted(ROOT.rglob("README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
     if not {"runs", "node_modules"} & set(path.parts)
     and not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 ]
@@ -38,7 +38,7 @@ def snippets() -> list[tuple[str, str]]:
     """Every fenced block of Python: its file with its number there, and its text."""
     return [
         (f"{path.relative_to(ROOT)} {i}", text)
-        for path in READMES
+        for path in DOCUMENTS
         for i, text in enumerate(
             re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.M | re.S), 1
         )
@@ -76,22 +76,28 @@ def test_no_replacement_is_left_over() -> None:
 def commands() -> list[str]:
     """Every line that a README gives to a shell and that runs `calm`."""
     lines = []
-    for path in READMES:
+    for path in DOCUMENTS:
         for block in re.findall(r"^```console\n(.*?)^```", path.read_text("utf-8"), re.M | re.S):
             joined = block.replace("\\\n", " ")
             lines += re.findall(r"^\$ ((?:\.venv/bin/)?calm .*)$", joined, re.M)
     return sorted(set(lines))
 
 
+@pytest.fixture(scope="module")
+def helps() -> dict[str, str]:
+    """The help of every command by its whole name."""
+    return command_helps()
+
+
 @pytest.mark.parametrize("line", commands())
-def test_a_command_exists_with_its_options(line: str) -> None:
+def test_a_command_exists_with_its_options(line: str, helps: dict[str, str]) -> None:
     words = shlex.split(line, comments=True)[1:]
-    path = []
+    name = "calm"
     for word in words:  # the command, and its group's before it
-        path.append(word)
-        if not calm(*path, "--help").splitlines()[0].rstrip().endswith("COMMAND [ARGS]..."):
+        name += f" {word}"
+        if not helps[name].splitlines()[0].rstrip().endswith("COMMAND [ARGS]..."):
             break
-    options = set(re.findall(r"--[a-z][a-z-]*", calm(*path, "--help")))
+    options = set(re.findall(r"--[a-z][a-z-]*", helps[name]))
     used = {word.partition("=")[0] for word in words if word.startswith("--")}
     assert used <= options
 
@@ -100,6 +106,6 @@ def test_the_readme_names_every_command() -> None:
     """Each command and each group that `calm --help` lists is one in the README's table."""
     text = (ROOT / "README.md").read_text("utf-8")
     table = text.partition("## What there is")[2].partition("\n## ")[0]
-    listed = re.findall(r"^  ([a-z-]+)  ", calm("--help").partition("Commands:")[2], re.M)
+    listed = {name.split()[1] for name in command_helps() if " " in name}
     assert len(listed) > 15
-    assert [name for name in listed if f"`calm {name}" not in table] == []
+    assert sorted(name for name in listed if f"`calm {name}" not in table) == []
