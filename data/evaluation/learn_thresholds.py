@@ -15,7 +15,10 @@ from data.evaluation.halves import HALVES, half_of
 ENOUGH = 2
 """Distinct texts that achieve a subgoal, and as many that don't, for a threshold of its own."""
 PRIOR = 2
-"""Examples that the threshold of all subgoals is worth beside a subgoal's own."""
+"""Examples of a subgoal's own that those of all subgoals together are worth beside them."""
+
+Examples = Sequence[tuple[float, bool]]
+"""Confidences, each with the truth."""
 
 
 def learn_thresholds(
@@ -23,10 +26,10 @@ def learn_thresholds(
 ) -> dict[str, float]:
     """Returns a threshold for every subgoal (`*`), and those of subgoals with enough examples.
 
-    The threshold of all is the middle of the gap of confidences where Matthews' coefficient is
-    highest; of equally good gaps the widest. A subgoal's own lies in its own such gap, the nearer
-    to that of all the fewer examples it has, and never in an outer quarter of the gap. Equal
-    descriptions count once, since a model is asked once.
+    A threshold is the middle of the gap of confidences where Matthews' coefficient is highest; of
+    equally good gaps the widest. For one subgoal the coefficient on its own examples counts with
+    that on all, the less the fewer it has. Equal descriptions count once, since a model is asked
+    once.
 
     Args:
         rows: with their truth.
@@ -47,17 +50,13 @@ def learn_thresholds(
             "no answer says how sure the model is: take a form with odds (skeleton, statements,"
             " lines), or --logprobs"
         )
-    common = best_cut(list(examples.values()))
-    thresholds = {EVERY: common}
+    every = list(examples.values())
+    thresholds = {EVERY: best_cut(every)}
     for name in dict.fromkeys(name for name, _ in examples):
         own = [pair for (of, _), pair in examples.items() if of == name]
         hits = sum(truth for _, truth in own)
         if (fewest := min(hits, len(own) - hits)) >= ENOUGH:
-            low, high = best_gap(own)
-            share = fewest / (fewest + PRIOR)
-            cut = share * (low + high) / 2 + (1 - share) * common
-            quarter = (high - low) / 4
-            thresholds[name] = round(min(max(cut, low + quarter), high - quarter), 4)
+            thresholds[name] = best_cut(own, every, PRIOR / (fewest + PRIOR))
     return thresholds
 
 
@@ -87,26 +86,30 @@ def fold_judgements(
     ]
 
 
-def best_cut(examples: Sequence[tuple[float, bool]]) -> float:
+def best_cut(examples: Examples, others: Examples = (), weight: float = 0.0) -> float:
     """Returns the threshold above which yes agrees best with the truth.
+
+    Args:
+        others: more examples, on which agreement counts too.
+        weight: of the agreement on these, from 0 to 1.
 
     >>> best_cut([(0.2, False), (0.6, False), (0.8, True)])
     0.7
     """
-    low, high = best_gap(examples)
-    return round((low + high) / 2, 4)
+    values = np.unique([0.0, *(p for p, _ in (*examples, *others)), 1.0])
+    cuts = (values[1:] + values[:-1]) / 2
+    scores = (1 - weight) * _agreement(examples, cuts)
+    if others:
+        scores = scores + weight * _agreement(others, cuts)
+    gaps = np.where(scores >= scores.max() - 1e-9, values[1:] - values[:-1], -1)
+    return round(float(cuts[int(gaps.argmax())]), 4)
 
 
-def best_gap(examples: Sequence[tuple[float, bool]]) -> tuple[float, float]:
-    """Returns the confidences between which a threshold agrees best with the truth."""
+def _agreement(examples: Examples, cuts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Returns Matthews' coefficient of the examples for each threshold, (N,)."""
     p = np.array([p for p, _ in examples])
     truth = np.array([t for _, t in examples])
-    values = np.unique(np.concatenate([[0.0], p, [1.0]]))
-    cuts = (values[1:] + values[:-1]) / 2
-    scores = np.array([_mcc(p > cut, truth) for cut in cuts])
-    gaps = np.where(scores >= scores.max() - 1e-9, values[1:] - values[:-1], -1)
-    best = int(gaps.argmax())
-    return float(values[best]), float(values[best + 1])
+    return np.array([_mcc(p > cut, truth) for cut in cuts])
 
 
 def _mcc(yes: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:

@@ -74,10 +74,13 @@ def test_a_threshold_from_few_examples_is_drawn_to_that_of_all_inside_its_gap() 
         both(f"c{i}", (False, 0.5), (True, 0.9))
     learned = learn_thresholds(rows, judgements, "events")
     assert learned[EVERY] == 0.7  # two of twelve are wrong there, at .2 four
-    # take: two examples are worth as much as the two of the prior, (.7 + .7) / 2
-    # drop: four are worth 4 of 6, (4 * .2 + 2 * .7) / 6 = .367, but the gap ends at .3
+    # take: no cut between .5 and .9 is wrong on its own examples, and .7 is best on all.
+    # drop: its own agree at .2, .4 and .7 by 1, .5 and .5, all by .45, 0 and .71. Two of each truth
+    # are worth two of the prior: .72 at .2, .25 at .4, .60 at .7.
     assert learned["take"] == 0.7
-    assert learned["drop"] == 0.25
+    assert learned["drop"] == 0.2
+    one = best_cut([(0.1, False), (0.3, True), (0.9, True)], [(0.5, False), (0.9, True)], 0.7)
+    assert one == 0.7  # own: 1 at .2 and .5 at .7; others: 0 and 1
 
 
 def test_each_half_is_judged_by_what_the_other_taught() -> None:
