@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,7 @@ from calm.errors import UsageError
 from calm.records import Mode
 from calm.store.store import Store
 from data.evaluation.plan import EvaluationPlan
+from data.evaluation.prompt_variants import FORM
 from data.evaluation.run import NothingAnswered, run_evaluation
 from data.evaluation.table import EvaluationTable
 from data.scoring.score import Score
@@ -132,6 +134,20 @@ def read_cells(folder: Path) -> CellPlan:
         raise UsageError(f"{path}: {where}: {first['msg']}") from None
 
 
+@contextmanager
+def opened_answers(folder: Path) -> Iterator[Path]:
+    """Gives the path of a store with the folder's answers, for as long as it is needed.
+
+    Raises:
+        UsageError: the folder holds no export.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "answers.sqlite"
+        with Store(path) as store:
+            import_store(folder, store)
+        yield path
+
+
 def measure_cells(
     folder: Path, say: Callable[[str], None] = lambda line: None
 ) -> list[MeasuredCell]:
@@ -141,29 +157,34 @@ def measure_cells(
         UsageError: the folder holds no plan or no export, or a cell names what is not there.
     """
     plan = read_cells(folder)
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "answers.sqlite"
-        with Store(path) as store:
-            import_store(folder, store)
-            known = store.models()
-        measured = []
+    measured = []
+    with opened_answers(folder) as store:
         for cell in plan.cells:
             for model in plan.models:
                 say(f"{model.name}: {cell.part}, {cell.mode}, {cell.subgoals}, {cell.form}")
-                there = model.model in known
-                measured.append(_measure(folder, path, model, cell, there))
+                measured.append(measure_cell(folder, store, model, cell))
     return measured
 
 
-def _measure(
-    folder: Path, store: Path, model: ModelEntry, cell: CellEntry, there: bool
-) -> MeasuredCell:
-    data, _, part = cell.part.partition(" ")
+def measure_cell(folder: Path, store: Path, model: ModelEntry, cell: CellEntry) -> MeasuredCell:
+    """Returns one cell of one model, measured by replay.
+
+    Args:
+        folder: where files of discovered subgoals are.
+        store: file with the answers.
+
+    Raises:
+        UsageError: the cell names what is not there.
+    """
     discovered: tuple[str, ...] = ()
     if cell.subgoals == "discovered":
         discovered = tuple(f"{task}={folder / file}" for task, file in model.discovered.items())
         if not discovered:
             return MeasuredCell(model, cell, 0, None)
+    with Store(store, readonly=True) as opened:
+        if model.model not in opened.models():
+            return MeasuredCell(model, cell, 0, None)
+    data, _, part = cell.part.partition(" ")
     plan = EvaluationPlan(
         data=data,
         judges=(f"replay:{model.model}",),
@@ -175,10 +196,8 @@ def _measure(
         answered=True,
         limit=cell.limit,
         store=store,
-        options={"form": cell.form},
+        options={FORM: cell.form},
     )
-    if not there:
-        return MeasuredCell(model, cell, 0, None)
     try:
         (table,) = run_evaluation(plan)
     except NothingAnswered as error:
