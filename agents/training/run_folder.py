@@ -1,7 +1,7 @@
 """The folder of a training run: settings, versions, metrics, last checkpoint, report.
 
 config.yaml         every setting, the defaults included
-provenance.json     versions, git commit, machine, start
+provenance.json     versions, git commit, processor, start
 metrics.parquet     one row an evaluation
 checkpoint.pt       weights, optimiser, counters and random state: tensors and plain values only
 judged.json         the judge's answers by text
@@ -32,6 +32,7 @@ import torch
 
 from agents.training import folder_lock
 from agents.training.config import TrainConfig, load_config, make_config
+from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.records import Subgoal
@@ -51,7 +52,7 @@ def provenance() -> dict[str, str]:
     return {
         "commit": commit or "unknown",
         "python": platform.python_version(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     } | {name: version(name) for name in packages}
 

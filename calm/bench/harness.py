@@ -37,7 +37,7 @@ def machine(**more: Any) -> dict[str, Any]:
         more: further facts, such as the version of what was measured.
     """
     return {
-        "cpu": _processor(),
+        "cpu": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "load": os.getloadavg()[0],
         "python": platform.python_version(),
@@ -125,7 +125,7 @@ def _show(report: Mapping[str, Any]) -> None:
         console.print(Text(f"left out: {reason}"))
 
 
-def _processor() -> str:
+def processor() -> str:
     """Returns the processor's name as Linux tells it, else what Python knows."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()

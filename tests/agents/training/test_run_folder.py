@@ -1,6 +1,8 @@
 """A run's folder: nothing is overwritten, nothing that could run code is loaded."""
 
+import os
 import pickle
+import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import torch
 
 from agents.training.config import TrainConfig
 from agents.training.folder_lock import owned
-from agents.training.run_folder import Run
+from agents.training.run_folder import Run, provenance
+from calm.bench.harness import processor
 from calm.errors import UsageError
 
 CONFIG = TrainConfig(judge="none", seed=3)
@@ -121,3 +124,9 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         Run.open(tmp_path)
     with pytest.raises(UsageError, match=r"no checkpoint\.pt"):
         Run.create(tmp_path, CONFIG).load_checkpoint()
+
+
+def test_a_result_names_the_processor_that_made_it() -> None:
+    machine = provenance()["machine"]
+    assert machine.startswith(processor())
+    assert machine.endswith(f"{os.cpu_count()} cores, {platform.system()}")
