@@ -66,8 +66,11 @@ def _statements(what: Approach) -> tuple[str, ...]:
     was taken beside the door.
     """
     seen = SEEN[what.thing]
-    near = "next to the hero" if what.steps == 1 else f"within {what.steps} steps"
-    now = f"{seen} came into view" if what.steps is None else f"{seen} is now {near}"
+    now = f"{seen} is now within {what.steps} steps"
+    if what.steps is None:
+        now = f"{seen} came into view"
+    elif what.steps == 1:
+        now = f"the hero and {seen} are now next to each other"
     return (f"the hero carries the {what.carrying}", now) if what.carrying else (now,)
 
 
