@@ -29,7 +29,7 @@ class PaperRow(NamedTuple):
 
 
 def paper_table(mode: str | None = None, subgoals: str | None = None) -> list[PaperRow]:
-    """Returns the paper's rows, of all conditions or of one, best F1 first as in the paper."""
+    """Returns the paper's rows, of all conditions or of one, in the paper's order."""
     with PATH.open(encoding="utf-8", newline="") as file:
         rows = [
             PaperRow(

@@ -1,0 +1,26 @@
+"""The commands of this layer, by the names that people type."""
+
+import typer
+from typer.testing import CliRunner
+
+from calm.cli.groups import Groups
+from data.cli.commands import register
+
+NAMES = {
+    "": {"annotate", "evaluate", "paper", "label", "try-subgoals"},
+    "bench": {"local"},
+    "labels": {"export", "import", "datasheet", "simulate", "agreement"},
+    "data": {"verify"},
+    "store": {"export", "import"},
+}
+
+
+def test_each_command_stands_in_its_group() -> None:
+    app = typer.Typer()
+    register(app, Groups(app))
+    for group, names in NAMES.items():
+        words = [group] if group else []
+        listed = CliRunner().invoke(app, [*words, "--help"]).output
+        for name in names:
+            assert f" {name} " in listed, listed
+    assert {g.name for g in app.registered_groups} >= set(NAMES) - {""}
