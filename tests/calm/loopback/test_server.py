@@ -2,14 +2,13 @@
 
 import json
 import signal
-import subprocess
-import sys
 import urllib.request
 
 import pytest
 
 from calm.loopback import Loopback
 from calm.loopback.faults import Wire
+from tests.support.processes import line, python
 
 
 def _ask(server: Loopback, key: str = "", **more: object) -> Wire:
@@ -53,11 +52,8 @@ def test_log_probabilities_come_where_they_are_asked_for() -> None:
 
 
 def test_the_program_prints_its_address_and_ends_on_request() -> None:
-    command = [sys.executable, "-m", "calm.loopback", "--fault", "prose=1"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        with urllib.request.urlopen(f"{url}/models", timeout=60) as answer:
+    with python("-m", "calm.loopback", "--fault", "prose=1") as process:
+        with urllib.request.urlopen(f"{line(process)}/models", timeout=60) as answer:
             assert json.loads(answer.read())["data"][0]["id"] == "loopback"
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
