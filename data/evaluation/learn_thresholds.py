@@ -21,6 +21,10 @@ Examples = Sequence[tuple[float, bool]]
 """Confidences, each with the truth."""
 
 
+class NoConfidence(UsageError):
+    """Raised where no answer says how sure the model is, so that no threshold can be learned."""
+
+
 def learn_thresholds(
     rows: Sequence[LabelledTransition], judgements: Sequence[Judgement], mode: Mode
 ) -> dict[str, float]:
@@ -37,7 +41,7 @@ def learn_thresholds(
         mode: the description that was read.
 
     Raises:
-        UsageError: no judgement has any.
+        NoConfidence: no judgement has any.
     """
     examples: dict[tuple[str, str], tuple[float, bool]] = {}
     for row, judgement in zip(rows, judgements, strict=True):
@@ -46,7 +50,7 @@ def learn_thresholds(
             if name in row.truth:
                 examples.setdefault((name, text), (p, row.truth[name]))
     if not examples:
-        raise UsageError(
+        raise NoConfidence(
             "no answer says how sure the model is: take a form with odds (skeleton, statements,"
             " lines), or --logprobs"
         )
@@ -71,7 +75,7 @@ def fold_judgements(
         rows, judgements, mode: as for `learn_thresholds`.
 
     Raises:
-        UsageError: the rows of one half say nothing of how sure the model is, or there are none.
+        NoConfidence: no row of one half has any.
     """
     halves = [half_of(row.transition) for row in rows]
     learned = {}

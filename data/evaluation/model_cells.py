@@ -31,6 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from calm.errors import UsageError
 from calm.records import Mode
 from calm.store.store import Store
+from data.evaluation.learn_thresholds import NoConfidence
 from data.evaluation.plan import EvaluationPlan
 from data.evaluation.prompt_variants import FORM
 from data.evaluation.run import NothingAnswered, run_evaluation
@@ -85,10 +86,8 @@ class MeasuredCell:
 
     model: ModelEntry
     cell: CellEntry
-    rows: int
-    """Transitions that the cell is about, answered or not."""
     table: EvaluationTable | None
-    """None where nothing of it is answered."""
+    """None where too little of it is answered to measure anything."""
 
     @property
     def score(self) -> Score | None:
@@ -99,7 +98,6 @@ class MeasuredCell:
         return {
             "model": self.model.model,
             **self.cell.model_dump(exclude_defaults=True),
-            "rows": self.rows,
             "score": None if self.score is None else self.score.to_dict(),
         }
 
@@ -180,10 +178,10 @@ def measure_cell(folder: Path, store: Path, model: ModelEntry, cell: CellEntry) 
     if cell.subgoals == "discovered":
         discovered = tuple(f"{task}={folder / file}" for task, file in model.discovered.items())
         if not discovered:
-            return MeasuredCell(model, cell, 0, None)
+            return MeasuredCell(model, cell, None)
     with Store(store, readonly=True) as opened:
         if model.model not in opened.models():
-            return MeasuredCell(model, cell, 0, None)
+            return MeasuredCell(model, cell, None)
     data, _, part = cell.part.partition(" ")
     plan = EvaluationPlan(
         data=data,
@@ -200,9 +198,9 @@ def measure_cell(folder: Path, store: Path, model: ModelEntry, cell: CellEntry) 
     )
     try:
         (table,) = run_evaluation(plan)
-    except NothingAnswered as error:
-        return MeasuredCell(model, cell, error.rows, None)
-    return MeasuredCell(model, cell, len(table.rows), table)
+    except (NothingAnswered, NoConfidence):
+        return MeasuredCell(model, cell, None)
+    return MeasuredCell(model, cell, table)
 
 
 def mistakes(table: EvaluationTable, most: int = 6) -> list[Mistake]:

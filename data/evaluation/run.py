@@ -59,15 +59,7 @@ ProgressLine = Callable[[str], Progress]
 
 
 class NothingAnswered(UsageError):
-    """Raised where only answered rows are wanted and there is none.
-
-    Args:
-        rows: how many there would be.
-    """
-
-    def __init__(self, message: str, rows: int) -> None:
-        super().__init__(message)
-        self.rows = rows
+    """Raised where only answered rows are wanted and there is none."""
 
 
 def run_evaluation(
@@ -158,7 +150,7 @@ def _answered(
             (answers,) = ask(plain, rows, tasks, matches).raw
             missing |= {i for i, a in enumerate(answers) if a.verdict is Verdict.ERROR}
     if len(missing) == len(rows):
-        raise NothingAnswered(f"the store answers about none of {len(rows)} transitions", len(rows))
+        raise NothingAnswered(f"the store answers about none of {len(rows)} transitions")
     return [row for i, row in enumerate(rows) if i not in missing]
 
 

@@ -87,7 +87,7 @@ def _figures(measured: Sequence[MeasuredCell]) -> str:
     rows = []
     for one, score in _answered(measured):
         assert one.table is not None
-        texts = len({row.transition.texts[score.mode] for row in one.table.rows})
+        texts = len({(r.transition.task, r.transition.texts[score.mode]) for r in one.table.rows})
         usage = score.usage
         readable = sum(score.verdicts.get(v, 0) for v in ("ok", "repaired"))
         recalls = [float(of["recall"].value) for of in score.subgoals.values()]

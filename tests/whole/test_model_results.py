@@ -5,27 +5,38 @@ from pathlib import Path
 
 import pytest
 
+from data.evaluation.model_cells import measure_cell, opened_answers, read_cells
+from data.report.model_page import NUMBERS
 from tests.support.command_line import calm
 
 RESULTS = Path(__file__).parents[2] / "data" / "results" / "models"
-MODEL = "replay:local:qwen2.5-coder-1.5b@cc324af070c2"
+MODEL = "local:qwen2.5-coder-1.5b@cc324af070c2"
 
 
-@pytest.mark.parametrize(
-    ("half", "transitions", "mcc"), [("tune", 381, 0.91), ("report", 304, 0.59)]
-)
-def test_the_page_of_models_is_reproduced_by_replay(
-    tmp_path: Path, half: str, transitions: int, mcc: float
-) -> None:
+def test_cells_are_replayed_to_the_figures_of_the_committed_table() -> None:
+    plan = read_cells(RESULTS)
+    numbers = json.loads((RESULTS / NUMBERS).read_text())["cells"]
+    model = next(m for m in plan.models if m.model == MODEL)
+    with opened_answers(RESULTS) as store:
+        for form in ("lines", "booleans"):
+            wanted = {"model": MODEL, "part": "keyroom-v1 balanced", "form": form}
+            committed = next(n for n in numbers if wanted.items() <= n.items() and "fold" not in n)
+            cell = next(c for c in plan.cells if c.part == wanted["part"] and c.form == form)
+            score = measure_cell(RESULTS, store, model, cell).score
+            assert score is not None
+            assert score.n == committed["score"]["n"] == 256
+            for name, estimate in committed["score"]["metrics"].items():
+                assert score.metrics[name].value == pytest.approx(estimate["value"], abs=1e-4)
+
+
+def test_the_commands_of_the_page_give_its_figures(tmp_path: Path) -> None:
     store = tmp_path / "models.sqlite"
     calm("store", "import", RESULTS, "--store", store)
     printed = calm(
-        "evaluate", "--data", "keyroom-v1", "--part", "natural", "--task", "KeyRoom-S5",
-        "--judge", MODEL, "--form", "statements", "--half", half, "--answered",
-        "--thresholds", RESULTS / "qwen2.5-coder-1.5b-statements.json",
-        "--store", store, "--json",
+        "evaluate", "--data", "keyroom-v1", "--part", "balanced", "--form", "lines",
+        "--judge", f"replay:{MODEL}", "--store", store, "--json",
     )  # fmt: skip
     (table,) = json.loads(printed)["tables"]
     (score,) = table["scores"]
-    assert table["transitions"] == transitions
-    assert score["metrics"]["mcc_subgoals"]["value"] == pytest.approx(mcc, abs=0.006)
+    assert table["transitions"] == 256
+    assert score["metrics"]["mcc"]["value"] == 1.0
