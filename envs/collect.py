@@ -13,6 +13,7 @@ from calm.errors import UsageError
 from calm.records import LabelledTransition, Screen, Task, Transition
 from envs.events import screen
 from envs.events.stream import EventStream
+from envs.observer import Actions, Bools, Rows
 from envs.players.make import make_player
 from envs.players.player import KEYS as PLAYER_KEYS
 from envs.players.player import Player
@@ -35,10 +36,10 @@ class _Recorder:
         self.first: tuple[screen.Frame, Screen] | None = None
         self.last: tuple[screen.Frame, Screen] | None = None
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         self.first = self._look()
 
-    def on_step(self, actions: Array, terminated: Array, truncated: Array) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         self.last = self._look()
 
     def _look(self) -> tuple[screen.Frame, Screen]:

@@ -1,8 +1,9 @@
-"""`make` and `make_vec`: MiniHack's tasks as Gymnasium and stable-baselines3 environments."""
+"""Makes MiniHack's tasks as environments of Gymnasium and stable-baselines3: `make`, `make_vec`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from calm.credit import CreditMode
@@ -31,10 +32,12 @@ def make(task: str | Task, **settings: Any) -> GymEnv:
     Args:
         task: as for `make_vec`.
         **settings: as for `make_vec`, without `kind` and `copy`.
+
+    Raises:
+        UsageError, GameError, TypeError: as `make_vec`.
     """
-    split = settings.get("split", "train")
-    # The environment copies its one row.
-    return GymEnv(_episodes(task, 1, copy=False, **settings), split)
+    values = _Settings(copy=False, **settings)  # the environment copies its one row
+    return GymEnv(_episodes(task, 1, values), values.split)
 
 
 @overload
@@ -76,19 +79,25 @@ def make_vec(
         bonus_weight: of the bonus in the reward.
         progress: with a judge, offer the observation "progress" (B, G).
         window: offer the last so many steps too, for encoders that look back, see
-        `envs.interfaces.history`.
+            `envs.interfaces.history`.
         copy: False hands out the batch's own arrays, which the next step overwrites ("gym" only:
             SB3 keeps observations across steps).
         extra_keys: keys of `batch.arrays` for observers, beside `keys`; no observations.
         options: keyword arguments of the MiniHack class.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
+
+    Raises:
+        UsageError: a task, key, judge, bonus or kind that there is none of, a value out of range,
+            or stable-baselines3 is not installed.
+        GameError: the level does not compile.
+        TypeError: a setting of another name.
     """
-    split = settings.get("split", "train")
+    values = _Settings(**settings)
     if kind == "gym":
-        return GymVec(_episodes(task, n_envs, **settings), split)
+        return GymVec(_episodes(task, n_envs, values), values.split)
     if kind != "sb3":
         raise unknown("kind of vector environment", kind, ("gym", "sb3"))
-    if not settings.get("copy", True):
+    if not values.copy:
         raise UsageError("SB3 keeps observations across steps; copy=False would change them")
     try:
         from envs.interfaces.sb3_vec import Sb3Vec
@@ -96,37 +105,41 @@ def make_vec(
         raise UsageError(
             'kind="sb3" needs stable-baselines3; install the extra [agents]'
         ) from error
-    return Sb3Vec(_episodes(task, n_envs, **settings), split)
+    return Sb3Vec(_episodes(task, n_envs, values), values.split)
 
 
-def _episodes(
-    task: str | Task,
-    n_envs: int,
-    *,
-    split: str = "train",
-    seed: int = 0,
-    keys: Sequence[str] = KEYS,
-    crop: int = 9,
-    penalty: bool = True,
-    judge: SourceChoice | None = None,
-    subgoals: Sequence[Subgoal] | None = None,
-    shaping: CreditMode = "once",
-    weight: float = 0.5,
-    gamma: float = 0.99,
-    bonus: str | MakeBonus | None = None,
-    bonus_weight: float = 0.1,
-    progress: bool = True,
-    window: int = 0,
-    copy: bool = True,
-    extra_keys: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
-    workers: int | None = None,
-) -> Episodes:
-    if judge is not None:
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """The settings of `make_vec`, whose docstring says what each is."""
+
+    split: str = "train"
+    seed: int = 0
+    keys: Sequence[str] = KEYS
+    crop: int = 9
+    penalty: bool = True
+    judge: SourceChoice | None = None
+    subgoals: Sequence[Subgoal] | None = None
+    shaping: CreditMode = "once"
+    weight: float = 0.5
+    gamma: float = 0.99
+    bonus: str | MakeBonus | None = None
+    bonus_weight: float = 0.1
+    progress: bool = True
+    window: int = 0
+    copy: bool = True
+    extra_keys: Sequence[str] = ()
+    options: Mapping[str, Any] | None = None
+    workers: int | None = None
+
+
+def _episodes(task: str | Task, n_envs: int, settings: _Settings) -> Episodes:
+    """Returns a batch of B games of a task, with what pays in it, before its first reset."""
+    if settings.judge is not None:
         # A plain reward needs none of it.
         from calm.annotation.live import Annotator
         from envs.credit.shaping import BatchCredit
         from envs.credit.sources import keys_of
+    bonus = settings.bonus
     if isinstance(bonus, str):
         from envs.bonus.novelty import MakeNovelty
 
@@ -134,30 +147,42 @@ def _episodes(
     if isinstance(task, str) and is_task_file(task):
         task = find_task(task)
     environment, own_options = environment_of(task)
+    paying_keys = () if settings.judge is None else keys_of(settings.judge)
+    bonus_keys = () if bonus is None else bonus.keys
     batch = Batch(
         environment,
         n_envs,
-        keys,
-        extra_keys=(
-            *extra_keys,
-            *(() if judge is None else keys_of(judge)),
-            *(() if bonus is None else bonus.keys),
-        ),
-        crop=crop,
-        penalty=penalty,
-        split=split,
-        seed=seed,
-        options={**own_options, **(options or {})},
-        workers=workers,
+        settings.keys,
+        extra_keys=(*settings.extra_keys, *paying_keys, *bonus_keys),
+        crop=settings.crop,
+        penalty=settings.penalty,
+        split=settings.split,
+        seed=settings.seed,
+        options={**own_options, **(settings.options or {})},
+        workers=settings.workers,
     )
     try:
-        credit = None
-        if judge is not None:
-            if subgoals is None and isinstance(task, Task) and not isinstance(judge, Annotator):
+        credit, subgoals = None, settings.subgoals
+        if settings.judge is not None:
+            if (
+                subgoals is None
+                and isinstance(task, Task)
+                and not isinstance(settings.judge, Annotator)
+            ):
                 subgoals = task.subgoals
-            credit = BatchCredit(batch, judge, subgoals, shaping, weight, gamma)
+            credit = BatchCredit(
+                batch, settings.judge, subgoals, settings.shaping, settings.weight, settings.gamma
+            )
         source = None if bonus is None else bonus(batch, credit)
-        return Episodes(batch, credit, progress, copy, window, source, bonus_weight)
+        return Episodes(
+            batch,
+            credit,
+            settings.progress,
+            settings.copy,
+            settings.window,
+            source,
+            settings.bonus_weight,
+        )
     except BaseException:
         batch.close()
         raise

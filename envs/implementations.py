@@ -1,11 +1,11 @@
-"""Chooses between the plain and the native implementation; the one file that knows both."""
+"""Chooses between the implementations in Python and in C; the one file that knows both."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,53 +18,47 @@ from envs.native.build import Built, built
 from envs.native.check import CROP, ENVS, KEYS, TASK, trusted
 from envs.native.events import NativeCredit, NativeEventStream
 from envs.observer import Arrays
-from envs.stepping.backend import Backend, NextSeed
+from envs.stepping.backend import Backend, Games
 from envs.stepping.plain import PlainBackend
 
 PayingStream = NativeEventStream
 """A stream of events that pays for a step within the step."""
 InStepCredit = NativeCredit
-"""What such a stream pays."""
+"""The credit that such a stream has paid."""
 
 
-def make_backend(
-    task: str,
-    options: Mapping[str, Any] | None,
-    n_envs: int,
-    keys: Sequence[str],
-    crop: int,
-    penalty: bool,
-    next_seed: NextSeed,
-    workers: int | None,
-    native: bool | None,
-) -> Backend:
-    """Makes the fastest backend that the task and the machine allow; arguments as for `Batch`.
+def make_backend(games: Games, workers: int | None, native: bool | None) -> Backend:
+    """Makes the fastest backend that the task and the machine allow.
+
+    Args:
+        games: to play; keys that the task's rules read are added.
+        workers: processes that play them on the native path; None takes one a core, 0 plays in
+            this process.
+        native: True insists on the native path, False on the plain one.
 
     Raises:
         UsageError: a negative number of workers, or `native=True` where that path can't be taken.
     """
     if workers is not None and workers < 0:
         raise UsageError(f"workers must be at least 0, got {workers}")
-    env = make_minihack(task, options)
+    env = make_minihack(games.task, games.options)
     try:
         rules = read_rules(env)
-        keys = tuple(dict.fromkeys((*keys, *rule_keys(rules.path))))
+        games = replace(games, keys=tuple(dict.fromkeys((*games.keys, *rule_keys(rules.path)))))
         stepper = None
         if native is not False and rules.path != "minihack":
             stepper = trusted_stepper()
         if native and stepper is None:
-            raise UsageError(f"{task} can't take the native path here; leave out native=True")
+            raise UsageError(f"{games.task} can't take the native path here; leave out native=True")
         if stepper is None:
-            return PlainBackend(env, task, options, n_envs, keys, crop, penalty, next_seed)
+            return PlainBackend(env, games)
     except BaseException:
         env.close()
         raise
     if workers is None:
         workers = len(os.sched_getaffinity(0))
     try:
-        return NativeBackend(
-            stepper, env, rules, task, n_envs, min(workers, n_envs), keys, crop, penalty, next_seed
-        )
+        return NativeBackend(stepper, env, rules, games, min(workers, games.n_envs))
     finally:
         env.close()
 
@@ -96,7 +90,10 @@ def paying_stream(
 
 
 def engine_alone(backend: Backend) -> Callable[[int], None]:
-    """Plays so many random steps in every game of a native backend without the batch around them.
+    """Returns a function that plays random steps, so many in every game, without the batch.
+
+    Args:
+        backend: a native one, whose games are played.
 
     Raises:
         UsageError: it is another backend.
@@ -117,13 +114,11 @@ def trusted_stepper() -> Built | None:
 def both_paths(stepper: Built) -> tuple[Backend, Backend]:
     """Makes the native and the plain backend of the same games, for `envs.native.check`."""
     seeds = [count(1), count(1)]
+    games = Games(TASK, ENVS, KEYS, lambda _: next(seeds[0]), CROP)
     env = make_minihack(TASK)
     try:
-        native = NativeBackend(
-            stepper, env, read_rules(env), TASK, ENVS, 1, KEYS, CROP, True, lambda _: next(seeds[0])
-        )
+        native = NativeBackend(stepper, env, read_rules(env), games, n_workers=1)
     except BaseException:
         env.close()
         raise
-    plain = PlainBackend(env, TASK, None, ENVS, KEYS, CROP, True, lambda _: next(seeds[1]))
-    return native, plain
+    return native, PlainBackend(env, replace(games, next_seed=lambda _: next(seeds[1])))

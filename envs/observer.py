@@ -12,7 +12,12 @@ from calm.errors import UsageError
 from envs.tasks import task
 
 Array = npt.NDArray[Any]
+Actions = npt.NDArray[np.int64]
+"""(B,) the action of each environment, by its index."""
 Bools = npt.NDArray[np.bool_]
+"""(B,) yes or no of each environment."""
+Rows = npt.NDArray[np.intp]
+"""The indices of some of the B environments, ascending."""
 
 
 class Arrays(Protocol):
@@ -34,10 +39,10 @@ class Observer(Protocol):
     rows that have ended in `final`.
     """
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         """Takes in that rows were reset; the arrays hold their first observation."""
 
-    def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         """Takes in that every row was stepped; the arrays hold s', also for rows that ended."""
 
 

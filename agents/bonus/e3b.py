@@ -22,14 +22,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from agents.bonus.learned import LearnedBonus
 from envs.game.glyphs import NO_GLYPH
+from envs.observer import Rows
 
 EMBEDDING, WIDTH, DIM = 4, 128, 64
 """Numbers of a glyph, of a hidden layer, and of φ."""
@@ -52,7 +51,7 @@ class Ellipses:
         self.inverses = self._empty.repeat(n_envs, 1, 1)
         """(B, D, D) float64."""
 
-    def begin(self, rows: npt.NDArray[np.intp]) -> None:
+    def begin(self, rows: Rows) -> None:
         """Forgets the episodes of these rows."""
         self.inverses[torch.from_numpy(rows)] = self._empty
 
@@ -109,7 +108,7 @@ class E3B(LearnedBonus):
         networks = nn.ModuleList([self._encoder, self._inverse_dynamics])
         return networks, torch.optim.Adam(networks.parameters(), lr=LEARNING_RATE)
 
-    def _begin(self, rows: npt.NDArray[np.intp]) -> None:
+    def _begin(self, rows: Rows) -> None:
         self._ellipses.begin(rows)
 
     def _pay(self, glyphs: Tensor) -> Tensor:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from envs.game.engine import Array
-from envs.observer import Bools
+from envs.observer import Actions, Bools, Rows
 from envs.stepping.batch import Batch, Rewards
 
 KEYS = ("glyphs_crop", "inv_glyphs")
@@ -58,7 +57,7 @@ class LearnedBonus(ABC):
         self._state = self._glyphs({key: self._batch.arrays[key] for key in KEYS})
         self._begin(np.arange(self._batch.n_envs))
 
-    def step(self, actions: npt.NDArray[np.int64], ended: Bools) -> Rewards:
+    def step(self, actions: Actions, ended: Bools) -> Rewards:
         """Returns the bonus of the batch's last step, (B,) float32."""
         after = self._glyphs({key: self._batch.reached(key) for key in KEYS})
         with torch.no_grad():
@@ -102,7 +101,7 @@ class LearnedBonus(ABC):
         """Returns the bonus (B,) of states (B, N) int16 that a step has just led to."""
 
     @abstractmethod
-    def _begin(self, rows: npt.NDArray[np.intp]) -> None:
+    def _begin(self, rows: Rows) -> None:
         """Takes in that these rows stand at the first observation of an episode."""
 
     @abstractmethod

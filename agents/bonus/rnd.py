@@ -18,8 +18,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
@@ -28,6 +26,7 @@ from torchrl.objectives import RNDLoss
 
 from agents.bonus.learned import LearnedBonus
 from envs.game.glyphs import NO_GLYPH
+from envs.observer import Rows
 
 EMBEDDING, WIDTH, DIM = 4, 128, 128
 """Numbers of a glyph, of a hidden layer, and of what is predicted."""
@@ -47,7 +46,7 @@ class RandomNetworkDistillation(LearnedBonus):
         self._distillation = RNDLoss(predictor, target, update_fraction=1.0)
         return self._transform, torch.optim.Adam(predictor.parameters(), lr=LEARNING_RATE)
 
-    def _begin(self, rows: npt.NDArray[np.intp]) -> None:
+    def _begin(self, rows: Rows) -> None:
         """Keeps all: novelty is lifelong."""
 
     def _features(self, glyphs: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ from envs.events.stream import EventStream
 from envs.game.engine import ABORTED, DIED, WON
 from envs.implementations import make_event_stream
 from envs.interfaces.sb3_vec import Sb3Vec
+from envs.observer import Actions, Bools, Rows
 from envs.stepping.batch import Batch
 
 FILE = "episodes.parquet"
@@ -165,17 +166,12 @@ class _Watcher:
         self.screens: list[Screen] = []
         self.event_texts: list[str] = []
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         self.events.on_reset(rows)
         if not self.first:
             self.first = self._screens()
 
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         self.events.on_step(actions, terminated, truncated)
         self.screens = self._screens()
         self.event_texts = [self.events.texts[i] for i in self.events.ids]

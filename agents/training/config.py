@@ -49,7 +49,8 @@ class TrainConfig(BaseModel):
     """What that file said, so that the run needs it no more."""
     judge: str = "rules"
     """Whose credit shapes the reward: none, truth (the engine's own), noisy:precision=P,recall=R
-    (the truth with errors, see `agents.training.noisy`), rules, local:MODEL, openai:MODEL, ..."""
+    (the truth with errors, see `agents.training.noisy_spec`), rules, local:MODEL, openai:MODEL,
+    ..."""
     form: str = ""
     """Form of question and answer in which a model is asked, see `calm.asking.form`; booleans by
     default, and of replay the one that was asked most."""

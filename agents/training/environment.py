@@ -1,4 +1,4 @@
-"""The environments of a run and what pays credit in them, built from its settings."""
+"""Makes the environments of a run and what pays credit in them, from its settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agents.bonus.make import make_bonus
 from agents.training.config import TrainConfig
-from agents.training.credit_source import CreditSource, make_credit_source
+from agents.training.credit_source import Asking, CreditSource, make_credit_source
 from agents.training.run_folder import Run
 from calm.decompose import decompose
 from calm.errors import UsageError
@@ -97,12 +97,14 @@ def credit_source_of(
         store,
         base_url,
         config.seed,
-        ask=config.ask,
-        patience=config.patience,
-        ask_again=config.ask_again,
-        form=config.form,
-        thresholds=config.thresholds,
-        most_pending=config.most_pending,
+        Asking(
+            ask=config.ask,
+            patience=config.patience,
+            ask_again=config.ask_again,
+            most_pending=config.most_pending,
+            form=config.form,
+            thresholds=config.thresholds,
+        ),
     )
 
 

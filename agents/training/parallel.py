@@ -16,15 +16,16 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from agents.training.callback import TrainingStatus
 from agents.training.run_folder import Run
 from agents.training.train import train
-from agents.training.trainer import TrainingStatus
 from calm.errors import CalmError
 from calm.store.store import Store
 
 STOPS = {signal.SIGINT, signal.SIGTERM}
 """Signals that end a run with a checkpoint."""
-Message = tuple[int, TrainingStatus | CalmError | BaseException | None]
+Message = tuple[int, TrainingStatus | BaseException | None]
+"""A run's index and its status; or what has ended its training, None for its last step."""
 
 
 def _end_with_parent() -> None:
@@ -96,6 +97,90 @@ def _train_one(
         messages.put((index, None))
 
 
+class _Processes:
+    """The processes that train some runs, a number at a time, and what those that failed said.
+
+    Args:
+        runs: to train.
+        store, base_url, at_once: as for `train_all`.
+    """
+
+    def __init__(
+        self, runs: Sequence[Run], store: Path | None, base_url: str | None, at_once: int | None
+    ) -> None:
+        cores = os.cpu_count() or 1
+        self.runs, self.at_once = runs, at_once or cores
+        threads = max(1, cores // min(self.at_once, max(1, len(runs))))
+        self.waiting = list(range(len(runs)))
+        """Indices of the runs whose process has not been started yet."""
+        # Torch is imported once, by a server that forks the runs' processes; it never trains itself.
+        self._context = mp.get_context("forkserver")
+        self._context.set_forkserver_preload(["agents.training.train"])
+        self._messages: Any = self._context.Queue()
+        self._arguments = (store, base_url, threads, self._messages)
+        self._working: dict[int, BaseProcess] = {}
+        self._failures: list[str] = []
+        self._kinds: set[type[CalmError]] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is waiting or being trained."""
+        return bool(self.waiting or self._working)
+
+    def start(self) -> None:
+        """Starts processes until as many as may work at once do."""
+        while self.waiting and len(self._working) < self.at_once:
+            i = self.waiting.pop(0)
+            process = self._context.Process(
+                target=_train_one, args=(i, self.runs[i].folder, *self._arguments), daemon=True
+            )
+            # It holds Ctrl-C back while it is loading, see `_interrupt_once`.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+            process.start()
+            self._working[i] = process  # first: a signal may come with the next line
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def note_dead(self) -> None:
+        """Counts runs whose process is gone without a word among those that failed."""
+        for i, process in list(self._working.items()):
+            # All its messages were in the queue before it died.
+            if not process.is_alive() and self._messages.empty():
+                self._working.pop(i)
+                self.fail(i, CalmError(f"died with exit code {process.exitcode}"))
+
+    def message(self) -> Message | None:
+        """Returns the next message of a process; None where none comes within a second."""
+        try:
+            message: Message = self._messages.get(timeout=1.0)
+        except queue.Empty:
+            return None
+        return message
+
+    def join(self, i: int) -> None:
+        """Waits for the process of a run that has told its end."""
+        self._working.pop(i).join()
+
+    def fail(self, i: int, error: BaseException) -> None:
+        """Counts a run among those that failed."""
+        self._failures.append(f"{self.runs[i].folder}: {error}")
+        self._kinds.add(type(error) if isinstance(error, CalmError) else CalmError)
+
+    def end(self, interrupt: bool) -> None:
+        """Ends all processes; with `interrupt` they get half a minute to save a checkpoint."""
+        for process in self._working.values():
+            if interrupt and process.is_alive() and process.pid:
+                os.kill(process.pid, signal.SIGINT)
+        for process in self._working.values():
+            process.join(timeout=30)
+            process.kill()
+
+    def raise_failures(self) -> None:
+        """Raises a CalmError if runs failed, of the kind that all failures share."""
+        if self._failures:
+            kind = self._kinds.pop() if len(self._kinds) == 1 else CalmError
+            raise kind("training failed; " + "; ".join(self._failures))
+
+
 def train_all(
     runs: Sequence[Run],
     *,
@@ -121,62 +206,30 @@ def train_all(
             failures share.
         KeyboardInterrupt: after every process has saved its checkpoint.
     """
-    # Torch is imported once, by a server that forks the runs' processes; it never trains itself.
-    context = mp.get_context("forkserver")
-    context.set_forkserver_preload(["agents.training.train"])
-    messages: Any = context.Queue()
-    waiting = list(range(len(runs)))
-    working: dict[int, BaseProcess] = {}
-    failures: list[str] = []
-    kinds: set[type[CalmError]] = set()
-    cores = os.cpu_count() or 1
-    at_once = at_once or cores
-    threads = max(1, cores // min(at_once, max(1, len(runs))))
+    processes = _Processes(runs, store, base_url, at_once)
     interrupted = False
     try:
-        while waiting or working:
-            for i, child in list(working.items()):
-                # All its messages were in the queue before it died.
-                if not child.is_alive() and messages.empty():
-                    working.pop(i)
-                    failures.append(f"{runs[i].folder}: died with exit code {child.exitcode}")
-                    kinds.add(CalmError)
-            while waiting and len(working) < at_once and not interrupted:
-                i = waiting.pop(0)
-                arguments = (i, runs[i].folder, store, base_url, threads, messages)
-                process = context.Process(target=_train_one, args=arguments, daemon=True)
-                # It holds Ctrl-C back while it is loading, see `_interrupt_once`.
-                mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-                process.start()
-                working[i] = process  # first: a signal may come with the next line
-                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            try:
-                i, message = messages.get(timeout=1.0)
-            except queue.Empty:
+        while processes.busy:
+            processes.note_dead()
+            processes.start()
+            if (message := processes.message()) is None:
                 continue
-            if isinstance(message, TrainingStatus):
-                on_progress(i, message)
+            i, news = message
+            if isinstance(news, TrainingStatus):
+                on_progress(i, news)
                 continue
-            working.pop(i).join()
-            if isinstance(message, KeyboardInterrupt):
+            processes.join(i)
+            if isinstance(news, KeyboardInterrupt):
                 interrupted = True
-                waiting.clear()
-            elif message is not None:
-                failures.append(f"{runs[i].folder}: {message}")
-                kinds.add(type(message) if isinstance(message, CalmError) else CalmError)
+                processes.waiting.clear()
+            elif news is not None:
+                processes.fail(i, news)
             else:
                 on_end(i)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        for child in working.values():
-            if interrupted and child.is_alive() and child.pid:
-                os.kill(child.pid, signal.SIGINT)
-        for child in working.values():
-            child.join(timeout=30)
-            child.kill()
+        processes.end(interrupt=interrupted)
     if interrupted:
         raise KeyboardInterrupt
-    if failures:
-        kind = kinds.pop() if len(kinds) == 1 else CalmError
-        raise kind("training failed; " + "; ".join(failures))
+    processes.raise_failures()

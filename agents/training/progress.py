@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from agents.training.callback import TrainingStatus
 from agents.training.parallel import train_all
 from agents.training.run_folder import Run
-from agents.training.trainer import TrainingStatus
 
 MOST_BARS = 6
 """Runs that have a bar each; of more, only those at work have one."""

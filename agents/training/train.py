@@ -17,12 +17,12 @@ import torch
 
 from agents.ppo.glibc_memory import keep_memory
 from agents.training.agent import make_ppo
+from agents.training.callback import Clock, RunCallback, TrainingStatus, answers
 from agents.training.checkpoint import restore, restore_judge
 from agents.training.environment import credit_source_of, make_env, subgoals_of_run
 from agents.training.folder_lock import owned
 from agents.training.loggers import make_logger
 from agents.training.run_folder import Row, Run
-from agents.training.trainer import Clock, Trainer, TrainingStatus, answers
 from calm.annotation.live import Annotator
 from calm.errors import CalmError
 from calm.store.store import Store
@@ -110,55 +110,55 @@ def _train(
 
         closing.push(close_logger)
         clock = Clock()
-        trainer = Trainer(run, held_out, tally, source, clock, rows, on_progress)
+        callback = RunCallback(run, held_out, tally, source, clock, rows, on_progress)
         if state:
             clock.training, clock.evaluating = state["training_seconds"], state["eval_seconds"]
             if annotator and state["judge"]:
-                trainer.usage_before = restore_judge(annotator, state["judge"])
+                callback.usage_before = restore_judge(annotator, state["judge"])
             restore(model, env, state)
             run.note_resumed(model.num_timesteps)
         if annotator:
-            annotator.on_wait = trainer.report
+            annotator.on_wait = callback.report
         try:
             model.learn(
                 max(0, config.steps - model.num_timesteps),
-                callback=trainer,
+                callback=callback,
                 reset_num_timesteps=state is None,
             )
             if not rows or rows[-1]["steps"] < model.num_timesteps:
-                trainer.evaluate()
+                callback.evaluate()
             if annotator:
                 annotator.wait()  # what is still pending was asked, so it is kept
                 run.write_judged(answers(annotator))
         except BaseException as stop:
-            _stop_with_checkpoint(trainer, stop)
+            _stop_with_checkpoint(callback, stop)
             raise
     return rows
 
 
-def _stop_with_checkpoint(trainer: Trainer, stop: BaseException) -> None:
+def _stop_with_checkpoint(callback: RunCallback, stop: BaseException) -> None:
     """Writes a checkpoint and adds to the error that has stopped training how to resume it.
 
     Args:
-        trainer: of the run.
+        callback: of the run.
         stop: the error; its message gets the step and the command that resumes.
 
     Raises:
         CalmError: Ctrl-C stopped it and the checkpoint can't be written; or a file can't be.
     """
     try:
-        trainer.checkpoint()
+        callback.checkpoint()
         saved = "kept a checkpoint"
     except (CalmError, OSError) as failure:
         where = "it has no checkpoint yet"
-        if trainer.run.checkpoint_path.exists():
-            where = f"its last checkpoint is of step {trainer.last_checkpoint_step:,}"
+        if callback.run.checkpoint_path.exists():
+            where = f"its last checkpoint is of step {callback.last_checkpoint_step:,}"
         saved = where if failure is stop or str(failure) == str(stop) else f"{failure}; {where}"
         if isinstance(stop, KeyboardInterrupt):
             raise CalmError(f"{failure}; {where}") from failure
     advice = (
-        f"Training has stopped at step {trainer.num_timesteps:,} and {saved};"
-        f" resume it with `calm train --resume {trainer.run.folder}`"
+        f"Training has stopped at step {callback.num_timesteps:,} and {saved};"
+        f" resume it with `calm train --resume {callback.run.folder}`"
     )
     if isinstance(stop, CalmError):
         stop.args = (f"{stop}. {advice}",)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.game.engine import Array
-from envs.observer import Bools
+from envs.observer import Bools, Rows
 from envs.seeding import mix
 
 Numbers = npt.NDArray[np.uint64]
@@ -36,7 +36,7 @@ class EpisodeSets:
         """
         return self.add_to(self._rows, numbers)
 
-    def add_to(self, rows: npt.NDArray[np.intp], numbers: Numbers) -> Bools:
+    def add_to(self, rows: Rows, numbers: Numbers) -> Bools:
         """As `add`, to the sets of some different rows alone: (R,) rows and numbers."""
         if 2 * int(self._sizes.max()) >= self._tables.shape[1]:
             self._grow()
@@ -44,12 +44,12 @@ class EpisodeSets:
         self._sizes[rows] += fresh
         return fresh
 
-    def clear(self, rows: npt.NDArray[np.intp]) -> None:
+    def clear(self, rows: Rows) -> None:
         """Empties the sets of these rows."""
         self._tables[rows] = 0
         self._sizes[rows] = 0
 
-    def _put(self, rows: npt.NDArray[np.intp], numbers: Numbers) -> Bools:
+    def _put(self, rows: Rows, numbers: Numbers) -> Bools:
         """Puts one number into the table of each of some different rows; where it was new."""
         fresh = np.zeros(len(rows), np.bool_)
         last = np.uint64(self._tables.shape[1] - 1)

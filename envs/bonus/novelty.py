@@ -26,7 +26,7 @@ from calm.errors import UsageError, unknown
 from envs.bonus.episode_sets import EpisodeSets, Numbers, numbers_of_rows
 from envs.events.stream import EventStream
 from envs.implementations import make_event_stream
-from envs.observer import Bools
+from envs.observer import Actions, Bools, Rows
 from envs.seeding import mix
 from envs.stepping.batch import Batch, Rewards
 
@@ -107,7 +107,7 @@ class Novelty:
         """Forgets the events of all episodes."""
         self._met.clear(self._every)
 
-    def step(self, actions: npt.NDArray[np.int64], ended: Bools) -> Rewards:
+    def step(self, actions: Actions, ended: Bools) -> Rewards:
         """Returns (B,) float32, 1 where the event of the last step is new in its episode."""
         new = self._met.add(mix(self._stream.ids.astype(np.uint64)))
         if self._judge is not None:
@@ -141,7 +141,7 @@ class ObservedNovelty:
         """Forgets all episodes but for their first observation."""
         self._begin(np.arange(self._batch.n_envs))
 
-    def step(self, actions: npt.NDArray[np.int64], ended: Bools) -> Rewards:
+    def step(self, actions: Actions, ended: Bools) -> Rewards:
         """Returns (B,) float32, 1 where the last step has led to something new in its episode."""
         shown = self._number(self._batch.reached(self._key))
         new: Bools = self._met.add(shown) & (shown != 0)
@@ -157,7 +157,7 @@ class ObservedNovelty:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Has nothing to take over."""
 
-    def _begin(self, rows: npt.NDArray[np.intp]) -> None:
+    def _begin(self, rows: Rows) -> None:
         self._met.clear(rows)
         first = self._number(self._batch.arrays[self._key])
         self._met.add_to(rows, first[rows])

@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from envs.observer import Bools
+from envs.observer import Actions, Bools
 from envs.stepping.batch import Batch, Rewards
 
 if TYPE_CHECKING:
@@ -24,7 +21,7 @@ class Bonus(Protocol):
     def reset(self) -> None:
         """All environments begin a new episode; the batch's arrays hold its first observation."""
 
-    def step(self, actions: npt.NDArray[np.int64], ended: Bools) -> Rewards:
+    def step(self, actions: Actions, ended: Bools) -> Rewards:
         """Returns the bonus of the batch's last step, (B,) float32, before its weight.
 
         Args:

@@ -41,7 +41,7 @@ from calm.errors import UsageError, unknown
 from calm.records import Subgoal
 from envs.events.stream import EventStream
 from envs.implementations import make_event_stream
-from envs.observer import Bools
+from envs.observer import Actions, Bools, Rows
 from envs.seeding import mix
 from envs.stepping.batch import Batch
 from envs.truth.reference_play import Frequencies, reference
@@ -227,12 +227,12 @@ class NoisyStream:
         there = int(self.hits.sum() + self.misses.sum())
         return int(self.hits.sum()) / there if there else None
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         self.truth.on_reset(rows)
         if self.events is not None:
             self.events.on_reset(rows)
 
-    def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         self.truth.on_step(actions, terminated, truncated)
         if self.events is None:
             draw = self._draws()

@@ -17,7 +17,7 @@ from calm.errors import UsageError
 from calm.records import Subgoal
 from envs.events.stream import EventStream
 from envs.implementations import InStepCredit, PayingStream, make_event_stream, paying_stream
-from envs.observer import Bools, Observer
+from envs.observer import Actions, Bools, Observer, Rows
 from envs.stepping.batch import Batch
 from envs.truth.make import KEYS as TRUTH_KEYS
 from envs.truth.make import truth_of
@@ -86,10 +86,10 @@ class JudgeSource:
         self._paying = paying_stream(self.stream, self._how, len(self.annotator.subgoals), once)
         return None if self._paying is None else self._paying.pay
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         self.stream.on_reset(rows)
 
-    def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         annotator = self.annotator
         self._achieved = None
         self.stream.on_step(actions, terminated, truncated)

@@ -70,7 +70,7 @@ from envs.game.glyphs import (
     THING_OF_GLYPH,
     THINGS,
 )
-from envs.observer import Arrays
+from envs.observer import Actions, Arrays, Bools, Rows
 
 Array = npt.NDArray[Any]
 
@@ -95,14 +95,9 @@ class Seeing(Protocol):
     signatures: npt.NDArray[np.uint8]
     questions: npt.NDArray[np.uint8]
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None: ...
+    def on_reset(self, rows: Rows) -> None: ...
 
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None: ...
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None: ...
 
 
 class Sight:
@@ -149,7 +144,7 @@ class Sight:
         self._again: list[int] = []
         self._note(np.zeros(0, np.intp))
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         """Forgets what these environments had seen; the arrays hold their first observation."""
         arrays = self._arrays
         glyphs = arrays["glyphs"][rows].reshape(len(rows), CELLS)
@@ -179,12 +174,7 @@ class Sight:
         self._levels[rows] = self._look()[rows]
         self._listen()
 
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         """Fills `signatures` with what this step changed; the arrays hold s' for all rows."""
         arrays, out = self._arrays, self.signatures
         out[:] = 0

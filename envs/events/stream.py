@@ -13,7 +13,7 @@ from envs.events import signature as layout
 from envs.events.sight import Seeing, Sight
 from envs.events.words import quote, words
 from envs.game.actions import kind as action_kind
-from envs.observer import Arrays, names_of_actions
+from envs.observer import Actions, Arrays, Bools, Rows, names_of_actions
 
 
 class EventStream:
@@ -59,15 +59,10 @@ class EventStream:
         self._by_signature: dict[bytes, int] = {}
         self._by_text: dict[str, int] = {}
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         self._sight.on_reset(rows)
 
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         self._sight.on_step(actions, terminated, truncated)
         known = self._by_signature
         signatures = self._sight.signatures.view(f"V{layout.WIDTH}").ravel().tolist()

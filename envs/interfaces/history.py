@@ -22,7 +22,7 @@ from gymnasium import spaces
 from calm.errors import UsageError
 from envs.game.engine import Array
 from envs.game.glyphs import GROUPS, NO_GLYPH, group_of
-from envs.observer import Bools
+from envs.observer import Bools, Rows
 from envs.stepping.batch import Batch
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Window:
             "window_valid": spaces.Box(0.0, 1.0, shapes["window_valid"], np.float32),
         }
 
-    def _begin(self, rows: npt.NDArray[np.intp]) -> None:
+    def _begin(self, rows: Rows) -> None:
         for array in self.arrays.values():
             array[rows] = 0
         crops = self.batch.arrays[CROP][rows]

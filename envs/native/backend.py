@@ -1,4 +1,4 @@
-"""The native path: games stepped in C, in worker processes over shared memory or in this one."""
+"""Steps games in C, in worker processes over shared memory or in this one: the native path."""
 
 from __future__ import annotations
 
@@ -21,52 +21,37 @@ from envs.native.folders import Folder
 from envs.native.layout import Memory
 from envs.native.sight import SharedSightBuffers, space_for
 from envs.native.workers import LOOK_UP_US, Workers
-from envs.stepping.backend import NextSeed
+from envs.observer import Actions, Rows
+from envs.stepping.backend import Games
 
 STEP, STEP_AND_RESET, RESET, RAW = 1, 2, 3, 5
 """Commands, as in calm.h."""
 NOT_YET, NO_SUCH_ACTION, NO_START = -1, -2, -3
 """What turns.c returns instead of a number of rows."""
 SPIN_US = 500
-"""How long both sides look again before they sleep, see calm.h. On two cores 16 games of KeyRoom-S5
-took 138,000 steps/s with 0, 159,000 with 100, 154,000 with 500, 106,000 with 2000 (medians of five
-interleaved rounds, other batches idle beside them). A reset takes some 200."""
+"""Microseconds that both sides look again before they sleep, see calm.h. On two cores 16 games of
+KeyRoom-S5 took 138,000 steps/s with 0, 159,000 with 100, 154,000 with 500, 106,000 with 2000
+(medians of five interleaved rounds, other batches idle beside them). A reset takes some 200."""
 
 
 class NativeBackend:
-    """See `envs.stepping.backend.Backend` and `envs.native`.
+    """Steps games in C; an `envs.stepping.backend.Backend`.
 
     Args:
         built: the compiled stepper.
         env: MiniHack's object: its options, its compiled level; it may be closed afterwards.
         rules: of the task; its path is not "minihack".
-        task: for messages.
-        n_envs: B.
+        games: to play; those keys that the rules read are there already.
         n_workers: processes; 0 plays in this one.
-        keys: to fill, crops among them; those the rules need are there already.
-        crop: odd size of the crops.
-        penalty: False leaves MiniHack's penalty for steps without game time out of the reward.
-        next_seed: draws level seeds.
     """
 
-    def __init__(
-        self,
-        built: Built,
-        env: Any,
-        rules: Rules,
-        task: str,
-        n_envs: int,
-        n_workers: int,
-        keys: Sequence[str],
-        crop: int,
-        penalty: bool,
-        next_seed: NextSeed,
-    ) -> None:
+    def __init__(self, built: Built, env: Any, rules: Rules, games: Games, n_workers: int) -> None:
         self.rules = rules
-        self._next_seed = next_seed
-        seeds = [next_seed(i) for i in range(n_envs)]
+        self._next_seed = games.next_seed
+        n_envs = games.n_envs
+        seeds = [games.next_seed(i) for i in range(n_envs)]
         self._library = _library(str(built.library))
-        self._memory = memory = Memory(n_envs, n_workers, keys, crop, space_for(n_envs))
+        self._memory = memory = Memory(n_envs, n_workers, games.keys, games.crop, space_for(n_envs))
         self.arrays: Mapping[str, Array] = memory.arrays
         self.final: Mapping[str, Array] = memory.final
         rows = memory.rows
@@ -87,14 +72,14 @@ class NativeBackend:
         self._busy = False
         folder = Folder(env, n_envs)
         self._root = folder.path
-        _describe(memory, env, rules, penalty, self._root)
+        _describe(memory, env, rules, games.penalty, self._root)
         self._address = ctypes.c_void_p(memory.address)
         self._games: int | None = None
         self._workers: Workers | None = None
         end: Callable[[], object] | None = None
         try:
             if n_workers:
-                self._workers = Workers(built.worker, memory, task)
+                self._workers = Workers(built.worker, memory, games.task)
             else:
                 why = ctypes.create_string_buffer(256)
                 self._games = self._library.calm_open_all(self._address, why)
@@ -113,13 +98,13 @@ class NativeBackend:
         return self._workers.pids if self._workers else []
 
     def enable_sight(self) -> SharedSightBuffers | None:
-        """See `envs.native.sight.SupportsNativeSight`."""
+        """Returns the buffers of those who look at rows as they are stepped; None if taken."""
         header = self._memory.header
         if header.watched:
             return None
         return SharedSightBuffers(self._memory.sight, self._action, self.status, header)
 
-    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
+    def step(self, actions: Actions, reset: bool) -> int:
         if self._busy:
             self._end_turn()
         self._action[:] = actions
@@ -141,7 +126,7 @@ class NativeBackend:
                 self._seed[i] = self._next_seed(i)
         return self._ended
 
-    def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
+    def reset(self, rows: Rows, seeds: Sequence[int] | None) -> None:
         if self._busy:
             self._end_turn()
         ahead = self._seed[rows]
@@ -204,6 +189,7 @@ class NativeBackend:
         self._busy = False
 
     def _finish(self) -> set[int]:
+        """Waits for the end of a turn; returns the rows whose games were lost meanwhile."""
         lost: set[int] = set()
         assert self._workers is not None
         while True:
@@ -246,7 +232,7 @@ def _library(path: str) -> ctypes.CDLL:
 
 
 def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path) -> None:
-    """Fills the header with what MiniHack's object says."""
+    """Fills the header with the task's rules and MiniHack's options, as the C code reads them."""
     header = memory.header
     header.path = ("rules", "keyroom").index(rules.path)
     header.allow_all_yn = rules.allow_all_yn
@@ -272,7 +258,10 @@ def _tidy(
     memory: Memory,
     folder: Folder,
 ) -> None:
-    """Ends games, those in this process by `end`, and what they had."""
+    """Ends games, those in this process by `end`, and frees their processes, memory and folder.
+
+    In a fork of the process `owner`, which made the batch, nothing is done.
+    """
     if os.getpid() != owner:
         return  # a fork of the process that made the batch ends, the batch doesn't
     if end is not None:

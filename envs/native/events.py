@@ -16,7 +16,7 @@ from envs.events.stream import EventStream
 from envs.game.engine import Array
 from envs.native.build import Built
 from envs.native.sight import NativeSight
-from envs.observer import Arrays
+from envs.observer import Actions, Arrays, Bools
 
 
 class _TableStructure(ctypes.Structure):
@@ -167,12 +167,7 @@ class NativeEventStream(EventStream):
         self.pay = pay
         self._make_table(self._table.size)
 
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         if self._header is None:
             self._sight.on_step(actions, terminated, truncated)
         if self.pay is not None and self._header is not None:

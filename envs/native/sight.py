@@ -31,7 +31,7 @@ from envs.game.glyphs import (
     THINGS,
 )
 from envs.native.build import Built
-from envs.observer import Arrays
+from envs.observer import Actions, Arrays, Bools, Rows
 
 LINE = 64
 """Bytes of a cache line, at which every array begins."""
@@ -204,7 +204,7 @@ class NativeSight:
         self._at = start + math.prod(shape) * np.dtype(dtype).itemsize
         return space[start : self._at].view(dtype).reshape(shape)
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         if self.in_step:
             return
         rows = np.ascontiguousarray(rows, np.int64)
@@ -212,12 +212,7 @@ class NativeSight:
             self._pointer, rows.ctypes.data_as(ctypes.c_void_p), len(rows)
         )
 
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         if self.in_step:
             return
         self._actions[:] = actions

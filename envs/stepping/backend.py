@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from envs.game.engine import Array, Rules
+from envs.observer import Actions, Rows
 
 NextSeed = Callable[[int], int]
 """The level seed of a row's next episode; every call draws a new one."""
+
+
+@dataclass(frozen=True)
+class Games:
+    """Which games a backend plays, and which arrays it fills."""
+
+    task: str
+    """MiniHack's id."""
+    n_envs: int
+    """B."""
+    keys: Sequence[str]
+    """Observation keys to fill, crops among them."""
+    next_seed: NextSeed
+    crop: int = 9
+    """Odd size of the crops."""
+    penalty: bool = True
+    """False leaves MiniHack's penalty for steps without game time out of the reward."""
+    options: Mapping[str, Any] | None = None
+    """Keyword arguments of the MiniHack class."""
 
 
 class Backend(Protocol):
@@ -34,14 +55,14 @@ class Backend(Protocol):
     final_level_seed: npt.NDArray[np.int64]
     """(B,) of the episode that the last step ended, in rows where it ended one."""
 
-    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
+    def step(self, actions: Actions, reset: bool) -> int:
         """Steps every row; with `reset`, rows that end start their next episode at once.
 
         Returns:
             How many rows ended; -1, and nothing is stepped, if there is no such action.
         """
 
-    def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
+    def reset(self, rows: Rows, seeds: Sequence[int] | None) -> None:
         """Starts new episodes in these rows, on the given level seeds or the next of each."""
 
     def redraw(self, rows: Sequence[int]) -> None:

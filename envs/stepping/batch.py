@@ -18,7 +18,7 @@ from envs.game.engine import ENGINE_KEYS, Array, Rules
 from envs.implementations import make_backend
 from envs.observer import Bools, Observer
 from envs.seeding import LevelSeeds, as_level_seed
-from envs.stepping.backend import Backend, NextSeed
+from envs.stepping.backend import Backend, Games, NextSeed
 
 Rewards = npt.NDArray[np.float32]
 
@@ -95,9 +95,8 @@ class Batch:
 
         needed = [*self.keys, *extra_keys]
         needed += [key.removesuffix("_crop") for key in needed if key in CROPS]
-        self.backend: Backend = make_backend(
-            task, options, n_envs, needed, crop, penalty, _drawer(self.streams), workers, native
-        )
+        games = Games(task, n_envs, needed, _drawer(self.streams), crop, penalty, options)
+        self.backend: Backend = make_backend(games, workers, native)
         self.rules: Rules = self.backend.rules
         self.n_actions = len(self.rules.presses)
         self.arrays: Mapping[str, Array] = self.backend.arrays

@@ -1,4 +1,4 @@
-"""The plain path: games in this process, stepped by Python over MiniHack's own objects."""
+"""Steps games in this process, by Python over MiniHack's own objects: the plain path."""
 
 from __future__ import annotations
 
@@ -6,46 +6,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from envs.game.crops import Crop
 from envs.game.engine import ENGINE_KEYS, Array, Game, make_minihack
-from envs.stepping.backend import NextSeed
+from envs.observer import Actions, Rows
+from envs.stepping.backend import Games
 
 
 class PlainBackend:
-    """Games in this process, stepped by Python. Every task runs on it.
+    """Steps games in this process, by Python; a `Backend`. Every task runs on it.
 
     Args:
-        env: the first row's, from `make_minihack`.
-        task, options: to make the others.
-        n_envs: B.
-        keys: to fill, crops among them; those the rules need are there already.
-        crop: odd size of the crops.
-        penalty: see `Game`.
-        next_seed: draws level seeds.
+        env: the first row's, from `make_minihack`; the others are made like it.
+        games: to play; those keys that the rules read are there already.
     """
 
-    def __init__(
-        self,
-        env: Any,
-        task: str,
-        options: Mapping[str, Any] | None,
-        n_envs: int,
-        keys: Sequence[str],
-        crop: int,
-        penalty: bool,
-        next_seed: NextSeed,
-    ) -> None:
-        self._next_seed = next_seed
+    def __init__(self, env: Any, games: Games) -> None:
+        self._next_seed = games.next_seed
+        n_envs = games.n_envs
         arrays: dict[str, Array] = {}
         self._crops: dict[str, tuple[str, Crop]] = {}
-        for key in keys:
+        for key in games.keys:
             base = key.removesuffix("_crop")
             shape, dtype = ENGINE_KEYS[base]
             if base != key:
-                self._crops[key] = base, Crop(base, n_envs, crop, dtype)
-                shape = (crop, crop)
+                self._crops[key] = base, Crop(base, n_envs, games.crop, dtype)
+                shape = (games.crop, games.crop)
             arrays[key] = np.zeros((n_envs, *shape), dtype)
         self.arrays: Mapping[str, Array] = arrays
         self.final: Mapping[str, Array] = {k: np.zeros_like(v) for k, v in arrays.items()}
@@ -59,15 +45,15 @@ class PlainBackend:
         self._games: list[Game] = []
         try:
             for i in range(n_envs):
-                game = env if i == 0 else make_minihack(task, options)
+                own = env if i == 0 else make_minihack(games.task, games.options)
                 rows = {key: self.arrays[key][i] for key in engine}
-                self._games.append(Game(game, rows, penalty))
+                self._games.append(Game(own, rows, games.penalty))
             self.rules = self._games[0].rules
         except BaseException:
             self.close()
             raise
 
-    def step(self, actions: npt.NDArray[np.int64], reset: bool) -> int:
+    def step(self, actions: Actions, reset: bool) -> int:
         if actions.min() < 0 or actions.max() >= len(self.rules.presses):
             return -1
         for i, (game, action) in enumerate(zip(self._games, actions.tolist(), strict=True)):
@@ -84,7 +70,7 @@ class PlainBackend:
                 self.reset(ended, None)
         return int(ended.size)
 
-    def reset(self, rows: npt.NDArray[np.intp], seeds: Sequence[int] | None) -> None:
+    def reset(self, rows: Rows, seeds: Sequence[int] | None) -> None:
         for n, i in enumerate(rows.tolist()):
             seed = self._next_seed(i) if seeds is None else seeds[n]
             self._games[i].reset(seed)

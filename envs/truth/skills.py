@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.game.engine import WON
+from envs.observer import Actions, Bools, Rows
 from envs.stepping.batch import Batch
 from envs.tasks.skills import Skill, glyphs_of
 
@@ -32,19 +33,14 @@ class SkillTruth:
         self.achieved: npt.NDArray[np.int8] = np.zeros((batch.n_envs, 2), np.int8)
         """(B, 2) of the last step, in the order of the task's subgoals."""
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         now = self._state()
         if self._before is None:
             self._before = now
         for before, current in zip(self._before, now, strict=True):
             before[rows] = current[rows]
 
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         assert self._before is not None, "reset the batch first"
         there, at, held = self._before
         _, now_at, now_held = after = self._state()

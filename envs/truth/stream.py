@@ -36,13 +36,12 @@ from envs.game.glyphs import (
     WANDS,
     WATERS,
 )
-from envs.observer import Arrays, names_of_actions
+from envs.observer import Actions, Arrays, Bools, Rows, names_of_actions
 from envs.subgoals import APPROACHES, Approach
 from envs.tasks import task
 from envs.truth.crossings import Banks
 
 Array = npt.NDArray[Any]
-Bools = npt.NDArray[np.bool_]
 Deed = Callable[["TruthStream"], Bools]
 
 _BARE = (*ROOM_FLOORS, *CORRIDORS, DOORWAY, ICE)
@@ -121,7 +120,7 @@ class TruthStream:
         """The arrays of s'."""
         return self._arrays
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         for thing in self._things:
             self._covers[thing][rows] = False
         self._remember(rows)
@@ -139,12 +138,7 @@ class TruthStream:
         if self._banks is not None:
             self._banks.begin(rows, self._arrays["glyphs"], self._arrays["blstats"])
 
-    def on_step(
-        self,
-        actions: npt.NDArray[np.int64],
-        terminated: npt.NDArray[np.bool_],
-        truncated: npt.NDArray[np.bool_],
-    ) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         del truncated
         now = self._arrays
         self.terminated = terminated
@@ -184,7 +178,7 @@ class TruthStream:
         self._distances = distances
         self._remember(self._rows)
 
-    def _remember(self, rows: npt.NDArray[np.intp]) -> None:
+    def _remember(self, rows: Rows) -> None:
         self.glyphs[rows] = self._arrays["glyphs"][rows]
         self.inventory[rows] = self._arrays["inv_glyphs"][rows]
         self.blstats[rows] = self._arrays["blstats"][rows]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from calm.records import Task
 from envs.credit.shaping import BatchCredit
-from envs.observer import Bools
+from envs.observer import Actions, Bools, Rows
 from envs.stepping.batch import Batch
 from envs.tasks import task as find_task
 from envs.truth.make import KEYS as TRUTH_KEYS
@@ -82,12 +82,12 @@ class Tally:
         t, j = len(self.true_names), len(self.judged_names)
         return (np.zeros((n, t), np.int32), np.zeros((n, j), np.int32), np.zeros((n, j), np.int32))
 
-    def on_reset(self, rows: npt.NDArray[np.intp]) -> None:
+    def on_reset(self, rows: Rows) -> None:
         for counts, final in zip(self._running, self.final, strict=True):
             final[rows] = counts[rows]
             counts[rows] = 0
 
-    def on_step(self, actions: npt.NDArray[np.int64], terminated: Bools, truncated: Bools) -> None:
+    def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         del actions, terminated, truncated
         true, judged, false = self._running
         if self._truth is not None:

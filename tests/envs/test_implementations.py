@@ -20,7 +20,7 @@ from envs.implementations import (
 )
 from envs.native.backend import NativeBackend
 from envs.native.events import NativeEventStream
-from envs.stepping.backend import Backend
+from envs.stepping.backend import Backend, Games
 from envs.stepping.batch import Batch
 from envs.stepping.plain import PlainBackend
 
@@ -32,7 +32,7 @@ OWN_STEP = "MiniHack-Eat-v0"
 def backend(task: str = TASK, workers: int | None = 0, native: bool | None = None) -> Backend:
     """The backend of two games."""
     seeds = count()
-    made = make_backend(task, None, 2, ("glyphs",), 9, True, lambda _: next(seeds), workers, native)
+    made = make_backend(Games(task, 2, ("glyphs",), lambda _: next(seeds)), workers, native)
     made.close()
     return made
 
@@ -54,7 +54,8 @@ def test_workers_are_one_a_game_at_most() -> None:
     assert isinstance(none, NativeBackend)
     assert none.pids == []
     seeds = count()
-    many = make_backend(TASK, None, 2, ("glyphs",), 9, True, lambda _: next(seeds), 64, True)
+    games = Games(TASK, 2, ("glyphs",), lambda _: next(seeds))
+    many = make_backend(games, workers=64, native=True)
     try:
         assert isinstance(many, NativeBackend)
         assert len(many.pids) == 2

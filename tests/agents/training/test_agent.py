@@ -7,10 +7,10 @@ from sb3_contrib import RecurrentPPO
 
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.agent import make_ppo
+from agents.training.callback import RunCallback
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from agents.training.train import train
-from agents.training.trainer import Trainer
 from envs import make_vec
 
 SMALL = {
@@ -38,11 +38,11 @@ def test_a_learning_rate_can_fall() -> None:
 def test_entropy_can_matter_less_and_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
-    class Watching(Trainer):
+    class Watching(RunCallback):
         def _on_rollout_end(self) -> None:
             seen.append(round(self.model.ent_coef, 9))
 
-    monkeypatch.setattr("agents.training.train.Trainer", Watching)
+    monkeypatch.setattr("agents.training.train.RunCallback", Watching)
     config = TrainConfig(**SMALL, steps=48, ent_coef=0.03, ent_coef_end=0.0)
     train(Run.create(tmp_path / "run", config))
     assert seen == [0.03, 0.02, 0.01]

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.training.config import make_config
-from agents.training.credit_source import make_credit_source
+from agents.training.credit_source import Asking, make_credit_source
 from calm.annotation.live import Annotator
 from calm.errors import UsageError
 from calm.loopback import Loopback
@@ -19,15 +19,15 @@ def test_training_asks_again_for_the_classes_that_its_settings_name() -> None:
     with Loopback({TAKE.name: ("taken",)}, script=["prose"]) as server, Store() as store:
         tables = []
         for classes in ((), (), again, again, ()):
-            shaper = make_credit_source(
-                "openai:m", TASK, [TAKE], store, server.url, ask_again=classes
+            source = make_credit_source(
+                "openai:m", TASK, [TAKE], store, server.url, asking=Asking(ask_again=classes)
             )
-            assert isinstance(shaper, Annotator)
-            tables.append(shaper.judge_texts(["The key is taken."]).tolist())
+            assert isinstance(source, Annotator)
+            tables.append(source.judge_texts(["The key is taken."]).tolist())
         assert tables == [[[-1]], [[-1]], [[1]], [[1]], [[1]]]
         assert server.requests == 2
 
 
 def test_a_judge_that_is_no_model_can_not_be_asked_again() -> None:
     with pytest.raises(UsageError, match="needs a model"):
-        make_credit_source("rules", TASK, [TAKE], ask_again=(Verdict.INVALID,))
+        make_credit_source("rules", TASK, [TAKE], asking=Asking(ask_again=(Verdict.INVALID,)))

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from agents.training.callback import TrainingStatus
 from agents.training.parallel import STOPS, _interrupt_once, train_all
 from agents.training.run_folder import Run
-from agents.training.trainer import TrainingStatus
 from calm.errors import CalmError
 
 

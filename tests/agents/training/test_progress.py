@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from agents.training import progress
+from agents.training.callback import TrainingStatus
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
-from agents.training.trainer import TrainingStatus
 
 
 def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str, list[int]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from envs.game.engine import ABORTED, make_minihack
+from envs.stepping.backend import Games
 from envs.stepping.plain import PlainBackend
 
 TASK = "MiniHack-KeyRoom-S5-v0"
@@ -22,7 +23,8 @@ def backend() -> Iterator[PlainBackend]:
     seeds = [count(0), count(100)]
     options = {"max_episode_steps": 3}
     env = make_minihack(TASK, options)
-    plain = PlainBackend(env, TASK, options, 2, KEYS, 5, False, lambda row: next(seeds[row]))
+    games = Games(TASK, 2, KEYS, lambda row: next(seeds[row]), 5, False, options)
+    plain = PlainBackend(env, games)
     yield plain
     plain.close()
 

@@ -1,4 +1,4 @@
-"""What happens between two rollouts of a run: evaluation, metrics, checkpoints, progress."""
+"""Does what happens between two rollouts of a run: evaluation, metrics, checkpoints, progress."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Clock:
     evaluating: float = 0.0
 
 
-class Trainer(BaseCallback):
-    """Evaluates, logs, checkpoints and reports progress between rollouts.
+class RunCallback(BaseCallback):
+    """Evaluates, logs, checkpoints and reports progress between rollouts; a callback of SB3's.
 
     Args:
         run: the folder that everything is written into.

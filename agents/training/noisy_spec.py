@@ -1,10 +1,13 @@
-"""The specs of noisy judges: `noisy:precision=P,recall=R[,seed=S][,by=event|step]`.
+"""Reads the specs of noisy judges: `noisy:precision=P,recall=R[,seed=S][,by=event|step]`.
 
 `noisy:paper=MODEL/MODE/SUBGOALS` takes precision and recall from a row of the paper's table
 (`data.evaluation.paper`), e.g. `noisy:paper=Mistral-7B-Instruct-v0.2/screen/given`. The paper
 measured them on a set of which two thirds achieve something. Here the judge is to have them at the
 task's own rate of events, which is kind to it: on play in which few steps achieve anything, the
 same share of false yeses gives a much lower precision than on the paper's set.
+
+The judge itself is `envs.credit.noisy`; its specs are read here, in the lowest layer that knows
+both the judge and the paper's table.
 """
 
 from __future__ import annotations
@@ -55,10 +58,16 @@ def parse_noisy(spec: str, seed: int = 0) -> NoisyTruth:
 
 
 def _name(row: PaperRow) -> str:
+    """Returns the name of a row of the paper's table: MODEL/MODE/SUBGOALS."""
     return f"{row.annotator.removesuffix('*')}/{row.mode}/{row.subgoals}"
 
 
 def _row(name: str) -> PaperRow:
+    """Returns the row of the paper's table of that name.
+
+    Raises:
+        UsageError: there is none, or its judge never said yes.
+    """
     rows = {_name(row): row for row in paper_table()}
     row = rows.get(name.replace("*", ""))
     if row is None:
@@ -71,6 +80,7 @@ def _row(name: str) -> PaperRow:
 
 
 def _number(options: dict[str, str], name: str) -> float:
+    """Returns the number that an option holds; raises a UsageError where it holds none."""
     try:
         return float(options[name])
     except ValueError:
