@@ -1,4 +1,4 @@
-"""MiniHack as the agent and the judge see it.
+"""MiniHack as the agent and the judge see it: environments, tasks in words, episodes in words.
 
 make, make_vec   one environment, or many stepped together
 task, TASKS      the tasks in words: goal, subgoals, actions, legend

@@ -1,4 +1,4 @@
-"""Plays episodes and keeps every step: three texts, the truth, its provenance, the pictures."""
+"""Plays episodes and returns every step: three texts, the truth, its provenance, the screens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ Array = npt.NDArray[Any]
 
 
 class _Recorder:
-    """Holds the state after the last step, before an automatic reset, and after the last reset."""
+    """Observes a batch of one: its state after the last step and after the last reset.
+
+    The first is taken before an automatic reset. Each is (what a player sees, the terminal).
+    """
 
     keys = tuple(dict.fromkeys((*screen.KEYS, *PLAYER_KEYS, "tty_chars", "tty_colors")))
 
@@ -83,7 +86,7 @@ def play(
             turns.
         episodes: how many, each to its end.
         first: number of the first one; those before it are passed over, not played.
-        split: `data` for transitions that are kept or shown to a judge.
+        split: of the levels; `data` for transitions that are stored or shown to a judge.
         seed: of the levels and of the players' chance.
 
     Raises:

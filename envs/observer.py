@@ -1,4 +1,4 @@
-"""What looks at every transition of a batch: descriptions, truth, recorders."""
+"""Observers: objects that look at every transition of a batch, such as descriptions and truth."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Rows = npt.NDArray[np.intp]
 
 
 class Arrays(Protocol):
-    """The part of a batch that observers look at."""
+    """Holds the arrays that observers look at, as a batch does."""
 
     @property
     def arrays(self) -> Mapping[str, Array]:
-        """By nle's key, (B, ...)."""
+        """The observations of all environments by nle's key, (B, ...)."""
 
 
 class Observer(Protocol):
@@ -49,7 +49,12 @@ class Observer(Protocol):
 def names_of_actions(
     task_id: str, batch: Arrays, actions: tuple[str, ...] | None
 ) -> tuple[str, ...]:
-    """Returns the names of a batch's actions: those in `actions`, the engine's or the task's.
+    """Returns the English names of a batch's actions, by index.
+
+    Args:
+        task_id: the task's, whose names are taken where the batch has no rules of its own.
+        batch: what is stepped; the names in its `rules` are the engine's.
+        actions: names to take instead; None for the engine's or the task's.
 
     Raises:
         UsageError: the batch has more or fewer actions.

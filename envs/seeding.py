@@ -1,4 +1,4 @@
-"""Level seeds: three splits that never meet, and streams of them that anyone can draw again.
+"""Draws level seeds: three splits that never meet, and streams that can be drawn again.
 
 MiniHack ignores `reset(seed=)`; what seeds the engine is `nle.seed(core, disp, reseed, lgen)`
 before the reset. One number, the level seed, stands for all four: both generators get it, the game
@@ -34,7 +34,7 @@ _MASK = 2**64 - 1
 
 
 def _mix(x: int) -> int:
-    """Applies SplitMix64's finaliser (Steele, Lea and Flood 2014), a bijection of 64 bits."""
+    """Returns SplitMix64's finaliser of x (Steele, Lea and Flood 2014), a bijection of 64 bits."""
     x = (x + 0x9E3779B97F4A7C15) & _MASK
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -42,7 +42,7 @@ def _mix(x: int) -> int:
 
 
 def mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Returns many numbers mixed at once, each as `_mix` does one."""
+    """Returns numbers mixed, of the same shape, each as SplitMix64's finaliser does it."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -65,7 +65,7 @@ def as_level_seed(level_seed: SupportsIndex) -> int:
 
 
 class LevelSeeds(Iterator[int]):
-    """The level seeds one environment plays, episode after episode, without end.
+    """Draws the level seeds that one environment plays, episode after episode, without end.
 
     A function of (split, seed, env index, episode) alone: neither the number of environments or
     workers nor the order in which they finish changes it.
@@ -74,7 +74,10 @@ class LevelSeeds(Iterator[int]):
         split: `data`, `test` or `train`.
         seed: the run's seed, any integer.
         env_index: which environment of the batch, from 0.
-        episode: the next episode's number, from 0; a run that goes on starts where it stopped.
+        episode: the next episode's number, from 0; a resumed run starts where it stopped.
+
+    Raises:
+        UsageError: no such split, or a negative number.
     """
 
     def __init__(self, split: str, seed: int, env_index: int, episode: int = 0) -> None:

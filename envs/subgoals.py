@@ -34,14 +34,15 @@ THE = {
 }
 """How subgoals name the things they speak of."""
 
-SEEN = {**THE, "closed door": "a closed door", "lava": "lava"}
+_IN_DESCRIPTIONS = {**THE, "closed door": "a closed door", "lava": "lava"}
 """How descriptions name them."""
 
-_SHOWN = {**THE, "closed door": "the locked door (seen as a closed door)"}
+_IN_DEFINITIONS = {**THE, "closed door": "the locked door (seen as a closed door)"}
 
 
 def _approach(what: Approach) -> Subgoal:
-    thing, shown = THE[what.thing], _SHOWN[what.thing]
+    """Returns the subgoal of an approach: its name, its definition, its clauses."""
+    thing, defined = THE[what.thing], _IN_DEFINITIONS[what.thing]
     with_it = f" with the {what.carrying}" if what.carrying else ""
     if what.steps is None:
         name, after, before = f"find {thing}{with_it}", "is in view", "it was not in view"
@@ -55,26 +56,27 @@ def _approach(what: Approach) -> Subgoal:
     if what.carrying:
         after += f", and the hero carries the {what.carrying}"
         before = "one of the two was not so"
-    definition = f"After the step {shown} {after}; before the step {before}."
+    definition = f"After the step {defined} {after}; before the step {before}."
     return Subgoal(name, definition, _statements(what))
 
 
 def _statements(what: Approach) -> tuple[str, ...]:
-    """An approach in clauses that agree with every way in which `envs.events.words` tells of it.
+    """Returns an approach in clauses that agree with every way in which `envs.events.words` says it.
 
     What has come near is near "now", whether the hero came, the thing came into view, or the key
     was taken beside the door.
     """
-    seen = SEEN[what.thing]
-    now = f"{seen} is now within {what.steps} steps"
+    described = _IN_DESCRIPTIONS[what.thing]
+    now = f"{described} is now within {what.steps} steps"
     if what.steps is None:
-        now = f"{seen} came into view"
+        now = f"{described} came into view"
     elif what.steps == 1:
-        now = f"the hero and {seen} are now next to each other"
+        now = f"the hero and {described} are now next to each other"
     return (f"the hero carries the {what.carrying}", now) if what.carrying else (now,)
 
 
 def _with_steps(thing: str, carrying: str | None = None) -> list[Approach]:
+    """Returns the approaches to a kind of thing: into view, then to each distance of `STEPS`."""
     return [Approach(thing, steps, carrying) for steps in (None, *STEPS)]
 
 
@@ -129,7 +131,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "float in the air": ("the hero is now levitating",),
     "kill a monster": ("the hero killed a monster",),
 }
-"""Of each of these, what must be said of a step that achieves it, as descriptions word it."""
+"""By name of each of these, the clauses that describe a step that achieves it, as descriptions word
+them."""
 
 SUBGOALS: dict[str, Subgoal] = {
     **{s.name: s for s in map(_approach, _APPROACHES)},

@@ -1,7 +1,7 @@
-"""Actions in English, and the action sets of the tasks.
+"""Names actions in English, and lists the action sets of the tasks.
 
-An action has a name ("move east") and a kind ("move"), which is all that an `events` description
-says of it: where the hero went shows in what changed.
+An action has a name ("move east") and a kind ("move"). An `events` description has the kind alone:
+where the hero went shows in what changed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _COMPASS = {
     "NW": "northwest",
 }
 
-_SPELT = {
+_ENGLISH = {
     "PICKUP": "pick up",
     "APPLY": "apply",
     "EXTCMD": "extended command",
@@ -65,7 +65,7 @@ def english(action: enum.IntEnum) -> str:
         return {"UP": "go up", "DOWN": "go down", "WAIT": "wait"}[action.name]
     if isinstance(action, nethack.TextCharacters):
         return "press space" if chr(action) == " " else f"press {chr(action)}"
-    return _SPELT.get(action.name, action.name.lower().replace("_", " "))
+    return _ENGLISH.get(action.name, action.name.lower().replace("_", " "))
 
 
 def kind(name: str) -> str:
@@ -81,12 +81,14 @@ def kind(name: str) -> str:
 MOVES: tuple[enum.IntEnum, ...] = tuple(nethack.CompassDirection)
 """The eight directions, MiniHack's navigation tasks."""
 KEYROOM: tuple[enum.IntEnum, ...] = (*MOVES, nethack.Command.PICKUP, nethack.Command.APPLY)
+"""The moves, to take a key and to use it, MiniHack's KeyRoom tasks."""
 CORRIDOR: tuple[enum.IntEnum, ...] = (
     *MOVES,
     nethack.Command.OPEN,
     nethack.Command.KICK,
     nethack.Command.SEARCH,
 )
+"""The moves, and what finds hidden and closed doors, MiniHack's Corridor tasks."""
 SKILLS: tuple[enum.IntEnum, ...] = tuple(
     a for a in nethack.USEFUL_ACTIONS if a is not nethack.MiscDirection.UP
 )

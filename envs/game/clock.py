@@ -40,8 +40,10 @@ def stop_clock(library: Path) -> bool:
 
 
 def _relocations(elf: bytes) -> dict[str, tuple[int, int]]:
-    """By name of an imported function: where in the file the number of its symbol stands (the upper
-    half of r_info), and that number. Empty for other kinds of files."""
+    """Returns, by name of an imported function, where its symbol's number stands, and that number.
+
+    The place is the offset in the file of the upper half of r_info. Empty for other kinds of files.
+    """
     if elf[:6] != b"\x7fELF\x02\x01":
         return {}
     start, size, n = *struct.unpack_from("<Q", elf, 32), *struct.unpack_from("<HH", elf, 54)

@@ -1,4 +1,4 @@
-"""The part of a map around the hero, for a whole batch at once.
+"""Cuts out the part of a map around the hero, for a whole batch at once.
 
 The hero's cell is at the centre. Cells beyond the map hold an id of their own: nle's NO_GLYPH for
 glyphs (one past every real glyph) and 0 for chars, colors and specials, as in MiniHack. (MiniHack

@@ -1,4 +1,4 @@
-"""One MiniHack game, stepped by MiniHack's own rules without MiniHack's wrappers.
+"""Steps one MiniHack game by MiniHack's own rules, without MiniHack's wrappers.
 
 MiniHack's object is built once by `gymnasium.make` (its des-file, options, actions and limits, to
 the letter); its low-level engine is then pointed at rows of the caller's arrays and stepped here.
@@ -71,8 +71,8 @@ MACRO_KEYS = ("glyphs", "inv_glyphs", "inv_letters")
 """What KeyRoom's macro reads besides."""
 
 SPACE, ESC, APPLY, YES = 32, 27, int(nethack.Command.APPLY), ord("y")
-ASKED = (b"eat", b"attack", b"direction?", b"pray")
-"""Questions that are left to the agent even where others are declined."""
+AGENTS_QUESTIONS = (b"eat", b"attack", b"direction?", b"pray")
+"""Words of questions that are left to the agent even where others are declined."""
 DIRECTIONS = b"yku" + b"h.l" + b"bjn"
 """The key that moves to each of the 9 cells around the hero, row by row."""
 MACRO_LIMIT = 100
@@ -82,12 +82,12 @@ START_LIMIT = 1000
 
 
 RUNNING, WON, DIED, ABORTED = 0, 2, 1, -1
-"""What a step left behind: MiniHack's own `StepStatus`. ABORTED is the time limit."""
+"""How a game stands after a step: MiniHack's own `StepStatus`. ABORTED is the time limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What MiniHack's object says about its task."""
+    """The rules of a task, as MiniHack's object has them."""
 
     path: Path
     presses: tuple[int, ...]
@@ -97,17 +97,21 @@ class Rules:
     ends_on_stairs: bool
     """Whether the staircase down is all that wins: no reward manager, no ending of its own."""
     max_steps: int
+    """Steps after which an episode is truncated."""
     allow_all_yn: bool
-    """Leave every y/n question to the agent."""
+    """Whether every y/n question is left to the agent."""
     allow_all_modes: bool
-    """Leave menus, prompts and --More-- to the agent too."""
+    """Whether menus, prompts and --More-- are left to the agent too."""
     reward_win: float
+    """Of the step that wins."""
     reward_lose: float
+    """Of the step in which the hero dies or time runs out."""
     penalty_step: float
     """Added (negative) for a step in which no game time passes."""
     spawn_monsters: bool
     """Whether the game makes new monsters as time goes by."""
     fix_moon_phase: bool
+    """Whether the level seed decides the phase of the moon, rather than the calendar."""
 
 
 def minihack_ids() -> list[str]:
@@ -155,7 +159,10 @@ _MAKING = threading.Lock()
 
 @contextmanager
 def _noting_levels(levels: list[str]) -> Iterator[None]:
-    """Notes the des-files that MiniHack's objects compile meanwhile; they don't keep them."""
+    """Appends to `levels` the des-files that MiniHack's objects compile inside the block.
+
+    The objects themselves do not keep them.
+    """
     compile_level = MiniHack._patch_nhdat
 
     def noting(self: Any, des_file: str) -> None:
@@ -171,11 +178,14 @@ def _noting_levels(levels: list[str]) -> Iterator[None]:
 
 
 def check_level(task: str, des_file: str) -> None:
-    """Raises GameError unless a level compiles. MiniHack doesn't look, and plays another one.
+    """Compiles a level and throws it away. MiniHack does not look, and would play another one.
 
     Args:
         task: for the message.
         des_file: text of a level, or a .des file's path as MiniHack takes it.
+
+    Raises:
+        GameError: it does not compile, or there is no such file.
     """
     if des_file.endswith(".des"):
         places = (os.path.abspath(des_file), os.path.join(PATH_DAT_DIR, des_file))
@@ -198,7 +208,7 @@ def check_level(task: str, des_file: str) -> None:
 
 
 def read_rules(env: Any) -> Rules:
-    """Returns what MiniHack's object says about its task, and which path steps it exactly."""
+    """Returns the rules in MiniHack's environment object, and which path steps it exactly."""
     cls = type(env)
     ours = {
         "reset": (MiniHack,),
@@ -249,10 +259,10 @@ def rule_keys(path: Path) -> tuple[str, ...]:
 
 
 class Game:
-    """One game whose observations are written into given arrays.
+    """Plays one game, whose observations are written into the caller's arrays.
 
     Args:
-        env: from `make_minihack`, never reset; it is ours from here on.
+        env: from `make_minihack`, never reset; it belongs to this object from here on.
         rows: by nle key, an array of the shape and dtype in `ENGINE_KEYS`; at least `rule_keys`.
         penalty: False leaves MiniHack's penalty for steps without game time out of the reward.
     """
@@ -282,7 +292,11 @@ class Game:
         self._message = rows["message"]
 
     def reset(self, seed: int) -> None:
-        """Starts an episode on the level of `seed`; the rows hold its first observation."""
+        """Starts an episode on the level of `seed`; the rows hold its first observation.
+
+        Raises:
+            GameError: the game never comes to its first move.
+        """
         self._steps = 0
         if self.rules.path == "minihack":
             self._env.seed(seed, seed, False)
@@ -297,7 +311,11 @@ class Game:
         raise GameError(f"the game of level seed {seed} does not start: it asks for ever")
 
     def step(self, action: int) -> tuple[float, int]:
-        """Steps once; returns MiniHack's reward, and one of `RUNNING`, `WON`, `DIED`, `ABORTED`."""
+        """Steps once by an action's index; the rows hold what it led to.
+
+        Returns:
+            MiniHack's reward, and one of `RUNNING`, `WON`, `DIED`, `ABORTED`.
+        """
         rules = self.rules
         if rules.path == "minihack":
             _, reward, _, _, info = self._env.step(action)
@@ -331,7 +349,10 @@ class Game:
         return bool(self._nethack.done())
 
     def _known_steps(self, done: bool) -> bool:
-        """Goes through --More-- and declines what agents are not asked (NLE's method)."""
+        """Confirms --More-- and declines questions that are not the agent's (NLE's method).
+
+        Returns whether the game is over; `done` says whether it was before.
+        """
         internal = self._internal
         while not done:
             if internal[3]:  # waits for a space
@@ -340,7 +361,7 @@ class Game:
                 done = self._press(ESC)
             elif internal[1]:  # asks for one character
                 message = self._message.tobytes()
-                if self.rules.allow_all_yn or any(word in message for word in ASKED):
+                if self.rules.allow_all_yn or any(word in message for word in AGENTS_QUESTIONS):
                     break
                 return self._press(ESC)
             else:
@@ -348,7 +369,7 @@ class Game:
         return done
 
     def _door(self) -> int | None:
-        """Returns the key towards the first closed door, row by row as KeyRoom looks."""
+        """Returns the key towards the first closed door, row by row as KeyRoom looks; or None."""
         x, y = self._blstats[0], self._blstats[1]
         around = self._rows["glyphs"][y - 1 : y + 2, x - 1 : x + 2].ravel()
         for glyph, key in zip(around.tolist(), DIRECTIONS, strict=False):
@@ -357,7 +378,10 @@ class Game:
         return None
 
     def _open_door(self) -> bool:
-        """KeyRoom's macro: unlock and open the door next to the hero if he holds a key."""
+        """Unlocks and opens the door next to the hero if a key is carried: KeyRoom's macro.
+
+        Returns whether the game is over.
+        """
         carried = self._rows["inv_glyphs"]
         held = np.flatnonzero(carried == SKELETON_KEY)
         direction = self._door() if held.size else None

@@ -1,4 +1,4 @@
-"""What the map's glyphs show, in the coarse kinds that descriptions speak of.
+"""Sorts the map's glyphs into the coarse kinds that descriptions speak of.
 
 Tables indexed by nle's glyph id, built once from nle's own glyph functions and object classes.
 """
@@ -55,13 +55,16 @@ CARRIED = (
 """Kinds of objects in the inventory; 0 is an empty place."""
 
 THING = {name: number for number, name in enumerate(THINGS)}
+"""A kind's number in `THINGS`."""
 GROUND = {name: number for number, name in enumerate(GROUNDS)}
+"""A kind's number in `GROUNDS`."""
 
 CARRIED_KEY = CARRIED.index("key")
+"""The number of a key in `CARRIED`."""
 
 PORTABLE = ("key", "wand", "horn", "object")
 """Kinds of things that can be taken."""
-LIES_AS = tuple(THING.get(name, THING["object"]) for name in CARRIED)
+LIES_AS: tuple[int, ...] = tuple(THING.get(name, THING["object"]) for name in CARRIED)
 """By kind of what is carried, the kind of thing that it is when it lies on the ground."""
 
 NO_GLYPH: int = nethack.MAX_GLYPH
@@ -132,6 +135,7 @@ _OBJECT_CLASSES = {
 
 
 def _carried(glyph: int) -> str:
+    """Returns the kind in `CARRIED` of an object's glyph."""
     if nethack.glyph_is_body(glyph):
         return "piece of food"
     if not nethack.glyph_is_normal_object(glyph):
@@ -145,6 +149,7 @@ def _carried(glyph: int) -> str:
 
 
 def _thing(glyph: int) -> str:
+    """Returns the kind in `THINGS` that a glyph shows."""
     if nethack.glyph_is_object(glyph):  # statues and bodies too
         if nethack.glyph_is_normal_object(glyph):
             kind = nethack.objclass(nethack.glyph_to_obj(glyph))
@@ -196,6 +201,7 @@ CARRIED_OF_GLYPH: npt.NDArray[np.uint8] = _table(
 
 
 def _ground(glyph: int) -> int:
+    """Returns the number in `GROUNDS` of the ground that a glyph shows."""
     if glyph in ROOM_FLOORS:
         return GROUND["room"]
     if glyph in CORRIDORS:

@@ -19,7 +19,7 @@ _RENAMED = {"MiniGrid-MultiRoom-N4-S5-v0": "MiniGrid-MultiRoom-N4-S5-v1"}
 
 
 class GridSource(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """A minigrid environment of which only the grid is used: a seed fixes the next reset's."""
+    """Draws grids from a minigrid environment, of which nothing else is used."""
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         super().__init__(env)
@@ -30,7 +30,7 @@ class GridSource(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._next_seed = core
 
     def reset(self, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
-        """Draws a new grid."""
+        """Draws a new grid; returns what the environment's own reset does."""
         seed, self._next_seed = self._next_seed, None
         return self.env.reset(seed=seed, **kwargs)
 
