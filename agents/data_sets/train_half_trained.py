@@ -31,8 +31,8 @@ from data.scoring.metrics import wilson
 from envs import make_vec
 from envs.collect import play
 from envs.players.half_trained import (
+    FEATURE_KEYS,
     LAYERS,
-    SEEN,
     WIDTH,
     HalfTrained,
     Network,
@@ -60,12 +60,14 @@ class Featured(VecEnvWrapper):
         observation, rewards, dones, infos = self.venv.step_wait()
         for i in np.flatnonzero(dones):
             last = infos[i]["terminal_observation"]
-            infos[i]["terminal_observation"] = self._features({k: last[k][None] for k in SEEN})[0]
+            infos[i]["terminal_observation"] = self._features(
+                {k: last[k][None] for k in FEATURE_KEYS}
+            )[0]
         return self._features(observation), rewards, dones, infos
 
     @staticmethod
     def _features(observation: Any) -> npt.NDArray[np.float32]:
-        return features(*(observation[key] for key in SEEN)).astype(np.float32)
+        return features(*(observation[key] for key in FEATURE_KEYS)).astype(np.float32)
 
 
 def network_of(model: PPO) -> Network:
@@ -117,7 +119,7 @@ def train(task_id: str, seed: int, goal: float, most: int) -> tuple[PPO, int]:
         32,
         kind="sb3",
         seed=seed,
-        keys=SEEN,
+        keys=FEATURE_KEYS,
         penalty=False,
         judge="truth",
         weight=0.3,

@@ -1,4 +1,4 @@
-"""What `calm bench env` measures: our environments, the engine alone, MiniHack, other vectors."""
+"""The contestants of `calm bench env`: ours, the engine alone, MiniHack, vectors of others."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from envs.implementations import engine_alone
 from envs.stepping.batch import Batch
 
 KEYS = ("glyphs_crop", "blstats", "message")
-"""Observation keys that everybody fills."""
+"""Observation keys that all contestants fill."""
 ENVS = 16
+"""Environments of a vector on all cores."""
 CORES = len(os.sched_getaffinity(0))
 ENVS_1 = max(ENVS // CORES, 1)
 """Environments on one core where all cores have `ENVS`."""
 
 Play = Callable[[float], float]
-"""Steps for about so many seconds; environment steps a second."""
+"""Steps for about so many seconds; returns environment steps a second."""
 Contestant = tuple[Play, Callable[[], Any]]
-"""How it plays, and how it is closed."""
+"""A function that plays, and one that closes what it plays."""
 
 
 def _rate(step: Callable[[], int], seconds: float) -> float:
@@ -42,7 +43,7 @@ def _rate(step: Callable[[], int], seconds: float) -> float:
 
 
 def engine(task: str, cores: int) -> Contestant:
-    """nle's C engine alone, one game a core: no observations copied, no Python between steps."""
+    """Returns nle's C engine alone, one game a core: no observations, no Python between steps."""
     batch = Batch(task, cores, KEYS, workers=cores, native=True)
     play_raw = engine_alone(batch.backend)
 
@@ -57,7 +58,7 @@ def engine(task: str, cores: int) -> Contestant:
 
 
 def minihack(task: str) -> Contestant:
-    """MiniHack's own environment, one game, with random actions and resets."""
+    """Returns MiniHack's own environment, one game, with random actions and resets."""
     env = make_minihack(task, {"observation_keys": KEYS})
     actions = np.random.default_rng(0)
     env.reset()
@@ -72,10 +73,13 @@ def minihack(task: str) -> Contestant:
 
 
 def _one_minihack(task: str) -> Callable[[], Any]:
+    """Returns a function that makes MiniHack's own environment of a task."""
     return lambda: make_minihack(task, {"observation_keys": KEYS})
 
 
 def _sb3(kind: str) -> Callable[[str], Contestant]:
+    """Returns what makes the contestant of one of stable-baselines3's kinds of vector."""
+
     def make(task: str) -> Contestant:
         from stable_baselines3.common import vec_env
 
@@ -89,6 +93,7 @@ def _sb3(kind: str) -> Callable[[str], Contestant]:
 
 
 def _gymnasium_async(task: str) -> Contestant:
+    """Returns gymnasium's asynchronous vector of MiniHack's environments."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         vec = gymnasium.vector.AsyncVectorEnv([_one_minihack(task)] * ENVS, shared_memory=True)
@@ -107,14 +112,14 @@ PEERS: Mapping[str, Callable[[str], Contestant]] = {
 def ours(
     task: str, n_envs: int, workers: int | None = None, judge: Annotator | None = None
 ) -> Contestant:
-    """Ours: `envs.make_vec`, with judged credit where there is a judge."""
+    """Returns ours, `envs.make_vec`, with judged credit where there is a judge."""
     vec = make_vec(task, n_envs, keys=KEYS, judge=judge, workers=workers)
     vec.reset()
     return _stepping(vec.step, vec.batch.n_actions, n_envs), vec.close
 
 
 def _stepping(step: Callable[[Any], Any], n_actions: int, n_envs: int = ENVS) -> Play:
-    """Plays a vector environment; its actions are drawn beforehand."""
+    """Returns a function that plays a vector environment; its actions are drawn beforehand."""
     actions = np.random.default_rng(0).integers(n_actions, size=(1024, n_envs))
     at = 0
 

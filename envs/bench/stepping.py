@@ -1,4 +1,4 @@
-"""Steps a second: ours, the engine alone, MiniHack through gymnasium, and vector environments.
+"""Measures steps a second: ours, the engine alone, MiniHack through gymnasium, other vectors.
 
 All on the same machine in one run, with the same observation keys, random actions, automatic
 resets and level generation, interleaved, medians over rounds.
@@ -40,7 +40,7 @@ UNIT = "steps/s"
 
 @dataclass
 class _Contest:
-    """Rates by contestant, one for each round."""
+    """Steps a second by contestant, one number for each round."""
 
     rates: dict[str, list[float]] = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class _Contest:
 
 
 def run(quick: bool = False, progress: Say | None = None) -> dict[str, Any]:
-    """Measures and compares.
+    """Measures all contestants; returns rates and ratios.
 
     Args:
         quick: one task and short rounds (about half a minute) instead of four (some minutes).
@@ -97,6 +97,7 @@ MINIHACK = "MiniHack, 1 core"
 
 
 def _ratios(contest: _Contest) -> dict[str, float]:
+    """Returns the ratios that `run` describes, of one task."""
     ratios = {"minihack": contest.ratio(OURS_1, MINIHACK), "engine": contest.ratio(OURS, ENGINE)}
     peers = [contest.ratio(OURS, f"{name}, {ENVS} envs") for name in PEERS
              if f"{name}, {ENVS} envs" in contest.rates]  # fmt: skip
@@ -108,6 +109,15 @@ def _ratios(contest: _Contest) -> dict[str, float]:
 
 
 def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str]) -> _Contest:
+    """Lets all contestants play one task in turns; returns their rates.
+
+    Args:
+        task: MiniHack's id.
+        rounds: how often each plays.
+        seconds: that it plays for, each time.
+        say: called with what is being measured.
+        missing: gets a line for each contestant that can't play here.
+    """
     contest = _Contest()
     with ExitStack() as stack:
         players: dict[str, Play] = {}

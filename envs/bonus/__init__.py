@@ -1,1 +1,1 @@
-"""Bonuses: pay that no judge is asked for, beside the reward and the credit of a batch."""
+"""Pays bonuses, which need no judge, beside the reward and the credit of a batch."""

@@ -1,4 +1,4 @@
-"""Which numbers each running episode of a batch has met, for all environments at once."""
+"""Keeps the set of numbers that each running episode has met, for all environments at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class EpisodeSets:
         self._sizes = np.zeros(n_envs, np.int64)
 
     def add(self, numbers: Numbers) -> Bools:
-        """Adds one number to each set; returns (B,) where it was not in it before.
+        """Adds one number to each set; returns where it is new in the set, (B,).
 
         Args:
             numbers: (B,) uint64, well mixed (`envs.seeding.mix`): their low bits choose places.
@@ -37,7 +37,12 @@ class EpisodeSets:
         return self.add_to(self._rows, numbers)
 
     def add_to(self, rows: Rows, numbers: Numbers) -> Bools:
-        """As `add`, to the sets of some different rows alone: (R,) rows and numbers."""
+        """Adds one number to the set of each of some different rows; returns where it is new, (R,).
+
+        Args:
+            rows: (R,).
+            numbers: (R,) uint64, well mixed.
+        """
         if 2 * int(self._sizes.max()) >= self._tables.shape[1]:
             self._grow()
         fresh = self._put(rows, np.maximum(numbers, np.uint64(1)))
@@ -50,7 +55,7 @@ class EpisodeSets:
         self._sizes[rows] = 0
 
     def _put(self, rows: Rows, numbers: Numbers) -> Bools:
-        """Puts one number into the table of each of some different rows; where it was new."""
+        """Puts one number into the table of each of some rows; returns where it is new, (R,)."""
         fresh = np.zeros(len(rows), np.bool_)
         last = np.uint64(self._tables.shape[1] - 1)
         left = np.arange(len(rows))
@@ -67,6 +72,7 @@ class EpisodeSets:
         return fresh
 
     def _grow(self) -> None:
+        """Doubles the places of all tables."""
         old = self._tables
         self._tables = np.zeros((len(old), 2 * old.shape[1]), np.uint64)
         for column in old.T:
@@ -75,7 +81,7 @@ class EpisodeSets:
 
 
 def numbers_of_rows(rows: Array) -> Numbers:
-    """Returns a well mixed number for the content of each row, (B, ...) to (B,) uint64.
+    """Returns a well mixed number for the content of each row of (B, ...), (B,) uint64.
 
     Different contents share one with a chance of 2^-64.
     """

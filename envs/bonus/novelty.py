@@ -1,12 +1,12 @@
-"""Novelty within an episode: 1 for whatever occurs in it for the first time, 0 for repeats.
+"""Pays for novelty within an episode: 1 for what occurs in it for the first time, 0 for repeats.
 
-Nobody judges what is new. What counts as the same is the choice (`WAYS`):
+No judge is needed to know what is new. What is compared is the choice (`WAYS`):
 
 `novelty`           the `events` text of a step (`envs.events.stream`)
-`novelty:message`   what the game says; saying nothing is nothing new
+`novelty:message`   the game's message; no message is nothing new
 `novelty:cell`      the cell of the map that the hero stands in, on its level of the dungeon
 `novelty:crop`      the square of the map around the hero
-`novelty:relevant`  the `events` text, if the judge says that it achieves some subgoal. Unlike
+`novelty:relevant`  the `events` text, if by the judge it achieves some subgoal. Unlike
                     credit paid `once`, two events that achieve the same subgoal both pay.
 
 The first observation of an episode is known from the start and pays nothing.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from envs.credit.sources import AchievementSource
 
 WAYS = ("novelty", "novelty:message", "novelty:cell", "novelty:crop", "novelty:relevant")
-"""What may be new."""
+"""The names of all kinds of novelty, by what is compared."""
 CELL = (nethack.NLE_BL_X, nethack.NLE_BL_Y, nethack.NLE_BL_DNUM, nethack.NLE_BL_DLEVEL)
 """Columns of `blstats` that say where the hero is."""
 
@@ -64,7 +64,7 @@ class MakeNovelty:
         return read.get(self.way.partition(":")[2], EventStream.keys)
 
     def __call__(self, batch: Batch, credit: BatchCredit | None) -> Novelty | ObservedNovelty:
-        """The novelty of one batch, whose events are seen once if its judge reads them too."""
+        """Returns the novelty of one batch; it shares the stream of events with a judge, if any."""
         kind = self.way.partition(":")[2]
         if kind in _NUMBERS:
             return ObservedNovelty(batch, *_NUMBERS[kind])
@@ -88,9 +88,9 @@ class Novelty:
 
     Args:
         n_envs: B.
-        stream: says which event each step is; an observer of the batch, or part of one.
-        judge: says what the last step achieved; an event that achieves nothing then pays nothing.
-            None pays for all.
+        stream: numbers the event of each step; an observer of the batch, or part of one.
+        judge: whose answers tell what the last step achieved; an event that achieves nothing then
+            pays nothing. None pays for all.
     """
 
     def __init__(
@@ -129,8 +129,9 @@ class ObservedNovelty:
 
     Args:
         batch: whose arrays hold `key`.
-        key: the observation that is looked at.
-        number: says what it shows, (B, ...) to (B,) uint64; 0 is nothing that could be new.
+        key: the observation that is compared.
+        number: returns a number for each row's content, (B, ...) to (B,) uint64; 0 is nothing that
+            could be new.
     """
 
     def __init__(self, batch: Batch, key: str, number: Callable[[Any], Numbers]) -> None:
@@ -142,7 +143,7 @@ class ObservedNovelty:
         self._begin(np.arange(self._batch.n_envs))
 
     def step(self, actions: Actions, ended: Bools) -> Rewards:
-        """Returns (B,) float32, 1 where the last step has led to something new in its episode."""
+        """Returns (B,) float32, 1 where the last step led to something new in its episode."""
         shown = self._number(self._batch.reached(self._key))
         new: Bools = self._met.add(shown) & (shown != 0)
         if np.count_nonzero(ended):
@@ -158,20 +159,24 @@ class ObservedNovelty:
         """Has nothing to take over."""
 
     def _begin(self, rows: Rows) -> None:
+        """Begins the episodes of some rows, whose first observation is known."""
         self._met.clear(rows)
         first = self._number(self._batch.arrays[self._key])
         self._met.add_to(rows, first[rows])
 
 
 def _message(messages: npt.NDArray[np.uint8]) -> Numbers:
-    """A number for each message, 0 for none; what stands after its end does not count."""
+    """Returns a number for each message (B, 256), (B,) uint64; 0 for none.
+
+    What stands after a message's end does not count.
+    """
     words = messages * (np.cumsum(messages == 0, axis=1) == 0)
     numbers: Numbers = np.where(messages[:, 0] != 0, numbers_of_rows(words), np.uint64(0))
     return numbers
 
 
 def _cell(blstats: npt.NDArray[np.int64]) -> Numbers:
-    """A number for the cell that each hero stands in."""
+    """Returns a number for the cell that each hero stands in, (B,) uint64."""
     return numbers_of_rows(blstats[:, CELL])
 
 

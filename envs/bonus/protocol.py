@@ -1,4 +1,4 @@
-"""What a bonus is: a third number beside the reward and the credit of a step.
+"""The protocol of a bonus, a third number beside the reward and the credit of a step.
 
 r = r_env + weight * credit + bonus_weight * bonus
 """
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 
 class Bonus(Protocol):
-    """Pays for the steps of one batch, whatever a judge says of them."""
+    """Pays for the steps of one batch, whatever a judge makes of them."""
 
     def reset(self) -> None:
-        """All environments begin a new episode; the batch's arrays hold its first observation."""
+        """Takes in that all environments begin an episode, whose first observation they hold."""
 
     def step(self, actions: Actions, ended: Bools) -> Rewards:
         """Returns the bonus of the batch's last step, (B,) float32, before its weight.
 
         Args:
-            actions: (B,) what was done.
-            ended: (B,) where the step ended an episode, and the batch stands at the next one.
+            actions: (B,) of that step.
+            ended: (B,) where the step ended an episode, and the batch's arrays are the next one's.
         """
 
     def state(self) -> dict[str, Any]:

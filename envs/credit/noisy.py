@@ -1,14 +1,14 @@
-"""A judge of known quality: the engine's truth with so many misses and so many false alarms.
+"""Makes a judge of known quality: the engine's truth with some misses and some false alarms.
 
 An answer is one (step, subgoal). In the reference play of the task (`envs.truth.reference_play`),
-subgoal g is
-achieved in N+ of the steps and not in N-. A judge with recall R and precision P says yes
+subgoal g is achieved in N+ of the steps and not in N-. A judge with recall R and precision P says
+yes
 
     truly to       R N+ of the answers,
     falsely to     R N+ (1 - P) / P,  since P = true / (true + false),
 
-so it misses a share 1 - R of what is achieved, and sees a share f = R N+ (1 - P) / (P N-) of what
-is not. f is small where achievements are rare: a judge of precision .63 and recall .53 may be
+so it misses a share 1 - R of what is achieved, and invents a share f = R N+ (1 - P) / (P N-) of
+what is not. f is small where achievements are rare: a judge of precision .63 and recall .53 may be
 wrong in 2 % of the steps if 6 % of them achieve something.
 
 By `step`, each answer is wrong by a chance of its own, drawn from (seed, level, step, subgoal): of
@@ -17,14 +17,14 @@ every subgoal the precision is P and the recall R.
 By `event`, as a model is wrong, the same event always gets the same answer. Few events make up most
 of play, so drawing the wrong ones blindly would miss P and R by far. All (event, subgoal) are put
 into an order drawn from a hash of (seed, event, subgoal); going along it, each that still fits is
-wrong, until the steps it was met in fill the number of misses (all subgoals together: one often has
-two or three events in all) or of false alarms (each subgoal for itself). Where that still misses P
-or R, other orders are tried. Events that the reference never met are wrong with the chances 1 - R
-and f, by the same hash.
+wrong, until the steps in which they occur fill the number of misses (all subgoals together: one
+often has two or three events in all) or of false alarms (each subgoal for itself). Where that still
+misses P or R, other orders are tried. Events that do not occur in the reference play are wrong with
+the chances 1 - R and f, by the same hash.
 
 P and R hold at the reference's rates. An agent meets other events: one that plays worse achieves
-less and hears the same false alarms, so its precision is lower. `hits`, `misses` and `false_alarms`
-of the stream count what a run really heard.
+less and gets the same false alarms, so its precision is lower. `hits`, `misses` and `false_alarms`
+of the stream count the answers that a run really got.
 """
 
 from __future__ import annotations
@@ -90,20 +90,23 @@ class NoisyTruth:
         """Returns the source of achievements for one batch."""
         return NoisyStream(self, batch, subgoals)
 
-    def false_rates(self, met: Frequencies) -> Floats:
+    def false_rates(self, play: Frequencies) -> Floats:
         """Returns the share (G,) of the answers of "no" that turn into a false alarm.
 
+        Args:
+            play: the frequencies of the reference play.
+
         Raises:
-            UsageError: more false alarms are asked for than there are steps for them.
+            UsageError: there are fewer steps than false alarms.
         """
-        wanted = self.recall * met.yes * (1 - self.precision) / self.precision
-        if (wanted > met.no).any():
-            least = float(np.max(self.recall * met.yes / (self.recall * met.yes + met.no)))
+        false_alarms = self.recall * play.yes * (1 - self.precision) / self.precision
+        if (false_alarms > play.no).any():
+            least = float(np.max(self.recall * play.yes / (self.recall * play.yes + play.no)))
             raise UsageError(
                 f"a precision of {self.precision:g} at recall {self.recall:g} needs more false"
                 f" alarms than this task has steps; the least possible is {least:.3f}"
             )
-        return np.asarray(wanted / np.maximum(met.no, 1))
+        return np.asarray(false_alarms / np.maximum(play.no, 1))
 
 
 @dataclass(frozen=True)
@@ -111,33 +114,38 @@ class Mistakes:
     """Which events of the reference play are judged wrongly, both (N, G)."""
 
     missed: Bools
-    """An achievement is not seen."""
+    """Where an achievement is not seen."""
     invented: Bools
-    """What is no achievement is taken for one."""
+    """Where what is no achievement is taken for one."""
 
-    def quality(self, met: Frequencies) -> tuple[float, float]:
+    def quality(self, play: Frequencies) -> tuple[float, float]:
         """Returns precision and recall in the reference play, all answers together."""
-        true = int(met.achieved[~self.missed].sum())
-        false = int((met.count[:, None] - met.achieved)[self.invented].sum())
-        return true / max(true + false, 1), true / max(int(met.yes.sum()), 1)
+        true = int(play.achieved[~self.missed].sum())
+        false = int((play.count[:, None] - play.achieved)[self.invented].sum())
+        return true / max(true + false, 1), true / max(int(play.yes.sum()), 1)
 
 
-def choose(noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal]) -> Mistakes:
-    """Chooses the events that a noise judges wrongly, as the head of this file says.
+def choose(noise: NoisyTruth, play: Frequencies, subgoals: Sequence[Subgoal]) -> Mistakes:
+    """Chooses the events that are judged wrongly, as the head of this file describes.
+
+    Args:
+        noise: the precision and recall to come near.
+        play: the frequencies of the reference play, N events and G subgoals.
+        subgoals: (G,).
 
     Raises:
         UsageError: no subgoal is ever achieved, or the events are too few to come within
             `TOLERANCE` of the precision and recall.
     """
-    if not met.yes.any():
+    if not play.yes.any():
         raise UsageError(
             "no subgoal is ever achieved in the reference play of this task, so precision and"
             " recall have no meaning there; take another task or other subgoals"
         )
     nearest, off = (0.0, 0.0), np.inf
     for attempt in range(ORDERS):
-        mistakes = _drawn(noise, met, subgoals, attempt)
-        precision, recall = mistakes.quality(met)
+        mistakes = _draw(noise, play, subgoals, attempt)
+        precision, recall = mistakes.quality(play)
         further = max(abs(precision - noise.precision), abs(recall - noise.recall))
         if further <= TOLERANCE:
             return mistakes
@@ -150,17 +158,17 @@ def choose(noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal]) -> 
     )
 
 
-def _drawn(
-    noise: NoisyTruth, met: Frequencies, subgoals: Sequence[Subgoal], attempt: int
+def _draw(
+    noise: NoisyTruth, play: Frequencies, subgoals: Sequence[Subgoal], attempt: int
 ) -> Mistakes:
     """Chooses the wrong events by one order, which may miss P and R by what no longer fitted."""
     salt = f"{attempt}\n" if attempt else ""
-    draw = np.array([[uniform(noise.seed, salt + t, s.name) for s in subgoals] for t in met.texts])
-    yes, no = met.achieved, met.count[:, None] - met.achieved
-    missed = _fill(draw, yes, (1 - noise.recall) * float(met.yes.sum()))
-    rates = noise.false_rates(met)
+    draw = np.array([[uniform(noise.seed, salt + t, s.name) for s in subgoals] for t in play.texts])
+    yes, no = play.achieved, play.count[:, None] - play.achieved
+    missed = _fill(draw, yes, (1 - noise.recall) * float(play.yes.sum()))
+    rates = noise.false_rates(play)
     invented = np.stack(
-        [_fill(draw[:, g], no[:, g], rate * met.no[g]) for g, rate in enumerate(rates)], 1
+        [_fill(draw[:, g], no[:, g], rate * play.no[g]) for g, rate in enumerate(rates)], 1
     )
     # An event that never had this truth in the reference may have it elsewhere.
     missed |= (yes == 0) & (draw < 1 - noise.recall)
@@ -169,25 +177,31 @@ def _drawn(
 
 
 def _fill(draw: Floats, weight: npt.NDArray[np.int64], budget: float) -> Bools:
-    """Takes cells in the order of `draw` as long as they fit into the budget; the same shape."""
-    taken = np.zeros(draw.size, np.bool_)
+    """Returns which cells fit into a budget, filled in the order of `draw`; the same shape.
+
+    Args:
+        draw: the order of the cells, the smallest first.
+        weight: steps of each cell, the same shape; those without any are left out.
+        budget: steps to fill.
+    """
+    fits = np.zeros(draw.size, np.bool_)
     left = budget + 0.5  # whole steps: half a step over is nearer than half a step under
     flat = weight.ravel()
     for i in np.argsort(draw, axis=None).tolist():
         if 0 < flat[i] <= left:
-            taken[i] = True
+            fits[i] = True
             left -= float(flat[i])
-    return taken.reshape(draw.shape)
+    return fits.reshape(draw.shape)
 
 
 def uniform(seed: int, text: str, subgoal: str) -> float:
-    """Returns a number in [0, 1) that belongs to an event and a subgoal."""
+    """Returns a number in [0, 1), a hash of an event's text, a subgoal's name and a seed."""
     digest = hashlib.sha256(f"{seed}\n{subgoal}\n{text}".encode("utf-8", "replace")).digest()
     return int.from_bytes(digest[:7], "big") / 2**56
 
 
 class NoisyStream:
-    """The truth of every step of a batch, with errors: a source of achievements.
+    """Answers about every step of a batch by the truth with errors: an achievement source.
 
     An observer: `envs.credit.shaping` appends it to `batch.observers`.
     """
@@ -198,20 +212,20 @@ class NoisyStream:
         self.subgoals = tuple(subgoals)
         self.noise = noise
         self.truth = TruthStream(batch.task, self.subgoals, batch)
-        met = reference(batch.task, self.subgoals)
-        self._false = noise.false_rates(met)
+        play = reference(batch.task, self.subgoals)
+        self._false = noise.false_rates(play)
         self._batch = batch
         n = len(self.subgoals)
         self.achieved: npt.NDArray[np.int8] = np.zeros((batch.n_envs, n), np.int8)
-        """(B, G) 1 where the judge says that the last step achieved the subgoal, else 0."""
+        """(B, G) 1 where the judge takes the last step to have achieved the subgoal, else 0."""
         self.hits, self.misses, self.false_alarms = (np.zeros(n, np.int64) for _ in range(3))
         """(G,) answers so far: true yeses, achievements not seen, false yeses."""
         self.events: EventStream | None = None
         if noise.by == "event":
             self.events = make_event_stream(batch.task, batch)
-            chosen = choose(noise, met, self.subgoals)
-            pairs = zip(chosen.missed, chosen.invented, strict=True)
-            self._chosen = dict(zip(met.texts, pairs, strict=True))
+            mistakes = choose(noise, play, self.subgoals)
+            pairs = zip(mistakes.missed, mistakes.invented, strict=True)
+            self._mistakes = dict(zip(play.texts, pairs, strict=True))
         self._missed: Bools = np.zeros((0, n), np.bool_)  # by the number of the stream's events
         self._invented: Bools = self._missed
 
@@ -251,19 +265,19 @@ class NoisyStream:
             self.false_alarms += (~true & yes).sum(0)
 
     def _learn(self, texts: Sequence[str]) -> None:
-        """Says of new events how they are judged."""
+        """Decides how new events are judged, by their texts."""
         missed, invented = [], []
         for text in texts:
             draw = np.array([uniform(self.noise.seed, text, s.name) for s in self.subgoals])
             by_chance = draw < 1 - self.noise.recall, draw < self._false
-            one, other = self._chosen.get(text, by_chance)
+            one, other = self._mistakes.get(text, by_chance)
             missed.append(one)
             invented.append(other)
         self._missed = np.concatenate([self._missed, missed])
         self._invented = np.concatenate([self._invented, invented])
 
     def _draws(self) -> Floats:
-        """Returns (B, G) numbers in [0, 1), from seed, level, step and subgoal.
+        """Returns (B, G) numbers in [0, 1), hashes of seed, level, step and subgoal.
 
         Whoever plays and however often the run was stopped, the same step of a level is judged the
         same.

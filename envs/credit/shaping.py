@@ -1,6 +1,6 @@
-"""Credit beside the reward of a batch: what it pays for what its steps achieved.
+"""Pays credit beside the reward of a batch, for what its steps achieved.
 
-r = r_env + weight * credit, three numbers kept apart. Who says what was achieved is the matter of
+r = r_env + weight * credit, three numbers that stay apart. What was achieved is answered by one of
 `envs.credit.sources`.
 """
 
@@ -34,11 +34,14 @@ class BatchCredit:
 
     Args:
         batch: not yet reset; its arrays hold `keys_of(judge)`.
-        judge: who says what was achieved, see `envs.credit.sources.SourceChoice`.
+        judge: whose answers count, see `envs.credit.sources.SourceChoice`.
         subgoals: by default the annotator's, or the task's given ones.
         mode: `every`, `once` or `potential`, see `calm.credit`.
         weight: of the credit in the reward, a finite number.
         gamma: the agent's discount; only `potential` uses it.
+
+    Raises:
+        UsageError: no such judge, no subgoals, others than the annotator's, or no finite weight.
     """
 
     def __init__(
@@ -72,13 +75,13 @@ class BatchCredit:
         if not self._potential and isinstance(self.source, JudgeSource):
             self._in_step = self.source.pay_in_step(self._once)
         self.counts: Credit | InStepCredit = self._in_step or self._credit
-        """Whose `unreadable` and `pending` say how many steps so far had no answer."""
+        """Its `unreadable` and `pending` are the numbers of steps so far without an answer."""
         shape = batch.n_envs, len(self.subgoals)
         self.progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) 1 where this episode has achieved the subgoal."""
         self.final_progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) the same for the episode that the last step ended, where it ended one."""
-        self._none = _fixed(np.zeros(batch.n_envs, np.float32))  # handed out again and again
+        self._none = _read_only(np.zeros(batch.n_envs, np.float32))  # returned again and again
         if self._in_step is not None:
             self.progress, self.final_progress = (
                 self._in_step.progress,
@@ -88,7 +91,7 @@ class BatchCredit:
     def step(self, terminated: Bools, truncated: Bools) -> Rewards:
         """Returns the last step's credit, (B,) float32 before its weight, read-only."""
         if self._in_step is not None:
-            return _fixed(self._in_step.credit.copy()) if self._in_step.any else self._none
+            return _read_only(self._in_step.credit.copy()) if self._in_step.any else self._none
         achieved = self.source.achieved
         before = self._credit.progress
         # Most steps achieve nothing, or with `once` nothing new, and end nothing.
@@ -102,7 +105,7 @@ class BatchCredit:
         self.final_progress[:] = before | (achieved == 1)
         credit = self._credit.step(achieved, terminated, truncated)
         self.progress[:] = self._credit.progress
-        return _fixed(credit)
+        return _read_only(credit)
 
     def reset(self) -> None:
         """Forgets the progress of all environments."""
@@ -110,6 +113,7 @@ class BatchCredit:
         self.progress[:] = 0
 
 
-def _fixed(credit: Rewards) -> Rewards:
+def _read_only(credit: Rewards) -> Rewards:
+    """Returns the same array, which can't be written to any more."""
     credit.flags.writeable = False
     return credit

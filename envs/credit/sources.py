@@ -1,7 +1,7 @@
-"""Achievement sources: who says which subgoals a batch's last step achieved.
+"""Achievement sources: they answer which subgoals a batch's last step achieved.
 
-A judge, asked through an annotator; the engine's truth; or a function that builds another source,
-such as the truth with errors mixed in (`envs.credit.noisy`).
+A source is a judge that is asked through an annotator, the engine's truth, or what a function
+builds, such as the truth with errors mixed in (`envs.credit.noisy`).
 """
 
 from __future__ import annotations
@@ -29,30 +29,31 @@ RETRY_EVERY = 1000
 
 
 class AchievementSource(Observer, Protocol):
-    """An observer that says which subgoals the last step of each environment achieved."""
+    """An observer that knows which subgoals the last step of each environment achieved."""
 
     @property
     def achieved(self) -> Achieved:
-        """(B, G) int8: 1 yes, 0 no, -1 unreadable, -2 not answered yet."""
+        """Of the last step, (B, G) int8: 1 yes, 0 no, -1 unreadable, -2 not answered yet."""
 
 
 class MakeSource(Protocol):
     """Builds an achievement source for a batch, e.g. the truth with errors mixed in."""
 
-    def __call__(self, batch: Batch, subgoals: Sequence[Subgoal]) -> AchievementSource: ...
+    def __call__(self, batch: Batch, subgoals: Sequence[Subgoal]) -> AchievementSource:
+        """Returns the source of a batch that has not been reset, for these subgoals."""
 
 
 SourceChoice = Annotator | str | MakeSource
-"""Who says what was achieved: an annotator (a judge and its memory), "truth", or a function that
-builds an achievement source."""
+"""Whose answers count: an annotator's (a judge and its memory), the "truth", or those of the source
+that a function builds."""
 
 
 class JudgeSource:
-    """What an annotator says about the `events` description of each step.
+    """Answers by an annotator, which reads the `events` description of each step.
 
-    A description is asked for once, all new ones of a step together; afterwards a verdict is one
-    row of the annotator's table, looked up by the description's number. Answers that come later
-    count from the next step on.
+    The judge is asked about a description once, about all new ones of a step together; afterwards
+    the answer is a row of the annotator's table, looked up by the description's number. Answers
+    that come later count from the next step on.
     """
 
     keys: tuple[str, ...] = EventStream.keys
@@ -61,7 +62,7 @@ class JudgeSource:
         self.stream = make_event_stream(batch.task, batch)
         self.annotator = annotator
         self.in_step = self.stream.in_step
-        self._how = batch.status
+        self._status = batch.status
         self._paying: PayingStream | None = None
         self._rows_of_table = np.zeros(0, np.int64)  # of the annotator, by event
         self._answers_by_event: Achieved = np.zeros((0, len(annotator.subgoals)), np.int8)
@@ -72,18 +73,20 @@ class JudgeSource:
 
     @property
     def achieved(self) -> Achieved:
-        """(B, G) int8, see `AchievementSource`; looked up when asked for."""
+        """(B, G) int8, see `AchievementSource`; looked up when it is read."""
         if self._achieved is None:
             self._achieved = self._answers_by_event[self.stream.ids]
         return self._achieved
 
     def pay_in_step(self, once: bool) -> InStepCredit | None:
-        """Pays from now on for every step within the step itself; None where nothing is compiled.
+        """Pays from now on for every step within the step itself.
+
+        Returns what pays; None where nothing is compiled, and so nothing is paid here.
 
         Args:
             once: pay each subgoal once an episode, else every time.
         """
-        self._paying = paying_stream(self.stream, self._how, len(self.annotator.subgoals), once)
+        self._paying = paying_stream(self.stream, self._status, len(self.annotator.subgoals), once)
         return None if self._paying is None else self._paying.pay
 
     def on_reset(self, rows: Rows) -> None:
@@ -105,7 +108,7 @@ class JudgeSource:
             self._read_table()
 
     def _ask(self) -> None:
-        """Asks about what is new in the last step, and pays for the step if that had to wait."""
+        """Asks about what is new in the last step, and pays for the step if that has waited."""
         texts = self.stream.texts
         if len(texts) > len(self._rows_of_table):
             new = self.annotator.ids(texts[len(self._rows_of_table) :])
@@ -115,7 +118,7 @@ class JudgeSource:
             self._paying.number()
 
     def _read_table(self) -> None:
-        """Reads from the annotator's table what has been answered so far."""
+        """Reads the answers so far from the annotator's table."""
         self._n_answers = self.annotator.answers
         self._answers_by_event = self.annotator.table[self._rows_of_table]
         if self._paying is not None and self._paying.pay is not None:
@@ -139,7 +142,11 @@ def make_source(
 
 
 def check_choice(choice: SourceChoice) -> None:
-    """Raises UsageError for a word that names no source."""
+    """Checks that a word names a source.
+
+    Raises:
+        UsageError: it does not.
+    """
     if isinstance(choice, str) and choice != "truth":
         raise UsageError(f'judge must be an Annotator or "truth", got {choice!r}')
 

@@ -1,1 +1,1 @@
-"""Puts what a step changed into words, and draws the screens that a judge may read instead."""
+"""Puts what a step changed into words, or its screens into text: what a judge reads."""

@@ -1,9 +1,9 @@
-"""Written rules over the words of a transition: what the `rules` judge reads with.
+"""Lists the rules of the `rules` judge: by subgoal, regular expressions over a transition's text.
 
-`RULES[subgoal]` are regular expressions; one of them found in the text (`re.search` with
-`re.MULTILINE`) means that the step achieved the subgoal. They are written for `events` texts. Of
-`screen` and `crop` texts they understand what is told in words there too: the inventory and the
-end of the episode; what has to be seen in the maps they miss.
+Where one of `RULES[subgoal]` matches the text (`re.search` with `re.MULTILINE`), the step achieved
+the subgoal. They are written for `events` texts. Of `screen` and `crop` texts they understand what
+is put into words there too: the inventory and the end of the episode; what the maps alone show they
+miss.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ _LIMITS = {
     2: tables.WITHIN_2,
     1: tables.NEXT_TO,
 }
-"""The farthest level that counts as so near."""
+"""By distance of an approach, the farthest level of nearness that counts."""
 
 _NEAREST = tables.ON
+"""The nearest level that words name."""
 
 
 def _either(choices: list[str]) -> str:
+    """Returns a pattern that matches any of some texts."""
     return f"(?:{'|'.join(map(re.escape, choices))})"
 
 
 def _approach(approach: Approach) -> tuple[str, ...]:
+    """Returns the patterns of the sentences that describe an approach."""
     least = _LIMITS[approach.steps]
     thing = re.escape(named(approach.thing))
     subject = re.escape(named(approach.thing, first=True))

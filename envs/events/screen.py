@@ -1,8 +1,8 @@
-"""The `screen` and `crop` descriptions: what was seen before and after, and the action between.
+"""Writes the `screen` and `crop` descriptions: the maps before and after, and the action between.
 
 A `Frame` is what a player sees at one moment. `screen` shows both whole maps, cut to the part where
-anything is; `crop` the 9x9 cells around the hero. Both tell messages, changes of the inventory and
-the end of the episode in words.
+anything is; `crop` the 9x9 cells around the hero. Both put messages, changes of the inventory and
+the end of the episode into words.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from envs.game.glyphs import CARRIED, CARRIED_OF_GLYPH, NO_GLYPH
 Array = npt.NDArray[Any]
 
 KEYS = ("chars", "blstats", "message", "inv_glyphs", "inv_letters", "inv_strs")
-"""What a frame is made of."""
+"""Observation keys that a frame is made of."""
 
 RADIUS = 4
 """Cells that a crop shows to each side of the hero: 9x9, as MiniHack's own crops."""
@@ -38,9 +38,9 @@ class Frame:
     hero: tuple[int, int]
     """Line and column of the hero."""
     message: str
-    """What the game says, "" for nothing."""
+    """The game's message, "" for none."""
     inventory: tuple[tuple[str, str], ...]
-    """(kind in `CARRIED`, what the game calls it with its letter: "a - a key") of every object."""
+    """Of every object its kind in `CARRIED`, and its letter and name: "a - a key"."""
 
 
 def frame(row: Mapping[str, Array]) -> Frame:
@@ -90,7 +90,7 @@ def describe(
 
 
 def inventory_changes(before: Frame, after: Frame) -> list[str]:
-    """Returns what entered and what left the inventory, a sentence for each; one if nothing did."""
+    """Returns a sentence for each kind that entered or left the inventory; one if none did."""
     had, has = Counter(before.inventory), Counter(after.inventory)
     kinds_had = Counter(kind for kind, _ in before.inventory)
     kinds_have = Counter(kind for kind, _ in after.inventory)
@@ -106,11 +106,13 @@ def inventory_changes(before: Frame, after: Frame) -> list[str]:
 
 
 def _line(row: Array) -> str:
+    """Returns a row of character codes as text, blank where not printable."""
     return "".join(chr(c) if 32 <= c < 127 else " " for c in row.tolist())
 
 
-def _message_line(shown: Frame) -> str:
-    return f'Message: "{shown.message}"' if shown.message else "No message."
+def _message_line(moment: Frame) -> str:
+    """Returns the line that quotes the game's message."""
+    return f'Message: "{moment.message}"' if moment.message else "No message."
 
 
 def _cut(*maps: tuple[str, ...]) -> tuple[str, ...]:
@@ -120,18 +122,23 @@ def _cut(*maps: tuple[str, ...]) -> tuple[str, ...]:
     if not rows.size:
         return tuple(BLANK for _ in maps)
     cut = []
-    for lines, shown in zip(maps, filled, strict=True):
+    for lines, marks in zip(maps, filled, strict=True):
         block = [
             line[columns[0] : columns[-1] + 1].rstrip() for line in lines[rows[0] : rows[-1] + 1]
         ]
-        cut.append("\n".join(block) if shown.any() else BLANK)
+        cut.append("\n".join(block) if marks.any() else BLANK)
     return tuple(cut)
 
 
-def _around(shown: Frame) -> str:
-    y, x = shown.hero
+def _around(moment: Frame) -> str:
+    """Returns the crop around the hero as lines of text, without blanks at their ends."""
+    y, x = moment.hero
     margin = " " * RADIUS
-    empty = " " * (len(shown.map[0]) + 2 * RADIUS)
-    padded = [*[empty] * RADIUS, *(margin + line + margin for line in shown.map), *[empty] * RADIUS]
+    empty = " " * (len(moment.map[0]) + 2 * RADIUS)
+    padded = [
+        *[empty] * RADIUS,
+        *(margin + line + margin for line in moment.map),
+        *[empty] * RADIUS,
+    ]
     block = [line[x : x + 2 * RADIUS + 1].rstrip() for line in padded[y : y + 2 * RADIUS + 1]]
     return "\n".join(block) if any(block) else BLANK

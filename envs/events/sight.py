@@ -1,9 +1,9 @@
-"""What of a batch's step a player sees change, as one short row of numbers for each environment.
+"""Packs what a player sees change in a step into a short row of numbers, for a whole batch.
 
 `Sight` follows a batch and packs every step into a signature of `WIDTH` bytes, all environments at
-once. Equal signatures are equal events, so words have to be found only for signatures never seen
-before (`envs.events.stream`). It reads what is on the player's screen: map, bottom lines, message
-and inventory, and whether the game asks a question.
+once. Equal signatures are equal events, so only signatures that are new have to be put into words
+(`envs.events.stream`). It reads what is on the player's screen: map, bottom lines, message and
+inventory, and whether the game asks a question.
 """
 
 from __future__ import annotations
@@ -84,16 +84,18 @@ _FILLS = (
     (_WATER, SOLID_OF_GLYPH, WATER_FILLED),
     (_LAVA, SOLID_OF_GLYPH, LAVA_FILLED),
 )
-"""What was there, what must be there now, and what to say then."""
+"""The kind that was there, glyphs of which one must be there now, and the flag to set then."""
 
 KINDS_OF_THINGS = len(THINGS)
 
 
 class Seeing(Protocol):
-    """An observer that packs every step into signatures; `Sight` says what the attributes mean."""
+    """An observer that packs every step into signatures, as `Sight` does."""
 
     signatures: npt.NDArray[np.uint8]
+    """(B, WIDTH) of the last step."""
     questions: npt.NDArray[np.uint8]
+    """(B, 256) what the game asked before the last step, in rows where ASKED is set."""
 
     def on_reset(self, rows: Rows) -> None: ...
 
@@ -101,7 +103,7 @@ class Seeing(Protocol):
 
 
 class Sight:
-    """Follows a batch of games and says what each step changed.
+    """Follows a batch of games and packs what each step changed into signatures.
 
     Args:
         batch: its `arrays` hold the keys below, (B, ...).
@@ -118,7 +120,7 @@ class Sight:
         """(B, WIDTH) of the last step."""
         self.questions: npt.NDArray[np.uint8] = np.zeros((n, 256), np.uint8)
         """(B, 256) what the game asked before the last step, in rows where ASKED is set."""
-        # What was seen before.
+        # The state before the step.
         self._glyphs: npt.NDArray[np.int16] = np.full((n, CELLS), STONE, np.int16)
         self._things: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
         self._covered: npt.NDArray[np.uint8] = np.zeros((n, CELLS), np.uint8)
@@ -145,7 +147,7 @@ class Sight:
         self._note(np.zeros(0, np.intp))
 
     def on_reset(self, rows: Rows) -> None:
-        """Forgets what these environments had seen; the arrays hold their first observation."""
+        """Forgets the episodes of these rows; the arrays hold their first observation."""
         arrays = self._arrays
         glyphs = arrays["glyphs"][rows].reshape(len(rows), CELLS)
         self._glyphs[rows] = glyphs
@@ -192,7 +194,7 @@ class Sight:
             flags[self._asked] |= ASKED
             self._question[self._asked] = self._asked_hash[self._asked]
 
-        # Where the hero stands now, as the map showed it before.
+        # The ground under the hero: what the map showed there before the step.
         shown = self._glyphs[self._envs, hero]
         under = THING_OF_GLYPH[shown]
         hidden = (under == _BOULDER) | (under == _MONSTER)
@@ -209,7 +211,7 @@ class Sight:
         if stepped.any():
             self._ground = np.where(stepped, ground, self._ground)
             np.multiply(ground, stepped, out=out[:, GROUND_NOW])
-        # The other side: as the crow flies from the ground it left, the bed lies between.
+        # Crossed: on the straight line from the ground that was left lies the bed.
         off = moved & (self._bed[self._envs, hero] == 0)
         for row in np.flatnonzero(off & (self._bed[self._envs, self._hero] != 0)).tolist():
             if _over_bed(self._bed[row], int(self._dry[row]), int(hero[row])):
@@ -251,7 +253,7 @@ class Sight:
         return levels
 
     def _note(self, at: npt.NDArray[np.intp]) -> None:
-        """Remembers at which places of all maps, one after the other, notable things are."""
+        """Remembers where the notable things of all maps are, as indices (N,) into (B * CELLS,)."""
         self._at = at
         env, cell = np.divmod(at, CELLS)
         kind = self._things.reshape(-1)[at].astype(np.intp)
@@ -281,7 +283,7 @@ class Sight:
         self._bed.reshape(-1)[at[(new_things == _WATER) | (new_things == _LAVA)]] = 1
         covers = (new_things == _MONSTER) | (new_things == _BOULDER)
         covers &= (old_things != _MONSTER) & (old_things != _BOULDER)
-        self._covered.reshape(-1)[at[covers]] = old_things[covers]  # it is not forgotten
+        self._covered.reshape(-1)[at[covers]] = old_things[covers]  # what lies beneath
         known = self._at[things[self._at] != 0]
         fresh = at[(old_things == 0) & (new_things != 0)]
         self._note(np.concatenate((known, fresh)))
@@ -293,6 +295,7 @@ class Sight:
                 self._again += rows.tolist()
 
     def _changed_inventory(self) -> None:
+        """Brings the remembered inventory up to date and marks what entered and left."""
         now = self._arrays["inv_glyphs"]
         differs = now != self._inventory
         if not differs.any():
@@ -315,6 +318,7 @@ class Sight:
                 self._under[row] = LIES_AS[left[0]]
 
     def _changed_status(self) -> None:
+        """Brings the remembered status up to date and marks what rose, fell, began and ended."""
         now = self._arrays["blstats"][:, STATUS_COLUMNS]
         differs = now != self._status
         if not differs.any():
@@ -344,7 +348,7 @@ class Sight:
         self._status = now
 
     def _listen(self) -> npt.NDArray[np.uint64]:
-        """Remembers whether the game asks something; the hashes of all messages, (B,)."""
+        """Remembers whether the game asks something; returns hashes of all messages, (B,)."""
         message = self._arrays["message"]
         hashes: npt.NDArray[np.uint64] = message.view(np.uint64) @ MESSAGE_MULTIPLIERS
         self._asked = self._arrays["internal"][:, 1] != 0

@@ -1,4 +1,4 @@
-"""How one step of one environment is packed: `WIDTH` bytes, the same for equal events.
+"""Lays out the signature of a step: `WIDTH` bytes, the same for equal events.
 
 `envs.events.sight` fills these columns, `envs.events.words` puts them into words.
 """
@@ -34,9 +34,10 @@ def drop_what_follows(row: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint8])
 
     A door that opened explains that a closed door is gone and an open one there; a push explains
     where the boulder is; and what entered or left the inventory explains where such things are on
-    the ground. With the key comes, instead, how near a closed door is then.
+    the ground. Where the key enters, how near a closed door is then is set instead.
 
     Args:
+        row: the signature, changed in place.
         levels: (kinds,) of nearness after the step.
     """
     kinds = row[: len(THINGS)]
@@ -53,7 +54,14 @@ def drop_what_follows(row: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint8])
 
 
 def set_end(row: npt.NDArray[np.uint8], terminated: bool, alive: bool, under: int) -> None:
-    """Puts into a signature (WIDTH,) how its episode ended; `under`: kind of thing stood on."""
+    """Puts into a signature (WIDTH,) how its episode ended.
+
+    Args:
+        row: the signature, changed in place.
+        terminated: whether the game ended it, rather than the time limit.
+        alive: whether the hero has hit points left.
+        under: the kind of thing that the hero stands on, a number in `THINGS`.
+    """
     if not terminated:
         row[END] = OUT_OF_TIME
     elif not alive:

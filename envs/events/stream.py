@@ -1,4 +1,4 @@
-"""The stream of events: the number and the `events` text of every step of a batch."""
+"""Numbers the events of a batch's steps, and puts each event into its `events` text once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from envs.observer import Actions, Arrays, Bools, Rows, names_of_actions
 
 
 class EventStream:
-    """Names every step of a batch by its event, and keeps the text of each event.
+    """Follows a batch: the event of every step by its number, and the text of each event.
 
     An observer: append it to `batch.observers` before `batch.reset()`.
 
@@ -25,7 +25,7 @@ class EventStream:
         task_id: names the actions.
         batch: has `arrays` with the keys in `EventStream.keys`.
         actions: English names of the batch's actions, where they aren't the task's own.
-        sight: what sees the changes; `envs.native.sight` has a faster one.
+        sight: makes what packs the changes of a step; `envs.native.sight` has a faster one.
 
     Raises:
         UsageError: no such task, names that don't fit the batch's actions, or a batch without
@@ -55,7 +55,7 @@ class EventStream:
         self.texts: list[str] = []
         """The `events` text of each id."""
         self.in_step = False
-        """Whether rows are looked at before they are reset, see `envs.stepping.batch.Observer`."""
+        """Whether rows are looked at before they are reset, see `envs.observer.Observer`."""
         self._by_signature: dict[bytes, int] = {}
         self._by_text: dict[str, int] = {}
 
@@ -75,6 +75,7 @@ class EventStream:
         self.ids = np.array(ids, np.int64)
 
     def _put_into_words(self, row: int, signature: bytes) -> int:
+        """Returns the number of the event in `row`, put into words where it is new."""
         if signature in self._by_signature:  # two environments met it in this very step
             return self._by_signature[signature]
         sight = self._sight

@@ -1,4 +1,4 @@
-"""Tables by which a step's changes are found; `envs.native.sight` hands the same to C."""
+"""Tables of what is worth describing, by which Python and C find a step's changes alike."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ MESSAGE_MULTIPLIERS: npt.NDArray[np.uint64] = np.random.Generator(
 ABSENT, FAR, WITHIN_8, WITHIN_4, WITHIN_2, NEXT_TO, ON, IN_HAND = range(8)
 
 _FINE = ("key", "closed door", "staircase down", "boulder", "lava")
-"""Kinds with all levels; the others are in view, next to the hero or under it."""
+"""Kinds described with all levels; the others are in view, next to the hero or under it."""
 _DISTANT = ("open door", "staircase up")
-"""Kinds of which only is said that they come into view."""
+"""Kinds described only when they come into view."""
 
 
 def is_fine(kind: str) -> bool:
-    """Returns whether texts name a kind of thing with all levels of nearness."""
+    """Returns whether a kind of thing is described with all levels of nearness."""
     return kind in _FINE
 
 
 def _level(kind: str, distance: int) -> int:
+    """Returns the level of nearness of a kind of thing that is so many moves away."""
     if kind in _DISTANT:
         return FAR
     if distance == 0:
@@ -50,11 +51,13 @@ LEVEL_OF_DISTANCE = np.array(
 )
 """(kinds, 79) uint8: level of nearness by kind of thing and distance."""
 
-# What a change of level is worth saying: 8 * before + after, or one of these.
+# How a change of level is described: 8 * before + after, or one of these. STATE + level: how near
+# a thing is, whatever it was before.
 NO_CHANGE, AWAY, LOST, STATE = 0, 64, 65, 128
 
 
 def _change(before: int, after: int) -> int:
+    """Returns the code of a change from one level to another."""
     if before == after or IN_HAND in (before, after):
         return NO_CHANGE
     if after == ABSENT:
@@ -63,4 +66,4 @@ def _change(before: int, after: int) -> int:
 
 
 CHANGE_OF_LEVELS = np.array([_change(b, a) for b in range(8) for a in range(8)], dtype=np.uint8)
-"""(64,) uint8: what is worth saying, by 8 * level before + level after."""
+"""(64,) uint8: the code of a change, by 8 * level before + level after."""

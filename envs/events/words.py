@@ -1,10 +1,9 @@
 """Puts a step's signature into words: the `events` description, in sentences of a fixed order.
 
-It says the kind of action, the message, what entered or left the inventory, what opened, filled
+It holds the kind of action, the message, what entered or left the inventory, what opened, filled
 or was pushed, how near the hero has come to notable things, what ground it steps on, changes of
 status, and how the episode ended. Never where: no position, no direction, and no letter of the
-inventory. So few different texts arise (hundreds in a million steps), and each is judged once and
-kept for ever.
+inventory. So few different texts arise (hundreds in a million steps), each of which is judged once.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ NEARNESS = {
     tables.NEXT_TO: "next to the hero",
     tables.ON: "under the hero",
 }
-"""Words for the levels of nearness. Kinds told coarsely are only "in view" when far."""
+"""Words for the levels of nearness. Kinds described coarsely are only "in view" when far."""
 
 _CAME = {
     tables.WITHIN_8: "within 8 steps of",
@@ -96,26 +95,34 @@ _LETTER = re.compile(r"(?<!\S)[A-Za-z] - (?=\S)")
 
 
 def quote(message: npt.NDArray[Any] | bytes) -> str:
-    """A message in one line, the same for events that are the same: 3 daggers or 4, +0 or +1 are
-    "N", and whatever letters objects have in the inventory are "X"."""
+    """Returns a message in one line, the same for events that are the same.
+
+    Numbers (3 daggers or 4, +0 or +1) become "N", and letters of the inventory "X".
+    """
     text = _NUMBERS.sub("N", clean(message))
     text = _LETTERS.sub(lambda m: "[X or ?*]" if m[0].endswith(" or ?*]") else "[X]", text)
     return _LETTER.sub("X - ", text).replace('"', "'")
 
 
 def named(kind: str, *, first: bool = False) -> str:
-    """Returns a kind of thing with its article: "the key"; `first` in a sentence or not."""
+    """Returns a kind of thing with its article: "the key"; `first` in a sentence, "The key"."""
     name = _ARTICLE.get(kind) or f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     return name[0].upper() + name[1:] if first else name
 
 
 def came(level: int) -> str:
-    """Returns how near the hero came, in words: "within 4 steps of", "next to"."""
+    """Returns how near the hero came, by level, in words: "within 4 steps of", "next to"."""
     return _CAME[level]
 
 
 def _nearness(kind: int, code: int, moved: bool) -> str:
-    """Returns the sentence for one kind of thing: about the thing where the hero has not moved."""
+    """Returns the sentence about one kind of thing.
+
+    Args:
+        kind: its number in `THINGS`.
+        code: of the change, as in `envs.events.tables.CHANGE_OF_LEVELS`.
+        moved: whether the hero did; if not, the sentence is about the thing.
+    """
     name = THINGS[kind]
     thing, subject = named(name), named(name, first=True)
     if code == tables.AWAY:
@@ -136,10 +143,12 @@ def _nearness(kind: int, code: int, moved: bool) -> str:
 
 
 def _mask(low_high: npt.NDArray[np.uint8]) -> int:
+    """Returns the number of two bytes, the low one first."""
     return int(low_high[0]) + 256 * int(low_high[1])
 
 
 def _conditions(low_high: npt.NDArray[np.uint8]) -> list[str]:
+    """Returns the names of the conditions whose bits are set in two bytes."""
     mask = _mask(low_high)
     return [name for bit, name in _CONDITIONS.items() if mask & bit]
 
@@ -155,8 +164,8 @@ def words(
     Args:
         signature: (WIDTH,) uint8.
         action: kind of the action, "move".
-        message: what the game says after the step.
-        question: what it was asking before, "" for nothing.
+        message: the game's after the step, as `quote` returns it; "" for none.
+        question: the game's before the step, likewise.
     """
     flags, end = int(signature[layout.FLAGS]), int(signature[layout.END])
     head = [f"Action: {action}."]

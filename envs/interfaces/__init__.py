@@ -1,2 +1,1 @@
-"""The environment as Gymnasium and stable-baselines3 expect it, with history and episode
-statistics."""
+"""Offers a batch as Gymnasium and stable-baselines3 expect it, with history and episodes' sums."""

@@ -1,4 +1,4 @@
-"""A batch as both vector interfaces see it: observations, shaped rewards, sums of each episode."""
+"""Adds credit and bonus to a batch's rewards, and sums up episodes, for all interfaces alike."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROGRESS = "progress"
 
 
 class Episodes:
-    """Steps a batch with its shaping and keeps what each episode has earned.
+    """Steps a batch, adds what credit and bonus pay, and sums up what each episode earned.
 
     r = r_env + weight * credit + bonus_weight * bonus, of which all three are kept apart.
 
@@ -78,7 +78,7 @@ class Episodes:
         self.action_space = spaces.Discrete(batch.n_actions)
 
     def reset(self, seeds: Sequence[int] | None = None) -> None:
-        """Starts new episodes everywhere; `seeds` are level seeds, by default the streams'."""
+        """Starts new episodes in all rows; `seeds` are B level seeds, by default the streams'."""
         self.batch.reset(seeds)
         if self.shaping is not None:
             self.shaping.reset()
@@ -114,8 +114,10 @@ class Episodes:
         return rewards, terminated, truncated
 
     def parts(self) -> dict[str, Rewards]:
-        """Returns by name (B,) what the last reward was made of, where more than `r_env` pays: the
-        credit and the bonus are before their weights, and not to be written to."""
+        """Returns by name the parts of the last reward, (B,), where more than `r_env` pays.
+
+        The credit and the bonus are before their weights, and not to be written to.
+        """
         if self.shaping is None and self.bonus_source is None:
             return {}
         parts = {"r_env": self.r_env}
@@ -126,7 +128,7 @@ class Episodes:
         return parts
 
     def observation(self) -> dict[str, Array]:
-        """Returns by key, (B, ...), where every environment is now."""
+        """Returns the present observation of every environment by key, (B, ...)."""
         arrays = {key: self.batch.arrays[key] for key in self.batch.keys}
         if self.shaping is not None and self.progress:
             arrays[PROGRESS] = self.shaping.progress
@@ -144,12 +146,11 @@ class Episodes:
         return arrays
 
     def summary(self, i: int) -> dict[str, float | int | bool]:
-        """Returns what the episode that the last step ended in row i came to.
+        """Returns the figures of the episode that the last step ended in row i.
 
-        r: return as the agent saw it; r_env, credit and bonus: its parts, the last two before their
-        weights;
-        l: length in steps; success: the task's goal was reached, whatever the credit says;
-        level_seed: of its level.
+        r: the return that the agent is trained on; r_env, credit and bonus: its parts, the last two
+        before their weights; l: length in steps; success: the task's goal was reached, whatever was
+        paid; level_seed: of its level.
         """
         shaped, env, credit, bonus = self.final_sums[:, i].tolist()
         return {

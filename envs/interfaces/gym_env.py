@@ -1,4 +1,4 @@
-"""One game as a `gymnasium.Env`, with the same levels, rules and credit as the batch."""
+"""Offers one game as a `gymnasium.Env`, with the same levels, rules and credit as a batch."""
 
 from __future__ import annotations
 
@@ -42,9 +42,12 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
         """Starts a new episode; returns its first observation and {"level_seed": int}.
 
         Args:
-            seed: starts the stream of level seeds anew; without it the stream goes on.
+            seed: starts the stream of level seeds anew; without it the stream continues.
             options: {"level_seed": int} plays exactly this level. After an episode's end it takes
                 the place of the stream's next.
+
+        Raises:
+            UsageError: another option, or a level seed that is none.
         """
         super().reset(seed=seed)
         options = dict(options or {})
@@ -61,7 +64,11 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
         return self._row(), {"level_seed": int(self.batch.level_seeds[0])}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Steps once; returns observation, shaped reward, terminated, truncated, info."""
+        """Steps once; returns observation, shaped reward, terminated, truncated, info.
+
+        Raises:
+            UsageError: the episode is over, or there is no such action.
+        """
         if self._over:
             raise UsageError("the episode is over; call reset()")
         episodes = self.episodes
@@ -74,6 +81,7 @@ class GymEnv(gymnasium.Env[Observation, np.int64]):
         return observation, float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 
     def _row(self) -> Observation:
+        """Returns a copy of the present observation by key, without a batch axis."""
         return {key: array[0].copy() for key, array in self.episodes.observation().items()}
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
-"""The batch as a `gymnasium.vector.VectorEnv`.
+"""Offers a batch as a `gymnasium.vector.VectorEnv`.
 
 Automatic reset is SAME_STEP: the step that ends an episode returns the first observation of the
-next one; the last observation is in infos["final_obs"], what the episode came to in
-infos["final_info"], both as gymnasium 1.2's own vector environments give them.
+next one; the last observation is in infos["final_obs"], the figures of the episode in
+infos["final_info"], both as gymnasium 1.2's own vector environments return them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class GymVec(VectorEnv[Observation, Array, Array]):
 
         Args:
             seed: starts the streams of level seeds anew: an int for all of them, or one for each
-                environment. Without it the streams go on.
+                environment. Without it the streams continue.
             options: {"level_seeds": B ints} plays exactly these levels.
         """
         options = dict(options or {})
@@ -88,6 +88,7 @@ class GymVec(VectorEnv[Observation, Array, Array]):
         return episodes.observation(), rewards, terminated, truncated, infos
 
     def _final(self, ended: Bools) -> dict[str, Any]:
+        """Returns the infos of the episodes that the last step ended, in rows `ended` (B,)."""
         observations = np.full(self.num_envs, None, dtype=object)
         episode: dict[str, Any] = {}
         for i in np.flatnonzero(ended).tolist():

@@ -1,7 +1,7 @@
-"""The last steps of each episode as part of the observation, for encoders that look back.
+"""Adds the last steps of each episode to the observation, for encoders that look back.
 
     window_crop   (B, T, h, w) int16    the crops, oldest first, the present one last
-    semantics     (B, C, T) float32     of each step: what the judge said of each subgoal (1 yes,
+    semantics     (B, C, T) float32     of each step: the judge's answer about each subgoal (1 yes,
                                         0 no, -1 unreadable; 0 at an episode's first observation),
                                         then what is in sight: log(1 + cells) of the crop, by group
                                         of glyphs
@@ -32,7 +32,7 @@ CROP = "glyphs_crop"
 
 
 class Window:
-    """Windows of the last T steps for a batch.
+    """Keeps windows of the last T steps of a batch's episodes.
 
     Args:
         batch: whose keys hold `glyphs_crop`.
@@ -80,6 +80,7 @@ class Window:
         }
 
     def _begin(self, rows: Rows) -> None:
+        """Begins the windows of some rows with the present observation."""
         for array in self.arrays.values():
             array[rows] = 0
         crops = self.batch.arrays[CROP][rows]
@@ -88,6 +89,7 @@ class Window:
         self.arrays["window_valid"][rows, -1] = 1
 
     def _append(self, crops: Array) -> None:
+        """Adds the crops (B, h, w) that the last step led to, with what is known of the step."""
         crop_window, semantics, valid = self.arrays.values()
         crop_window[:, :-1] = crop_window[:, 1:]
         crop_window[:, -1] = crops
@@ -101,7 +103,11 @@ class Window:
 
 
 def in_sight(crops: Array) -> npt.NDArray[np.float32]:
-    """Returns log(1 + cells) of each group of glyphs in crops (B, h, w): (B, groups) float32."""
+    """Returns log(1 + cells) of each group of `envs.game.glyphs.GROUPS`, (B, groups) float32.
+
+    Args:
+        crops: glyphs (B, h, w).
+    """
     size = len(GROUPS) + 1
     groups = group_of(crops.reshape(len(crops), -1)) + size * np.arange(len(crops))[:, None]
     counts = np.bincount(groups.ravel(), minlength=size * len(crops)).reshape(-1, size)

@@ -1,4 +1,4 @@
-"""The batch as a stable-baselines3 `VecEnv`. The only file of this layer that imports it."""
+"""Offers a batch as a stable-baselines3 `VecEnv`; the only file of this layer that imports it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,11 @@ class Sb3Vec(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> tuple[dict[str, Array], Array, Array, list[dict[str, Any]]]:
-        """Steps once; returns observations, shaped rewards (B,) float32, dones (B,), infos."""
+        """Steps once; returns observations, shaped rewards (B,) float32, dones (B,), infos.
+
+        Raises:
+            UsageError: there was no `step_async` before.
+        """
         if self._actions is None:
             raise UsageError("call step_async() before step_wait()")
         episodes, actions, self._actions = self.episodes, self._actions, None
@@ -81,7 +85,10 @@ class Sb3Vec(VecEnv):
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
         """Returns an attribute of the batch or of its episodes, for each environment.
 
-        Arrays with one row an environment are handed out row by row.
+        Of arrays with one row an environment, each gets its row.
+
+        Raises:
+            AttributeError: neither has it.
         """
         if attr_name == "render_mode":
             return [None for _ in self._get_indices(indices)]
@@ -98,18 +105,18 @@ class Sb3Vec(VecEnv):
     ) -> list[Any]:
         """Calls a method of the batch or its episodes that takes an environment's index first.
 
-        E.g. `env_method("summary")` gives each environment's last episode.
+        E.g. `env_method("summary")` returns the figures of each environment's last episode.
         """
         method = self._find(method_name)
         return [method(i, *method_args, **method_kwargs) for i in self._get_indices(indices)]
 
     def env_is_wrapped(self, wrapper_class: type, indices: Indices = None) -> list[bool]:
-        """Returns whether SB3's Monitor is there: its sums are, so SB3 need not add it."""
+        """Returns whether a wrapper is there: SB3's Monitor is, since its sums are made here."""
         name = wrapper_class.__name__
         return [name == "Monitor" for _ in self._get_indices(indices)]
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Starts the streams of level seeds anew at the next reset."""
+        """Starts the streams of level seeds anew at the next reset; returns B seeds."""
         seeds: Sequence[int | None] = super().seed(seed)
         return seeds
 
@@ -127,6 +134,7 @@ class Sb3Vec(VecEnv):
         self._starts = list(episodes)
 
     def _find(self, name: str) -> Any:
+        """Returns an attribute of the batch or, where it has none of the name, of its episodes."""
         for owner in (self.batch, self.episodes):
             if hasattr(owner, name):
                 return getattr(owner, name)

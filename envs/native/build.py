@@ -1,4 +1,4 @@
-"""The native stepper, compiled where it can be: a shared library and the workers' program."""
+"""Compiles the native stepper where that is possible: a shared library and the workers' program."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ FLAGS = ("-std=gnu11", "-O2")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """Where the products lie."""
+    """The compiled stepper: where its two files lie."""
 
     folder: Path
+    """Of the cache that holds them."""
 
     @property
     def library(self) -> Path:
-        """Shared library for this process."""
+        """The shared library for this process."""
         return self.folder / "stepper.so"
 
     @property
     def worker(self) -> Path:
-        """Program of a worker process."""
+        """The program of a worker process."""
         return self.folder / "worker"
 
 
 @cache
 def built() -> Built | None:
-    """Compiles the stepper once; returns None, with one line in the log, where it can't be."""
+    """Compiles the stepper once and returns it; None, with one line in the log, where it can't."""
     reason = why_not()
     if reason is None:
         try:

@@ -26,9 +26,13 @@ from envs.stepping.backend import Backend
 log = logging.getLogger(__name__)
 
 TASK = "MiniHack-KeyRoom-S5-v0"
+"""The task that both paths play."""
 ENVS, STEPS, EPISODE = 2, 80, 8
+"""Environments, steps of each, and steps after which they are reset."""
 KEYS = (*ENGINE_KEYS, *(f"{key}_crop" for key in PADDING))
+"""The observation keys that are compared: all."""
 CROP = 9
+"""The size of the crops."""
 
 
 MakeBoth = Callable[[Built], tuple[Backend, Backend]]
@@ -37,7 +41,7 @@ MakeBoth = Callable[[Built], tuple[Backend, Backend]]
 
 @cache
 def trusted(stepper: Built, make_both: MakeBoth) -> bool:
-    """Compares both paths once; returns whether they are equal, and logs it if not."""
+    """Compares both paths once; returns whether they are equal, with a line in the log if not."""
     library = Path(nethack.nethack.DLPATH)
     known = hashlib.sha256(library.read_bytes()).hexdigest()[:16]
     mark = stepper.folder / f"same-{known}"

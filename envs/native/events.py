@@ -1,5 +1,7 @@
-"""The frequent part of `envs.events.stream` in C, and of the credit for what a judge says of
-them."""
+"""Numbers events in C, and pays for what a judge has answered about them, within the step.
+
+What happens at every step is in C; an event that is new is put into words by `envs.events.stream`.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,13 @@ class _TableStructure(ctypes.Structure):
 
 
 class Table:
-    """Numbers of signatures.
+    """A hash table in C: the numbers of signatures.
 
     Args:
         library: the compiled stepper.
         rows: (B, width) the signatures to look up.
-        out: (B,) where their numbers go.
-        size: places, a power of two and at least twice what will be learnt.
+        out: (B,) where their numbers are written.
+        size: places, a power of two and at least twice the number of signatures to learn.
     """
 
     def __init__(
@@ -50,8 +52,8 @@ class Table:
         self._library = library
         keys: npt.NDArray[np.uint8] = np.zeros((size, width), np.uint8)
         numbers: npt.NDArray[np.int64] = np.zeros(size, np.int64)
-        self._kept = (keys, numbers, rows, out)  # C keeps bare pointers
-        self._structure = _TableStructure(width, size, n, *(a.ctypes.data for a in self._kept))
+        self._arrays = (keys, numbers, rows, out)  # C keeps bare pointers
+        self._structure = _TableStructure(width, size, n, *(a.ctypes.data for a in self._arrays))
         self.pointer = ctypes.byref(self._structure)
         self.address = ctypes.addressof(self._structure)
 
@@ -81,35 +83,35 @@ class _PayStructure(ctypes.Structure):
 
 
 class NativeCredit:
-    """What a judge's answers pay: `calm.credit.Credit` with the modes `every` and `once`, in C.
+    """Pays for a judge's answers: `calm.credit.Credit` with the modes `every` and `once`, in C.
 
     Args:
-        how: (B,) int8, not 0 where the last step ended the episode; read at every step.
+        status: (B,) int8, not 0 where the last step ended the episode; read at every step.
         n_subgoals: G.
         once: pay each subgoal once an episode.
     """
 
-    def __init__(self, how: npt.NDArray[np.int8], n_subgoals: int, once: bool) -> None:
-        shape = len(how), n_subgoals
+    def __init__(self, status: npt.NDArray[np.int8], n_subgoals: int, once: bool) -> None:
+        shape = len(status), n_subgoals
         self.progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) 1 where this episode has achieved the subgoal; cleared when it ends."""
         self.final_progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) the same for the episode that the last step ended, where it ended one."""
-        self.credit: npt.NDArray[np.float32] = np.zeros(len(how), np.float32)
+        self.credit: npt.NDArray[np.float32] = np.zeros(len(status), np.float32)
         """(B,) of the last step; the next one overwrites it."""
         self.any = False
         """Whether the last step paid anything."""
-        self._how = how
+        self._status = status  # C keeps the bare pointer
         self._structure = _PayStructure(subgoals=n_subgoals, once=once)
         for name in ("progress", "final_progress", "credit"):
             setattr(self._structure, name, getattr(self, name).ctypes.data)
-        self._structure.how = how.ctypes.data
+        self._structure.how = status.ctypes.data
         self.pointer = ctypes.byref(self._structure)
         self.address = ctypes.addressof(self._structure)
         self.set_answers(np.zeros((0, n_subgoals), np.int8))
 
     def set_answers(self, answers: npt.NDArray[np.int8]) -> None:
-        """Sets what is answered of each number: (N, G) int8, see `calm.credit.Credit.step`."""
+        """Sets the answers about each event by its number: (N, G) int8, see `Credit.step`."""
         self._structure.known = 0  # C keeps the bare pointer, which is good for nothing meanwhile
         self._answers = np.ascontiguousarray(answers)
         self._structure.answers = self._answers.ctypes.data
@@ -117,7 +119,7 @@ class NativeCredit:
 
     @property
     def unreadable(self) -> int:
-        """As of `Credit`."""
+        """Steps so far with an answer that could not be read."""
         return int(self._structure.unreadable)
 
     @unreadable.setter
@@ -126,7 +128,7 @@ class NativeCredit:
 
     @property
     def pending(self) -> int:
-        """As of `Credit`."""
+        """Steps so far with an answer that had not come yet."""
         return int(self._structure.pending)
 
     @pending.setter
@@ -135,10 +137,10 @@ class NativeCredit:
 
 
 class NativeEventStream(EventStream):
-    """See `envs.events.stream.EventStream`.
+    """Follows a batch as `envs.events.stream.EventStream` does, with the frequent part in C.
 
     Args:
-        task_id, batch: see there.
+        task_id, batch: as for `EventStream`.
         built: the compiled stepper.
     """
 
@@ -147,13 +149,13 @@ class NativeEventStream(EventStream):
         assert isinstance(self._sight, NativeSight)
         self.in_step = self._sight.in_step
         self.pay: NativeCredit | None = None
-        """See `pay_with`."""
+        """What pays for the steps; None before `pay_with`."""
         self.paid = False
-        """Whether the last step was paid; it was not if nothing was told of one of its events."""
+        """Whether the last step was paid; it was not if one of its events has no answers yet."""
         self._header = self._sight.header
         if self._header is not None:
             weakref.finalize(self, _pay_nothing, self._header)
-        # Not the batch, which holds this as an observer: one that is dropped is to go at once.
+        # Not the batch, which holds this as an observer: a batch that is dropped is freed at once.
         self._status: Any = getattr(batch, "status", None)
         self._final: Any = getattr(batch, "final", None)
         self._library = ctypes.CDLL(str(built.library))
@@ -163,7 +165,7 @@ class NativeEventStream(EventStream):
         self._make_table(4096)
 
     def pay_with(self, pay: NativeCredit) -> None:
-        """Pays for every step from now on; for what was not `paid`, `number` does it later."""
+        """Pays for every step from now on; one that was not `paid` is paid by `number` later."""
         self.pay = pay
         self._make_table(self._table.size)
 
@@ -188,7 +190,7 @@ class NativeEventStream(EventStream):
             self._table.learn(new)
 
     def number(self) -> bool:
-        """Looks up the events of the last step and pays for them; whether all were known."""
+        """Looks up the events of the last step and pays; returns whether all were known."""
         pay = self.pay
         if pay is None:
             return not self._number(self._table.pointer)
@@ -198,7 +200,7 @@ class NativeEventStream(EventStream):
         return self.paid
 
     def _heard(self, row: int) -> Array:
-        if not self._rows[row, MESSAGE].any():  # it is gone without a word, see calm_lose_sight
+        if not self._rows[row, MESSAGE].any():  # the game is lost, see calm_lose_sight
             return np.zeros(256, np.uint8)
         # A row that has ended is a new episode by now.
         if self.in_step and self._status[row]:
@@ -211,7 +213,7 @@ class NativeEventStream(EventStream):
         while 2 * len(self._by_signature) > size:
             size *= 2
         if self._header is not None:
-            _pay_nothing(self._header)  # it has bare pointers
+            _pay_nothing(self._header)  # it has bare pointers to the old table
         self._table = Table(self._library, self._rows, self.ids, size)
         self._table.learn(self._by_signature)
         if self._header is not None and self.pay is not None:
@@ -219,5 +221,5 @@ class NativeEventStream(EventStream):
 
 
 def _pay_nothing(header: Any) -> None:
-    """Stops the payment in those who step the rows."""
+    """Stops the payment within the step, which those who step the rows make."""
     header.pay = header.table = 0

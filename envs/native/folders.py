@@ -1,4 +1,4 @@
-"""The temporary folder of a batch's games, and what is done about folders of killed processes.
+"""Makes the temporary folder of a batch's games, and removes folders of killed processes.
 
 A folder is locked as long as its process lives. A process that is killed can't remove its folder;
 where it has workers they do, else the next batch that is made on this machine does.
@@ -24,7 +24,7 @@ YOUNG_SECONDS = 60.0
 
 
 class Folder:
-    """One folder with one for each game in it, as nle makes them, all with the one level.
+    """A folder with one for each game in it, as nle makes them, all with the same level.
 
     Args:
         env: MiniHack's object, whose level is compiled.
@@ -48,7 +48,7 @@ class Folder:
             (folder / LEVEL).symlink_to(level)
 
     def remove(self) -> None:
-        """Removes it; more than once does no harm."""
+        """Removes the folder; more than once does no harm."""
         shutil.rmtree(self.path, ignore_errors=True)
         if self._lock >= 0:
             os.close(self._lock)
@@ -56,7 +56,7 @@ class Folder:
 
 
 def sweep(where: Path) -> None:
-    """Removes folders of this user's processes that are no more."""
+    """Removes, below `where`, the folders of this user's processes that no longer run."""
     for folder in where.glob(f"{PREFIX}[0-9]*-*"):
         name = _NAME.fullmatch(folder.name)
         try:

@@ -1,4 +1,4 @@
-"""The memory that the parent and its workers share: a header and the arrays of the batch.
+"""Lays out the memory that the parent and its workers share: a header and the batch's arrays.
 
 It is an anonymous file (memfd), so nothing with a name can be left behind.
 """
@@ -24,8 +24,9 @@ NLE_ORDER = (
 )  # fmt: skip
 """Order of the pointers in nle's observation structure; calm.h has the same list."""
 CROP_ORDER = tuple(PADDING)
+"""Order of the maps that are cropped; calm.h has the same."""
 HISTORY = 16
-"""Last actions kept for each environment."""
+"""How many of its last actions each environment keeps."""
 LINE = 64
 """Bytes of a cache line."""
 
@@ -72,14 +73,14 @@ class Header(ctypes.Structure):
 
 
 class Memory:
-    """Lays out and maps the shared memory of a batch.
+    """The shared memory of a batch, mapped into this process.
 
     Args:
-        n_envs: rows of every array.
+        n_envs: rows of every array, B.
         n_workers: processes that write into it.
         keys: observation keys, crops among them.
         crop: size of the crops.
-        sight: bytes for what is looked at, see `envs.native.sight`.
+        sight: bytes for `envs.native.sight`.
     """
 
     def __init__(
@@ -132,22 +133,30 @@ class Memory:
             for name, start, dtype, shape in plan
         }
         self.rows: dict[str, npt.NDArray[Any]] = {name: views[name] for name in ROWS}
+        """The arrays of `ROWS`, by name, (B, ...)."""
         self.place: npt.NDArray[np.int32] = views["place"]
+        """(workers,) the row that each worker is at, -1 between two steps."""
         self.sight: npt.NDArray[np.uint8] = views["sight"]
+        """The bytes for `envs.native.sight`."""
         sync: npt.NDArray[np.uint32] = views["sync"]
         self.turn = sync[:1]
+        """(1,) the number of the present turn."""
         self.pending = sync[LINE // 4 : LINE // 4 + 1]
+        """(1,) workers that have not finished it."""
         self.finished = sync[LINE // 4 * 3 :]
+        """(workers,) the last turn that each worker has finished."""
         self.arrays = {key: views[f"now {key}"] for key in key_at}
+        """Observations by key, (B, ...)."""
         self.final = {key: views[f"final {key}"] for key in final_at}
+        """Last observations of episodes that a step ended, by key, (B, ...)."""
 
     @property
     def address(self) -> int:
-        """Of the header in this process."""
+        """The header's address in this process."""
         return ctypes.addressof(self.header)
 
     def close(self) -> None:
-        """Closes the descriptor; the memory goes when the last array that looks at it goes."""
+        """Closes the descriptor; the memory is freed with the last array that is a view of it."""
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1

@@ -1,7 +1,7 @@
-"""`envs.events.sight` in C: the same signatures.
+"""Packs the changes of a step into signatures in C, the same as `envs.events.sight` does.
 
-Where a batch plays on the native path, its rows are looked at by whoever steps them, in the very
-turn; elsewhere, after the step.
+Where a batch plays on the native path, its rows are looked at by the process that steps them, in
+the very turn; elsewhere, after the step.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ _TABLES: dict[str, npt.NDArray[Any]] = {
 _READ = ("glyphs", "inv_glyphs", "blstats", "actions", "message", "internal", "how")
 """In the order of sight.h."""
 _STEP: dict[str, tuple[type, tuple[int, ...]]] = {"actions": (np.int64, ()), "how": (np.int8, ())}
-_KEPT: dict[str, tuple[type, tuple[int, ...]]] = {
+_REMEMBERED: dict[str, tuple[type, tuple[int, ...]]] = {
     "seen_glyphs": (np.int16, (CELLS,)),
     "seen_carried": (np.int16, (55,)),
     "things": (np.uint8, (CELLS,)),
@@ -107,7 +107,7 @@ _KEPT: dict[str, tuple[type, tuple[int, ...]]] = {
     "signatures": (np.uint8, (signature.WIDTH,)),
     "questions": (np.uint8, (256,)),
 }
-"""What there is for every environment."""
+"""What is remembered of every environment, and what is written for it."""
 
 
 class _Structure(ctypes.Structure):
@@ -115,27 +115,28 @@ class _Structure(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_int32) for name in ("n", *_NUMBERS)),
-        *((name, ctypes.c_void_p) for name in (*_TABLES, *_READ, *_KEPT)),
+        *((name, ctypes.c_void_p) for name in (*_TABLES, *_READ, *_REMEMBERED)),
     ]  # fmt: skip
 
 
 def space_for(n_envs: int) -> int:
-    """Returns the bytes that a batch of so many environments keeps for its sight."""
+    """Returns the bytes that `NativeSight` needs for a batch of so many environments."""
     arrays = [*_TABLES.values()]
     needed = sum(-(-array.nbytes // LINE) * LINE for array in arrays) + ctypes.sizeof(_Structure)
-    for dtype, shape in (*_STEP.values(), *_KEPT.values()):
+    for dtype, shape in (*_STEP.values(), *_REMEMBERED.values()):
         needed += -(-n_envs * math.prod(shape) * np.dtype(dtype).itemsize // LINE) * LINE
     return needed + 2 * LINE
 
 
 class SharedSightBuffers(NamedTuple):
-    """What a backend lends to who watches it."""
+    """Memory of a backend into which `NativeSight` lays what the stepping processes need."""
 
     space: Array
     """`space_for` bytes that begin with a `calm_sight`."""
     actions: Array
+    """(B,) int64, the actions of the step."""
     how: Array
-    """Of sight.h."""
+    """(B,) int8, how the step ended episodes: 0 not, > 0 terminated, < 0 truncated."""
     header: Any
     """A `calm_header`."""
 
@@ -145,16 +146,19 @@ class SupportsNativeSight(Protocol):
     """A backend that looks at each row as it steps it."""
 
     def enable_sight(self) -> SharedSightBuffers | None:
-        """Returns the buffers to look into, from when `watched` is set; None if they are taken."""
+        """Returns the buffers, which are used once the header's `watched` is set; None if taken."""
 
 
 class NativeSight:
-    """See `envs.events.sight.Sight`.
+    """Packs the steps of a batch into signatures as `envs.events.sight.Sight` does, in C.
 
     Args:
-        batch: see there.
-        action_kinds: see there.
+        batch: its `arrays` hold `keys`, (B, ...); its backend may look within the step.
+        action_kinds: by action index, the number of the action's kind (uint8).
         built: the compiled stepper.
+
+    Raises:
+        ValueError: the batch's arrays are not contiguous.
     """
 
     keys = Sight.keys
@@ -165,9 +169,9 @@ class NativeSight:
         backend = getattr(batch, "backend", None)
         buffers = backend.enable_sight() if isinstance(backend, SupportsNativeSight) else None
         self.in_step = buffers is not None
-        """Whether rows are looked at by whoever steps them, before they are reset."""
+        """Whether rows are looked at by the process that steps them, before they are reset."""
         self.header = buffers.header if buffers else None
-        """Of the memory of those who step them."""
+        """The header of that process's memory; None where rows are looked at here."""
         space = buffers.space if buffers else np.zeros(space_for(n), np.uint8)
         self._at = 0
         structure = self._cut(space, np.uint8, (ctypes.sizeof(_Structure),))
@@ -180,7 +184,7 @@ class NativeSight:
         for name, (dtype, shape) in _STEP.items():
             own = self._cut(space, dtype, (n, *shape))
             places[name] = getattr(buffers, name) if buffers else own
-        for name, (dtype, shape) in _KEPT.items():
+        for name, (dtype, shape) in _REMEMBERED.items():
             places[name] = self._cut(space, dtype, (n, *shape))
         if not all(array.flags.c_contiguous for array in places.values()):
             raise ValueError("the arrays of a batch must be contiguous")

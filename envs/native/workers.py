@@ -1,8 +1,8 @@
-"""Worker processes for the rows of a batch, and what happens when one dies.
+"""Runs the worker processes of a batch, and replaces those that die.
 
 A worker is a small C program. If one dies (an abort in the engine, `kill -9`, the memory running
 out) or hangs, its rows' episodes end as truncated ones, a new worker takes its place, and the log
-says where it was. A batch whose workers keep dying raises GameError with the same words.
+has where it died. A batch whose workers keep dying raises GameError with the same words.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ log = logging.getLogger(__name__)
 MAX_DEATHS = 5
 """Deaths of workers within `DEATH_WINDOW` turns after which a batch gives up."""
 DEATH_WINDOW = 1000
+"""Turns."""
 LOOK_UP_US = 100_000
-"""How long to wait for a turn before looking whether all workers live."""
+"""Microseconds to wait for a turn before looking whether all workers live."""
 HANG_SECONDS = 30.0
-"""A turn takes less than a second; a worker that takes longer than this is killed. Counted in times
-looked up, so that a pause of the whole job is no time."""
+"""A turn takes less than a second; a worker that takes longer than this is killed. Counted in
+look-ups, so that a pause of the whole job counts for nothing."""
 
 
 class Workers:
@@ -67,6 +68,7 @@ class Workers:
         return [process.pid for process in self._processes]
 
     def _start(self, index: int) -> subprocess.Popen[bytes]:
+        """Starts a worker and returns its process; what it writes to stderr begins anew."""
         rows, memory = self.ranges[index], self._memory
         os.ftruncate(self._stderr[index], 0)
         os.lseek(self._stderr[index], 0, os.SEEK_SET)  # where the worker begins to write
@@ -86,10 +88,10 @@ class Workers:
         self._looks = 0
 
     def replace_dead_workers(self) -> list[range]:
-        """Replaces workers that are gone or hang; the rows they lost.
+        """Replaces workers that have died or hang; returns the ranges of rows that they lost.
 
-        To be called every `LOOK_UP_US` while a turn is not over. Those replaced are through with
-        it; the others may still be at work.
+        To be called every `LOOK_UP_US` while a turn is not over. For new workers it is over; the
+        others may still be at work.
 
         Raises:
             GameError: they keep dying.
@@ -114,7 +116,7 @@ class Workers:
             lost.append(self.ranges[index])
             memory.finished[index] = memory.turn[0]
         if (memory.finished[: len(self.ranges)] == memory.turn[0]).all():
-            memory.pending[0] = 0  # whoever died did not count itself out
+            memory.pending[0] = 0  # a worker that died did not count itself out
         return lost
 
     def _death_report(self, index: int, code: int) -> str:
@@ -139,7 +141,7 @@ class Workers:
         )
 
     def close(self) -> None:
-        """Ends the processes; those that don't listen are killed."""
+        """Kills the processes and waits for their end; more than once does no harm."""
         for process in self._processes:
             process.kill()  # they hold nothing that needs tidying
         for process in self._processes:

@@ -1,1 +1,1 @@
-"""Players that make data: scripted ones, and half-trained ones with their weights."""
+"""Plays tasks to make data: scripted players, and half-trained ones with their weights."""

@@ -1,4 +1,4 @@
-"""How to push a boulder into the river: a search over places of the hero and of one boulder."""
+"""Plans how to push a boulder into the river, by a search over places of the hero and a boulder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def push_plan(terrain: Terrain, boulder: Cell, targets: set[Cell]) -> list[int] 
     free[_number(boulder)] = 1  # the place it leaves is ground too
     goals = {_number(cell) for cell in targets}
     start = _number(terrain.hero) * _SIZE + _number(boulder)
-    came = {start: (start, -1)}
+    came_from = {start: (start, -1)}
     level = [start]
     while level:
         following = []
@@ -37,7 +37,7 @@ def push_plan(terrain: Terrain, boulder: Cell, targets: set[Cell]) -> list[int] 
                 if to == stone:
                     beyond = to + step
                     if beyond in goals:
-                        return [*_moves(came, state), move]
+                        return [*_moves(came_from, state), move]
                     if not free[beyond]:
                         continue
                     after = to * _SIZE + beyond
@@ -45,21 +45,23 @@ def push_plan(terrain: Terrain, boulder: Cell, targets: set[Cell]) -> list[int] 
                     after = to * _SIZE + stone
                 else:
                     continue
-                if after not in came:
-                    came[after] = (state, move)
+                if after not in came_from:
+                    came_from[after] = (state, move)
                     following.append(after)
         level = following
     return None
 
 
 def _number(cell: Cell) -> int:
+    """Returns a cell's number in the map with a border."""
     return (cell[0] + 1) * _WIDTH + cell[1] + 1
 
 
-def _moves(came: dict[int, tuple[int, int]], state: int) -> list[int]:
+def _moves(came_from: dict[int, tuple[int, int]], state: int) -> list[int]:
+    """Returns the moves that led to a state, by the state and move before each."""
     moves = []
-    while came[state][1] >= 0:
-        state, move = came[state]
+    while came_from[state][1] >= 0:
+        state, move = came_from[state]
         moves.append(move)
     return moves[::-1]
 

@@ -11,7 +11,11 @@ from envs.players.player import Array, Player
 
 
 class Random:
-    """Every action equally often."""
+    """Draws every action equally often.
+
+    Args:
+        n_actions: of the environment.
+    """
 
     name = "random"
 
@@ -27,7 +31,16 @@ class Random:
 
 
 class Sloppy:
-    """Another player with a share of random actions in between."""
+    """Plays as another player does, with a share of random actions in between.
+
+    Args:
+        player: whose actions are taken otherwise.
+        n_actions: of the environment.
+        share: of the actions that are drawn evenly, in [0, 1].
+
+    Raises:
+        UsageError: the share lies outside.
+    """
 
     def __init__(self, player: Player, n_actions: int, share: float = 0.3) -> None:
         if not 0.0 <= share <= 1.0:

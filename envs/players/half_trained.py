@@ -1,6 +1,6 @@
-"""A player that PPO trained half way: a small network, kept as arrays and played by NumPy alone.
+"""Plays by a network that PPO trained half way, whose weights are arrays, and by NumPy alone.
 
-Its weights lie beside this file, each with what made them and how often they finish held-out levels
+The weights lie in `weights/`, each with what made them and how often they finish held-out levels
 (`calm players train` writes both). The forward pass is in float64 and uses no torch, so that what
 it plays is the same on any machine: logits are rounded to six digits, far above what the order of a
 sum can change, before an action is drawn from the episode's own generator.
@@ -36,7 +36,7 @@ Array = npt.NDArray[Any]
 Weights = npt.NDArray[np.float64]
 
 WEIGHTS = Path(__file__).parent / "weights"
-SEEN = ("glyphs", "blstats", "inv_glyphs")
+FEATURE_KEYS = ("glyphs", "blstats", "inv_glyphs")
 """Observation keys that `features` takes, in its order."""
 LAYERS = ("first", "second", "action")
 """Each has `.weight` (out, in) and `.bias` (out,); all but the last end in a ReLU."""
@@ -47,11 +47,12 @@ KINDS = len(THINGS) + len(GROUNDS) + 2
 """What a cell next to the hero can be: a thing, a ground, a wall, beyond the map."""
 _WALL, _BEYOND = KINDS - 2, KINDS - 1
 WIDTH = 5 * len(SOUGHT) + 8 * KINDS + 1
-"""Numbers that the network sees."""
+"""Numbers in the network's input."""
 _AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
 
 def _kinds() -> npt.NDArray[np.int64]:
+    """Returns what a cell next to the hero is by its glyph, see `KIND_OF_GLYPH`."""
     table = np.where(THING_OF_GLYPH > 0, THING_OF_GLYPH, len(THINGS) + GROUND_OF_GLYPH)
     table = table.astype(np.int64)
     table[list(WALLS)] = _WALL
@@ -60,7 +61,7 @@ def _kinds() -> npt.NDArray[np.int64]:
 
 
 KIND_OF_GLYPH = _kinds()
-"""(MAX_GLYPH + 1,) int64 in 0 to KINDS - 1."""
+"""(MAX_GLYPH + 1,) int64 in 0 to KINDS - 1: what a cell next to the hero is, by glyph."""
 KEY = CARRIED.index("key")
 
 
@@ -68,7 +69,7 @@ _ROW, _COLUMN = (a.ravel() for a in np.mgrid[:ROWS, :COLUMNS])
 
 
 def features(glyphs: Array, blstats: Array, carried: Array) -> Weights:
-    """Returns what the network sees of B environments.
+    """Returns the network's input for B environments.
 
     For each of `SOUGHT`: whether one is on the map, then how far the nearest lies below and to the
     right of the hero, in eighths of a cell within [-1, 1], and the signs of the two. Then the kinds
@@ -110,7 +111,7 @@ Network = Mapping[str, Weights]
 
 
 def logits(network: Network, inputs: Weights) -> Weights:
-    """Returns one number for each action, (A,), from features (WIDTH,)."""
+    """Returns the logit of each action, (A,), for features (WIDTH,)."""
     x = inputs
     for layer in LAYERS:
         x = network[f"{layer}.weight"] @ x + network[f"{layer}.bias"]
@@ -153,6 +154,7 @@ class HalfTrained:
 
     Args:
         task_id: one of `trained_tasks()`.
+        network: to play by; None for the one that is shipped for the task.
 
     Raises:
         UsageError: no weights are shipped for this task.
@@ -176,8 +178,8 @@ class HalfTrained:
 
     def act(self, arrays: Mapping[str, Array]) -> int:
         """Returns the index of the next action, from one environment's arrays."""
-        inputs = features(*(arrays[key][None] for key in SEEN))[0]
+        inputs = features(*(arrays[key][None] for key in FEATURE_KEYS))[0]
         scores = np.round(logits(self._network, inputs), 6)
         share = np.exp(scores - scores.max())
-        drawn = self._rng.random() * share.sum()
-        return min(int(np.searchsorted(np.cumsum(share), drawn)), len(share) - 1)
+        point = self._rng.random() * share.sum()
+        return min(int(np.searchsorted(np.cumsum(share), point)), len(share) - 1)

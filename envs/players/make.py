@@ -1,4 +1,4 @@
-"""Finds a player by name."""
+"""Makes a player by its name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHARE_OF_CHANCE = {"scripted": 0.0, "sloppy": 0.3, "random": 1.0}
 
 
 class Renumbered:
-    """A player of another set of actions: an action that is not there is drawn by chance instead.
+    """Plays as a player of another set of actions; one that is missing here is drawn by chance.
 
     Args:
         player: plays the actions `names`.
@@ -54,7 +54,7 @@ class Renumbered:
 
 
 def _scripted(actions: tuple[str, ...]) -> Player:
-    """Returns the scripted player, which knows the moves as its first actions, for any order."""
+    """Returns the scripted player for any order of actions; its own begins with the moves."""
     moves = tuple(english(move) for move in MOVES)
     if actions[: len(moves)] == moves:
         return Scripted(actions)

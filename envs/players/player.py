@@ -1,4 +1,4 @@
-"""A player: something that plays one environment, a step at a time.
+"""The protocol of a player, which plays one environment, a step at a time.
 
 It sees one environment's observation and may read engine arrays: it is no judge.
 """
@@ -21,6 +21,7 @@ class Player(Protocol):
     """Plays one environment."""
 
     name: str
+    """As provenance has it."""
 
     def begin(self, rng: np.random.Generator) -> None:
         """Starts a new episode; all chance in it comes from `rng`."""

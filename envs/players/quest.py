@@ -1,4 +1,4 @@
-"""A player for the quests: takes what helps, crosses the lava, kills what guards the stairs.
+"""Plays the quests: takes what helps, crosses the lava, kills what guards the stairs.
 
 MiniHack's quests (`quest_easy.des`, `quest_medium.des`, `quest_hard.des`): Easy and Medium give a
 wand of cold and a frost horn at the start. Hard hides a wand of death and one of five things that
@@ -50,7 +50,14 @@ STRONG = 8
 
 
 class Quester(Scripted):
-    """Explores as `Scripted` does, and uses what it finds."""
+    """Explores as `Scripted` does, and uses what it finds.
+
+    Args:
+        task: one of MiniHack's quests.
+
+    Raises:
+        UsageError: another task.
+    """
 
     name = "quester"
 
@@ -63,7 +70,7 @@ class Quester(Scripted):
     def begin(self, rng: np.random.Generator) -> None:
         super().begin(rng)
         self._tried: set[Cell] = set()
-        self._found: set[int] = set()
+        self._picked_up: set[int] = set()
         self._makes_cold: dict[int, bool] = {}
         self._testing: int | None = None
         self._use = -1
@@ -103,11 +110,12 @@ class Quester(Scripted):
         return int(arrays["inv_letters"][places[0]]) if len(places) else -1
 
     def _held(self, arrays: Mapping[str, Array]) -> list[int]:
-        """Returns glyphs of what it carries and may use: wands, horns, what it took on the way."""
+        """Returns glyphs of what is carried and may be used: wands, horns, what was picked up."""
         return [
             g
             for g in dict.fromkeys(arrays["inv_glyphs"].tolist())
-            if (_use_of(g) in ("zap", "apply") or g in self._found) and self._spent.get(g, 0) < 12
+            if (_use_of(g) in ("zap", "apply") or g in self._picked_up)
+            and self._spent.get(g, 0) < 12
         ]
 
     def _cold(self, arrays: Mapping[str, Array]) -> int | None:
@@ -147,11 +155,16 @@ class Quester(Scripted):
         if way:
             return way[0][0]
         self._tried.add(here.hero)
-        self._found.add(int(here.glyphs[here.hero]))
+        self._picked_up.add(int(here.glyphs[here.hero]))
         return self._actions.index("pick up")
 
     def _monsters(self, arrays: Mapping[str, Array], far: int) -> list[tuple[int, int, int]]:
-        """(steps, direction, level) of monsters in a straight, open line; the nearest first."""
+        """Returns (steps, direction, level) of monsters in open lines; the nearest first.
+
+        Args:
+            arrays: the observation.
+            far: steps to look, in each of the eight directions.
+        """
         y, x = self._map.hero
         monsters = []
         for move, (dy, dx) in enumerate(MOVES):
@@ -169,7 +182,7 @@ class Quester(Scripted):
         return sorted(monsters)
 
     def _kill(self, arrays: Mapping[str, Array]) -> int | None:
-        """Zaps death at what no hero of level 1 survives, as soon as a ray must reach it."""
+        """Zaps death at a strong monster, as soon as a ray must reach it; None where none is."""
         death = self._death(arrays)
         if death is None:
             return None

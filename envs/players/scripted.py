@@ -1,4 +1,4 @@
-"""A scripted player of the navigation tasks."""
+"""Plays the navigation tasks by a script."""
 
 from __future__ import annotations
 
@@ -59,17 +59,22 @@ class Scripted:
         return int(self._rng.integers(8))
 
     def _ideas(self) -> tuple[Callable[[Mapping[str, Array]], int | None], ...]:
-        """Returns its ideas, the most urgent first; an idea that doesn't apply returns None."""
+        """Returns functions to try in turn, the most urgent first.
+
+        Each takes the observation and returns the index of an action, or None where it does not
+        apply.
+        """
         return (self._to_stairs, self._key, self._river, self._explore, self._search)
 
     def _reply(self, arrays: Mapping[str, Array]) -> int | None:
-        """Answers what the game asks; None where it asks nothing."""
+        """Returns the action that answers the game's question; None where it asks nothing."""
         if not arrays["internal"][1]:
             return None
         answer, self._kick = self._kick, None  # only our own kick asks
         return answer if answer is not None else int(self._rng.integers(8))
 
     def _can(self, action: str) -> int | None:
+        """Returns the index of an action by its English name; None where there is none."""
         return self._actions.index(action) if action in self._actions else None
 
     def _to_stairs(self, arrays: Mapping[str, Array]) -> int | None:
@@ -134,7 +139,7 @@ class Scripted:
         return way[0][0] if way else None
 
     def _search(self, arrays: Mapping[str, Array]) -> int | None:
-        """Looks for hidden doors at the least searched cells, or wanders."""
+        """Searches for hidden doors at the least searched cells, or wanders."""
         here = self._map
         search = self._can("search")
         if search is None:
@@ -150,6 +155,7 @@ class Scripted:
         return way[0][0] if way else None
 
     def _doors_beside(self) -> list[tuple[int, Cell]]:
+        """Returns the closed doors next to the hero, each as (move, cell); not diagonally."""
         doors = set(self._map.find("closed door"))
         y, x = self._map.hero
         beside = [(move, (y + dy, x + dx)) for move, (dy, dx) in enumerate(MOVES[:4])]
@@ -160,14 +166,17 @@ _LIQUID = (THING["water"], THING["lava"])
 
 
 def _holds(arrays: Mapping[str, Array], what: str) -> bool:
+    """Returns whether an object of a kind of `CARRIED` is in the inventory."""
     return bool((CARRIED_OF_GLYPH[arrays["inv_glyphs"]] == CARRIED.index(what)).any())
 
 
 def _beside(cell: Cell, others: list[Cell]) -> bool:
+    """Returns whether a cell lies beside one of others; not diagonally."""
     return any(abs(cell[0] - y) + abs(cell[1] - x) == 1 for y, x in others)
 
 
 def _wall_near(here: Terrain, cell: Cell) -> bool:
+    """Returns whether a wall or something unknown lies next to a cell."""
     y, x = cell
     around = here.glyphs[max(y - 1, 0) : min(y + 2, ROWS), max(x - 1, 0) : x + 2]
     return bool(np.isin(around, WALLS).any() or (around == STONE).any())

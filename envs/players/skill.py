@@ -1,4 +1,4 @@
-"""A scripted player of MiniHack's skill tasks."""
+"""Plays MiniHack's skill tasks by a script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ _MOVES = {
 
 
 class SkillPlayer:
-    """Goes to the thing and does the deed; with probability `sloppy` it does anything instead."""
+    """Goes to the thing and does the deed.
+
+    Args:
+        skill: the task.
+        sloppy: the chance, in [0, 1], that an action is drawn evenly instead.
+    """
 
     keys = KEYS
 
@@ -36,7 +41,7 @@ class SkillPlayer:
         self._place: tuple[int, int] | None = None
 
     def act(self, arrays: Mapping[str, Array]) -> int:
-        """Returns the index of the next action."""
+        """Returns the index of the next action, from one environment's arrays."""
         if self._sloppy and self._rng.random() < self._sloppy:
             return int(self._rng.integers(len(self._key)))
         message = bytes(arrays["message"]).split(b"\0")[0].decode("latin-1")
@@ -57,7 +62,7 @@ class SkillPlayer:
         return self._index[_MOVES[step]]
 
     def _answer(self, message: str, arrays: Mapping[str, Array], holding: Array) -> int:
-        """Returns a key for a question: yes to the thing itself, its letter, or ESC."""
+        """Returns the action that answers a question: yes to the thing, its letter, or cancel."""
         if f"{self._skill.thing} here" in message and "ynq" in message:
             return self._key[ord("y")]
         if message.startswith("What do you want to") and len(holding):

@@ -1,6 +1,6 @@
-"""A player's own map: what it has seen of the level, and the ways over it.
+"""Remembers what a scripted player has seen of a level, and finds ways over it.
 
-For scripted players. Cells are (y, x); moves are indices into `MOVES`, the order of nle's eight
+Cells are (y, x); moves are indices into `MOVES`, the order of nle's eight
 compass actions.
 """
 
@@ -48,13 +48,13 @@ class Terrain:
         """(21, 79) the last glyph seen at each cell; what is under the hero stays."""
         self.hero: Cell = (0, 0)
         self.visits: npt.NDArray[np.int32] = np.zeros((ROWS, COLUMNS), np.int32)
-        """(21, 79) how many steps the hero stood there."""
+        """(21, 79) steps for which the hero has stood on each cell."""
         self.afloat = False
-        """Whether the hero floats: water and lava are ways too then."""
+        """Whether the hero floats: it can then cross water and lava."""
         self.searched: npt.NDArray[np.int32] = np.zeros((ROWS, COLUMNS), np.int32)
 
     def look(self, glyphs: npt.NDArray[Any], blstats: npt.NDArray[Any]) -> None:
-        """Takes in one observation."""
+        """Takes in one observation: glyphs (21, 79) and blstats (27,)."""
         new = glyphs != STONE  # cells out of sight in the dark may fall blank again
         y, x = int(blstats[1]), int(blstats[0])
         under = self.glyphs[y, x]
@@ -72,9 +72,11 @@ class Terrain:
         return [(int(y), int(x)) for y, x in at]
 
     def is_door(self, cell: Cell) -> bool:
+        """Returns whether a cell is a doorway, or a door, open or closed."""
         return int(self.glyphs[cell]) in (*_DOORS, *CLOSED_DOORS)
 
     def walkable(self, cell: Cell) -> bool:
+        """Returns whether the hero can stand on a cell."""
         table = _FLOATABLE if self.afloat else _WALKABLE
         return bool(table[self.glyphs[cell]])
 
@@ -98,7 +100,7 @@ class Terrain:
 
         Empty if the hero stands on one; None if there is no way.
         """
-        came: dict[Cell, tuple[Cell, int]] = {}
+        came_from: dict[Cell, tuple[Cell, int]] = {}
         queue = deque([self.hero])
         known = {self.hero}
         while queue:
@@ -106,14 +108,14 @@ class Terrain:
             if goal(cell):
                 way = []
                 while cell != self.hero:
-                    back, move = came[cell]
+                    back, move = came_from[cell]
                     way.append((move, cell))
                     cell = back
                 return way[::-1]
             for move, to in self.steps(cell, enter_closed):
                 if to not in known:
                     known.add(to)
-                    came[to] = (cell, move)
+                    came_from[to] = (cell, move)
                     queue.append(to)
         return None
 

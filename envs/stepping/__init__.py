@@ -1,1 +1,1 @@
-"""Steps a batch of games in place: the batch, and the protocol of what steps them."""
+"""Steps a batch of games in place: the batch, the protocol of a backend, and the one in Python."""

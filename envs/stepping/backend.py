@@ -1,4 +1,4 @@
-"""What steps a batch: the protocol of `envs.stepping.plain` and `envs.native.backend`."""
+"""The protocol of a backend, which steps a batch: `envs.stepping.plain`, `envs.native.backend`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envs.game.engine import Array, Rules
 from envs.observer import Actions, Rows
 
 NextSeed = Callable[[int], int]
-"""The level seed of a row's next episode; every call draws a new one."""
+"""Returns the level seed of a row's next episode; every call draws a new one."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,13 @@ class Backend(Protocol):
     """Holds the arrays of a batch and steps its games. All arrays keep their place for good."""
 
     rules: Rules
-    """What MiniHack says about the task."""
+    """The task's, as MiniHack has them."""
     arrays: Mapping[str, Array]
     """By key, (B, ...): the observation of every row, crops included."""
     final: Mapping[str, Array]
     """By key, (B, ...): the last observation of an episode, in rows where a step ended one."""
     reward: npt.NDArray[np.float32]
+    """(B,) of the last step."""
     status: npt.NDArray[np.int8]
     """(B,) of the last step: `RUNNING`, `WON`, `DIED` or `ABORTED` of `envs.game.engine`."""
     steps: npt.NDArray[np.int32]
@@ -52,8 +53,9 @@ class Backend(Protocol):
     level_seed: npt.NDArray[np.int64]
     """(B,) of the running episode."""
     final_steps: npt.NDArray[np.int32]
+    """(B,) length of the episode that the last step ended, in rows where it ended one."""
     final_level_seed: npt.NDArray[np.int64]
-    """(B,) of the episode that the last step ended, in rows where it ended one."""
+    """(B,) its level seed."""
 
     def step(self, actions: Actions, reset: bool) -> int:
         """Steps every row; with `reset`, rows that end start their next episode at once.
@@ -63,7 +65,7 @@ class Backend(Protocol):
         """
 
     def reset(self, rows: Rows, seeds: Sequence[int] | None) -> None:
-        """Starts new episodes in these rows, on the given level seeds or the next of each."""
+        """Starts new episodes in these rows, on these level seeds or, for None, each row's next."""
 
     def redraw(self, rows: Sequence[int]) -> None:
         """Forgets seeds that were drawn ahead for these rows, whose streams have changed."""

@@ -1,4 +1,4 @@
-"""A batch of MiniHack games stepped together, with automatic reset: the core of all stepping.
+"""Steps a batch of MiniHack games together, with automatic reset: the core of all stepping.
 
 No gymnasium and no stable-baselines3 in here; `envs.interfaces.gym_vec` and
 `envs.interfaces.sb3_vec` wrap it.
@@ -28,7 +28,7 @@ KEYS = (*ENGINE_KEYS, *CROPS)
 
 
 class Batch:
-    """B games of one task. `step` steps all of them and resets those that ended.
+    """B games of one task; `step` steps all of them and resets those that ended.
 
     Args:
         task: MiniHack's id, e.g. "MiniHack-KeyRoom-S5-v0".
@@ -45,7 +45,7 @@ class Batch:
         options: keyword arguments of the MiniHack class, e.g. `des_file` for Custom tasks.
         workers: processes that play the games on the native path; by default one for each core,
             at most one for each environment. 0 plays in this process, which an abort of the
-            engine then takes along.
+            engine then ends.
         native: True insists on the native path, False on the plain one; by default the native one
             where the task and the machine allow it.
 
@@ -86,7 +86,7 @@ class Batch:
         self.task = task
         self.n_envs = n_envs
         self.keys = tuple(dict.fromkeys(keys))
-        """The observation keys asked for; `arrays` may hold more."""
+        """The observation keys without `extra_keys`; `arrays` may hold more."""
         self.streams: list[Iterator[int]] = list(level_seeds)
         self.observers: list[Observer] = []
         self._closed = False
@@ -100,12 +100,12 @@ class Batch:
         self.rules: Rules = self.backend.rules
         self.n_actions = len(self.rules.presses)
         self.arrays: Mapping[str, Array] = self.backend.arrays
-        """By key, (B, ...): what the engine wrote. Rows are overwritten by every step."""
+        """By key, (B, ...): the present observations. Rows are overwritten by every step."""
         self.final: Mapping[str, Array] = self.backend.final
         """By key, (B, ...): the last observation of the episode that the last step ended, in the
         rows where it ended one."""
         self.status: npt.NDArray[np.int8] = self.backend.status
-        """(B,) what the last step left: `RUNNING`, `WON`, `DIED` or `ABORTED` of
+        """(B,) how games stand after the last step: `RUNNING`, `WON`, `DIED` or `ABORTED` of
         `envs.game.engine`."""
         self.any_ended = False
         """Whether the last step ended an episode: most don't, and need not be looked at closer."""
@@ -123,6 +123,10 @@ class Batch:
 
         Args:
             seeds: B level seeds for these episodes; by default the next of each stream.
+
+        Raises:
+            UsageError: another number of seeds, one that is none, an observer that reads keys which
+                the batch does not have, or the batch is closed.
         """
         self._check_open()
         if seeds is not None:
@@ -150,6 +154,10 @@ class Batch:
 
         Returns:
             (B,) rewards float32, terminated, truncated. Never both of the latter.
+
+        Raises:
+            UsageError: other actions, no reset before, or the batch is closed.
+            GameError: worker processes keep dying.
         """
         self._check_open()
         if not self._ready:
@@ -179,8 +187,10 @@ class Batch:
         return self.backend.reward.copy(), terminated, truncated
 
     def reached(self, key: str) -> Array:
-        """Returns (B, ...) what the last step led to, in rows that it ended too; not to be written
-        to, and overwritten by the next step."""
+        """Returns the observations (B, ...) of a key that the last step led to, where it ended too.
+
+        They are not to be written to, and overwritten by the next step.
+        """
         array = self.arrays[key]
         if not self.any_ended:
             return array
@@ -221,6 +231,9 @@ class Batch:
                 plays what a batch of one with that seed would; None leaves a stream as it is.
             episodes: with one seed for the batch, where in its stream each environment begins, from
                 0; by default at the start.
+
+        Raises:
+            UsageError: another number of seeds or episodes.
         """
         if isinstance(seed, int | np.integer):
             first = [0] * self.n_envs if episodes is None else episodes
@@ -239,6 +252,7 @@ class Batch:
         self.backend.redraw(anew)
 
     def _checked(self, actions: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Returns the actions as (B,) int64; raises a UsageError where they are no B integers."""
         array = np.asarray(actions)
         if array.shape != (self.n_envs,) or array.dtype.kind not in "iu":
             raise UsageError(
@@ -264,8 +278,11 @@ class Batch:
 
 
 def _drawer(streams: list[Iterator[int]]) -> NextSeed:
-    """Draws a row's next level seed. It knows the list alone, so that a batch that is dropped
-    goes at once, and its processes with it."""
+    """Returns a function that draws a row's next level seed.
+
+    It knows the list alone and not the batch, so that a batch that is dropped is freed at once, and
+    its processes with it.
+    """
 
     def draw(row: int) -> int:
         try:

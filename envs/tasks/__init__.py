@@ -18,7 +18,7 @@ __all__ = ["INSTALLED", "TASKS", "OwnTask", "environment_of", "own_task", "task"
 
 
 class _Installed(Mapping[str, Task]):
-    """Every task by MiniHack's id; the undescribed are looked up in the engine when asked for."""
+    """Every task by MiniHack's id; what is not described here is read from the engine."""
 
     def __getitem__(self, id: str) -> Task:
         if id in TASKS:
@@ -56,7 +56,7 @@ def task_id(name: str) -> str:
 
 
 def task(name: str) -> Task:
-    """Returns the task of that id (see `task_id`), or the one in that YAML file.
+    """Returns the task of an id, short or whole (see `task_id`), or the one in a YAML file.
 
     Raises:
         UsageError: no such task, or a file that can't be used.
@@ -74,6 +74,9 @@ def environment_of(name: str | Task) -> tuple[str, Mapping[str, Any]]:
 
     Args:
         name: a task, or the id or file that `task` takes.
+
+    Raises:
+        UsageError: as `task`.
     """
     if isinstance(name, str):
         if not is_task_file(name):

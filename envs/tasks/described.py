@@ -1,4 +1,4 @@
-"""The tasks described in words: MiniHack's KeyRoom, Corridor, Room, River, MazeWalk and Quest.
+"""Describes tasks in words: MiniHack's KeyRoom, Corridor, Room, River, MazeWalk and Quest.
 
 For each its id, goal, given subgoals, actions in English and legend. The subgoals name the steps
 between as well as the deeds, in the order a player meets them.
@@ -95,7 +95,7 @@ _REACH = "Reach the staircase down (`>`)"
 
 
 class _Family:
-    """What tasks of one kind share."""
+    """What the tasks of one kind share: goal, actions in English, and the legend of the map."""
 
     def __init__(
         self,
@@ -191,15 +191,17 @@ _TABLE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 
 def _id(family: str, rest: str) -> str:
+    """Returns MiniHack's id of a task, from its family and the rest of its name."""
     return "-".join(part for part in ("MiniHack", family, rest, "v0") if part)
 
 
 def legend_text(symbols: Mapping[str, str]) -> str:
-    """Returns symbols and what they mean, one a line, as a judge reads them."""
+    """Returns symbols with their meanings, one a line, as a judge reads them."""
     return "\n".join(f"{symbol}  {meaning}" for symbol, meaning in symbols.items())
 
 
 def _build(family: str, rest: str, names: Iterable[str]) -> Task:
+    """Returns a task of a family, with the subgoals of these names."""
     shared = _FAMILIES[family]
     return Task(
         id=_id(family, rest),

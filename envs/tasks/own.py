@@ -1,4 +1,4 @@
-"""A task of one's own: what a YAML file says of it, with the environment that plays it.
+"""Makes a task of one's own from a YAML file, with the environment that plays it:
 
 id: Cellar-v0
 goal: Take the apple and eat it.
@@ -25,12 +25,12 @@ from envs.game.actions import BY_NAME
 from envs.tasks.described import EVERYTHING, legend_text
 
 CUSTOM = "MiniHack-Navigation-Custom-v0"
-"""Plays a des-file where no environment is named: eight moves, if no actions are named either."""
+"""Plays a des-file where no environment is named; with eight moves, if no actions are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnTask(Task):
-    """A task with the environment that plays it, where that is not what its id says."""
+    """A task with the environment that plays it, where its id is not that environment's."""
 
     environment: str = ""
     """MiniHack's id."""
@@ -39,7 +39,10 @@ class OwnTask(Task):
 
 
 def own_task(file: TaskFile) -> OwnTask:
-    """Returns the task that a file describes, its level compiled once, its actions the engine's.
+    """Returns the task that a file describes; its level is compiled once to check it.
+
+    Its actions are the file's, or else the environment's; its legend the file's, or else that of
+    all symbols.
 
     Raises:
         UsageError: names what is wrong and where: no such environment, a des-file that does not
@@ -82,6 +85,7 @@ def own_task(file: TaskFile) -> OwnTask:
 
 
 def _action(file: TaskFile, index: int) -> enum.IntEnum:
+    """Returns nle's action for one of the file's; raises a UsageError where there is none."""
     name = file.actions[index]
     if name not in BY_NAME:
         raise UsageError(f"actions.{index}: {unknown('action', name, BY_NAME)}")

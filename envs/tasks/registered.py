@@ -1,4 +1,4 @@
-"""Every other task that MiniHack registers: what the engine itself says of it.
+"""Makes a task of any other id that MiniHack registers, from what the engine knows of it.
 
 Its actions are the engine's. Its goal is the staircase down where MiniHack gives the task no reward
 manager and no ending of its own; of other tasks only the name is known. It has no subgoals: a file

@@ -1,4 +1,4 @@
-"""Four of MiniHack's skill tasks in words: eat, wear, wield, zap; and what the `rules` judge reads.
+"""Describes four of MiniHack's skill tasks (eat, wear, wield, zap), with the `rules` judge's rules.
 
 They are small rooms with one thing in them. Their deeds are of another kind than those of the
 navigation tasks, so judges are measured on them too.
@@ -31,8 +31,9 @@ class Skill:
     """A task of one thing and one deed."""
 
     task: Task
+    """In words, with two subgoals: to get to the thing, and the deed."""
     thing: str
-    """As NetHack names the kind of object."""
+    """NetHack's name of the kind of object."""
     verb: str
     """English name of the action that does the deed."""
     taken: bool
@@ -40,6 +41,7 @@ class Skill:
 
 
 def _skill(id: str, thing: str, a_thing: str, verb: str, deed: str, taken: bool) -> Skill:
+    """Returns a skill task; `a_thing` begins a sentence, `deed` defines the second subgoal."""
     get = (
         Subgoal(f"pick up the {thing}", f"{a_thing} enters the hero's inventory.")
         if taken
@@ -73,7 +75,7 @@ SKILLS: Mapping[str, Skill] = MappingProxyType(
         )
     }
 )
-"""By MiniHack's id."""
+"""The skill tasks by MiniHack's id."""
 
 
 RULES: Mapping[str, tuple[str, ...]] = {
@@ -86,12 +88,15 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "wield the dagger": (r"dagger \(weapon in hand\)",),
     "zap the wand": (r"The feeling subsides",),
 }
-"""What the `rules` judge looks for; a table of the entry-point group `calm.rules`."""
+"""By subgoal, the patterns of the `rules` judge; a table of the entry-point group `calm.rules`."""
 
 
 def glyphs_of(thing: str) -> npt.NDArray[np.int64]:
-    """Returns the glyphs of the objects of that name, int64; "wand" is every wand, since they come
-    unidentified."""
+    """Returns the glyphs of objects by name, int64; "wand" is any wand, as none is identified.
+
+    Args:
+        thing: NetHack's name of a kind of object.
+    """
     glyphs = []
     for kind in range(nethack.NUM_OBJECTS):
         known = nethack.objclass(kind)

@@ -1,2 +1,1 @@
-"""Which subgoals a step achieved, computed from the engine's state; what judges are scored
-against."""
+"""Computes from the engine's state which subgoals a step achieved; judges are scored against it."""

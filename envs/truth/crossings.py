@@ -1,4 +1,4 @@
-"""When the hero crosses water or lava, from whole maps: the truth of that subgoal.
+"""Finds from whole maps when the hero crosses water or lava: the truth of that subgoal.
 
 The *bed* is every cell that the map has shown as water or lava in this episode: filled and frozen
 cells stay bed, and a hero that floats over one is on it. *Ground* is every other cell that the map
@@ -41,7 +41,7 @@ class Banks:
         self._depth: Array = np.zeros(n, np.int64)
 
     def begin(self, rows: Array, glyphs: Array, blstats: Array) -> None:
-        """Forgets what these rows had seen; the arrays, (B, ...), hold their first observation."""
+        """Forgets the episodes of some rows; the arrays, (B, ...), hold their first observation."""
         self._bed[rows] = self._shown[rows] = self._on_bed[rows] = False
         self._look(rows, glyphs)
         self._left[rows] = blstats[rows][:, [1, 0]]
@@ -65,6 +65,7 @@ class Banks:
         return np.asarray(crossed)
 
     def _look(self, rows: Array, glyphs: Array) -> None:
+        """Adds what the maps of some rows show to their beds and to what was shown."""
         shown = glyphs[rows]
         self._shown[rows] |= (shown < STONE) | (shown > WALLS[-1])
         for liquid in _LIQUIDS:

@@ -1,4 +1,4 @@
-"""Finds the truth of a task: what tells, step by step, which of its subgoals were achieved."""
+"""Makes the truth of a task: an observer that knows, step by step, what was achieved."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def known_truth(subgoals: Sequence[Subgoal]) -> tuple[Subgoal, ...]:
 
 
 def make_truth(task: Task, batch: Batch) -> Truth:
-    """Returns what tells the truth of a task's given subgoals, of those `with_truth`.
+    """Returns the observer that knows the truth of a task's given subgoals, of those `with_truth`.
 
     An observer: append it to `batch.observers` before `batch.reset()`.
     """
@@ -55,7 +55,7 @@ def make_truth(task: Task, batch: Batch) -> Truth:
 
 
 def truth_of(task_id: str, subgoals: Sequence[Subgoal], batch: Batch) -> Truth:
-    """Returns what tells the truth of these subgoals of a task.
+    """Returns the observer that knows the truth of these subgoals of a task.
 
     Raises:
         UsageError: the truth of one of them is not known.
@@ -67,7 +67,11 @@ def truth_of(task_id: str, subgoals: Sequence[Subgoal], batch: Batch) -> Truth:
 
 
 def check_truth(task_id: str, subgoals: Sequence[Subgoal]) -> None:
-    """Raises a UsageError that names the first subgoal of a task whose truth is not known."""
+    """Checks that the truth of all these subgoals of a task is known.
+
+    Raises:
+        UsageError: names the first of which it is not.
+    """
     skill = SKILLS.get(task_id)
     if skill is None or tuple(subgoals) != skill.task.subgoals:
         check_known(subgoals)

@@ -1,8 +1,8 @@
-"""Reference play: how often each event of a task occurs, and how often it achieves each subgoal.
+"""Counts in a fixed play of a task how often each event occurs, and achieves each subgoal.
 
-What a judge's precision is worth hangs on the rate of what it judges, and that rate hangs on who
-plays. This is one fixed play for everybody: the scripted, the sloppy and the random player, equally
-many steps each, from nothing learned to the task done, on levels of the split `data`, seed 0.
+What a judge's precision is worth depends on the rate of what it judges, and that rate on who plays.
+This is one play for every judge: the scripted, the sloppy and the random player, equally many steps
+each, from nothing learned to the task done, on levels of the split `data`, seed 0.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KeyRoom-S5 takes 4 seconds and KeyRoom-S15 11 (two cores)."""
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How often what happened."""
+    """How often each event occurred, and achieved each subgoal."""
 
     texts: tuple[str, ...]
     """N different events, in the words of `envs.events.stream`."""
@@ -60,7 +60,7 @@ def reference(task_id: str, subgoals: tuple[Subgoal, ...]) -> Frequencies:
 def frequencies(
     task_id: str, subgoals: Sequence[Subgoal], envs_each: int, steps: int, seed: int
 ) -> Frequencies:
-    """Plays a task with all of `envs.players.make.PLAYERS` and counts.
+    """Plays a task with all of `envs.players.make.PLAYERS`; returns how often each event occurred.
 
     Args:
         task_id: a whole id that `envs.tasks` knows.

@@ -1,4 +1,4 @@
-"""The truth of MiniHack's skill tasks, from the engine's state."""
+"""Computes the truth of MiniHack's skill tasks from the engine's state."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Array = npt.NDArray[Any]
 
 
 class SkillTruth:
-    """The truth of every step of a batch of one skill task.
+    """Observes the truth of every step of a batch of one skill task.
 
-    An observer like `envs.truth.stream.TruthStream`. The deed is the engine's own word: the step
-    that MiniHack ends as won. Before it, the thing entered the inventory (counted there), or the
-    hero came to stand where the map showed it.
+    An observer like `envs.truth.stream.TruthStream`. The deed (the second subgoal) is done in the
+    step that MiniHack itself ends as won. The first subgoal is achieved when the thing enters the
+    inventory (counted there), or the hero comes to stand where the map showed it.
     """
 
     keys: tuple[str, ...] = ("glyphs", "blstats", "inv_glyphs")

@@ -1,8 +1,8 @@
-"""Which given subgoals a step really achieved, from the engine's own state.
+"""Computes from the engine's own state which given subgoals a step really achieved.
 
 Written apart from the descriptions, and by other means (whole maps compared, inventory counted,
-the engine's flag for the stairs), so that comparing the two says something. Truth labels data and
-is the upper baseline of training; it is never shown to a judge.
+the engine's flag for the stairs), so that a comparison of the two is worth something. Truth labels
+data and is the upper baseline of training; it is never shown to a judge.
 
 A subgoal of getting somewhere is achieved by the step that makes its condition true: the nearest
 such thing within so many moves (Chebyshev) and, where it says so, the key in the inventory; before
@@ -43,18 +43,21 @@ from envs.truth.crossings import Banks
 
 Array = npt.NDArray[Any]
 Deed = Callable[["TruthStream"], Bools]
+"""Returns whether the last step of each environment did a deed, (B,)."""
 
 _BARE = (*ROOM_FLOORS, *CORRIDORS, DOORWAY, ICE)
 """Ground that anyone can walk on."""
 
-_PLACES: dict[str, tuple[int, ...]] = {
+_GLYPHS: dict[str, tuple[int, ...]] = {
     "key": (SKELETON_KEY,),
     "closed door": CLOSED_DOORS,
     "staircase down": (STAIRCASE_DOWN,),
     "boulder": (BOULDER,),
     "lava": (LAVA,),
 }
+"""The glyphs of each kind of thing that can be approached."""
 _FAR = 1000
+"""More moves than any map is wide: no such thing is in view."""
 _CROSS = "cross the water or lava"
 
 _DIRECTIONS = {  # (dx, dy) by English action
@@ -65,7 +68,7 @@ _DIRECTIONS = {  # (dx, dy) by English action
 
 
 class TruthStream:
-    """The truth of every step of a batch.
+    """Observes the truth of every step of a batch.
 
     An observer: append it to `batch.observers` before `batch.reset()`.
 
@@ -76,7 +79,7 @@ class TruthStream:
         actions: English names of the batch's actions, where they aren't the task's own.
 
     Raises:
-        UsageError: a subgoal whose truth we can't tell, or names that don't fit the actions.
+        UsageError: a subgoal whose truth is not known, or names that don't fit the actions.
     """
 
     keys: tuple[str, ...] = ("glyphs", "blstats", "inv_glyphs", "internal")
@@ -117,7 +120,7 @@ class TruthStream:
 
     @property
     def now(self) -> Mapping[str, Array]:
-        """The arrays of s'."""
+        """The arrays of s' by key, (B, ...)."""
         return self._arrays
 
     def on_reset(self, rows: Rows) -> None:
@@ -159,7 +162,7 @@ class TruthStream:
         for thing in self._things:
             covers = np.where(
                 moved,
-                _among(shown, _PLACES[thing]) & (thing != "boulder"),
+                _among(shown, _GLYPHS[thing]) & (thing != "boulder"),
                 self._covers[thing],
             )
             if thing == "key":
@@ -179,18 +182,19 @@ class TruthStream:
         self._remember(self._rows)
 
     def _remember(self, rows: Rows) -> None:
+        """Keeps the present state of some rows as the state before their next step."""
         self.glyphs[rows] = self._arrays["glyphs"][rows]
         self.inventory[rows] = self._arrays["inv_glyphs"][rows]
         self.blstats[rows] = self._arrays["blstats"][rows]
         self.on_stairs[rows] = self._arrays["internal"][rows, 4] != 0
 
     def _distance(self, thing: str) -> Array:
-        """Returns moves to the nearest thing on the map or under the hero, (B,); `_FAR` if none."""
+        """Returns moves to the nearest thing on the map or under the hero, (B,); `_FAR`: none."""
         glyphs = self._arrays["glyphs"]
         blstats = self._arrays["blstats"]
         nearest = np.where(self._covers[thing], 0, _FAR)
         # numpy finds the true cells of a flat array many times faster than of three axes.
-        env, cell = np.divmod(np.flatnonzero(_among(glyphs, _PLACES[thing])), glyphs[0].size)
+        env, cell = np.divmod(np.flatnonzero(_among(glyphs, _GLYPHS[thing])), glyphs[0].size)
         y, x = np.divmod(cell, glyphs.shape[2])
         away = np.maximum(np.abs(x - blstats[env, 0]), np.abs(y - blstats[env, 1]))
         np.minimum.at(nearest, env, away)
@@ -198,6 +202,7 @@ class TruthStream:
 
 
 def _among(glyphs: Array, kinds: tuple[int, ...]) -> Bools:
+    """Returns which glyphs are of some kinds; the same shape."""
     members: Bools = glyphs == kinds[0]
     for kind in kinds[1:]:
         members = members | (glyphs == kind)
@@ -205,10 +210,12 @@ def _among(glyphs: Array, kinds: tuple[int, ...]) -> Bools:
 
 
 def _count(inventory: Array, kinds: tuple[int, ...]) -> Array:
+    """Returns how many objects of some kinds an inventory (B, 55) holds, (B,)."""
     return np.asarray(_among(inventory, kinds).sum(1))
 
 
 def _near(approach: Approach, distance: Array, with_key: Bools) -> Bools:
+    """Returns where an approach's condition holds, (B,), by distances and who has the key."""
     limit = _FAR - 1 if approach.steps is None else approach.steps
     near: Bools = distance <= limit
     if approach.thing == "key":
@@ -219,6 +226,8 @@ def _near(approach: Approach, distance: Array, with_key: Bools) -> Bools:
 
 
 def _gained(kinds: tuple[int, ...]) -> Deed:
+    """Returns the deed of getting more objects of some kinds than before."""
+
     def deed(t: TruthStream) -> Bools:
         return np.asarray(_count(t.now["inv_glyphs"], kinds) > _count(t.inventory, kinds))
 
@@ -226,6 +235,7 @@ def _gained(kinds: tuple[int, ...]) -> Deed:
 
 
 def _gained_any(t: TruthStream) -> Bools:
+    """Returns where an object of any kind has entered the inventory, (B,)."""
     before, after = np.sort(t.inventory, 1), np.sort(t.now["inv_glyphs"], 1)
     yes = np.zeros(len(before), np.bool_)
     for row in np.flatnonzero((before != after).any(1)):
@@ -235,6 +245,8 @@ def _gained_any(t: TruthStream) -> Bools:
 
 
 def _turned(before: tuple[int, ...], after: tuple[int, ...]) -> Deed:
+    """Returns the deed of turning a cell of one kind into one of another."""
+
     def deed(t: TruthStream) -> Bools:
         return np.asarray(
             (_among(t.glyphs, before) & _among(t.now["glyphs"], after)).any(axis=(1, 2))
@@ -244,6 +256,8 @@ def _turned(before: tuple[int, ...], after: tuple[int, ...]) -> Deed:
 
 
 def _stepped_into(ground: int) -> Deed:
+    """Returns the deed of stepping from other ground onto this one."""
+
     def deed(t: TruthStream) -> Bools:
         return np.asarray((t.ground == ground) & (t.ground_before != ground))
 
@@ -251,12 +265,14 @@ def _stepped_into(ground: int) -> Deed:
 
 
 def _pushed(t: TruthStream) -> Bools:
+    """Returns where the hero has come to stand where a boulder was, (B,)."""
     x, y = t.now["blstats"][:, 0], t.now["blstats"][:, 1]
     moved = (x != t.blstats[:, 0]) | (y != t.blstats[:, 1])
     return np.asarray(moved & (t.glyphs[t._rows, y, x] == BOULDER))
 
 
 def _filled(t: TruthStream) -> Bools:
+    """Returns where a pushed boulder has turned the liquid before it into ground, (B,)."""
     dx, dy = t.direction.T
     x = (t.now["blstats"][:, 0] + dx).clip(0, 78)
     y = (t.now["blstats"][:, 1] + dy).clip(0, 20)
@@ -265,11 +281,13 @@ def _filled(t: TruthStream) -> Bools:
 
 
 def _reached(t: TruthStream) -> Bools:
+    """Returns where the hero has come onto the stairs and the episode ended, (B,)."""
     on_stairs = t.now["internal"][:, 4] != 0
     return np.asarray(on_stairs & ~t.on_stairs & t.terminated)
 
 
 def _floats(t: TruthStream) -> Bools:
+    """Returns where the hero has begun to levitate, (B,)."""
     bit = nethack.BL_MASK_LEV
     column = nethack.NLE_BL_CONDITION
     return np.asarray(
@@ -278,6 +296,7 @@ def _floats(t: TruthStream) -> Bools:
 
 
 def _killed(t: TruthStream) -> Bools:
+    """Returns where the experience points have risen, (B,), as they do with a kill."""
     column = nethack.NLE_BL_EXP
     return np.asarray(t.now["blstats"][:, column] > t.blstats[:, column])
 
@@ -301,11 +320,15 @@ _DEEDS: dict[str, Deed] = {
 }
 
 _ALL = frozenset((*APPROACHES, *_DEEDS))
-"""Subgoals whose truth can be told."""
+"""Names of the subgoals whose truth is known."""
 
 
 def check_known(subgoals: Sequence[Subgoal]) -> None:
-    """Raises a UsageError that names the first subgoal whose truth can't be told."""
+    """Checks that the truth of all these subgoals is known.
+
+    Raises:
+        UsageError: names the first of which it is not.
+    """
     for subgoal in subgoals:
         if subgoal.name not in _ALL:
             raise unknown("subgoal with a truth", subgoal.name, _ALL)

@@ -1,7 +1,7 @@
-"""How often each subgoal is achieved in an episode, by the engine's truth and by the judge.
+"""Counts how often each subgoal is achieved in an episode, by the engine's truth and by the judge.
 
 An agent that farms a subgoal achieves it again and again: drop and pick up, open and close, in and
-out of nearness. Whether that pays is the shaping's matter; that it happens is counted here.
+out of nearness. Whether that pays is decided by the shaping; that it happens is counted here.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Times(NamedTuple):
     """How often one subgoal was achieved in an episode, over many episodes."""
 
     source: str
-    """Who says so: `truth` or `judge`."""
+    """By whom: `truth` or `judge`."""
     subgoal: str
     share: float
     """Of the episodes that achieved it at all, in [0, 1]."""
@@ -39,7 +39,7 @@ class Times(NamedTuple):
     repeats: float
     """Mean number of achievements beyond the first."""
     false: float | None
-    """Mean number of the judge's that the truth denies; None where it has no say."""
+    """Mean number of the judge's that the truth denies; None where the truth is not known."""
 
 
 class Tally:
@@ -79,6 +79,7 @@ class Tally:
         batch.observers.append(self)
 
     def _zeros(self, n: int) -> tuple[Counts, Counts, Counts]:
+        """Returns new counts of n episodes, shaped as `final`."""
         t, j = len(self.true_names), len(self.judged_names)
         return (np.zeros((n, t), np.int32), np.zeros((n, j), np.int32), np.zeros((n, j), np.int32))
 
@@ -105,7 +106,7 @@ class Tally:
         return true[row].copy(), judged[row].copy(), false[row].copy()
 
     def times(self, episodes: Sequence[tuple[Counts, Counts, Counts]]) -> list[Times]:
-        """Returns the means over episodes, each as `of` gave it; the truth's subgoals first."""
+        """Returns the means over episodes, each as `of` returns it; the truth's subgoals first."""
         if not episodes:
             return []
         true, judged, false = (np.stack(part) for part in zip(*episodes, strict=True))
@@ -117,6 +118,7 @@ class Tally:
 
 
 def _times(source: str, name: str, counts: Counts, false: Counts | None) -> Times:
+    """Returns the means of counts (E,) of one subgoal over E episodes."""
     return Times(
         source,
         name,

@@ -12,7 +12,7 @@ import torch
 from agents.data_sets import train_half_trained as training
 from calm.errors import CalmError
 from envs import make_vec
-from envs.players.half_trained import SEEN, WIDTH, load_network, logits
+from envs.players.half_trained import FEATURE_KEYS, WIDTH, load_network, logits
 
 
 def test_numpy_plays_what_torch_trained() -> None:
@@ -28,7 +28,7 @@ def test_numpy_plays_what_torch_trained() -> None:
 
 
 def test_environments_are_seen_through_the_features() -> None:
-    inner = make_vec("KeyRoom-S5", 3, kind="sb3", keys=SEEN, workers=0)
+    inner = make_vec("KeyRoom-S5", 3, kind="sb3", keys=FEATURE_KEYS, workers=0)
     env = training.Featured(inner)
     try:
         first = env.reset()
