@@ -84,7 +84,7 @@ def test_a_player_of_ones_own() -> None:
 
         def begin(self, rng: np.random.Generator) -> None: ...
 
-        def act(self, seen: Mapping[str, np.ndarray]) -> int:
+        def act(self, arrays: Mapping[str, np.ndarray]) -> int:
             return 1
 
     steps = list(play("Room-5x5", (East(), "scripted"), episodes=2))

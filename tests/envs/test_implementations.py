@@ -32,9 +32,9 @@ OWN_STEP = "MiniHack-Eat-v0"
 def backend(task: str = TASK, workers: int | None = 0, native: bool | None = None) -> Backend:
     """The backend of two games."""
     seeds = count()
-    made = make_backend(Games(task, 2, ("glyphs",), lambda _: next(seeds)), workers, native)
-    made.close()
-    return made
+    result = make_backend(Games(task, 2, ("glyphs",), lambda _: next(seeds)), workers, native)
+    result.close()
+    return result
 
 
 @pytest.fixture
@@ -98,6 +98,6 @@ def test_streams_of_events_come_from_the_same_choice(monkeypatch: pytest.MonkeyP
 
 
 def test_only_the_native_path_plays_the_engine_alone() -> None:
-    made: Any = backend(native=False)
+    result: Any = backend(native=False)
     with pytest.raises(UsageError, match="only the native path"):
-        engine_alone(made)
+        engine_alone(result)

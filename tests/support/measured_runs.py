@@ -22,6 +22,6 @@ def rows(*successes: float) -> list[dict]:
 
 
 def run(folder: Path, seed: int, *successes: float) -> Run:
-    made = Run.create(folder, TrainConfig(judge="none", seed=seed))
-    made.write_metrics(rows(*successes))
-    return made
+    new_run = Run.create(folder, TrainConfig(judge="none", seed=seed))
+    new_run.write_metrics(rows(*successes))
+    return new_run

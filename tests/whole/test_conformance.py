@@ -60,12 +60,12 @@ class Theirs:
 
     def __init__(self, task: str) -> None:
         self.env = make_minihack(task, {"observation_keys": list(KEYS)})
-        self.shown: dict[str, Any] | None = None
+        self.last: dict[str, Any] | None = None
         quit_game = self.env._quit_game
 
         def keep(observation: Any, done: bool) -> None:
-            seen = self.env._get_observation(observation)
-            self.shown = {key: value.copy() for key, value in seen.items()}
+            observed_row = self.env._get_observation(observation)
+            self.last = {key: value.copy() for key, value in observed_row.items()}
             quit_game(observation, done)
 
         self.env._quit_game = keep
@@ -75,10 +75,10 @@ class Theirs:
         return self.env.reset()[0]
 
     def step(self, action: int) -> tuple[dict[str, Any], float, bool, bool]:
-        self.shown = None
+        self.last = None
         observation, reward, done, _, info = self.env.step(action)
         truncated = done and info["end_status"].name == "ABORTED"
-        return self.shown or observation, reward, done and not truncated, truncated
+        return self.last or observation, reward, done and not truncated, truncated
 
 
 def same(

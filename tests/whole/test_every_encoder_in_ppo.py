@@ -27,9 +27,9 @@ def environment(n: int = 3) -> Sb3Vec:
 
 @pytest.fixture(scope="module")
 def env() -> Iterator[Sb3Vec]:
-    made = environment()
-    yield made
-    made.close()
+    vec = environment()
+    yield vec
+    vec.close()
 
 
 def agent(encoder: str, env: Sb3Vec, seed: int = 0) -> PPO:
@@ -71,20 +71,22 @@ def test_the_ratio_is_one_before_the_first_update(encoder: str, env: Sb3Vec) -> 
         assert set(WINDOW_KEYS) <= set(ratios.sampled)
         assert (model.rollout_buffer.observations["semantics"] != 0).any()
 
-    policy, seen = model.policy, ratios.sampled
-    n = len(seen["blstats"])
+    policy, observed = model.policy, ratios.sampled
+    n = len(observed["blstats"])
     with torch.no_grad():
-        whole = policy.get_distribution(seen).distribution.logits
-        values = policy.predict_values(seen)
+        whole = policy.get_distribution(observed).distribution.logits
+        values = policy.predict_values(observed)
         order = torch.randperm(n)
-        moved = policy.get_distribution({k: v[order] for k, v in seen.items()}).distribution.logits
-        alone = [{k: v[i : i + 1] for k, v in seen.items()} for i in range(n)]
+        moved = policy.get_distribution(
+            {k: v[order] for k, v in observed.items()}
+        ).distribution.logits
+        alone = [{k: v[i : i + 1] for k, v in observed.items()} for i in range(n)]
         logits = torch.cat([policy.get_distribution(one).distribution.logits for one in alone])
         assert torch.allclose(moved, whole[order], rtol=0, atol=1e-6)
         assert torch.allclose(logits, whole, rtol=0, atol=1e-6)
-        assert torch.equal(policy.get_distribution(seen).distribution.logits, whole)
+        assert torch.equal(policy.get_distribution(observed).distribution.logits, whole)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            cast = policy.predict_values(seen).float()
+            cast = policy.predict_values(observed).float()
         assert cast.isfinite().all()
         assert (cast - values).abs().max() < 0.1 * max(1.0, values.abs().max().item())
 
@@ -125,11 +127,11 @@ def test_a_mechanism_starts_as_its_paper_says_inside_the_policy(env: Sb3Vec) -> 
 def test_an_extractor_can_be_compiled(encoder: str, env: Sb3Vec) -> None:
     model = agent(encoder, env)
     extractor = model.policy.features_extractor
-    seen = {k: torch.as_tensor(np.asarray(v)).float() for k, v in env.reset().items()}
+    observed = {k: torch.as_tensor(np.asarray(v)).float() for k, v in env.reset().items()}
     torch._dynamo.reset()
     compiled = torch.compile(extractor, backend="aot_eager")
     with torch.no_grad():
-        assert torch.allclose(compiled(seen), extractor(seen), rtol=1e-4, atol=1e-5)
+        assert torch.allclose(compiled(observed), extractor(observed), rtol=1e-4, atol=1e-5)
 
 
 def test_plain_stable_baselines_code(env: Sb3Vec) -> None:

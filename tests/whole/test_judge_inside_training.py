@@ -100,20 +100,20 @@ def test_a_dead_endpoint_stops_training_which_goes_on_when_it_is_back(
 def test_waiting_is_told_and_over_when_the_endpoint_is_back(tmp_path: Path, store: Store) -> None:
     run = Run.create(tmp_path / "run", TrainConfig(**CONFIG | {"patience": 60.0}))
     server = Loopback(rules=RULES).start()
-    told: list[float] = []
+    reports: list[float] = []
 
     def unplug(progress: TrainingStatus) -> None:
         if progress.waiting:
-            told.append(progress.waiting)
+            reports.append(progress.waiting)
             server.start()
-        elif progress.steps == 256 and not told:
+        elif progress.steps == 256 and not reports:
             server.stop()
 
     try:
         rows = train(run, store=store, base_url=server.url, on_progress=unplug)
     finally:
         server.stop()
-    assert told
+    assert reports
     assert rows[-1]["steps"] == 1024
     assert rows[-1]["steps_unreadable"] == rows[-1]["steps_pending"] == 0
     assert set(server.answered.values()) == {1}
@@ -136,13 +136,13 @@ def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
 ) -> None:
     """With a slow model most first occurrences of an event are paid nothing, and are counted."""
     later = Run.create(tmp_path / "later", TrainConfig(**CONFIG | {"patience": 60.0}, ask="later"))
-    told: list[TrainingStatus] = []
+    reports: list[TrainingStatus] = []
 
     def answers() -> int:
         return int(store.database.query("SELECT count(*) FROM answers")[0][0])
 
     def watch(progress: TrainingStatus) -> None:
-        told.append(progress)
+        reports.append(progress)
         if progress.steps == 512:  # half of training is quicker than one answer: let them come
             server.let.set()
             assert eventually(lambda: answers() >= progress.pending)
@@ -150,12 +150,12 @@ def test_later_goes_on_without_the_answers_and_counts_what_it_went_without(
     with Held(rules=RULES) as server:
         rows = train(later, store=store, base_url=server.url, on_progress=watch)
         assert set(server.answered.values()) == {1}
-        asked = server.requests
-        assert any(progress.pending for progress in told)
+        requests = server.requests
+        assert any(progress.pending for progress in reports)
         assert 0 < rows[-1]["steps_pending"] < 1024
         assert rows[-1]["steps_unreadable"] == 0
         # All that was asked has come in by the end, and is kept.
-        assert len(later.judged()) == asked
+        assert len(later.judged()) == requests
         assert None not in later.judged().values()
 
         # With a store that knows everything, the same run misses nothing that it meets again.

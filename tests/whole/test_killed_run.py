@@ -47,8 +47,8 @@ def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
             process.kill()
             process.join()
         assert process.exitcode == -signal.SIGKILL, "it ended before it could be killed"
-    kept = run.load_checkpoint()
-    assert enough <= kept["steps"] < 1024
+    state = run.load_checkpoint()
+    assert enough <= state["steps"] < 1024
     assert run.resumed_at[0] >= 128
 
     copy = Run.open(Path(shutil.copytree(run.folder, tmp_path / "copy")))
@@ -59,9 +59,9 @@ def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     ]
     assert [r["steps"] for r in rows] == [0, 256, 512, 768, 1024]
     assert all(a["seconds"] < b["seconds"] for a, b in pairwise(rows))
-    assert rows[-1]["asked"] >= len(kept["judge"]["texts"]) > 0
+    assert rows[-1]["asked"] >= len(state["judge"]["texts"]) > 0
     assert rows[-1]["success_greedy"] is not None
-    assert run.resumed_at[-1] == kept["steps"]
+    assert run.resumed_at[-1] == state["steps"]
     last, other = run.load_checkpoint(), copy.load_checkpoint()
     assert last["steps"] == 1024
     clock = ("training_seconds", "eval_seconds", "judge")

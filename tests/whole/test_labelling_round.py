@@ -50,13 +50,13 @@ def test_from_pages_to_scores(tmp_path: Path) -> None:
     """Each step goes to two of three people, of whom one misses everything that was achieved."""
     store, pages = tmp_path / "l.sqlite", tmp_path / "round"
     words = ["--people", ",".join(PEOPLE), "--overlap", 2, "--sample", "even", "--limit", 60]
-    told = calm("label", "--export", pages, *words)
-    assert told.count("40 transitions to label") == 3
+    output = calm("label", "--export", pages, *words)
+    assert output.count("40 transitions to label") == 3
     files = [saved_file(page, tmp_path) for page in sorted(pages.iterdir())]
-    told = calm("labels", "import", *files, "--data", "keyroom-v1", "--labels", store)
-    assert told.count("40 new labels") == 3
-    told = calm("labels", "agreement", "--data", "keyroom-v1", "--labels", store)
-    assert "Krippendorff's alpha of all people" in told
+    output = calm("labels", "import", *files, "--data", "keyroom-v1", "--labels", store)
+    assert output.count("40 new labels") == 3
+    output = calm("labels", "agreement", "--data", "keyroom-v1", "--labels", store)
+    assert "Krippendorff's alpha of all people" in output
     words = ["--part", "balanced", "--against", "people", "--against", "engine", "--labels", store]
     out = calm("evaluate", *words, "--judge", "rules", "--judge", "always-yes", "--json")
     people, engine = json.loads(out)["tables"]

@@ -38,8 +38,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("local")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))
-        kept = os.environ.get("CALM_MODELS")
-        patch.setenv("CALM_MODELS", kept or str(folder / "models"))
+        models = os.environ.get("CALM_MODELS")
+        patch.setenv("CALM_MODELS", models or str(folder / "models"))
         try:
             pull("smollm2-135m")
         except CalmError as error:

@@ -38,12 +38,12 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_from_play_to_a_trained_agent(own: bool, tmp_path: Path) -> None:
     task = str(write_own_task(tmp_path)) if own else "MiniHack-Pray-v0"
     name = "Cellar-v0" if own else "MiniHack-Pray-v0"
-    told = json.loads(calm("collect", task, "--out", "rows.parquet", "--episodes", 1, "--json"))
-    given = {"pick up an object", "step onto the apple"} if own else set()
-    assert set(told["achieved"]) == given
+    summary = json.loads(calm("collect", task, "--out", "rows.parquet", "--episodes", 1, "--json"))
+    with_truth = {"pick up an object", "step onto the apple"} if own else set()
+    assert set(summary["achieved"]) == with_truth
     if own:
-        assert told["achieved"]["pick up an object"] is not None
-        assert told["achieved"]["step onto the apple"] is None  # no truth, and said so
+        assert summary["achieved"]["pick up an object"] is not None
+        assert summary["achieved"]["step onto the apple"] is None  # no truth, and said so
     (known,) = read_transitions("rows.parquet").tasks.values()
     assert (known.id, "pick up" in known.actions) == (name, True)
 
@@ -56,7 +56,7 @@ def test_from_play_to_a_trained_agent(own: bool, tmp_path: Path) -> None:
         calm("annotate", "--data", "rows.parquet", *model, "--subgoals", "subgoals.yaml",
              "--out", "answers.parquet")  # fmt: skip
         answers = pq.read_table("answers.parquet")["achieved"].to_pylist()
-        assert len(answers) == told["transitions"]
+        assert len(answers) == summary["transitions"]
         assert {n for row in answers for n, _ in row} == {n for n, _ in NAMED}
 
         (trained,) = json.loads(calm(*tiny(task, *model)))
@@ -69,12 +69,12 @@ def test_from_play_to_a_trained_agent(own: bool, tmp_path: Path) -> None:
         config = yaml.safe_load((run.folder / "config.yaml").read_text())
         assert config["task"] == name
         assert run.config.described.actions == known.actions
-        kept = run.subgoals()
+        stored = run.subgoals()
         if own:
-            assert kept is None  # the given ones
+            assert stored is None  # the given ones
         else:
-            assert kept is not None
-            assert [(s.name, s.definition) for s in kept] == NAMED
+            assert stored is not None
+            assert [(s.name, s.definition) for s in stored] == NAMED
         assert run.judged()
         calm("train", "--resume", run.folder, "--store", "calm.sqlite", "--base-url", server.url)
 

@@ -39,9 +39,9 @@ def test_a_store_that_can_only_be_read_is_read_and_nobody_is_asked(folder: Path)
     assert calm(*why, cwd=folder).stdout == "stored, and read as: ok\n"
     assert calm("store", "export", "shared", cwd=folder).returncode == 0
     with Store(folder / "calm.sqlite") as store:
-        given = make_judge("replay:m", store=store)
+        judge = make_judge("replay:m", store=store)
         known = Transition("Kitchen-v0", {"events": "The soup enters the bowl."}, "")
-        assert given.judge(TASK, TASK.subgoals, [known])[0].achieved["pour the soup"]
+        assert judge.judge(TASK, TASK.subgoals, [known])[0].achieved["pour the soup"]
         asker = make_judge("openai:m", store=store, base_url="http://127.0.0.1:9/v1")
         assert asker.judge(TASK, TASK.subgoals, [known])[0].achieved["pour the soup"]
         new = Transition("Kitchen-v0", {"events": "Nobody has asked this."}, "")
@@ -50,7 +50,7 @@ def test_a_store_that_can_only_be_read_is_read_and_nobody_is_asked(folder: Path)
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "said"),
+    ("args", "code", "message"),
     [
         (("store", "stats", "--store", "absent"), 2, "no store at absent"),
         (("decompose", "absent.yaml"), 2, "can't read the task"),
@@ -71,10 +71,10 @@ def test_a_store_that_can_only_be_read_is_read_and_nobody_is_asked(folder: Path)
     ],
 )
 def test_what_cannot_be_done_ends_with_a_line_and_a_code(
-    args: tuple[str, ...], code: int, said: str, folder: Path
+    args: tuple[str, ...], code: int, message: str, folder: Path
 ) -> None:
     done = calm(*args, cwd=folder)
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert (folder / "task.yaml").read_text() == TASK_FILE

@@ -21,33 +21,33 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_has_rows_ratios_and_the_machine(
     small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     monkeypatch.setattr(bench, "MAPS", {81: (9, 9), 1659: (21, 79)})
     for module in (bench, bench_scan):
         monkeypatch.setattr(module, "measure", lambda runs, *_: {k: Timing(2, 1, 3) for k in runs})
         monkeypatch.setattr(module, "peak_memory", lambda *_: 2**20)
-    result = bench.run(True, told.append, "cpu")
+    result = bench.run(True, lines.append, "cpu")
     json.dumps(result)
     assert result["bench"] == "encoders"
     assert result["machine"]["torch"] == torch.__version__
     assert result["ratios"]["agent_vs_sdpa_1659"] == 1
-    assert told[0] == "mechanisms on 16 x 81 cells"
+    assert lines[0] == "mechanisms on 16 x 81 cells"
     for row in result["rows"]:
         assert (row["value"], row["min"], row["max"], row["unit"]) == (2, 1, 3, "ms")
     names = [row["name"] for row in result["rows"]]
     assert len(names) == len(set(names))
     assert "agent forward+backward 16x1659" in names
-    scans = bench.run(True, told.append, "cpu", "scans", (81,))
+    scans = bench.run(True, lines.append, "cpu", "scans", (81,))
     assert {row["name"].split(":")[0] for row in scans["rows"]} == {"scan"}
     assert {row["tokens"] for row in scans["rows"]} == {81}
     assert scans["ratios"]["scan_vs_best_81"] == 1
-    mechanisms = bench.run(True, told.append, "cpu", "mechanisms", (81,))
+    mechanisms = bench.run(True, lines.append, "cpu", "mechanisms", (81,))
     assert {row["tokens"] for row in mechanisms["rows"]} == {81}
     assert not any(row["name"].startswith("scan:") for row in mechanisms["rows"])
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"device": "tpu"}, "unknown device 'tpu'"),
         ({"device": "cuda:99"}, "unknown device 'cuda:99'"),
@@ -55,8 +55,8 @@ def test_a_run_has_rows_ratios_and_the_machine(
         ({"device": "cpu", "tokens": (81, 440)}, "at 440 tokens; valid here: 81, 1659"),
     ],
 )
-def test_a_device_or_size_that_is_not_there_is_named(wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_a_device_or_size_that_is_not_there_is_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         bench.run(True, print, **wrong)
 
 

@@ -8,9 +8,9 @@ from agents.bench import timing
 def test_turns_are_taken_and_slow_ones_have_fewer() -> None:
     order: list[str] = []
     runs = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
-    found = timing.measure(runs, "cpu", 5)
+    timings = timing.measure(runs, "cpu", 5)
     assert "".join(order) == "ab" + 5 * "ab"
-    assert found["a"].least <= found["a"].median <= found["a"].most
+    assert timings["a"].least <= timings["a"].median <= timings["a"].most
     order.clear()
     timing.measure(runs, "cpu", 5, seconds=0)
     assert "".join(order) == "ab" + 3 * "ab"

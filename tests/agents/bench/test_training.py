@@ -42,56 +42,56 @@ def test_a_ratio_is_over_the_faster_setup() -> None:
 
 
 def test_peers_that_are_not_there_are_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def told(name: str, size: str, seconds: float) -> float:
+    def rate(name: str, size: str, seconds: float) -> float:
         if name.startswith(("Sample", "Puffer")):
             raise CalmError("not installed")
         return {"M": 6.0, "S": 12.0}[size] if name == "ours" else 3.0
 
-    monkeypatch.setattr(bench_train, "measure", told)
-    found = run(quick=True)
-    assert found["bench"] == "train"
-    assert found["ratios"] == {"sb3_528k": 2.0, "sb3_small": 4.0}
-    assert [m.split(":")[0] for m in found["missing"]] == [
+    monkeypatch.setattr(bench_train, "measure", rate)
+    result = run(quick=True)
+    assert result["bench"] == "train"
+    assert result["ratios"] == {"sb3_528k": 2.0, "sb3_small": 4.0}
+    assert [m.split(":")[0] for m in result["missing"]] == [
         *FAMILIES["sample_factory"],
         *FAMILIES["pufferlib"],
     ]
-    row = found["rows"][0]
+    row = result["rows"][0]
     assert row == {"name": "528k: ours", "value": 6.0, "unit": "steps/s", "min": 6.0, "max": 6.0}
 
 
 def test_a_peer_that_fails_later_is_left_out_of_all_rounds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[str] = []
+    names: list[str] = []
 
-    def told(name: str, size: str, seconds: float) -> float:
-        asked.append(name)
-        if name == "PufferLib, serial" and asked.count(name) > 2:  # from round 2 on
+    def rate(name: str, size: str, seconds: float) -> float:
+        names.append(name)
+        if name == "PufferLib, serial" and names.count(name) > 2:  # from round 2 on
             raise CalmError("gave no figure")
         return 6.0
 
-    monkeypatch.setattr(bench_train, "measure", told)
-    found = run()
-    assert found["missing"] == ["PufferLib, serial: gave no figure"]
-    assert not any("serial" in row["name"] for row in found["rows"])
-    assert found["ratios"]["pufferlib"] == 1.0  # by its other setup
+    monkeypatch.setattr(bench_train, "measure", rate)
+    result = run()
+    assert result["missing"] == ["PufferLib, serial: gave no figure"]
+    assert not any("serial" in row["name"] for row in result["rows"])
+    assert result["ratios"]["pufferlib"] == 1.0  # by its other setup
 
 
 def test_ctrl_c_keeps_the_whole_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = iter([2.0, 4.0, 3.0])
-    asked: list[str] = []
+    names: list[str] = []
 
-    def told(name: str, size: str, seconds: float) -> float:
-        if (asked.count(name), name, size) == (5, "ours", "S"):
+    def rate(name: str, size: str, seconds: float) -> float:
+        if (names.count(name), name, size) == (5, "ours", "S"):
             raise KeyboardInterrupt
-        asked.append(name)
+        names.append(name)
         return next(rates) if (name, size) == ("ours", "M") else 1.0
 
-    monkeypatch.setattr(bench_train, "measure", told)
-    found = run()
-    assert found["stopped"]
-    assert found["ratios"]["sb3_528k"] == 3.0  # of 2 and 4; the third round is not whole
-    asked.clear()
+    monkeypatch.setattr(bench_train, "measure", rate)
+    result = run()
+    assert result["stopped"]
+    assert result["ratios"]["sb3_528k"] == 3.0  # of 2 and 4; the third round is not whole
+    names.clear()
     monkeypatch.setattr(bench_train, "measure", _interrupted)
     with pytest.raises(KeyboardInterrupt):
         run()
@@ -125,7 +125,7 @@ def test_a_contestant_tells_whole_rollouts(name: str, tmp_path: Path) -> None:
     ]
     there = os.environ | {"TMPDIR": str(tmp_path)}  # it ends without cleaning up
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=there)
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["steps"] % ROLLOUT == 0
-    assert told["steps"] >= ROLLOUT
-    assert told["seconds"] > 0
+    rate = json.loads(done.stdout.splitlines()[-1])
+    assert rate["steps"] % ROLLOUT == 0
+    assert rate["steps"] >= ROLLOUT
+    assert rate["seconds"] > 0

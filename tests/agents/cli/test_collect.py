@@ -14,13 +14,13 @@ from tests.support.processes import python
 
 def test_collect_writes_what_it_says(tmp_path: Path) -> None:
     path = tmp_path / "new" / "played.parquet"
-    told = json.loads(calm("collect", "Room-5x5", "--out", path, "--episodes", 2, "--json"))
+    summary = json.loads(calm("collect", "Room-5x5", "--out", path, "--episodes", 2, "--json"))
     rows = read_transitions(path).rows
-    assert told["transitions"] == len(rows)
-    assert told["episodes"] == 4
+    assert summary["transitions"] == len(rows)
+    assert summary["episodes"] == 4
     assert {r.provenance["player"] for r in rows} == {"scripted", "random"}
     assert all(set(r.transition.texts) == {"screen", "crop", "events"} for r in rows)
-    assert told["achieved"]["reach the staircase down"] >= 2  # the scripted player finishes
+    assert summary["achieved"]["reach the staircase down"] >= 2  # the scripted player finishes
 
 
 def test_ctrl_c_keeps_what_was_played(tmp_path: Path) -> None:
@@ -28,22 +28,22 @@ def test_ctrl_c_keeps_what_was_played(tmp_path: Path) -> None:
     path.write_bytes(b"what was here before")
     ours, theirs = pty.openpty()
     command = ["-m", "calm", "collect", "Room-5x5", "--episodes", 100_000, "--out", path]
-    shown = b""
+    output = b""
     with python(*command, stderr=theirs) as process:
         os.close(theirs)
         # Its bar says when the third episode has been played.
-        while not re.search(rb"[3-9]/2000", shown):
-            shown += os.read(ours, 4096)
+        while not re.search(rb"[3-9]/2000", output):
+            output += os.read(ours, 4096)
         process.send_signal(signal.SIGINT)
         while chunk := _read(ours):
-            shown += chunk
+            output += chunk
         stdout, _ = process.communicate(timeout=120)
     os.close(ours)
-    text = shown.decode()
+    text = output.decode()
     assert process.returncode == 130, text
     assert "Traceback" not in text
-    kept = tmp_path / "played.part.parquet"
-    rows = read_transitions(kept).rows
+    partial = tmp_path / "played.part.parquet"
+    rows = read_transitions(partial).rows
     episodes = {row.transition.episode for row in rows}
     assert len(episodes) >= 3
     words = " ".join(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text).split())

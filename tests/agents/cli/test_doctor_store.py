@@ -16,6 +16,6 @@ def test_a_subgoal_that_nothing_ever_met_is_named(tmp_path: Path) -> None:
     steps = [Transition(TASK.id, {"events": f"step {i}"}, "") for i in range(30)]
     with Loopback({"go": ["step 1"]}) as server, Store(path) as store:
         judge_of(server, store=store).judge(TASK, TASK.subgoals, steps)
-    (told,) = [f for f in examine(None, path) if f.name == "store"]
-    assert told.good
-    assert told.detail == f"{path} opens; never met: “fly” of Room-v0 (30 answers)"
+    (finding,) = [f for f in examine(None, path) if f.name == "store"]
+    assert finding.good
+    assert finding.detail == f"{path} opens; never met: “fly” of Room-v0 (30 answers)"

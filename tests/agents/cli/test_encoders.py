@@ -13,8 +13,8 @@ from tests.support.command_line import calm
 
 
 def test_every_encoder_is_listed_with_its_size_arithmetic_and_time() -> None:
-    told = json.loads(calm("encoders", "--json"))
-    rows = {row["name"]: row for row in told["encoders"]}
+    output = json.loads(calm("encoders", "--json"))
+    rows = {row["name"]: row for row in output["encoders"]}
     assert tuple(rows) == ENCODERS
     assert all(0.5e6 <= row["parameters"] <= 1.5e6 for row in rows.values())
     # By hand, multiply-adds: 81 * 9 * 12 * 16 + 25 * 9 * 16 * 64 + 1600 * 256 (the map),
@@ -29,15 +29,15 @@ def test_every_encoder_is_listed_with_its_size_arithmetic_and_time() -> None:
 def test_the_table_is_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = encoder_table.Entry("cnn", "convolutions alone", 577_884, 1.73, 0.7, 0.6, 1.0)
     monkeypatch.setattr(encoder_table, "table", lambda _: [entry])
-    told = calm("encoders")
-    assert "577,884" in told
-    assert "1.0 x" in told
+    output = calm("encoders")
+    assert "577,884" in output
+    assert "1.0 x" in output
 
 
 def test_bench_encoders_prints_rows_ratios_and_what_was_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = {
+    result = {
         "bench": "encoders",
         "rows": [
             {"name": "agent forward 1x81", "value": 1.5, "min": 1, "max": 2, "unit": "ms"},
@@ -47,20 +47,20 @@ def test_bench_encoders_prints_rows_ratios_and_what_was_left_out(
         "ratios": {"agent_vs_sdpa_1659": 4.25},
         "left_out": ["softmax on 256 x 6636 cells: would take too long"],
     }
-    asked: list[object] = []
-    monkeypatch.setattr(bench_encoders, "run", lambda *given: asked.append(given) or found)
-    assert json.loads(calm("bench", "encoders", "--quick", "--json")) == found
+    calls: list[object] = []
+    monkeypatch.setattr(bench_encoders, "run", lambda *arguments: calls.append(arguments) or result)
+    assert json.loads(calm("bench", "encoders", "--quick", "--json")) == result
     calm("bench", "encoders", "--only", "scans", "--tokens", 81, "--tokens", 440, "--device", "cpu")
-    assert [(quick, *rest) for quick, _, *rest in asked] == [
+    assert [(quick, *rest) for quick, _, *rest in calls] == [
         (True, None, None, ()),
         (False, "cpu", "scans", [81, 440]),
     ]
-    told = calm("bench", "encoders")
-    assert "1.5 " in told
-    assert "peak MiB" in told
-    assert "23.5" in told
-    assert "agent_vs_sdpa_1659       4.25" in told
-    assert "left out: softmax" in told
+    output = calm("bench", "encoders")
+    assert "1.5 " in output
+    assert "peak MiB" in output
+    assert "23.5" in output
+    assert "agent_vs_sdpa_1659       4.25" in output
+    assert "left out: softmax" in output
 
 
 def test_explaining_what_is_no_run_is_said(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ def _only_stores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_store_that_is_not_there_is_no_matter_of_space(tmp_path: Path) -> None:
-    found = {f.name: f for f in health.examine(store=tmp_path / "absent.sqlite")}["store"]
-    assert not found.good
-    assert "no store at" in found.detail
-    assert found.remedy == "name a store that is there and whole, or leave --store out"
+    finding = {f.name: f for f in health.examine(store=tmp_path / "absent.sqlite")}["store"]
+    assert not finding.good
+    assert "no store at" in finding.detail
+    assert finding.remedy == "name a store that is there and whole, or leave --store out"
     assert list(tmp_path.iterdir()) == []
 
 

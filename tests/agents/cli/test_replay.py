@@ -20,19 +20,19 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    made = Run.create(tmp_path_factory.mktemp("runs") / "run", TrainConfig(**SMALL))
-    train(made)
-    return made
+    new_run = Run.create(tmp_path_factory.mktemp("runs") / "run", TrainConfig(**SMALL))
+    train(new_run)
+    return new_run
 
 
 def test_records_makes_the_page_and_the_report_links_it(run: Run, tmp_path: Path) -> None:
     assert "space pauses" in calm("replay", "--help")
-    told = json.loads(calm("replay", run.folder, "--episodes", 2, "--json"))
-    assert told["page"] == str(run.folder / "replay.html")
-    assert Path(told["page"]).is_file()
-    assert Path(told["recording"]).is_file()
-    assert len(told["episodes"]) == 2
-    assert all(episode["steps"] >= 1 and episode["end"] for episode in told["episodes"])
+    summary = json.loads(calm("replay", run.folder, "--episodes", 2, "--json"))
+    assert summary["page"] == str(run.folder / "replay.html")
+    assert Path(summary["page"]).is_file()
+    assert Path(summary["recording"]).is_file()
+    assert len(summary["episodes"]) == 2
+    assert all(episode["steps"] >= 1 and episode["end"] for episode in summary["episodes"])
     assert '<a href="replay.html">' in (run.folder / "report.html").read_text()
     elsewhere = report_runs([run], tmp_path / "report.html").read_text()
     assert f'{run.folder.name}/replay.html">' in elsewhere

@@ -31,7 +31,7 @@ def test_help_is_there(command: str) -> None:
 
 
 def test_train_then_report(tmp_path: Path) -> None:
-    told = json.loads(
+    rows = json.loads(
         calm(
             "train",
             "Room-5x5",
@@ -45,7 +45,7 @@ def test_train_then_report(tmp_path: Path) -> None:
             "--json",
         )
     )
-    (row,) = told
+    (row,) = rows
     assert row["steps"] == 64
     assert row["episodes"] == 2
     assert Path(row["report"]).is_file()
@@ -156,17 +156,17 @@ def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=f"{run.folder} is in use by process"):
             calm("train", "--resume", run.folder)
         os.killpg(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
-    assert "interrupted; everything done so far is kept" in said
-    assert "Traceback" not in said
-    assert f" train --resume {run.folder}" in said.split("resume with: ")[1]
-    kept = run.load_checkpoint()["steps"]
-    assert kept >= 128
-    again = ["--resume", run.folder, "--steps", kept + 64, "--store", tmp_path / "s.sqlite"]
+        _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert "interrupted; everything done so far is kept" in stderr
+    assert "Traceback" not in stderr
+    assert f" train --resume {run.folder}" in stderr.split("resume with: ")[1]
+    step = run.load_checkpoint()["steps"]
+    assert step >= 128
+    again = ["--resume", run.folder, "--steps", step + 64, "--store", tmp_path / "s.sqlite"]
     (row,) = json.loads(calm("train", *again, "--json"))
-    assert row["steps"] >= kept + 64
-    assert run.resumed_at == [kept]
+    assert row["steps"] >= step + 64
+    assert run.resumed_at == [step]
 
 
 def test_settings_are_listed_with_default_and_meaning() -> None:

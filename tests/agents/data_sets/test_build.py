@@ -56,29 +56,29 @@ def test_no_content_is_taken_twice() -> None:
 
 def test_nothing_is_drawn_from_what_achieved_nothing() -> None:
     picker = Picker(0)
-    found = picker.nothing(rows(), 6) + picker.nothing(rows(), 6)
-    assert {r.transition.step for r in found} == {0, 3}
-    assert len({r.transition.id for r in found}) == 12
+    picked_rows = picker.nothing(rows(), 6) + picker.nothing(rows(), 6)
+    assert {r.transition.step for r in picked_rows} == {0, 3}
+    assert len({r.transition.id for r in picked_rows}) == 12
 
 
 def test_samples_are_spread_over_episodes_and_in_order() -> None:
-    found = Picker(3).sample(rows(), 2, 12)
-    assert len(found) == 12
+    picked_rows = Picker(3).sample(rows(), 2, 12)
+    assert len(picked_rows) == 12
     by_episode: dict[str, list[int]] = {}
-    for r in found:
+    for r in picked_rows:
         by_episode.setdefault(r.transition.episode, []).append(r.transition.step)
     assert all(len(s) == 2 and s == sorted(s) for s in by_episode.values())
 
 
 def test_rows_hold_what_was_played() -> None:
-    found = [
+    picked_rows = [
         r for r, _ in zip(steps("MiniHack-KeyRoom-S5-v0", "scripted", 5), range(4), strict=False)
     ]
-    played = list(play("KeyRoom-S5", "scripted", episodes=1, seed=5))[:4]
-    assert found == played
-    assert set(found[0].transition.texts) == {"screen", "crop", "events"}
-    assert found[0].before is not None
-    assert set(PAPER) <= set(found[0].truth)
+    episode_steps = list(play("KeyRoom-S5", "scripted", episodes=1, seed=5))[:4]
+    assert picked_rows == episode_steps
+    assert set(picked_rows[0].transition.texts) == {"screen", "crop", "events"}
+    assert picked_rows[0].before is not None
+    assert set(PAPER) <= set(picked_rows[0].truth)
 
 
 def test_a_set_is_built_once_and_the_same_again(
@@ -88,9 +88,9 @@ def test_a_set_is_built_once_and_the_same_again(
 
     def small() -> dict[str, Part]:
         task = play("KeyRoom-S5", "scripted", episodes=1, seed=5)
-        kept = list(task)
+        subset = list(task)
         tasks = {"MiniHack-KeyRoom-S5-v0": build_data.find_task("KeyRoom-S5")}
-        return {"natural": Part(kept, tasks)}
+        return {"natural": Part(subset, tasks)}
 
     monkeypatch.setattr(build_data, "SETS", {"small-v1": small})
     folder = tmp_path / "small-v1"
@@ -100,8 +100,8 @@ def test_a_set_is_built_once_and_the_same_again(
         build("small-v1", folder)
     with pytest.raises(UsageError, match="unknown data set 'smal-v1'"):
         build("smal-v1", tmp_path / "other")
-    said = calm("data", "build", "small-v1", "--out", folder, "--check")
-    assert said == "small-v1: identical, byte for byte\n"
+    output = calm("data", "build", "small-v1", "--out", folder, "--check")
+    assert output == "small-v1: identical, byte for byte\n"
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert manifest["made_by"] == "calm data build small-v1"
     manifest["parts"]["natural"]["sha256"] = "0" * 64

@@ -19,11 +19,11 @@ def test_numpy_plays_what_torch_trained() -> None:
     model, steps = training.train("KeyRoom-S5", seed=1, goal=2.0, most=100)
     assert steps == 32 * 128  # one rollout
     network = training.network_of(model)
-    seen = np.random.default_rng(0).uniform(-1, 1, (7, WIDTH))
+    inputs = np.random.default_rng(0).uniform(-1, 1, (7, WIDTH))
     with torch.no_grad():
-        latent = model.policy.mlp_extractor.forward_actor(torch.from_numpy(seen).float())
+        latent = model.policy.mlp_extractor.forward_actor(torch.from_numpy(inputs).float())
         theirs = model.policy.action_net(latent).numpy()
-    ours = np.stack([logits(network, row) for row in seen])
+    ours = np.stack([logits(network, row) for row in inputs])
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
@@ -35,8 +35,8 @@ def test_environments_are_seen_through_the_features() -> None:
         assert first.shape == (3, WIDTH)
         assert first.dtype == np.float32
         for _ in range(200):  # the limit ends every episode
-            seen, _, dones, infos = env.step(np.zeros(3, np.int64))
-        assert seen.shape == (3, WIDTH)
+            inputs, _, dones, infos = env.step(np.zeros(3, np.int64))
+        assert inputs.shape == (3, WIDTH)
         assert dones.all()
         assert [info["terminal_observation"].shape for info in infos] == [(WIDTH,)] * 3
     finally:
@@ -54,8 +54,8 @@ def test_only_a_half_trained_player_is_kept(
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(training, "HALF_WAY", (0.0, 1.0))
     training.train_player("KeyRoom-S5", **options)
-    kept = load_network(tmp_path / "MiniHack-KeyRoom-S5-v0.npz")
-    assert kept["first.weight"].shape == (48, WIDTH)
-    said = json.loads((tmp_path / "MiniHack-KeyRoom-S5-v0.json").read_text())
-    assert said["train_steps"] == 4096
-    assert "KeyRoom-S5 --goal 2.0 --most 100 --seed 0" in said["made_by"]
+    stored = load_network(tmp_path / "MiniHack-KeyRoom-S5-v0.npz")
+    assert stored["first.weight"].shape == (48, WIDTH)
+    about = json.loads((tmp_path / "MiniHack-KeyRoom-S5-v0.json").read_text())
+    assert about["train_steps"] == 4096
+    assert "KeyRoom-S5 --goal 2.0 --most 100 --seed 0" in about["made_by"]

@@ -64,14 +64,14 @@ class Model(Immediate):
         ]
 
 
-def said(judge: Model, named: Sequence[Subgoal]) -> tuple[str, object]:
+def lines_of(judge: Model, named: Sequence[Subgoal]) -> tuple[str, object]:
     console = Console(file=io.StringIO(), width=120)
     judging = judge_transitions(judge, TASK, named, ROWS, 0, console)
     return console.file.getvalue(), judging  # type: ignore[attr-defined]
 
 
 def test_a_model_is_scored_on_what_it_named_and_not_on_what_it_never_named() -> None:
-    text, judging = said(Model([0, 1]), NAMED)
+    text, judging = lines_of(Model([0, 1]), NAMED)
     score = judging.scores[0]  # type: ignore[attr-defined]
     assert score.metrics["recall"].value == 1.0  # both keys; doors were not asked about
     assert score.metrics["precision"].value == 1.0  # singing has no truth, so it is no false alarm
@@ -85,7 +85,7 @@ def test_a_model_is_scored_on_what_it_named_and_not_on_what_it_never_named() -> 
 
 
 def test_what_it_gets_wrong_of_what_it_named_is_counted() -> None:
-    _, judging = said(Model([0, 9]), NAMED)
+    _, judging = lines_of(Model([0, 9]), NAMED)
     score = judging.scores[0]  # type: ignore[attr-defined]
     assert score.metrics["recall"].value == 0.5  # one of two keys
     assert score.metrics["precision"].value == 0.5  # one of two yeses
@@ -95,14 +95,14 @@ def test_what_it_gets_wrong_of_what_it_named_is_counted() -> None:
 
 
 def test_a_model_that_names_nothing_with_a_truth_is_not_scored() -> None:
-    text, judging = said(Model([], NAMED[1:]), NAMED[1:])
+    text, judging = lines_of(Model([], NAMED[1:]), NAMED[1:])
     assert judging.scores == []  # type: ignore[attr-defined]
     assert judging.evaluation["scores"] == []  # type: ignore[attr-defined]
     assert "so it is not scored" in text
 
 
 def test_the_given_subgoals_are_all_asked_about_and_nothing_is_said_of_naming() -> None:
-    text, judging = said(Model([0], TASK.subgoals), TASK.subgoals)
+    text, judging = lines_of(Model([0], TASK.subgoals), TASK.subgoals)
     assert judging.match is None  # type: ignore[attr-defined]
     assert "named" not in text
     assert len(judging.subgoal_table().rows) == 3  # type: ignore[attr-defined]

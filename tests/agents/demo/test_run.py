@@ -64,7 +64,7 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
     assert "named 3 subgoals, 3 of them with a known truth" in outcome.lines()[0]
     assert len(outcome.lines()) <= 11
     report = (out / "report.html").read_text("utf-8")
-    for shown in (
+    for text in (
         "<svg",
         "pick up the key",
         "openai:any-model",
@@ -72,11 +72,11 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
         "n_envs",
         "Never named",
     ):
-        assert shown in report
-    kept = json.loads((out / "outcome.json").read_text("utf-8"))
-    assert kept["asked"] == outcome.asked
-    assert kept["plan"]["steps"] == 512
-    assert {"commit", "machine", "torch", "started"} <= set(kept["provenance"])
+        assert text in report
+    stored = json.loads((out / "outcome.json").read_text("utf-8"))
+    assert stored["asked"] == outcome.asked
+    assert stored["plan"]["steps"] == 512
+    assert {"commit", "machine", "torch", "started"} <= set(stored["provenance"])
     with Store(out / "store.sqlite") as store:
         assert store.subgoal_sets(task("KeyRoom-S5").id)
 
@@ -102,16 +102,16 @@ def test_a_damaged_plan_is_named(tmp_path: Path, quiet: Console) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"judge": "rulez"}, "unknown judge"),
         ({"settings": {"crops": 9}}, "unknown setting 'crops'"),
     ],
 )
 def test_what_can_not_be_used_is_said_before_anything_is_done(
-    wrong: dict, said: str, tmp_path: Path, quiet: Console
+    wrong: dict, message: str, tmp_path: Path, quiet: Console
 ) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         run_demo(DemoPlan(**wrong), tmp_path / "demo", base_url=None, fresh=False, console=quiet)
     assert not (tmp_path / "demo").exists()
 
@@ -121,18 +121,18 @@ def agent(to_90: int | None) -> dict:
 
 
 def test_the_verdict_says_what_the_figures_say() -> None:
-    told = verdict([agent(None), agent(3000), agent(2500), agent(2000)])
-    assert "with credit after 2,000 steps, without credit after 3,000 steps" in told
-    assert "paid for whatever is new, with no judge, after 2,500 steps" in told
-    assert "the penalty, not missing credit" in told
-    told = verdict([agent(5000), agent(None), agent(0), agent(None)])
-    assert "with credit never" in told
-    assert "with no judge, after 0 steps" in told
-    assert "the penalty" not in told.split(".")[1]
-    told = verdict([agent(None), agent(0), agent(None), agent(0)])
-    assert "with credit after 0 steps, without credit after 0 steps" in told
-    assert "with no judge, never" in told
-    assert "the penalty, not missing credit" in told
+    sentence = verdict([agent(None), agent(3000), agent(2500), agent(2000)])
+    assert "with credit after 2,000 steps, without credit after 3,000 steps" in sentence
+    assert "paid for whatever is new, with no judge, after 2,500 steps" in sentence
+    assert "the penalty, not missing credit" in sentence
+    sentence = verdict([agent(5000), agent(None), agent(0), agent(None)])
+    assert "with credit never" in sentence
+    assert "with no judge, after 0 steps" in sentence
+    assert "the penalty" not in sentence.split(".")[1]
+    sentence = verdict([agent(None), agent(0), agent(None), agent(0)])
+    assert "with credit after 0 steps, without credit after 0 steps" in sentence
+    assert "with no judge, never" in sentence
+    assert "the penalty, not missing credit" in sentence
 
 
 def test_two_demos_in_one_folder_are_one_too_many(tmp_path: Path, quiet: Console) -> None:

@@ -88,9 +88,9 @@ def randomised(*args: object, **options: object) -> AgentAttention:
     return m
 
 
-def worst(got: Tensor, expected: Tensor) -> float:
+def worst(actual: Tensor, expected: Tensor) -> float:
     scale = max(expected.detach().abs().max().item(), 1e-30)
-    return (got.detach().double() - expected.detach()).abs().max().item() / scale
+    return (actual.detach().double() - expected.detach()).abs().max().item() / scale
 
 
 CASES = {
@@ -114,10 +114,10 @@ def test_values_and_gradients_equal_the_loops(case: str) -> None:
     y, expected = m(x, mask), reference(m, x, options["agents"], mask)
     assert worst(y, expected) < 1e-10
     weight = torch.randn_like(y)
-    wanted = dict(m.named_parameters(), x=x)
-    got = torch.autograd.grad((y * weight).sum(), list(wanted.values()), allow_unused=True)
-    right = torch.autograd.grad((expected * weight).sum(), list(wanted.values()), allow_unused=True)
-    for name, a, b in zip(wanted, got, right, strict=True):
+    leaves = dict(m.named_parameters(), x=x)
+    actual = torch.autograd.grad((y * weight).sum(), list(leaves.values()), allow_unused=True)
+    right = torch.autograd.grad((expected * weight).sum(), list(leaves.values()), allow_unused=True)
+    for name, a, b in zip(leaves, actual, right, strict=True):
         if a is not None and b is not None:
             assert worst(a, b) < 1e-10, name
     rough = m.float()(x.detach().float(), mask)
@@ -212,10 +212,10 @@ def test_the_two_biases_go_to_the_two_softmaxes() -> None:
 def test_where_it_looks_sums_to_one_over_valid_tokens() -> None:
     m = randomised(6, 2, 3, 5, agents=(2, 2))
     x, mask = torch.randn(2, 15, 6, dtype=torch.float64), torch.rand(2, 15) < 0.5
-    seen = m.attention_map(x, mask)
-    assert seen.shape == (2, 15)
-    assert (seen[~mask] == 0).all()
-    assert torch.allclose(seen.sum(1), torch.ones(2).double())
+    share = m.attention_map(x, mask)
+    assert share.shape == (2, 15)
+    assert (share[~mask] == 0).all()
+    assert torch.allclose(share.sum(1), torch.ones(2).double())
 
 
 def test_dim_must_divide_into_heads() -> None:

@@ -93,9 +93,9 @@ def randomised(form: Form, dim: int = 3, **options: int | bool) -> GaussianAdapt
     return m
 
 
-def worst(got: Tensor, expected: Tensor) -> float:
+def worst(actual: Tensor, expected: Tensor) -> float:
     scale = max(expected.detach().abs().max().item(), 1e-30)
-    return (got.detach().double() - expected.detach()).abs().max().item() / scale
+    return (actual.detach().double() - expected.detach()).abs().max().item() / scale
 
 
 OPTIONS: list[tuple[Form, dict[str, int | bool]]] = [
@@ -121,10 +121,10 @@ def test_values_and_gradients_equal_the_loops(
     y, expected = m(x, mask), reference(m, x, mask)
     assert worst(y, expected) < 1e-10
     weight = torch.randn_like(y)
-    wanted = dict(m.named_parameters(), x=x)
-    got = torch.autograd.grad((y * weight).sum(), list(wanted.values()))
-    right = torch.autograd.grad((expected * weight).sum(), list(wanted.values()))
-    for name, a, b in zip(wanted, got, right, strict=True):
+    leaves = dict(m.named_parameters(), x=x)
+    actual = torch.autograd.grad((y * weight).sum(), list(leaves.values()))
+    right = torch.autograd.grad((expected * weight).sum(), list(leaves.values()))
+    for name, a, b in zip(leaves, actual, right, strict=True):
         if b.abs().max() < 1e-12:  # a shift of the projection moves nothing
             assert a.abs().max() < 1e-12, name
         else:

@@ -37,7 +37,7 @@ COMPILED = [
 every = pytest.mark.parametrize("variant", VARIANTS)
 
 
-def made(variant: str, seed: int = 0) -> nn.Module:
+def mechanism_of(variant: str, seed: int = 0) -> nn.Module:
     name, options = VARIANTS[variant]
     torch.manual_seed(seed)
     return make_mechanism(name, DIM, HEIGHT, WIDTH, **options)
@@ -77,7 +77,7 @@ def test_defaults_suit_a_map_and_a_crop(name: str) -> None:
 @every
 @pytest.mark.parametrize("masked", [False, True])
 def test_no_sample_sees_another(variant: str, masked: bool) -> None:
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     mask = mask if masked else None  # type: ignore[assignment]
     y = m(x, mask)
     moved = x.clone()
@@ -92,7 +92,7 @@ def test_no_sample_sees_another(variant: str, masked: bool) -> None:
 
 @every
 def test_size_and_order_of_the_batch_do_not_matter(variant: str) -> None:
-    m, (x, mask) = made(variant), inputs(5)
+    m, (x, mask) = mechanism_of(variant), inputs(5)
     y = m(x, mask)
     order = torch.tensor([3, 0, 4, 1, 2])
     assert torch.allclose(m(x[order], mask[order]), y[order], rtol=0, atol=1e-6)
@@ -102,7 +102,7 @@ def test_size_and_order_of_the_batch_do_not_matter(variant: str) -> None:
 
 @every
 def test_masked_cells_change_nothing_and_get_nothing(variant: str) -> None:
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     void = ~mask.unsqueeze(-1)
     other = torch.where(void, 100 * torch.randn_like(x), x)
     y = m(x, mask)
@@ -116,20 +116,20 @@ def test_masked_cells_change_nothing_and_get_nothing(variant: str) -> None:
 @pytest.mark.parametrize("filling", [float("nan"), float("inf"), -float("inf"), 3e38])
 def test_what_is_no_number_in_a_masked_cell_reaches_nothing(variant: str, filling: float) -> None:
     """Not the output, not the gradient of the cells, not that of any weight."""
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     mask[0] = False
     weight = torch.randn_like(x)
-    told = []
-    for given in (x, torch.where(mask.unsqueeze(-1), x, filling)):
-        leaf = given.clone().requires_grad_()
+    results = []
+    for tokens_in in (x, torch.where(mask.unsqueeze(-1), x, filling)):
+        leaf = tokens_in.clone().requires_grad_()
         y = m(leaf, mask)
         m.zero_grad()
         (y * weight).sum().backward()
         grads = {name: p.grad for name, p in m.named_parameters()}
-        told.append({"y": y, "x": leaf.grad, **grads})
-    assert told[0].keys() == told[1].keys()
-    for name, clean in told[0].items():
-        assert torch.equal(told[1][name], clean), name
+        results.append({"y": y, "x": leaf.grad, **grads})
+    assert results[0].keys() == results[1].keys()
+    for name, clean in results[0].items():
+        assert torch.equal(results[1][name], clean), name
     look = getattr(m.mechanism, "attention_map", None)
     if look is not None:
         assert torch.equal(look(torch.where(mask.unsqueeze(-1), x, filling), mask), look(x, mask))
@@ -138,7 +138,7 @@ def test_what_is_no_number_in_a_masked_cell_reaches_nothing(variant: str, fillin
 @every
 @pytest.mark.parametrize("masked", [False, True])
 def test_an_empty_batch_is_an_empty_batch(variant: str, masked: bool) -> None:
-    m, (x, mask) = made(variant), inputs(0)
+    m, (x, mask) = mechanism_of(variant), inputs(0)
     leaf = x.requires_grad_()
     y = m(leaf, mask if masked else None)
     assert y.shape == x.shape
@@ -148,14 +148,14 @@ def test_an_empty_batch_is_an_empty_batch(variant: str, masked: bool) -> None:
 
 @every
 def test_with_every_cell_valid_a_mask_is_no_mask(variant: str) -> None:
-    m, (x, _) = made(variant), inputs()
+    m, (x, _) = mechanism_of(variant), inputs()
     full = torch.ones(BATCH, CELLS, dtype=torch.bool)
     assert torch.allclose(m(x, full), m(x), rtol=1e-5, atol=1e-6)
 
 
 @every
 def test_void_maps_are_finite_and_so_are_their_gradients(variant: str) -> None:
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     mask[0], mask[1] = False, torch.arange(CELLS) == 17  # nothing, one cell, some
     for filling in (x, torch.zeros_like(x), torch.ones_like(x)):
         filling = filling.clone().requires_grad_()
@@ -173,7 +173,7 @@ def test_void_maps_are_finite_and_so_are_their_gradients(variant: str) -> None:
 
 @every
 def test_every_weight_learns(variant: str) -> None:
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     (m(x, mask) * torch.randn_like(x)).sum().backward()
     # A projection's shift leaves the mixture as it is; heads need not use all of a tiny bias.
     free = {"mechanism.project.bias"}
@@ -183,24 +183,24 @@ def test_every_weight_learns(variant: str) -> None:
 
 @every
 def test_a_residual_branch_starts_near_the_identity(variant: str) -> None:
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     size = m(x, mask).norm() / x[mask].norm()
     assert 0 < size < 0.25
 
 
 @every
 def test_the_same_seed_gives_the_same_weights_and_another_others(variant: str) -> None:
-    first, again = made(variant).state_dict(), made(variant).state_dict()
+    first, again = mechanism_of(variant).state_dict(), mechanism_of(variant).state_dict()
     assert all(torch.equal(first[key], again[key]) for key in first)
     if variant not in ("gaussian gate", "gaussian gate, 2 heads"):  # which starts without chance
-        other = made(variant, seed=1).state_dict()
+        other = mechanism_of(variant, seed=1).state_dict()
         assert any(not torch.equal(first[key], other[key]) for key in first)
 
 
 @every
 def test_what_ppo_updates_is_what_it_acted_with(variant: str) -> None:
     """The same numbers with and without gradient, in training and evaluation mode, once more."""
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     with torch.no_grad():
         acted = m.eval()(x, mask)
     for _ in range(2):
@@ -210,7 +210,7 @@ def test_what_ppo_updates_is_what_it_acted_with(variant: str) -> None:
 
 @every
 def test_gradients_are_the_same_twice(variant: str) -> None:
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     grads = []
     for _ in range(2):
         m.zero_grad()
@@ -221,8 +221,8 @@ def test_gradients_are_the_same_twice(variant: str) -> None:
 
 @every
 def test_weights_and_config_restore_it(variant: str) -> None:
-    m, (x, mask) = made(variant), inputs()
-    other = made(variant, seed=1)
+    m, (x, mask) = mechanism_of(variant), inputs()
+    other = mechanism_of(variant, seed=1)
     other.load_state_dict(m.state_dict())
     assert torch.equal(other(x, mask), m(x, mask))
     assert torch.equal(copy.deepcopy(m)(x, mask), m(x, mask))
@@ -231,7 +231,7 @@ def test_weights_and_config_restore_it(variant: str) -> None:
 
 @every
 def test_float32_agrees_with_float64(variant: str) -> None:
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     y = m(x, mask)
     exact = copy.deepcopy(m).double()(x.double(), mask)
     assert exact.dtype == torch.float64
@@ -241,29 +241,29 @@ def test_float32_agrees_with_float64(variant: str) -> None:
 @every
 def test_gradients_in_float32_agree_with_float64(variant: str) -> None:
     """Those in float64 equal the loops' to 1e-10, in the tests of each mechanism."""
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     weight = torch.randn_like(x)
     exact = copy.deepcopy(m).double()
     grads = []
-    for module, given in ((m, x), (exact, x.double())):
-        leaf = given.clone().requires_grad_()
+    for module, tokens_in in ((m, x), (exact, x.double())):
+        leaf = tokens_in.clone().requires_grad_()
         (module(leaf, mask) * weight.to(leaf.dtype)).sum().backward()
         named = {name: p.grad for name, p in module.named_parameters()}
         grads.append({**named, "x": leaf.grad})
     assert grads[0].keys() == grads[1].keys()
     largest = max(g.abs().max() for g in grads[1].values())
-    for name, got in grads[0].items():
-        wanted = grads[1][name]
+    for name, gradient in grads[0].items():
+        exact_gradient = grads[1][name]
         # Of a sum that all but cancels (a shift before a norm) only the rounding of its terms is
         # left: it is held against the largest of all gradients.
-        scale = wanted.abs().max().clamp_min(1e-2 * largest)
-        assert (got.double() - wanted).abs().max() < 1e-5 * scale, name
+        scale = exact_gradient.abs().max().clamp_min(1e-2 * largest)
+        assert (gradient.double() - exact_gradient).abs().max() < 1e-5 * scale, name
 
 
 @every
 def test_under_autocast_statistics_stay_float32(variant: str) -> None:
     """Inputs of 300 ± 1: in bfloat16, whose steps are 2 there, no spread would be left of them."""
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     y = m(x, mask)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         cast = m(x, mask)
@@ -282,7 +282,7 @@ def test_under_autocast_statistics_stay_float32(variant: str) -> None:
 @pytest.mark.parametrize("variant", COMPILED)
 def test_it_can_be_compiled(variant: str) -> None:
     """Traced, not lowered: the selective scan is told not to be and stays as it is."""
-    m, (x, mask) = made(variant), inputs()
+    m, (x, mask) = mechanism_of(variant), inputs()
     torch._dynamo.reset()
     compiled = torch.compile(m, backend="aot_eager")
     y = m(x, mask)

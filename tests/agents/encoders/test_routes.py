@@ -57,16 +57,16 @@ def test_routes_equal_loops_over_cells(height: int, width: int) -> None:
 
 def _spiral(height: int, width: int) -> list[tuple[int, int]]:
     """Walk right, down, left, up, turning where a cell is outside or was visited."""
-    order, seen, turn, at = [(0, 0)], {(0, 0)}, 0, (0, 0)
+    order, visited, turn, at = [(0, 0)], {(0, 0)}, 0, (0, 0)
     steps = [(0, 1), (1, 0), (0, -1), (-1, 0)]
     while len(order) < height * width:
         i, j = at[0] + steps[turn][0], at[1] + steps[turn][1]
-        if not (0 <= i < height and 0 <= j < width) or (i, j) in seen:
+        if not (0 <= i < height and 0 <= j < width) or (i, j) in visited:
             turn = (turn + 1) % 4
             continue
         at = (i, j)
         order.append(at)
-        seen.add(at)
+        visited.add(at)
     return order
 
 

@@ -70,9 +70,9 @@ def randomised(*args: object, **options: object) -> MultiHeadScan:
     return m
 
 
-def worst(got: Tensor, expected: Tensor) -> float:
+def worst(actual: Tensor, expected: Tensor) -> float:
     scale = max(expected.detach().abs().max().item(), 1e-30)
-    return (got.detach().double() - expected.detach()).abs().max().item() / scale
+    return (actual.detach().double() - expected.detach()).abs().max().item() / scale
 
 
 CASES: dict[str, tuple[int, int, int, str, int, Fusion, float, bool]] = {
@@ -94,10 +94,10 @@ def test_values_and_gradients_equal_the_loops(case: str) -> None:
     y, expected = m(x, mask), reference(m, x, names, height, width, mask)
     assert worst(y, expected) < 1e-10
     weight = torch.randn_like(y)
-    wanted = dict(m.named_parameters(), x=x)
-    got = torch.autograd.grad((y * weight).sum(), list(wanted.values()))
-    right = torch.autograd.grad((expected * weight).sum(), list(wanted.values()))
-    for name, a, b in zip(wanted, got, right, strict=True):
+    leaves = dict(m.named_parameters(), x=x)
+    actual = torch.autograd.grad((y * weight).sum(), list(leaves.values()))
+    right = torch.autograd.grad((expected * weight).sum(), list(leaves.values()))
+    for name, a, b in zip(leaves, actual, right, strict=True):
         assert worst(a, b) < 1e-10, name
     rough = m.float()(x.detach().float(), mask)
     assert worst(rough, expected) < 3e-5  # a LayerNorm of few channels magnifies

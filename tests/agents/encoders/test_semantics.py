@@ -51,7 +51,7 @@ def reference(
     return torch.stack(out)
 
 
-def made(cin: int = 5, cout: int = 3, window: int = 7) -> ClassSemanticsAttention:
+def attention_of(cin: int = 5, cout: int = 3, window: int = 7) -> ClassSemanticsAttention:
     torch.manual_seed(0)
     return ClassSemanticsAttention(cin, cout, window).double()
 
@@ -65,15 +65,15 @@ def inputs(cin: int = 5, cout: int = 3, window: int = 7, batch: int = 2) -> tupl
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("sizes", [(5, 3, 7), (2, 7, 3), (3, 2, 1), (1, 1, 2)])
 def test_values_and_gradients_equal_the_loops(sizes: tuple[int, int, int], masked: bool) -> None:
-    m, (R, F) = made(*sizes), inputs(*sizes)
+    m, (R, F) = attention_of(*sizes), inputs(*sizes)
     valid = torch.rand(2, sizes[2]) < 0.6 if masked else None
     y, expected = m(R, F, valid), reference(m, R, F, valid)
     assert torch.allclose(y, expected, rtol=0, atol=1e-12)
     weight = torch.randn_like(y)
-    wanted = [*m.parameters(), R, F]
-    got = torch.autograd.grad((y * weight).sum(), wanted)
-    right = torch.autograd.grad((expected * weight).sum(), wanted, allow_unused=True)
-    for a, b in zip(got, right, strict=True):
+    leaves = [*m.parameters(), R, F]
+    gradients = torch.autograd.grad((y * weight).sum(), leaves)
+    right = torch.autograd.grad((expected * weight).sum(), leaves, allow_unused=True)
+    for a, b in zip(gradients, right, strict=True):
         assert torch.allclose(a, torch.zeros_like(a) if b is None else b, rtol=0, atol=1e-12)
     rough = m.float()(R.detach().float(), F.detach().float(), valid)
     assert torch.allclose(rough.double(), expected, rtol=1e-5, atol=1e-6)
@@ -88,7 +88,7 @@ def test_parameters_are_as_many_as_by_formula() -> None:
 
 
 def test_untrained_gates_are_one_half() -> None:
-    m, (R, F) = made(), inputs()
+    m, (R, F) = attention_of(), inputs()
     for layer in (m.channel_gate, m.time_gate):
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
@@ -99,7 +99,7 @@ def test_untrained_gates_are_one_half() -> None:
 
 
 def test_gates_come_from_the_semantics_and_the_squeezes_from_the_features() -> None:
-    m, (R, F) = made(), inputs()
+    m, (R, F) = attention_of(), inputs()
     for gate in m.gates(R):
         to_R, to_F = torch.autograd.grad(gate.sum(), [R, F], allow_unused=True, retain_graph=True)
         assert to_R.abs().max() > 0
@@ -114,7 +114,7 @@ def test_gates_come_from_the_semantics_and_the_squeezes_from_the_features() -> N
 
 def test_a_shift_in_time_leaves_the_channel_gates_inside_the_window() -> None:
     """Away from the edges, where zeros come in, the pooled mean does not see when it was."""
-    m = made(window=11)
+    m = attention_of(window=11)
     R = torch.zeros(1, 5, 11, dtype=torch.float64)
     R[:, :, 3:6] = torch.randn(1, 5, 3, dtype=torch.float64)
     assert torch.allclose(m.gates(R)[0], m.gates(R.roll(2, -1))[0], rtol=0, atol=1e-15)
@@ -122,13 +122,13 @@ def test_a_shift_in_time_leaves_the_channel_gates_inside_the_window() -> None:
 
 
 def test_the_order_of_time_matters() -> None:
-    m, (R, F) = made(), inputs()
+    m, (R, F) = attention_of(), inputs()
     order = torch.randperm(7)
     assert not torch.allclose(m(R[..., order], F[..., order]), m(R, F)[..., order], atol=1e-6)
 
 
 def test_what_stands_before_the_episode_changes_nothing() -> None:
-    m, (R, F) = made(), inputs()
+    m, (R, F) = attention_of(), inputs()
     valid = torch.arange(7).expand(2, -1) >= 3
     other = m(R + ~valid.unsqueeze(1) * 9.0, F - ~valid.unsqueeze(1) * 9.0, valid)
     y = m(R, F, valid)
@@ -137,7 +137,7 @@ def test_what_stands_before_the_episode_changes_nothing() -> None:
 
 
 def test_a_window_without_a_step_is_finite() -> None:
-    m, (R, F) = made(), inputs()
+    m, (R, F) = attention_of(), inputs()
     y = m(R, F, torch.zeros(2, 7, dtype=torch.bool))
     y.sum().backward()
     assert (y == 0).all()
@@ -145,7 +145,7 @@ def test_a_window_without_a_step_is_finite() -> None:
 
 
 def test_samples_do_not_meet() -> None:
-    m, (R, F) = made(), inputs(batch=5)
+    m, (R, F) = attention_of(), inputs(batch=5)
     y = m(R, F)
     with torch.no_grad():
         R[3] += 1
@@ -158,7 +158,7 @@ def test_samples_do_not_meet() -> None:
 
 
 def test_means_stay_float32_under_autocast() -> None:
-    m = made().float()
+    m = attention_of().float()
     R, F = (x.detach().float() for x in inputs())
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = m(R, F)
@@ -166,17 +166,17 @@ def test_means_stay_float32_under_autocast() -> None:
 
 
 def test_what_is_no_number_before_an_episode_reaches_nothing() -> None:
-    m, (R, F) = made(), inputs()
+    m, (R, F) = attention_of(), inputs()
     valid = torch.ones(2, 7, dtype=torch.bool)
     valid[0, :3] = False
     void = ~valid.unsqueeze(1)
     weight = torch.randn_like(F)
-    told = []
+    results = []
     for filling in (0.0, float("nan")):
         r = R.detach().masked_fill(void, filling).requires_grad_()
         f = F.detach().masked_fill(void, filling).requires_grad_()
         m.zero_grad()
         y = m(r, f, valid)
         (y * weight).sum().backward()
-        told.append([y, r.grad, f.grad, *(p.grad for p in m.parameters())])
-    assert all(torch.equal(a, b) for a, b in zip(*told, strict=True))
+        results.append([y, r.grad, f.grad, *(p.grad for p in m.parameters())])
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))

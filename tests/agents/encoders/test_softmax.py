@@ -72,10 +72,10 @@ def test_values_and_gradients_equal_the_loops(case: str, masked: bool) -> None:
     y, expected = m(x, mask), reference(m, x, mask, bins)
     assert torch.allclose(y, expected, rtol=0, atol=1e-11)
     weight = torch.randn_like(y)
-    wanted = [*m.parameters(), x]
-    got = torch.autograd.grad((y * weight).sum(), wanted)
-    right = torch.autograd.grad((expected * weight).sum(), wanted)
-    for a, b in zip(got, right, strict=True):
+    leaves = [*m.parameters(), x]
+    gradients = torch.autograd.grad((y * weight).sum(), leaves)
+    right = torch.autograd.grad((expected * weight).sum(), leaves)
+    for a, b in zip(gradients, right, strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-10)
     rough = m.float()(x.detach().float(), mask).double()
     m.double()

@@ -22,10 +22,10 @@ def test_values_and_gradients_equal_the_loops(masked: bool) -> None:
         samples.append(torch.stack([x[b, t] * gate * mask[b, t] for t in range(7)]))
     y, expected = m(x, mask if masked else None), torch.stack(samples)
     assert torch.allclose(y, expected, rtol=0, atol=1e-13)
-    wanted = [*m.parameters(), x]
+    leaves = [*m.parameters(), x]
     for a, b in zip(
-        torch.autograd.grad(y.square().sum(), wanted),
-        torch.autograd.grad(expected.square().sum(), wanted),
+        torch.autograd.grad(y.square().sum(), leaves),
+        torch.autograd.grad(expected.square().sum(), leaves),
         strict=True,
     ):
         assert torch.allclose(a, b, rtol=0, atol=1e-12)

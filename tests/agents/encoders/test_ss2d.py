@@ -60,10 +60,10 @@ def test_gradients_equal_the_loops(expand: int) -> None:
     u = torch.randn(2, 6, 3, dtype=torch.float64, requires_grad=True)
     mask = torch.rand(2, 6) < 0.7
     weight = torch.randn_like(u)
-    wanted = dict(m.named_parameters(), u=u)
-    got = torch.autograd.grad((m(u, mask) * weight).sum(), list(wanted.values()))
-    right = torch.autograd.grad((reference(m, u, mask) * weight).sum(), list(wanted.values()))
-    for name, a, b in zip(wanted, got, right, strict=True):
+    leaves = dict(m.named_parameters(), u=u)
+    gradients = torch.autograd.grad((m(u, mask) * weight).sum(), list(leaves.values()))
+    right = torch.autograd.grad((reference(m, u, mask) * weight).sum(), list(leaves.values()))
+    for name, a, b in zip(leaves, gradients, right, strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-10), name
 
 

@@ -33,11 +33,11 @@ def test_a_run_is_drawn_and_checked(encoder: str, tmp_path: Path) -> None:
     config = TrainConfig(task="Room-5x5", judge="none", encoder=encoder, **SMALL)
     run = Run.create(tmp_path / "run", config)
     train(run)
-    found = explain_run(run.folder, situations=2, observations=16, hide=3)
-    json.dumps(found.to_dict())
-    sources = [drawing.source for drawing in found.drawings]
+    explanation = explain_run(run.folder, situations=2, observations=16, hide=3)
+    json.dumps(explanation.to_dict())
+    sources = [drawing.source for drawing in explanation.drawings]
     assert sources == ["mechanism"] * (encoder not in ("cnn", "semantics")) + ["occlusion"]
-    for drawing in found.drawings:
+    for drawing in explanation.drawings:
         check = drawing.check
         assert check.observations == 16
         assert 1 < check.episodes <= 16
@@ -45,7 +45,7 @@ def test_a_run_is_drawn_and_checked(encoder: str, tmp_path: Path) -> None:
         assert check.more == pytest.approx(check.kl_top - check.kl_random, abs=1e-6)
         assert set(drawing.by_kind) <= {"hero", "monsters", "walls", "doors", "floor", "stairs"}
         assert all(0 <= share <= 1 for share in drawing.by_kind.values())
-    occluded = found.drawings[-1].check
+    occluded = explanation.drawings[-1].check
     assert occluded.kl_top >= occluded.kl_random * 0.9  # its top cells are those that move it
     assert occluded.kl_top >= occluded.kl_bottom
     names = [f"{source}-{which}.png" for source in sources for which in ("0", "1", "mean")]
@@ -71,12 +71,12 @@ def test_importance_is_stretched_over_what_is_known() -> None:
     env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)
     try:
         model = make_ppo(config, env)
-        seen = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
+        observations = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
     finally:
         env.close()
-    weights = attended(model, seen)
+    weights = attended(model, observations)
     assert weights is not None
-    known = known_cells(seen)
+    known = known_cells(observations)
     importance = stretched(weights, known)
     assert (importance[~known.numpy()] == 0).all()
     for one, cells in zip(importance, known.numpy(), strict=True):

@@ -20,10 +20,10 @@ def draw(run: Path) -> Path:
 def test_what_is_drawn_is_found(tmp_path: Path) -> None:
     assert drawn(tmp_path) is None
     draw(tmp_path)
-    found = drawn(tmp_path)
-    assert found is not None
-    assert found[0] == ["<b>so</b>", HOW]
-    assert found[1].count("data:image/png;base64,") == 1
+    section = drawn(tmp_path)
+    assert section is not None
+    assert section[0] == ["<b>so</b>", HOW]
+    assert section[1].count("data:image/png;base64,") == 1
     page = (tmp_path / "explain.html").read_text("utf-8")
     assert "&lt;b&gt;so" in page
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page

@@ -29,10 +29,10 @@ def run(tmp_path: Path) -> Run:
     """A run on a model's own subgoals. Its model is gone."""
     write_subgoals(tmp_path / "own.yaml", "Room-5x5", OWN)
     config = TrainConfig(**SMALL, judge="always-no", subgoals=str(tmp_path / "own.yaml"))
-    made = Run.create(tmp_path / "run", config)
-    train(made)
-    config.model_copy(update={"judge": "openai:gone"}).save(made.folder / "config.yaml")
-    return made
+    new_run = Run.create(tmp_path / "run", config)
+    train(new_run)
+    config.model_copy(update={"judge": "openai:gone"}).save(new_run.folder / "config.yaml")
+    return new_run
 
 
 def test_an_agent_is_shown_the_progress_that_the_run_was_told_of(run: Run) -> None:
@@ -44,14 +44,14 @@ def test_an_agent_is_shown_the_progress_that_the_run_was_told_of(run: Run) -> No
 
 
 def test_the_seed_is_of_the_levels(run: Run) -> None:
-    seen = []
+    observations = []
     for seed in (0, 0, 5):
-        with trained(run, 3, seed) as found:
-            found.env.reset()
-            seen.append(found.env.batch.level_seeds.tolist())
-        assert found.steps == 64
-    assert seen[0] == seen[1]
-    assert not set(seen[0]) & set(seen[2])
+        with trained(run, 3, seed) as agent:
+            agent.env.reset()
+            observations.append(agent.env.batch.level_seeds.tolist())
+        assert agent.steps == 64
+    assert observations[0] == observations[1]
+    assert not set(observations[0]) & set(observations[2])
 
 
 @pytest.mark.parametrize("judge", ["always-yes", "rules", "openai:m", "replay:m"])
@@ -69,5 +69,5 @@ def test_noise_and_truth_are_the_runs_own(tmp_path: Path) -> None:
         ("truth", "truth"),
         ("noisy:precision=0.5,recall=0.25", NoisyTruth(0.5, 0.25, seed=7)),
     ):
-        made = Run.create(tmp_path / judge, TrainConfig(**SMALL, judge=judge, seed=7))
-        assert recalled_source(made, subgoals_of(made.config)) == source
+        new_run = Run.create(tmp_path / judge, TrainConfig(**SMALL, judge=judge, seed=7))
+        assert recalled_source(new_run, subgoals_of(new_run.config)) == source

@@ -63,13 +63,13 @@ def test_the_interval_counts_episodes_not_observations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "said"),
+    ("low", "high", "words"),
     [(0.1, 0.3, "do matter more"), (-0.3, -0.1, "LESS"), (-0.1, 0.3, "no difference")],
 )
-def test_the_verdict_follows_the_interval(low: float, high: float, said: str) -> None:
-    found = replace(CHECK, more_low=low, more_high=high)
-    assert said in found.verdict
-    assert found.lines()[-1] == found.verdict
+def test_the_verdict_follows_the_interval(low: float, high: float, words: str) -> None:
+    result = replace(CHECK, more_low=low, more_high=high)
+    assert words in result.verdict
+    assert result.lines()[-1] == result.verdict
 
 
 def test_hiding_cells_moves_the_policy_and_hiding_none_does_not() -> None:
@@ -77,16 +77,18 @@ def test_hiding_cells_moves_the_policy_and_hiding_none_does_not() -> None:
     env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)
     try:
         model = make_ppo(config, env)
-        seen = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
+        observations = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
     finally:
         env.close()
-    none = torch.zeros_like(seen["glyphs_crop"], dtype=torch.bool)
-    assert moved(model, seen, none)[0].tolist() == [0, 0]
-    kl, value = moved(model, seen, ~none)
+    none = torch.zeros_like(observations["glyphs_crop"], dtype=torch.bool)
+    assert moved(model, observations, none)[0].tolist() == [0, 0]
+    kl, value = moved(model, observations, ~none)
     assert (kl > 0).all()
     assert (value > 0).all()
     alone = none.clone()
     alone[:, 4, 4] = True
-    by_cell = occlusion(model, seen)
-    assert torch.equal(by_cell[:, 4, 4], moved(model, seen, alone)[0])
-    assert by_cell[~known_cells(seen) & (seen["glyphs_crop"] == 2359)].abs().max() == 0
+    by_cell = occlusion(model, observations)
+    assert torch.equal(by_cell[:, 4, 4], moved(model, observations, alone)[0])
+    assert (
+        by_cell[~known_cells(observations) & (observations["glyphs_crop"] == 2359)].abs().max() == 0
+    )

@@ -19,7 +19,7 @@ from agents.inspection.playback import Player, draw, plain, reached, spark, wind
 from tests.support.recorded import NASTY, recording
 
 
-def shown(player: Player, width: int = 100) -> str:
+def text_of(player: Player, width: int = 100) -> str:
     console = Console(width=width, color_system=None, legacy_windows=False)
     with console.capture() as captured:
         console.print(draw(player, width))
@@ -56,16 +56,16 @@ def test_keys_move_it() -> None:
 
 def test_time_moves_it_through_all_episodes_and_then_it_pauses() -> None:
     player = Player(recording())
-    seen = [(player.episode, player.step)]
+    output = [(player.episode, player.step)]
     while not player.paused:
         player.tick()
-        seen.append((player.episode, player.step))
-    assert seen == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 1)]
+        output.append((player.episode, player.step))
+    assert output == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 1)]
 
 
 def test_shows_the_map_and_what_it_was_worth() -> None:
     player = Player(recording(), step=3)
-    text = shown(player)
+    text = text_of(player)
     assert "episode 1 of 2  level 70  step 3 of 3" in text
     assert "message 3" in text
     assert re.search(r"^\.\.\.@\.   action   move east", text, re.MULTILINE)
@@ -80,14 +80,16 @@ def test_shows_the_map_and_what_it_was_worth() -> None:
 
 
 def test_says_what_was_reached_before_and_what_has_no_answer() -> None:
-    text = shown(Player(recording(), step=2))
+    text = text_of(Player(recording(), step=2))
     assert "✓ go east  (step 1)" in text
     assert "no answer about this step" in text
     assert reached(recording().episodes[0], 3) == {"go east": 1, NASTY: 3}
 
 
 def test_in_a_narrow_terminal_the_rest_stands_below_the_map() -> None:
-    assert re.search(r"^\.\.\.@\.\s*\naction", shown(Player(recording(), step=3), 40), re.MULTILINE)
+    assert re.search(
+        r"^\.\.\.@\.\s*\naction", text_of(Player(recording(), step=3), 40), re.MULTILINE
+    )
 
 
 def test_bars_go_from_the_least_to_the_most() -> None:
@@ -165,14 +167,14 @@ class _Screen:
 
     def until(self, text: str) -> None:
         """Reads until the text has come, since the last time."""
-        seen = ""
+        output = ""
         deadline = time.monotonic() + 60
-        while text not in seen:
+        while text not in output:
             if time.monotonic() > deadline:
-                pytest.fail(f"{text!r} did not come; the terminal said {seen[-2000:]!r}")
+                pytest.fail(f"{text!r} did not come; the terminal said {output[-2000:]!r}")
             if select.select([self.terminal], [], [], 0.5)[0]:
                 try:
                     raw = os.read(self.terminal, 65536)
                 except OSError:  # the other end is closed
                     raw = b""
-                seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", raw.decode("utf-8", "replace"))
+                output += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", raw.decode("utf-8", "replace"))

@@ -17,15 +17,17 @@ def page(tmp_path: Path) -> Path:
 
 
 def data(page: Path) -> dict:
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text())
-    assert found
-    return json.loads(found[1])
+    content = re.search(
+        r'<script type="application/json" id="data">(.*?)</script>', page.read_text()
+    )
+    assert content
+    return json.loads(content[1])
 
 
 def test_it_holds_every_frame_and_lines_only_where_they_change(page: Path) -> None:
-    found = data(page)
-    assert found["subgoals"] == ["go east", NASTY, "rest"]
-    first = found["episodes"][0]["frames"]
+    content = data(page)
+    assert content["subgoals"] == ["go east", NASTY, "rest"]
+    first = content["episodes"][0]["frames"]
     assert [f["map"] for f in first] == [
         [["@....", "f8888"]],
         [[".@...", "8f888"]],
@@ -34,14 +36,14 @@ def test_it_holds_every_frame_and_lines_only_where_they_change(page: Path) -> No
     ]
     assert [f["credit"] for f in first] == [0, 1, 0, 2]
     assert first[3]["end"] == "reached it"
-    assert found["episodes"][1]["level"] == 71
+    assert content["episodes"][1]["level"] == 71
 
 
 def test_a_line_that_stays_is_not_written_again(tmp_path: Path) -> None:
     still = recording()
     still.episodes[1][:] = [still.episodes[1][0], still.episodes[1][0]]
-    found = data(write_page(still, tmp_path / "replay.html", "still"))
-    assert [f["map"] for f in found["episodes"][1]["frames"]] == [[["@....", "f8888"]], [0]]
+    content = data(write_page(still, tmp_path / "replay.html", "still"))
+    assert [f["map"] for f in content["episodes"][1]["frames"]] == [[["@....", "f8888"]], [0]]
 
 
 def test_nothing_from_outside_and_no_text_becomes_markup(page: Path) -> None:
@@ -57,27 +59,27 @@ def test_nothing_from_outside_and_no_text_becomes_markup(page: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(executable() is None, reason="no Chromium here")
 def test_a_browser_plays_it_to_the_end_and_takes_keys(page: Path, tmp_path: Path) -> None:
-    with Browser(tmp_path / "profile") as shown:
-        shown.open(page.as_uri())
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(page.as_uri())
 
         def text(id: str) -> str:
-            return str(shown.js(f"document.getElementById('{id}').textContent"))
+            return str(browser.js(f"document.getElementById('{id}').textContent"))
 
-        shown.js("document.getElementById('speed').value = 16")
-        shown.wait("document.getElementById('end').textContent === 'time ran out'")
-        shown.wait("document.getElementById('play').textContent === 'Play'")  # it has paused
+        browser.js("document.getElementById('speed').value = 16")
+        browser.wait("document.getElementById('end').textContent === 'time ran out'")
+        browser.wait("document.getElementById('play').textContent === 'Play'")  # it has paused
         assert text("at") == "1 of 1"
         assert text("r_env") == "\N{MINUS SIGN}0.25, so far \N{MINUS SIGN}0.25"
-        shown.js("document.getElementById('episode').value = 0")
-        shown.js("document.getElementById('episode').onchange()")
+        browser.js("document.getElementById('episode').value = 0")
+        browser.js("document.getElementById('episode').onchange()")
         for step in (1, 2, 3):
-            shown.press("ArrowRight")
-            shown.wait(f"document.getElementById('at').textContent === '{step} of 3'")
+            browser.press("ArrowRight")
+            browser.wait(f"document.getElementById('at').textContent === '{step} of 3'")
         assert text("map") == "...@.\n"
         assert text("credit") == "+2.00, so far +3.00, weight 0.5"
-        assert shown.js("[...document.querySelectorAll('li')].map(li => li.className)") == [
+        assert browser.js("[...document.querySelectorAll('li')].map(li => li.className)") == [
             "now", "now", "",
         ]  # fmt: skip
-        assert shown.js("document.images.length") == 0
-        assert shown.complaints() == []
-        assert {url for url in shown.requested() if not url.startswith("file:")} == set()
+        assert browser.js("document.images.length") == 0
+        assert browser.complaints() == []
+        assert {url for url in browser.requested() if not url.startswith("file:")} == set()

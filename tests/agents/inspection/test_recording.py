@@ -32,18 +32,18 @@ SMALL = {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    made = Run.create(tmp_path_factory.mktemp("runs") / "run", TrainConfig(**SMALL))
-    train(made)
-    return made
+    new_run = Run.create(tmp_path_factory.mktemp("runs") / "run", TrainConfig(**SMALL))
+    train(new_run)
+    return new_run
 
 
 def test_it_is_what_the_game_does_when_the_same_is_done_again(run: Run) -> None:
     """Each level played once more with the recorded actions: the same texts and ends."""
-    found = record_run(run, 3)
-    assert found.trained == 256
-    assert len({steps[0].level_seed for steps in found.episodes}) == 3
+    recorded_run = record_run(run, 3)
+    assert recorded_run.trained == 256
+    assert len({steps[0].level_seed for steps in recorded_run.episodes}) == 3
     known = task("Room-5x5")
-    for steps in found.episodes:
+    for steps in recorded_run.episodes:
         keys = (*EventStream.keys, "tty_chars")
         with Batch(known.id, 1, keys, workers=0) as batch:
             events = EventStream(known.id, batch)
@@ -86,18 +86,18 @@ def test_the_same_again_and_kept_until_the_agent_has_changed(run: Run, tmp_path:
 def test_a_models_answers_are_those_the_run_got_and_nobody_is_asked(tmp_path: Path) -> None:
     """No endpoint is there; one event has an answer, the others are said to have none."""
     config = TrainConfig(**SMALL, judge="openai:nobody")
-    made = Run.create(tmp_path / "run", config)
+    new_run = Run.create(tmp_path / "run", config)
     plain = Run.create(tmp_path / "plain", TrainConfig(**SMALL))
     train(plain)
-    made.save_checkpoint(plain.load_checkpoint())
+    new_run.save_checkpoint(plain.load_checkpoint())
     events = [s.event for episode in record_run(plain, 2).episodes for s in episode[1:]]
-    told = Counter(events).most_common(1)[0][0]
-    made.write_judged({told: ["stand next to the staircase down"]})
-    steps = [s for episode in record_run(made, 2).episodes for s in episode[1:]]
-    known = [s for s in steps if s.event == told]
+    text = Counter(events).most_common(1)[0][0]
+    new_run.write_judged({text: ["stand next to the staircase down"]})
+    steps = [s for episode in record_run(new_run, 2).episodes for s in episode[1:]]
+    known = [s for s in steps if s.event == text]
     assert known
     assert all(s.achieved == ["stand next to the staircase down"] for s in known)
-    assert all(s.unanswered and not s.achieved for s in steps if s.event != told)
+    assert all(s.unanswered and not s.achieved for s in steps if s.event != text)
     assert {s.unanswered for s in steps} == {True, False}
 
 
@@ -110,8 +110,8 @@ def test_reads_what_it_wrote(tmp_path: Path) -> None:
 def test_control_characters_do_not_come_through(tmp_path: Path) -> None:
     path = tmp_path / "episodes.parquet"
     replace(recording(), episodes=[[step(0, 0, event="a\x1b[2Jb\nc", end="\x07")]]).write(path)
-    found = Recording.read(path).episodes[0][0]
-    assert (found.event, found.end) == ("a [2Jb\nc", " ")
+    recorded_run = Recording.read(path).episodes[0][0]
+    assert (recorded_run.event, recorded_run.end) == ("a [2Jb\nc", " ")
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -134,37 +134,37 @@ def test_a_run_without_a_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_an_agent_with_stacked_crops_is_recorded(tmp_path: Path) -> None:
-    made = Run.create(tmp_path / "run", TrainConfig(**SMALL, memory="stack"))
-    train(made)
-    found = record_run(made, 2)
-    assert all(steps[-1].end for steps in found.episodes)
-    assert len(found.episodes) == 2
+    new_run = Run.create(tmp_path / "run", TrainConfig(**SMALL, memory="stack"))
+    train(new_run)
+    recorded_run = record_run(new_run, 2)
+    assert all(steps[-1].end for steps in recorded_run.episodes)
+    assert len(recorded_run.episodes) == 2
 
 
 def test_an_agent_with_an_lstm_remembers_the_episode(tmp_path: Path) -> None:
     """Its values are those of one pass over all that the episode showed it, from no memory."""
-    made = Run.create(tmp_path / "run", TrainConfig(**SMALL, memory="lstm"))
-    train(made)
-    found = record_run(made, 3)
-    assert "time ran out" in {steps[-1].end for steps in found.episodes}
-    config = made.config
-    subgoals = subgoals_of_run(made)
-    for steps in found.episodes:
+    new_run = Run.create(tmp_path / "run", TrainConfig(**SMALL, memory="lstm"))
+    train(new_run)
+    recorded_run = record_run(new_run, 3)
+    assert "time ran out" in {steps[-1].end for steps in recorded_run.episodes}
+    config = new_run.config
+    subgoals = subgoals_of_run(new_run)
+    for steps in recorded_run.episodes:
         source = make_credit_source("rules", task("Room-5x5"), subgoals)
         env = make_env(config, 1, source, subgoals, split="test", seed=0)
         try:
             policy = make_ppo(config, env).policy
-            policy.load_state_dict(made.load_checkpoint()["policy"])
+            policy.load_state_dict(new_run.load_checkpoint()["policy"])
             env.episodes.reset([steps[0].level_seed])
-            seen = [env.episodes.observation()]
+            observations = [env.episodes.observation()]
             for one in steps[1:]:
                 env.episodes.step(np.array([task("Room-5x5").actions.index(one.action)]))
-                seen.append(env.episodes.observation())
-            seen[-1] = {key: value[None] for key, value in env.episodes.final(0).items()}
+                observations.append(env.episodes.observation())
+            observations[-1] = {key: value[None] for key, value in env.episodes.final(0).items()}
         finally:
             env.close()
-        whole = {key: np.concatenate([o[key] for o in seen]) for key in seen[0]}
-        begun = torch.zeros(len(seen))
+        whole = {key: np.concatenate([o[key] for o in observations]) for key in observations[0]}
+        begun = torch.zeros(len(observations))
         begun[0] = 1
         with torch.no_grad():
             values = policy.predict_values(

@@ -71,14 +71,14 @@ def test_no_sample_sees_another_and_batch_size_does_not_matter(encoder: str) -> 
 def test_where_a_thing_stands_is_seen(encoder: str) -> None:
     keys = keys_for(encoder, ["glyphs_crop"])
     model = extractor(keys, encoder=encoder)
-    seen = observations(keys, 1)
-    seen = {k: v.expand(2, *v.shape[1:]).clone() for k, v in seen.items()}
-    crops = seen["window_crop"][:, -1] if encoder == "semantics" else seen["glyphs_crop"]
+    observed = observations(keys, 1)
+    observed = {k: v.expand(2, *v.shape[1:]).clone() for k, v in observed.items()}
+    crops = observed["window_crop"][:, -1] if encoder == "semantics" else observed["glyphs_crop"]
     crops[:] = STONE
     crops[0, 2, 3] = crops[1, 3, 2] = 2000.0
     if encoder == "semantics":
-        seen["window_valid"][:] = 1
-    first, second = model(seen)
+        observed["window_valid"][:] = 1
+    first, second = model(observed)
     assert not torch.allclose(first, second)
 
 
@@ -102,22 +102,22 @@ def test_what_is_void_changes_nothing(encoder: str) -> None:
     they hold."""
     keys = keys_for(encoder, list(SPACE))
     model = extractor(keys, encoder=encoder)
-    seen = observations(keys, 2)
-    seen["inv_glyphs"][seen["inv_glyphs"] == STONE] = 7
+    observed = observations(keys, 2)
+    observed["inv_glyphs"][observed["inv_glyphs"] == STONE] = 7
     for key in ("glyphs", "glyphs_crop"):
-        seen[key][:, ::2] = STONE
+        observed[key][:, ::2] = STONE
     if encoder == "semantics":
-        seen["window_valid"][:] = torch.tensor([0.0, 0, 1, 1, 1])
-    before = model(seen)
+        observed["window_valid"][:] = torch.tensor([0.0, 0, 1, 1, 1])
+    before = model(observed)
     with torch.no_grad():
         for glyph in (STONE, NO_GLYPH):
             model.glyphs.weight[glyph] += 10
     for key in ("glyphs", "glyphs_crop"):
-        seen[key][:, ::2] = NO_GLYPH
+        observed[key][:, ::2] = NO_GLYPH
     if encoder == "semantics":
-        seen["window_crop"][:, :2] = 7
-        seen["semantics"][:, :, :2] = 1
-    torch.testing.assert_close(model(seen), before, rtol=0, atol=1e-6)
+        observed["window_crop"][:, :2] = 7
+        observed["semantics"][:, :, :2] = 1
+    torch.testing.assert_close(model(observed), before, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -131,16 +131,16 @@ def test_what_has_no_place_joins_the_cells_unless_it_is_blank(encoder: str) -> N
     keys = ["glyphs_crop", "message", "inv_glyphs"]
     model = extractor(keys, encoder=encoder)
     assert model.joining == ["message", "inv_glyphs"]
-    seen = observations(keys, 3)
-    seen["message"][0] = 0
-    seen["inv_glyphs"][1] = NO_GLYPH
-    features = {key: model.parts[key](seen[key]) for key in model.joining}
-    tokens, present = model.extra(seen, features)
+    observed = observations(keys, 3)
+    observed["message"][0] = 0
+    observed["inv_glyphs"][1] = NO_GLYPH
+    features = {key: model.parts[key](observed[key]) for key in model.joining}
+    tokens, present = model.extra(observed, features)
     assert tokens.shape == (3, 2, 64)
     assert present.tolist() == [[False, True], [True, False], [True, True]]
     part = model.parts["glyphs_crop"]
-    cells = part(seen["glyphs_crop"], tokens, present)
-    other = part(seen["glyphs_crop"], tokens + 1, present)
+    cells = part(observed["glyphs_crop"], tokens, present)
+    other = part(observed["glyphs_crop"], tokens + 1, present)
     assert not torch.allclose(cells[2], other[2])
     mask = torch.cat([present, torch.ones(3, 25, dtype=torch.bool)], 1)
     mixed = part.mix.branch.module(torch.randn(3, 27, 64), mask)
@@ -155,8 +155,8 @@ def test_a_mechanism_mixes_every_cell_or_every_second_and_starts_as_the_cnn(
     """Beside the same convolutions its branch adds little at first."""
     model = extractor(["glyphs_crop"], encoder=encoder, fine=fine)
     part = model.parts["glyphs_crop"]
-    seen = observations(["glyphs_crop"], 3)
-    cells, known = part.cells(seen["glyphs_crop"])
+    observed = observations(["glyphs_crop"], 3)
+    cells, known = part.cells(observed["glyphs_crop"])
     assert part.grid == tuple(cells.shape[2:]) == ((9, 9) if fine else (5, 5))
     tokens, mask = part.tokens(cells, known)
     change = (part.mix(tokens, mask) - tokens).norm() / tokens.norm()
@@ -176,26 +176,26 @@ def test_semantics_without_a_window_says_what_to_do() -> None:
 def test_semantics_are_gates_that_nothing_flows_back_through() -> None:
     keys = keys_for("semantics", DEFAULT)
     model = extractor(keys, encoder="semantics")
-    seen = observations(keys, 3)
-    seen["window_valid"][:] = 1
-    seen["semantics"].requires_grad_()
-    features = model(seen)
+    observed = observations(keys, 3)
+    observed["window_valid"][:] = 1
+    observed["semantics"].requires_grad_()
+    features = model(observed)
     assert features.requires_grad
     features.sum().backward()
-    assert seen["semantics"].grad is None
-    other = {**seen, "semantics": seen["semantics"].detach().flip(2)}
+    assert observed["semantics"].grad is None
+    other = {**observed, "semantics": observed["semantics"].detach().flip(2)}
     assert not torch.allclose(model(other), features)
 
 
 def test_class_semantics_start_near_the_identity() -> None:
     keys = keys_for("semantics", DEFAULT)
     model = extractor(keys, encoder="semantics")
-    seen = observations(keys, 3)
-    seen["window_valid"][:] = 1
-    gated = model(seen)
+    observed = observations(keys, 3)
+    observed["window_valid"][:] = 1
+    gated = model(observed)
     with torch.no_grad():
         model.parts["window"].scale.zero_()
-        plain = model(seen)
+        plain = model(observed)
     assert 0 < (gated - plain).norm() < 0.1 * plain.norm()
 
 

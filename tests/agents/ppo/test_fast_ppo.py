@@ -38,13 +38,13 @@ class Walk(gymnasium.Env):
     def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
         super().reset(seed=seed)
         self.at, self.time = int(self.np_random.integers(10)), 0
-        return self.seen(), {}
+        return self.observation(), {}
 
     def step(self, action: int) -> Any:
         self.at, self.time = (self.at + int(action) - 1) % 10, self.time + 1
-        return self.seen(), float(self.at == 8) - 0.1 * action, self.at == 8, False, {}
+        return self.observation(), float(self.at == 8) - 0.1 * action, self.at == 8, False, {}
 
-    def seen(self) -> dict[str, np.ndarray]:
+    def observation(self) -> dict[str, np.ndarray]:
         ring = 2359 + (np.arange(25) + self.at) % 10
         return {
             "glyphs_crop": ring.reshape(5, 5).astype(np.int16),
@@ -65,7 +65,7 @@ class Kept(BaseCallback):
     def __init__(self) -> None:
         super().__init__()
         self.rollouts: list[dict[str, np.ndarray]] = []
-        self.told: list[dict[str, float]] = []
+        self.logs: list[dict[str, float]] = []
         self.truncated = 0
 
     def _on_step(self) -> bool:
@@ -78,13 +78,13 @@ class Kept(BaseCallback):
         values = self.logger.name_to_value
         names = [*UPDATE_STATISTICS, "loss", "explained_variance"]
         if "train/loss" in values:
-            self.told.append({name: float(values[f"train/{name}"]) for name in names})
+            self.logs.append({name: float(values[f"train/{name}"]) for name in names})
 
     def _on_rollout_end(self) -> None:
         buffer = self.model.rollout_buffer
         names = ("actions", "rewards", "values", "log_probs", "advantages", "returns")
-        kept = {name: getattr(buffer, name).copy() for name in (*names, "episode_starts")}
-        self.rollouts.append(kept | {k: v.copy() for k, v in buffer.observations.items()})
+        copies = {name: getattr(buffer, name).copy() for name in (*names, "episode_starts")}
+        self.rollouts.append(copies | {k: v.copy() for k, v in buffer.observations.items()})
 
 
 def settings(**more: Any) -> dict[str, Any]:
@@ -106,14 +106,14 @@ def settings(**more: Any) -> dict[str, Any]:
 
 
 def learned(kind: type[PPO], env: VecEnv, rollouts: int = 3, **more: Any) -> tuple[PPO, Kept]:
-    model, kept = kind("MultiInputPolicy", env, **settings(**more)), Kept()
+    model, copies = kind("MultiInputPolicy", env, **settings(**more)), Kept()
     env.seed(5)
     dump = model.dump_logs
-    model.dump_logs = lambda *a, **k: (kept.keep(), dump(*a, **k))  # type: ignore[method-assign]
-    model.learn(rollouts * 21, callback=kept)
+    model.dump_logs = lambda *a, **k: (copies.keep(), dump(*a, **k))  # type: ignore[method-assign]
+    model.learn(rollouts * 21, callback=copies)
     del model.dump_logs
-    kept.keep()
-    return model, kept
+    copies.keep()
+    return model, copies
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_the_numbers_are_those_of_stable_baselines(env: VecEnv, more: dict[str, 
         for name, values in other.items():
             assert mine[name].dtype == values.dtype, name
             np.testing.assert_allclose(mine[name], values, rtol=2e-4, atol=2e-5, err_msg=name)
-    assert len(our.told) == len(their.told) == 3
-    for mine, other in zip(our.told, their.told, strict=True):
+    assert len(our.logs) == len(their.logs) == 3
+    for mine, other in zip(our.logs, their.logs, strict=True):
         assert mine == pytest.approx(other, rel=1e-3, abs=1e-5)
     assert ours._n_updates == theirs._n_updates
     state = theirs.policy.state_dict()
@@ -197,15 +197,15 @@ def test_a_saved_agent_loads_acts_the_same_and_goes_on(env: VecEnv, tmp_path: Pa
     loaded = FastPPO.load(tmp_path / "agent.zip", env=env)
     assert (loaded.threads, loaded.chunk, loaded.num_timesteps) == (2, 4, 21)
     env.seed(1)
-    seen = env.reset()
-    assert model.predict(seen, deterministic=True)[0].tolist() == (
-        loaded.predict(seen, deterministic=True)[0].tolist()
+    observation = env.reset()
+    assert model.predict(observation, deterministic=True)[0].tolist() == (
+        loaded.predict(observation, deterministic=True)[0].tolist()
     )
     before = {k: v.clone() for k, v in loaded.policy.state_dict().items()}
     loaded.learn(42)
     assert any(not torch.equal(v, before[k]) for k, v in loaded.policy.state_dict().items())
     plain = PPO.load(tmp_path / "agent.zip", env=env)  # SB3 can read it without ours
-    assert plain.predict(seen, deterministic=True)[0].shape == (3,)
+    assert plain.predict(observation, deterministic=True)[0].shape == (3,)
 
 
 def test_stable_baselines_evaluates_it(env: VecEnv) -> None:
@@ -233,12 +233,12 @@ def test_a_callback_can_stop_it_and_reads_what_sb3_shows(env: VecEnv) -> None:
 def test_the_rollout_can_be_read_as_stable_baselines_reads_it(env: VecEnv) -> None:
     model, _ = learned(FastPPO, env, rollouts=1)
     buffer = model.rollout_buffer
-    kept = {k: v.copy() for k, v in buffer.observations.items()}
+    copies = {k: v.copy() for k, v in buffer.observations.items()}
     sizes = [len(batch.actions) for batch in buffer.get(8)]
     assert sizes == [8, 8, 5]
     buffer.reset()
     assert {k: v.shape for k, v in buffer.observations.items()} == {
-        k: v.shape for k, v in kept.items()
+        k: v.shape for k, v in copies.items()
     }
     assert buffer.rewards.shape == (7, 3)
     model.learn(21)
@@ -248,12 +248,15 @@ def test_the_rollout_can_be_read_as_stable_baselines_reads_it(env: VecEnv) -> No
 def test_an_actor_acts_as_predict_does(env: VecEnv) -> None:
     model, _ = learned(FastPPO, env, rollouts=1)
     env.seed(4)
-    seen = env.reset()
+    observation = env.reset()
     act, greedy = model.actor(), model.actor(greedy=True)
     for _ in range(20):
         torch.manual_seed(1)
-        wanted = model.predict(seen)[0]
+        actions = model.predict(observation)[0]
         torch.manual_seed(1)
-        assert act(seen).tolist() == wanted.tolist()
-        assert greedy(seen).tolist() == model.predict(seen, deterministic=True)[0].tolist()
-        seen, *_ = env.step(wanted)
+        assert act(observation).tolist() == actions.tolist()
+        assert (
+            greedy(observation).tolist()
+            == model.predict(observation, deterministic=True)[0].tolist()
+        )
+        observation, *_ = env.step(actions)

@@ -26,11 +26,11 @@ def test_the_report_holds_the_figures_and_asks_for_nothing_else(tmp_path: Path) 
 
 def test_a_report_of_runs_of_two_commits_names_both(tmp_path: Path) -> None:
     runs = [run(tmp_path / "a", 0, 0.5), run(tmp_path / "b", 1, 0.5)]
-    told = runs[0].started_with
-    (tmp_path / "b" / "provenance.json").write_text(json.dumps(told | {"commit": "another"}))
-    found = started_with(runs)
-    assert found == told | {"commit": f"{told['commit']}, another"}
-    assert found["commit"] in report_runs(runs, tmp_path / "report.html").read_text("utf-8")
+    start = runs[0].started_with
+    (tmp_path / "b" / "provenance.json").write_text(json.dumps(start | {"commit": "another"}))
+    provenance = started_with(runs)
+    assert provenance == start | {"commit": f"{start['commit']}, another"}
+    assert provenance["commit"] in report_runs(runs, tmp_path / "report.html").read_text("utf-8")
 
 
 def test_game_text_is_escaped(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def test_only_runs_that_differ_in_nothing_but_their_seed_are_one_arm(tmp_path: P
 
 
 def test_90_percent_at_the_first_evaluation_is_at_step_0(tmp_path: Path) -> None:
-    made = run(tmp_path / "a", 0)
-    made.write_metrics([rows(0.95)[0] | {"steps": 0}])
-    table = arms_table([Arm("lucky", [made])])
+    first = run(tmp_path / "a", 0)
+    first.write_metrics([rows(0.95)[0] | {"steps": 0}])
+    table = arms_table([Arm("lucky", [first])])
     assert dict(zip(table.columns, table.rows[0], strict=True))["steps to 90 %"] == "0"
 
 

@@ -15,15 +15,15 @@ from tests.support import study_cells
 
 def test_success_area_and_steps_to_ninety(tmp_path: Path) -> None:
     plan = study_cells.plan(tmp_path)
-    found = find(plan, study_cells.study(plan))
-    rules, fair = found.arms["KeyRoom-S5", "rules"], found.arms["KeyRoom-S5", "fair"]
+    findings = find(plan, study_cells.study(plan))
+    rules, fair = findings.arms["KeyRoom-S5", "rules"], findings.arms["KeyRoom-S5", "fair"]
     assert rules.final.value == pytest.approx(0.94)
     assert (rules.final.low, rules.final.high) == pytest.approx((0.92, 0.96))
     # Seed 0, trapezoids of 100 steps: 0, .25, .7, .91 over 4.
     assert rules.areas[0] == pytest.approx(1.86 / 4)
     assert (rules.reached.median, rules.reached.n) == (300, 3)
     assert (fair.reached.median, fair.reached.n, fair.reached.budget) == (None, 0, 400)
-    pair = found.pair("rules", "fair", "KeyRoom-S5")
+    pair = findings.pair("rules", "fair", "KeyRoom-S5")
     assert pair is not None
     assert pair.by_area.probability.value == 1.0
     assert pair.by_final.p == pytest.approx(0.1)
@@ -31,10 +31,10 @@ def test_success_area_and_steps_to_ninety(tmp_path: Path) -> None:
 
 def test_farming_is_repeats_that_the_unpaid_do_not_make(tmp_path: Path) -> None:
     plan = study_cells.plan(tmp_path)
-    found = find(plan, study_cells.study(plan))
+    findings = find(plan, study_cells.study(plan))
     every, fair = (
-        found.arms["KeyRoom-S5", "every"].farming,
-        found.arms["KeyRoom-S5", "fair"].farming,
+        findings.arms["KeyRoom-S5", "every"].farming,
+        findings.arms["KeyRoom-S5", "fair"].farming,
     )
     assert every is not None
     assert fair is not None
@@ -46,7 +46,7 @@ def test_farming_is_repeats_that_the_unpaid_do_not_make(tmp_path: Path) -> None:
     assert every.for_repeats == pytest.approx(3.0)
     assert every.false == pytest.approx(0.5)
     assert (fair.judged, fair.credit, fair.for_repeats) == (None, None, None)
-    rules = found.arms["KeyRoom-S5", "rules"].farming
+    rules = findings.arms["KeyRoom-S5", "rules"].farming
     assert rules is not None
     assert rules.for_repeats == 0.0
     assert rules.credit == pytest.approx(2.0)
@@ -54,20 +54,20 @@ def test_farming_is_repeats_that_the_unpaid_do_not_make(tmp_path: Path) -> None:
 
 def test_the_statement_says_what_the_numbers_say(tmp_path: Path) -> None:
     plan = study_cells.plan(tmp_path)
-    told = "\n".join(statement(plan, find(plan, study_cells.study(plan)))["KeyRoom-S5"])
-    assert "“rules” is ahead of “unshaped”, on the way and at the end" in told
-    assert "Without this credit the task is not solved within these steps." in told
-    assert "“every” and “unshaped”: a tie" in told
-    assert told.count("Here this credit adds nothing that these seeds can show") == 1
-    assert "“every” farms: it repeats a subgoal 20.00" in told
-    assert "No seed reached it of: “unshaped”, “every”." in told
-    assert "(P(better) 1.00 [1.00, 1.00] over the steps, p = 0.1; 1.00" in told
-    assert "no action to drop or to close" in told
-    assert "key" not in told.partition("No deed")[2]
+    text = "\n".join(statement(plan, find(plan, study_cells.study(plan)))["KeyRoom-S5"])
+    assert "“rules” is ahead of “unshaped”, on the way and at the end" in text
+    assert "Without this credit the task is not solved within these steps." in text
+    assert "“every” and “unshaped”: a tie" in text
+    assert text.count("Here this credit adds nothing that these seeds can show") == 1
+    assert "“every” farms: it repeats a subgoal 20.00" in text
+    assert "No seed reached it of: “unshaped”, “every”." in text
+    assert "(P(better) 1.00 [1.00, 1.00] over the steps, p = 0.1; 1.00" in text
+    assert "no action to drop or to close" in text
+    assert "key" not in text.partition("No deed")[2]
     calm = [study_cells.result(plan, "every", s, 0, 0.1, near=0.5) for s in range(3)]
     fair = [study_cells.result(plan, "fair", s, 0, 0.1, near=1.0) for s in range(3)]
-    told = "\n".join(statement(plan, find(plan, [*calm, *fair]))["KeyRoom-S5"])
-    assert "“every” is not seen to farm" in told
+    text = "\n".join(statement(plan, find(plan, [*calm, *fair]))["KeyRoom-S5"])
+    assert "“every” is not seen to farm" in text
 
 
 def test_few_seeds_are_told_to_be_few(tmp_path: Path) -> None:
@@ -88,11 +88,11 @@ def test_few_seeds_are_told_to_be_few(tmp_path: Path) -> None:
 def test_an_arm_of_which_some_seeds_got_there_is_told_so(tmp_path: Path) -> None:
     plan = study_cells.plan(tmp_path)
     some = [study_cells.result(plan, "rules", s, 0, 0, 0, 0.95 * (s == 1)) for s in range(3)]
-    found = find(plan, [*some, *study_cells.study(plan)[:3]])
-    told = "\n".join(statement(plan, found)["KeyRoom-S5"])
-    assert "Fewer than half of the seeds reached it of: “rules” (1 of 3, first at 300)." in told
+    findings = find(plan, [*some, *study_cells.study(plan)[:3]])
+    text = "\n".join(statement(plan, findings)["KeyRoom-S5"])
+    assert "Fewer than half of the seeds reached it of: “rules” (1 of 3, first at 300)." in text
     assert (
-        readme_table(plan, found)
+        readme_table(plan, findings)
         .splitlines()[3]
         .startswith("| rules | 32 % [0, 95]; 300 in 1 of 3")
     )
@@ -102,11 +102,11 @@ def test_an_arm_that_is_heard_and_not_paid_is_no_shaped_one(tmp_path: Path) -> N
     path = tmp_path / "told.yaml"
     path.write_text(study_cells.PLAN.replace("weight: 0.5", "weight: 0"))
     plan = load_plan("told", path)
-    found = find(plan, study_cells.study(plan))
-    told = "\n".join(statement(plan, found)["KeyRoom-S5"])
-    assert "“rules” is ahead of “unshaped”" in told
-    assert "Without this credit" not in told
-    assert [row[2] for row in farming_table(plan, found).rows] == ["–", "–", "every"]
+    findings = find(plan, study_cells.study(plan))
+    text = "\n".join(statement(plan, findings)["KeyRoom-S5"])
+    assert "“rules” is ahead of “unshaped”" in text
+    assert "Without this credit" not in text
+    assert [row[2] for row in farming_table(plan, findings).rows] == ["–", "–", "every"]
 
 
 def test_over_all_tasks_only_where_an_arm_has_all(tmp_path: Path) -> None:
@@ -115,17 +115,17 @@ def test_over_all_tasks_only_where_an_arm_has_all(tmp_path: Path) -> None:
     plan = load_plan("two", path)
     study = study_cells.study(plan)
     other = [replace(r, cell=r.cell._replace(task="KeyRoom-S15")) for r in study[:6]]
-    found = find(plan, [*study, *other])
-    assert found.whole("every") is None
-    whole = found.whole("rules")
+    findings = find(plan, [*study, *other])
+    assert findings.whole("every") is None
+    whole = findings.whole("rules")
     assert whole is not None
     assert whole.value == pytest.approx(0.94)  # of .92 .94 .96 twice, without .92 and .96 once each
-    lines = readme_table(plan, found).splitlines()
+    lines = readme_table(plan, findings).splitlines()
     assert lines[0].endswith("| all tasks |")
     assert lines[4].endswith("| – | – |")
-    told = "\n".join(statement(plan, found)["Several tasks together"])
-    assert "“rules” is ahead of “unshaped” over the steps (all tasks together)" in told
-    assert "p = 0.005." in told
+    text = "\n".join(statement(plan, findings)["Several tasks together"])
+    assert "“rules” is ahead of “unshaped” over the steps (all tasks together)" in text
+    assert "p = 0.005." in text
     less = find(plan, [r for r in other if r.cell.seed] + study)
     assert "94 % [94, 96]; 300 (2 seeds)" not in readme_table(plan, less)  # all there have two
     assert "KeyRoom-S15, 400 steps, 2 seeds" in readme_table(plan, less)
@@ -138,13 +138,13 @@ def test_a_subgoal_that_a_judge_never_confirmed_is_warned_of(tmp_path: Path) -> 
     results = [
         study_cells.result(plan, arm, s, 0, 0.5) for arm in ("rules", "fair") for s in (0, 1)
     ]
-    told = "\n".join(statement(plan, find(plan, results))["KeyRoom-S5"])
-    assert "was paid nothing" not in told
+    text = "\n".join(statement(plan, find(plan, results))["KeyRoom-S5"])
+    assert "was paid nothing" not in text
     for result in results:
         for row in result.rows:
             for times in row["subgoals"]:
                 if times["source"] == "judge" and times["subgoal"] == study_cells.KEY:
                     times["share"] = 0.0
-    told = "\n".join(statement(plan, find(plan, results))["KeyRoom-S5"])
-    assert "“rules” was paid nothing for pick up the key: its judge confirmed" in told
-    assert "“unshaped” was paid nothing" not in told
+    text = "\n".join(statement(plan, find(plan, results))["KeyRoom-S5"])
+    assert "“rules” was paid nothing for pick up the key: its judge confirmed" in text
+    assert "“unshaped” was paid nothing" not in text

@@ -19,7 +19,7 @@ def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
     folder, report = tmp_path / "results", tmp_path / "out" / "report.html"
     write_study(plan, study_cells.study(plan), folder, report, "calm study small --seeds 3")
     html = report.read_text("utf-8")
-    for shown in (
+    for text in (
         "94 % [92, 96]",
         "calm study small --seeds 3",
         "c2",
@@ -28,7 +28,7 @@ def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
         "&gt; 400, in none of 3",
         "farms",
     ):
-        assert shown in html, shown
+        assert text in html, text
     assert html.count("<svg") == 6  # three, each for a screen and for a telephone
     outside = re.findall(r"""(?:src|href)\s*=\s*["'](?!#|data:)([^"']+)""", html)
     assert not outside, outside
@@ -57,9 +57,9 @@ def test_the_summary_has_arms_against_tasks(tmp_path: Path) -> None:
 
 def test_what_a_noisy_judge_came_to_in_training_is_shown(tmp_path: Path) -> None:
     plan = study_cells.plan(tmp_path)
-    heard = study_cells.result(plan, "rules", 0, 0.2)
-    heard.rows[-1].update(judge_precision=0.6, judge_recall=0.35)
-    table = cost_table(plan, find(plan, [heard, study_cells.result(plan, "fair", 0, 0.1)]))
+    noisy = study_cells.result(plan, "rules", 0, 0.2)
+    noisy.rows[-1].update(judge_precision=0.6, judge_recall=0.35)
+    table = cost_table(plan, find(plan, [noisy, study_cells.result(plan, "fair", 0, 0.1)]))
     at = table.columns.index("precision heard")
     assert [row[at : at + 2] for row in table.rows] == [("–", "–"), ("0.60", "0.35")]
 
@@ -85,17 +85,17 @@ def test_a_telephone_shows_the_narrow_figures_and_the_dark_their_dark_ground(
     report = tmp_path / "report.html"
     write_study(plan, study_cells.study(plan), tmp_path / "results", report)
     dark = [{"name": "prefers-color-scheme", "value": "dark"}]
-    with Browser(tmp_path / "profile") as shown:
-        shown.send("Emulation.setEmulatedMedia", features=dark)
+    with Browser(tmp_path / "profile") as text:
+        text.send("Emulation.setEmulatedMedia", features=dark)
         for width, class_ in ((390, "narrow"), (1200, "wide")):
-            shown.resize(width, 800)
-            shown.open(report.as_uri())
-            assert shown.js("document.documentElement.scrollWidth") <= width
-            of = shown.js(
+            text.resize(width, 800)
+            text.open(report.as_uri())
+            assert text.js("document.documentElement.scrollWidth") <= width
+            of = text.js(
                 "[...document.querySelectorAll('svg')].filter(s => s.getClientRects().length)"
                 ".map(s => s.parentElement.className)"
             )
             assert of == [class_] * 3
-        ground = shown.js("getComputedStyle(document.querySelector('#patch_1 path')).fill")
+        ground = text.js("getComputedStyle(document.querySelector('#patch_1 path')).fill")
         assert ground == "rgb(25, 25, 24)"
-        assert shown.complaints() == []
+        assert text.complaints() == []

@@ -40,8 +40,8 @@ def test_arms_with_a_judge_observe_the_same_paid_or_not() -> None:
     assert judged != unjudged  # by the progress alone
     assert Dict({k: v for k, v in judged.items() if k != "progress"}) == unjudged
     assert all(space == judged for space in spaces.values())
-    told, rules = (PLAN.config(Cell("KeyRoom-S5", arm, 0)) for arm in ("told", "rules"))
-    assert told == rules.model_copy(update={"weight": 0.0})
+    truth, rules = (PLAN.config(Cell("KeyRoom-S5", arm, 0)) for arm in ("told", "rules"))
+    assert truth == rules.model_copy(update={"weight": 0.0})
 
 
 def test_the_fair_arm_differs_from_minihack_s_by_the_penalty_alone() -> None:
@@ -115,8 +115,8 @@ def test_the_arms_of_the_rivals_differ_in_what_pays_alone(name: str) -> None:
         first, *others = configs.values()
         for field in set(first) - {"judge", "shaping", "weight", "bonus", "bonus_weight"}:
             assert all(c[field] == first[field] for c in others), field
-        made = [make_bonus(c["bonus"], c["n_steps"], c["seed"]) for c in configs.values()]
-        assert sum(bonus is not None for bonus in made) >= len(configs) // 2
+        bonuses = [make_bonus(c["bonus"], c["n_steps"], c["seed"]) for c in configs.values()]
+        assert sum(bonus is not None for bonus in bonuses) >= len(configs) // 2
         assert len({str(sorted(c.items())) for c in configs.values()}) == len(configs)
 
 

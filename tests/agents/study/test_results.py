@@ -14,10 +14,10 @@ def test_results_come_back(tmp_path: Path) -> None:
     plan = study_cells.plan(tmp_path)
     written = study_cells.study(plan)
     write_results(tmp_path / "r", written)
-    found = read_results(tmp_path / "r")
-    assert set(found) == {r.cell for r in written}
+    results = read_results(tmp_path / "r")
+    assert set(results) == {r.cell for r in written}
     for result in written:
-        back = found[result.cell]
+        back = results[result.cell]
         assert (back.config, back.provenance, back.hash) == (
             result.config,
             result.provenance,
@@ -26,11 +26,11 @@ def test_results_come_back(tmp_path: Path) -> None:
         for row, its in zip(result.rows, back.rows, strict=True):
             assert row.items() <= its.items()
     assert all(
-        row["asked"] is None for r in found.values() if r.cell.arm == "fair" for row in r.rows
+        row["asked"] is None for r in results.values() if r.cell.arm == "fair" for row in r.rows
     )
     table = pq.read_table(tmp_path / "r" / "cells.parquet").to_pylist()
     assert len(table) == 9 * 5
-    assert table[0]["config"] == found[min(found)].hash
+    assert table[0]["config"] == results[min(results)].hash
 
 
 def test_settings_say_whether_a_cell_fits(tmp_path: Path) -> None:

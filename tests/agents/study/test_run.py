@@ -71,15 +71,15 @@ def test_a_killed_study_resumes_and_finished_cells_are_left_alone(
     before = Run(out / "cells" / str(FIRST)).metrics_path.stat().st_mtime_ns
     report = run_study(load(plan), Order(seeds=1), out, command="calm study tiny")
     assert Run(out / "cells" / str(FIRST)).metrics_path.stat().st_mtime_ns == before
-    found = read_results(out / "results")
-    assert set(found) == {FIRST, SECOND}
-    assert found[SECOND].provenance["resumed_at"] == [steps]
-    assert found[SECOND].rows[-1]["steps"] >= steps + 256
-    assert found[SECOND].rows[-1]["asked"] > 0
-    assert found[FIRST].rows[-1]["repeats"] is not None
+    stored = read_results(out / "results")
+    assert set(stored) == {FIRST, SECOND}
+    assert stored[SECOND].provenance["resumed_at"] == [steps]
+    assert stored[SECOND].rows[-1]["steps"] >= steps + 256
+    assert stored[SECOND].rows[-1]["asked"] > 0
+    assert stored[FIRST].rows[-1]["repeats"] is not None
     html = report.read_text("utf-8")
-    for shown in ("Tiny", "calm study tiny", str(SECOND), found[SECOND].hash, "rules", "unshaped"):
-        assert shown in html, shown
+    for text in ("Tiny", "calm study tiny", str(SECOND), stored[SECOND].hash, "rules", "unshaped"):
+        assert text in html, text
 
 
 @pytest.fixture(scope="module")
@@ -129,10 +129,10 @@ def test_a_run_begun_with_other_settings_is_not_resumed(
 def test_settings_for_one_task_leave_the_cells_of_the_others(results: Path, plan: Path) -> None:
     of_s15 = Order(tasks=["KeyRoom-S15"], overrides={"gamma": 0.9}, train=False)
     plan.write_text(PLAN.replace("KeyRoom-S5: {}", "KeyRoom-S5: {}\n  KeyRoom-S15: {}"))
-    kept, others = _fitting(load(plan), of_s15, results)
-    assert (set(kept), others) == ({FIRST, SECOND}, [])
-    kept, others = _fitting(load(plan), replace(of_s15, tasks=[]), results)
-    assert (set(kept), len(others)) == (set(), 2)
+    fitting, others = _fitting(load(plan), of_s15, results)
+    assert (set(fitting), others) == ({FIRST, SECOND}, [])
+    fitting, others = _fitting(load(plan), replace(of_s15, tasks=[]), results)
+    assert (set(fitting), len(others)) == (set(), 2)
 
 
 def test_a_schedule_to_the_last_step_is_not_lengthened(tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_a_longer_budget_resumes_the_shorter_one(tmp_path: Path, plan: Path) -> 
     with pytest.raises(UsageError, match="steps: 128, now 256"):
         run_study(load(plan), longer, out)  # its results are those of a shorter one
     run_study(load(plan), Order(**vars(longer) | {"replace": True}), out)
-    found = read_results(out / "results")[FIRST]
-    assert [row["steps"] for row in found.rows] == [0, 128, 256]
-    assert found.provenance["resumed_at"] == [128]
+    stored = read_results(out / "results")[FIRST]
+    assert [row["steps"] for row in stored.rows] == [0, 128, 256]
+    assert stored.provenance["resumed_at"] == [128]
     index = json.loads((out / "results" / "cells.json").read_text("utf-8"))
     assert [entry["settings"]["steps"] for entry in index] == [256]
 

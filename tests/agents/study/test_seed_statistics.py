@@ -32,14 +32,14 @@ def test_the_iqm_cuts_a_quarter_at_each_end() -> None:
 
 def test_seeds_are_drawn_within_their_task() -> None:
     # Every draw holds three 0 and three 1, so their IQM (mean of the middle four) is always 1/2.
-    found = iqm_estimate([np.zeros(3), np.ones(3)])
-    assert found == (0.5, 0.5, 0.5)
+    estimate = iqm_estimate([np.zeros(3), np.ones(3)])
+    assert estimate == (0.5, 0.5, 0.5)
 
 
 def test_the_interval_is_the_bootstrap_s() -> None:
     # Two seeds, 0 and 1: the mean of a draw is 0, 1/2, 1 with chances 1/4, 1/2, 1/4.
-    found = iqm_estimate([np.array([0.0, 1.0])])
-    assert found == (0.5, 0.0, 1.0)
+    estimate = iqm_estimate([np.array([0.0, 1.0])])
+    assert estimate == (0.5, 0.0, 1.0)
     scores = np.array([0.1, 0.4, 0.5, 0.9, 0.3, 0.2, 0.8])
     ours = iqm_estimate([scores], resamples=20_000)
     theirs = stats.bootstrap(
@@ -50,11 +50,11 @@ def test_the_interval_is_the_bootstrap_s() -> None:
 
 
 def test_seeds_that_agree_get_an_interval_of_their_episodes() -> None:
-    found = success_estimate(np.ones(5), 100)
-    assert found.value == 1.0
+    estimate = success_estimate(np.ones(5), 100)
+    assert estimate.value == 1.0
     # Wilson for 500 of 500: 1 / (1 + z^2 / 500).
-    assert found.low == pytest.approx(1 / (1 + 1.959963984540054**2 / 500))
-    assert found.high == 1.0
+    assert estimate.low == pytest.approx(1 / (1 + 1.959963984540054**2 / 500))
+    assert estimate.high == 1.0
     assert success_estimate(np.array([0.0, 1.0]), 100) == (0.5, 0.0, 1.0)
 
 
@@ -151,8 +151,14 @@ def test_the_area_is_the_mean_over_the_budget() -> None:
 
 
 def test_seeds_that_never_got_there_are_censored() -> None:
-    found = reached([300, None, 100], 1000)
-    assert (found.n, found.of, found.median, found.least, found.most) == (2, 3, 300, 100, None)
+    estimate = reached([300, None, 100], 1000)
+    assert (estimate.n, estimate.of, estimate.median, estimate.least, estimate.most) == (
+        2,
+        3,
+        300,
+        100,
+        None,
+    )
     assert reached([None, 5, None], 1000).median is None
     assert reached([3, None], 1000).median is None  # the middle of 3 and "beyond"
     assert reached([2, 4], 1000).median == 3

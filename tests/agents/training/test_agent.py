@@ -36,16 +36,16 @@ def test_a_learning_rate_can_fall() -> None:
 
 
 def test_entropy_can_matter_less_and_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+    rates = []
 
     class Watching(RunCallback):
         def _on_rollout_end(self) -> None:
-            seen.append(round(self.model.ent_coef, 9))
+            rates.append(round(self.model.ent_coef, 9))
 
     monkeypatch.setattr("agents.training.train.RunCallback", Watching)
     config = TrainConfig(**SMALL, steps=48, ent_coef=0.03, ent_coef_end=0.0)
     train(Run.create(tmp_path / "run", config))
-    assert seen == [0.03, 0.02, 0.01]
+    assert rates == [0.03, 0.02, 0.01]
 
 
 def test_a_stack_is_on_the_fast_path_and_an_lstm_on_its_own() -> None:

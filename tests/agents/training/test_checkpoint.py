@@ -85,22 +85,22 @@ def test_streams_of_levels_go_on_where_they_were() -> None:
     try:
         env.seed(3)
         env.reset()
-        played = [env.batch.level_seeds.tolist()]
-        while len(played) < 3:
+        level_log = [env.batch.level_seeds.tolist()]
+        while len(level_log) < 3:
             *_, dones, _ = env.step(np.zeros(2, np.int64))
             if dones.any():
-                played.append(env.batch.level_seeds.tolist())
+                level_log.append(env.batch.level_seeds.tolist())
         where = env.batch.playing()
         env.seed(3)
         env.start_at(where)
         env.reset()
-        assert env.batch.level_seeds.tolist() == played[-1]
+        assert env.batch.level_seeds.tolist() == level_log[-1]
         assert env.batch.playing() == where
         env.reset()
         assert env.batch.playing() == [n + 1 for n in where]
         env.seed(3)
         env.reset()
-        assert env.batch.level_seeds.tolist() == played[0]
+        assert env.batch.level_seeds.tolist() == level_log[0]
         with pytest.raises(UsageError, match="2 environments need as many"):
             env.batch.reseed("train", 3, [1])
         env.batch.reset([7, 8])

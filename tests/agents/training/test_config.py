@@ -78,7 +78,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"memory": "stack", "window": 1}, "at least 2"),
         ({"memory": "stack", "encoder": "semantics"}, "looks back itself"),
@@ -86,8 +86,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ({"memory": "more"}, "none"),
     ],
 )
-def test_a_memory_that_cannot_be_is_said(wrong: dict, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_memory_that_cannot_be_is_said(wrong: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         TrainConfig(**wrong)
 
 

@@ -14,8 +14,10 @@ from tests.support.owner import owning_process
 
 def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:
     with owning_process(tmp_path) as process:
-        said = rf"{tmp_path} is in use by process {process.pid} on {socket.gethostname()}, since 2"
-        with pytest.raises(UsageError, match=said), owned(tmp_path):
+        message = (
+            rf"{tmp_path} is in use by process {process.pid} on {socket.gethostname()}, since 2"
+        )
+        with pytest.raises(UsageError, match=message), owned(tmp_path):
             pytest.fail("owned by two")
         assert process.stdin is not None
         process.stdin.write("\n")
@@ -39,8 +41,8 @@ def test_an_owner_that_is_killed_owns_nothing(tmp_path: Path) -> None:
 def test_an_owner_on_another_machine_is_taken_at_its_word(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_text(json.dumps({"pid": 7, "host": "elsewhere", "since": "yesterday"}))
-    said = rf"process 7 on elsewhere, since yesterday.*remove {path}"
-    with pytest.raises(UsageError, match=said), owned(tmp_path):
+    message = rf"process 7 on elsewhere, since yesterday.*remove {path}"
+    with pytest.raises(UsageError, match=message), owned(tmp_path):
         pytest.fail("owned by two")
     path.unlink()
     with owned(tmp_path):

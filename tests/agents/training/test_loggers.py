@@ -33,8 +33,8 @@ def test_what_a_killed_run_logged_after_its_checkpoint_is_gone(tmp_path: Path, s
             logger.record("train/loss", step + (begun is not None))
             logger.dump(step)
         logger.close()
-    kept = [(step, float(step)) for step in (0, 10, 20) if step <= since]
-    assert curve(run, "train/loss") == [*kept, (30, 31.0), (40, 41.0)]
+    points = [(step, float(step)) for step in (0, 10, 20) if step <= since]
+    assert curve(run, "train/loss") == [*points, (30, 31.0), (40, 41.0)]
 
 
 def test_every_evaluation_is_logged_at_its_own_step(tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_every_evaluation_is_logged_at_its_own_step(tmp_path: Path) -> None:
 
 def curve(run: Run, name: str) -> list[tuple[int, float]]:
     """Steps and values that TensorBoard shows."""
-    seen = EventAccumulator(str(run.tensorboard), purge_orphaned_data=True).Reload()
-    return [(event.step, event.value) for event in seen.Scalars(name)]
+    board = EventAccumulator(str(run.tensorboard), purge_orphaned_data=True).Reload()
+    return [(event.step, event.value) for event in board.Scalars(name)]
 
 
 def test_weights_and_biases_gets_the_numbers(

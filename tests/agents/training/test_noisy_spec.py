@@ -19,8 +19,8 @@ def test_a_spec_says_precision_recall_seed_and_what_is_wrong_together() -> None:
 
 
 def test_a_row_of_the_paper_is_a_judge() -> None:
-    found = parse_noisy("noisy:paper=Mistral-7B-Instruct-v0.2/screen/given,by=step")
-    assert found == NoisyTruth(0.96, 0.32, 0, "step")
+    noise = parse_noisy("noisy:paper=Mistral-7B-Instruct-v0.2/screen/given,by=step")
+    assert noise == NoisyTruth(0.96, 0.32, 0, "step")
     starred = parse_noisy("noisy:paper=Mixtral-8x7B-Instruct-v0.1*/crop/given")
     assert starred == parse_noisy("noisy:paper=Mixtral-8x7B-Instruct-v0.1/crop/given")
 
@@ -34,7 +34,7 @@ def test_every_row_of_the_paper_that_ever_says_yes_can_be_built() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "message"),
     [
         ("noisy", "precision=P,recall=R"),
         ("noisy:precision=0.5", "precision=P,recall=R"),
@@ -50,8 +50,8 @@ def test_every_row_of_the_paper_that_ever_says_yes_can_be_built() -> None:
         ("noisy:paper=gemma-1.1-7b-it/screen/given,recall=1", "leave them out"),
     ],
 )
-def test_what_can_not_be_read_is_named(spec: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_what_can_not_be_read_is_named(spec: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         parse_noisy(spec)
 
 

@@ -37,10 +37,10 @@ def test_a_killed_run_makes_room_while_others_report(
 ) -> None:
     """Of three runs, two at once, the second is killed and the first reports without a pause."""
     started: list[int] = []
-    told: list[tuple[int, TrainingStatus | None]] = [
+    messages: list[tuple[int, TrainingStatus | None]] = [
         (0, TrainingStatus(n, 9, 1.0, None, 0)) for n in range(9)
     ]
-    told.append((0, None))
+    messages.append((0, None))
 
     class Process:
         def __init__(self, target: object, args: tuple[Any, ...], daemon: bool) -> None:
@@ -51,7 +51,7 @@ def test_a_killed_run_makes_room_while_others_report(
         def start(self) -> None:
             started.append(self.index)
             if self.index == 2:
-                told.insert(0, (2, None))
+                messages.insert(0, (2, None))
 
         def is_alive(self) -> bool:
             return self.index != 1
@@ -65,23 +65,23 @@ def test_a_killed_run_makes_room_while_others_report(
             return True
 
         def get(self, timeout: float) -> tuple[int, TrainingStatus | None]:
-            if not told:
+            if not messages:
                 raise queue.Empty
-            return told.pop(0)
+            return messages.pop(0)
 
-    made = SimpleNamespace(Queue=Messages, Process=Process, set_forkserver_preload=list)
-    monkeypatch.setattr(mp, "get_context", lambda _: made)
-    seen: list[tuple[int, list[int]]] = []
+    context = SimpleNamespace(Queue=Messages, Process=Process, set_forkserver_preload=list)
+    monkeypatch.setattr(mp, "get_context", lambda _: context)
+    reports: list[tuple[int, list[int]]] = []
     ended: list[int] = []
     with pytest.raises(CalmError, match=r"b: died with exit code -9$"):
         train_all(
             [Run(tmp_path / name) for name in "abc"],
             at_once=2,
-            on_progress=lambda _, progress: seen.append((progress.steps, list(started))),
+            on_progress=lambda _, progress: reports.append((progress.steps, list(started))),
             on_end=ended.append,
         )
-    assert seen[0] == (0, [0, 1])
-    assert seen[1:] == [(n, [0, 1, 2]) for n in range(1, 9)]
+    assert reports[0] == (0, [0, 1])
+    assert reports[1:] == [(n, [0, 1, 2]) for n in range(1, 9)]
     assert ended == [2, 0]
 
 
@@ -109,8 +109,8 @@ def test_ctrl_c_while_a_run_is_being_started_waits_for_it(
         def kill(self) -> None:
             ends.append("ended")
 
-    made = SimpleNamespace(Queue=queue.Queue, Process=Process)
-    monkeypatch.setattr(mp, "get_context", lambda _: made)
+    context = SimpleNamespace(Queue=queue.Queue, Process=Process)
+    monkeypatch.setattr(mp, "get_context", lambda _: context)
     with pytest.raises(KeyboardInterrupt):
         train_all([Run(tmp_path / "a")])
     assert ends == ["waited for", "ended"]

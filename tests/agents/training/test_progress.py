@@ -15,7 +15,7 @@ from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 
 
-def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str, list[int]]:
+def output_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str, list[int]]:
     """What is on the terminal while run 1 is at work and run 0 has ended, and which ended."""
 
     def train_all(
@@ -46,7 +46,7 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str,
 
 
 def test_a_few_runs_have_a_bar_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, ended = shown(tmp_path, monkeypatch, 3)
+    text, ended = output_of(tmp_path, monkeypatch, 3)
     assert all(f"run-{i}" in text for i in range(3))
     assert "100 of 400 steps  success -  left 1:00  5 steps/s  asked 3" in text
     assert "of 3 runs" not in text
@@ -54,7 +54,7 @@ def test_a_few_runs_have_a_bar_each(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_of_many_only_those_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text, ended = shown(tmp_path, monkeypatch, 9)
+    text, ended = output_of(tmp_path, monkeypatch, 9)
     assert "run-1" in text
     assert not any(f"run-{i}" in text for i in range(2, 9))
     assert "0 of 9 runs" in text  # before the first has ended

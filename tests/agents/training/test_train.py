@@ -40,8 +40,8 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
 
 def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="rules", penalty=True))
-    told: list[TrainingStatus] = []
-    rows = train(run, on_progress=told.append)
+    statuses: list[TrainingStatus] = []
+    rows = train(run, on_progress=statuses.append)
     assert [row["steps"] for row in rows] == [0, 512, 1024]
     assert {status.total for status in told} == {1024}
     last = rows[-1]
@@ -59,7 +59,7 @@ def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Pat
     )
     assert last["test_credit"] > 0
     assert run.metrics() == rows
-    assert told[-1].steps == 1024
+    assert statuses[-1].steps == 1024
     assert list(run.tensorboard.glob("events*"))
 
 
@@ -128,12 +128,12 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         train(run, on_progress=stop)
-    kept = run.load_checkpoint()
-    assert kept["steps"] == 256  # where the rollout began that was stopped
+    checkpoint = run.load_checkpoint()
+    assert checkpoint["steps"] == 256  # where the rollout began that was stopped
     rows = train(run, resume=True)
     assert rows[-1]["steps"] == 1024
     assert run.resumed_at == [256]
-    assert run.load_checkpoint()["updates"] > kept["updates"]
+    assert run.load_checkpoint()["updates"] > checkpoint["updates"]
     assert [r["steps"] for r in rows] == sorted({r["steps"] for r in rows})
 
 
@@ -242,13 +242,13 @@ def test_success_counts_every_episode_once_and_knows_a_winner() -> None:
             return np.full(3, 5), None
 
     try:
-        found = measure_success(ToTheStairs(), env, 6)  # type: ignore[arg-type]
+        success = measure_success(ToTheStairs(), env, 6)  # type: ignore[arg-type]
     finally:
         env.close()
-    assert found.episodes == 6
-    assert found.successes == 6
-    assert found.return_env == pytest.approx(1.0)
-    assert 0.6 < found.interval[0] < found.interval[1] == 1.0
+    assert success.episodes == 6
+    assert success.successes == 6
+    assert success.return_env == pytest.approx(1.0)
+    assert 0.6 < success.interval[0] < success.interval[1] == 1.0
 
 
 def test_success_wants_episodes_that_divide() -> None:
@@ -291,10 +291,12 @@ def test_an_agent_that_remembers_trains_and_resumes(memory: str, tmp_path: Path)
 
     with pytest.raises(KeyboardInterrupt):
         train(run, on_progress=stop)
-    kept = run.load_checkpoint()
-    assert kept["steps"] == 32
+    checkpoint = run.load_checkpoint()
+    assert checkpoint["steps"] == 32
     rows = train(run, resume=True)
     assert [row["steps"] for row in rows] == [0, 64]
     weights = run.load_checkpoint()["policy"]
-    assert any(not torch.equal(value, kept["policy"][name]) for name, value in weights.items())
+    assert any(
+        not torch.equal(value, checkpoint["policy"][name]) for name, value in weights.items()
+    )
     assert any("lstm" in name for name in weights) == (memory == "lstm")

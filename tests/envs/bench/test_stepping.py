@@ -9,11 +9,11 @@ from envs.bench.stepping import run
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the peers
 def test_bench_has_the_shape_that_scripts_read() -> None:
-    said: list[str] = []
-    result = run(quick=True, progress=said.append)
+    lines: list[str] = []
+    result = run(quick=True, progress=lines.append)
     assert result["bench"] == "env"
     assert result["machine"]["cores"] >= 1
-    assert said
+    assert lines
     names = {row["name"] for row in result["rows"]}
     for peer in PEERS:
         assert any(name.startswith(peer) for name in names)

@@ -67,7 +67,7 @@ def test_a_message_counts_up_to_its_end_and_none_is_nothing() -> None:
     assert numbers[2:].tolist() == [0, 0]
 
 
-def played(batch: Batch, bonus: Any, steps: int = 450) -> list[list[float]]:
+def bonuses_of(batch: Batch, bonus: Any, steps: int = 450) -> list[list[float]]:
     """What random play is paid, for longer than the 200 steps of an episode."""
     draw = np.random.default_rng(5)
     paid = []
@@ -84,13 +84,13 @@ def played(batch: Batch, bonus: Any, steps: int = 450) -> list[list[float]]:
 def test_plain_and_native_path_pay_the_same(way: str) -> None:
     make = MakeNovelty(way)
     with Batch(TASK, 4, make.keys, seed=2, workers=0) as native:
-        ours = played(native, make(native, None))
+        ours = bonuses_of(native, make(native, None))
     with Batch(TASK, 4, make.keys, seed=2, native=False) as plain:
         bonus: Any = make(plain, None)
         if way == "novelty":
             plain.observers[:] = [EventStream(TASK, plain)]
             bonus = Novelty(4, plain.observers[0])
-        theirs = played(plain, bonus)
+        theirs = bonuses_of(plain, bonus)
     assert ours == theirs
     assert 0 < np.sum(ours) < np.size(ours)
 

@@ -34,20 +34,20 @@ def play(
     names = PLAYERS * each
     keys = tuple(dict.fromkeys((*KEYS, *NoisyTruth.keys)))
     with Batch(TASK.id, len(names), keys, split="train", seed=seed, workers=0) as batch:
-        heard = [noise(batch, TASK.subgoals) for noise in noises]
-        batch.observers += heard
+        by_noise = [noise(batch, TASK.subgoals) for noise in noises]
+        batch.observers += by_noise
         batch.reset()
         crew = [make_player(name, TASK.id) for name in names]
         chance = [np.random.default_rng([seed, i]) for i in range(len(crew))]
         for player, rng in zip(crew, chance, strict=True):
             player.begin(rng)
         for _ in range(steps):
-            seen = [{key: batch.arrays[key][i] for key in KEYS} for i in range(len(crew))]
-            actions = [player.act(s) for player, s in zip(crew, seen, strict=True)]
+            observations = [{key: batch.arrays[key][i] for key in KEYS} for i in range(len(crew))]
+            actions = [player.act(s) for player, s in zip(crew, observations, strict=True)]
             _, terminated, truncated = batch.step(np.array(actions))
             for i in np.flatnonzero(terminated | truncated):
                 crew[i].begin(chance[i])
-    return heard
+    return by_noise
 
 
 # --- the arithmetic ------------------------------------------------------------------------------
@@ -63,19 +63,21 @@ def test_false_alarms_by_hand() -> None:
 def test_wrong_events_fill_the_numbers_of_misses_and_false_alarms() -> None:
     # R 2/3: 10 of 30 achievements are missed. P .4 of 20 true yeses: 30 false ones, 20 of g and
     # 10 of h; the steps of "no" come in 40, 30 and 10 for g, and in 5 and 5 beside for h.
-    met = Frequencies(
+    occurrences = Frequencies(
         (*MET.texts, *"uvwxyz"),
         np.array([*MET.count, 5, 5, 5, 5, 5, 5]),
         np.concatenate([MET.achieved, np.zeros((6, 2), np.int64)]),
     )
     for seed in range(5):
         noise = NoisyTruth(0.4, 2 / 3, seed)
-        mistakes = choose(noise, met, GOALS)
-        false = ((met.count[:, None] - met.achieved) * mistakes.invented).sum(0)
-        assert (met.achieved * mistakes.missed).sum() == 10
+        mistakes = choose(noise, occurrences, GOALS)
+        false = ((occurrences.count[:, None] - occurrences.achieved) * mistakes.invented).sum(0)
+        assert (occurrences.achieved * mistakes.missed).sum() == 10
         assert false.tolist() == [20, 10]
-        assert mistakes.quality(met) == pytest.approx((0.4, 2 / 3))
-    chosen = {choose(NoisyTruth(0.4, 2 / 3, s), met, GOALS).missed.tobytes() for s in range(5)}
+        assert mistakes.quality(occurrences) == pytest.approx((0.4, 2 / 3))
+    chosen = {
+        choose(NoisyTruth(0.4, 2 / 3, s), occurrences, GOALS).missed.tobytes() for s in range(5)
+    }
     assert len(chosen) > 1  # the seed decides which
 
 
@@ -110,14 +112,14 @@ QUALITIES = ((0.96, 0.32), (0.63, 0.53), (0.75, 0.93), (1.0, 1.0))
 def test_every_seed_finds_an_order(name: str) -> None:
     """Of the first orders, some miss the paper's worst row by more than is allowed."""
     described = find_task(name)
-    met = reference(described.id, described.subgoals)
+    occurrences = reference(described.id, described.subgoals)
     for seed in range(12):
-        mistakes = choose(NoisyTruth(0.57, 0.37, seed), met, described.subgoals)
-        assert mistakes.quality(met) == pytest.approx((0.57, 0.37), abs=TOLERANCE)
+        mistakes = choose(NoisyTruth(0.57, 0.37, seed), occurrences, described.subgoals)
+        assert mistakes.quality(occurrences) == pytest.approx((0.57, 0.37), abs=TOLERANCE)
 
 
 @pytest.fixture(scope="module")
-def heard() -> dict[tuple[str, float, float], NoisyStream]:
+def by_noise() -> dict[tuple[str, float, float], NoisyStream]:
     noises = [NoisyTruth(p, r, 1, by) for by in ("event", "step") for p, r in QUALITIES]  # type: ignore[arg-type]
     streams = play(noises, steps=600)
     return {(s.noise.by, s.noise.precision, s.noise.recall): s for s in streams}
@@ -126,11 +128,11 @@ def heard() -> dict[tuple[str, float, float], NoisyStream]:
 @pytest.mark.parametrize(("precision", "recall"), QUALITIES)
 @pytest.mark.parametrize("by", ["step", "event"])
 def test_measured_on_other_levels_it_is_as_good_as_it_was_said_to_be(
-    heard: dict[tuple[str, float, float], NoisyStream], by: str, precision: float, recall: float
+    by_noise: dict[tuple[str, float, float], NoisyStream], by: str, precision: float, recall: float
 ) -> None:
-    stream = heard[by, precision, recall]
+    stream = by_noise[by, precision, recall]
     achieved = int(stream.hits.sum() + stream.misses.sum())
-    said = int(stream.hits.sum() + stream.false_alarms.sum())
+    yeses = int(stream.hits.sum() + stream.false_alarms.sum())
     assert achieved > 1000
     # Four standard errors. By event, what counts is how often the wrong events come up here:
     # events come up together, in episodes, and the reference that chose them is a sample too.
@@ -140,19 +142,19 @@ def test_measured_on_other_levels_it_is_as_good_as_it_was_said_to_be(
     )
     # The rate of achievements itself differs from play to play, and the precision with it.
     assert stream.precision == pytest.approx(
-        precision, abs=4 * apart * sqrt(precision * (1 - precision) / said) + 1e-9
+        precision, abs=4 * apart * sqrt(precision * (1 - precision) / yeses) + 1e-9
     )
 
 
 def test_by_step_every_subgoal_has_the_same_quality(
-    heard: dict[tuple[str, float, float], NoisyStream],
+    by_noise: dict[tuple[str, float, float], NoisyStream],
 ) -> None:
-    stream = heard["step", 0.63, 0.53]
+    stream = by_noise["step", 0.63, 0.53]
     achieved = stream.hits + stream.misses
     error = np.sqrt(0.53 * 0.47 / achieved)
     assert (np.abs(stream.hits / achieved - 0.53) < 4 * error).all()
-    said = stream.hits + stream.false_alarms
-    assert (np.abs(stream.hits / said - 0.63) < 0.1).all()
+    yeses = stream.hits + stream.false_alarms
+    assert (np.abs(stream.hits / yeses - 0.63) < 0.1).all()
 
 
 def test_by_event_the_same_event_is_always_judged_the_same() -> None:
@@ -182,11 +184,11 @@ def test_by_step_the_answer_hangs_on_level_and_step_alone() -> None:
             stream = NoisyTruth(0.63, 0.53, seed, "step")(batch, TASK.subgoals)
             batch.observers.append(stream)
             batch.reset()
-            told = []
+            verdicts = []
             for step in range(60):
                 batch.step(np.full(n_envs, step % 10))
-                told.append(stream.achieved[0].tobytes())
-        return told
+                verdicts.append(stream.achieved[0].tobytes())
+        return verdicts
 
     assert answers(1, 5) == answers(3, 5)
     assert answers(1, 5) != answers(1, 6)

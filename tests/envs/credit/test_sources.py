@@ -29,21 +29,21 @@ SUBGOALS = (Subgoal("moves", "The hero moves."), Subgoal("never", "Never so."))
 @pytest.fixture
 def batch() -> Iterator[Batch]:
     keys = tuple(dict.fromkeys((*EventStream.keys, *TRUTH_KEYS)))
-    with Batch(TASK.id, 3, keys, workers=0, native=False) as made:
-        yield made
+    with Batch(TASK.id, 3, keys, workers=0, native=False) as fresh:
+        yield fresh
 
 
 class Moves:
     """A judge that says whether the hero moved, and counts how often it is asked about a text."""
 
     def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()
+        self.questions: Counter[str] = Counter()
         self.down = False
         self.judge = Scripted("moves", self.answer)
 
     def answer(self, subgoals: Sequence[Subgoal], transition: Transition) -> Judgement:
         text = transition.texts["events"]
-        self.asked[text] += 1
+        self.questions[text] += 1
         if self.down:
             return Judgement(Verdict.ERROR, reason="no answer")
         if "No message" not in text and "Message" in text:
@@ -55,7 +55,7 @@ def moved(text: str) -> bool:
     return "The hero did not move." not in text
 
 
-def played(batch: Batch, source: JudgeSource, steps: int) -> Iterator[list[str]]:
+def texts_of_steps(batch: Batch, source: JudgeSource, steps: int) -> Iterator[list[str]]:
     """Yields the events of each step of random play, by row."""
     batch.observers.append(source)
     batch.reset()
@@ -69,12 +69,12 @@ def test_a_judge_is_asked_once_about_each_event(batch: Batch) -> None:
     judge = Moves()
     source = make_source(Annotator(judge.judge, TASK, SUBGOALS), batch, SUBGOALS)
     assert isinstance(source, JudgeSource)
-    for texts in played(batch, source, 60):
+    for texts in texts_of_steps(batch, source, 60):
         for row, text in zip(source.achieved.tolist(), texts, strict=True):
             unreadable = "Message" in text and "No message" not in text
             assert row == ([-1, -1] if unreadable else [moved(text), 0])
-    assert set(judge.asked.values()) == {1}
-    assert len(judge.asked) == len(source.stream.texts)
+    assert set(judge.questions.values()) == {1}
+    assert len(judge.questions) == len(source.stream.texts)
 
 
 def test_what_had_no_answer_is_asked_about_again_by_and_by(
@@ -84,14 +84,14 @@ def test_what_had_no_answer_is_asked_about_again_by_and_by(
     judge = Moves()
     judge.down = True
     source = JudgeSource(batch, Annotator(judge.judge, TASK, SUBGOALS))
-    seen: set[str] = set()
-    for step, texts in enumerate(played(batch, source, 5), 1):
+    known: set[str] = set()
+    for step, texts in enumerate(texts_of_steps(batch, source, 5), 1):
         if step < 5:
             assert (source.achieved == -1).all()
-            seen |= set(texts)
+            known |= set(texts)
         if step == 4:
             judge.down = False
-    assert all(judge.asked[text] == 2 for text in seen)
+    assert all(judge.questions[text] == 2 for text in known)
     assert (source.annotator.table[:, 1] <= 0).all()
     assert (source.annotator.table[:, 1] == 0).any()
 

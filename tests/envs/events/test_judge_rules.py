@@ -22,11 +22,11 @@ def says(name: str, text: str) -> bool:
 @cache
 def counts(task_id: str, mode: str, episodes: int) -> Counter[tuple[str, bool, bool]]:
     """How often (subgoal, rule says yes, truth is yes)."""
-    found: Counter[tuple[str, bool, bool]] = Counter()
+    steps: Counter[tuple[str, bool, bool]] = Counter()
     for step in play(task_id, PLAYERS, episodes=episodes, seed=3):
         for name, truth in step.truth.items():
-            found[name, says(name, step.transition.texts[mode]), truth] += 1
-    return found
+            steps[name, says(name, step.transition.texts[mode]), truth] += 1
+    return steps
 
 
 def test_every_given_subgoal_has_a_rule() -> None:
@@ -43,30 +43,30 @@ def test_every_given_subgoal_has_a_rule() -> None:
 )  # fmt: skip
 def test_events_say_what_is_true(task_id: str, episodes: int) -> None:
     """Precision and recall of at least 0.99 on all subgoals together, and all of them happen."""
-    found = counts(task_id, "events", episodes)
-    right = sum(n for (_, said, true), n in found.items() if said and true)
-    said = sum(n for (_, said, _), n in found.items() if said)
-    true = sum(n for (_, _, true), n in found.items() if true)
+    steps = counts(task_id, "events", episodes)
+    right = sum(n for (_, yes, true), n in steps.items() if yes and true)
+    yes = sum(n for (_, yes, _), n in steps.items() if yes)
+    true = sum(n for (_, _, true), n in steps.items() if true)
     assert true > 20
-    assert right >= 0.99 * said
+    assert right >= 0.99 * yes
     assert right >= 0.99 * true
     for subgoal in task(task_id).subgoals:
-        assert found[subgoal.name, True, True] or "8 steps" in subgoal.name, subgoal.name
+        assert steps[subgoal.name, True, True] or "8 steps" in subgoal.name, subgoal.name
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_what_is_told_in_words_is_read_in_every_description(mode: str) -> None:
-    found = counts("KeyRoom-S5", mode, 12)
+    steps = counts("KeyRoom-S5", mode, 12)
     for name in ("pick up the key", "reach the staircase down"):
-        assert found[name, True, True] > 0
-        assert found[name, True, False] == found[name, False, True] == 0
+        assert steps[name, True, True] > 0
+        assert steps[name, True, False] == steps[name, False, True] == 0
 
 
 @pytest.mark.parametrize("mode", ["screen", "crop"])
 def test_what_only_the_maps_show_is_missed_and_never_guessed(mode: str) -> None:
-    found = counts("KeyRoom-S5", mode, 12)
-    assert found["open the locked door", False, True] > 0
-    assert found["open the locked door", True, False] == 0
+    steps = counts("KeyRoom-S5", mode, 12)
+    assert steps["open the locked door", False, True] > 0
+    assert steps["open the locked door", True, False] == 0
 
 
 def test_a_message_is_no_event() -> None:

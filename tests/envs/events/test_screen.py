@@ -28,7 +28,7 @@ def test_golden_texts_of_real_play(mode: str) -> None:
     assert text == path.read_text()
 
 
-def made(
+def frame_of(
     *lines: str,
     hero: tuple[int, int] = (10, 40),
     message: str = "",
@@ -41,8 +41,8 @@ def made(
 
 
 def test_screen_shows_both_maps_in_line() -> None:
-    before = made("@.+", message="Hello")
-    after = made("|@-.", ".", hero=(10, 41))
+    before = frame_of("@.+", message="Hello")
+    after = frame_of("|@-.", ".", hero=(10, 41))
     assert describe("screen", before, after, "move east") == (
         'Action: move east.\n\nBefore:\nMessage: "Hello"\n@.+\n\n\nAfter:\nNo message.\n|@-.\n.'
         "\n\nThe inventory did not change."
@@ -50,7 +50,7 @@ def test_screen_shows_both_maps_in_line() -> None:
 
 
 def test_crop_is_centred_on_the_hero() -> None:
-    frames = [made("@.+", "...", hero=(10, 40)), made(".@+", "...", hero=(10, 41))]
+    frames = [frame_of("@.+", "...", hero=(10, 40)), frame_of(".@+", "...", hero=(10, 41))]
     text = describe("crop", *frames, "move east")
     before, after = (part.split("No message.\n")[1].split("\n") for part in (
         text.split("\n\nAfter:")[0], text.split("\n\nAfter:")[1].split("\n\nThe inventory")[0],
@@ -71,7 +71,9 @@ def test_crop_at_the_corners_of_the_map(hero: tuple[int, int]) -> None:
 
 
 def test_a_blank_screen_is_told() -> None:
-    text = describe("screen", made("@"), made(), "move east", "The episode ended: the hero died.")
+    text = describe(
+        "screen", frame_of("@"), frame_of(), "move east", "The episode ended: the hero died."
+    )
     assert "After:\nNo message.\n(nothing is shown)" in text
     assert text.endswith("\n\nThe episode ended: the hero died.")
 
@@ -81,14 +83,19 @@ def test_changes_of_the_inventory() -> None:
         "weapon", "a - 2 daggers",
     )  # fmt: skip
     nothing = ["The inventory did not change."]
-    assert inventory_changes(made("@"), made("@", inventory=(key,))) == [
+    assert inventory_changes(frame_of("@"), frame_of("@", inventory=(key,))) == [
         "The key entered the inventory: g - a key."
     ]
     assert inventory_changes(
-        made("@", inventory=(key, dagger)), made("@", inventory=(dagger,))
+        frame_of("@", inventory=(key, dagger)), frame_of("@", inventory=(dagger,))
     ) == ["The key left the inventory: g - a key."]
-    assert inventory_changes(made("@", inventory=(key,)), made("@", inventory=(key,))) == nothing
-    assert inventory_changes(made(inventory=(dagger,)), made(inventory=(daggers,))) == nothing
+    assert (
+        inventory_changes(frame_of("@", inventory=(key,)), frame_of("@", inventory=(key,)))
+        == nothing
+    )
+    assert (
+        inventory_changes(frame_of(inventory=(dagger,)), frame_of(inventory=(daggers,))) == nothing
+    )
 
 
 def test_frame_of_arrays() -> None:
@@ -104,11 +111,11 @@ def test_frame_of_arrays() -> None:
     letters[0] = ord("h")
     message = np.zeros(256, np.uint8)
     message[:2] = list(b"Hi")
-    seen = {
+    arrays = {
         "chars": chars, "blstats": blstats, "inv_glyphs": glyphs, "inv_strs": names,
         "inv_letters": letters, "message": message,
     }  # fmt: skip
-    made_of = frame(seen)
+    made_of = frame(arrays)
     chars[:] = 0
     assert made_of.hero == (3, 5)
     assert made_of.map[3] == "     @".ljust(79)

@@ -29,13 +29,13 @@ def test_crossings(make: Callable[[Drawn, np.ndarray], Sight], what: str) -> Non
     for _ in range(2):  # nothing is carried over into the next episode
         drawn.show(maps[0])
         sight.on_reset(np.arange(1))
-        found = []
+        signatures = []
         for step, drawing in enumerate(maps[1:], start=1):
             drawn.show(drawing)
             sight.on_step(np.zeros(1, np.int64), none, none)
             if sight.signatures[0, FLAGS] & CROSSED:
-                found.append(step)
-        assert found == expected
+                signatures.append(step)
+        assert signatures == expected
 
 
 @pytest.mark.parametrize("n", [3, 4])

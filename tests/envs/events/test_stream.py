@@ -64,11 +64,11 @@ GOLDEN_PLAY = {
 def test_golden_texts_of_real_play(name: str) -> None:
     """To write them anew after a change that is meant: CALM_WRITE_GOLDEN=1; then read them."""
     task_id, player, episodes = GOLDEN_PLAY[name]
-    seen: dict[str, str] = {}
+    text_of_event: dict[str, str] = {}
     for step in play(task_id, player, episodes=episodes, seed=4):
         achieved = ", ".join(n for n, yes in step.truth.items() if yes)
-        seen.setdefault(step.transition.texts["events"], achieved or "nothing")
-    text = "\n\n".join(f"{event}\n=> {truth}" for event, truth in seen.items()) + "\n"
+        text_of_event.setdefault(step.transition.texts["events"], achieved or "nothing")
+    text = "\n\n".join(f"{event}\n=> {truth}" for event, truth in text_of_event.items()) + "\n"
     path = GOLDEN / f"events-{name}.txt"
     if os.environ.get("CALM_WRITE_GOLDEN"):
         path.write_text(text)
@@ -117,11 +117,11 @@ def test_nothing_after_the_transition_leaks() -> None:
     for last in (0, 9):
         with watched("MiniHack-KeyRoom-S5-v0", 1) as (batch, stream):
             batch.reset([5])
-            told = []
+            event_numbers = []
             for action in (1, 2, 8, 9, 3, last):
                 batch.step(np.array([action]))
-                told.append(stream.texts[stream.ids[0]])
-            texts.append(told)
+                event_numbers.append(stream.texts[stream.ids[0]])
+            texts.append(event_numbers)
     assert texts[0][:-1] == texts[1][:-1]
     assert texts[0][-1] != texts[1][-1]
 

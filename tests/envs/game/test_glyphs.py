@@ -34,13 +34,13 @@ from envs.game.glyphs import (
     ],
 )
 def test_symbols_of_the_map(explanation: str, thing: str, ground: str, solid: bool) -> None:
-    found = [
+    names = [
         nethack.GLYPH_CMAP_OFF + i
         for i in range(nethack.MAXPCHARS - nethack.MAXEXPCHARS)
         if nethack.symdef.from_idx(i).explanation == explanation
     ]
-    assert found
-    for glyph in found:
+    assert names
+    for glyph in names:
         assert THINGS[THING_OF_GLYPH[glyph]] == thing
         assert GROUNDS[GROUND_OF_GLYPH[glyph]] == ground
         assert SOLID_OF_GLYPH[glyph] == solid

@@ -17,12 +17,12 @@ TASKS = [
 
 def maps(task: str, *seeds: int) -> list[bytes]:
     """What the first observations on these levels show."""
-    shown = []
+    first_maps = []
     with Batch(task, 1, ("chars",)) as batch:
         for seed in seeds:
             batch.reset([seed])
-            shown.append(batch.arrays["chars"].tobytes())
-    return shown
+            first_maps.append(batch.arrays["chars"].tobytes())
+    return first_maps
 
 
 def test_there_are_34() -> None:

@@ -89,18 +89,18 @@ class Late(Annotator):
 
 def test_late_answers_pay_alike_on_both_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     task = find_task(TASK)
-    played = []
+    episodes = []
     for _ in range(2):
         annotator = Late(make_judge("rules"), task, task.subgoals, ask="later")
         vec = envs.make_vec(TASK, 3, judge=annotator, shaping="every", workers=0, seed=3)
         rng = np.random.default_rng(0)
         vec.reset()
         steps = [vec.step(rng.integers(10, size=3))[-1]["credit"].tolist() for _ in range(300)]
-        played.append(steps)
+        episodes.append(steps)
         vec.close()
         monkeypatch.setattr("envs.credit.sources.make_event_stream", EventStream)
-    assert played[0] == played[1]
-    assert np.count_nonzero(played[0]) > 10
+    assert episodes[0] == episodes[1]
+    assert np.count_nonzero(episodes[0]) > 10
 
 
 @pytest.mark.parametrize("ask", ["wait", "later"])

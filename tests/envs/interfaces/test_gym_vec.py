@@ -20,11 +20,11 @@ def test_gym_vector() -> None:
     observation, infos = vec.reset(seed=1)
     assert infos == {}
     assert vec.observation_space.contains(observation)
-    kept = observation["message"].copy()
+    before = observation["message"].copy()
     for _ in range(LIMIT - 1):
         _, rewards, terminated, truncated, infos = vec.step(np.array([8, 8, 8]))
         assert infos == {}
-    assert np.array_equal(observation["message"], kept)  # a copy: steps don't change it
+    assert np.array_equal(observation["message"], before)  # a copy: steps don't change it
     observation, rewards, terminated, truncated, infos = vec.step(np.array([8, 8, 8]))
     assert terminated.tolist() == FALSE
     assert truncated.tolist() == TRUE

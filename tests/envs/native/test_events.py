@@ -81,22 +81,24 @@ def test_pays_what_credit_pays(mode: CreditMode, workers: int) -> None:
         credit = Credit(n, subgoals, mode)
         batch.observers.append(stream)
         batch.reset()
-        said = np.zeros((0, subgoals), np.int8)
+        answers = np.zeros((0, subgoals), np.int8)
         late = 0
         for step in range(900):
             if step == 500:  # answers may change: one that could not be read is asked for again
-                said = np.maximum(said, 0)
-                pay.set_answers(said)
+                answers = np.maximum(answers, 0)
+                pay.set_answers(answers)
             _, terminated, truncated = batch.step(rng.integers(batch.n_actions, size=n))
             if not stream.paid:
                 late += 1
-                new = len(stream.texts) - len(said)  # 0 where only a number in the message is new
+                new = len(stream.texts) - len(
+                    answers
+                )  # 0 where only a number in the message is new
                 drawn = rng.choice([0, 0, 0, 0, 1, -1, -2], size=(new, subgoals))
-                said = np.concatenate([said, drawn.astype(np.int8)])
-                pay.set_answers(said)
+                answers = np.concatenate([answers, drawn.astype(np.int8)])
+                pay.set_answers(answers)
                 assert stream.number()
             before = credit.progress.copy()
-            achieved = said[stream.ids]
+            achieved = answers[stream.ids]
             expected = credit.step(achieved, terminated, truncated)
             assert pay.credit.tolist() == expected.tolist(), f"step {step}"
             assert np.array_equal(pay.progress, credit.progress)

@@ -28,8 +28,8 @@ class Heap(ctypes.Structure):
 def heap() -> int:
     """Bytes of the C library's heap that are taken."""
     LIBC.mallinfo2.restype = Heap
-    found = LIBC.mallinfo2()
-    return int(found.uordblks + found.hblkhd)
+    usage = LIBC.mallinfo2()
+    return int(usage.uordblks + usage.hblkhd)
 
 
 def copies() -> list[int]:
@@ -66,16 +66,16 @@ def test_a_game_that_was_started_anew_is_as_good_as_new() -> None:
     rng = np.random.default_rng(0)
     actions = rng.integers(10, size=(40, 1))
     with Batch(TASK, 1, ("glyphs", "message", "inv_strs", "tty_chars"), workers=0) as batch:
-        played = []
+        games = []
         for _ in range(3):
             batch.reset([5])
-            seen = []
+            arrays = []
             for action in actions:
                 batch.step(action)
-                seen.append({key: array.copy() for key, array in batch.arrays.items()})
-            played.append(seen)
-    for again in played[1:]:
-        for a, b in zip(played[0], again, strict=True):
+                arrays.append({key: array.copy() for key, array in batch.arrays.items()})
+            games.append(arrays)
+    for again in games[1:]:
+        for a, b in zip(games[0], again, strict=True):
             assert all(np.array_equal(a[key], b[key]) for key in a)
 
 
@@ -98,17 +98,17 @@ def test_episodes_leave_nothing_on_the_heap(task: str) -> None:
 
 
 def test_games_of_two_threads_stay_apart() -> None:
-    played: dict[int, list[object]] = {}
+    games: dict[int, list[object]] = {}
 
     def play(n: int, seed: int) -> None:
         rng = np.random.default_rng(seed)
-        played[n] = []
+        games[n] = []
         with Batch(TASK, 2, ("glyphs", "inv_strs", "tty_chars"), workers=0, seed=seed) as batch:
             for _ in range(20):
                 batch.reset()
                 for _ in range(10):
                     batch.step(rng.integers(batch.n_actions, size=2))
-                    played[n] += [array.tobytes() for array in batch.arrays.values()]
+                    games[n] += [array.tobytes() for array in batch.arrays.values()]
 
     threads = [threading.Thread(target=play, args=(n, n)) for n in (0, 1)]
     for thread in threads:
@@ -117,4 +117,4 @@ def test_games_of_two_threads_stay_apart() -> None:
         thread.join()
     for n in (0, 1):
         play(2, n)
-        assert played[n] == played[2]
+        assert games[n] == games[2]

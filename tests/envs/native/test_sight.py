@@ -41,8 +41,8 @@ def test_same_signatures(task: str, n: int) -> None:
             if batch.step(actions)[1][0]:
                 player.begin(rng)
             assert np.array_equal(plain.signatures, native.signatures), f"step {step}"
-            asked = np.flatnonzero(plain.signatures[:, 17] & 64)
-            assert np.array_equal(plain.questions[asked], native.questions[asked])
+            questions = np.flatnonzero(plain.signatures[:, 17] & 64)
+            assert np.array_equal(plain.questions[questions], native.questions[questions])
 
 
 @pytest.mark.parametrize("task", ["KeyRoom-S5", "Corridor-R3", "River-MonsterLava"])
@@ -52,7 +52,7 @@ def test_rows_are_seen_before_they_are_reset(task: str, workers: int) -> None:
     stepper = built()
     assert stepper is not None
     task, n = f"MiniHack-{task}-v0", 5
-    told: list[list[list[str]]] = []
+    texts: list[list[list[str]]] = []
     for native in (False, True):
         rng = np.random.default_rng(6)
         with Batch(task, n, Sight.keys, seed=4, workers=workers) as batch:
@@ -60,12 +60,12 @@ def test_rows_are_seen_before_they_are_reset(task: str, workers: int) -> None:
             batch.observers.append(stream)
             batch.reset()
             assert stream.in_step is native
-            told.append([])
+            texts.append([])
             for _ in range(1200):
                 batch.step(rng.integers(batch.n_actions, size=n))
-                told[-1].append([stream.texts[i] for i in stream.ids.tolist()])
-    assert told[0] == told[1]
-    ended = [text for step in told[0] for text in step if "The episode ended" in text]
+                texts[-1].append([stream.texts[i] for i in stream.ids.tolist()])
+    assert texts[0] == texts[1]
+    ended = [text for step in texts[0] for text in step if "The episode ended" in text]
     assert len(ended) > n
 
 

@@ -21,7 +21,7 @@ def test_sloppy_player_slips_as_often_as_told() -> None:
 
         def begin(self, rng: np.random.Generator) -> None: ...
 
-        def act(self, seen: object) -> int:
+        def act(self, arrays: object) -> int:
             return 0
 
     player = Sloppy(Still(), 10, share=0.5)

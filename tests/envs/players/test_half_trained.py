@@ -41,8 +41,8 @@ def scene(*placed: tuple[int, int, int], hero: tuple[int, int] = (5, 7)) -> np.n
 
 
 def test_the_nearest_thing_of_each_kind() -> None:
-    seen = scene((5, 10, DOOR), (0, 7, DOOR), (15, 2, STAIRCASE_DOWN))
-    by_kind = seen[: 5 * len(SOUGHT)].reshape(-1, 5)
+    row = scene((5, 10, DOOR), (0, 7, DOOR), (15, 2, STAIRCASE_DOWN))
+    by_kind = row[: 5 * len(SOUGHT)].reshape(-1, 5)
     assert by_kind[SOUGHT.index("key")].tolist() == [0, 0, 0, 0, 0]
     # Three to the right is nearer than five up; ten down is more than eight.
     assert by_kind[SOUGHT.index("closed door")].tolist() == [1, 0, 3 / 8, 0, 1]
@@ -86,12 +86,12 @@ def test_actions_are_drawn_as_often_as_the_network_says() -> None:
     flat["action.bias"][3:] = -100
     player = HalfTrained("KeyRoom-S5", flat)
     player.begin(np.random.default_rng(3))
-    seen = {
+    row = {
         "glyphs": np.full((21, 79), FLOOR, np.int16),
         "blstats": np.ones(27, np.int64),
         "inv_glyphs": np.full(55, NO_GLYPH, np.int16),
     }
-    drawn = np.bincount([player.act(seen) for _ in range(4000)], minlength=4)
+    drawn = np.bincount([player.act(row) for _ in range(4000)], minlength=4)
     # Within five standard deviations of 2000, 1000, 1000.
     assert abs(drawn[0] - 2000) < 160
     assert abs(drawn[1] - 1000) < 140
@@ -102,9 +102,9 @@ def test_weights_are_small_and_as_their_provenance_says() -> None:
     assert trained_tasks() == ["MiniHack-KeyRoom-S15-v0", "MiniHack-KeyRoom-S5-v0"]
     for task in trained_tasks():
         path = WEIGHTS / f"{task}.npz"
-        said = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == said["sha256"]
-        assert 0.3 <= said["success"] <= 0.6
+        about = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == about["sha256"]
+        assert 0.3 <= about["success"] <= 0.6
         assert path.stat().st_size < 100_000
         with np.load(path) as arrays:
             assert {a.dtype for a in arrays.values()} == {np.dtype(np.float32)}
@@ -119,9 +119,9 @@ def test_it_finishes_some_and_not_all_and_the_same_again() -> None:
             if p.transition.terminated or p.transition.truncated
         ]
 
-    found = ends(4)
-    assert 1 <= sum(found) <= 7
-    assert found == ends(4)
+    actions = ends(4)
+    assert 1 <= sum(actions) <= 7
+    assert actions == ends(4)
 
 
 def test_what_is_no_network_is_told(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_actions_in_another_order_are_played_by_name() -> None:
         def begin(self, rng: object) -> None:
             self.next = iter([0, 1, 2])
 
-        def act(self, seen: object) -> int:
+        def act(self, arrays: object) -> int:
             return next(self.next)
 
     player = Renumbered(Cycle(), ("north", "take", "east"), ("take", "north"))

@@ -13,32 +13,32 @@ SHORT = 11
 
 
 def deeds(task: str, episodes: int, seed: int) -> Counter[str]:
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for p in play(task, "quester", episodes=episodes, seed=seed):
-        found.update(name for name, yes in p.truth.items() if yes)
-    return found
+        counts.update(name for name, yes in p.truth.items() if yes)
+    return counts
 
 
 def test_it_freezes_lava_and_reaches_the_stairs() -> None:
-    found = deeds("Quest-Easy", 2, 5)
-    assert found["reach the staircase down"] == 2
-    assert found["turn lava into solid ground"] >= 2
-    assert found["cross the water or lava"] == 2
+    counts = deeds("Quest-Easy", 2, 5)
+    assert counts["reach the staircase down"] == 2
+    assert counts["turn lava into solid ground"] >= 2
+    assert counts["cross the water or lava"] == 2
 
 
 def test_it_takes_the_items_crosses_and_kills_the_minotaur() -> None:
-    found = deeds("Quest-Hard", 1, SHORT)
-    assert found["pick up an object"] == 2
-    assert found["cross the water or lava"] == 1
-    assert found["kill a monster"] == 1
-    assert found["reach the staircase down"] == 1
+    counts = deeds("Quest-Hard", 1, SHORT)
+    assert counts["pick up an object"] == 2
+    assert counts["cross the water or lava"] == 1
+    assert counts["kill a monster"] == 1
+    assert counts["reach the staircase down"] == 1
 
 
 @pytest.mark.slow
 def test_most_hard_quests_are_finished_by_freezing_or_by_floating() -> None:
-    found = deeds("Quest-Hard", 24, 5)
-    assert found["reach the staircase down"] >= 16
-    assert found["cross the water or lava"] >= 16
-    assert found["kill a monster"] >= 16
-    assert found["float in the air"] >= 4
-    assert found["turn lava into solid ground"] >= 8
+    counts = deeds("Quest-Hard", 24, 5)
+    assert counts["reach the staircase down"] >= 16
+    assert counts["cross the water or lava"] >= 16
+    assert counts["kill a monster"] >= 16
+    assert counts["float in the air"] >= 4
+    assert counts["turn lava into solid ground"] >= 8

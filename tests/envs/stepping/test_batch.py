@@ -26,14 +26,14 @@ class Recorder:
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        self.seen: list[Any] = []
+        self.calls: list[Any] = []
 
     def on_reset(self, rows: np.ndarray[Any, Any]) -> None:
-        self.seen.append((rows.tolist(), self.batch.arrays["glyphs"][rows].copy()))
+        self.calls.append((rows.tolist(), self.batch.arrays["glyphs"][rows].copy()))
 
     def on_step(self, actions: Any, terminated: Any, truncated: Any) -> None:
         glyphs = self.batch.arrays["glyphs"].copy()
-        self.seen.append((actions.tolist(), terminated.tolist(), truncated.tolist(), glyphs))
+        self.calls.append((actions.tolist(), terminated.tolist(), truncated.tolist(), glyphs))
 
 
 def play(steps: int = 450, observe: bool = False, **settings: Any) -> list[Any]:
@@ -43,19 +43,19 @@ def play(steps: int = 450, observe: bool = False, **settings: Any) -> list[Any]:
         if observe:
             batch.observers.append(Recorder(batch))
         batch.reset()
-        played: list[Any] = [batch.arrays[key].copy() for key in KEYS]
+        arrays_of: list[Any] = [batch.arrays[key].copy() for key in KEYS]
         for _ in range(steps):
             rewards, terminated, truncated = batch.step(rng.integers(batch.n_actions, size=5))
-            played += [rewards, terminated, truncated, batch.level_seeds.copy()]
-            played += [batch.arrays[key].copy() for key in KEYS]
+            arrays_of += [rewards, terminated, truncated, batch.level_seeds.copy()]
+            arrays_of += [batch.arrays[key].copy() for key in KEYS]
             ended = terminated | truncated
-            played += [batch.final[key][ended] for key in KEYS]
-            played += [batch.final_steps[ended], batch.final_level_seeds[ended]]
-    return played
+            arrays_of += [batch.final[key][ended] for key in KEYS]
+            arrays_of += [batch.final_steps[ended], batch.final_level_seeds[ended]]
+    return arrays_of
 
 
 @pytest.fixture(scope="module")
-def played() -> list[Any]:
+def arrays_of() -> list[Any]:
     return play(workers=0)
 
 
@@ -65,10 +65,10 @@ def played() -> list[Any]:
      {"workers": 2, "observe": True}, {"native": False, "observe": True}],
     ids=str,
 )  # fmt: skip
-def test_seeds_give_every_array_bit_for_bit(settings: dict[str, Any], played: list[Any]) -> None:
+def test_seeds_give_every_array_bit_for_bit(settings: dict[str, Any], arrays_of: list[Any]) -> None:
     again = play(**settings)
-    assert len(again) == len(played)
-    assert all(np.array_equal(a, b) for a, b in zip(again, played, strict=True))
+    assert len(again) == len(arrays_of)
+    assert all(np.array_equal(a, b) for a, b in zip(again, arrays_of, strict=True))
 
 
 def test_the_order_in_which_observers_are_called() -> None:
@@ -77,10 +77,10 @@ def test_the_order_in_which_observers_are_called() -> None:
         recorder = Recorder(batch)
         batch.observers.append(recorder)
         batch.reset()
-        assert recorder.seen[0][0] == [0, 1]
+        assert recorder.calls[0][0] == [0, 1]
         for _ in range(200):
             batch.step([0, 1])
-        step, reset = recorder.seen[-2:]
+        step, reset = recorder.calls[-2:]
         assert step[:3] == ([0, 1], [False, False], [True, True])
         assert np.array_equal(step[3], batch.final["glyphs"])  # s' before the reset
         assert reset[0] == [0, 1]

@@ -46,7 +46,7 @@ def test_its_truth_is_told_where_there_is_one(tmp_path: Path) -> None:
         def begin(self, rng: object) -> None:
             self.way = iter([1, 1, 1, 1, 2, 4])
 
-        def act(self, seen: object) -> int:
+        def act(self, arrays: object) -> int:
             return next(self.way, 0)
 
     steps = [p for p, _ in zip(play(path, Walker()), range(6), strict=False)]

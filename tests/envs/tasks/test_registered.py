@@ -24,10 +24,10 @@ def test_every_id_of_minihack_is_a_task() -> None:
     ],
 )
 def test_its_actions_and_goal_come_from_the_engine(name: str, goal: str, actions: int) -> None:
-    found = task(name)
-    assert (found.goal, len(found.actions), found.subgoals) == (goal, actions, ())
-    assert found.actions[:2] == ("move north", "move east")
-    assert find_task(name) == found
+    described = task(name)
+    assert (described.goal, len(described.actions), described.subgoals) == (goal, actions, ())
+    assert described.actions[:2] == ("move north", "move east")
+    assert find_task(name) == described
 
 
 def test_the_skill_tasks_have_subgoals() -> None:

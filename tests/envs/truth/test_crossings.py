@@ -15,12 +15,12 @@ def crossings(maps: list[str], depths: tuple[int, ...] = ()) -> list[int]:
     drawn, banks = Drawn(), Banks(1)
     drawn.show(maps[0])
     banks.begin(np.arange(1), drawn.arrays["glyphs"], drawn.arrays["blstats"])
-    found = []
+    crossing_steps = []
     for step, drawing in enumerate(maps[1:], start=1):
         drawn.show(drawing, depths[step] if depths else 1)
         if banks.step(drawn.arrays["glyphs"], drawn.arrays["blstats"])[0]:
-            found.append(step)
-    return found
+            crossing_steps.append(step)
+    return crossing_steps
 
 
 @pytest.mark.parametrize("what", CROSSINGS)

@@ -12,19 +12,21 @@ ROOM = task("Room-5x5")
 
 
 def test_counts_every_step_once_and_no_more_yeses_than_steps() -> None:
-    met = frequencies(ROOM.id, ROOM.subgoals, envs_each=1, steps=50, seed=0)
-    assert met.count.sum() == 3 * 50
-    assert len(set(met.texts)) == len(met.texts) == len(met.count) == len(met.achieved)
-    assert (met.achieved <= met.count[:, None]).all()
-    assert (met.yes + met.no == 150).all()
+    counts = frequencies(ROOM.id, ROOM.subgoals, envs_each=1, steps=50, seed=0)
+    assert counts.count.sum() == 3 * 50
+    assert len(set(counts.texts)) == len(counts.texts) == len(counts.count) == len(counts.achieved)
+    assert (counts.achieved <= counts.count[:, None]).all()
+    assert (counts.yes + counts.no == 150).all()
 
 
 def test_achievements_belong_to_the_events_that_say_so() -> None:
     """This room's stairs are five moves away, so the scripted player finds them again and again."""
-    met = frequencies(ROOM.id, ROOM.subgoals, envs_each=1, steps=50, seed=0)
+    counts = frequencies(ROOM.id, ROOM.subgoals, envs_each=1, steps=50, seed=0)
     column = [s.name for s in ROOM.subgoals].index("reach the staircase down")
-    assert met.yes[column] >= 5
-    for text, yes, count in zip(met.texts, met.achieved[:, column], met.count, strict=True):
+    assert counts.yes[column] >= 5
+    for text, yes, count in zip(
+        counts.texts, counts.achieved[:, column], counts.count, strict=True
+    ):
         assert yes == (count if "reached the staircase down" in text else 0)
 
 

@@ -16,16 +16,16 @@ from envs.truth.skills import SkillTruth
 @pytest.mark.parametrize("id", SKILLS)
 def test_the_player_does_the_deed_and_truth_and_rules_see_it(id: str) -> None:
     skill = SKILLS[id]
-    played = list(play(skill.task, "scripted", episodes=3, seed=4))
-    ends = [p for p in played if p.transition.terminated]
+    rows = list(play(skill.task, "scripted", episodes=3, seed=4))
+    ends = [p for p in rows if p.transition.terminated]
     assert len(ends) == 3
     get, deed = (s.name for s in skill.task.subgoals)
-    assert [p.truth[deed] for p in played] == [p.transition.terminated for p in played]
-    assert sum(p.truth[get] for p in played) == 3
+    assert [p.truth[deed] for p in rows] == [p.transition.terminated for p in rows]
+    assert sum(p.truth[get] for p in rows) == 3
     judged = RulesJudge(rules=RULES).judge(
-        skill.task, skill.task.subgoals, [p.transition for p in played]
+        skill.task, skill.task.subgoals, [p.transition for p in rows]
     )
-    assert [dict(j.achieved) for j in judged] == [dict(p.truth) for p in played]
+    assert [dict(j.achieved) for j in judged] == [dict(p.truth) for p in rows]
 
 
 def test_the_same_seed_gives_the_same_steps() -> None:
@@ -71,8 +71,8 @@ def test_a_thing_dropped_and_taken_again_is_taken_twice() -> None:
 
 def test_standing_on_the_apple_counts_when_it_begins() -> None:
     skill = SKILLS["MiniHack-Eat-v0"]
-    played = list(play(skill.task, "sloppy", episodes=4, seed=2))
-    onto = [p for p in played if p.truth["step onto the apple"]]
+    rows = list(play(skill.task, "sloppy", episodes=4, seed=2))
+    onto = [p for p in rows if p.truth["step onto the apple"]]
     assert onto
     for p in onto:
         assert "The hero came onto an object" in p.transition.texts["events"]

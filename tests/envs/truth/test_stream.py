@@ -50,7 +50,7 @@ class Game:
         return self
 
     @property
-    def seen(self) -> dict[str, np.ndarray]:
+    def observation(self) -> dict[str, np.ndarray]:
         return {key: self.batch.arrays[key][0] for key in KEYS}
 
     @property
@@ -66,14 +66,14 @@ class Game:
         goals = self.truth.subgoals
         return {s.name for s, yes in zip(goals, self.truth.achieved[0], strict=True) if yes}
 
-    def play_until(self, wanted: str | Callable[[set[str]], bool]) -> set[str]:
+    def play_until(self, goal: str | Callable[[set[str]], bool]) -> set[str]:
         """Lets the scripted player play up to the step that achieves `wanted`."""
         for _ in range(300):
-            achieved = self.do(self.player.act(self.seen))
-            if wanted in achieved if isinstance(wanted, str) else wanted(achieved):
+            achieved = self.do(self.player.act(self.observation))
+            if goal in achieved if isinstance(goal, str) else goal(achieved):
                 return achieved
             assert not self.ended
-        raise AssertionError(f"never saw {wanted}")
+        raise AssertionError(f"never saw {goal}")
 
     def press(self, letter: str) -> set[str]:
         """The action whose key is this letter."""
@@ -99,7 +99,7 @@ def test_key_is_picked_up() -> None:
         for level_seed in range(5):
             g.start(level_seed)
             achieved = g.play_until("pick up the key")
-            assert KEY in g.seen["inv_glyphs"]
+            assert KEY in g.observation["inv_glyphs"]
             assert "The key entered the inventory." in g.text
             assert not achieved & {"open the locked door", "reach the staircase down"}
             assert g.do("pick up") == set()  # there is no second one
@@ -111,10 +111,10 @@ def test_key_is_dropped_and_picked_up_again() -> None:
         letter = key_letter(g)
         assert g.do("drop") == set()
         assert g.press(letter) == set()
-        assert KEY not in g.seen["inv_glyphs"]
+        assert KEY not in g.observation["inv_glyphs"]
         assert "The key left the inventory." in g.text
         assert "pick up the key" in g.do("pick up")
-        assert KEY in g.seen["inv_glyphs"]
+        assert KEY in g.observation["inv_glyphs"]
 
 
 def test_stepping_off_a_dropped_key_is_no_approach() -> None:
@@ -123,10 +123,10 @@ def test_stepping_off_a_dropped_key_is_no_approach() -> None:
         letter = key_letter(g)
         g.do("drop")
         g.press(letter)
-        y, x = int(g.seen["blstats"][1]), int(g.seen["blstats"][0])
+        y, x = int(g.observation["blstats"][1]), int(g.observation["blstats"][0])
         for name in g.names[:8]:
             assert g.do(name) == set()
-            if (int(g.seen["blstats"][1]), int(g.seen["blstats"][0])) != (y, x):
+            if (int(g.observation["blstats"][1]), int(g.observation["blstats"][0])) != (y, x):
                 break
         assert "The hero went away from the key." in g.text
 
@@ -137,7 +137,7 @@ def at_the_door_without_the_key(g: Game) -> None:
         g.start(level_seed)
         player = Scripted(g.batch.rules.actions)
         for _ in range(25):
-            player._map.look(g.seen["glyphs"], g.seen["blstats"])
+            player._map.look(g.observation["glyphs"], g.observation["blstats"])
             if player._doors_beside():
                 return
             doors = player._map.find("closed door")
@@ -156,7 +156,7 @@ def test_apply_beside_a_door_without_the_key() -> None:
         for _ in range(3):
             assert g.do("apply") == set()
         assert "open now" not in g.text
-        assert CLOSED & set(g.seen["glyphs"].ravel().tolist())
+        assert CLOSED & set(g.observation["glyphs"].ravel().tolist())
 
 
 def test_apply_with_the_key_opens_the_door() -> None:
@@ -165,21 +165,21 @@ def test_apply_with_the_key_opens_the_door() -> None:
             g.start(level_seed).play_until(
                 lambda a: "stand next to the locked door with the key" in a
             )
-            before = g.seen["glyphs"].copy()
+            before = g.observation["glyphs"].copy()
             achieved = g.play_until("open the locked door")
-            now = g.seen["glyphs"]
+            now = g.observation["glyphs"]
             differs = before != now
             changed = set(zip(before[differs].tolist(), now[differs].tolist(), strict=True))
             assert changed & {(2374, 2372), (2375, 2373)}
             assert "open the locked door" in achieved
-            assert bytes(g.seen["message"]).startswith(b"Never mind.")
+            assert bytes(g.observation["message"]).startswith(b"Never mind.")
             assert "A closed door is open now." in g.text
 
 
 def test_door_already_open() -> None:
     with game("KeyRoom-S5") as g:
         g.start(0).play_until("open the locked door")
-        assert OPEN & set(g.seen["glyphs"].ravel().tolist())
+        assert OPEN & set(g.observation["glyphs"].ravel().tolist())
         for _ in range(3):
             assert g.do("apply") == set()
 
@@ -188,15 +188,15 @@ def test_door_closed_and_opened_again() -> None:
     with game("KeyRoom-S5", wider=True) as g:
         g.start(0).play_until("open the locked door")
         g.do("cancel")  # what APPLY asks after the macro
-        y, x = int(g.seen["blstats"][1]), int(g.seen["blstats"][0])
-        door = np.argwhere(np.isin(g.seen["glyphs"], list(OPEN)))[0]
+        y, x = int(g.observation["blstats"][1]), int(g.observation["blstats"][0])
+        door = np.argwhere(np.isin(g.observation["glyphs"], list(OPEN)))[0]
         way = {(-1, 0): "north", (1, 0): "south", (0, 1): "east", (0, -1): "west"}[
             (int(door[0]) - y, int(door[1]) - x)
         ]
         for _ in range(50):  # a door may stick
             assert g.do("close") == set()
             g.do(f"move {way}")
-            if CLOSED & set(g.seen["glyphs"].ravel().tolist()):
+            if CLOSED & set(g.observation["glyphs"].ravel().tolist()):
                 break
         achieved: set[str] = set()
         for _ in range(50):
@@ -269,16 +269,16 @@ def test_boulders() -> None:
         g.start(22545)
         g.play_until("stand next to a boulder")
         g.play_until("push a boulder")
-        y, x = int(g.seen["blstats"][1]), int(g.seen["blstats"][0])
-        assert BOULDER in g.seen["glyphs"][y - 1 : y + 2, x - 1 : x + 2]
+        y, x = int(g.observation["blstats"][1]), int(g.observation["blstats"][0])
+        assert BOULDER in g.observation["glyphs"][y - 1 : y + 2, x - 1 : x + 2]
         for _ in range(2):
             achieved = g.play_until("fill water or lava with a boulder")
             assert "push a boulder" in achieved
-            assert b"Now you can cross it" in bytes(g.seen["message"])
+            assert b"Now you can cross it" in bytes(g.observation["message"])
             assert "Water turned into solid ground." in g.text
-        east = int(g.seen["blstats"][0])
+        east = int(g.observation["blstats"][0])
         assert g.play_until("cross the water or lava") == {"cross the water or lava"}
-        assert int(g.seen["blstats"][0]) > east + 1
+        assert int(g.observation["blstats"][0]) > east + 1
         assert "The hero came to the other side of the water or lava." in g.text
         g.play_until("reach the staircase down")
 

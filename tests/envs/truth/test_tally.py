@@ -34,7 +34,7 @@ def play(env: Sb3Vec, tally: Tally, first: list[int], second: list[int]) -> list
     return ended
 
 
-def found(tally: Tally, episodes: list, source: str) -> dict[str, tuple[float, float, float]]:
+def times_of(tally: Tally, episodes: list, source: str) -> dict[str, tuple[float, float, float]]:
     return {
         t.subgoal: (t.share, t.times, t.repeats)
         for t in tally.times(episodes)
@@ -47,14 +47,14 @@ def test_coming_near_twice_is_one_repeat() -> None:
     try:
         tally = Tally(env.batch, env.episodes.shaping)
         episodes = play(env, tally, STRAIGHT, BACK_AND_FORTH)
-        counts = found(tally, episodes, "truth")
+        counts = times_of(tally, episodes, "truth")
         assert counts["come within 2 steps of the staircase down"] == (1.0, 1.5, 0.5)
         assert counts["stand next to the staircase down"] == (1.0, 1.0, 0.0)
         assert counts["reach the staircase down"] == (1.0, 1.0, 0.0)
-        assert not found(tally, episodes, "judge")
+        assert not times_of(tally, episodes, "judge")
         # A new game starts from nothing.
         again = play(env, tally, STRAIGHT, STRAIGHT)
-        assert found(tally, again, "truth")["come within 2 steps of the staircase down"] == (
+        assert times_of(tally, again, "truth")["come within 2 steps of the staircase down"] == (
             1,
             1,
             0,
@@ -75,6 +75,6 @@ def test_the_judge_is_counted_beside_the_truth(spec: str, false: float) -> None:
         # Always-yes says so at 4 and 6 steps, and the truth but once in each episode.
         assert near[1].false == false
         if spec == "rules":
-            assert found(tally, episodes, "judge") == found(tally, episodes, "truth")
+            assert times_of(tally, episodes, "judge") == times_of(tally, episodes, "truth")
     finally:
         env.close()

@@ -53,8 +53,8 @@ def gradients(y: Tensor, args: list[Tensor]) -> tuple[Tensor, ...]:
     return torch.autograd.grad((y * weight).sum(), args)
 
 
-def relative(got: Tensor, expected: Tensor) -> float:
-    difference = (got.detach().double() - expected.detach()).abs().max().item()
+def relative(actual: Tensor, expected: Tensor) -> float:
+    difference = (actual.detach().double() - expected.detach()).abs().max().item()
     return difference / max(expected.detach().abs().max().item(), 1e-300)
 
 
@@ -68,8 +68,10 @@ def test_values_and_gradients_equal_the_loop(
     args = inputs(*sizes)
     y, expected = selective_scan(*args), loop(*args)
     assert relative(y, expected) < 1e-10
-    for name, got, wanted in zip(NAMES, gradients(y, args), gradients(expected, args), strict=True):
-        assert relative(got, wanted) < 1e-10, name
+    for name, actual, expected_gradient in zip(
+        NAMES, gradients(y, args), gradients(expected, args), strict=True
+    ):
+        assert relative(actual, expected_gradient) < 1e-10, name
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 81])
@@ -80,10 +82,10 @@ def test_float32_is_within_1e5_of_the_float64_loop(length: int) -> None:
     y, expected = selective_scan(*rough), loop(*exact)
     assert y.dtype == torch.float32
     assert relative(y, expected) < 1e-5
-    for name, got, wanted in zip(
+    for name, actual, expected_gradient in zip(
         NAMES, gradients(y, rough), gradients(expected, exact), strict=True
     ):
-        assert relative(got, wanted) < 1e-5, name
+        assert relative(actual, expected_gradient) < 1e-5, name
 
 
 @pytest.mark.parametrize("length", [440, 1659])
@@ -93,10 +95,10 @@ def test_long_scans_in_float32_are_within_1e5_of_float64(length: int) -> None:
     rough = [x.detach().float().requires_grad_() for x in exact]
     y, expected = selective_scan(*rough), selective_scan(*exact)
     assert relative(y, expected) < 1e-5
-    for name, got, wanted in zip(
+    for name, actual, expected_gradient in zip(
         NAMES, gradients(y, rough), gradients(expected, exact), strict=True
     ):
-        assert relative(got, wanted) < 1e-5, name
+        assert relative(actual, expected_gradient) < 1e-5, name
 
 
 def test_gradcheck() -> None:
@@ -117,12 +119,12 @@ def test_any_sizes_in_any_blocks(sizes: tuple[int, ...], block: int, seed: int) 
     try:
         plain.BLOCK = block
         y = selective_scan(*args)
-        got = gradients(y, args)
+        actual = gradients(y, args)
     finally:
         plain.BLOCK = whole
     expected = loop(*args)
     assert torch.allclose(y, expected, rtol=1e-10, atol=1e-10)
-    for a, b in zip(got, gradients(expected, args), strict=True):
+    for a, b in zip(actual, gradients(expected, args), strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
@@ -244,5 +246,7 @@ def test_a_map_is_scanned_along_each_route_and_given_back_in_its_order(
             gates = (x[:, at, h, k].transpose(1, 2).unsqueeze(1) for x in (B, C))
             expected[:, at, h, k] = loop(*walked, A[h, k], *gates, none).transpose(1, 2)
     assert relative(y, expected) < 1e-10
-    for got, wanted in zip(gradients(y, args), gradients(expected, args), strict=True):
-        assert relative(got, wanted) < 1e-10
+    for actual, expected_gradient in zip(
+        gradients(y, args), gradients(expected, args), strict=True
+    ):
+        assert relative(actual, expected_gradient) < 1e-10

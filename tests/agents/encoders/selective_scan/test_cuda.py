@@ -39,11 +39,11 @@ def test_same_values_and_gradients(
     y, starts = plain.forward(*exact, True)
     dy = torch.randn_like(y)
     args = [x.to(DEVICE, dtype) for x in exact]
-    got, kept = cuda.forward(*args, True)
-    assert (got.cpu() - y).abs().max() <= tolerance * y.abs().max()
-    wanted = plain.backward(dy, *exact, starts)
-    grads = cuda.backward(dy.to(DEVICE, dtype), *args, kept)
-    for a, b in zip(grads, wanted, strict=True):
+    actual, states = cuda.forward(*args, True)
+    assert (actual.cpu() - y).abs().max() <= tolerance * y.abs().max()
+    gradients = plain.backward(dy, *exact, starts)
+    grads = cuda.backward(dy.to(DEVICE, dtype), *args, states)
+    for a, b in zip(grads, gradients, strict=True):
         assert a.shape == b.shape
         assert (a.cpu() - b).abs().max() <= tolerance * b.abs().max().clamp_min(1e-30)
 
@@ -58,15 +58,15 @@ def test_a_map_is_scanned_along_its_routes(monkeypatch: pytest.MonkeyPatch) -> N
     for kernels in (cuda, plain):
         monkeypatch.setattr(native, "library", lambda _: None)
         monkeypatch.setattr(autograd, "_kernels", lambda _, kernels=kernels: kernels)
-        given = [x.clone().requires_grad_() for x in args]
-        y = scan_map(*given, order, order.argsort(-1))
-        results.append((y, *torch.autograd.grad(y.square().sum(), given)))
+        leaves = [x.clone().requires_grad_() for x in args]
+        y = scan_map(*leaves, order, order.argsort(-1))
+        results.append((y, *torch.autograd.grad(y.square().sum(), leaves)))
     for a, b in zip(*results, strict=True):
         assert torch.allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
 def test_nothing_is_kept_unless_asked() -> None:
     args = [x.to(DEVICE) for x in inputs(2, 1, 3, 5, 7)]
-    y, kept = cuda.forward(*args, False)
+    y, states = cuda.forward(*args, False)
     assert torch.equal(y, cuda.forward(*args, True)[0])
-    assert kept[0].numel() == 0
+    assert states[0].numel() == 0

@@ -32,13 +32,13 @@ def args(batch: int = 3, channels: int = 5, length: int = 7) -> list[Tensor]:
 def test_it_is_compiled_once_for_each_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert native.library(torch.float32) is not None
-    (made,) = (tmp_path / "calm").iterdir()  # and nothing else is left there
-    assert made.name.startswith("scan-float-")
-    when = made.stat().st_mtime_ns
+    (folder,) = (tmp_path / "calm").iterdir()  # and nothing else is left there
+    assert folder.name.startswith("scan-float-")
+    when = folder.stat().st_mtime_ns
     native.library.cache_clear()
     native.library(torch.float32)
     native.library(torch.float64)
-    assert made.stat().st_mtime_ns == when
+    assert folder.stat().st_mtime_ns == when
     assert len(list((tmp_path / "calm").iterdir())) == 2
 
 
@@ -84,9 +84,9 @@ def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            given = args(batch=5)
-            y = selective_scan(*given)
-            results.append((y, *torch.autograd.grad(y.square().sum(), given)))
+            leaves = args(batch=5)
+            y = selective_scan(*leaves)
+            results.append((y, *torch.autograd.grad(y.square().sum(), leaves)))
     finally:
         torch.set_num_threads(before)
     for other in results[1:]:

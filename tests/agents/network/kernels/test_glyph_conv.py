@@ -16,9 +16,9 @@ GLYPHS = 50
 def exact(glyphs: Tensor, embedding: nn.Embedding, conv: nn.Conv2d, blank: Sequence[int]) -> Tensor:
     """By the definition, in float64."""
     weight = embedding.weight.double().clone()
-    kept = torch.ones(GLYPHS, 1, dtype=torch.float64)
-    kept[list(blank)] = 0
-    cells = (weight * kept)[glyphs.long()].permute(0, 3, 1, 2)
+    known = torch.ones(GLYPHS, 1, dtype=torch.float64)
+    known[list(blank)] = 0
+    cells = (weight * known)[glyphs.long()].permute(0, 3, 1, 2)
     summed = nn.functional.conv2d(
         cells, conv.weight.double(), conv.bias.double(), conv.stride, padding=1
     )
@@ -52,12 +52,15 @@ def test_values_and_gradients(
     embedding, conv = layers(dim, channels, stride)
     glyphs = torch.randint(0, 9, shape).to(dtype)
     parameters = [embedding.weight, conv.weight, conv.bias]
-    out, wanted = glyph_conv(glyphs, embedding, conv, blank), exact(glyphs, embedding, conv, blank)
-    torch.testing.assert_close(out.double(), wanted, rtol=1e-5, atol=1e-5)
+    out, expected = (
+        glyph_conv(glyphs, embedding, conv, blank),
+        exact(glyphs, embedding, conv, blank),
+    )
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-5)
     up = torch.randn_like(out)
-    found = torch.autograd.grad(out, parameters, up)
-    right = torch.autograd.grad(wanted, parameters, up.double())
-    for mine, theirs in zip(found, right, strict=True):
+    gradients = torch.autograd.grad(out, parameters, up)
+    right = torch.autograd.grad(expected, parameters, up.double())
+    for mine, theirs in zip(gradients, right, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
@@ -100,12 +103,12 @@ def test_torchs_own_way_where_the_sums_do_not_fit(monkeypatch: pytest.MonkeyPatc
 
     embedding, conv = layers(2, 16)
     glyphs = torch.tensor([[[3, 5]]])
-    wanted = glyph_conv(glyphs, embedding, conv)
+    expected = glyph_conv(glyphs, embedding, conv)
     monkeypatch.setattr(module, "_call", refuse)
-    heard = []
-    hook = conv.register_forward_hook(lambda *_: heard.append(1))
-    torch.testing.assert_close(glyph_conv(glyphs, embedding, conv), wanted)
-    assert heard == [1]
+    calls = []
+    hook = conv.register_forward_hook(lambda *_: calls.append(1))
+    torch.testing.assert_close(glyph_conv(glyphs, embedding, conv), expected)
+    assert calls == [1]
     hook.remove()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert glyph_conv(glyphs, embedding, conv).dtype == torch.bfloat16

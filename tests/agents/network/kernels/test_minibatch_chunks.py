@@ -50,13 +50,13 @@ def test_chunks_hold_equal_work() -> None:
 def test_what_is_picked_spreads_out_to_the_rows_asked_for() -> None:
     stored = {"map": torch.from_numpy(MAPS), "status": torch.arange(5)}
     rows = np.array([4, 2, 1, 0])
-    found = pick(stored, rows, {"map": number_rows(MAPS)})
-    assert torch.equal(found["status"], torch.tensor([4, 2, 1, 0]))  # type: ignore[arg-type]
-    seen = found["map"]
-    assert isinstance(seen, Repeated)
-    assert len(seen.rows) == PAD  # two that differ
-    assert len(seen.index.unique()) == 2
-    assert torch.equal(seen.through(lambda maps: maps + 1), torch.from_numpy(MAPS[rows] + 1))
+    observations = pick(stored, rows, {"map": number_rows(MAPS)})
+    assert torch.equal(observations["status"], torch.tensor([4, 2, 1, 0]))  # type: ignore[arg-type]
+    repeated = observations["map"]
+    assert isinstance(repeated, Repeated)
+    assert len(repeated.rows) == PAD  # two that differ
+    assert len(repeated.index.unique()) == 2
+    assert torch.equal(repeated.through(lambda maps: maps + 1), torch.from_numpy(MAPS[rows] + 1))
 
 
 def test_a_memory_computes_each_map_once() -> None:

@@ -23,11 +23,11 @@ def test_values_and_gradients_are_torchs(batch: int, bias: bool) -> None:
     plain = plain.double()
     x = torch.randn(batch, 70, requires_grad=True)
     exact = x.detach().double().requires_grad_()
-    out, wanted = ours(x), plain(exact)
-    torch.testing.assert_close(out.double(), wanted, rtol=1e-5, atol=1e-5)
+    out, expected = ours(x), plain(exact)
+    torch.testing.assert_close(out.double(), expected, rtol=1e-5, atol=1e-5)
     up = torch.randn(61, batch).t()  # gradients come in any layout
     out.backward(up)
-    wanted.backward(up.double())
+    expected.backward(up.double())
     torch.testing.assert_close(x.grad.double(), exact.grad, rtol=1e-5, atol=1e-5)
     for mine, theirs in zip(ours.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(mine.grad.double(), theirs.grad, rtol=1e-5, atol=1e-5)
