@@ -61,7 +61,7 @@ def _approach(what: Approach) -> Subgoal:
 
 
 def _statements(what: Approach) -> tuple[str, ...]:
-    """Returns an approach in clauses that agree with every way in which `envs.events.words` says it.
+    """Returns an approach in clauses that agree with all that `envs.events.words` writes of it.
 
     What has come near is near "now", whether the hero came, the thing came into view, or the key
     was taken beside the door.
