@@ -23,7 +23,9 @@ from envs.tasks import task as find_task
 from envs.tasks.skills import SKILLS
 
 KEYROOM_PLAYERS = ("scripted", "half-trained", "random")
+"""Who plays for keyroom-v1."""
 PLAYERS = ("scripted", "sloppy", "random")
+"""Who plays for minihack-v1, but for the quests."""
 PAPER = ("pick up the key", "open the locked door")
 """The two subgoals of the paper's design, as our tasks name them."""
 EPISODES = 400
@@ -31,7 +33,13 @@ EPISODES = 400
 
 
 def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[LabelledTransition]:
-    """Yields the steps of up to `EPISODES` episodes of a task on levels of the split `data`."""
+    """Yields the steps of up to `EPISODES` episodes of a task on levels of the split `data`.
+
+    Args:
+        task: id.
+        player: by name; several take turns.
+        seed: of the levels and of the players' chance.
+    """
     return play(task, player, episodes=EPISODES, split="data", seed=seed)
 
 
@@ -47,82 +55,91 @@ def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransi
 
 
 class Picker:
-    """Draws rows for a set from play, each content once.
+    """Draws rows for a set from played steps, each content once.
 
-    The methods return the rows taken and raise CalmError where play has too few.
+    The methods return the rows that they pick, and raise CalmError where too few were played.
+
+    Args:
+        seed: of the draws.
     """
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
-        self._taken: set[str] = set()
+        self._picked: set[str] = set()  # ids
 
     def one_an_episode(
         self,
         rows: Iterator[LabelledTransition],
-        wanted: Callable[[LabelledTransition], bool],
+        of_kind: Callable[[LabelledTransition], bool],
         quota: int,
     ) -> list[LabelledTransition]:
-        """Takes one wanted row of each episode, drawn evenly, until there are `quota`."""
-        rows_taken: list[LabelledTransition] = []
+        """Picks one row of a kind from each episode, drawn evenly, until there are `quota`."""
+        picked: list[LabelledTransition] = []
         for episode in episodes(rows):
-            fresh = [r for r in episode if wanted(r) and r.transition.id not in self._taken]
+            fresh = [r for r in episode if of_kind(r) and r.transition.id not in self._picked]
             if fresh:
-                rows_taken.append(self._take(fresh[int(self._rng.integers(len(fresh)))]))
-            if len(rows_taken) == quota:
-                return rows_taken
-        raise CalmError(f"only {len(rows_taken)} of {quota} rows in {EPISODES} episodes")
+                picked.append(self._pick(fresh[int(self._rng.integers(len(fresh)))]))
+            if len(picked) == quota:
+                return picked
+        raise CalmError(f"only {len(picked)} of {quota} rows in {EPISODES} episodes")
 
     def sample(
         self, rows: Iterator[LabelledTransition], each: int, quota: int
     ) -> list[LabelledTransition]:
-        """Takes at most `each` rows of an episode, drawn evenly, in order, until `quota`."""
-        rows_taken: list[LabelledTransition] = []
+        """Picks at most `each` rows of an episode, drawn evenly, in order, until `quota`."""
+        picked: list[LabelledTransition] = []
         for episode in episodes(rows):
             n = min(each, len(episode))
             for i in sorted(self._rng.choice(len(episode), n, replace=False)):
                 row = episode[i]
-                if row.transition.id not in self._taken and len(rows_taken) < quota:
-                    rows_taken.append(self._take(row))
-            if len(rows_taken) == quota:
-                return rows_taken
-        raise CalmError(f"only {len(rows_taken)} of {quota} rows in {EPISODES} episodes")
+                if row.transition.id not in self._picked and len(picked) < quota:
+                    picked.append(self._pick(row))
+            if len(picked) == quota:
+                return picked
+        raise CalmError(f"only {len(picked)} of {quota} rows in {EPISODES} episodes")
 
-    def up_to(
+    def first_of_each(
         self, rows: Iterable[LabelledTransition], names: Iterable[str], most: int
     ) -> list[LabelledTransition]:
-        """Takes the first rows that achieve each subgoal in `names`, at most `most` of each."""
-        wanting = dict.fromkeys(names, most)
-        rows_taken: list[LabelledTransition] = []
+        """Picks the first rows that achieve each subgoal in `names`, at most `most` of each."""
+        missing = dict.fromkeys(names, most)
+        picked: list[LabelledTransition] = []
         for row in rows:
-            useful = [n for n in wanting if row.truth[n] and wanting[n]]
-            if useful and row.transition.id not in self._taken:
-                for name in wanting:
-                    wanting[name] -= row.truth[name] and wanting[name] > 0
-                rows_taken.append(self._take(row))
-        return rows_taken
+            useful = any(row.truth[n] and missing[n] for n in missing)
+            if useful and row.transition.id not in self._picked:
+                for name in missing:
+                    missing[name] -= row.truth[name] and missing[name] > 0
+                picked.append(self._pick(row))
+        return picked
 
-    def nothing(self, rows: Iterable[LabelledTransition], quota: int) -> list[LabelledTransition]:
-        """Takes `quota` rows that achieve nothing, drawn evenly, in order."""
+    def idle(self, rows: Iterable[LabelledTransition], quota: int) -> list[LabelledTransition]:
+        """Picks `quota` rows that achieve nothing, drawn evenly, in order."""
         idle = {r.transition.id: r for r in rows if not any(r.truth.values())}
-        fresh = [r for id, r in idle.items() if id not in self._taken]
-        chosen = self._rng.choice(len(fresh), quota, replace=False)
-        return [self._take(fresh[i]) for i in sorted(chosen)]
+        fresh = [r for id, r in idle.items() if id not in self._picked]
+        places = self._rng.choice(len(fresh), quota, replace=False)
+        return [self._pick(fresh[i]) for i in sorted(places)]
 
-    def _take(self, row: LabelledTransition) -> LabelledTransition:
-        self._taken.add(row.transition.id)
+    def _pick(self, row: LabelledTransition) -> LabelledTransition:
+        self._picked.add(row.transition.id)
         return row
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows of a set, and what judges are asked about them."""
+    """A part of a set: its rows, and the tasks with the subgoals that judges are asked about."""
 
     rows: list[LabelledTransition]
+    """In the order in which they are written."""
     tasks: Mapping[str, Task]
+    """By id, the tasks of the rows."""
 
 
 def keyroom() -> dict[str, Part]:
-    """Plays keyroom-v1: the paper's design (256, three classes evenly), 2,100 natural steps."""
+    """Plays keyroom-v1; returns its parts by name.
+
+    `balanced` is the paper's design: 256 rows, three classes evenly over both tasks, which the
+    quotas of 43 and 42 come to. `natural` are 2,100 steps as they come in play.
+    """
     ids = ("MiniHack-KeyRoom-S5-v0", "MiniHack-KeyRoom-S15-v0")
     picker = Picker(seed=2409)
     balanced: list[LabelledTransition] = []
@@ -130,7 +147,7 @@ def keyroom() -> dict[str, Part]:
     for t, id in enumerate(ids):
         kinds = (*PAPER, "none")
         for k, (kind, quota) in enumerate(zip(kinds, quotas[id], strict=True)):
-            # Nothing happens to everyone; keys and doors need a player who gets that far.
+            # Idle steps come with every player; keys and doors with those who get that far.
             crew = KEYROOM_PLAYERS[: 3 if kind == "none" else 2]
             source = steps(id, crew, seed=100 + 10 * t + k)
             balanced += picker.one_an_episode(source, _is_kind(kind), quota)
@@ -147,10 +164,12 @@ def keyroom() -> dict[str, Part]:
 
 
 def _is_kind(kind: str) -> Callable[[LabelledTransition], bool]:
+    """Returns a function that returns whether a row is of a class of the paper's design."""
     return lambda row: row.kind(PAPER) == kind
 
 
 HARD = "MiniHack-Quest-Hard-v0"
+"""The task whose episodes last hundreds of steps."""
 MINIHACK = (
     "MiniHack-River-v0",
     "MiniHack-River-Lava-v0",
@@ -165,9 +184,11 @@ MINIHACK = (
 
 
 def minihack() -> dict[str, Part]:
-    """Plays minihack-v1: up to 8 rows a subgoal and player, and 120 natural steps, of each task.
+    """Plays minihack-v1; returns its parts by name.
 
-    The hard quest is played longer, since one episode lasts hundreds of steps.
+    Of each task: `picked`, up to 8 rows a subgoal and player and 6 idle ones a player, and
+    `natural`, 120 steps as they come. The hard quest is played longer, since one episode lasts
+    hundreds of steps.
     """
     picker = Picker(seed=1012)
     picked: list[LabelledTransition] = []
@@ -177,10 +198,10 @@ def minihack() -> dict[str, Part]:
         crew = ("quester", "sloppy", "random") if "Quest" in id else PLAYERS
         names = [s.name for s in task.subgoals]
         for p, player in enumerate(crew):
-            looked = 6000 if id == HARD and player == "quester" else 1200
-            played = list(islice(steps(id, player, 1000 + 10 * t + p), looked))
-            picked += picker.up_to(played, names, 8)
-            picked += picker.nothing(played, 6)
+            most = 6000 if id == HARD and player == "quester" else 1200
+            rows = list(islice(steps(id, player, 1000 + 10 * t + p), most))
+            picked += picker.first_of_each(rows, names, 8)
+            picked += picker.idle(rows, 6)
         for p, player in enumerate(crew):
             natural += picker.sample(steps(id, player, 2000 + 10 * t + p), 10, 40)
     return {"picked": Part(picked, tasks), "natural": Part(natural, tasks)}
@@ -194,6 +215,10 @@ SETS: Mapping[str, Callable[[], dict[str, Part]]] = {
 
 def build(name: str, folder: Path) -> None:
     """Writes a set into a folder: parts, manifest, card.
+
+    Args:
+        name: one of `SETS`.
+        folder: new, or without parquet files.
 
     Raises:
         UsageError: no such set, or the folder holds something already: a set never changes.
@@ -218,7 +243,8 @@ def build(name: str, folder: Path) -> None:
 def differing_parts(name: str, folder: Path) -> list[str]:
     """Builds a set anew in a scratch folder and compares it with the one in `folder`.
 
-    Returns the names of the parts whose bytes differ; an empty list where all are identical.
+    Returns:
+        Names of the parts whose bytes differ; an empty list where all are identical.
     """
     with tempfile.TemporaryDirectory() as scratch:
         build(name, Path(scratch))

@@ -1,4 +1,4 @@
-"""Plays a task and writes its steps: from `envs.collect`'s steps to `data`'s rows on disk."""
+"""Plays a task and writes its steps as parquet, which `calm evaluate` and others read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def played_rows(
 ) -> Iterator[LabelledTransition]:
     """Yields every step of `episodes` episodes with each of the players, who take turns.
 
-    How many episodes are played is shown on the console.
+    The number of episodes played so far is shown on the console. The other arguments are those of
+    `envs.collect.play`.
 
     Args:
         first: episodes of all players together that were played before; they are passed over.
@@ -71,9 +72,9 @@ def collect_file(
     """
     partial = partial_path(path)
     rows = _whole_episodes(partial, task, players, seed, split)
-    played = sum(map(_ends, rows))
-    if played:
-        console.print(Text(f"resuming after {played} episodes of {partial}"), soft_wrap=True)
+    finished = sum(map(_ends, rows))
+    if finished:
+        console.print(Text(f"resuming after {finished} episodes of {partial}"), soft_wrap=True)
     total = episodes * len(players)
     rows = [row for row in rows if int(row.provenance["number"]) < total]
     try:
@@ -81,7 +82,7 @@ def collect_file(
             task,
             players=players,
             episodes=episodes,
-            first=played,
+            first=finished,
             seed=seed,
             split=split,
             console=console,
@@ -117,8 +118,8 @@ def _whole_episodes(
     def expected(number: int) -> dict[str, str]:
         """Returns the provenance that the rows of an episode must have."""
         player = names[number % len(names)]
-        played = {"player": player, "versions": versions(), "split": split, "seed": str(seed)}
-        return played | {"number": str(number)}
+        of_call = {"player": player, "versions": versions(), "split": split, "seed": str(seed)}
+        return of_call | {"number": str(number)}
 
     rows = content.rows
     while rows and not _ends(rows[-1]):  # an episode that was cut off is played anew
@@ -138,7 +139,7 @@ def _whole_episodes(
 
 
 def _keep_partial(path: Path, task: str, rows: Sequence[LabelledTransition]) -> str:
-    """Writes what was played so far and says where it is; without rows nothing is written."""
+    """Writes the rows so far, if any, into the partial file; returns a sentence that says where."""
     if not rows:
         return "stopped before the first step; nothing was written"
     about = write_rows(path, task, rows)
@@ -150,6 +151,7 @@ def _keep_partial(path: Path, task: str, rows: Sequence[LabelledTransition]) -> 
 
 
 def _ends(row: LabelledTransition) -> bool:
+    """Returns whether a row is the last of its episode."""
     return row.transition.terminated or row.transition.truncated
 
 

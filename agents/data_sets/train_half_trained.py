@@ -1,4 +1,4 @@
-"""Trains the players that stop half way: `calm players train KeyRoom-S5`.
+"""Trains a player half way and writes its weights: `calm players train KeyRoom-S5`.
 
 PPO on train levels, paid by the task and by the engine's own subgoals, until it finishes a little
 less than half of its episodes; then success on held-out levels is measured, and the weights are
@@ -48,7 +48,11 @@ EPISODES = 200
 
 
 class Featured(VecEnvWrapper):
-    """Environments seen through `half_trained.features`."""
+    """Environments whose observation is `envs.players.half_trained.features`, float32.
+
+    Args:
+        venv: environments of stable-baselines3 with the keys `FEATURE_KEYS`.
+    """
 
     def __init__(self, venv: VecEnv) -> None:
         super().__init__(venv, spaces.Box(-1.0, 1.0, (WIDTH,), np.float32))
@@ -71,7 +75,7 @@ class Featured(VecEnvWrapper):
 
 
 def network_of(model: PPO) -> Network:
-    """Returns the policy's arrays by the names that `half_trained` knows, in float64."""
+    """Returns the policy's arrays by their names in `envs.players.half_trained`, in float64."""
     layers = [*model.policy.mlp_extractor.policy_net, model.policy.action_net]
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
     return {
@@ -82,7 +86,11 @@ def network_of(model: PPO) -> Network:
 
 
 class _UntilHalfWay(BaseCallback):
-    """Stops once so many of the last 100 episodes were finished."""
+    """Stops training once a share of the last 100 episodes was finished.
+
+    Args:
+        goal: the share, in (0, 1].
+    """
 
     def __init__(self, goal: float) -> None:
         super().__init__()
@@ -168,7 +176,8 @@ def train_player(task: str, goal: float, most: int, seed: int, out: Path) -> dic
         seed: of weights, actions and levels.
         out: folder for TASK.npz and TASK.json.
 
-    Returns what TASK.json holds: `train_steps`, `success` and its 95 % interval, versions, ...
+    Returns:
+        The content of TASK.json: `train_steps`, `success` and its 95 % interval, versions, ...
 
     Raises:
         CalmError: success on held-out levels is not between `HALF_WAY`; nothing is written.

@@ -1,4 +1,4 @@
-"""One features extractor for any NetHack observation, for use with stable-baselines3.
+"""Extracts features from any NetHack observation, for use with stable-baselines3.
 
     PPO("MultiInputPolicy", env, policy_kwargs=dict(
         features_extractor_class=NetHackExtractor,
@@ -6,8 +6,8 @@
 
 Reads whichever of these keys the observation space has: `glyphs` (21, 79) the whole map,
 `glyphs_crop` (h, w) centred on the hero, `message` (256,), `inv_glyphs` (55,), `blstats` (27,),
-`progress` (G,) which subgoals this episode has achieved. The encoder `semantics` also reads what
-`envs.interfaces.history` adds: `semantics`, `window_crop`, `window_valid`.
+`progress` (G,) 1 for each subgoal that this episode has achieved. The encoder `semantics` also
+reads what `envs.interfaces.history` adds: `semantics`, `window_crop`, `window_valid`.
 
 With the keys of `agents.training.config` every encoder has 0.58 to 0.68 million weights, most of
 them in the layer that reads the cells out, where a weight costs one multiplication a sample.
@@ -42,12 +42,12 @@ PART = 32
 
 
 class NetHackExtractor(BaseFeaturesExtractor):
-    """Every part of the observation encoded apart, joined by one layer.
+    """Encodes every part of the observation apart, and joins them by one layer.
 
     Message, inventory and status also join the cells of each map as one token each, where the
-    mechanism lets them (agent, softmax); a token that says nothing is masked.
+    mechanism lets them (agent, softmax); a token of an empty part is masked.
 
-    Observations come as stable-baselines3 gives them, float32, or as they are in the environment.
+    Observations are float32, as stable-baselines3 passes them, or in their own dtypes.
 
     Args:
         observation_space: a Dict with at least one of the keys above.
@@ -55,10 +55,14 @@ class NetHackExtractor(BaseFeaturesExtractor):
         encoder: what mixes the cells of the maps: `cnn` for nothing, a mechanism of
             `agents.encoders`, or `semantics`, which needs the keys of `envs.interfaces.history`.
         glyph_dim: width of the glyph embedding, shared by maps and inventory.
-        fine: mix every cell of a crop rather than every second one, see
-            `agents.network.glyph_map.FINE`.
+        fine: mix every cell of a crop rather than every second one; None for the mechanism's
+            default, see `agents.network.glyph_map.FINE`.
         encoder_options: of the mechanism's class.
         past: look at the earlier crops of `envs.interfaces.history` too.
+
+    Raises:
+        UsageError: no such encoder, options that it does not take, or an observation without the
+            keys that it reads.
     """
 
     reads_native = True
@@ -127,7 +131,8 @@ class NetHackExtractor(BaseFeaturesExtractor):
         self.joint = nn.Linear(sum(widths[key] for key in parts), features_dim)
         self.repeats = () if self.joining else tuple(key for key in parts if key in MAPS)
         """Keys whose equal rows may come once, as
-        `agents.network.kernels.minibatch_chunks.Repeated`: what sees the map sees nothing else."""
+        `agents.network.kernels.minibatch_chunks.Repeated`: the part that sees the map sees nothing
+        else."""
 
     def forward(self, observations: Mapping[str, Tensor | Repeated]) -> Tensor:
         """Returns features (B, D) of observations by key, (B, ...)."""
@@ -151,7 +156,14 @@ class NetHackExtractor(BaseFeaturesExtractor):
     def extra(
         self, observations: dict[str, Tensor], features: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor] | tuple[()]:
-        """Returns tokens to join the maps' cells (B, n, WIDE), and which hold something (B, n)."""
+        """Returns tokens to join the maps' cells, (B, n, WIDE), and which hold something, (B, n).
+
+        Nothing at all where no token joins.
+
+        Args:
+            observations: by key, (B, ...).
+            features: of the parts beside the maps, by key, (B, PART).
+        """
         if not self.joining:
             return ()
         tokens = [self.tokens[key](features[key]) for key in self.joining]
@@ -169,7 +181,10 @@ def parted(
 
 
 def present_in(key: str, observed: Tensor) -> Tensor:
-    """Returns (B,) bool: the message is not blank, something is carried; a status always is."""
+    """Returns whether an observation (B, ...) of a key holds something, (B,) bool.
+
+    A blank message and an empty inventory do not; a status always does.
+    """
     if key == "message":
         return (observed != 0).any(1)
     if key == "inv_glyphs":

@@ -31,7 +31,7 @@ batch 16 then takes 2.2 times the CNN's (`calm encoders`)."""
 
 
 class Unchanged(nn.Module):
-    """Holds a module whose weights start as its paper says.
+    """Holds a module whose weights start as in its paper.
 
     SB3's policies call `apply` to initialise every Linear and Conv2d of an extractor anew
     (orthogonal, gain √2); here that stops.
@@ -47,10 +47,17 @@ class Unchanged(nn.Module):
 
 
 class Mix(nn.Module):
-    """Tokens (batch, N, dim) after a mechanism, its input normed and placed.
+    """Adds to tokens (batch, N, dim) what a mechanism makes of them, normed and placed.
 
-    Extra tokens, which have no place on the map, come first. The scans, which cost most, see
-    `NARROW` channels, projected there and back.
+    The scans, which cost most, see `NARROW` channels, projected there and back.
+
+    Args:
+        name: of the mechanism.
+        dim: channels.
+        height: rows of the grid of cells.
+        width: columns of the grid.
+        extra: tokens in front of the cells that have no place on the map; N is with them.
+        options: of the mechanism's class.
     """
 
     def __init__(
@@ -90,7 +97,7 @@ class Mix(nn.Module):
 
 
 def default_options(name: str, height: int, width: int) -> dict[str, Any]:
-    """Returns options of a mechanism for a grid; its own defaults suit large ones."""
+    """Returns options of a mechanism for a grid; its class's own defaults suit large grids."""
     if name in SCANS:
         small: dict[str, Any] = {"state": 4}
         return small | ({"expand": 1} if name == "ss2d" else {})
@@ -100,7 +107,7 @@ def default_options(name: str, height: int, width: int) -> dict[str, Any]:
 
 
 class MapEncoder(nn.Module):
-    """Glyphs (batch, h, w), and tokens without a place on the map, as (batch, out) features.
+    """Encodes glyphs (batch, h, w), with tokens that have no place there, as (batch, out) features.
 
     Unknown cells (stone, or beyond the map) are zeros to the first convolution and are masked from
     the mechanism. Where a thing stands relative to the hero is kept: the last layer reads all
@@ -108,6 +115,8 @@ class MapEncoder(nn.Module):
 
     Args:
         embedding: of glyphs; shared with the inventory.
+        shape: (h, w).
+        out: number of features.
         encoder: `cnn` for no mechanism, or one of `agents.encoders.MECHANISMS`.
         extra: number of extra tokens, `WIDE` features each; only for mechanisms that let them join.
         fine: mix every cell, between the convolutions, rather than every second one after both; by
@@ -161,7 +170,10 @@ class MapEncoder(nn.Module):
         return torch.relu(self.read(cells.flatten(1)))
 
     def cells(self, glyphs: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the mechanism's cells (batch, dim, rows, columns), and which are known."""
+        """Returns the mechanism's cells (batch, dim, rows, columns), and which are known.
+
+        The second is (batch, rows, columns) bool.
+        """
         known = (glyphs != STONE) & (glyphs != NO_GLYPH)
         cells = glyph_conv(glyphs, self.embedding, self.stem, (STONE, NO_GLYPH))
         if self.stride > 1:
@@ -177,13 +189,21 @@ class MapEncoder(nn.Module):
         extra: Tensor | None = None,
         present: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Returns extra tokens and cells together, (batch, N, dim), and which are valid."""
+        """Returns extra tokens and cells together, (batch, N, dim), and which are valid (batch, N).
+
+        Args:
+            cells: (batch, dim, rows, columns), as `cells` returns them.
+            known: (batch, rows, columns) bool.
+            extra: (batch, extra, dim).
+            present: (batch, extra) bool.
+        """
         tokens, mask = cells.flatten(2).transpose(1, 2), known.flatten(1)
         if extra is None or present is None:
             return tokens, mask
         return torch.cat([extra, tokens], 1), torch.cat([present, mask], 1)
 
     def _mixed(self, cells: Tensor, known: Tensor) -> Tensor:
+        """Returns cells (batch, dim, rows, columns) after the mechanism, if there is one."""
         if self.mix is None:
             return cells
         tokens, mask = self.tokens(cells, known)
@@ -197,6 +217,6 @@ def can_join(encoder: str, fine: bool | None = None) -> bool:
 
 
 def _folded(known: Tensor) -> Tensor:
-    """Returns every second row and column of cells, known where one of its 3x3 neighbours is."""
+    """Returns which of every second row and column of cells have a known cell in their 3x3."""
     most: Tensor = nn.functional.max_pool2d(known.float(), 3, 2, padding=1)
     return most > 0

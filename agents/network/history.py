@@ -1,4 +1,4 @@
-"""Features of the last steps, gated by the judge's answers about them and by what was in sight.
+"""Encodes the last steps, gated by the judge's answers about them and by what was in sight.
 
 The crops of the window are each encoded as the CNN encodes one; class-semantics attention
 (`agents.encoders.semantics`) then weighs their features over channels and over time, with gates
@@ -19,10 +19,11 @@ from agents.encoders.semantics import ClassSemanticsAttention
 from agents.network.glyph_map import MapEncoder, Unchanged
 
 WINDOW_KEYS = ("window_crop", "semantics", "window_valid")
+"""Observation keys that `WindowEncoder` takes, in its order."""
 
 
 class WindowEncoder(nn.Module):
-    """Crops (B, T, h, w), semantics (B, C, T) and validity (B, T) as (B, 2 * width) features.
+    """Encodes crops (B, T, h, w), semantics (B, C, T), validity (B, T) as (B, 2 * width) features.
 
     Args:
         embedding: of glyphs.
@@ -58,7 +59,7 @@ class WindowEncoder(nn.Module):
 
 
 class PastEncoder(nn.Module):
-    """Crops of the steps before the present one, each encoded by a CNN, side by side.
+    """Encodes the crops of the steps before the present one, each by a CNN, side by side.
 
     Args:
         embedding: of glyphs.
@@ -73,7 +74,12 @@ class PastEncoder(nn.Module):
         self.out = (window - 1) * width
 
     def forward(self, crops: Tensor, valid: Tensor) -> Tensor:
-        """Crops (B, T, h, w) and validity (B, T) -> (B, (T - 1) * width), 0 before an episode."""
+        """Returns features (B, (T - 1) * width) of crops (B, T, h, w); 0 before an episode's start.
+
+        Args:
+            crops: the present one last.
+            valid: (B, T), above 0 for steps of this episode.
+        """
         past = crops[:, :-1]
         steps: Tensor = self.crops(past.flatten(0, 1)).unflatten(0, past.shape[:2])
         of_this_episode: Tensor = steps * (valid[:, :-1] > 0).unsqueeze(-1)

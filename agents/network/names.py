@@ -1,4 +1,4 @@
-"""Names that settings may use for the policy's network, without the network: no torch here."""
+"""Lists the names that settings may use for the policy's network, without loading torch."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The parts of a NetHack observation that are not a map: message, inventory, status.
+"""Encodes the parts of a NetHack observation that are not a map: message, inventory, status.
 
-Each takes what stable-baselines3 hands an extractor (float32 tensors), or the integers themselves,
-and gives (B, out).
+Each takes float32, as stable-baselines3 passes observations, or the integers themselves, and
+returns (B, out) float32.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STONE = 2359
 
 
 class MessageEncoder(nn.Module):
-    """Characters of the message (B, 256), embedded, convolved and max-pooled over the text."""
+    """Encodes characters of the message (B, 256): embedded, convolved, max-pooled over the text."""
 
     def __init__(self, out: int = 32, width: int = 16, length: int = 96) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class MessageEncoder(nn.Module):
 
 
 class InventoryEncoder(nn.Module):
-    """Glyphs of what is carried (B, 55), embedded and summed; empty slots count nothing."""
+    """Encodes glyphs of what is carried (B, 55): embedded and summed; empty slots count nothing."""
 
     def __init__(self, embedding: nn.Embedding, out: int = 32) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class InventoryEncoder(nn.Module):
 
 
 class StatusEncoder(nn.Module):
-    """Numbers of the status line (B, K), squeezed by sign(x) log(1 + |x|), through one layer."""
+    """Encodes numbers of the status line (B, K): sign(x) log(1 + |x|), then one layer."""
 
     def __init__(self, size: int, out: int = 32) -> None:
         super().__init__()

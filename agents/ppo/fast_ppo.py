@@ -1,4 +1,4 @@
-"""stable-baselines3's PPO with its collection and its update done faster, and the same numbers.
+"""Computes stable-baselines3's PPO faster, in collection and update, with the same numbers.
 
 Same seeds and data give the same actions, losses and weights as SB3's own code to rounding. After
 three rollouts of 21 transitions (tests/agents/ppo/test_fast_ppo.py) no weight differed by more than
@@ -19,9 +19,9 @@ What is faster, on a CPU:
 
 On a GPU a minibatch is one chunk, and the rollout is moved there once.
 
-Callbacks, loggers, `evaluate_policy`, `save` and `load` are SB3's. An extractor whose class says
-`reads_native = True` takes observations as they are (int16, uint8, ...), others get what SB3 would
-give them; one that lists keys in `repeats` takes
+Callbacks, loggers, `evaluate_policy`, `save` and `load` are SB3's. An extractor whose class has
+`reads_native = True` takes observations in their own dtypes (int16, uint8, ...), others get what
+SB3 would pass them; one that lists keys in `repeats` takes
 `agents.network.kernels.minibatch_chunks.Repeated` for those in an update.
 """
 
@@ -77,16 +77,16 @@ class ReusedRolloutBuffer(DictRolloutBuffer):
 
 
 class FastPPO(PPO):
-    """PPO as stable-baselines3 has it, faster.
+    """Trains by PPO as stable-baselines3 does, faster.
 
     Falls back to SB3's implementation for non-discrete actions, non-dict observations, gSDE and
-    unshared extractors; `is_fast` says which is used.
+    unshared extractors; `is_fast` tells which is used.
 
     Args:
         threads: that compute chunks of a minibatch at the same time, on a CPU. The numbers don't
             depend on it.
         chunk: transitions in a chunk, about.
-        **settings: as PPO.
+        **settings: of SB3's PPO.
     """
 
     rollout_buffer_class: Any
@@ -113,8 +113,8 @@ class FastPPO(PPO):
         )
         extractor = self.policy.features_extractor
         self._native = getattr(extractor, "reads_native", False)
-        wanted = getattr(extractor, "repeats", ()) if self.device.type == "cpu" else ()
-        self._repeats = [key for key in wanted if key in self.observation_space.spaces]
+        repeats = getattr(extractor, "repeats", ()) if self.device.type == "cpu" else ()
+        self._repeats = [key for key in repeats if key in self.observation_space.spaces]
         if self.is_fast and self.device.type == "cpu":
             use_onednn(self.policy)
             for layer in extractor.modules():
@@ -131,7 +131,10 @@ class FastPPO(PPO):
         rollout_buffer: RolloutBuffer,
         n_rollout_steps: int,
     ) -> bool:
-        """Plays `n_rollout_steps` in every environment; False if the callback ended training."""
+        """Plays `n_rollout_steps` in every environment, into the buffer.
+
+        Returns False if the callback ended training.
+        """
         if not self.is_fast:
             return bool(super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps))
         assert self._last_obs is not None
@@ -170,7 +173,7 @@ class FastPPO(PPO):
             self._last_episode_starts = dones
         rollout_buffer.pos, rollout_buffer.full = n_steps, n_steps == rollout_buffer.buffer_size
         with torch.inference_mode():
-            if truncated:  # a time limit is no end: what would have come counts
+            if truncated:  # a time limit is no end: the value of what would follow counts
                 steps, rows, last = zip(*truncated, strict=True)
                 stacked = {key: np.stack([one[key] for one in last]) for key in last[0]}
                 _, values = self._logits_and_values(self._as_tensors(stacked, memories))
@@ -221,6 +224,13 @@ class FastPPO(PPO):
         clip_vf: float | None,
     ) -> tuple[list[Tensor | None], Tensor]:
         """Computes the gradient of the loss over a minibatch, summed over its chunks.
+
+        Args:
+            data: the rollout.
+            rows: of the minibatch, (M,).
+            parameters: of the policy.
+            clip: of the ratio of probabilities.
+            clip_vf: of the change of the values; None for none.
 
         Returns:
             One gradient a parameter, None where the loss does not depend on it, and the minibatch's
@@ -332,7 +342,11 @@ class FastPPO(PPO):
 
 
 def sampled(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Draws actions (B, 1) from logits (B, A), as SB3 draws them; with log probabilities (B,)."""
+    """Draws actions from logits (B, A), as SB3 draws them.
+
+    Returns:
+        Actions (B, 1) int64, and their log probabilities (B,).
+    """
     scores = F.log_softmax(logits, -1)
     actions = torch.multinomial(scores.exp(), 1)
     return actions, scores.gather(1, actions).flatten()
@@ -364,9 +378,11 @@ class _Rollout:
             yield rows[start : start + size]
 
     def chunks(self, rows: Indices) -> list[Indices]:
+        """Cuts the rows of a minibatch, (M,), into chunks; one on a GPU."""
         if self.whole:
             return [rows]
         return cut(rows, next(iter(self.repeats.values()), None), self.chunk)
 
     def observations(self, rows: Indices) -> Observation:
+        """Returns the observations of some rows (M,) by key, equal ones once where that is done."""
         return dict(pick(self.stored, rows, self.repeats))

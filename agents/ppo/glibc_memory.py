@@ -1,4 +1,4 @@
-"""Keeps the memory of one update for the next, where the C library is glibc.
+"""Lets a process keep freed memory for the next update, where the C library is glibc.
 
 By default glibc hands large blocks back to the system when they are freed and fetches them anew,
 page by page: 14,000 page faults in one update of 2,048 transitions, and 5 with this.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-"""glibc's malloc.h."""
+"""Options of mallopt, from glibc's malloc.h."""
 LARGEST = 1 << 25
 """Bytes of the largest block that glibc can be told to keep."""
 KEPT = 1 << 30
@@ -17,7 +17,7 @@ KEPT = 1 << 30
 
 
 def keep_memory() -> bool:
-    """Sets malloc to keep freed memory, for the whole process; returns False where it can't."""
+    """Sets malloc to keep freed memory, for the whole process; returns whether it could be set."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""The PPO agent of a run, built from its settings."""
+"""Makes the PPO agent of a run from its settings."""
 
 from __future__ import annotations
 

@@ -26,11 +26,12 @@ from envs.truth.tally import Tally
 
 @dataclass(frozen=True)
 class TrainingStatus:
-    """Steps, rate and success of a training run so far, and what its judge was asked."""
+    """Steps, rate and success of a training run so far, and its questions to the judge."""
 
     steps: int
+    """Environment steps so far."""
     total: int
-    """At the end: the steps asked for, rounded up to whole rollouts."""
+    """Environment steps at the end: those of the settings, rounded up to whole rollouts."""
     steps_per_second: float
     """Of collection and update, evaluations not counted."""
     success: float | None
@@ -48,7 +49,9 @@ class Clock:
     """Seconds of training and of evaluation, apart; a resumed run continues both."""
 
     training: float = 0.0
+    """Of collection and update."""
     evaluating: float = 0.0
+    """Of evaluations."""
 
 
 class RunCallback(BaseCallback):
@@ -84,7 +87,7 @@ class RunCallback(BaseCallback):
         self.on_progress = on_progress
         self.since = time.perf_counter()
         self.usage_before = Usage()
-        """What the judge cost before the run was last started."""
+        """The judge's usage before the run was last started."""
         self.resume_state: State = {}
         """The state before the present rollout; empty before the first one."""
         self.last_checkpoint_step = 0
@@ -124,7 +127,7 @@ class RunCallback(BaseCallback):
         self.since = now
 
     def recent(self) -> Row:
-        """Returns means over the last episodes of training, and what the judge was asked."""
+        """Returns means over the last episodes of training, and counts of the judge's questions."""
         episodes = list(self.model.ep_info_buffer or ())
 
         def mean(key: str) -> float | None:
@@ -160,7 +163,7 @@ class RunCallback(BaseCallback):
                 "steps_pending": shaping.counts.pending,
             }
             if isinstance(shaping.source, NoisyStream):
-                # In this run's own play; the spec speaks of the reference's.
+                # In this run's own play; the spec is about the reference's.
                 row |= {
                     "judge_precision": shaping.source.precision,
                     "judge_recall": shaping.source.recall,
@@ -260,7 +263,7 @@ class RunCallback(BaseCallback):
 
 
 def answers(annotator: Annotator) -> dict[str, list[str] | None]:
-    """Returns by text that was answered the subgoals it achieves, None where unreadable."""
+    """Returns by answered text the subgoals that it achieves, None where unreadable."""
     names = [s.name for s in annotator.subgoals]
     return {
         text: None if min(row) < 0 else [n for n, yes in zip(names, row, strict=True) if yes]

@@ -1,4 +1,4 @@
-"""What a run needs to be resumed after it was killed, as tensors and plain values.
+"""Snapshots and restores what a run needs to be resumed, as tensors and plain values.
 
 A checkpoint is taken between two rollouts. A run resumes from it with the same weights, optimiser,
 place in the schedules, counters, sums of recent episodes and random state (torch, numpy, Python),
@@ -28,7 +28,7 @@ State = dict[str, Any]
 
 
 def snapshot(model: OnPolicyAlgorithm, env: Sb3Vec) -> State:
-    """Copies the state of `model` and of its environments; to be called between two rollouts."""
+    """Returns a copy of the state of `model` and of its environments, between two rollouts."""
     numpy = np.random.get_state(legacy=False)
     bonus = env.episodes.bonus_source
     return {
@@ -65,6 +65,7 @@ def restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
 
 
 def _restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
+    """Does what `restore` does; another run's state raises one of many errors."""
     state = _copied(state)  # torch's optimisers keep the tensors they are given
     model.policy.load_state_dict(state["policy"])
     model.policy.optimizer.load_state_dict(state["optimizer"])
@@ -91,7 +92,7 @@ def _restore(model: OnPolicyAlgorithm, env: Sb3Vec, state: State) -> None:
 
 
 def judge_state(annotator: Annotator) -> State:
-    """Returns the texts that a run has asked its judge about, and what that cost."""
+    """Returns the texts that a run has asked its judge about, and the usage of that."""
     usage = annotator.usage
     return {
         "texts": list(annotator.texts),
@@ -102,8 +103,12 @@ def judge_state(annotator: Annotator) -> State:
 def restore_judge(annotator: Annotator, state: State) -> Usage:
     """Asks again about a run's texts, which costs nothing where a store holds the answers.
 
+    Args:
+        annotator: of the resumed run.
+        state: as `judge_state` returned it.
+
     Returns:
-        What the run had cost until its checkpoint.
+        The usage of the run until its checkpoint.
     """
     if state["texts"]:
         annotator.judge_texts(state["texts"])
@@ -125,13 +130,13 @@ def _owner(env: Sb3Vec, name: str) -> Any:
 
 
 def _credit_counts(env: Sb3Vec) -> State:
-    """Returns the counts of what the credit's source said so far, by name."""
+    """Returns the counts of the credit source's answers so far, by name."""
     owners = {name: _owner(env, name) for name in (*_SHAPING, *_NOISY)}
     return {name: getattr(owner, name) for name, owner in owners.items() if owner is not None}
 
 
 def _copied(value: Any) -> Any:
-    """Returns the same value with tensors copied and arrays turned into tensors."""
+    """Returns the same value with tensors copied, and arrays turned into int64 tensors."""
     if isinstance(value, dict):
         return {key: _copied(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The settings of one training run: one frozen record, saved as YAML beside what it produced."""
+"""The settings of one training run: one frozen record, saved as YAML in the run's folder."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from envs.tasks import task as find_task
 
 Memory = Literal["none", "stack", "lstm"]
 LIST = "`calm train --settings` lists all with what they mean"
+"""The end of errors about an unknown setting."""
 MOST_TRANSITIONS = 1 << 20
-"""Of one rollout; with the default keys they take half a gigabyte."""
+"""Transitions of one rollout, at most; with the default keys they take half a gigabyte."""
 
 
 class TrainConfig(BaseModel):
-    """What to train, on what reward, for how long. Everything that a run needs to be run again."""
+    """What to train, on what reward, for how long: all that a run needs to be repeated."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
@@ -276,6 +277,10 @@ class TrainConfig(BaseModel):
 
 def make_config(values: dict[str, Any], source: str = "the options") -> TrainConfig:
     """Returns a config of plain values.
+
+    Args:
+        values: by field.
+        source: of the values, for the message.
 
     Raises:
         UsageError: unknown field, wrong type, or a value out of range.

@@ -50,16 +50,17 @@ def subgoals_of(
 
 
 def _is_model(judge: str) -> bool:
+    """Returns whether a judge's spec names a model that can name subgoals."""
     return judge.partition(":")[0] in ("openai", "local")
 
 
 def subgoals_of_run(
     run: Run, store: Store | None = None, base_url: str | None = None
 ) -> tuple[Subgoal, ...]:
-    """Returns the subgoals that a run began with, whatever a file or a store says by now.
+    """Returns the subgoals that a run began with, whatever a file or a store holds by now.
 
     Raises:
-        UsageError: as `subgoals_of`, or what the run has kept can't be read.
+        UsageError: as `subgoals_of`, or the run's own file of them can't be read.
     """
     stored = run.subgoals()
     if stored is not None:
@@ -80,7 +81,7 @@ def credit_source_of(
     """Returns the source of a run's credit, see `agents.training.credit_source`.
 
     Raises:
-        UsageError: the judge can't be built, or is to tell a truth that is not known.
+        UsageError: the judge can't be built, or the truth that it needs is not known.
     """
     kind = config.judge.partition(":")[0]
     if kind in ("truth", "noisy"):

@@ -1,4 +1,4 @@
-"""Success of a policy on levels it never trained on, measured on the environment's own reward."""
+"""Measures a policy's success on levels it never trained on, by the environment's own reward."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Success:
-    """How many of the held-out levels a policy finished."""
+    """How many of the held-out levels a policy finished, and the means of their episodes."""
 
     successes: int
+    """Levels that were finished."""
     episodes: int
+    """Levels that were played."""
     return_env: float
     """Mean return on the environment's reward alone."""
     length: float
@@ -56,7 +58,7 @@ def measure_success(
     *,
     greedy: bool = False,
 ) -> Success:
-    """Plays episodes of held-out levels and returns how many were won and what they came to.
+    """Plays episodes of held-out levels; returns how many were won, and their means.
 
     The first `episodes / B` of each of the B environments count. Counting the first to end instead
     would favour short episodes.
@@ -97,7 +99,14 @@ def measure_success(
 
 
 def _actor(model: BaseAlgorithm, greedy: bool) -> Callable[[Any, Any], Any]:
-    """Returns a function of observations (B, ...), of which some (B,) begin an episode: actions."""
+    """Returns a function from observations by key, (B, ...), to actions (B,).
+
+    Its second argument (B,) bool marks the observations that begin an episode.
+
+    Args:
+        model: what plays.
+        greedy: take the likeliest action, rather than draw one.
+    """
     if isinstance(model, FastPPO):
         act = model.actor(greedy)
         return lambda observation, _: act(observation)

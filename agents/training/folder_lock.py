@@ -1,7 +1,7 @@
-"""One owner at a time for a folder that a process writes into: a run, a demo, a study.
+"""Locks a folder that a process writes into, for one owner at a time: a run, a demo, a study.
 
-The owner holds a lock of the operating system on the file `owner.json` in the folder, which says
-who it is. Such a lock ends with its process, whatever ends that. It is not seen from another
+The owner holds a lock of the operating system on the file `owner.json` in the folder, which names
+it. Such a lock ends with its process, whatever ends that. It is not seen from another
 machine that shares the folder, so there a file that is still there is taken for an owner.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from calm.errors import UsageError
 
 FILE = "owner.json"
+"""The file that is locked, in the folder."""
 
 _held: set[tuple[int, int]] = set()
 """Folders that this process owns, by device and inode: the system lets a process lock twice."""
@@ -33,8 +34,8 @@ def owned(folder: Path) -> Iterator[None]:
     The folder may be moved meanwhile; the lock moves with it.
 
     Raises:
-        UsageError: another process has it, or may have it on another machine; or it can't be
-            written. It is said which process, and what to do.
+        UsageError: another process owns it, or may own it on another machine; or it can't be
+            written. The message names the process, and what to do.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def owned(folder: Path) -> Iterator[None]:
 
 
 def _lock(folder: Path, place: int) -> int:
-    """Locks the file in the folder open as `place` and says in it who we are.
+    """Locks the file in the folder open as `place`, and writes this process into it.
 
     Returns:
         Its descriptor; closing it ends the lock. The lock is not inherited by child processes.
@@ -119,6 +120,7 @@ def _owner(lock: int) -> dict[str, str]:
 
 
 def _described(owner: dict[str, str]) -> str:
+    """Returns an owner in words."""
     if "pid" not in owner:
         return "another process"
     return (

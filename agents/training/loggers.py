@@ -1,4 +1,4 @@
-"""Loggers of a run's figures while it trains: TensorBoard, and Weights & Biases if wanted."""
+"""Logs a run's figures while it trains: to TensorBoard, and to Weights & Biases if it is named."""
 
 from __future__ import annotations
 
@@ -36,7 +36,15 @@ def make_logger(run: Run, since: int | None) -> Logger:
 
 
 class WandbOutput(KVWriter):
-    """Sends figures to a project of Weights & Biases; a resumed run resumes there too."""
+    """Sends figures to a project of Weights & Biases; a resumed run resumes there too.
+
+    Args:
+        run: that is logged.
+        project: of Weights & Biases.
+
+    Raises:
+        UsageError: wandb is not installed.
+    """
 
     def __init__(self, run: Run, project: str) -> None:
         try:

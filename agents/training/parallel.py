@@ -1,4 +1,4 @@
-"""Trains several runs at once, one process each, and reports the progress of all of them.
+"""Trains several runs at once, one process each, and reports the progress of all.
 
 A run that fails does not take the others down; its error is raised when they have ended. Ctrl-C
 reaches every process: each saves its checkpoint and ends, and so can be resumed.
@@ -29,7 +29,7 @@ Message = tuple[int, TrainingStatus | BaseException | None]
 
 
 def _end_with_parent() -> None:
-    """Ends this process when its parent is gone, even killed: else two would train one run."""
+    """Ends this process when its parent has ended, even killed: else two would train one run."""
     parent = mp.parent_process()
     assert parent is not None
 
@@ -98,7 +98,7 @@ def _train_one(
 
 
 class _Processes:
-    """The processes that train some runs, a number at a time, and what those that failed said.
+    """The processes that train some runs, a number at a time, and the errors of those that failed.
 
     Args:
         runs: to train.

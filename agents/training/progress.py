@@ -1,4 +1,4 @@
-"""Progress of training runs in the terminal: a line a run."""
+"""Shows the progress of training runs in the terminal: a line a run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from agents.training.run_folder import Run
 MOST_BARS = 6
 """Runs that have a bar each; of more, only those at work have one."""
 BAR_WIDTH = 8
+"""Columns of a bar."""
 LEAST_ROOM = len("1,000,000 of 1,000,000 steps  success 100%")
 """Columns beside name and bar that a name leaves free."""
 MIN_LABEL = 12

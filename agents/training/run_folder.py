@@ -1,4 +1,4 @@
-"""The folder of a training run: settings, versions, metrics, last checkpoint, report.
+"""Reads and writes the folder of a training run: settings, versions, metrics, checkpoint, report.
 
 config.yaml         every setting, the defaults included
 provenance.json     versions, git commit, processor, start
@@ -38,10 +38,11 @@ from calm.files import write_file
 from calm.records import Subgoal
 
 Row = dict[str, Any]
+"""The metrics of one evaluation, by name."""
 
 
 def provenance() -> dict[str, str]:
-    """Returns what a result depends on beside its settings: versions, commit, machine, time."""
+    """Returns what a result depends on beside its settings: versions, commit, machine, start."""
     root = Path(__file__).parents[2]
     git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
@@ -67,9 +68,12 @@ def readable(path: Path) -> Iterator[None]:
 
 
 class Run:
-    """Reads and writes the folder of one training run.
+    """The folder of one training run, which this object reads and writes.
 
     Every write replaces a whole file, so a kill leaves no half.
+
+    Args:
+        folder: of the run; nothing is read or written yet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -161,7 +165,7 @@ class Run:
         write_file(self.metrics_path, lambda partial: pq.write_table(table, partial))
 
     def judged(self) -> dict[str, list[str] | None]:
-        """Returns by text that was judged the subgoals it achieved, None where unreadable."""
+        """Returns by judged text the subgoals that it achieved, None where unreadable."""
         path = self.folder / "judged.json"
         if not path.exists():
             return {}
@@ -193,7 +197,7 @@ class Run:
 
         Raises:
             UsageError: more steps are done already, or a setting is scheduled to the last step, so
-                that the steps so far would have been others.
+                that the steps so far would have been different ones.
         """
         config = self.config
         if steps == config.steps:

@@ -31,7 +31,7 @@ from envs.truth.tally import Tally
 
 
 def show_nothing(_: TrainingStatus) -> None:
-    """Shows no progress."""
+    """Takes a status, and shows nothing."""
 
 
 def train(
@@ -105,7 +105,7 @@ def _train(
         model.set_logger(make_logger(run, state["steps"] if state else None))
 
         def close_logger(kind: type[BaseException] | None, *_: object) -> None:
-            with contextlib.suppress(*((OSError,) if kind else ())):  # the first error is told
+            with contextlib.suppress(*((OSError,) if kind else ())):  # the first error is raised
                 model.logger.close()
 
         closing.push(close_logger)
@@ -128,7 +128,7 @@ def _train(
             if not rows or rows[-1]["steps"] < model.num_timesteps:
                 callback.evaluate()
             if annotator:
-                annotator.wait()  # what is still pending was asked, so it is kept
+                annotator.wait()  # for answers that are paid for already
                 run.write_judged(answers(annotator))
         except BaseException as stop:
             _stop_with_checkpoint(callback, stop)

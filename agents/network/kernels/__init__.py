@@ -1,1 +1,1 @@
-"""Fast forms of layers and minibatches on the processor, equal to torch's own."""
+"""Computes layers and minibatches fast on the processor, with the same numbers as torch's own."""

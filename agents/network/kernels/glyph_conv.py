@@ -1,4 +1,4 @@
-"""The first convolution over a map of glyphs, by looking up what each glyph adds.
+"""Computes the first convolution over a map of glyphs by looking up what each glyph adds.
 
 Embedding a cell and convolving it is linear until the bias is added, so a 3x3 convolution over
 embedded glyphs is a sum of nine table rows a cell, one for each place in the window:
@@ -50,10 +50,13 @@ def glyph_conv(
         glyphs: (B, h, w), any dtype, values in [0, embedding.num_embeddings).
         embedding: (glyphs, dim).
         conv: 3x3, padding 1, any stride, with a bias.
-        blank: glyphs that say nothing.
+        blank: glyphs that are embedded as zeros.
 
     Returns:
         (B, channels, rows, columns).
+
+    Raises:
+        ValueError: a glyph lies outside the embedding.
     """
     if torch.compiler.is_compiling() or not _fits(embedding, conv) or library() is None:
         return _plain(glyphs, embedding, conv, blank)
@@ -71,6 +74,7 @@ def glyph_conv(
 def _plain(
     glyphs: Tensor, embedding: nn.Embedding, conv: nn.Conv2d, blank: Sequence[int]
 ) -> Tensor:
+    """Computes `glyph_conv` by torch's own layers."""
     glyphs = glyphs.long()
     cells = embedding(glyphs)
     if blank:
@@ -82,6 +86,7 @@ def _plain(
 
 
 def _fits(embedding: nn.Embedding, conv: nn.Conv2d) -> bool:
+    """Returns whether the C code does what these layers do, here and now."""
     weight = conv.weight
     return (
         weight.is_cpu
@@ -100,7 +105,10 @@ def _fits(embedding: nn.Embedding, conv: nn.Conv2d) -> bool:
 
 
 class _LookUp(torch.autograd.Function):
-    """table (glyphs, 9 * channels), bias (channels,), ids (B, h, w) -> (B, channels, ...)."""
+    """Sums up table rows: table (glyphs, 9 * channels), bias (channels,), ids (B, h, w).
+
+    The result is (B, channels, rows, columns).
+    """
 
     @staticmethod
     def forward(ctx: Any, table: Tensor, bias: Tensor, ids: Tensor, stride: int) -> Tensor:
@@ -129,7 +137,11 @@ class _LookUp(torch.autograd.Function):
 
 
 def _numbered(maps: Tensor, glyphs: int) -> tuple[Tensor, Tensor]:
-    """Numbers the glyphs that occur: maps of numbers, int16, and the glyph of each, int64."""
+    """Numbers the glyphs that occur; returns maps of numbers, int16, and the glyph of each, int64.
+
+    Raises:
+        ValueError: a glyph is not below `glyphs`.
+    """
     number = getattr(_local, "number", None)
     if number is None or len(number) < glyphs:
         number = _local.number = torch.full((glyphs,), -1, dtype=torch.int32)
@@ -147,10 +159,12 @@ _local = threading.local()
 
 
 def _at(*tensors: Tensor) -> list[ctypes.c_void_p]:
+    """Returns the addresses of tensors' memory."""
     return [ctypes.c_void_p(tensor.data_ptr()) for tensor in tensors]
 
 
 def _call() -> ctypes.CDLL:
+    """Returns the compiled functions, which must be there."""
     compiled = library()
     assert compiled is not None
     return compiled

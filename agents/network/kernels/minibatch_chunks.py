@@ -1,4 +1,4 @@
-"""A minibatch cut into chunks that fit the caches, equal observations seen once in each.
+"""Cuts a minibatch into chunks that fit the caches, with equal observations once in each.
 
 An agent that bumps into a wall sees the same map again: of 1,024 random transitions of KeyRoom-S5
 half hold different 9x9 crops, of KeyRoom-S15 seven tenths. A part of the network that sees the crop
@@ -30,9 +30,9 @@ NEW = 6
 
 @dataclass(frozen=True)
 class Repeated:
-    """Observations of one key of which many are equal: row i is `rows[index[i]]`.
+    """Observations of one key of which many are equal: the i-th is `rows[index[i]]`.
 
-    A network computes features by `through` alone.
+    A network computes features of them by `through` alone.
     """
 
     rows: Tensor
@@ -41,7 +41,11 @@ class Repeated:
     """(B,) int64."""
 
     def through(self, part: Callable[[Tensor], Tensor]) -> Tensor:
-        """Returns features (B, ...) by a part of the network that looks at rows one by one."""
+        """Returns features (B, ...) of the observations.
+
+        Args:
+            part: of the network, which looks at rows one by one: (n, ...) to features (n, ...).
+        """
         return part(self.rows).index_select(0, self.index)
 
 
@@ -56,7 +60,7 @@ class Memory:
         self._features = torch.empty(0)
 
     def look(self, values: npt.NDArray[np.generic]) -> Remembered:
-        """Returns rows (B, ...) as observations; those met before are not computed again."""
+        """Returns observations (B, ...), of which those met before are not computed again."""
         number, known = self._number, len(self._number)
         raw, width = np.ascontiguousarray(values).tobytes(), values[0].nbytes
         index = [
@@ -82,9 +86,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Remembered(Repeated):
-    """Rows that are new to a memory; `index` counts all that it has met."""
+    """Observations of which `rows` are new to a memory; `index` counts all that it has met."""
 
     memory: Memory
+    """It keeps the features of the new rows."""
     known: int
     """Rows that it had met before."""
 
@@ -126,7 +131,7 @@ def cut(rows: Indices, numbers: Indices | None, size: int = CHUNK) -> list[Indic
 def pick(
     stored: Mapping[str, Tensor], rows: Indices, repeats: Mapping[str, Indices]
 ) -> dict[str, Tensor | Repeated]:
-    """Returns observations of M rows of a rollout by key, (M, ...) or with equal rows once.
+    """Returns observations of M rows of a rollout by key, (M, ...), or with equal rows once.
 
     Args:
         stored: by key, (N, ...).

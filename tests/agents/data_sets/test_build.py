@@ -47,16 +47,16 @@ def test_one_an_episode_takes_each_once() -> None:
 def test_no_content_is_taken_twice() -> None:
     picker = Picker(0)
     same = [row(e, s, text="same") for e in range(3) for s in range(4)]
-    assert len(picker.up_to(rows(), ["key"], 3)) == 3
+    assert len(picker.first_of_each(rows(), ["key"], 3)) == 3
     with pytest.raises(CalmError, match="only 1 of 2"):
         picker.sample(iter(same), 4, 2)
-    again = picker.up_to(rows(), ["key"], 99)
+    again = picker.first_of_each(rows(), ["key"], 99)
     assert len(again) == 18 - 3
 
 
 def test_nothing_is_drawn_from_what_achieved_nothing() -> None:
     picker = Picker(0)
-    picked_rows = picker.nothing(rows(), 6) + picker.nothing(rows(), 6)
+    picked_rows = picker.idle(rows(), 6) + picker.idle(rows(), 6)
     assert {r.transition.step for r in picked_rows} == {0, 3}
     assert len({r.transition.id for r in picked_rows}) == 12
 
