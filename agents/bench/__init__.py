@@ -1,1 +1,1 @@
-"""Compares encoders and training with what a user would take otherwise, on the same work."""
+"""Measures encoders and training beside their rivals, on the same work."""

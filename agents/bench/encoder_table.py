@@ -1,4 +1,4 @@
-"""Size, arithmetic and time of each encoder as a whole, on the observations training uses."""
+"""Measures size, arithmetic and time of each encoder as a whole, on training's observations."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from agents.training.config import TrainConfig
 SUBGOALS = 7
 """Of KeyRoom; their number sets the width of `progress` and of the semantics."""
 GROUPS = 13
+"""Of glyphs, in the semantics."""
 ABOUT = {
     "cnn": "convolutions alone",
     "semantics": "channels and steps of a window gated by what was judged and seen",
@@ -33,23 +34,27 @@ class Entry(NamedTuple):
 
     name: str
     about: str
+    """What it does, in a few words."""
     parameters: int
+    """Numbers that are trained."""
     mflops: float
     """Millions of floating point operations of one sample's forward, a multiply-add as two:
     convolutions, products of matrices and the scans' recurrences; not what is done elementwise."""
     ms: float
     """Median milliseconds of a forward at `BATCH`."""
     least_ms: float
+    """The least of them."""
     times_cnn: float
     """The forward's time over the CNN's: the median of the ratio over rounds, in which all took
     turns."""
 
 
 BATCH = 16
+"""Observations of one forward."""
 
 
 def observation_space(config: TrainConfig, encoder: str) -> spaces.Dict:
-    """Returns what the environments of `config` show, with a judge."""
+    """Returns the observation space of an encoder in the environments of `config`, with a judge."""
     crop, window = config.crop, config.window
     known: dict[str, spaces.Space[Any]] = {
         "glyphs": spaces.Box(0, NO_GLYPH, (21, 79), np.int16),
@@ -64,14 +69,19 @@ def observation_space(config: TrainConfig, encoder: str) -> spaces.Dict:
         "semantics": spaces.Box(-1, 5, (SUBGOALS + GROUPS, window), np.float32),
         "window_valid": spaces.Box(0, 1, (window,), np.float32),
     }
-    shown = {key: known[key] for key in (*config.keys, "progress")}
-    return spaces.Dict(shown | (looked_back if encoder == "semantics" else {}))
+    spaces_by_key = {key: known[key] for key in (*config.keys, "progress")}
+    return spaces.Dict(spaces_by_key | (looked_back if encoder == "semantics" else {}))
 
 
 def table(config: TrainConfig | None = None, rounds: int = 60, seed: int = 0) -> list[Entry]:
-    """Measures every encoder at the sizes of `config`, in turns on this machine's CPU, one thread.
+    """Measures every encoder in turns on this machine's CPU, one thread; returns a row each.
 
     Times are of the processor, so that other work on the machine disturbs them little.
+
+    Args:
+        config: whose sizes they have; None for the defaults.
+        rounds: in which all take turns.
+        seed: of weights and observations.
     """
     config = config or TrainConfig()
     threads = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""Time and memory of the attention mechanisms and their baselines, and of the scan's rivals.
+"""Measures time and memory of the attention mechanisms, their baselines and the scan's rivals.
 
 Everything is compared on the same inputs in one process, in turns (`agents.bench.timing`). What
 is not installed or would take too long is left out and named.
@@ -57,11 +57,12 @@ def run(
     only: str | None = None,
     tokens: Collection[int] = (),
 ) -> dict[str, Any]:
-    """Measures everything on `device` (a CUDA device if there is one).
+    """Measures all on one device; returns {"bench", "machine", "rows", "ratios", "left_out"}.
 
     Args:
         quick: a crop and a map, fewer mechanisms, lengths and rounds.
-        progress: told what is measured next, a line each.
+        progress: called with what is measured next, a line each.
+        device: `cpu` or `cuda`; None for a CUDA device where there is one.
         only: "mechanisms" or "scans".
         tokens: some of the numbers of cells and lengths; all if empty.
 
@@ -108,7 +109,16 @@ def mechanisms(
     left_out: list[str],
     only: Collection[str] | None = None,
 ) -> list[Row]:
-    """Measures mechanisms, all or `only` some: forward, forward and backward, peak memory."""
+    """Measures mechanisms; returns rows: forward, forward and backward, peak memory.
+
+    Args:
+        cells: one of `MAPS`.
+        batch: maps at once.
+        device: to measure on.
+        rounds: in which all take turns.
+        left_out: gets a line for each that would take too long.
+        only: names of those to measure; None for all.
+    """
     kind = torch.device(device).type
     if batch * cells > CELLS_AT_MOST[kind]:
         left_out.append(f"{batch} x {cells} cells: would take too long")

@@ -1,4 +1,4 @@
-"""The network of `calm bench train`, the same for everyone.
+"""The network of `calm bench train`, the same for all contestants.
 
 Two convolutions over the crop of glyphs, message and status beside it, one joint layer.
 
@@ -27,17 +27,26 @@ class Size(NamedTuple):
     """Widths of the layers."""
 
     embedding: int
+    """Of a glyph."""
     channels: int
+    """Of both convolutions."""
     crop: int
+    """Features of the crop."""
     side: int
+    """Features of the message, and of the status."""
     joint: int
+    """Features of all together."""
 
 
 SIZES = {"M": Size(16, 32, 128, 64, 256), "S": Size(8, 16, 128, 32, 128)}
 
 
 class BenchNetwork(nn.Module):
-    """Crop (B, 9, 9), status (B, 27) and message (B, 256), of any dtype, as (B, joint) features."""
+    """Encodes crop (B, 9, 9), status (B, 27), message (B, 256), of any dtype, as (B, joint).
+
+    Args:
+        size: one of `SIZES`.
+    """
 
     def __init__(self, size: str) -> None:
         super().__init__()
@@ -72,14 +81,21 @@ class BenchNetwork(nn.Module):
 
 
 class LookUpNetwork(BenchNetwork):
-    """The same, as ours computes it."""
+    """The same network, whose first convolution looks its sums up, as our agents' does."""
 
     def embedded(self, crop: Tensor) -> Tensor:
+        """Returns (B, channels, 9, 9) of glyphs (B, 9, 9), by looking them up."""
         return glyph_conv(crop, self.glyphs, self.first)
 
 
 class BenchExtractor(BaseFeaturesExtractor):
-    """The network as stable-baselines3 wants it."""
+    """The network as a features extractor of stable-baselines3.
+
+    Args:
+        observation_space: with the keys of `agents.bench.settings.KEYS`.
+        size: one of `SIZES`.
+        ours: whether the first convolution is looked up.
+    """
 
     reads_native = True
     repeats = ("glyphs_crop",)

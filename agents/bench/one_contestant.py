@@ -1,4 +1,4 @@
-"""One contestant of `calm bench train`, in a process of its own, so that each has its own threads.
+"""Runs one contestant of `calm bench train`, in a process of its own with its own threads.
 
     python -m agents.bench.one_contestant NAME SIZE SECONDS
 
@@ -28,17 +28,25 @@ from agents.bench import settings
 from agents.bench.network import BenchExtractor
 
 Contestant = Callable[[str, float], settings.StepsAndSeconds]
-"""Trains with a network of this size for about so many seconds."""
+"""Trains a network of a size of `agents.bench.network.SIZES` for about so many seconds."""
 
 
 def ours_env(workers: int | None) -> Any:
+    """Returns our environments, played by so many processes."""
     from envs import make_vec
 
     return make_vec(settings.TASK, settings.ENVS, kind="sb3", keys=settings.KEYS, workers=workers)
 
 
 def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
-    """An SB3 PPO, or ours, with the settings of the bench."""
+    """Returns an SB3 PPO, or ours, with the settings of the bench.
+
+    Args:
+        kind: its class.
+        env: vectorised environments.
+        size: of the network.
+        **more: arguments of the class; `policy` is added to `policy_kwargs`.
+    """
     from stable_baselines3 import PPO
 
     return kind(
@@ -63,7 +71,7 @@ def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
 
 
 def learn(model: Any, seconds: float) -> settings.StepsAndSeconds:
-    """Whole rollouts with their updates, after one to warm up."""
+    """Trains whole rollouts with their updates, after one to warm up; returns steps and seconds."""
     from stable_baselines3.common.callbacks import BaseCallback
 
     class Watch(BaseCallback):
@@ -88,7 +96,7 @@ def learn(model: Any, seconds: float) -> settings.StepsAndSeconds:
 
 
 def our_model(size: str, threads: int) -> Any:
-    """An agent of ours as `agents.training.train` sets it up."""
+    """Returns an agent of ours as `agents.training.train` sets it up."""
     import torch
 
     from agents.ppo.fast_ppo import FastPPO
@@ -101,17 +109,17 @@ def our_model(size: str, threads: int) -> Any:
 
 
 def ours(size: str, seconds: float) -> settings.StepsAndSeconds:
-    """CALM as `calm train` runs one agent on all cores."""
+    """Trains as `calm train` trains one agent on all cores."""
     return learn(our_model(size, settings.CORES), seconds)
 
 
 def ours_one_core(size: str, seconds: float) -> settings.StepsAndSeconds:
-    """CALM as `calm train` runs one of many agents: one thread and no other process."""
+    """Trains as `calm train` trains one of many agents: one thread and no other process."""
     return learn(our_model(size, 1), seconds)
 
 
 def sb3(vec_env: str) -> Contestant:
-    """stable-baselines3 as its documentation sets it up, with its own threads."""
+    """Returns stable-baselines3 as its documentation sets it up, with its own threads."""
 
     def contest(size: str, seconds: float) -> settings.StepsAndSeconds:
         from stable_baselines3 import PPO
@@ -131,14 +139,14 @@ def sb3(vec_env: str) -> Contestant:
 
 
 def sb3_ours(size: str, seconds: float) -> settings.StepsAndSeconds:
-    """stable-baselines3's PPO in our environments: what the environments alone bring."""
+    """Trains stable-baselines3's PPO in our environments: what the environments alone bring."""
     from stable_baselines3 import PPO
 
     return learn(ppo(PPO, ours_env(None), size), seconds)
 
 
 def env_alone(size: str, seconds: float) -> settings.StepsAndSeconds:
-    """Our environments with random actions: nothing can be faster that learns after it plays."""
+    """Steps our environments at random: nothing can be faster that learns after it plays."""
     del size
     env = ours_env(None)
     env.reset()
@@ -156,7 +164,7 @@ def env_alone(size: str, seconds: float) -> settings.StepsAndSeconds:
 
 
 def update_alone(size: str, seconds: float) -> settings.StepsAndSeconds:
-    """Our updates of one rollout over and over: nothing can be faster that steps in no time."""
+    """Updates on one rollout over and over: nothing can be faster that steps in no time."""
     model = our_model(size, settings.CORES)
     model.learn(settings.ROLLOUT)
     done, start = 0, time.perf_counter()
@@ -169,7 +177,7 @@ def update_alone(size: str, seconds: float) -> settings.StepsAndSeconds:
 
 
 def sample_factory(asynchronous: bool) -> Contestant:
-    """Sample Factory, see `agents.bench.peers.sample_factory`."""
+    """Returns Sample Factory, see `agents.bench.peers.sample_factory`."""
 
     def contest(size: str, seconds: float) -> settings.StepsAndSeconds:
         from agents.bench.peers.sample_factory import learn
@@ -180,7 +188,7 @@ def sample_factory(asynchronous: bool) -> Contestant:
 
 
 def pufferlib(backend: str) -> Contestant:
-    """PufferLib, see `agents.bench.peers.pufferlib`."""
+    """Returns PufferLib, see `agents.bench.peers.pufferlib`."""
 
     def contest(size: str, seconds: float) -> settings.StepsAndSeconds:
         from agents.bench.peers.pufferlib import learn
@@ -206,7 +214,7 @@ CONTESTANTS: dict[str, Contestant] = {
 
 
 def main() -> None:
-    """Runs the contestant that the command line names."""
+    """Trains by the contestant that the command line names, and prints its steps and seconds."""
     name, size, seconds = sys.argv[1:]
     output = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""The selective scan beside its rivals: loops in torch, mambapy's `pscan`, torch's own.
+"""Measures the selective scan beside its rivals: loops in torch, mambapy's `pscan`, torch's own.
 
 All scan the same inputs: batch 4, 64 channels, state 16.
 """
@@ -88,6 +88,7 @@ def _decays_and_inputs(u: Tensor, delta: Tensor, A: Tensor, B: Tensor) -> tuple[
 
 
 def _read_out(h: Tensor, C: Tensor) -> Tensor:
+    """Returns y (batch, length, channels) of states (batch, length, channels, state)."""
     return (h @ C.unsqueeze(-1)).squeeze(-1)
 
 
@@ -116,6 +117,7 @@ def _mambapy(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor) -> Tenso
 
 
 def _has_associative_scan() -> bool:
+    """Returns whether this torch has an associative scan."""
     try:  # a prototype, without a public path
         from torch._higher_order_ops import associative_scan  # noqa: F401
     except ImportError:

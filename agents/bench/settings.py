@@ -1,4 +1,4 @@
-"""The work of `calm bench train`: task, keys and settings of PPO, the same for every contestant."""
+"""Sets the work of `calm bench train`: task, keys and PPO's settings, the same for all."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 KEYS = ("glyphs_crop", "blstats", "message")
 """Observation keys that the network sees."""
 TASK = "MiniHack-KeyRoom-S5-v0"
-"""Of every environment."""
+"""The task of every environment."""
 ENVS, STEPS, EPOCHS, MINIBATCHES = 16, 128, 4, 4
 """Environments, steps of each in a rollout, passes over it, and parts of a pass."""
 ROLLOUT = ENVS * STEPS
-"""Transitions."""
+"""Transitions of a rollout."""
 CORES = len(os.sched_getaffinity(0))
+"""Cores that this process may use."""
 GAMMA, LAMBDA, RATE, ENTROPY = 0.99, 0.95, 3e-4, 0.01
 """Discount, lambda of the advantage, step size of Adam, weight of the entropy bonus."""
 

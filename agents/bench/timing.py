@@ -1,4 +1,4 @@
-"""Time and memory of contestants that do the same work in one process.
+"""Measures time and memory of contestants that do the same work in one process.
 
 They take turns, one run each a round, so that a slow spell of the machine falls on all; a row is
 the median, least and greatest.
@@ -25,8 +25,11 @@ class Timing(NamedTuple):
     """Milliseconds of a run."""
 
     median: float
+    """Of all rounds."""
     least: float
+    """The quickest."""
     most: float
+    """The slowest."""
 
 
 def measure(
@@ -34,13 +37,13 @@ def measure(
 ) -> dict[str, Timing]:
     """Times runs in turns: `rounds` each, fewer (3 at least) if that takes over `seconds`."""
     times: dict[str, list[float]] = {label: [] for label in runs}
-    wanted = {}
+    turns = {}
     for label, go in runs.items():
         once = _timed(go, device)  # also warms it up: not counted
-        wanted[label] = max(3, min(rounds, int(seconds * 1e3 / max(once, 1e-3))))
+        turns[label] = max(3, min(rounds, int(seconds * 1e3 / max(once, 1e-3))))
     for turn in range(rounds):
         for label, go in runs.items():
-            if turn < wanted[label]:
+            if turn < turns[label]:
                 times[label].append(_timed(go, device))
     return {k: Timing(statistics.median(v), min(v), max(v)) for k, v in times.items()}
 
@@ -65,7 +68,7 @@ def peak_memory(go: Run, device: str) -> int:
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Returns what the figures were taken on."""
+    """Returns what the figures were measured on, by name."""
     about = harness.machine(
         device=torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
         capability=torch.backends.cpu.get_cpu_capability(),
@@ -76,6 +79,8 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def without_gradient(f: Callable[..., Tensor], *args: Tensor) -> Run:
+    """Returns a run of the forward pass alone."""
+
     def go() -> None:
         with torch.no_grad():
             f(*args)
@@ -83,14 +88,17 @@ def without_gradient(f: Callable[..., Tensor], *args: Tensor) -> Run:
     return go
 
 
-def with_gradient(f: Callable[..., Tensor], wanted: list[Tensor], *args: Tensor) -> Run:
+def with_gradient(f: Callable[..., Tensor], leaves: list[Tensor], *args: Tensor) -> Run:
+    """Returns a run of the forward pass and of the gradients of `leaves`."""
+
     def go() -> None:
-        torch.autograd.grad(f(*args).sum(), wanted)
+        torch.autograd.grad(f(*args).sum(), leaves)
 
     return go
 
 
 def _timed(go: Run, device: str) -> float:
+    """Runs once; returns the milliseconds that it took."""
     if device.startswith("cuda"):
         torch.cuda.synchronize()
     start = time.perf_counter()

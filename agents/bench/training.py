@@ -1,4 +1,4 @@
-"""Steps a second of whole training loops: ours, stable-baselines3, Sample Factory, PufferLib.
+"""Measures steps a second of training loops: ours, stable-baselines3, Sample Factory, PufferLib.
 
 Collection and update, on the same task, keys, network and batches
 (`agents.bench.one_contestant`), one after the other in each round, medians over rounds.
@@ -40,9 +40,10 @@ PATIENCE = 180.0
 
 @dataclass
 class Contest:
-    """Rates by size and contestant, one for each round."""
+    """Steps a second of all contestants."""
 
     rates: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    """By size and contestant, one for each round."""
     missing: dict[str, str] = field(default_factory=dict)
     """Why a contestant has no rates, by name."""
 
@@ -78,7 +79,7 @@ class Contest:
 
 
 def run(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any]:
-    """Measures and compares. Ctrl-C ends it with the rounds that are whole, if there is one.
+    """Measures all contestants; Ctrl-C ends it with the rounds that are whole, if there is one.
 
     Args:
         quick: one round of two seconds each (about three minutes) instead of three of five.
@@ -121,6 +122,7 @@ def run(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any
 
 
 def _say(progress: Say, where: str, what: str) -> None:
+    """Calls `progress` with what is being measured, and in which round."""
     progress(f"{where}, {what}")
 
 

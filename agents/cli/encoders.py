@@ -1,4 +1,4 @@
-"""`calm encoders`: what may see the map."""
+"""`calm encoders`: the encoders with their size and time."""
 
 from __future__ import annotations
 

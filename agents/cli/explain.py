@@ -1,4 +1,4 @@
-"""`calm explain`: where an agent looks."""
+"""`calm explain`: draws where an agent looks."""
 
 from __future__ import annotations
 

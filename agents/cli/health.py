@@ -19,13 +19,16 @@ class Finding:
     """One check's outcome."""
 
     name: str
+    """Of what was checked."""
     good: bool
+    """Whether it works."""
     detail: str
+    """What was found: a version, a path, an error."""
     remedy: str = ""
     """What to do, where it is not good."""
 
 
-PACKAGES = {
+PACKAGES: dict[str, str] = {
     "openai": "openai",
     "nle": "nle",
     "minihack": "minihack",
@@ -68,6 +71,7 @@ def examine(base_url: str | None = None, store: Path | None = None) -> Iterator[
 
 
 def _python() -> Finding:
+    """Checks the interpreter's version."""
     running = ".".join(map(str, sys.version_info[:3]))
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
     return Finding(
@@ -76,6 +80,7 @@ def _python() -> Finding:
 
 
 def _guarded(name: str, check: Callable[[], str], remedy: str) -> Finding:
+    """Makes a check; whatever it raises is its finding, with the remedy."""
     try:
         return Finding(name, True, check())
     except Exception as error:  # a doctor reports whatever is wrong
@@ -83,17 +88,20 @@ def _guarded(name: str, check: Callable[[], str], remedy: str) -> Finding:
 
 
 def _install_hint(package: str) -> str:
+    """Returns the command that installs a package."""
     if package == "minihack":
         return "pip install 'setuptools>=77.0.3,<82': minihack 1.0.2 imports pkg_resources"
     return "pip install -c constraints.txt -e '.[agents]'"
 
 
 def _import(module: str, package: str) -> str:
+    """Imports a module; returns its package's version."""
     import_module(module)
     return version(package)
 
 
 def _play() -> str:
+    """Compiles and steps a level; returns what was done."""
     from envs import make_vec
 
     env = make_vec("MiniHack-KeyRoom-S5-v0", 1, kind="gym", seed=0)
@@ -107,6 +115,7 @@ def _play() -> str:
 
 
 def _write_store(path: Path | None) -> str:
+    """Opens a store, or writes a new one; returns what was found."""
     from calm.store.store import Store
 
     if path is not None:
@@ -118,6 +127,7 @@ def _write_store(path: Path | None) -> str:
 
 
 def _reach(url: str | None) -> str:
+    """Lists an endpoint's models; returns how many there are."""
     from calm.asking.probe import list_models
 
     models = list_models(url)
@@ -125,7 +135,7 @@ def _reach(url: str | None) -> str:
 
 
 def local_models() -> str:
-    """Says which models `local:` can ask here, or what that needs.
+    """Returns in words which models `local:` can ask here, or what that needs.
 
     Raises:
         CalmError: a file in the models folder can't be asked.

@@ -1,4 +1,4 @@
-"""`calm report`: one HTML file of runs."""
+"""`calm report`: writes one HTML file of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`calm study`: a whole comparison in one command."""
+"""`calm study`: trains and compares all arms of a study."""
 
 from __future__ import annotations
 

@@ -103,13 +103,14 @@ def _open_runs(folders: Sequence[Path], steps: int | None, refused: Sequence[str
         )
     runs = [Run.open(folder) for folder in folders]
     for run in runs:
-        with owned(run.folder):  # better said now than by the process that trains it
+        with owned(run.folder):  # better raised now than by the process that trains it
             if steps is not None:
                 run.lengthen(steps)
     return runs
 
 
 def _show_settings(as_json: bool) -> None:
+    """Prints all settings with their defaults and meanings."""
     from agents.training.config import settings
 
     listed = settings()

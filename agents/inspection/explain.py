@@ -1,9 +1,9 @@
-"""Where a trained agent looks, drawn and checked.
+"""Draws where a trained agent looks, and checks whether the drawing means something.
 
 Two drawings of every situation. Where an encoder attends is read from its mechanism (agents'
-gathering, Gaussian weights, the gates of the scan's routes, softmax rows); encoders that say
-nothing of the sort have none. What the agent acts on is asked by occlusion: how far the policy
-moves when that cell alone is hidden.
+gathering, Gaussian weights, the gates of the scan's routes, softmax rows); encoders without such
+weights have none. What the agent acts on is measured by occlusion: how far the policy moves when
+that cell alone is hidden.
 
 Both are checked alike (`agents.inspection.occlusion`): hiding the cells drawn as most important
 must move the policy more than hiding as many random known cells, or the drawing means nothing.
@@ -42,10 +42,13 @@ from calm.errors import UsageError
 from envs.game.glyphs import GROUPS, STONE, group_of
 
 CHARS = "chars_crop"
+"""Observation key of the characters that are drawn."""
 N_ENVS = 8
+"""Environments that the agent plays."""
 KINDS = (("walls", 1), ("doors", 12), ("bars and trees", 17), ("floor", 19), ("stairs", 23))
 """Dungeon features, by the first of nle's map symbols of that kind (`defsym.h`)."""
 OTHER = ("other features", 27)
+"""All dungeon features from this map symbol on."""
 MEANING = {
     "gaussian": "Gaussian weights are high where a cell's features are typical of the map: of a"
     " room they mark the floor, not what stands on it.",
@@ -69,6 +72,7 @@ class Drawing:
     """Importance (0 to 1 in each observation) by kind of cell: mean over its cells."""
 
     def lines(self) -> list[str]:
+        """Returns the check and the importance by kind of cell as text."""
         kinds = ", ".join(f"{name} {value:.2f}" for name, value in self.by_kind.items())
         return [*self.check.lines(), f"importance by kind of cell: {kinds}"]
 
@@ -85,6 +89,7 @@ class Explanation:
     """PNGs, and the page that holds them."""
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns all fields as plain values, with the verdict of each check."""
         importances = asdict(self)
         for values, drawing in zip(importances["drawings"], self.drawings, strict=True):
             values["check"]["verdict"] = drawing.check.verdict
@@ -105,7 +110,14 @@ class Explanation:
 def explain_run(
     folder: Path, situations: int = 6, observations: int = 512, hide: int = 8, seed: int = 0
 ) -> Explanation:
-    """Draws and checks the agent of a run; writes into its folder.
+    """Draws where the agent of a run looks, and checks the drawings; writes into its folder.
+
+    Args:
+        folder: of the run.
+        situations: observations to draw.
+        observations: to average over, and to check on.
+        hide: cells that the check hides.
+        seed: of the levels and of the random cells.
 
     Raises:
         UsageError: no run, no checkpoint, an agent that does not see the crop, or that crop has
@@ -119,17 +131,17 @@ def explain_run(
         )
     model, batch, chars, episodes = recorded(run, observations, seed)
     importances: dict[str, Importance] = {}
-    if (looked := attended(model, batch)) is not None:
-        importances["mechanism"] = stretched(looked, known_cells(batch))
+    if (weights := attended(model, batch)) is not None:
+        importances["mechanism"] = stretched(weights, known_cells(batch))
     importances["occlusion"] = stretched(occlusion(model, batch), known_cells(batch))
 
     out = clear(folder)
-    drawn = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
+    examples = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
     drawings, files = [], []
     for source, importance in importances.items():
         title = f"{source}, mean over all"
         files.append(draw_situation(out / f"{source}-mean.png", None, importance.mean(0), title))
-        for n, i in enumerate(drawn):
+        for n, i in enumerate(examples):
             at = out / f"{source}-{n}.png"
             files.append(draw_situation(at, chars[i], importance[i], f"{source}, observation {i}"))
         checked = check(model, batch, importance, episodes, hide, seed)
@@ -146,7 +158,11 @@ def explain_run(
 def recorded(
     run: Run, count: int, seed: int
 ) -> tuple[PPO, Observations, npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Returns the run's agent and its observations on held-out levels, see `record`."""
+    """Returns the run's agent, and its observations on held-out levels as `record` returns them.
+
+    Raises:
+        UsageError: the agent remembers more than its observation, or does not see the crop.
+    """
     config = run.config
     if config.memory == "lstm":
         raise UsageError(

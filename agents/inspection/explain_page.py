@@ -1,6 +1,6 @@
-"""Drawings of where an agent looks: PNGs, one HTML file that holds them all, and for the report.
+"""Draws where an agent looks: PNGs, one HTML file that holds them all, and a part of the report.
 
-All lie in the folder `explain` of a run, with the words that belong to them.
+All lie in the folder `explain` of a run, with their texts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from agents.training.run_folder import readable
 from calm.files import write_file
 
 FOLDER = "explain"
+"""In a run's folder."""
 SUMMARY = "summary.json"
+"""In that folder: the texts and the names of the drawings."""
 HOW = (
     "Brighter cells count for more, from 0 to 1 over the known cells of each drawing; the hero is"
     " in the middle. The first drawing of each kind is the mean over all observations, relative to"
@@ -101,7 +103,7 @@ def write_page(folder: Path, lines: Sequence[str], images: Sequence[Path]) -> Pa
 
 
 def drawn(folder: Path) -> tuple[list[str], Markup] | None:
-    """Returns the words and drawings of a run's folder for its report; None where there are none.
+    """Returns the texts and drawings of a run's folder for its report; None where there are none.
 
     Raises:
         UsageError: they can't be read.
@@ -113,14 +115,15 @@ def drawn(folder: Path) -> tuple[list[str], Markup] | None:
         about = json.loads(summary.read_text("utf-8"))
         lines = [str(line) for line in about["lines"]]
         images = _inlined([folder / FOLDER / Path(name).name for name in about["images"]])
-    shown = [
+    elements = [
         Markup('<img alt="{}" src="data:image/png;base64,{}">').format(name, data)
         for name, data in images
     ]
-    return [*lines, HOW], Markup(" ").join(shown)
+    return [*lines, HOW], Markup(" ").join(elements)
 
 
 def _inlined(images: Sequence[Path]) -> list[tuple[str, str]]:
+    """Returns the name and the content in base64 of each image."""
     return [(p.stem, base64.b64encode(p.read_bytes()).decode("ascii")) for p in images]
 
 

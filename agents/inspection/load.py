@@ -1,6 +1,6 @@
-"""A run's agent as its checkpoint has it, on held-out levels, with the judge that the run had.
+"""Loads a run's agent from its checkpoint, with held-out levels and the judge that the run had.
 
-Nothing is asked of a language model: its answers are those that the run itself got (`judged.json`).
+No language model is asked: its answers are those that the run itself got (`judged.json`).
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ class Trained(NamedTuple):
     """A trained agent with the environments that it plays."""
 
     model: OnPolicyAlgorithm
+    """With the weights of the checkpoint."""
     env: Sb3Vec
+    """B environments of held-out levels."""
     subgoals: Sequence[Subgoal]
+    """That pay; none without a judge."""
     steps: int
-    """That it had been trained for."""
+    """For which it has been trained."""
 
 
 @contextmanager
@@ -80,7 +83,12 @@ def recalled_source(run: Run, subgoals: Sequence[Subgoal]) -> CreditSource:
 
 
 class SavedJudge(Immediate):
-    """A judge that repeats a run's stored answers; about other texts it has none."""
+    """A judge that repeats a run's stored answers; about other texts it has none.
+
+    Args:
+        name: of the judge that gave them.
+        judged: by text the subgoals that it achieved, None where unreadable.
+    """
 
     mode: Mode = "events"
 
@@ -95,6 +103,7 @@ class SavedJudge(Immediate):
         return [self._one(t.texts[self.mode], subgoals) for t in transitions]
 
     def _one(self, text: str, subgoals: Sequence[Subgoal]) -> Judgement:
+        """Returns the judgement of one text."""
         achieved = self.judged.get(text)
         if achieved is None:
             return Judgement(Verdict.INVALID, reason="the run has no answer about this")

@@ -1,7 +1,7 @@
-"""Whether cells that are said to matter do: hide them, and see how far the policy moves.
+"""Checks whether cells that are drawn as important are: hides them, and measures the policy's move.
 
-To hide a cell is to show blank stone there, which a policy takes for a cell that nothing is known
-of. How far the policy moves is KL(policy || policy with the cells hidden), in nats.
+To hide a cell is to show blank stone there, as a cell shows of which nothing is known. How far the
+policy moves is KL(policy || policy with the cells hidden), in nats.
 """
 
 from __future__ import annotations
@@ -33,12 +33,17 @@ class Check:
     """
 
     hidden: int
+    """Cells that are hidden at once."""
     observations: int
+    """Observations that were checked."""
     episodes: int
+    """Episodes that they are of."""
     kl_top: float
+    """Nats that the policy moves with the most important cells hidden."""
     kl_bottom: float
     """With the least important known cells hidden."""
     kl_random: float
+    """With random known cells hidden."""
     more: float
     """kl_top - kl_random."""
     more_low: float
@@ -49,10 +54,11 @@ class Check:
     value_top: float
     """Mean absolute change of the value with the top cells hidden."""
     value_random: float
+    """The same with random known cells hidden."""
 
     @property
     def verdict(self) -> str:
-        """What follows for the drawing, in words."""
+        """What the check shows about the drawing, in words."""
         if self.more_low > 0:
             return "the cells drawn as important do matter more to the policy than random ones"
         if self.more_high < 0:
@@ -89,9 +95,12 @@ def check(
     """Hides the top, the lowest and random cells of B observations, and compares the effects.
 
     Args:
-        hide: how many cells of each.
-        importance: (B, h, w).
+        model: the agent.
+        batch: observations by key, (B, ...).
+        importance: of their cells, (B, h, w).
         episodes: (B,), which episode an observation is of.
+        hide: how many cells of each.
+        seed: of the random cells and of the bootstrap.
     """
     rng = np.random.default_rng(seed)
     known = known_cells(batch)

@@ -1,4 +1,4 @@
-"""Plays recorded episodes in the terminal, with what was judged and what it was worth beside."""
+"""Plays recorded episodes in the terminal, with subgoals, credit and value beside the map."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rich.text import Text
 from agents.inspection.recording import Recording, Step
 
 KEYS = "space pause  ←→ step  ↑↓ speed  [ ] episode  q quit"
-"""What can be pressed."""
+"""The keys, as the last line lists them."""
 
 # fmt: off
 COLOURS = (
@@ -74,11 +74,15 @@ class Player:
 
     recording: Recording
     episode: int = 0
+    """Its index in the recording."""
     step: int = 0
+    """Its index in the episode."""
     paused: bool = False
+    """Whether time moves nothing."""
     speed: float = 4.0
     """Steps a second."""
     over: bool = False
+    """Whether the replay was quit."""
 
     @property
     def steps(self) -> list[Step]:
@@ -149,6 +153,7 @@ def draw(player: Player, width: int = 80) -> RenderableType:
 
 
 def _beside(player: Player) -> Iterator[Text]:
+    """Yields the lines beside the map: action, rewards, value, subgoals, end."""
     recording, steps = player.recording, player.steps
     now, first = steps[player.step], reached(steps, player.step)
     past = steps[: player.step + 1]
@@ -184,6 +189,7 @@ def spark(values: Sequence[float], at: int, width: int = 24) -> str:
 
 
 def _line(chars: str, colours: str) -> Text:
+    """Returns a line of the map in its colours."""
     text = Text()
     cells = zip(chars, colours, strict=True)
     for colour, run in groupby(cells, key=lambda cell: cell[1]):

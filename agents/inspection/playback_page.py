@@ -1,4 +1,4 @@
-"""Recorded episodes as one HTML file that plays them: no server, nothing from outside.
+"""Writes recorded episodes as one HTML file that plays them: no server, nothing from outside.
 
 All that comes from the game or a judge is data for the script, which writes it as text.
 """
@@ -38,6 +38,7 @@ def write_page(recording: Recording, path: Path, title: str) -> Path:
 
 
 def _data(recording: Recording) -> dict[str, Any]:
+    """Returns what the page's script plays, as plain values."""
     return {
         "subgoals": recording.subgoals,
         "episodes": [_episode(steps) for steps in recording.episodes],

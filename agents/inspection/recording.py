@@ -1,8 +1,8 @@
-"""Episodes of a run's own agent, step by step: what it saw and did, and what that was worth.
+"""Records episodes of a run's own agent, step by step: screens, actions, credit and value.
 
-Plays held-out levels with the policy of the run's checkpoint, as evaluation does, and keeps every
-frame in `episodes.parquet` beside the checkpoint. Nothing is asked of a language model: its answers
-are those that the run itself got (`judged.json`).
+Plays held-out levels with the policy of the run's checkpoint, as evaluation does, and writes every
+frame into `episodes.parquet` beside the checkpoint. No language model is asked: its answers are
+those that the run itself got (`judged.json`).
 """
 
 from __future__ import annotations
@@ -56,14 +56,16 @@ class Step:
     event: str
     """What the step changed, in the words that a judge reads."""
     achieved: list[str]
-    """Subgoals that the judge said this step achieved."""
+    """Subgoals that this step achieved by the judge's answer."""
     unanswered: bool
-    """The judge's answer could not be read, or the run never asked."""
+    """Whether the judge's answer could not be read, or the run never asked."""
     r_env: float
+    """The environment's own reward of the step."""
     credit: float
     """Before its weight."""
     value: float
-    """What the agent expects from here on, of the reward it was trained on; 0 at an end."""
+    """The return that the agent expects from here on, of the reward it was trained on; 0 at an
+    end."""
     end: str
     """How the episode ended with this step; "" where it did not."""
 
@@ -86,7 +88,9 @@ class Recording:
     trained: int
     """Steps that the agent had been trained for."""
     subgoals: list[str]
+    """Names of those that pay."""
     episodes: list[list[Step]]
+    """Of each episode its frames."""
 
     def write(self, path: Path) -> None:
         """Replaces the file by this recording."""
@@ -127,7 +131,7 @@ class Recording:
 
 
 def _printable(value: Any) -> Any:
-    """Returns text without control characters, which a terminal would obey; of lists, of each."""
+    """Returns text, or each in a list, without control characters, which a terminal would obey."""
     if isinstance(value, list):
         return [_printable(one) for one in value]
     if not isinstance(value, str):
@@ -155,7 +159,7 @@ _SCHEMA = pa.schema(
 
 
 class _Watcher:
-    """Stores screens and events after every step, before ended rows are reset."""
+    """Observes a batch: screens and events of every step, before rows that ended are reset."""
 
     keys = (*_TTY, *EventStream.keys)
 
@@ -195,9 +199,9 @@ def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recordin
     config = run.config
     seed = config.seed if seed is None else seed
     with trained(run, episodes, seed, extra_keys=_Watcher.keys) as (model, env, subgoals, steps):
-        played = _play(model, env, config.described, seed)
+        frames = _play(model, env, config.described, seed)
     names = [s.name for s in subgoals]
-    return Recording(config.task, config.judge, config.weight, steps, names, played)
+    return Recording(config.task, config.judge, config.weight, steps, names, frames)
 
 
 def latest(
@@ -223,7 +227,12 @@ def latest(
 
 
 class _Agent:
-    """A policy that plays B environments, with what it remembers of the episodes in them."""
+    """A policy that plays B environments, with its memory of the episodes in them.
+
+    Args:
+        model: that was trained.
+        n_envs: B.
+    """
 
     def __init__(self, model: OnPolicyAlgorithm, n_envs: int) -> None:
         self.policy = model.policy
@@ -272,7 +281,7 @@ def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[
     levels = batch.level_seeds.tolist()
     begun = np.ones(env.num_envs, np.bool_)
     values = agent.values(observation, begun)
-    played = [
+    episodes = [
         [Step(i, 0, level, p.chars, p.colours, "", "", [], False, 0.0, 0.0, v, "")]
         for i, (level, p, v) in enumerate(zip(levels, watcher.first, values, strict=True))
     ]
@@ -293,10 +302,10 @@ def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[
                 here = slice(i, i + 1)
                 value = agent.values(last, ~begun[here], here)[0] if cut else 0.0
             screen = watcher.screens[i]
-            played[i].append(
+            episodes[i].append(
                 Step(
                     episode=i,
-                    step=len(played[i]),
+                    step=len(episodes[i]),
                     level_seed=levels[i],
                     chars=screen.chars,
                     colours=screen.colours,
@@ -310,4 +319,4 @@ def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[
                     end=end,
                 )
             )
-    return played
+    return episodes

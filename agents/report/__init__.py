@@ -1,1 +1,1 @@
-"""One self-contained HTML page of runs: curves, tables and samples."""
+"""Writes one self-contained HTML page of runs: curves, tables and samples."""

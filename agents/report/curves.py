@@ -1,4 +1,4 @@
-"""Learning curves as one SVG drawing: success on held-out levels against environment steps."""
+"""Draws learning curves as one SVG: success on held-out levels against environment steps."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ class Curve:
     """One arm's metrics, one list of rows a seed."""
 
     label: str
+    """The arm's name in the legend."""
     seeds: Sequence[Sequence[Row]]
     resumed: Sequence[int] = ()
     """Steps at which a run of this arm was interrupted and resumed."""
 
 
 def draw_success(curves: Sequence[Curve]) -> str:
-    """Draws success of each seed with its 95 % Wilson band as SVG; dots mark resumptions.
+    """Returns an SVG of success of each seed with its 95 % Wilson band; dots mark resumptions.
 
     Small enough to be read on a telephone.
     """

@@ -1,4 +1,4 @@
-"""The report of runs: one HTML file that needs nothing beside it."""
+"""Writes the report of runs: one HTML file that needs nothing beside it."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class Sample:
     screens: Markup
     """The screens before and after, as HTML that is already escaped."""
     text: str
-    """What the judge read."""
+    """The description that the judge read."""
     judged: Sequence[str]
-    """Names of the subgoals that the judge said were achieved."""
+    """Names of the subgoals that were achieved by the judge's answer."""
     truth: Sequence[str]
+    """Names of those that were achieved by the engine's truth."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class Section:
     caption: str = ""
     table: Table | None = None
     folded: bool = False
-    """Shown only when asked for, and in print."""
+    """Whether it is shown only when it is opened, and in print."""
 
 
 @dataclass
 class Report:
-    """Everything that a report may show; what is empty is left out."""
+    """All that a report may show; what is empty is left out."""
 
     title: str
     summary: Sequence[str] = ()
@@ -60,7 +61,7 @@ class Report:
     evaluation: Table | None = None
     evaluation_note: str = ""
     naming: Sequence[str] = ()
-    """What the judge named itself, and what of it the evaluation scores: a paragraph each."""
+    """The subgoals that the judge named itself, and which are scored: a paragraph each."""
     by_subgoal: Table | None = None
     """The evaluation by subgoal."""
     costs: Table | None = None
@@ -138,7 +139,7 @@ def started_with(runs: Sequence[Run]) -> dict[str, str]:
 
 
 def explained(run: Run, title: str) -> Section | None:
-    """Returns a section on where the agent looks, if `calm explain` has drawn it."""
+    """Returns a section on where the agent looks; None if `calm explain` has not drawn it."""
     if (drawings := drawn(run.folder)) is None:
         return None
     lines, figure = drawings
@@ -146,7 +147,13 @@ def explained(run: Run, title: str) -> Section | None:
 
 
 def replayed(run: Run, title: str, beside: Path) -> Section | None:
-    """Returns a section that links the run's recorded episodes, if any, as seen from `beside`."""
+    """Returns a section that links the run's recorded episodes; None if there are none.
+
+    Args:
+        run: whose episodes are linked.
+        title: of the run.
+        beside: the folder of the report, from which the link leads.
+    """
     page = run.folder / "replay.html"
     if not page.exists():
         return None

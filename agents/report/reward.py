@@ -1,4 +1,4 @@
-"""What an agent was trained on, in words, from its settings."""
+"""Puts the reward that an agent is trained on into words, from its settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few judged transitions for a report, shown as the game showed them."""
+"""Picks a few judged transitions for a report, with the game's own screens."""
 
 from __future__ import annotations
 

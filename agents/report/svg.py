@@ -1,4 +1,4 @@
-"""Figures as SVG that follow the reader's light or dark scheme and need no fonts."""
+"""Turns figures into SVG that follows the reader's light or dark scheme and needs no fonts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def themed(svg: str) -> str:
 
 
 def _scheme(colours: list[str]) -> str:
-    """Returns the style that gives colours their values, light or dark; letters are ink."""
+    """Returns the style element that sets the colours' values, light or dark; letters are black."""
     light = " ".join(f"--chart-{c[1:]}: {c};" for c in colours)
     dark = " ".join(f"--chart-{c[1:]}: {DARK[c]};" for c in colours)
     return (

@@ -1,4 +1,4 @@
-"""Tables of runs: what each agent reached, its settings, what its judge cost."""
+"""Makes tables of runs: success of each agent, its settings, the cost of its judge."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ class Table:
     """Names of columns, and rows of cells that are ready to be shown."""
 
     columns: Sequence[str]
+    """Names."""
     rows: Sequence[Sequence[object]]
+    """Cells of each row, as many as columns."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +26,11 @@ class Arm:
     """Runs that differ only in their seed."""
 
     label: str
+    """Its name in tables and legends."""
     runs: Sequence[Run]
+    """One a seed."""
     reward: str = ""
-    """What the arm was trained on, in words."""
+    """The reward that it is trained on, in words."""
 
     def title(self, run: Run) -> str:
         """Returns the title of one of its runs."""
@@ -86,7 +90,7 @@ def arms_table(arms: Sequence[Arm]) -> Table:
 
 
 def _parts(row: Row) -> str:
-    """What the last episodes of training have earned, by who pays."""
+    """Returns the mean earnings of the last training episodes: reward + credit + bonus."""
     names = ("return_env", "return_credit", "return_bonus")
     parts = [row.get(name) for name in names]
     return " + ".join("–" if part is None else f"{part:.2f}" for part in parts)
@@ -115,7 +119,7 @@ def plain(value: object) -> str:
 
 
 def arms_of(runs: Sequence[Run]) -> list[Arm]:
-    """Runs that differ only in their seed together; arms of one name are told apart by settings."""
+    """Groups runs that differ only in their seed; where names are alike, labels have settings."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         settings = json.dumps(run.config.model_dump(mode="json", exclude={"seed"}))
@@ -144,7 +148,7 @@ def _differing(settings: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) 
 
 
 def costs_table(arms: Sequence[Arm]) -> Table | None:
-    """Returns what each run asked of its judge; None where no run had one."""
+    """Returns the judge's questions, answers and cost by run; None where no run had a judge."""
     rows = []
     for title, run in [(arm.title(run), run) for arm in arms for run in arm.runs]:
         last = (run.metrics() or [{}])[-1]

@@ -1,1 +1,1 @@
-"""Trains every arm on every task with several seeds, and says what the results support."""
+"""Trains every arm on every task with several seeds, and reports what the results support."""

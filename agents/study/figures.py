@@ -1,4 +1,4 @@
-"""The study's figures as SVG: learning curves, success at the end, repeats over training.
+"""Draws the study's figures as SVG: learning curves, success at the end, repeats over training.
 
 An arm has one colour and one kind of line in all of them, from a palette that colour-blind readers
 can tell apart (Okabe and Ito 2008) and that prints in grey.
@@ -44,9 +44,13 @@ def style(plan: Plan, arm: str) -> tuple[str, Any]:
 def draw_curves(
     plan: Plan, findings: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
 ) -> str:
-    """Draws success on held-out levels: IQM over seeds with its interval; a row a group of arms.
+    """Returns an SVG of success on held-out levels: IQM over seeds with its interval.
 
-    `narrow` puts all panels below each other, for a telephone.
+    Args:
+        plan: of the study.
+        findings: of its results.
+        groups: arms by title; a row of panels for each.
+        narrow: put all panels below each other, for a telephone.
     """
     return _panels(
         plan,
@@ -62,7 +66,10 @@ def draw_curves(
 def draw_repeats(
     plan: Plan, findings: Findings, groups: Mapping[str, Sequence[str]], narrow: bool = False
 ) -> str:
-    """Draws repeated subgoals per 100 steps of the evaluations, by the truth; `narrow` as above."""
+    """Returns an SVG of repeated subgoals per 100 steps of the evaluations, by the truth.
+
+    Arguments as `draw_curves`.
+    """
 
     def band(arm: ArmFindings) -> Band | None:
         if any(row["repeats"] is None for r in arm.results for row in r.rows):
@@ -89,6 +96,14 @@ def _panels(
     limits: tuple[float, float] | None,
     narrow: bool,
 ) -> str:
+    """Returns an SVG of panels, groups of arms down and tasks across, with a curve an arm.
+
+    Args:
+        plan, findings, groups, narrow: as `draw_curves`.
+        band: returns an arm's curve; None where it has none.
+        what: the name of the vertical axis.
+        limits: of that axis; None for matplotlib's.
+    """
     tasks = findings.tasks
     if narrow:
         size = (NARROW, 2.3 * len(groups) * len(tasks) + 0.2 * sum(map(len, groups.values())))
@@ -137,6 +152,7 @@ def _legend(row: Any, plan: Plan, title: str, arms: Sequence[str], narrow: bool)
 
 
 def _line(axes: Axes, plan: Plan, arm: ArmFindings, curve: Band | None) -> None:
+    """Draws an arm's curve with its interval, if there is one."""
     if curve is None:
         return
     colour, dashes = style(plan, arm.arm)
@@ -146,9 +162,9 @@ def _line(axes: Axes, plan: Plan, arm: ArmFindings, curve: Band | None) -> None:
 
 
 def draw_finals(plan: Plan, findings: Findings, narrow: bool = False) -> str:
-    """Draws success at the end: every seed a dot, the IQM a bar across, its interval a line.
+    """Returns an SVG of success at the end: seeds as dots, the IQM a bar, its interval a line.
 
-    `narrow` puts the tasks below each other.
+    Arguments as `draw_curves`.
     """
     tasks = findings.tasks
     arms = [a for a in plan.arms if any((t, a) in findings.arms for t in tasks)]
@@ -179,6 +195,7 @@ def draw_finals(plan: Plan, findings: Findings, narrow: bool = False) -> str:
 
 
 def _dress(axes: Axes, steps: bool = True) -> None:
+    """Sets grid, frame and ticks of a panel; with `steps` across."""
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=7.5)
@@ -188,7 +205,7 @@ def _dress(axes: Axes, steps: bool = True) -> None:
 
 
 def _count(steps: float, _: object = None) -> str:
-    """Formats steps: 300k, 1.5M."""
+    """Formats steps on an axis: 300k, 1.5M."""
     if abs(steps) >= 1_000_000:
         return f"{steps / 1_000_000:g}M"
     return f"{steps / 1000:g}k" if steps else "0"

@@ -1,4 +1,4 @@
-"""What a study's results show, as numbers: how well, how soon, who is better, who farms."""
+"""Finds what a study's results show, as numbers: how well, how soon, which is better, who farms."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Farming:
     judged: float | None
     """Repeats by the judge; None without one."""
     false: float | None
-    """Achievements that the judge says and the truth denies; None without a judge."""
+    """Achievements by the judge's answer that the truth denies; None without a judge."""
     credit: float | None
     """Credit paid, times its weight."""
     for_repeats: float | None
-    """What of it was paid for repeats; only `every` pays any."""
+    """The part of it that was paid for repeats; only `every` pays any."""
     by_subgoal: Mapping[str, float]
     """Repeats by the truth."""
 
@@ -81,23 +81,27 @@ class ArmFindings:
 
     @property
     def band(self) -> Band:
+        """Success over training: the IQM over seeds with its interval, (T,)."""
         return iqm_band(self.curves)
 
     @property
     def final(self) -> Estimate:
+        """Success at the end: the IQM over seeds with its interval."""
         return success_estimate(self.finals, self.episodes)
 
     @property
     def area(self) -> Estimate:
+        """Mean success over the budget: the IQM over seeds with its interval."""
         return iqm_estimate([self.areas])
 
     @property
     def seeds(self) -> int:
+        """S, the number of seeds."""
         return len(self.results)
 
     @property
     def never_met(self) -> list[str]:
-        """Returns the subgoals that its judge confirmed in no episode of any evaluation."""
+        """Names of the subgoals that its judge confirmed in no episode of any evaluation."""
         counted = [
             times
             for result in self.results
@@ -106,8 +110,8 @@ class ArmFindings:
             if times["source"] == "judge"
         ]
         names = dict.fromkeys(times["subgoal"] for times in counted)
-        met = {times["subgoal"] for times in counted if times["share"] > 0}
-        return [name for name in names if name not in met]
+        confirmed = {times["subgoal"] for times in counted if times["share"] > 0}
+        return [name for name in names if name not in confirmed]
 
 
 class Pair(NamedTuple):
@@ -116,11 +120,11 @@ class Pair(NamedTuple):
     first: str
     second: str
     task: str | None
-    """None: of several tasks together."""
+    """The task; None for several together."""
     over: Sequence[str]
     """The tasks; of several, those that have both arms."""
     by_area: Comparison
-    """On the mean success over the budget: who learns sooner and better."""
+    """On the mean success over the budget: which learns sooner and better."""
     by_final: Comparison
     """On the success at the end."""
 
@@ -132,9 +136,11 @@ class Findings:
     arms: Mapping[tuple[str, str], ArmFindings]
     """By task and arm, in the plan's order."""
     pairs: Sequence[Pair]
+    """The planned comparisons of arms that both have results."""
 
     @property
     def tasks(self) -> list[str]:
+        """The tasks with results, in the plan's order."""
         return list(dict.fromkeys(task for task, _ in self.arms))
 
     def of(self, task: str) -> list[ArmFindings]:
@@ -185,6 +191,7 @@ def find(plan: Plan, results: Sequence[Result]) -> Findings:
 
 
 def _arm(task: str, arm: str, results: list[Result]) -> ArmFindings:
+    """Returns the findings of one arm on one task, from its results by seed."""
     # A resumed run may have been evaluated at other steps; all are read at those of the first.
     steps = np.array([row["steps"] for row in results[0].rows], float)
     curves = np.array(
@@ -211,6 +218,7 @@ def _arm(task: str, arm: str, results: list[Result]) -> ArmFindings:
 
 
 def _farming(results: Sequence[Result]) -> Farming | None:
+    """Returns how often an arm repeats subgoals; None where the task has none."""
     last = [r.rows[-1] for r in results]
     if not all(row.get("subgoals") for row in last):
         return None

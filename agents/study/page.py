@@ -1,4 +1,4 @@
-"""Writes what a study gave: the report, and beside its cells tables, figures and a README.
+"""Writes a study's results for readers: the report, and tables, figures and a README.
 
 results/README.md  success.svg  final.svg  repeats.svg (and NAME-narrow.svg, for telephones)
     summary.md  success.csv
@@ -74,9 +74,9 @@ def write_study(
     Args:
         plan: of the study.
         results: its finished cells, at least one.
-        folder: where the cells' results are kept.
+        folder: of the cells' results.
         report: the HTML file.
-        command: how it was called.
+        command: the command line of the study, for its reader.
     """
     findings = find(plan, results)
     figures = _figures(plan, findings)
@@ -94,11 +94,12 @@ def readme_table(plan: Plan, findings: Findings) -> str:
 
 
 def _figures(plan: Plan, findings: Findings) -> dict[str, str]:
-    there = {arm for _, arm in findings.arms}
+    """Returns the SVG of each figure by the name of its file, wide and narrow."""
+    trained = {arm for _, arm in findings.arms}
     groups = {
-        title: [a for a in arms if a in there]
+        title: [a for a in arms if a in trained]
         for title, arms in (plan.figures or {"agents": list(plan.arms)}).items()
-        if there & set(arms)
+        if trained & set(arms)
     }
     return {
         f"{name}{'-narrow' if narrow else ''}": draw(narrow)
@@ -127,10 +128,12 @@ def _either(figures: Mapping[str, str], name: str) -> Markup:
 
 
 def _write(path: Path, text: str) -> None:
+    """Writes a text that ends with a newline."""
     write_file(path, text if text.endswith("\n") else text + "\n")
 
 
 def _csv(table: Table) -> str:
+    """Returns a table as CSV, the columns' names first."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)
@@ -139,7 +142,7 @@ def _csv(table: Table) -> str:
 
 
 def _origins(results: Sequence[Result]) -> list[str]:
-    """Returns each commit and machine with the number of cells they gave."""
+    """Returns a line for each commit and machine, with the number of cells trained there."""
     groups: dict[tuple[str, str], list[Result]] = {}
     for r in results:
         groups.setdefault((r.provenance["commit"], r.provenance["machine"]), []).append(r)
@@ -157,6 +160,7 @@ def _readme(
     results: Sequence[Result],
     command: str,
 ) -> str:
+    """Returns the README of the results' folder, in markdown."""
     lines = [f"# {plan.title}", "", "Written by the study itself; do not edit.", ""]
     lines += [_picture("success", "Success on held-out levels"), ""]
     lines += [HOW, caveat(findings), "", readme_table(plan, findings)]
@@ -188,6 +192,7 @@ def _report(
     figures: dict[str, str],
     command: str,
 ) -> Report:
+    """Returns the study's report, section by section."""
     statements = [
         Section(f"What it shows: {task}", sentences)
         for task, sentences in statement(plan, findings).items()

@@ -1,6 +1,6 @@
-"""A study's plan: which tasks, arms and seeds, and the settings of each cell.
+"""Reads a study's plan: which tasks, arms and seeds, and the settings of each cell.
 
-The plan is a YAML file beside this one, since it is what people read and change first.
+The plan is a YAML file in `plans/`, since it is what people read and change first.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from calm.errors import UsageError, unknown
 from envs.tasks import task as find_task
 
 FOLDER = Path(__file__).parent / "plans"
+"""Of the studies that have a name."""
 
 
 class Cell(NamedTuple):
@@ -25,6 +26,7 @@ class Cell(NamedTuple):
     task: str
     """As the plan names it, such as KeyRoom-S5."""
     arm: str
+    """As the plan names it."""
     seed: int
 
     def __str__(self) -> str:
@@ -33,11 +35,12 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class ArmPlan:
-    """What one arm trains on."""
+    """One arm: its settings, and how tables and figures name it."""
 
     label: str
+    """In tables and legends."""
     reward: str
-    """In words."""
+    """The reward that it is trained on, in words."""
     settings: Mapping[str, Any]
     """Fields of `TrainConfig`."""
 
@@ -47,11 +50,15 @@ class Plan:
     """A study: tasks × arms × seeds."""
 
     name: str
+    """The plan's file without its ending."""
     title: str
+    """Of the report."""
     common: Mapping[str, Any]
+    """Settings of all cells."""
     tasks: Mapping[str, Mapping[str, Any]]
     """Settings by task."""
     arms: Mapping[str, ArmPlan]
+    """By name."""
     compare: Sequence[tuple[str, str]]
     """Pairs of arms: does the first do better than the second?"""
     figures: Mapping[str, Sequence[str]]
@@ -89,7 +96,11 @@ class Plan:
         ]
 
     def config(self, cell: Cell, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-        """Returns the settings of a cell; `overrides` win over the plan's."""
+        """Returns the settings of a cell; `overrides` win over the plan's.
+
+        Raises:
+            UsageError: a setting that there is none of, or out of range.
+        """
         arm = self.arms[cell.arm]
         values = {
             **self.common,

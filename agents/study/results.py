@@ -1,4 +1,4 @@
-"""The results of a study's finished cells, in files that are committed and added to.
+"""Reads and writes the results of a study's finished cells, in files that are committed.
 
 cells.json       one entry a cell: its settings, their hash, commit, machine, versions, times
 cells.parquet    one row an evaluation: task, arm, seed, config (the hash) and all metrics
@@ -28,11 +28,11 @@ INDEX, EVALUATIONS, SUBGOALS = "cells.json", "cells.parquet", "subgoals.parquet"
 
 @dataclass(frozen=True)
 class Result:
-    """What one finished cell gave."""
+    """The result of one finished cell: its settings, its origin, its metrics."""
 
     cell: Cell
     config: Mapping[str, Any]
-    """All settings, as the run kept them."""
+    """All settings, as the run's folder has them."""
     provenance: Mapping[str, Any]
     """Commit, machine, versions, start, where it was resumed, seconds."""
     rows: list[Row]
@@ -53,7 +53,7 @@ class Result:
 
 
 def result_of(run: Run, cell: Cell) -> Result | None:
-    """Returns the result of a run, or None where it has not come to its last step."""
+    """Returns the result of a run; None where it has not come to its last step."""
     rows = run.metrics()
     config = run.config
     if not rows or rows[-1]["steps"] < config.steps:
@@ -68,7 +68,7 @@ def result_of(run: Run, cell: Cell) -> Result | None:
 
 
 def read_results(folder: Path) -> dict[Cell, Result]:
-    """Returns the finished cells kept in a folder; none where there is no folder.
+    """Returns the finished cells in a folder; none where there is no folder.
 
     Raises:
         UsageError: files that can't be read or don't belong together.
@@ -122,6 +122,7 @@ def write_results(folder: Path, results: Iterable[Result]) -> None:
 
 
 def _write_table(path: Path, rows: list[Row]) -> None:
+    """Writes rows as parquet, a column for each name that any row has."""
     # Not all arms have all columns, and pyarrow looks at the first row alone.
     columns = list(dict.fromkeys(key for row in rows for key in row))
     table = pa.table({c: [row.get(c) for row in rows] for c in columns})

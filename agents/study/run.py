@@ -1,10 +1,10 @@
-"""Runs a study: trains the cells that are not done, keeps their results, writes the report.
+"""Runs a study: trains the cells that are not done, stores their results, writes the report.
 
 An interrupted study is resumed from finished cells in the results' folder, and from the checkpoints
 of cells that were begun.
 
     OUT/cells/TASK/ARM/seedN/   a run each
-    OUT/results/                what is kept of finished cells, figures, tables
+    OUT/results/                results of finished cells, figures, tables
     OUT/report.html
 """
 
@@ -35,7 +35,9 @@ class Order:
     """What part of a study to run, and how."""
 
     seeds: int = 5
+    """Of each task and arm."""
     first_seed: int = 0
+    """The seeds count up from it."""
     tasks: Sequence[str] = ()
     """Empty for all."""
     arms: Sequence[str] = ()
@@ -45,9 +47,9 @@ class Order:
     at_once: int | None = None
     """Cells trained side by side; None for one a core."""
     train: bool = True
-    """False writes the report of what is there."""
+    """False writes the report of the finished cells alone."""
     replace: bool = False
-    """Leave out kept cells that were trained with other settings than the plan's."""
+    """Leave out finished cells that were trained with other settings than the plan's."""
 
 
 def run_study(
@@ -63,12 +65,12 @@ def run_study(
     """Trains what is left of the cells ordered and returns the report's path.
 
     Args:
-        plan: the whole study; the report shows all cells of it that are kept.
+        plan: the whole study; the report shows all of its finished cells.
         order: what part of it to train.
         out: folder of the runs and the report.
         results: folder of finished cells' results, read first and added to; OUT/results by default.
         base_url: the endpoint of `openai:` judges.
-        command: how the study was called, for the report.
+        command: the command line of the study, for the report.
         console: where progress is shown.
 
     Raises:
@@ -92,7 +94,7 @@ def _run_study(
     console: Console,
 ) -> Path:
     cells = plan.cells(order.seeds, order.tasks, order.arms, order.first_seed)
-    done_cells = _kept(plan, order, results)
+    done_cells = _finished(plan, order, results)
     runs: dict[Cell, Run] = {}
     for cell in cells:
         if cell in done_cells:
@@ -139,8 +141,12 @@ def _run_study(
     return report
 
 
-def _kept(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
-    """Returns finished cells, all with the planned settings: else arms could not be compared."""
+def _finished(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
+    """Returns finished cells, all with the planned settings: else arms could not be compared.
+
+    Raises:
+        UsageError: some have others, and the order does not leave them out.
+    """
     done_cells, others = _fitting(plan, order, folder)
     if others and not order.replace:
         raise UsageError(
@@ -152,9 +158,9 @@ def _kept(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
 
 
 def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result], list[str]]:
-    """Returns finished cells with the settings planned, and what differs in the others.
+    """Returns finished cells with the settings planned, and what differs in the others, in words.
 
-    Settings ordered hold for all cells of the tasks ordered, so that budgets stay equal on a task.
+    An order's settings hold for all cells of its tasks, so that budgets stay equal on a task.
     """
     done_cells = {}
     others = []
@@ -196,15 +202,17 @@ def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
 
 
 def _differing(begun_with: Mapping[str, Any], planned: TrainConfig) -> str:
-    wanted = planned.model_dump(mode="json")
+    """Returns the settings that differ, with both values, in words."""
+    values = planned.model_dump(mode="json")
     return ", ".join(
         f"{name}: {begun_with.get(name)}, now {value}"
-        for name, value in wanted.items()
+        for name, value in values.items()
         if name in begun_with and begun_with[name] != value
     )
 
 
 def _few(names: Iterable[str], most: int = 5) -> str:
+    """Returns the first names, and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - most} more" if len(listed) > most else ""
     return "; ".join(listed[:most]) + more

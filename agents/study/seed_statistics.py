@@ -1,4 +1,4 @@
-"""What a few seeds of several agents show: IQM, intervals, who is better, how soon.
+"""Estimates what a few seeds of several agents show: IQM, intervals, which is better, how soon.
 
 The measures of Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical
 Precipice" (NeurIPS 2021): the interquartile mean, bootstrap intervals that draw seeds anew within
@@ -10,7 +10,7 @@ number from task to task.
 
 An interval from S seeds knows S values and no more. With S = 3 there are ten different draws, so
 a "95 %" percentile interval is at most as wide as the three values lie apart and covers less than
-it says; it shows how much the seeds differ.
+its name; it shows how much the seeds differ.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from data.scoring.metrics import RESAMPLES, Estimate, wilson
 Values = npt.NDArray[np.float64]
 
 LEVEL = (0.025, 0.975)
+"""The quantiles that bound an interval."""
 
 
 def iqm(values: npt.ArrayLike, axis: int = -1) -> Values:
@@ -44,7 +45,13 @@ def iqm(values: npt.ArrayLike, axis: int = -1) -> Values:
 
 
 def draw(scores: Values, resamples: int, rng: np.random.Generator) -> Values:
-    """Seeds drawn with replacement: (S, ...) -> (R, S, ...)."""
+    """Draws seeds with replacement; returns (R, S, ...) of scores (S, ...).
+
+    Args:
+        scores: one a seed.
+        resamples: R.
+        rng: of the draws.
+    """
     s = len(scores)
     return scores[rng.integers(0, s, (resamples, s))]
 
@@ -101,7 +108,7 @@ def probability_of_improvement(x: npt.ArrayLike, y: npt.ArrayLike) -> Values:
 
 
 LEAST_SEEDS = 3
-"""Of each agent, for a verdict: drawing again from one or two tells nothing of others."""
+"""Of each agent, for a verdict: drawing again from one or two shows nothing about others."""
 SURE = 0.05
 """The greatest p of a verdict, where there are seeds enough for so small a one."""
 EXACT = 20_000
@@ -124,10 +131,13 @@ class Comparison(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """`ahead` or `behind` where the interval leaves out 1/2 and p is at most `SURE`, or as
-        small as it can be; else `tie`. `too few` where an agent has fewer than `LEAST_SEEDS`, whose
-        interval is none. Three seeds against three get a verdict where all of the one lie above
-        all of the other: where there is no difference, one time in ten."""
+        """One of `ahead`, `behind`, `tie` and `too few`.
+
+        `ahead` or `behind` where the interval leaves out 1/2 and p is at most `SURE`, or as small
+        as it can be; else `tie`. `too few` where an agent has fewer than `LEAST_SEEDS`. Three seeds
+        against three get a verdict where all of the one lie above all of the other: where there is
+        no difference, one time in ten.
+        """
         if min(self.seeds) < LEAST_SEEDS:
             return "too few"
         if self.p > max(SURE, self.least) + 1e-12:
@@ -219,17 +229,26 @@ class Reached(NamedTuple):
     """When seeds reached a rate; those that did not within their budget are censored."""
 
     n: int
+    """Seeds that reached it."""
     of: int
+    """Seeds in all."""
     median: float | None
-    """None where half of the seeds or more did not: it lies beyond the budget."""
+    """The step of the median seed; None where it lies beyond the budget."""
     least: float | None
+    """The step of the first seed; None where none reached it."""
     most: float | None
-    """None where a seed did not."""
+    """The step of the last seed; None where one did not reach it."""
     budget: int
+    """Steps of each seed."""
 
 
 def reached(when: Sequence[int | None], budget: int) -> Reached:
-    """Sums up the step at which each seed first reached a rate; None: not within `budget`."""
+    """Returns a summary of the steps at which seeds first reached a rate.
+
+    Args:
+        when: the step of each seed; None for one that did not within `budget`.
+        budget: steps of each seed.
+    """
     reached_at = sorted(float(w) for w in when if w is not None)
     ordered = [*reached_at, *[math.inf] * (len(when) - len(reached_at))]
     half = len(ordered) // 2

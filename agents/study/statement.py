@@ -1,4 +1,4 @@
-"""What a study found, in plain sentences made from its numbers; a tie is called a tie."""
+"""States a study's findings in plain sentences made from its numbers; a tie is called a tie."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNDOING = ("drop", "close", "untie")
 
 
 def caveat(findings: Findings) -> str:
-    """Says what conclusions the number of seeds allows."""
+    """Returns the sentences on what conclusions the number of seeds allows."""
     fewest = min(one.seeds for one in findings.arms.values())
     unadjusted = "p values are not adjusted for how many there are."
     if fewest == 1:
@@ -34,7 +34,7 @@ def caveat(findings: Findings) -> str:
 
 
 def statement(plan: Plan, findings: Findings) -> dict[str, list[str]]:
-    """Sentences by task, and over several of them under "Several tasks together"."""
+    """Returns sentences by task; those about several are under "Several tasks together"."""
     by_task: dict[str, list[str]] = {}
     for task in findings.tasks:
         arms = findings.of(task)
@@ -50,6 +50,7 @@ def statement(plan: Plan, findings: Findings) -> dict[str, list[str]]:
 
 
 def _levels(plan: Plan, arms: Sequence[ArmFindings]) -> str:
+    """Returns a sentence on the success of all arms of a task, the best first."""
     ranked = sorted(arms, key=lambda a: -a.final.value)
     levels = "; ".join(f"{_name(plan, a.arm)} {fmt_share(a.final)}" for a in ranked)
     return (
@@ -59,6 +60,7 @@ def _levels(plan: Plan, arms: Sequence[ArmFindings]) -> str:
 
 
 def _soonest(plan: Plan, arms: Sequence[ArmFindings]) -> str:
+    """Returns sentences on when arms of a task reached the rate, the soonest first."""
     medians = [(a.reached.median, _name(plan, a.arm)) for a in arms if a.reached.median is not None]
     some = [
         f"{_name(plan, a.arm)} ({a.reached.n} of {a.reached.of},"
@@ -79,6 +81,7 @@ def _soonest(plan: Plan, arms: Sequence[ArmFindings]) -> str:
 
 
 def _pair(plan: Plan, findings: Findings, pair: Pair) -> str:
+    """Returns sentences on how two arms compare on a task."""
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     sooner, better = pair.by_area.verdict, pair.by_final.verdict
     area, end = pair.by_area, pair.by_final
@@ -116,15 +119,17 @@ def _pair(plan: Plan, findings: Findings, pair: Pair) -> str:
 
 
 def _name(plan: Plan, arm: str) -> str:
+    """Returns an arm's label in quotes."""
     return f"“{plan.arms[arm].label}”"
 
 
 def _pays(plan: Plan, arm: str) -> bool:
+    """Returns whether an arm is paid credit."""
     return pays({"judge": "rules", "weight": 1.0, **plan.common, **plan.arms[arm].settings})
 
 
 def _never_met(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
-    """Warns of subgoals that a judge never confirmed: they paid nothing."""
+    """Returns warnings of subgoals that a judge never confirmed, which paid nothing."""
     return [
         f"{_name(plan, arm.arm)} was paid nothing for {', '.join(arm.never_met)}: its judge"
         " confirmed that in no episode of any evaluation."
@@ -134,7 +139,7 @@ def _never_met(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
 
 
 def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
-    """Says whether an arm that is paid for repeats makes more of them than unpaid ones."""
+    """Returns sentences on whether arms that are paid for repeats make more than unpaid ones."""
     counted = [a for a in arms if a.farming is not None]
     lines = []
     unpaid = [a for a in counted if not a.farming or not a.farming.for_repeats]
@@ -169,6 +174,7 @@ def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
 
 
 def _over_tasks(plan: Plan, findings: Findings, pair: Pair) -> str:
+    """Returns a sentence on how two arms compare over several tasks."""
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     verdict = {"ahead": "ahead of", "behind": "behind", "tie": "not told apart from"}
     if pair.by_area.verdict == "too few":

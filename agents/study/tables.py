@@ -1,4 +1,4 @@
-"""The study's tables, for the report and as markdown."""
+"""Makes the study's tables, for the report and as markdown."""
 
 from __future__ import annotations
 
@@ -91,9 +91,9 @@ def success_table(plan: Plan, findings: Findings) -> Table:
 
 
 def summary_table(plan: Plan, findings: Findings) -> Table:
-    """Arms against tasks: success at the end, and when 90 % was reached; for a README.
+    """Returns arms against tasks: success at the end, and when 90 % was reached; for a README.
 
-    A cell with fewer seeds than its column's head names says so.
+    A cell with fewer seeds than its column's head has their number beside it.
     """
     arms = [a for a in plan.arms if any((t, a) in findings.arms for t in findings.tasks)]
 
@@ -119,15 +119,17 @@ def summary_table(plan: Plan, findings: Findings) -> Table:
 
 
 def _seeds(n: int) -> str:
+    """Formats a number of seeds: 1 seed, 3 seeds."""
     return f"{n} seed" + ("" if n == 1 else "s")
 
 
 def _percent(share: float | None) -> str:
+    """Formats a share in [0, 1] as a whole percentage without its sign."""
     return "–" if share is None else f"{100 * share:.0f}"
 
 
 def comparison_table(plan: Plan, findings: Findings) -> Table:
-    """Returns the compared pairs of arms with the chance that a seed of the first does."""
+    """Returns the compared pairs of arms with the chance that a seed of the first does better."""
 
     def cells(c: Comparison) -> tuple[str, str, str]:
         return fmt_number(c.probability), f"{c.p:.2g}", c.verdict
@@ -169,7 +171,7 @@ def task_names(findings: Findings, pair: Pair) -> str:
 
 
 def farming_table(plan: Plan, findings: Findings) -> Table:
-    """Returns how often subgoals are achieved again, and what was paid for it."""
+    """Returns how often subgoals are achieved again, and what that was paid, by arm and task."""
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.2f}"
@@ -234,7 +236,7 @@ def pays(config: Mapping[str, Any]) -> bool:
 
 
 def cost_table(plan: Plan, findings: Findings) -> Table:
-    """Returns what the judges were asked and what training took, means over seeds."""
+    """Returns the judges' questions and costs and the training's time, means over seeds."""
     rows = []
     for one in findings.arms.values():
         last = [r.rows[-1] for r in one.results]
@@ -302,6 +304,7 @@ def settings_table(plan: Plan, findings: Findings) -> Table:
 
 
 def _differing(plan: Plan) -> set[str]:
+    """Returns the names of the settings that some arm sets."""
     return {name for arm in plan.arms.values() for name in arm.settings}
 
 

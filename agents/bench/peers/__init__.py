@@ -1,1 +1,1 @@
-"""Other people's training libraries on the work of `calm bench train`."""
+"""Trains with other people's libraries, on the work of `calm bench train`."""

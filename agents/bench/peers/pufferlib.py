@@ -1,4 +1,4 @@
-"""PufferLib 3 as a contestant of `calm bench train`; runs where it is installed.
+"""Trains with PufferLib 3, a contestant of `calm bench train`; runs where it is installed.
 
 Its trainer draws minibatches by priority and uses an optimiser of its own; priorities are switched
 off here and the optimiser is Adam, as for all.
@@ -38,12 +38,12 @@ class Policy(torch.nn.Module):
 
 
 def make_env(**options: Any) -> Any:
-    """One environment as PufferLib wraps it."""
+    """Returns one MiniHack environment as PufferLib wraps it."""
     return emulation.GymnasiumPufferEnv(env_creator=settings.minihack, **options)
 
 
 def learn(size: str, seconds: float, backend: str) -> settings.StepsAndSeconds:
-    """Trains with PufferLib's own vector environment, `Serial` or `Multiprocessing`."""
+    """Trains in PufferLib's vector, `Serial` or `Multiprocessing`; returns steps and seconds."""
     spread = (
         {"num_workers": settings.CORES, "batch_size": settings.ENVS}
         if backend == "Multiprocessing"

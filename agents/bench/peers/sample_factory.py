@@ -1,4 +1,4 @@
-"""Sample Factory 2.1 as a contestant of `calm bench train`; runs where it is installed."""
+"""Trains with Sample Factory 2.1, a contestant of `calm bench train`; runs where installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WARM = 2
 
 
 def make_env(*_: Any, **__: Any) -> Any:
-    """As Sample Factory calls it, in its workers."""
+    """Returns one MiniHack environment, for Sample Factory's workers."""
     return settings.minihack()
 
 
@@ -38,11 +38,12 @@ class NetworkEncoder(Encoder):
         return self.network(*(observations[key] for key in settings.KEYS))
 
     def get_out_size(self) -> int:
+        """Returns the number of features."""
         return SIZES[self.cfg.experiment].joint
 
 
 class Enough(Exception):
-    """It has been measured for long enough."""
+    """Ends the training: it has been measured for long enough."""
 
 
 class Watch(AlgoObserver):
@@ -53,6 +54,7 @@ class Watch(AlgoObserver):
         self.marks: list[tuple[int, float]] = []
 
     def on_training_step(self, runner: Any, training_iteration_since_resume: int) -> None:
+        """Notes steps and time; raises `Enough` when it has been measured for long enough."""
         mark = sum(runner.env_steps.values()), time.perf_counter()
         if not self.marks or mark[0] > self.marks[-1][0]:
             self.marks.append(mark)
@@ -61,7 +63,7 @@ class Watch(AlgoObserver):
 
 
 def learn(size: str, seconds: float, asynchronous: bool) -> settings.StepsAndSeconds:
-    """Trains with a worker a core: in turns, or asynchronously, which is its default."""
+    """Trains with a worker a core, in turns or asynchronously; returns steps and seconds."""
     register_env(settings.TASK, make_env)
     global_model_factory().register_encoder_factory(NetworkEncoder)
     with tempfile.TemporaryDirectory() as folder:
