@@ -43,7 +43,7 @@ def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Pat
     statuses: list[TrainingStatus] = []
     rows = train(run, on_progress=statuses.append)
     assert [row["steps"] for row in rows] == [0, 512, 1024]
-    assert {status.total for status in told} == {1024}
+    assert {status.total for status in statuses} == {1024}
     last = rows[-1]
     assert last["return_shaped"] == pytest.approx(
         last["return_env"] + run.config.weight * last["return_credit"], abs=1e-4
