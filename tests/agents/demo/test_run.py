@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from agents.demo.arms import DemoPlan
-from agents.demo.outcome import verdict
 from agents.demo.run import run_demo
 from calm.errors import EndpointError, UsageError
 from calm.loopback import Loopback
@@ -114,25 +113,6 @@ def test_what_can_not_be_used_is_said_before_anything_is_done(
     with pytest.raises(UsageError, match=message):
         run_demo(DemoPlan(**wrong), tmp_path / "demo", base_url=None, fresh=False, console=quiet)
     assert not (tmp_path / "demo").exists()
-
-
-def agent(to_90: int | None) -> dict:
-    return {"to_90": to_90}
-
-
-def test_the_verdict_says_what_the_figures_say() -> None:
-    sentence = verdict([agent(None), agent(3000), agent(2500), agent(2000)])
-    assert "with credit after 2,000 steps, without credit after 3,000 steps" in sentence
-    assert "paid for whatever is new, with no judge, after 2,500 steps" in sentence
-    assert "the penalty, not missing credit" in sentence
-    sentence = verdict([agent(5000), agent(None), agent(0), agent(None)])
-    assert "with credit never" in sentence
-    assert "with no judge, after 0 steps" in sentence
-    assert "the penalty" not in sentence.split(".")[1]
-    sentence = verdict([agent(None), agent(0), agent(None), agent(0)])
-    assert "with credit after 0 steps, without credit after 0 steps" in sentence
-    assert "with no judge, never" in sentence
-    assert "the penalty, not missing credit" in sentence
 
 
 def test_two_demos_in_one_folder_are_one_too_many(tmp_path: Path, quiet: Console) -> None:

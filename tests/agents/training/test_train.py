@@ -5,7 +5,6 @@ import resource
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -13,11 +12,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from agents.report.page import report_runs
 from agents.training.callback import TrainingStatus
 from agents.training.config import TrainConfig
-from agents.training.evaluation import measure_success
 from agents.training.run_folder import Run
 from agents.training.train import train
 from calm.errors import CalmError, UsageError
-from envs import make_vec
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.tasks import task as find_task
 from tests.support.owner import owning_process
@@ -230,34 +227,6 @@ def test_an_interruption_while_it_sets_out_again_leaves_the_checkpoint(
             train(run, resume=True)
     assert run.checkpoint_path.read_bytes() == before
     assert train(run, resume=True)[-1]["steps"] == 512
-
-
-def test_success_counts_every_episode_once_and_knows_a_winner() -> None:
-    env = make_vec("Room-5x5", 3, kind="sb3", split="test", keys=("glyphs_crop",))
-
-    class ToTheStairs:
-        """The stairs of this room are in its lower right corner, the hero starts upper left."""
-
-        def predict(self, observation: dict, *_: object, deterministic: bool) -> tuple:
-            return np.full(3, 5), None
-
-    try:
-        success = measure_success(ToTheStairs(), env, 6)  # type: ignore[arg-type]
-    finally:
-        env.close()
-    assert success.episodes == 6
-    assert success.successes == 6
-    assert success.return_env == pytest.approx(1.0)
-    assert 0.6 < success.interval[0] < success.interval[1] == 1.0
-
-
-def test_success_wants_episodes_that_divide() -> None:
-    env = make_vec("Room-5x5", 3, kind="sb3", keys=("glyphs_crop",))
-    try:
-        with pytest.raises(ValueError, match="don't divide"):
-            measure_success(None, env, 4)  # type: ignore[arg-type]
-    finally:
-        env.close()
 
 
 def test_an_unknown_judge_is_named_before_anything_is_built(tmp_path: Path) -> None:

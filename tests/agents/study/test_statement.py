@@ -1,0 +1,57 @@
+"""What a study's statement says of results worked by hand."""
+
+from pathlib import Path
+
+from agents.study.findings import find
+from agents.study.statement import caveat, statement
+from tests.support import study_cells
+
+
+def test_the_statement_says_what_the_numbers_say(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    text = "\n".join(statement(plan, find(plan, study_cells.study(plan)))["KeyRoom-S5"])
+    assert "“rules” is ahead of “unshaped”, on the way and at the end" in text
+    assert "Without this credit the task is not solved within these steps." in text
+    assert "“every” and “unshaped”: a tie" in text
+    assert text.count("Here this credit adds nothing that these seeds can show") == 1
+    assert "“every” farms: it repeats a subgoal 20.00" in text
+    assert "No seed reached it of: “unshaped”, “every”." in text
+    assert "(P(better) 1.00 [1.00, 1.00] over the steps, p = 0.1; 1.00" in text
+    assert "no action to drop or to close" in text
+    assert "key" not in text.partition("No deed")[2]
+    calm = [study_cells.result(plan, "every", s, 0, 0.1, near=0.5) for s in range(3)]
+    fair = [study_cells.result(plan, "fair", s, 0, 0.1, near=1.0) for s in range(3)]
+    text = "\n".join(statement(plan, find(plan, [*calm, *fair]))["KeyRoom-S5"])
+    assert "“every” is not seen to farm" in text
+
+
+def test_few_seeds_are_told_to_be_few(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    assert "3 seeds against 3 can't give a p below 0.1," in caveat(
+        find(plan, study_cells.study(plan))
+    )
+    one = [study_cells.result(plan, "fair", 0, 0.5)]
+    assert "may be luck" in caveat(find(plan, one))
+    assert "p values are not adjusted" in caveat(find(plan, one))
+    # One seed that repeats much is no finding of an arm.
+    farming = [
+        study_cells.result(plan, arm, 0, 0, 0.1, near=n) for arm, n in (("fair", 1), ("every", 9))
+    ]
+    assert "farm" not in "\n".join(statement(plan, find(plan, farming))["KeyRoom-S5"])
+
+
+def test_a_subgoal_that_a_judge_never_confirmed_is_warned_of(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    results = [
+        study_cells.result(plan, arm, s, 0, 0.5) for arm in ("rules", "fair") for s in (0, 1)
+    ]
+    text = "\n".join(statement(plan, find(plan, results))["KeyRoom-S5"])
+    assert "was paid nothing" not in text
+    for result in results:
+        for row in result.rows:
+            for times in row["subgoals"]:
+                if times["source"] == "judge" and times["subgoal"] == study_cells.KEY:
+                    times["share"] = 0.0
+    text = "\n".join(statement(plan, find(plan, results))["KeyRoom-S5"])
+    assert "“rules” was paid nothing for pick up the key: its judge confirmed" in text
+    assert "“unshaped” was paid nothing" not in text

@@ -1,0 +1,58 @@
+"""What is wrong with a task or level that can't be played; `tests/whole` plays those that can."""
+
+from pathlib import Path
+
+import pytest
+
+from calm.errors import GameError, UsageError
+from envs.game.engine import ENGINE_KEYS, check_level, make_minihack, read_rules, rule_keys
+
+ROOM = """MAZE: "mylevel", ' '
+GEOMETRY: center, center
+MAP
+...
+ENDMAP
+"""
+
+
+def test_a_task_that_is_none_is_named() -> None:
+    with pytest.raises(UsageError, match="did you mean 'MiniHack-Room-5x5-v0'"):
+        make_minihack("MiniHack-Room-5x6-v0")
+
+
+def test_rules_are_what_minihack_has() -> None:
+    env = make_minihack("MiniHack-KeyRoom-S5-v0", {"max_episode_steps": 7})
+    rules = read_rules(env)
+    env.close()
+    assert (rules.path, rules.max_steps, rules.ends_on_stairs) == ("keyroom", 7, True)
+    assert (rules.reward_win, rules.reward_lose, rules.penalty_step) == (1.0, 0.0, -0.01)
+    assert rules.actions[-2:] == ("pick up", "apply")
+    assert rules.fix_moon_phase  # ours, where MiniHack follows the calendar
+
+
+def test_rules_read_few_keys_and_minihacks_own_step_all() -> None:
+    assert set(rule_keys("keyroom")) - set(rule_keys("rules")) == {
+        "glyphs",
+        "inv_glyphs",
+        "inv_letters",
+    }
+    assert set(rule_keys("minihack")) == set(ENGINE_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("level", "message"),
+    [
+        (ROOM.replace("MAZE", "MAZED"), "the level of Mine-v0 does not compile"),
+        (ROOM.replace("mylevel", "myroom"), 'it must be named "mylevel"'),
+        ("no/such.des", "there is no 'no/such.des'"),
+    ],
+)
+def test_a_level_that_can_not_be_played_is_no_other_one(level: str, message: str) -> None:
+    with pytest.raises(GameError, match=message):
+        check_level("Mine-v0", level)
+
+
+def test_a_level_that_compiles_is_fine_as_text_and_as_file(tmp_path: Path) -> None:
+    check_level("Mine-v0", ROOM)
+    (tmp_path / "mine.des").write_text(ROOM)
+    check_level("Mine-v0", str(tmp_path / "mine.des"))
