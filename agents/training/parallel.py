@@ -113,7 +113,7 @@ class _Processes:
         threads = max(1, cores // min(self.at_once, max(1, len(runs))))
         self.waiting = list(range(len(runs)))
         """Indices of the runs whose process has not been started yet."""
-        # Torch is imported once, by a server that forks the runs' processes; it never trains itself.
+        # Torch is imported once, by a server that forks the runs' processes and trains nothing.
         self._context = mp.get_context("forkserver")
         self._context.set_forkserver_preload(["agents.training.train"])
         self._messages: Any = self._context.Queue()
