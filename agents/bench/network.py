@@ -4,7 +4,7 @@ Two convolutions over the crop of glyphs, message and status beside it, one join
 
     size   embedding   convolutions   crop   message, status   joint   parameters with heads
     M      16          32, 32         128    64, 64            256     528k
-    S      8           16, 16         128    32, 32            128     248k, a third of the work
+    S      8           16, 16         128    32, 32            128     253k, a third of the work
 """
 
 from __future__ import annotations

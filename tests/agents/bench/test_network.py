@@ -6,11 +6,13 @@ import torch
 from agents.bench.network import SIZES, BenchNetwork, LookUpNetwork
 
 
-@pytest.mark.parametrize(("size", "thousands"), [("M", 528), ("S", 248)])
+@pytest.mark.parametrize(("size", "thousands"), [("M", 528), ("S", 253)])
 def test_a_size_has_as_many_numbers_as_its_table_says(size: str, thousands: int) -> None:
     network = BenchNetwork(size)
     heads = (SIZES[size].joint + 1) * (10 + 1)  # ten actions of KeyRoom, and the value
-    assert (sum(p.numel() for p in network.parameters()) + heads) // 1000 == thousands
+    assert (sum(p.numel() for p in network.parameters()) + heads) / 1000 == pytest.approx(
+        thousands, abs=0.5
+    )
 
 
 def test_ours_computes_the_same() -> None:

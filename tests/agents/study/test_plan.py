@@ -14,7 +14,7 @@ from data.evaluation.paper import PaperRow, paper_table
 from envs.tasks import task
 
 PLAN = load_plan("keyroom")
-FREE = {"judge", "shaping", "penalty", "weight", "seed"}
+FREE = {"judge", "shaping", "penalty", "weight", "bonus", "bonus_weight", "seed"}
 
 
 def test_the_arms_of_a_task_differ_in_their_judge_and_reward_alone() -> None:
@@ -36,7 +36,7 @@ def test_arms_with_a_judge_observe_the_same_paid_or_not() -> None:
         env.close()
     judged = spaces.pop("told")
     unjudged = spaces.pop("fair")
-    assert unjudged == spaces.pop("minihack")
+    assert unjudged == spaces.pop("minihack") == spaces.pop("novelty")
     assert judged != unjudged  # by the progress alone
     assert Dict({k: v for k, v in judged.items() if k != "progress"}) == unjudged
     assert all(space == judged for space in spaces.values())
