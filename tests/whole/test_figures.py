@@ -1,0 +1,124 @@
+"""Figures in documents are those of the committed results that they cite.
+
+A table is compared row by row. Of prose every number of a kind (a percentage, a score) must be one
+that the cited results hold: a result that is made anew takes its documents along, or this fails.
+"""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.study.findings import find
+from agents.study.page import readme_table
+from agents.study.plan import load_plan
+from agents.study.results import read_results
+from docs.generate.includes import section_of
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "agents" / "results"
+STUDIES = ("keyroom", "keyroom-dark-s15")
+TITLE = "calm-credit-assignment-with-language-models"
+
+
+def readme(section: str) -> str:
+    """Returns a section of the README."""
+    text = section_of((ROOT / "README.md").read_text("utf-8"), section)
+    assert text, section
+    return text
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """Returns the cells of the rows of the tables in a text, without marks of emphasis."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip().strip("*`") for cell in line.strip("|").split("|")] for line in lines]
+    return [row for row in cells if not set("".join(row)) <= set("-: ")]
+
+
+def percentages(text: str) -> list[int]:
+    """Returns every percentage of a text, those of a list such as "1, 80 and 2 %" too.
+
+    >>> percentages("1, 80 and\\n  2 % of S15, and 7\\u00a0% else; of 180 cells")
+    [1, 80, 2, 7]
+    """
+    listed = re.findall(r"((?:(?<!\w)\d+(?:,| and|, and)\s+)*(?<!\w)\d+)\s%", text)
+    return [int(number) for part in listed for number in re.findall(r"\d+", part)]
+
+
+@cache
+def outcome() -> dict[str, Any]:
+    """Returns what the committed demo came to."""
+    value: dict[str, Any] = json.loads((RESULTS / "demo" / "outcome.json").read_text("utf-8"))
+    return value
+
+
+def test_percentages_of_a_list_are_all_read() -> None:
+    assert percentages("1, 80 and\n  2 % of S15, and 7 % else; of 180 cells") == [1, 80, 2, 7]
+
+
+def test_the_table_of_the_demo_is_its_outcome() -> None:
+    header, *rows = rows_of(readme(TITLE))
+    agents = outcome()["agents"]
+    assert header[3] == f"success at {agents[0]['steps']:,} steps"
+    assert len(rows) == len(agents)
+    for row, agent in zip(rows, agents, strict=True):
+        assert row[0].replace("`", "") == agent["label"]
+        reached = "never" if agent["to_90"] is None else f"{agent['to_90']:,} steps"
+        low, high = (round(100 * agent[end]) for end in ("low", "high"))
+        assert row[2:] == [reached, f"{100 * agent['success']:.0f} % [{low}, {high}]"]
+
+
+def test_the_demo_says_how_much_was_asked_and_on_which_machine() -> None:
+    text = " ".join(readme(TITLE).split())
+    assert f"answered {outcome()['asked']:,} distinct questions" in text
+    assert outcome()["provenance"]["machine"] in text
+    assert "another machine's figures differ" in text
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_studys_page_shows_the_table_of_its_cells(name: str) -> None:
+    folder = RESULTS / name
+    results = list(read_results(folder).values())
+    table = readme_table(load_plan("keyroom"), find(load_plan("keyroom"), results))
+    assert table.strip() in (folder / "README.md").read_text("utf-8")
+
+
+def test_the_readmes_table_of_the_study_is_the_studys() -> None:
+    committed = (RESULTS / "keyroom" / "README.md").read_text("utf-8")
+    known = {tuple(row) for row in rows_of(committed)}
+    rows = rows_of(readme("does-judged-credit-help"))
+    assert len(rows) >= 10
+    assert [row for row in rows if tuple(row) not in known] == []
+
+
+def test_every_percentage_said_of_the_studies_is_one_of_theirs() -> None:
+    text = readme("does-judged-credit-help")
+    prose = "\n".join(line for line in text.splitlines() if not line.startswith("|"))
+    said = percentages(prose)
+    assert len(said) >= 10
+    held: set[int] = set()
+    for path in sorted(RESULTS.glob("*/README.md")):
+        page = path.read_text("utf-8")
+        held |= set(percentages(page))
+        header, *_ = (row for row in rows_of(page) if "each seed at the end, %" in row)
+        columns = [i for i, title in enumerate(header) if title.endswith(", %")]
+        rows = (row for row in rows_of(page) if len(row) == len(header) and row != header)
+        held |= {int(n) for row in rows for i in columns for n in re.findall(r"\d+", row[i])}
+    assert [number for number in said if number not in held] == []
+
+
+def test_every_rate_said_of_the_studies_is_one_of_theirs() -> None:
+    said = re.findall(r"(?<!\d)\.\d\d", readme("does-judged-credit-help"))
+    pages = "".join(path.read_text("utf-8") for path in RESULTS.glob("*/README.md"))
+    assert [rate for rate in said if rate not in pages] == []
+
+
+def test_every_score_of_a_model_is_one_of_its_page() -> None:
+    """Scores are written `.59`; tests/whole/test_model_results.py computes the page's anew."""
+    said = re.findall(r"(?<!\d)\.\d\d", readme("with-a-language-model"))
+    page = (ROOT / "data" / "results" / "models" / "README.md").read_text("utf-8")
+    assert said
+    assert [score for score in said if score not in page] == []
