@@ -11,12 +11,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from calm.cli.options import Json, KeyEnv, StoreOption
+from calm.cli.asking_options import AskingOptions, with_asking_options
+from calm.cli.options import Json, StoreOption
 from calm.cli.output import make_console, print_json
 from calm.text import clean
 
 
+@with_asking_options("key_env")
 def probe_command(
+    *,
     url: Annotated[
         str | None, typer.Argument(help="Base URL; without one, OPENAI_BASE_URL or OpenAI's own.")
     ] = None,
@@ -24,7 +27,7 @@ def probe_command(
         str | None, typer.Option(help="Which model; without one, the first that is listed.")
     ] = None,
     store: StoreOption = Path("calm.sqlite"),
-    key_env: KeyEnv = "OPENAI_API_KEY",
+    asking: AskingOptions,
     concurrency: Annotated[
         bool, typer.Option(help="Also try how many requests at once it takes (up to 64).")
     ] = True,
@@ -41,7 +44,7 @@ def probe_command(
     from calm.store.store import Store
 
     with Store(store) as opened:
-        card = probe_and_keep(url, model, opened, key_env, concurrency=concurrency)
+        card = probe_and_keep(url, model, opened, asking.key_env, concurrency=concurrency)
     if as_json:
         print_json(card)
     else:

@@ -12,138 +12,22 @@ from rich.console import Console
 from rich.text import Text
 
 from calm.cli.asking_options import AskingOptions, with_asking_options
+from calm.cli.option_record import with_record
 from calm.cli.options import BaseUrl, Json, StoreOption
 from calm.files import check_writable
-from data.cli.label_options import LABELS
+from data.cli.evaluation_options import EvaluationOptions, ReferenceOptions
 
 
+@with_record("what", EvaluationOptions)
+@with_record("reference", ReferenceOptions)
 @with_asking_options()
 def evaluate_command(
     *,
-    data: Annotated[
-        str,
-        typer.Option(help="A labelled set: keyroom-v1, minihack-v1, a folder or a parquet file."),
-    ] = "keyroom-v1",
-    judge: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Whom to ask: local:MODEL, openai:MODEL, rules, replay:MODEL, always-yes,"
-            " always-no, random[:P]. Repeat for several.",
-            show_default="rules, always-yes, always-no, random",
-        ),
-    ] = None,
-    mode: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What they read: screen, crop, events, or all. Repeat for several.",
-            show_default="events",
-        ),
-    ] = None,
-    part: Annotated[
-        list[str] | None, typer.Option(help="Parts of the set.", show_default="all")
-    ] = None,
-    task: Annotated[
-        list[str] | None, typer.Option(help="Tasks of the set.", show_default="all")
-    ] = None,
-    subgoals: Annotated[
-        str,
-        typer.Option(
-            help="given: those the set asks about; all: every one with a known truth; or names,"
-            " separated by commas."
-        ),
-    ] = "given",
-    discovered: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[TASK=]FILE",
-            help="Ask about the subgoals of this file instead, as `calm decompose` writes it, or of"
-            " the list with this hash in the store; they are matched to the given ones by name."
-            " Repeat for several tasks.",
-        ),
-    ] = None,
-    match_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--match",
-            help='Overrule the matching: JSON {"discovered": "given" or null}, or one such mapping'
-            " for each task.",
-        ),
-    ] = None,
-    prompt: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPTION=LEVEL",
-            help="Change the prompt: role=off, legend=off, goal=win, message=off, action=off,"
-            " spacing=on. Repeat for several.",
-        ),
-    ] = None,
-    sweep: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPTION",
-            help="Cross both levels of a prompt option; all crosses all six; form crosses the forms"
-            " of question and answer, on the half to tune on. Repeat for several.",
-        ),
-    ] = None,
-    half: Annotated[
-        str,
-        typer.Option(
-            help="tune or report: only the texts of that half. What is chosen or learned on one is"
-            " reported on the other.",
-            show_default="all; tune with --sweep form and --learn-thresholds",
-        ),
-    ] = "",
-    learn_thresholds: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Learn on the half to tune on how likely a yes must be, for --thresholds FILE.",
-        ),
-    ] = None,
-    fold: Annotated[
-        bool,
-        typer.Option(
-            help="Learn how likely a yes must be on each half of the texts, and judge the other by"
-            " it, so that every row is reported and none by what it taught."
-        ),
-    ] = False,
-    answered: Annotated[
-        bool, typer.Option(help="Only rows about which the store answers for every replayed judge.")
-    ] = False,
-    limit: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Only N rows of each part, the same for every judge, drawn by --seed so that each"
-            " class keeps its share; 0: all.",
-        ),
-    ] = 0,
-    repeats: Annotated[
-        int, typer.Option(min=1, help="Times each question is asked; 2 or more give a flip rate.")
-    ] = 1,
+    what: EvaluationOptions,
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
     asking: AskingOptions,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="engine|people|NAME",
-            help="Score against the engine's truth, the majority of people, or one annotator."
-            " Repeat for several.",
-            show_default="engine",
-        ),
-    ] = None,
-    labels: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Where people's labels are: the file of `calm label`, or .csv and .parquet files."
-            " Repeat for several.",
-            show_default=str(LABELS),
-        ),
-    ] = None,
-    min_people: Annotated[
-        int, typer.Option(min=1, help="People who must be sure of a transition to be its truth.")
-    ] = 2,
+    reference: ReferenceOptions,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for evaluate.html, evaluate.json and every answer as parquet."),
@@ -170,29 +54,12 @@ def evaluate_command(
 
     if out is not None:
         check_writable(out / "evaluate.json")
-    if learn_thresholds is not None:
-        check_writable(learn_thresholds)
+    if what.learn_thresholds is not None:
+        check_writable(what.learn_thresholds)
     plan = EvaluationPlan(
-        data=data,
-        judges=tuple(judge or ["rules", "always-yes", "always-no", "random"]),
-        modes=tuple(mode or ["events"]),
-        parts=tuple(part or ()),
-        tasks=tuple(task or ()),
-        subgoals=subgoals,
-        discovered=tuple(discovered or ()),
-        overrule=match_file,
-        prompt=tuple(prompt or ()),
-        sweep=tuple(sweep or ()),
-        half=half,
-        learn=learn_thresholds,
-        fold=fold,
-        answered=answered,
-        limit=limit,
-        repeats=repeats,
+        **what.for_plan(),
+        **reference.for_plan(),
         seed=seed,
-        against=tuple(against or ["engine"]),
-        labels=tuple(labels or [LABELS]),
-        min_people=min_people,
         store=store,
         base_url=base_url,
         options=asking.for_judge(),
