@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -63,14 +64,7 @@ def write_page(
         "set": set_version,
         "annotator": annotator,
         "content": hashlib.sha256("\n".join(sorted(unique)).encode()).hexdigest()[:12],
-        "steps": {
-            id: {
-                "asked": [s.name for s in tasks[unique[id].transition.task].subgoals],
-                "reads": shown(unique[id]),
-                "action": unique[id].transition.action,
-            }
-            for id in order
-        },
+        "steps": {id: _step(unique[id], tasks) for id in order},
     }
     scripts = [(HERE / "static" / name).read_text("utf-8") for name in ("choose.js", "offline.js")]
     script = "\n".join(scripts)
@@ -92,3 +86,12 @@ def write_page(
         annotator=annotator,
     )
     write_file(path, html)
+
+
+def _step(row: LabelledTransition, tasks: Mapping[str, Task]) -> dict[str, Any]:
+    """Returns what the saved file says of a step beside the answer."""
+    return {
+        "asked": [s.name for s in tasks[row.transition.task].subgoals],
+        "reads": shown(row),
+        "action": row.transition.action,
+    }

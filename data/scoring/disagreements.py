@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from calm.errors import UsageError
 from calm.records import LabelledTransition
-from data.schema import ENGINE, Label
+from data.schema import ENGINE, UNSURE, Label
 from data.scoring.kappa import alpha_estimate, cohen_estimate, fleiss_estimate
 from data.scoring.metrics import Estimate
 
@@ -105,23 +105,13 @@ def agreement(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> Ag
         for id, names in offered.items()
     }
     people = sorted(classes_by)
-
-    def pair(first: str, second: str, a: dict[str, str], b: dict[str, str]) -> Pair:
-        ids = [id for id in a if id in b]
-        mine, theirs = [a[id] for id in ids], [b[id] for id in ids]
-        kappa = cohen_estimate(mine, theirs, [by_id[id].cluster for id in ids])
-        return Pair(
-            first,
-            second,
-            len(ids),
-            sum(x == y for x, y in zip(mine, theirs, strict=True)),
-            kappa,
-        )
-
-    pairs = [pair(a, b, classes_by[a], classes_by[b]) for a, b in combinations(people, 2)]
+    clusters = {id: by_id[id].cluster for id in truth}
+    pairs = [
+        _pair((a, b), classes_by[a], classes_by[b], clusters) for a, b in combinations(people, 2)
+    ]
     for name in people:
-        sure = {id: kind for id, kind in classes_by[name].items() if kind != "unsure"}
-        pairs.append(pair(name, ENGINE, sure, truth))
+        sure = {id: kind for id, kind in classes_by[name].items() if kind != UNSURE}
+        pairs.append(_pair((name, ENGINE), sure, truth, clusters))
     shared = [id for id in truth if all(id in classes_by[p] for p in people)]
     classes = sorted({classes_by[p][id] for p in people for id in shared})
     ratings = np.array(
@@ -129,21 +119,44 @@ def agreement(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> Ag
         dtype=np.int64,
     ).reshape(len(shared), len(classes))
     enough = len(people) > 1 and shared
-    disagreements = []
-    for id, kind in truth.items():
-        of = {p: classes_by[p][id] for p in people if id in classes_by[p]} | {ENGINE: kind}
-        if len(set(of.values())) > 1:
-            disagreements.append(Disagreement(id, by_id[id].transition.task, of))
     return Agreement(
         {p: len(classes_by[p]) for p in people},
-        {p: Counter(classes_by[p].values())["unsure"] for p in people},
+        {p: Counter(classes_by[p].values())[UNSURE] for p in people},
         pairs,
-        fleiss_estimate(ratings, [by_id[id].cluster for id in shared]) if enough else None,
+        fleiss_estimate(ratings, [clusters[id] for id in shared]) if enough else None,
         len(shared),
-        _alpha(classes_by, list(truth), [by_id[id].cluster for id in truth]),
-        disagreements,
+        _alpha(classes_by, list(truth), list(clusters.values())),
+        list(_disagreements(classes_by, truth, by_id)),
         len(labels) - len(labels_here),
     )
+
+
+def _pair(
+    names: tuple[str, str], a: Mapping[str, str], b: Mapping[str, str], clusters: Mapping[str, str]
+) -> Pair:
+    """Returns how far two annotators agree on the transitions that both have classed.
+
+    Args:
+        a, b: class by transition, of the first and of the second.
+        clusters: episode by transition.
+    """
+    ids = [id for id in a if id in b]
+    alike = sum(a[id] == b[id] for id in ids)
+    kappa = cohen_estimate([a[i] for i in ids], [b[i] for i in ids], [clusters[i] for i in ids])
+    return Pair(*names, len(ids), alike, kappa)
+
+
+def _disagreements(
+    classes_by: Mapping[str, Mapping[str, str]],
+    truth: Mapping[str, str],
+    by_id: Mapping[str, LabelledTransition],
+) -> Iterator[Disagreement]:
+    """Yields the transitions that people and the engine do not all class alike."""
+    for id, kind in truth.items():
+        classes = {name: of[id] for name, of in sorted(classes_by.items()) if id in of}
+        classes[ENGINE] = kind
+        if len(set(classes.values())) > 1:
+            yield Disagreement(id, by_id[id].transition.task, classes)
 
 
 def _alpha(

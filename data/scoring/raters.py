@@ -6,7 +6,7 @@ be read for, and what a person was unsure of, is left out of a pair.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -99,12 +99,7 @@ def rater_agreement(
         judges: (N,) classes by judge; `unreadable` where there is none.
         seed: of the intervals, which are by episode.
     """
-    people: dict[str, Classes] = {
-        name: {
-            int(i): votes.kinds[votes.cast[a, i]] for i in np.flatnonzero(votes.cast[a] != NO_VOTE)
-        }
-        for a, name in enumerate(votes.annotators)
-    }
+    people = _classes_by_person(votes)
     by_judge = {
         name: {i: kind for i, kind in enumerate(kinds) if kind != "unreadable"}
         for name, kinds in judges.items()
@@ -129,15 +124,6 @@ def rater_agreement(
     clusters = [row.cluster for row in rows]
     complete = np.flatnonzero(counts.sum(1) == len(people))
     several = len(people) > 1
-    differences = []
-    for i, kind in enumerate(engine):
-        labels = {name: classes[i] for name, classes in people.items() if i in classes}
-        if any(other != kind for other in labels.values()):
-            labels |= {
-                name: UNSURE for a, name in enumerate(votes.annotators) if votes.unsure[a, i]
-            }
-            answers = {name: kinds[i] for name, kinds in judges.items()}
-            differences.append(PeopleAndEngine(rows[i], kind, labels, answers))
     return RaterAgreement(
         tuple(people),
         pairs,
@@ -147,5 +133,33 @@ def rater_agreement(
         len(complete),
         alpha_estimate(counts, clusters, seed) if several else None,
         int((counts.sum(1) > 1).sum()),
-        differences,
+        list(_differences(votes, rows, engine, judges)),
     )
+
+
+def _classes_by_person(votes: Votes) -> dict[str, Classes]:
+    """Returns the class that each person was sure of, by the row's index."""
+    return {
+        name: {
+            int(i): votes.kinds[votes.cast[a, i]] for i in np.flatnonzero(votes.cast[a] != NO_VOTE)
+        }
+        for a, name in enumerate(votes.annotators)
+    }
+
+
+def _differences(
+    votes: Votes,
+    rows: Sequence[LabelledTransition],
+    engine: Sequence[str],
+    judges: Mapping[str, Sequence[str]],
+) -> Iterator[PeopleAndEngine]:
+    """Yields the rows that a person who was sure classed otherwise than the engine."""
+    people = _classes_by_person(votes)
+    for i, kind in enumerate(engine):
+        labels = {name: classes[i] for name, classes in people.items() if i in classes}
+        if any(other != kind for other in labels.values()):
+            labels |= {
+                name: UNSURE for a, name in enumerate(votes.annotators) if votes.unsure[a, i]
+            }
+            answers = {name: kinds[i] for name, kinds in judges.items()}
+            yield PeopleAndEngine(rows[i], kind, labels, answers)

@@ -281,7 +281,7 @@ def answer_array(reference: Reference, judgements: Sequence[Judgement]) -> npt.N
 def _shares_by_kind(
     kinds: Sequence[str], rows: npt.NDArray[np.bool_], of_rows: npt.NDArray[np.bool_]
 ) -> dict[str, float]:
-    """Returns, by class of the N transitions, the share of `of_rows` that are among `rows`."""
+    """Returns the share of `of_rows` that are among `rows`, by class; kinds and masks are (N,)."""
     total = Counter(kind for kind, yes in zip(kinds, of_rows, strict=True) if yes)
     count = Counter(kind for kind, yes in zip(kinds, rows, strict=True) if yes)
     return {kind: count[kind] / n for kind, n in sorted(total.items())}

@@ -10,50 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-from calm.records import LabelledTransition, Screen, Subgoal, Task, Transition
+from calm.records import Subgoal, Task
 from data.dataset import load
 from data.label.store import LabelStore
-from data.parquet import write_transitions
 from data.scoring.disagreements import agreement
-from tests.support.browser import Browser, executable
+from tests.support.browser import Browser
+from tests.support.corridor import IN_BROWSER, corridor_set
 
-pytestmark = [
-    pytest.mark.skipif(
-        executable() is None,
-        reason="needs Chromium: none of chromium, google-chrome is on the PATH",
-    ),
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-]
+pytestmark = IN_BROWSER
 
 NAMES = ("pick up the key", "open the locked door")
 TASK = Task("MiniHack-KeyRoom-S5-v0", "Reach the stairs.", tuple(Subgoal(n, "…") for n in NAMES))
 EVIL = "<img src=x onerror=alert(1)>"
-
-
-def frame(i: int, hero: int) -> Screen:
-    row = list("|.......|")
-    row[hero] = "@"
-    lines = [f"{EVIL} {i}".ljust(80), *[" " * 80] * 8, ("  " + "".join(row)).ljust(80)]
-    lines += [" " * 80] * 12 + ["Agent the Rambler St:18".ljust(80), "Dlvl:1 HP:12".ljust(80)]
-    return Screen("\n".join(lines), "\n".join("7" * 80 for _ in lines))
-
-
-def dataset(folder: Path) -> Path:
-    rows = [
-        LabelledTransition(
-            Transition(TASK.id, {"screen": f"{i}"}, "move east", f"e{i}", i),
-            dict.fromkeys(NAMES, False),
-            {"player": "random", "level_seed": i},
-            frame(i, 2),
-            frame(i, 3),
-        )
-        for i in range(14)
-    ]
-    write_transitions(folder / "set.parquet", rows, {TASK.id: TASK})
-    return folder / "set.parquet"
 
 
 @contextmanager
@@ -78,7 +46,7 @@ def serving(
 
 def test_a_session_by_keyboard(tmp_path: Path) -> None:
     pictures = Path(os.environ.get("CALM_TEST_PICTURES", tmp_path))
-    data = dataset(tmp_path)
+    data = corridor_set(tmp_path / "set.parquet", TASK, 14, EVIL)
     store = LabelStore(tmp_path / "labels.sqlite")
 
     def labels() -> list[tuple[str, ...] | None]:

@@ -8,46 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from calm.records import LabelledTransition, Screen, Subgoal, Task, Transition
-from data.parquet import read_labels, write_transitions
-from tests.support.browser import Browser, executable
+from calm.records import Subgoal, Task
+from data.parquet import read_labels
+from tests.support.browser import Browser
 from tests.support.command_line import run_calm
+from tests.support.corridor import IN_BROWSER, corridor_set
 
-pytestmark = [
-    pytest.mark.skipif(
-        executable() is None,
-        reason="needs Chromium: none of chromium, google-chrome is on the PATH",
-    ),
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-]
+pytestmark = IN_BROWSER
 
 NAMES = ("pick up the key", "</script><b>open</b> & 'the' door")
 TASK = Task("MiniHack-KeyRoom-S5-v0", "Reach <i>it</i>.", tuple(Subgoal(n, "…") for n in NAMES))
 EVIL = "</template></script><img src=x onerror=alert(1)>"
 
 
-def screen(i: int, hero: int) -> Screen:
-    row = list("|.......|")
-    row[hero] = "@"
-    lines = [f"{EVIL} {i}".ljust(80), *[" " * 80] * 8, ("  " + "".join(row)).ljust(80)]
-    return Screen("\n".join(lines), "\n".join("7" * 80 for _ in lines))
-
-
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    rows = [
-        LabelledTransition(
-            Transition(TASK.id, {"screen": f"{i}"}, f"move {i}", f"secret{i}", i),
-            dict.fromkeys(NAMES, False),
-            {"player": "secret", "level_seed": i},
-            screen(i, 2),
-            screen(i, 3),
-        )
-        for i in range(6)
-    ]
-    write_transitions(tmp_path / "set.parquet", rows, {TASK.id: TASK})
-    return tmp_path / "set.parquet"
+    return corridor_set(tmp_path / "set.parquet", TASK, 6, EVIL)
 
 
 def test_a_round_by_file(tmp_path: Path, data: Path) -> None:
