@@ -34,7 +34,7 @@ def task() -> Task:
 @pytest.fixture
 def transitions() -> list[Transition]:
     """Twelve, of seven distinct texts: three take the key, two open the door."""
-    said = [
+    texts = [
         "Action: pick up.\nThe key entered the inventory.",
         "Action: apply.\nA closed door is open now.",
         "Action: north.",
@@ -44,7 +44,7 @@ def transitions() -> list[Transition]:
         "Action: west.",
     ]
     order = [0, 1, 2, 3, 4, 5, 6, 0, 1, 2, 3, 2]
-    return [Transition("Room-v0", {"events": said[i]}, "", step=n) for n, i in enumerate(order)]
+    return [Transition("Room-v0", {"events": texts[i]}, "", step=n) for n, i in enumerate(order)]
 
 
 @pytest.fixture

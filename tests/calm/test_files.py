@@ -62,12 +62,12 @@ def test_whatever_ends_the_writing_the_old_file_stays(tmp_path: Path, fault: Bas
         partial.write_text("ne")
         raise fault
 
-    told = CalmError if fault is FULL else type(fault)
-    with pytest.raises(told, match="disk is full; make room" if fault is FULL else None):
+    expected = CalmError if fault is FULL else type(fault)
+    with pytest.raises(expected, match="disk is full; make room" if fault is FULL else None):
         write_file(path, half)
     assert path.read_text() == "old"
     assert names(tmp_path) == ["file"]
-    with pytest.raises(told):
+    with pytest.raises(expected):
         write_folder(tmp_path / "folder", lambda folder: half(folder / "inside"))
     assert names(tmp_path) == ["file"]
 
@@ -123,9 +123,9 @@ def test_a_file_that_can_be_written_gets_its_folder_and_is_not_touched(tmp_path:
     check_writable(tmp_path / "new" / "rows.parquet")
     check_writable(tmp_path / "new" / ("r" * 250))  # its name alone is short enough
     assert names(tmp_path) == ["new"]
-    (kept := tmp_path / "kept").write_text("as it was")
-    check_writable(kept)
-    assert kept.read_text() == "as it was"
+    (existing := tmp_path / "kept").write_text("as it was")
+    check_writable(existing)
+    assert existing.read_text() == "as it was"
 
 
 def test_what_cannot_be_written_is_named_before_the_work(tmp_path: Path) -> None:

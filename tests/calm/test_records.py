@@ -9,8 +9,8 @@ DOOR = Subgoal("open the door", "The hero opens the door.")
 
 
 def transition(**changes: object) -> Transition:
-    given: dict = {"task": "T", "texts": {"events": "Action: move."}, "action": "move"}
-    return Transition(**(given | changes))
+    fields: dict = {"task": "T", "texts": {"events": "Action: move."}, "action": "move"}
+    return Transition(**(fields | changes))
 
 
 def test_a_transitions_id_is_its_content() -> None:

@@ -37,9 +37,9 @@ def test_what_is_never_always_or_only_together_confirmed_is_told() -> None:
     assert trial.never == ["fetch and carry"]
     assert trial.always == ["walk on"]
     assert trial.together == (("take the key", "hold the key"),)
-    told = "\n".join(trial.warnings)
-    assert "“fetch and carry” was never confirmed on 3 played transitions" in told
-    assert "“wave” was not confirmed in any of 1 episodes that succeeded" in told
+    text = "\n".join(trial.warnings)
+    assert "“fetch and carry” was never confirmed on 3 played transitions" in text
+    assert "“wave” was not confirmed in any of 1 episodes that succeeded" in text
     assert len(trial.warnings) == 4
 
 
@@ -66,11 +66,11 @@ def test_a_model_is_told_what_became_of_its_subgoals_and_both_lists_are_kept() -
         body = server.bodies[-1]
         assert decompose_again(TASK, judge, trial, ["Action: move.\nThe hero moved."]) == better
         assert server.counts["ok"] == 2  # the second time it came from the store
-        kept = judge.store.subgoal_sets(TASK.id)
+        lists = judge.store.subgoal_sets(TASK.id)
     prompt = body["messages"][0]["content"]
     assert '- "find it" was confirmed on 0 of 2 steps' in prompt
     assert "never confirmed" in prompt
     assert "The hero moved." in prompt
     assert body["max_tokens"] == 1024  # not what the form of a judgement asks for
     assert [s.name for s in better] == ["take the key", "open the door"]
-    assert set(kept) == {subgoals_hash(first), subgoals_hash(better)}
+    assert set(lists) == {subgoals_hash(first), subgoals_hash(better)}

@@ -19,7 +19,7 @@ def _listed(*names: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "reason"),
     [
         ("prose", "got no list"),
         (_listed("one"), "got 1"),
@@ -35,8 +35,8 @@ def _listed(*names: str) -> list[dict[str, str]]:
         ([{"name": "a", "definition": "One. Two."}, *_listed("b")], "one sentence"),
     ],
 )
-def test_what_is_no_list_of_checkable_subgoals_is_refused(value: object, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_what_is_no_list_of_checkable_subgoals_is_refused(value: object, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
         check_subgoals(value)
 
 
@@ -54,12 +54,12 @@ def test_a_list_is_written_edited_and_read(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [("task: x", "no field `subgoals`"), ("[1", "can't read"), ("subgoals: [1, 2]", "subgoal 1")],
 )
-def test_a_broken_file_says_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+def test_a_broken_file_says_what_is_wrong(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "s.yaml").write_text(text)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=reason):
         read_subgoals(tmp_path / "s.yaml")
 
 

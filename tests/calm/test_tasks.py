@@ -23,7 +23,7 @@ def test_the_documented_example_is_a_task(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         ("", "describes no task: fields are needed, at least id and goal"),
         ("- id: a", "describes no task: fields are needed, at least id and goal"),
@@ -31,9 +31,9 @@ def test_the_documented_example_is_a_task(tmp_path: Path) -> None:
         ("{id: a, goal: g, subgoals: [{name: n, definition: D.}]}", "2 to 8 subgoals is needed"),
     ],
 )
-def test_what_is_no_task_says_why(content: str, said: str, tmp_path: Path) -> None:
+def test_what_is_no_task_says_why(content: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / "task.yaml").write_text(content)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=reason):
         read_task(tmp_path / "task.yaml")
 
 

@@ -39,11 +39,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_sound_set_is_found_and_verified(folder: Path) -> None:
-    found = dataset.load(folder)
-    assert found.name == "small-v1"
-    assert [len(p.rows) for p in found.parts.values()] == [9, 5]
-    assert found.natural_rate({"room": TASK}) == 0.4
-    assert found.natural_rate({"room": ONLY_KEY}) == 0.2
+    loaded = dataset.load(folder)
+    assert loaded.name == "small-v1"
+    assert [len(p.rows) for p in loaded.parts.values()] == [9, 5]
+    assert loaded.natural_rate({"room": TASK}) == 0.4
+    assert loaded.natural_rate({"room": ONLY_KEY}) == 0.2
     manifest = dataset.read_manifest(folder)
     assert manifest["parts"]["natural"]["classes"] == {"none": 3, "key": 1, "door": 1}
     assert manifest["parts"]["natural"]["episodes"] == 3
@@ -53,9 +53,9 @@ def test_a_sound_set_is_found_and_verified(folder: Path) -> None:
 
 
 def test_a_single_file_is_a_set_without_a_natural_rate(folder: Path) -> None:
-    found = dataset.load(folder / "balanced.parquet")
-    assert list(found.parts) == [""]
-    assert found.natural_rate({"room": TASK}) is None
+    loaded = dataset.load(folder / "balanced.parquet")
+    assert list(loaded.parts) == [""]
+    assert loaded.natural_rate({"room": TASK}) is None
 
 
 def test_every_fault_is_told(folder: Path) -> None:
@@ -64,7 +64,7 @@ def test_every_fault_is_told(folder: Path) -> None:
     # rows of one content.
     rows = [row(0, "key"), row(1500), row(1500), row(1700)]
     dataset.write_part(folder, "natural", rows, {"room": TASK})
-    told = "\n".join(check.faults(folder))
+    text = "\n".join(check.faults(folder))
     for fault in (
         "no card",
         "sha256 is not",
@@ -73,9 +73,9 @@ def test_every_fault_is_told(folder: Path) -> None:
         "row 2: same content as",
         "row 3: level seed 2700 is not one",
     ):
-        assert fault in told
+        assert fault in text
     [(name, lines)] = check.verify([str(folder)])
-    assert (name, "\n".join(lines)) == (str(folder), told)
+    assert (name, "\n".join(lines)) == (str(folder), text)
 
 
 def test_uneven_classes_are_a_fault(folder: Path) -> None:

@@ -76,10 +76,17 @@ def test_an_even_draw_gives_rare_classes_as_many_rows() -> None:
 def test_what_judges_differ_on_comes_first() -> None:
     everything = part(key=2, none=4)
     key, none = {"key": True, "door": False}, {"key": False, "door": False}
-    said = [(key, key, key), (key, key, none), (none, none, none), (none,), (key, none, key), ()]
+    answered = [
+        (key, key, key),
+        (key, key, none),
+        (none, none, none),
+        (none,),
+        (key, none, key),
+        (),
+    ]
     answers = [
         JudgedTransition(row.transition.id, f"judge {j}", "events", Judgement(Verdict.OK, achieved))
-        for row, of in zip(everything.rows, said, strict=True)
+        for row, of in zip(everything.rows, answered, strict=True)
         for j, achieved in enumerate(of)
     ]
     drawn = draw_disputed(everything, 2, answers)

@@ -68,12 +68,12 @@ def test_what_was_changed_or_is_no_export_is_refused(tmp_path: Path) -> None:
             export_store(store, tmp_path / "out")
     with Store() as other:
         manifest = tmp_path / "out" / "manifest.json"
-        told = json.loads(manifest.read_text())
+        value = json.loads(manifest.read_text())
         with (tmp_path / "out" / "answers.parquet").open("ab") as file:
             file.write(b"x")
         with pytest.raises(UsageError, match="sha-256"):
             import_store(tmp_path / "out", other)
-        manifest.write_text(json.dumps(told | {"schema_version": 99}))
+        manifest.write_text(json.dumps(value | {"schema_version": 99}))
         with pytest.raises(UsageError, match="schema 99"):
             import_store(tmp_path / "out", other)
         manifest.write_text("{}")

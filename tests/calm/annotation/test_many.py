@@ -20,10 +20,10 @@ from calm.store.store import Store
 def test_a_summary_adds_up(
     task: Task, transitions: list[Transition], rules: dict, store: Store
 ) -> None:
-    seen: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
 
     def progress(tally: Tally, usage: Usage) -> None:
-        seen.append((tally.hits + tally.answered, usage.requests))
+        steps.append((tally.hits + tally.answered, usage.requests))
 
     with Loopback(rules, script=["prose", "500"]) as server:
         judge = make_judge(
@@ -42,7 +42,7 @@ def test_a_summary_adds_up(
     assert summary.failures == {"500": 1}
     assert summary.usage.requests == 8
     assert summary.usage.cost
-    assert seen[-1] == (7, 8)
+    assert steps[-1] == (7, 8)
     assert summary.paid.requests == 8
     assert summary.paid.cost == pytest.approx(summary.usage.cost)
     assert (again.summary.hits, again.summary.asked, again.summary.usage.requests) == (7, 0, 0)
@@ -101,18 +101,20 @@ def test_a_plan_comes_true(
         assert server.requests == 0
         annotate(judge, task, task.subgoals, transitions[:2])
         before = judge.usage
-        told = judge.plan(task, task.subgoals, transitions)
+        estimate = judge.plan(task, task.subgoals, transitions)
         annotate(judge, task, task.subgoals, transitions)
-    assert (told.stored, told.new, told.requests) == (2, 5, 5)
-    assert told.paid == pytest.approx(before.cost)
-    assert told.seconds is not None
-    assert told.completion_tokens == pytest.approx(
+    assert (estimate.stored, estimate.new, estimate.requests) == (2, 5, 5)
+    assert estimate.paid == pytest.approx(before.cost)
+    assert estimate.seconds is not None
+    assert estimate.completion_tokens == pytest.approx(
         judge.usage.completion_tokens - before.completion_tokens, rel=0.2
     )
-    assert told.prompt_tokens == pytest.approx(
+    assert estimate.prompt_tokens == pytest.approx(
         judge.usage.prompt_tokens - before.prompt_tokens, rel=0.5
     )
-    assert told.cost == pytest.approx((told.prompt_tokens + 2 * told.completion_tokens) / 1e6)
+    assert estimate.cost == pytest.approx(
+        (estimate.prompt_tokens + 2 * estimate.completion_tokens) / 1e6
+    )
 
 
 def test_the_progress_line_is_as_its_example_says() -> None:

@@ -120,8 +120,8 @@ def test_all_faults_together_end_in_classes() -> None:
     with Loopback(RULES, faults=dict.fromkeys(faults, 0.03), seed=3) as server:
         judge = make_judge("openai:m", base_url=server.url, timeout=20.0, backoff=0.02)
         judged = judge.judge(TASK, SUBGOALS, numbers(400))
-    found = {j.verdict for j in judged}
-    assert found == set(Verdict) - {Verdict.REPAIRED}
+    verdicts = {j.verdict for j in judged}
+    assert verdicts == set(Verdict) - {Verdict.REPAIRED}
     assert all(j.reason for j in judged if not j.verdict.readable)
 
 

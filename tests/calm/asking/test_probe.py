@@ -132,8 +132,8 @@ def test_an_answer_that_can_not_be_read_is_told_with_the_reason(
 
 
 def test_an_answer_after_a_thought_is_readable(store: Store) -> None:
-    said = 'Sky: yes.\n</think>\n{"sky": true, "grass": false}<|im_end|>'
-    with Loopback(answer=lambda body: said) as server:
+    text = 'Sky: yes.\n</think>\n{"sky": true, "grass": false}<|im_end|>'
+    with Loopback(answer=lambda body: text) as server:
         card = _card(server, store, concurrency=False)
     assert (card["readable"], card["format"]) == (True, "schema")
     assert "unreadable" not in card

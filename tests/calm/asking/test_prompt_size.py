@@ -32,13 +32,13 @@ def test_far_fewer_tokens_than_earlier_prompts_had_are_a_cut() -> None:
 
 def test_the_card_learns_the_fewest_tokens_a_character_by_mode_and_not_from_cut_prompts() -> None:
     card: dict[str, Any] = {}
-    kept: list[Any] = []
-    sizes = PromptSizes(card, kept.append)
+    learned: list[Any] = []
+    sizes = PromptSizes(card, learned.append)
     _checked(sizes, (1000, 300), (1000, 299), (1000, 250), (1000, 260))
     _checked(sizes, (1000, 400), mode="screen")
     _checked(sizes, (1000, 100))
     assert card["tokens_per_character"] == {"events": 0.25, "screen": 0.4}
-    assert len(kept) == 4  # 0.3, 0.25, 0.4, and the cut one
+    assert len(learned) == 4  # 0.3, 0.25, 0.4, and the cut one
     assert card["cut_prompt"] == {"characters": 1000, "tokens": 100}
 
 

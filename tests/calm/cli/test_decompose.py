@@ -19,8 +19,8 @@ def test_decompose_asks_shows_keeps_and_writes(folder: Path) -> None:
         assert server.requests == 1
     assert [s["name"] for s in again["subgoals"]] == ["find the bowl", "fill the bowl"]
     assert "find the bowl" in (folder / "subgoals.yaml").read_text()
-    given = json.loads(calm("decompose", "task.yaml", "--json", cwd=folder).stdout)
-    assert [s["name"] for s in given["subgoals"]] == ["take the ladle", "pour the soup"]
+    listed = json.loads(calm("decompose", "task.yaml", "--json", cwd=folder).stdout)
+    assert [s["name"] for s in listed["subgoals"]] == ["take the ladle", "pour the soup"]
 
 
 def test_what_an_endpoint_says_of_its_fault_is_shown_without_control_characters(

@@ -17,7 +17,7 @@ def test_a_completion_gives_text_end_usage_and_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         (b"", "empty"),
         (b"<html><h1>502</h1></html>", "HTML"),
@@ -33,8 +33,8 @@ def test_a_completion_gives_text_end_usage_and_model() -> None:
         (b'{"error": {"message": "upstream"}}', "upstream"),
     ],
 )
-def test_anything_else_is_malformed(content: bytes, said: str) -> None:
-    with pytest.raises(Malformed, match=said):
+def test_anything_else_is_malformed(content: bytes, reason: str) -> None:
+    with pytest.raises(Malformed, match=reason):
         read_body(content)
 
 

@@ -61,9 +61,9 @@ def test_details_of_faults() -> None:
 
 
 def test_the_whole_text_tells_the_fault_and_the_scrubbed_one_is_shown() -> None:
-    said = "maximum context of the key context-12345"
+    text = "maximum context of the key context-12345"
     with pytest.raises(RowFault) as cut:
-        raise fault_of(400, said, {}, sent=SENT, endpoint="e", scrub=lambda _: "[key]")
+        raise fault_of(400, text, {}, sent=SENT, endpoint="e", scrub=lambda _: "[key]")
     assert (cut.value.kind, cut.value.detail) == ("too long", "[key]")
 
 

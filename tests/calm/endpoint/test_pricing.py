@@ -27,7 +27,7 @@ def test_a_price_file_is_read_exact_names_before_patterns(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("m: {input: 1}", "m.output"),
         ("m: {input: -1, output: 2}", "m.input"),
@@ -38,7 +38,7 @@ def test_a_price_file_is_read_exact_names_before_patterns(tmp_path: Path) -> Non
         ("m: {", "can't read"),
     ],
 )
-def test_a_broken_price_file_names_the_field(tmp_path: Path, text: str, said: str) -> None:
+def test_a_broken_price_file_names_the_field(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "p.yaml").write_text(text)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=reason):
         read_prices(tmp_path / "p.yaml")

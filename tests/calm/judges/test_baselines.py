@@ -25,11 +25,11 @@ def test_random_is_the_same_for_the_same_text_and_has_its_rate(task: Task) -> No
 
 
 def test_random_tells_transitions_apart_that_read_the_same(task: Task) -> None:
-    seen = [Transition("T", {"events": "north", "screen": str(i)}, "") for i in range(2000)]
-    rows = [j.row(task.subgoals) for j in make_judge("random").judge(task, task.subgoals, seen)]
+    steps = [Transition("T", {"events": "north", "screen": str(i)}, "") for i in range(2000)]
+    rows = [j.row(task.subgoals) for j in make_judge("random").judge(task, task.subgoals, steps)]
     assert 0.47 < sum(map(sum, rows)) / 4000 < 0.53
     assert (
-        make_judge("random").judge(task, task.subgoals, seen[7:8])[0].row(task.subgoals) == rows[7]
+        make_judge("random").judge(task, task.subgoals, steps[7:8])[0].row(task.subgoals) == rows[7]
     )
 
 

@@ -77,9 +77,9 @@ def test_it_is_asked_as_any_endpoint_and_kept_under_its_weights_hash(
         assert not again.lease.alive()
         replayed = make_judge(f"replay:{judge.model}", store=store)
         assert replayed.judge(task, task.subgoals, many(1))[0].achieved == judged.achieved
-    told = capsys.readouterr().err
-    assert "loading tiny-model-3@" in told
-    assert "is ready after" in told
+    stderr = capsys.readouterr().err
+    assert "loading tiny-model-3@" in stderr
+    assert "is ready after" in stderr
 
 
 def test_a_server_that_dies_under_questions_loses_none(judges: Any, task: Task) -> None:

@@ -19,12 +19,12 @@ def test_a_judge_is_built_from_its_name_and_named_by_it(spec: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "said"),
+    ("spec", "reason"),
     [("rule", "did you mean 'rules'"), ("oracle", "replay:MODEL"), ("random:x", "probability"),
      ("random:2", r"\[0, 1\]"), ("openai:", "name the model"), ("replay", "store")],
 )  # fmt: skip
-def test_a_wrong_name_says_what_would_be_right(spec: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_a_wrong_name_says_what_would_be_right(spec: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
         make_judge(spec)
 
 

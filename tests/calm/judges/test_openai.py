@@ -73,10 +73,10 @@ def test_confidence_comes_from_logprobs_where_there_are_any(task: Task, rules: d
 
 
 def test_samples_vote_and_their_share_is_the_confidence(task: Task) -> None:
-    said = iter([True, False, True])
+    replies = iter([True, False, True])
 
     def answer(body: Mapping[str, Any]) -> str:
-        yes = "true" if next(said) else "false"
+        yes = "true" if next(replies) else "false"
         return f'{{"pick up the key": {yes}, "open the door": false}}'
 
     with Loopback(answer=answer) as server:

@@ -17,8 +17,8 @@ def test_it_counts_judgements_tokens_and_agreement(
     monkeypatch.setattr("calm.local.lease.SERVER", standin())
     monkeypatch.setattr("calm.judges.local.SERVING", "json")
     model = write_gguf(tmp_path / "tiny.gguf")
-    said: list[str] = []
-    report = run([str(model)], questions=5, server={"threads": 1}, quick=True, say=said.append)
+    lines: list[str] = []
+    report = run([str(model)], questions=5, server={"threads": 1}, quick=True, say=lines.append)
     assert report["bench"] == "local"
     assert report["machine"]["questions"] == 5
     rows = {row["name"]: row for row in report["rows"]}
@@ -31,4 +31,6 @@ def test_it_counts_judgements_tokens_and_agreement(
         assert rows[named + "unreadable"]["value"] == 0
         assert rows[named + "agreement"]["value"] == 0  # always yes agrees with nothing
     assert set(report["ratios"]) == {"tiny.gguf at_once"}
-    assert said == [f"round 1: {model}, booleans, {at}" for at in ("in all slots", "one at a time")]
+    assert lines == [
+        f"round 1: {model}, booleans, {at}" for at in ("in all slots", "one at a time")
+    ]

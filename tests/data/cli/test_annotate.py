@@ -33,14 +33,14 @@ def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_
         assert server.requests == asked
         result = calm(*words)
         assert result.exit_code == 0
-        told = json.loads(result.stdout)[0]
-        assert (told["hits"], told["asked"], told["verdicts"]) == (
+        summary = json.loads(result.stdout)[0]
+        assert (summary["hits"], summary["asked"], summary["verdicts"]) == (
             answered,
             24 - answered,
             {"ok": 24},
         )
-    found = [j.judgement.achieved[KEY.name] for j in read_judgements(tmp_path / "a.parquet")]
-    assert found == [i % 3 == 0 for i in range(24)]
+    yes = [j.judgement.achieved[KEY.name] for j in read_judgements(tmp_path / "a.parquet")]
+    assert yes == [i % 3 == 0 for i in range(24)]
 
 
 def test_annotate_many_in_a_request_about_subgoals_of_a_file(

@@ -37,15 +37,15 @@ def test_json_and_files(transitions: Path, tmp_path: Path) -> None:
     assert isinstance(result.exception, UsageError)  # there is no crop in this file
     words[-2] = "events"
     result = calm("evaluate", "--data", transitions, *words, "--out", tmp_path / "out")
-    found = json.loads(result.stdout)["tables"][0]
-    assert found == json.loads((tmp_path / "out/evaluate.json").read_text())["tables"][0]
-    assert [s["judge"] for s in found["scores"]] == ["always-yes", "random"]
-    assert found["scores"][0]["metrics"]["paper_f1"]["value"] == 0.8
+    numbers = json.loads(result.stdout)["tables"][0]
+    assert numbers == json.loads((tmp_path / "out/evaluate.json").read_text())["tables"][0]
+    assert [s["judge"] for s in numbers["scores"]] == ["always-yes", "random"]
+    assert numbers["scores"][0]["metrics"]["paper_f1"]["value"] == 0.8
     answers = read_judgements(tmp_path / "out/answers-t.parquet")
     assert len(answers) == 48
-    kept = ["--store", tmp_path / "s.sqlite", "--judge", "openai:m", "--out", transitions]
+    stored = ["--store", tmp_path / "s.sqlite", "--judge", "openai:m", "--out", transitions]
     with Loopback() as server:
-        result = calm("evaluate", "--data", transitions, *kept, "--base-url", server.url)
+        result = calm("evaluate", "--data", transitions, *stored, "--base-url", server.url)
         assert server.requests == 0
     assert "t.parquet: File exists" in str(result.exception)
     assert (tmp_path / "out/evaluate.html").stat().st_size > 1000
@@ -72,8 +72,8 @@ def test_every_class_of_answer_is_told_and_the_exit_code_is_4(
     # The terminal tells them too, by class of transition.
     table = result.output[result.output.index("Unreadable answers") :]
     assert all(v in table for v in CLASSES)
-    kept = read_judgements(tmp_path / "out/answers-t.parquet")
-    assert {j.judgement.verdict.value for j in kept} == CLASSES
+    stored = read_judgements(tmp_path / "out/answers-t.parquet")
+    assert {j.judgement.verdict.value for j in stored} == CLASSES
     page = (tmp_path / "out/evaluate.html").read_text()
     assert "I can&#39;t help with that." in page
     # What the store holds is replayed without the server.
@@ -93,9 +93,9 @@ def test_confidence_from_votes_and_from_log_probabilities(
         for words in (["--logprobs"], ["--samples", 3]):
             result = calm(*shared, *words)
             assert result.exit_code == 0, result.output
-            found = json.loads(result.stdout)["tables"][0]["scores"][0]["calibration"]
-            assert found["n"] == 48
-            assert 0 <= found["brier"] < 0.25
+            numbers = json.loads(result.stdout)["tables"][0]["scores"][0]["calibration"]
+            assert numbers["n"] == 48
+            assert 0 <= numbers["brier"] < 0.25
         assert server.requests == 24 * 4
 
 
@@ -142,11 +142,11 @@ def test_a_server_that_answers_with_pages_is_named(
         words += ["--judge", "openai:m", "--base-url", server.url]
         result = calm(command, *words)
     assert isinstance(result.exception, PartialError)
-    told = str(result.exception)
-    assert "2 of 2 answers could not be read" in told
-    assert "openai:m answered nothing" in told
-    assert "an HTML page instead of a chat completion" in told
-    assert f"the base URL {server.url} is right (often it ends in /v1)" in told
+    reason = str(result.exception)
+    assert "2 of 2 answers could not be read" in reason
+    assert "openai:m answered nothing" in reason
+    assert "an HTML page instead of a chat completion" in reason
+    assert f"the base URL {server.url} is right (often it ends in /v1)" in reason
 
 
 def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reason"),
     [
         (["--data", "keyroom-v9"], "unknown data set, folder or file 'keyroom-v9'"),
         (["--mode", "screan"], "unknown description 'screan': did you mean 'screen'"),
@@ -178,10 +178,10 @@ def test_discovered_subgoals(transitions: Path, tmp_path: Path) -> None:
         (["--judge", "replay:m", "--store", "no.sqlite"], "there is no store at no.sqlite"),
     ],
 )
-def test_wrong_names_list_the_right_ones(transitions: Path, words: list[str], told: str) -> None:
+def test_wrong_names_list_the_right_ones(transitions: Path, words: list[str], reason: str) -> None:
     result = calm("evaluate", "--data", transitions, *words)
     assert isinstance(result.exception, UsageError)
-    assert told in str(result.exception)
+    assert reason in str(result.exception)
 
 
 def test_a_part_of_the_subgoals_and_rows(transitions: Path) -> None:
@@ -215,9 +215,9 @@ def test_a_limit_draws_every_class_and_says_so(tmp_path: Path) -> None:
     words = ["evaluate", "--judge", "always-yes", "--limit", 60]
     result = calm(*words, "--out", tmp_path)
     assert result.exit_code == 0, result.output
-    told = "drawn from 256 with seed 0, each class by its share"
-    assert told in " ".join(result.output.split())
-    assert told in " ".join((tmp_path / "evaluate.html").read_text().split())
+    reason = "drawn from 256 with seed 0, each class by its share"
+    assert reason in " ".join(result.output.split())
+    assert reason in " ".join((tmp_path / "evaluate.html").read_text().split())
     table = json.loads((tmp_path / "evaluate.json").read_text())["tables"][0]
     assert table["transitions"] == 60
     assert min(table["classes"].values()) >= 18

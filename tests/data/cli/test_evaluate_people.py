@@ -47,14 +47,14 @@ def test_three_simulated_annotators(labels: Path, tmp_path: Path) -> None:
     assert b["counts"]["any"] == [[85, 0, 0], [171, 0, 0]]
     assert together["metrics"]["exact"]["value"] == pytest.approx(255 / 426, abs=1e-5)
     assert [s["metrics"]["exact"]["value"] for s in engine["people"]] == [1.0, 0.33203, 1.0]
-    found = people["agreement"]
-    kappas = {(p["rater"], p["other"]): p["kappa"]["value"] for p in found["pairs"]}
+    agreement = people["agreement"]
+    kappas = {(p["rater"], p["other"]): p["kappa"]["value"] for p in agreement["pairs"]}
     assert kappas["rules events", "engine"] == kappas["rules events", "simulated-a"] == 1.0
     assert kappas["simulated-b", "engine"] == kappas["always-yes events", "simulated-b"] == 0.0
     # Krippendorff: margins key 172, door 170, none 426 of 768; two of three pairs differ on 171.
     expected = 768**2 - 172**2 - 170**2 - 426**2
-    assert found["alpha"]["value"] == pytest.approx(1 - 767 * 342 / expected, abs=1e-5)
-    assert found["people_and_engine_differ"] == 171
+    assert agreement["alpha"]["value"] == pytest.approx(1 - 767 * 342 / expected, abs=1e-5)
+    assert agreement["people_and_engine_differ"] == 171
     page = (tmp_path / "evaluate.html").read_text()
     assert "Where people and the engine differ" in page
     assert "simulated-b none" in page
@@ -80,7 +80,7 @@ def test_the_terminal_shows_a_judge_against_both(labels: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reason"),
     [
         (["--against", "people", "--labels", "no.sqlite"], "no labels yet"),
         (["--against", "simulated-d"], "unknown reference 'simulated-d': did you mean"),
@@ -89,13 +89,13 @@ def test_the_terminal_shows_a_judge_against_both(labels: Path) -> None:
     ],
 )
 def test_what_cannot_be_a_reference_is_told(
-    labels: Path, words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    labels: Path, words: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     named = [] if "--labels" in words else ["--labels", labels]
     result = calm("evaluate", "--judge", "rules", *words, *named)
     assert isinstance(result.exception, UsageError), result.output
-    assert told in str(result.exception)
+    assert reason in str(result.exception)
 
 
 def test_simulated_annotators_say_that_they_are(tmp_path: Path) -> None:

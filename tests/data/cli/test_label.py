@@ -25,7 +25,7 @@ def test_a_set_without_transitions_is_refused(words: list[str], tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reason"),
     [
         (["--as", " "], "has 1 to 64 printable characters and is not 'engine', got ''"),
         (["--as", "engine"], "got 'engine'"),
@@ -34,12 +34,12 @@ def test_a_set_without_transitions_is_refused(words: list[str], tmp_path: Path) 
     ],
 )
 def test_who_labels_and_where_is_checked(
-    transitions: Path, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+    transitions: Path, words: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(transitions.parent)
     result = calm("label", "--data", transitions, *words)
     assert isinstance(result.exception, UsageError)
-    assert told in str(result.exception)
+    assert reason in str(result.exception)
 
 
 def test_a_round_for_several_people_is_a_page_for_each(transitions: Path, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_round_for_several_people_is_a_page_for_each(transitions: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reason"),
     [
         (["--export", "round.txt"], "--export writes an .html file"),
         (["--export", "r", "--people", "ann,Ann"], "--people names 'Ann' twice"),
@@ -73,9 +73,9 @@ def test_a_round_for_several_people_is_a_page_for_each(transitions: Path, tmp_pa
     ],
 )
 def test_a_round_that_cannot_be_is_told(
-    transitions: Path, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+    transitions: Path, words: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(transitions.parent)
     result = calm("label", "--data", transitions, *words)
     assert isinstance(result.exception, UsageError), result.output
-    assert told in str(result.exception)
+    assert reason in str(result.exception)

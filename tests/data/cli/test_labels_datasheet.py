@@ -12,8 +12,8 @@ def test_the_datasheet_is_written_with_what_the_labels_tell(
 ) -> None:
     labels, out = tmp_path / "l.csv", tmp_path / "sheet.md"
     write_label_file(labels, [label(row, "ann", KEY.name) for row in key_and_door_rows(5)])
-    said = calm("labels", "datasheet", out, "--data", transitions, "--labels", labels)
-    assert said == f"datasheet written to {out}\n"
+    output = calm("labels", "datasheet", out, "--data", transitions, "--labels", labels)
+    assert output == f"datasheet written to {out}\n"
     text = out.read_text("utf-8")
     assert "Labels: 5, about 5 of 24 transitions (5 by 1)" in text
     assert "| ann | 5 | 0 | 0.0 |" in text

@@ -17,8 +17,8 @@ def test_all_labels_that_count_are_written(tmp_path: Path) -> None:
     with LabelStore(tmp_path / "l.sqlite") as store:
         store.merge(labels)
     for name in ("l.csv", "l.parquet"):
-        said = calm("labels", "export", tmp_path / name, "--labels", tmp_path / "l.sqlite")
-        assert said == f"2 labels written to {tmp_path / name}\n"
+        output = calm("labels", "export", tmp_path / name, "--labels", tmp_path / "l.sqlite")
+        assert output == f"2 labels written to {tmp_path / name}\n"
         assert read_label_file(tmp_path / name) == labels
 
 

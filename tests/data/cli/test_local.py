@@ -27,10 +27,10 @@ def test_annotate_and_evaluate_ask_it(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "loading tiny-model-3@" in done.stderr
     assert json.loads(done.stdout)
-    told = []
+    loaded = []
     for _ in range(2):
         done = CliRunner().invoke(build(), ["evaluate", *common], catch_exceptions=False)
         assert done.exit_code == 0
         assert model in {s["judge"] for s in json.loads(done.stdout)["tables"][0]["scores"]}
-        told.append("loading tiny-model-3@" in done.stderr)
-    assert told == [True, False]  # the second time all of it is in the store
+        loaded.append("loading tiny-model-3@" in done.stderr)
+    assert loaded == [True, False]  # the second time all of it is in the store

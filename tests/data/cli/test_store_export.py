@@ -12,8 +12,8 @@ from tests.support.kitchen import make_kitchen
 
 def test_answers_go_out_once(tmp_path: Path) -> None:
     store = make_kitchen(tmp_path) / "calm.sqlite"
-    said = calm("store", "export", tmp_path / "out", "--store", store)
-    assert said.startswith("3 answers written to ")
+    output = calm("store", "export", tmp_path / "out", "--store", store)
+    assert output.startswith("3 answers written to ")
     with pytest.raises(UsageError, match="holds an export already"):
         calm("store", "export", tmp_path / "out", "--store", store)
 
@@ -26,5 +26,5 @@ def test_a_store_must_be_there(tmp_path: Path) -> None:
 
 def test_an_empty_store_is_exported_too(tmp_path: Path) -> None:
     Store(tmp_path / "empty.sqlite").close()
-    said = calm("store", "export", tmp_path / "out", "--store", tmp_path / "empty.sqlite")
-    assert said.startswith("0 answers written to ")
+    output = calm("store", "export", tmp_path / "out", "--store", tmp_path / "empty.sqlite")
+    assert output.startswith("0 answers written to ")

@@ -33,18 +33,18 @@ def test_a_log_gets_a_line_now_and_then() -> None:
 
 def test_a_log_is_told_that_no_answer_comes() -> None:
     """A model may take minutes for its first answer; a user must not think that all is stuck."""
-    told = Event()
+    shown = Event()
 
     class Out(StringIO):
         def write(self, text: str) -> int:
             if "no answer for" in text:
-                told.set()
+                shown.set()
             return super().write(text)
 
     out = Out()
     with Watch(Console(file=out), every=0.01) as watch:
         watch.line("openai:slow")(Tally(5), Usage())
-        assert told.wait(60)
+        assert shown.wait(60)
     assert out.getvalue().startswith("openai:slow: 0/5")
 
 

@@ -53,9 +53,9 @@ def test_a_file_without_a_task_is_for_the_rest(tmp_path: Path) -> None:
     (tmp_path / "any.json").write_text(
         '[{"name": "one", "definition": "It is."}, {"name": "two", "definition": "It is."}]'
     )
-    found = read_discovered([str(tmp_path / "any.json"), a], TASKS)
-    assert [s.name for s in found["MiniHack-B-v0"]] == ["one", "two"]
-    assert found["MiniHack-A-v0"] == FOUND["MiniHack-A-v0"]
+    by_task = read_discovered([str(tmp_path / "any.json"), a], TASKS)
+    assert [s.name for s in by_task["MiniHack-B-v0"]] == ["one", "two"]
+    assert by_task["MiniHack-A-v0"] == FOUND["MiniHack-A-v0"]
 
 
 def test_what_does_not_fit_is_told(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_matching_is_overruled_for_all_tasks_or_for_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reason"),
     [
         ("[1]", "expected"),
         ('{"a": 1}', "expected"),
@@ -100,8 +100,8 @@ def test_matching_is_overruled_for_all_tasks_or_for_one(tmp_path: Path) -> None:
         ('{"A": {"go to the stairs": null}}', "unknown discovered subgoal"),
     ],
 )
-def test_what_cannot_overrule_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_what_cannot_overrule_is_told(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "match.json"
     path.write_text(text)
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=reason):
         match_all(TASKS, FOUND, read_overrule(path))

@@ -71,12 +71,12 @@ def test_crossing() -> None:
 
 def test_wrong_options_name_the_right_ones() -> None:
     assert parse(["goal=win", "role=on"]) == {"goal": "win", "role": "on"}
-    for pairs, told in [
+    for pairs, reason in [
         (["gaol=win"], "unknown prompt option 'gaol': did you mean 'goal'"),
         (["goal=lose"], "unknown level of goal 'lose'"),
         (["goal"], "unknown level of goal ''"),
     ]:
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=reason):
             parse(pairs)
     with pytest.raises(UsageError, match="unknown prompt option 'x'"):
         variants({}, ["x"])

@@ -34,12 +34,12 @@ def row(i: int, kind: str, task: Task = ROOM, episode: str = "") -> LabelledTran
 ROWS = [row(i, ["key", "door", "none"][i % 3]) for i in range(21)]
 
 
-def said(t: Transition) -> str:
+def kind_of(t: Transition) -> str:
     return t.texts["events"].split()[0]
 
 
 def truly(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
-    return Judgement(Verdict.OK, {s.name: s.name == said(t) for s in subgoals})
+    return Judgement(Verdict.OK, {s.name: s.name == kind_of(t) for s in subgoals})
 
 
 def constant(yes: bool) -> Scripted:
@@ -50,7 +50,7 @@ TRUTH = Scripted("truth", truly)
 
 
 def swapped(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
-    other = {"key": "door", "door": "key"}.get(said(t))
+    other = {"key": "door", "door": "key"}.get(kind_of(t))
     return Judgement(Verdict.OK, {s.name: s.name == other for s in subgoals})
 
 
@@ -89,7 +89,7 @@ def test_credit_for_the_wrong_subgoal_is_seen() -> None:
 
 def test_unreadable_answers_are_counted_by_class_and_never_no() -> None:
     def half(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
-        if said(t) == "none":
+        if kind_of(t) == "none":
             return Judgement(Verdict.TRUNCATED, raw="…")
         return truly(subgoals, t)
 
@@ -107,8 +107,8 @@ def test_unreadable_answers_are_counted_by_class_and_never_no() -> None:
 def test_precision_at_the_natural_rate() -> None:
     def eager(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
         # Finds all, and says "key" to two of the seven that are nothing.
-        key = said(t) == "key" or t.texts["events"] in ("none 2", "none 5")
-        return Judgement(Verdict.OK, {"key": key, "door": said(t) == "door"})
+        key = kind_of(t) == "key" or t.texts["events"] in ("none 2", "none 5")
+        return Judgement(Verdict.OK, {"key": key, "door": kind_of(t) == "door"})
 
     eager_judge = Scripted("eager", eager)
     score = evaluate([eager_judge], ROWS, ROOM, TableOptions(natural_rate=0.08)).scores[0]
@@ -121,7 +121,7 @@ def test_precision_at_the_natural_rate() -> None:
 def test_precision_at_the_natural_rate_is_never_known_exactly() -> None:
     def never(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
         # Says "key" to what is nothing, and to nothing else.
-        return Judgement(Verdict.OK, {"key": said(t) == "none", "door": False})
+        return Judgement(Verdict.OK, {"key": kind_of(t) == "none", "door": False})
 
     judges = [TRUTH, Scripted("never", never), constant(True)]
     scores = evaluate(judges, ROWS, ROOM, TableOptions(natural_rate=0.08)).scores
@@ -175,7 +175,7 @@ def test_repeats_give_a_flip_rate() -> None:
 
 def test_calibration_and_the_bill() -> None:
     def sure(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
-        achieved = {s.name: s.name == said(t) for s in subgoals}
+        achieved = {s.name: s.name == kind_of(t) for s in subgoals}
         confidence = {k: 0.9 if v else 0.1 for k, v in achieved.items()}
         return Judgement(Verdict.OK, achieved, confidence, usage=Usage(1, 100, 60, 10, 0.5, 0.002))
 
@@ -201,10 +201,14 @@ def test_equal_texts_are_paid_once() -> None:
 
 
 def test_discovered_subgoals_are_matched_and_shown() -> None:
-    found = (Subgoal("Get the key", "."), Subgoal("Unlock the door", "."), Subgoal("Survive", "."))
-    given = (Subgoal("pick up the key", "."), Subgoal("open the door", "."))
-    task = Task("room", "win", given)
-    matched = match(found, given)
+    discovered = (
+        Subgoal("Get the key", "."),
+        Subgoal("Unlock the door", "."),
+        Subgoal("Survive", "."),
+    )
+    given_subgoals = (Subgoal("pick up the key", "."), Subgoal("open the door", "."))
+    task = Task("room", "win", given_subgoals)
+    matched = match(discovered, given_subgoals)
     assert matched.of == {
         "Get the key": "pick up the key",
         "Unlock the door": "open the door",
@@ -218,11 +222,11 @@ def test_discovered_subgoals_are_matched_and_shown() -> None:
     ]
 
     def discovering(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
-        assert [s.name for s in subgoals] == [s.name for s in found]
-        key = said(t) == "key"
+        assert [s.name for s in subgoals] == [s.name for s in discovered]
+        key = kind_of(t) == "key"
         return Judgement(
             Verdict.OK,
-            {"Get the key": key, "Unlock the door": False, "Survive": said(t) == "door"},
+            {"Get the key": key, "Unlock the door": False, "Survive": kind_of(t) == "door"},
         )
 
     table = evaluate(
@@ -246,7 +250,7 @@ def test_what_a_model_never_named_is_no_miss_and_what_has_no_truth_no_false_alar
     assert matched.of == {"key": "key", "breathe": None}
 
     def knows_the_key(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
-        return Judgement(Verdict.OK, {"key": said(t) == "key", "breathe": True})
+        return Judgement(Verdict.OK, {"key": kind_of(t) == "key", "breathe": True})
 
     table = evaluate(
         [Scripted("m", knows_the_key)], ROWS, ROOM, TableOptions(matches={"room": matched})
@@ -271,7 +275,7 @@ def test_a_task_of_which_nothing_was_named_is_left_out_and_told() -> None:
 
     def knows_the_key(subgoals: Sequence[Subgoal], t: Transition) -> Judgement:
         assert t.task == "room"  # the other is not asked about
-        return Judgement(Verdict.OK, {"key": said(t) == "key"})
+        return Judgement(Verdict.OK, {"key": kind_of(t) == "key"})
 
     judge = Scripted("m", knows_the_key)
     table = evaluate([judge], rows, tasks, TableOptions(matches=matches))
@@ -279,43 +283,6 @@ def test_a_task_of_which_nothing_was_named_is_left_out_and_told() -> None:
     assert list(table.left_out.values()) == [21]
     with pytest.raises(UsageError, match="none of the discovered subgoals means a given one"):
         evaluate([judge], rows[21:], tasks, TableOptions(matches=matches))
-
-
-def test_a_match_can_be_overruled() -> None:
-    given = (KEY, DOOR)
-    found = (Subgoal("key", "."), Subgoal("leave", "."))
-    assert match(found, given, {"leave": "door", "key": None}).of == {"key": None, "leave": "door"}
-    with pytest.raises(UsageError, match="unknown discovered subgoal 'kye': did you mean 'key'"):
-        match(found, given, {"kye": None})
-    with pytest.raises(UsageError, match="unknown given subgoal 'lid'"):
-        match(found, given, {"key": "lid"})
-
-
-@pytest.mark.parametrize(
-    ("found", "meant"),
-    [
-        ("Pick up the key", "pick up the key"),
-        ("grab key", "pick up the key"),
-        ("Opening the closed door", "open the locked door"),
-        ("reach the downstairs", "reach the staircase down"),
-        ("go to the stairs", "reach the staircase down"),
-        ("look at the door", None),
-        ("come within 4 steps of the key", "come within 4 steps of the key"),
-        ("get across the lava", None),
-        ("cross the river of lava", "cross the water or lava"),
-        ("cross the river", "cross the water or lava"),
-    ],
-)
-def test_the_rule(found: str, meant: str | None) -> None:
-    given = [
-        "pick up the key",
-        "come within 8 steps of the key",
-        "come within 4 steps of the key",
-        "open the locked door",
-        "cross the water or lava",
-        "reach the staircase down",
-    ]
-    assert match([Subgoal(found, "")], [Subgoal(g, "") for g in given]).of[found] == meant
 
 
 def test_errors() -> None:

@@ -173,7 +173,7 @@ def test_thirty_of_the_shipped_set_by_what_the_page_shows(tmp_path: Path) -> Non
         labels = store.labels()
     assert len(labels) == 30
     assert {label.annotator for label in labels} == {name}
-    found = agreement(labels, load("keyroom-v1").parts["balanced"].rows)
-    assert [(p.second, p.n, p.alike) for p in found.pairs] == [("engine", 30, 30)]
+    result = agreement(labels, load("keyroom-v1").parts["balanced"].rows)
+    assert [(p.second, p.n, p.alike) for p in result.pairs] == [("engine", 30, 30)]
     # All three classes are among them, or agreement would say little.
     assert {label.kind() for label in labels} == {*NAMES, "none"}

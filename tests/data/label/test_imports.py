@@ -93,7 +93,7 @@ def test_each_bad_row_is_told_and_the_rest_is_taken(
     ]
     result, labels = took(tmp_path, "l.json", page_file(rows), dataset=dataset)
     assert [label.id for label in labels] == [ids[0], ids[12]]
-    told = reasons(result)
+    by_row = reasons(result)
     expected = {
         2: "small has no transition ffffffffffff; the label is of small@0",
         3: "achieved names what was not asked: pick the key up",
@@ -107,9 +107,9 @@ def test_each_bad_row_is_told_and_the_rest_is_taken(
         11: "not an object",
         12: "holds control characters",
     }
-    assert told.keys() == expected.keys()
+    assert by_row.keys() == expected.keys()
     for row, reason in expected.items():
-        assert reason in told[row]
+        assert reason in by_row[row]
 
 
 def test_nothing_is_overwritten_unless_asked_for(tmp_path: Path, ids: list[str]) -> None:
@@ -161,10 +161,10 @@ def test_a_plain_csv_with_columns_of_its_own(
     both = f"ann: {KEY.name} + {DOOR.name}"
     assert kinds == {"<b>ann</b>: pick up the key", "=bob: unsure", "ann: none", both}
     assert all(label.asked == NAMES for label in labels)
-    told = reasons(result)
-    assert "none beside other choices" in told[6]
-    assert "unknown subgoal 'open the dor': did you mean 'open the door'" in told[7]
-    assert "no id of a transition" in told[8]
+    by_row = reasons(result)
+    assert "none beside other choices" in by_row[6]
+    assert "unknown subgoal 'open the dor': did you mean 'open the door'" in by_row[7]
+    assert "no id of a transition" in by_row[8]
 
 
 def test_label_studios_export(tmp_path: Path, dataset: Dataset, ids: list[str]) -> None:
@@ -194,8 +194,8 @@ def test_label_studios_export(tmp_path: Path, dataset: Dataset, ids: list[str]) 
         ("label-studio-1", "unsure", 3.5),
     ]
     assert "example.org" not in str(labels)
-    told = [(p.row, p.reason) for p in result.problems]
-    assert told == [
+    by_row = [(p.row, p.reason) for p in result.problems]
+    assert by_row == [
         (2, "skipped by its annotator; no label"),
         (3, "its data has no transition id under 'step'"),
         (4, "completed_by names nobody"),
@@ -205,7 +205,7 @@ def test_label_studios_export(tmp_path: Path, dataset: Dataset, ids: list[str]) 
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "by_row"),
     [
         ("l.json", "[1]", "neither a file of calm's labelling page nor Label Studio's"),
         ("l.json", "{", "cannot be read as JSON"),
@@ -216,8 +216,8 @@ def test_label_studios_export(tmp_path: Path, dataset: Dataset, ids: list[str]) 
         ("l.parquet", "PAR1", "cannot be read as parquet"),
     ],
 )
-def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str, text: str, told: str) -> None:
-    with pytest.raises(UsageError, match=told):
+def test_a_file_that_is_none_is_refused(tmp_path: Path, name: str, text: str, by_row: str) -> None:
+    with pytest.raises(UsageError, match=by_row):
         took(tmp_path, name, text)
 
 

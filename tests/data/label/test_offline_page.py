@@ -141,13 +141,13 @@ def test_a_round_by_file(tmp_path: Path, data: Path) -> None:
     assert json.loads(matches.read_text()) == {TASK.id: {"get the key": NAMES[0], "sing": None}}
     exported = tmp_path / "out.parquet"
     run_calm("labels", "export", exported, "--labels", labels)
-    found = read_labels(exported)
-    kinds = [label.kind() for label in found]
+    exported_labels = read_labels(exported)
+    kinds = [label.kind() for label in exported_labels]
     expected = ["none", "unsure", " + ".join(NAMES), "none", "unsure", NAMES[0]]
     assert sorted(kinds) == sorted(expected)
-    assert {label.annotator for label in found} == {"Zoë <x>"}
-    assert {(label.reads, label.page) for label in found} == {("screens", "calm label 2")}
-    assert all(label.set.startswith("set@") for label in found)
+    assert {label.annotator for label in exported_labels} == {"Zoë <x>"}
+    assert {(label.reads, label.page) for label in exported_labels} == {("screens", "calm label 2")}
+    assert all(label.set.startswith("set@") for label in exported_labels)
     history = json.loads(saved.read_text())["history"]
     assert [e["n"] for e in history] == list(range(1, len(history) + 1))
     assert sum("undo" in e for e in history) == 1

@@ -86,12 +86,12 @@ for i in range(1000):
 def test_a_killed_server_loses_nothing_it_said_was_saved(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
     with python("-c", KILLED, path) as child:
-        said = [line(child) for _ in range(20)]
+        lines = [line(child) for _ in range(20)]
         child.kill()
         assert child.stdout is not None
         rest = child.stdout.read().splitlines()
     with LabelStore(path) as store:
-        assert len(store.labels()) >= len(said) + len(rest)
+        assert len(store.labels()) >= len(lines) + len(rest)
 
 
 def test_the_file_alone_holds_every_label_however_the_program_ended(tmp_path: Path) -> None:

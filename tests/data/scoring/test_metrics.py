@@ -86,9 +86,9 @@ def test_agrees_with_scikit_learn_where_all_is_readable(pairs: list[tuple[int, i
 def test_a_lost_answer_never_helps(answers: list[int], truth: int) -> None:
     """Turning an unreadable answer into the right one cannot lower accuracy or recall."""
     lost = confusion([truth, *([1] * len(answers))], [-1, *answers])
-    found = confusion([truth, *([1] * len(answers))], [truth, *answers])
-    assert metrics.accuracy(found) > metrics.accuracy(lost)
-    assert metrics.recall(found) >= metrics.recall(lost)
+    readable = confusion([truth, *([1] * len(answers))], [truth, *answers])
+    assert metrics.accuracy(readable) > metrics.accuracy(lost)
+    assert metrics.recall(readable) >= metrics.recall(lost)
 
 
 def test_precision_at_the_natural_rate() -> None:

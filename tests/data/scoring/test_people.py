@@ -197,13 +197,13 @@ def test_intervals_draw_people_as_well_as_episodes() -> None:
     for r in range(50):
         counts, right = np.zeros((3, 2, 3)), np.zeros((2, 3))
         for n, i in enumerate(of):
-            said = [
+            sure = [
                 SAID[who][i]
                 for who, times in zip(sorted(SAID), people[r], strict=True)
                 for _ in range(times)
                 if SAID[who][i] not in ("", "unsure")
             ]
-            winner = next((k for k in set(said) if 2 * said.count(k) > len(said)), None)
+            winner = next((k for k in set(sure) if 2 * sure.count(k) > len(sure)), None)
             if winner is None:
                 continue
             truth = [winner == name for name in NAMES]

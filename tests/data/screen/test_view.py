@@ -18,9 +18,9 @@ def row(before: Screen | None, after: Screen | None) -> LabelledTransition:
 
 
 def test_the_window_holds_both_frames_and_marks_the_change() -> None:
-    found = screen_views(row(frame("Hello.", "", "   |.@|"), frame("", "", "   |@.|", "     -")))
-    assert found is not None
-    before, after = found
+    views = screen_views(row(frame("Hello.", "", "   |.@|"), frame("", "", "   |@.|", "     -")))
+    assert views is not None
+    before, after = views
     assert (before.message, after.message) == ("Hello.", "")
     assert before.status == ["Agent HP:12"]
     assert len(before.lines) == len(after.lines) == 2
@@ -33,24 +33,24 @@ def test_the_window_holds_both_frames_and_marks_the_change() -> None:
 
 
 def test_a_change_of_colour_alone_is_a_change_but_not_of_a_blank() -> None:
-    found = screen_views(row(frame("", "+ +"), frame("", "+ +", colour="3")))
-    assert found is not None
-    assert [s.changed for s in found[1].lines[0]] == [True, False, True]
-    assert [s.colour for s in found[1].lines[0]] == ["3", "7", "3"]
+    views = screen_views(row(frame("", "+ +"), frame("", "+ +", colour="3")))
+    assert views is not None
+    assert [s.changed for s in views[1].lines[0]] == [True, False, True]
+    assert [s.colour for s in views[1].lines[0]] == ["3", "7", "3"]
 
 
 def test_control_characters_become_blanks_and_keep_their_place() -> None:
-    found = screen_views(row(frame("a\x1b[31mb", "x\x00y"), frame("", "x y")))
-    assert found is not None
-    assert found[0].message == "a [31mb"
-    assert found[0].lines[0] == [Span("x y", "7", False)]
+    views = screen_views(row(frame("a\x1b[31mb", "x\x00y"), frame("", "x y")))
+    assert views is not None
+    assert views[0].message == "a [31mb"
+    assert views[0].lines[0] == [Span("x y", "7", False)]
 
 
 def test_colours_from_strangers_are_digits_or_plain() -> None:
     bad = Screen("m\n@@", '7\n<"')
-    found = screen_views(row(bad, bad))
-    assert found is not None
-    assert found[0].lines[0] == [Span("@@", "7", False)]
+    views = screen_views(row(bad, bad))
+    assert views is not None
+    assert views[0].lines[0] == [Span("@@", "7", False)]
 
 
 def test_without_frames_there_is_no_picture() -> None:
