@@ -21,7 +21,7 @@ from calm.asking.asker import Asker
 from calm.asking.prompt import JudgePrompt
 from calm.asking.settle import AnswerReader
 from calm.asking.tally import Tally
-from calm.endpoint.envelope import Malformed, Reply, completion
+from calm.endpoint.envelope import Malformed, Reply, completion, load_json
 from calm.endpoint.faults import RowFault, Transient, Unsupported, fault_of
 from calm.errors import BudgetError, EndpointError
 from calm.records import Judgement, Usage, Verdict
@@ -225,8 +225,12 @@ class BatchAsker(Asker):
         reader = AnswerReader(context, repair=self.repair)
         known = self.usable(context, [q for group in groups.values() for q in group])
         for line in content.splitlines():
-            row = json.loads(line)
-            group = groups.get(row.get("custom_id"), [])
+            try:
+                row = load_json(line)
+                group = groups.get(row.get("custom_id"), [])
+            except (ValueError, RecursionError, AttributeError, TypeError):
+                tally.failures["malformed"] += 1  # its questions are asked in the next batch
+                continue
             if not group or group[0].key in known:
                 continue
             response = row.get("response") or {}

@@ -47,6 +47,9 @@ _CONTEXT_FIELDS = (
 )  # fmt: skip
 """Where lists of models say how much is served; not how much a model was trained on."""
 
+_NO_LIST = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What reading something else as a list of models ends in."""
+
 
 def probe_and_keep(
     url: str | None,
@@ -248,7 +251,7 @@ async def _context(endpoint: Endpoint) -> int | None:
                 value = place.get(name)
                 if isinstance(value, int) and not isinstance(value, bool) and value > 0:
                     return value
-    except (CalmError, Transient, RowFault, ValueError, TypeError, KeyError, AttributeError):
+    except (CalmError, Transient, RowFault, *_NO_LIST):
         pass
     return None
 
@@ -291,7 +294,7 @@ def list_models(
         return sorted(str(m["id"]) for m in json.loads(asyncio.run(ask()))["data"])
     except (Transient, RowFault, Unsupported) as error:
         reason = str(error)
-    except (ValueError, TypeError, KeyError):
+    except _NO_LIST:
         reason = "no list of models came back; is it an OpenAI-compatible server?"
     raise EndpointError(
         f"{transport.address}: {reason}. Check the address (often it ends in /v1),"

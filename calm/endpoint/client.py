@@ -22,7 +22,7 @@ from calm.endpoint.budget import Budget
 from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.extras import extras_of, without_extras
 from calm.endpoint.faults import RowFault, Transient, Unsupported
-from calm.endpoint.pace import Pace
+from calm.endpoint.pace import LongPause, Pace
 from calm.endpoint.transport import Transport
 from calm.errors import EndpointError, UsageError
 from calm.records import Usage
@@ -137,6 +137,12 @@ class Endpoint:
                 if trial:
                     return await self._confirm(call, prompt, params, schema, on_failure, trial)
                 return call
+            except LongPause as pause:
+                raise EndpointError(
+                    f"{self.address} wants no requests for {pause.seconds:.0f} s, and a question"
+                    f" may take {self.connection.deadline:g} s. All answers so far are kept; run"
+                    " again later, or with a longer --deadline"
+                ) from None
             except Unsupported as fault:
                 self._adapt(fault, params, schema)  # each adaption sends less, so this ends
             except RowFault as fault:
@@ -215,7 +221,8 @@ class Endpoint:
         """Returns the answer of one attempt; `trial` is taken to be in the card."""
         expected = self.budget.estimate(len(prompt))
         # The slot first: a request that waits for it has reserved nothing yet.
-        async with self.pace.slot(expected.prompt_tokens + expected.completion_tokens):
+        tokens = expected.prompt_tokens + expected.completion_tokens
+        async with self.pace.slot(tokens, self.connection.deadline):
             await self.budget.reserve(expected)
             body = self.body(prompt, params, schema, trial)
             started, clock = time.time(), monotonic()
@@ -343,7 +350,7 @@ class Endpoint:
                 self.card |= trial
                 self.keep_card(trial)
             return call
-        except (RowFault, Unsupported):
+        except (RowFault, Unsupported, LongPause):
             return call
         on_failure(replace(call, outcome="repeated"))  # paid for, and not needed
         return again

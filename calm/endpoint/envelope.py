@@ -36,6 +36,9 @@ _FAILED = re.compile(
 )
 """Found in reasons to end that are faults of the server."""
 
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Half of a character that JSON writes as two (a surrogate); one alone is no text."""
+
 _MOST_TOKENS = 10**8
 _MOST_LOGPROB = 0.01
 """A log-probability is at most 0; some servers round."""
@@ -258,6 +261,18 @@ def completion(body: object, *, request_id: str = "") -> Reply:
     )
 
 
+def load_json(content: bytes) -> Any:
+    """Returns what JSON holds, with "?" for halves of characters, which no file can hold.
+
+    Raises:
+        ValueError, RecursionError: it is none.
+    """
+    value = json.loads(content)
+    if _HALF.search(content):
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    return value
+
+
 def read_body(content: bytes, content_type: str = "", *, request_id: str = "") -> Reply:
     """Returns the reply in an HTTP body.
 
@@ -270,7 +285,7 @@ def read_body(content: bytes, content_type: str = "", *, request_id: str = "") -
     if not content.strip():
         raise Malformed("an empty body")
     try:
-        body = json.loads(content)
+        body = load_json(content)
     except (ValueError, RecursionError):
         raise Malformed(
             f"a body that is not JSON: {content[:80].decode('utf-8', 'replace')!r}"

@@ -6,6 +6,7 @@ Three answers to a fault: try again (`Transient`), give this row up (`RowFault`)
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -112,14 +113,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Returns the seconds of `retry-after-ms` or `Retry-After` (seconds or a date), or None."""
     if (ms := headers.get("retry-after-ms")) is not None:
         try:
-            return max(0.0, float(ms) / 1000)
+            return _seconds(float(ms) / 1000)
         except ValueError:
             pass
     value = headers.get("retry-after")
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        return _seconds(float(value))
     except ValueError:
         pass
     try:
@@ -129,6 +130,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
+
+
+def _seconds(number: float) -> float | None:
+    """Returns a time to wait; None for what is none (NaN, infinity)."""
+    return max(0.0, number) if math.isfinite(number) else None
 
 
 def fault_of(

@@ -59,6 +59,14 @@ class Share:
         return self.pushed / max(1, self.responses)
 
 
+class LongPause(Exception):
+    """Raised where the endpoint wants no requests for longer than its caller can wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"a pause of {seconds:.0f} s")
+        self.seconds = seconds
+
+
 class Pace:
     """Gives out slots to send a request in.
 
@@ -109,15 +117,23 @@ class Pace:
         self._latency: float = 0.0
 
     @asynccontextmanager
-    async def slot(self, tokens: int = 0) -> AsyncIterator[None]:
-        """Waits for a slot and holds it while a request of about `tokens` tokens is in flight."""
+    async def slot(self, tokens: int = 0, patience: float = math.inf) -> AsyncIterator[None]:
+        """Waits for a slot and holds it while a request of about `tokens` tokens is in flight.
+
+        Args:
+            tokens: of prompt and answer.
+            patience: the longest pause, in seconds, that the endpoint may ask for.
+
+        Raises:
+            LongPause: it has asked for a longer one.
+        """
         await self._enter()
         try:
             if self._rpm is not None:
                 await self._rpm.acquire()
             if self._tpm is not None:
                 await self._tpm.acquire(min(tokens, self._tpm.max_rate))
-            await self._spacing()
+            await self._spacing(patience)
             yield
         finally:
             self.in_flight -= 1
@@ -243,7 +259,7 @@ class Pace:
                 turn.set_result(None)
                 free -= 1
 
-    async def _spacing(self) -> None:
+    async def _spacing(self, patience: float) -> None:
         """Waits until the rate and a stated Retry-After allow one more request.
 
         Those who wait get no time in advance: after a cut the new rate holds for them too, and
@@ -251,6 +267,8 @@ class Pace:
         """
         async with self._sending:
             while (wait := max(self._quiet_until, self._next_send) - self._clock()) > 0:
+                if (pause := self._quiet_until - self._clock()) > patience:
+                    raise LongPause(pause)
                 await asyncio.sleep(wait)
             rate = self.rate
             if rate is None and self._latency > 0:

@@ -18,6 +18,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from agents.network.extractor import NetHackExtractor
 from agents.ppo.fast_ppo import UPDATE_STATISTICS, FastPPO
+from agents.training.agent import make_ppo
+from agents.training.config import TrainConfig
+from envs import make_vec
 
 pytestmark = pytest.mark.filterwarnings("ignore:You have specified a mini-batch size")
 LIMIT = 5
@@ -174,6 +177,42 @@ def test_in_float64_the_numbers_are_those_of_stable_baselines_to_its_rounding(en
         torch.set_default_dtype(torch.float32)
     ours, theirs = states
     assert all((ours[k] - theirs[k]).abs().max() < 1e-14 for k in theirs)
+
+
+def learned_at_full_size(kind: type[PPO], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """The weights after three rollouts with the settings of the study on KeyRoom-S5."""
+    config = TrainConfig(judge="truth", steps=3 * 32 * 128)
+    torch.set_default_dtype(dtype)
+    env = make_vec(config.task, config.n_envs, kind="sb3", keys=config.keys, judge="truth", seed=0)
+    try:
+        fast = make_ppo(config, env)
+        extractor = fast.policy_kwargs["features_extractor_class"]
+        wide = InFloat64 if dtype == torch.float64 else extractor
+        settings = {"policy_kwargs": {**fast.policy_kwargs, "features_extractor_class": wide}}
+        for name in ("n_steps", "batch_size", "n_epochs", "learning_rate", "gamma", "gae_lambda"):
+            settings[name] = getattr(config, name)
+        model = kind(
+            "MultiInputPolicy", env, ent_coef=config.ent_coef, seed=0, device="cpu", **settings
+        )
+        env.seed(0)
+        model.learn(config.steps)
+        return model.policy.state_dict()
+    finally:
+        env.close()
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float64, 1e-6), (torch.float32, 0.1)], ids=str)
+def test_how_far_it_is_from_stable_baselines_at_full_size(
+    dtype: torch.dtype, most: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Prints the largest difference of a weight; `agents.ppo.fast_ppo` quotes it."""
+    ours, theirs = (learned_at_full_size(kind, dtype) for kind in (FastPPO, PPO))
+    differences = [(ours[k] - theirs[k]).abs().max().item() for k in theirs]
+    with capsys.disabled():
+        print(f"\n{dtype}: no weight differs by more than {max(differences):.1e}")  # noqa: T201
+    assert max(differences) < most
 
 
 def test_the_number_of_threads_changes_not_a_bit(env: VecEnv) -> None:

@@ -71,6 +71,21 @@ def test_rows_that_failed_or_expired_are_handed_in_again_and_only_those(
         assert rows == [7, 3]
 
 
+def test_a_line_of_a_result_that_is_no_row_costs_only_its_own_questions(
+    task: Task, transitions: list[Transition], rules: dict, store: Store
+) -> None:
+    class Torn(Loopback):
+        def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+            wire = super().respond(method, path, key, content)
+            if path.endswith("/content"):
+                wire = Wire(body=wire.body + b'\n[1]\n{"custom_id": {}}\n{"custom_id": "cut')
+            return wire
+
+    with Torn(rules) as server:
+        judged = _judge(server, store).judge(task, task.subgoals, transitions)
+        assert {j.verdict for j in judged} == {Verdict.OK}
+
+
 def test_what_fails_in_every_round_is_an_error(
     task: Task, transitions: list[Transition], rules: dict, store: Store
 ) -> None:

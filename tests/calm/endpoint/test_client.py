@@ -122,6 +122,17 @@ def test_a_wait_beyond_the_deadline_gives_the_row_up(task: Task, rules: dict) ->
         assert server.requests == 1
 
 
+def test_a_wait_beyond_the_deadline_stops_the_work_at_once(
+    task: Task, transitions: list[Transition], rules: dict
+) -> None:
+    """Else all others wait in silence for as long as one was told to."""
+    with Loopback(rules, script=["429-long"]) as server:
+        judge = judge_of(server, deadline=20.0, concurrency=1)
+        with pytest.raises(EndpointError, match=r"wants no requests for \d+ s.*longer --deadline"):
+            judge.judge(task, task.subgoals, transitions)
+        assert server.requests == 1
+
+
 def test_a_500_that_stays_the_same_is_given_up_after_six(task: Task, rules: dict) -> None:
     with Loopback(rules, faults={"500": 1.0}) as server:
         judged = one(judge_of(server), task)

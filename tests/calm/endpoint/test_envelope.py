@@ -16,6 +16,14 @@ def test_a_completion_gives_text_end_usage_and_model() -> None:
     assert (reply.usage.prompt_tokens, reply.usage.cached_tokens) == (10, 7)
 
 
+def test_half_a_character_is_replaced_wherever_it_stands() -> None:
+    """SQLite, parquet and terminals can't hold it, and one would end the whole job."""
+    body = completion("é \ud83d\ude00 \ud800", prompt="x", model="m\udfff")
+    body["choices"][0]["finish_reason"] = "st\ud800op"
+    reply = read_body(json.dumps(body).encode())
+    assert (reply.text, reply.model, reply.finish) == ("é 😀 ?", "m?", "st?op")
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
