@@ -3,8 +3,8 @@
 Same seeds and data give the same actions, losses and weights as SB3's own code to rounding. After
 three rollouts of 21 transitions (tests/agents/ppo/test_fast_ppo.py) no weight differed by more than
 8e-17 in float64 and 6e-8 in float32. A rounding grows from update to update, and once it changes an
-action the two runs part; in float32 that comes soon. After three rollouts of 4,096 on KeyRoom-S5, with
-the settings of `calm train`, it was 2.2e-16 in float64 and 2e-2 in float32
+action the two runs part; in float32 that comes soon. After three rollouts of 4,096 on KeyRoom-S5,
+with the settings of `calm train`, it was 2.2e-16 in float64 and 2e-2 in float32
 (`pytest -m slow -s -k full_size` of the same file prints it).
 
 What is faster, on a CPU:
