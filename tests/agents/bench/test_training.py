@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -102,8 +103,10 @@ def _interrupted(name: str, size: str, seconds: float) -> float:
 
 
 def test_our_own_failure_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(CalmError, match="told no figure"):
-        measure("nobody", "M", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr(bench_train, "python_of", lambda _: Path(shutil.which("false") or ""))
+        with pytest.raises(CalmError, match="told no figure"):
+            measure("ours", "M", 0.1)
     monkeypatch.setattr(bench_train, "PEERS", tmp_path)
     with pytest.raises(CalmError, match="make bench-peers"):
         measure("PufferLib, serial", "M", 0.1)

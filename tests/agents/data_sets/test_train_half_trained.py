@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from stable_baselines3 import PPO
 
 from agents.data_sets import train_half_trained as training
 from calm.errors import CalmError
@@ -15,8 +16,13 @@ from envs import make_vec
 from envs.players.half_trained import FEATURE_KEYS, WIDTH, load_network, logits
 
 
-def test_numpy_plays_what_torch_trained() -> None:
-    model, steps = training.train("KeyRoom-S5", seed=1, goal=2.0, most=100)
+@pytest.fixture(scope="module")
+def trained() -> tuple[PPO, int]:
+    return training.train("KeyRoom-S5", seed=1, goal=2.0, most=100)
+
+
+def test_numpy_plays_what_torch_trained(trained: tuple[PPO, int]) -> None:
+    model, steps = trained
     assert steps == 32 * 128  # one rollout
     network = training.network_of(model)
     inputs = np.random.default_rng(0).uniform(-1, 1, (7, WIDTH))
@@ -44,8 +50,9 @@ def test_environments_are_seen_through_the_features() -> None:
 
 
 def test_only_a_half_trained_player_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: tuple[PPO, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(training, "train", lambda *_: trained)
     monkeypatch.setattr(training, "EPISODES", 5)
     options = {"goal": 2.0, "most": 100, "seed": 0, "out": tmp_path}
     monkeypatch.setattr(training, "HALF_WAY", (2.0, 3.0))

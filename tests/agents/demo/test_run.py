@@ -21,12 +21,12 @@ DISCOVERED = [
 ]
 PLAN = DemoPlan(
     judge="openai:any-model",
-    steps=512,
+    steps=256,
     episodes=2,
     settings={
         "n_envs": 4,
         "n_steps": 64,
-        "eval_every": 512,
+        "eval_every": 256,
         "eval_episodes": 4,
         "features_dim": 16,
     },
@@ -48,7 +48,7 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
         assert server.requests == len(server.answered)
         assert outcome.asked + 1 == server.requests
     assert [a["label"] for a in outcome.agents][-1] == "shaped by openai:any-model"
-    assert all(a["steps"] == 512 and a["episodes"] == 4 for a in outcome.agents)
+    assert all(a["steps"] == 256 and a["episodes"] == 4 for a in outcome.agents)
     scores = {s["judge"].split(":")[0]: s["metrics"] for s in outcome.evaluation["scores"]}
     assert set(scores) == {"openai", "always-yes", "always-no", "random"}
     assert scores["openai"]["precision"]["value"] == 1.0  # the rules are right about these
@@ -74,7 +74,7 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
         assert text in report
     stored = json.loads((out / "outcome.json").read_text("utf-8"))
     assert stored["asked"] == outcome.asked
-    assert stored["plan"]["steps"] == 512
+    assert stored["plan"]["steps"] == 256
     assert {"commit", "machine", "torch", "started"} <= set(stored["provenance"])
     with Store(out / "store.sqlite") as store:
         assert store.subgoal_sets(task("KeyRoom-S5").id)

@@ -28,7 +28,14 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("encoder", ["gaussian", "agent", "scan", "semantics", "cnn"])
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        "agent",
+        "semantics",
+        *(pytest.param(e, marks=[pytest.mark.slow]) for e in ("gaussian", "scan", "cnn")),
+    ],
+)
 def test_a_run_is_drawn_and_checked(encoder: str, tmp_path: Path) -> None:
     config = TrainConfig(task="Room-5x5", judge="none", encoder=encoder, **SMALL)
     run = Run.create(tmp_path / "run", config)

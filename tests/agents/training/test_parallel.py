@@ -109,7 +109,7 @@ def test_ctrl_c_while_a_run_is_being_started_waits_for_it(
         def kill(self) -> None:
             ends.append("ended")
 
-    context = SimpleNamespace(Queue=queue.Queue, Process=Process)
+    context = SimpleNamespace(Queue=queue.Queue, Process=Process, set_forkserver_preload=list)
     monkeypatch.setattr(mp, "get_context", lambda _: context)
     with pytest.raises(KeyboardInterrupt):
         train_all([Run(tmp_path / "a")])

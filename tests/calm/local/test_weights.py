@@ -67,7 +67,11 @@ def test_names_find_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("../x", "there is no file"),
     ],
 )
-def test_names_that_find_nothing_say_what_to_do(spec: str, why: str) -> None:
+def test_names_that_find_nothing_say_what_to_do(
+    spec: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(UsageError, match=why):
         find_weights(spec)
 

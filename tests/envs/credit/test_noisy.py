@@ -108,7 +108,9 @@ def test_what_can_not_be_is_said() -> None:
 QUALITIES = ((0.96, 0.32), (0.63, 0.53), (0.75, 0.93), (1.0, 1.0))
 
 
-@pytest.mark.parametrize("name", ["KeyRoom-S5", "KeyRoom-Dark-S5"])
+@pytest.mark.parametrize(
+    "name", ["KeyRoom-S5", pytest.param("KeyRoom-Dark-S5", marks=[pytest.mark.slow])]
+)
 def test_every_seed_finds_an_order(name: str) -> None:
     """Of the first orders, some miss the paper's worst row by more than is allowed."""
     described = find_task(name)

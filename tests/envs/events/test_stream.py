@@ -77,7 +77,12 @@ def test_golden_texts_of_real_play(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("task_id", "most"),
-    [("KeyRoom-S5", 200), ("KeyRoom-S15", 200), ("Corridor-R3", 200), ("River", 200)],
+    [
+        ("KeyRoom-S5", 200),
+        pytest.param("KeyRoom-S15", 200, marks=[pytest.mark.slow]),
+        pytest.param("Corridor-R3", 200, marks=[pytest.mark.slow]),
+        ("River", 200),
+    ],
 )
 def test_few_different_texts(task_id: str, most: int) -> None:
     stream = mixed(task(task_id).id, 6, 2400)

@@ -34,7 +34,7 @@ def test_same_signatures(task: str, n: int) -> None:
         player = make_player("scripted", task)
         player.begin(rng)
         batch.reset()
-        for step in range(900):
+        for step in range(600):
             actions = rng.integers(batch.n_actions, size=n)
             if step % 10:
                 actions[0] = player.act({key: rows[0] for key, rows in batch.arrays.items()})
