@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from calm import native_build
+
 # There is a worker a core: more threads would wait for one another. Before any library looks.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -22,8 +24,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _sb3_logs_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A model without a logger would make a folder in the system's temporary one."""
+def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No weights that happen to lie here, no need of a home, no folder of logs left in /tmp."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SB3_LOGDIR", str(tmp_path_factory.mktemp("sb3")))
+        if "CALM_MODELS" not in os.environ:
+            patch.setenv("CALM_MODELS", str(tmp_path_factory.mktemp("weights")))
+        try:
+            native_build.cache_folder().mkdir(parents=True, exist_ok=True)
+        except OSError:
+            patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
