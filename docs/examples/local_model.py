@@ -24,7 +24,7 @@ def main(model: str = "qwen2.5-coder-1.5b", rows: int = 6) -> float:
     }
     picked = list(distinct.values())[:rows]
     with Store("answers.sqlite") as store:
-        judge = make_judge(f"local:{model}", store=store, form="statements")
+        judge = make_judge(f"local:{model}", store=store, form="lines", thresholds={"*": 0.71})
         judgements = judge.judge(level, level.subgoals, [row.transition for row in picked])
     right = 0
     for row, judgement in zip(picked, judgements, strict=True):

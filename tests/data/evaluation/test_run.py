@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from calm.errors import UsageError
+from calm.loopback import Loopback
 from data.evaluation.plan import EvaluationPlan
 from data.evaluation.run import run_evaluation
 from tests.support.key_and_door import DOOR, KEY, key_and_door_set
@@ -57,3 +58,22 @@ def test_only_the_named_subgoals_are_asked_about(data: str) -> None:
     (table,) = run_evaluation(EvaluationPlan(data, ("always-yes",), subgoals=DOOR.name))
     assert table.reference.names == (DOOR.name,)
     assert KEY.name not in table.scores[0].subgoals
+
+
+def test_forms_that_a_description_does_not_fit_are_left_out_of_a_sweep(tmp_path: Path) -> None:
+    with Loopback(answer=lambda body: "no") as server:
+        plan = EvaluationPlan(
+            "keyroom-v1",
+            ("openai:m",),
+            ("crop", "events"),
+            parts=("balanced",),
+            sweep=("form",),
+            limit=1,
+            store=tmp_path / "a.sqlite",
+            base_url=server.url,
+        )
+        (table,) = run_evaluation(plan)
+    asked = {(s.mode, s.variant) for s in table.scores}
+    assert ("events", "form=lines") in asked
+    assert ("crop", "form=statements") in asked
+    assert ("crop", "form=lines") not in asked
