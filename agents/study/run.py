@@ -28,6 +28,7 @@ from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run
 from calm.cli.waiting import waiting
 from calm.errors import CalmError, UsageError
+from calm.local.weights import find_path
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Order:
     tasks: Sequence[str] = ()
     """Empty for all."""
     arms: Sequence[str] = ()
-    """Empty for all."""
+    """Empty for all but those whose judge is a local model that is not here."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Settings of all cells, instead of the plan's."""
     at_once: int | None = None
@@ -95,6 +96,11 @@ def _run_study(
 ) -> Path:
     cells = plan.cells(order.seeds, order.tasks, order.arms, order.first_seed)
     done_cells = _finished(plan, order, results)
+    if order.train and not order.arms:
+        absent = _absent_models(plan, {cell.arm: cell for cell in cells if cell not in done_cells})
+        for arm, reason in absent.items():
+            console.print(Text(f"Left out is the arm {arm}: {reason}"))
+        cells = [cell for cell in cells if cell in done_cells or cell.arm not in absent]
     runs: dict[Cell, Run] = {}
     for cell in cells:
         if cell in done_cells:
@@ -139,6 +145,23 @@ def _run_study(
     if not done_cells:
         raise CalmError(f"no cell of {plan.name} is finished yet, so there is nothing to report")
     return report
+
+
+def _absent_models(plan: Plan, cells: Mapping[str, Cell]) -> dict[str, str]:
+    """Returns by arm why the language model that judges it is not on this machine.
+
+    Args:
+        cells: one of each arm.
+    """
+    reasons = {}
+    for arm, cell in cells.items():
+        kind, _, model = plan.config(cell).judge.partition(":")
+        if kind == "local":
+            try:
+                find_path(model)
+            except UsageError as error:
+                reasons[arm] = str(error)
+    return reasons
 
 
 def _finished(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:

@@ -4,9 +4,11 @@ import json
 import shutil
 import signal
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from agents.study.plan import Cell, Plan, load_plan
 from agents.study.results import read_results
@@ -164,3 +166,17 @@ def test_two_studies_in_one_folder_are_one_too_many(tmp_path: Path, plan: Path) 
         run_study(load(plan), Order(), out)
     with owning_process(out), pytest.raises(CalmError, match="no cell of tiny is finished"):
         run_study(load(plan), Order(train=False), out)  # what is there can be reported meanwhile
+
+
+def test_an_arm_whose_model_is_not_here_is_left_out_unless_it_is_named(
+    tmp_path: Path, plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALM_MODELS", str(tmp_path / "models"))
+    plan.write_text(PLAN.replace("judge: rules", "judge: 'local:smollm2-135m'"))
+    screen = StringIO()
+    console = Console(file=screen, width=200)
+    run_study(load(plan), Order(seeds=1), tmp_path / "out", console=console)
+    assert "Left out is the arm rules: smollm2-135m is not on this machine" in screen.getvalue()
+    assert set(read_results(tmp_path / "out" / "results")) == {FIRST}
+    with pytest.raises(CalmError, match="calm models pull"):
+        run_study(load(plan), Order(seeds=1, arms=["rules"]), tmp_path / "out")
