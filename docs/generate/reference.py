@@ -24,7 +24,7 @@ from agents.encoders import MECHANISMS
 from agents.training.config import settings
 from calm import errors
 from calm.asking.form import FORMS
-from calm.asking.prompt import JudgePrompt, decompose_prompt
+from calm.asking.prompt import decompose_prompt
 from calm.judges import JUDGES
 from calm.records import MODES, Task, Verdict
 from calm.store.schema import MIGRATIONS
@@ -33,7 +33,7 @@ from calm.tasks import TaskFile
 from data.schema import JUDGEMENTS, LABELS, TRANSITIONS
 from docs.generate.commands import commands
 from docs.generate.tables import code, fence, table
-from docs.generate.transition import one_transition, shown_row
+from docs.generate.transition import one_transition, question, shown_row
 from envs.tasks.described import TASKS
 from envs.tasks.skills import SKILLS
 
@@ -95,9 +95,8 @@ def prompts() -> str:
     text = row.transition.texts["events"]
     parts = []
     for form in FORMS.values():
-        about = form.items(task.subgoals)[0] if form.asks != "list" else ()
-        prompt = JudgePrompt(task, task.subgoals, "events", form.template, about)
-        lines = [f"## {form.name}", f"Template `{form.template}`.", fence(prompt.render([text]))]
+        prompt, sent = question(task, text, form)
+        lines = [f"## {form.name}", f"Template `{form.template}`.", fence(sent)]
         if prompt.prefill:
             lines += ["The answer is begun for the model:", fence(prompt.prefill)]
         if schema := prompt.schema():

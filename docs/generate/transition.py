@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from calm.asking.form import FORMS, STATEMENTS, Form
+from calm.asking.form import FORMS, Form
 from calm.asking.prompt import JudgePrompt
 from calm.judges import make_judge
 from calm.judges.stored import ReplayJudge
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 ANSWERS = ROOT / "data" / "results" / "models"
 TASK = "MiniHack-KeyRoom-S5-v0"
 SUBGOAL = "open the locked door"
+SHOWN_FORM = FORMS["lines"]
 
 
 class ModelAnswer(NamedTuple):
@@ -35,8 +37,8 @@ class ModelAnswer(NamedTuple):
 
 @cache
 def rows_of_task() -> list[LabelledTransition]:
-    """Returns the steps of KeyRoom-S5 in the natural part of the packaged set."""
-    rows = load("keyroom-v1").part("natural").rows
+    """Returns the steps of KeyRoom-S5 in the balanced part of the packaged set."""
+    rows = load("keyroom-v1").part("balanced").rows
     return [row for row in rows if row.transition.task == TASK]
 
 
@@ -45,13 +47,29 @@ def shown_row() -> LabelledTransition:
     return next(row for row in rows_of_task() if row.truth[SUBGOAL])
 
 
+def shown_task() -> Task:
+    """Returns the task with those of its given subgoals that the part asks about."""
+    asked = {s.name for s in load("keyroom-v1").part("balanced").tasks[TASK].subgoals}
+    task = TASKS[TASK]
+    return replace(task, subgoals=tuple(s for s in task.subgoals if s.name in asked))
+
+
+def question(task: Task, text: str, form: Form) -> tuple[JudgePrompt, str]:
+    """Returns a question that a form puts about `SUBGOAL`, or about all in one; as it is sent."""
+    asked = [s for s in task.subgoals if s.name == SUBGOAL]
+    about = form.items(asked)[0] if form.asks != "list" else ()
+    prompt = JudgePrompt(task, task.subgoals, "events", form.template, about)
+    telling = next(piece for piece in form.pieces(text) if "door" in piece)
+    return prompt, prompt.render([telling])
+
+
 def model_answer(task: Task, row: LabelledTransition) -> ModelAnswer | None:
     """Returns the first committed answer with odds about a step; None where there is none."""
     models = json.loads((ANSWERS / "manifest.json").read_text("utf-8"))["models"]
     with Store() as store:
         import_store(ANSWERS, store)
         for model in models:
-            for form in sorted(FORMS.values(), key=lambda form: form is not STATEMENTS):
+            for form in sorted(FORMS.values(), key=lambda form: form is not SHOWN_FORM):
                 judge = ReplayJudge(model, store=store, form=form.name)
                 (judgement,) = judge.judge(task, task.subgoals, [row.transition])
                 if judgement.confidence:
@@ -61,9 +79,10 @@ def model_answer(task: Task, row: LabelledTransition) -> ModelAnswer | None:
 
 def one_transition() -> str:
     """Returns a step as the game showed it, its description, a question about it, the answers."""
-    row, task = shown_row(), TASKS[TASK]
+    row, task = shown_row(), shown_task()
     text = row.transition.texts["events"]
     answer = model_answer(task, row)
+    form = answer.form if answer else SHOWN_FORM
     same = sum(r.transition.texts["events"] == text for r in rows_of_task())
     screens = "\n".join(line for line in str(screen_html(row)).splitlines() if line.strip())
     return "\n\n".join(
@@ -71,20 +90,14 @@ def one_transition() -> str:
             f'<div class="transition">\n{screens}\n</div>',
             "A program describes what the step changed, and nothing else:",
             fence(text),
-            f"{same} of the {len(rows_of_task()):,} steps of this task in the packaged set have"
+            f"{same} of the {len(rows_of_task()):,} steps of this task in that part of the set have"
             " this very text, on levels of all shapes: it is asked about once.",
-            f"A model is asked what the step achieved, in one of several forms. About “{SUBGOAL}”,"
-            " for example:",
-            fence(_question(task, text, answer.form if answer else STATEMENTS)),
+            f"A model is asked what the step achieved, in one of several forms. In the form"
+            f" `{form.name}` it is asked, for “{SUBGOAL}”:",
+            fence(question(task, text, form)[1]),
             _answers(task, row, answer),
         ]
     )
-
-
-def _question(task: Task, text: str, form: Form) -> str:
-    asked = [s for s in task.subgoals if s.name == SUBGOAL]
-    about = form.items(asked)[0] if form.asks != "list" else ()
-    return JudgePrompt(task, task.subgoals, "events", form.template, about).render([text])
 
 
 def _answers(task: Task, row: LabelledTransition, answer: ModelAnswer | None) -> str:
@@ -99,9 +112,8 @@ def _answers(task: Task, row: LabelledTransition, answer: ModelAnswer | None) ->
         for one, subgoal in zip(rows, task.subgoals, strict=True):
             one.insert(1, f"{(answer.judgement.confidence or {})[subgoal.name]:.2f}")
         words = (
-            f"The answers of `{name}`, which runs on two cores, as kept with the project. How"
-            " likely a yes must be is learned for each subgoal on texts apart from those that are"
-            " reported. No judge sees the engine's truth."
+            f"The answers of `{name}`, which runs on two cores, as kept with the project. No judge"
+            " sees the engine's truth."
         )
     return f"{words}\n\n{table(header, rows)}"
 

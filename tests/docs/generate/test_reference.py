@@ -5,7 +5,7 @@ from calm.asking.prompt import JudgePrompt
 from calm.records import Verdict
 from calm.store.store import Store
 from docs.generate import reference
-from docs.generate.transition import model_answer, one_transition, shown_row
+from docs.generate.transition import model_answer, one_transition, shown_row, shown_task
 from envs.tasks.described import TASKS
 
 
@@ -37,7 +37,7 @@ def test_prompts_are_those_that_are_sent() -> None:
 
 
 def test_the_first_page_shows_a_step_with_its_question_and_its_answers() -> None:
-    row, task = shown_row(), TASKS["MiniHack-KeyRoom-S5-v0"]
+    row, task = shown_row(), shown_task()
     text = one_transition()
     assert row.transition.texts["events"] in text
     assert text.count('<pre class="map">') == 2
