@@ -3,11 +3,14 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from calm import native_build
+
+ROOT = Path(__file__).parents[1]
 
 # There is a worker a core: more threads would wait for one another. Before any library looks.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,8 +28,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No weights that happen to lie here, no need of a home, no folder of logs left in /tmp."""
+    """No store or weights that happen to lie here, no need of a home, and nothing left behind."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("elsewhere"))
+        patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
         patch.setenv("SB3_LOGDIR", str(tmp_path_factory.mktemp("sb3")))
         if "CALM_MODELS" not in os.environ:
             patch.setenv("CALM_MODELS", str(tmp_path_factory.mktemp("weights")))

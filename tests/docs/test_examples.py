@@ -107,4 +107,4 @@ def test_every_example_is_short_and_named_in_a_test() -> None:
     tests = Path(__file__).read_text("utf-8")
     for path in EXAMPLES.glob("*.py"):
         assert f'main_of("{path.stem}")' in tests, path.name
-        assert len(path.read_text("utf-8").splitlines()) < 100, path.name
+        assert len(path.read_text("utf-8").splitlines()) <= 100, path.name
