@@ -23,11 +23,31 @@ ELSEWHERE = {
     "data/report/model_page.py": "tests/data/evaluation/test_model_cells.py",
     # Declarations alone; the commands that take them are tested.
     "data/cli/label_options.py": "tests/data/cli/test_label.py",
+    # Protocols alone, tested with what has them.
+    "envs/bonus/protocol.py": "tests/envs/bonus/test_novelty.py",
+    "envs/players/player.py": "tests/envs/players/test_make.py",
+    "envs/stepping/backend.py": "tests/envs/test_implementations.py",
+    # The native backend is tested as the batch that it steps, and as its workers die.
+    "envs/native/backend.py": "tests/envs/native/test_workers.py",
+    # Commands that print what one function returns are tested with that function.
+    "agents/cli/bench_encoders.py": "tests/agents/cli/test_encoders.py",
+    "agents/cli/commands.py": "tests/calm/cli/test_main.py",
+    "agents/cli/data_build.py": "tests/agents/data_sets/test_build.py",
+    "agents/cli/report.py": "tests/agents/cli/test_train.py",
+    # The bench runs each contestant in a process of its own; peers only where they are installed.
+    "agents/bench/one_contestant.py": "tests/agents/bench/test_training.py",
+    "agents/bench/peers/pufferlib.py": "tests/agents/bench/test_training.py",
+    "agents/bench/peers/sample_factory.py": "tests/agents/bench/test_training.py",
+    "agents/bench/settings.py": "tests/agents/bench/test_training.py",
+    # Lists of names, tested with the network that reads them.
+    "agents/network/names.py": "tests/agents/network/test_extractor.py",
+    # Drawn into the page that holds it.
+    "agents/report/curves.py": "tests/agents/report/test_page.py",
 }
 """Modules that are tested in another file, and in which."""
 
 
-@pytest.mark.parametrize("layer", ["calm", "data"])
+@pytest.mark.parametrize("layer", ["calm", "envs", "data", "agents"])
 def test_every_module_has_its_tests(layer: str) -> None:
     for module in sorted((ROOT / layer).rglob("*.py")):
         if module.name == "__init__.py":

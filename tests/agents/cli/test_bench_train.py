@@ -1,0 +1,28 @@
+"""`calm bench train` prints what the bench returns, as a table or as JSON."""
+
+import json
+from typing import Any
+
+import pytest
+
+from agents.bench import training
+from tests.support.command_line import calm
+
+RESULT: dict[str, Any] = {
+    "bench": "train",
+    "machine": {"cpu": "a processor", "cores": 2},
+    "rows": [{"name": "small: ours", "value": 7.0, "unit": "steps/s", "min": 5.0, "max": 9.0}],
+    "ratios": {"sb3_small": 4.5},
+    "missing": ["PufferLib, serial: not installed"],
+    "stopped": False,
+}
+
+
+def test_what_is_measured_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[bool] = []
+    monkeypatch.setattr(training, "run", lambda quick, _say: calls.append(quick) or RESULT)
+    assert json.loads(calm("bench", "train", "--quick", "--json")) == RESULT
+    table = calm("bench", "train")
+    assert "small: ours" in table
+    assert "sb3_small" in table
+    assert calls == [True, False]
