@@ -42,6 +42,7 @@ class Verdict(StrEnum):
 
     @property
     def readable(self) -> bool:
+        """Returns whether an answer of this class carries a judgement."""
         return self in (Verdict.OK, Verdict.REPAIRED)
 
 

@@ -349,7 +349,7 @@ def read_reply(
     Args:
         cap: most tokens that the answer could have; one that is cut there is `truncated`, whatever
             the reason that the endpoint gives.
-        read: the reader of the form in which was asked.
+        read: the reader of the form in which it was asked.
     """
     finish = plain_finish(reply.finish)
     if reply.refusal:

@@ -54,6 +54,7 @@ class LocalJudge(OpenAIJudge):
 
     @property
     def name(self) -> str:
+        """Returns the spec that builds it again, with the weights as they were named."""
         return f"local:{self.spec}"
 
 

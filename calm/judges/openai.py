@@ -174,6 +174,7 @@ class OpenAIJudge:
 
     @property
     def name(self) -> str:
+        """Returns the spec that builds it again, e.g. `openai:gpt-5-mini`."""
         return f"openai:{self.model}"
 
     @property

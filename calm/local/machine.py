@@ -30,6 +30,7 @@ class ServerSettings:
     """Tokens of prompt and answer in one slot."""
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns plain values, for the server's command line."""
         return asdict(self)
 
 
@@ -41,7 +42,7 @@ def usable_cores() -> int:
 
 
 def idle_cores(seconds: float = 0.2, proc: Path = Path("/proc")) -> float | None:
-    """Returns how many cores nothing runs on, over so many seconds; None where not told."""
+    """Returns how many cores were idle, on average over so many seconds; None if not known."""
     before = _idle_seconds(proc)
     time.sleep(seconds)
     after = _idle_seconds(proc)

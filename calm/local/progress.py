@@ -30,6 +30,7 @@ class WatchedFile:
         return len(block)
 
     def tell(self) -> int:
+        """Returns how many bytes are there."""
         return self.done
 
     def seek(self, offset: int, whence: int = 0) -> int:

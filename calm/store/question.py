@@ -43,6 +43,7 @@ class Context:
 
     @cached_property
     def hash(self) -> str:
+        """Returns the hash of all parts of the key, 64 hex digits."""
         return content_hash(self.components)
 
     def key(self, text: str, sample: int = 0) -> bytes:

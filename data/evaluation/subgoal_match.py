@@ -42,6 +42,7 @@ class Match:
     """Name of the given subgoal by the discovered one's name; None for none."""
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns plain values for JSON: the matches, and the given ones that none means."""
         return {
             "of": dict(self.of),
             "unmatched_given": [s.name for s in self.given if s.name not in self.of.values()],

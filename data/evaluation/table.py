@@ -64,6 +64,7 @@ class EvaluationTable:
 
     @property
     def episodes(self) -> int:
+        """Returns the number of episodes that the transitions are of."""
         return int(self.reference.clusters.max()) + 1
 
     @property

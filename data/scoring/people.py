@@ -156,6 +156,7 @@ class PeopleReference(Reference):
     )
 
     def resampled(self, answers: Answers, resamples: int, seed: int) -> Counts:
+        """Returns (R, 1 + G, 2, 3) counts of resamples, people drawn as well as episodes."""
         weights, winners = self._drawn(resamples, seed)
         columns = [self.resampled_any(answers, resamples, seed)]
         for g in range(len(self.names)):
@@ -163,10 +164,12 @@ class PeopleReference(Reference):
         return np.stack(columns, axis=1)
 
     def resampled_any(self, answers: Answers, resamples: int, seed: int) -> Counts:
+        """Returns (R, 2, 3), the "any subgoal" of `resampled` alone."""
         any_class = np.asarray((self._classes == 1).any(1), dtype=np.int8)
         return self._weigh(any_class, any_of(answers), *self._drawn(resamples, seed))
 
     def resampled_exact(self, answers: Answers, resamples: int, seed: int) -> Counts:
+        """Returns (R, 2, 3) counts of "every subgoal right", people drawn as well."""
         weights, winners = self._drawn(resamples, seed)
         of = {row.tobytes(): c for c, row in enumerate(self._classes)}
         about_known = np.where(self.truth == UNKNOWN, UNKNOWN, answers).astype(np.int8)

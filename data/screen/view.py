@@ -75,6 +75,7 @@ class _Grid:
         self.colours = frame.colours.split("\n")
 
     def cell(self, y: int, x: int) -> tuple[str, str]:
+        """Returns the character and colour of a cell; a blank where the frame has none."""
         if y < len(self.chars) and x < len(self.chars[y]):
             colours = self.colours[y] if y < len(self.colours) else ""
             char = self.chars[y][x]
@@ -84,6 +85,8 @@ class _Grid:
         return " ", "7"
 
     def view(self, other: _Grid, window: tuple[range, range]) -> ScreenView:
+        """Returns what a window (rows, columns) shows, with the cells marked that `other` has
+        otherwise."""
         ys, xs = window
         lines = [list(self._spans(other, y, xs)) for y in ys]
         status = [" ".join(s.split()) for s in self.chars[MAP_ROWS.stop :] if s.strip()]

@@ -118,8 +118,17 @@ class Browser:
         return result["result"].get("value")
 
     def wait(self, expression: str, seconds: float = 90) -> Any:
-        """Waits until an expression is true in the page."""
-        return self.until(lambda: self.js(expression), expression, seconds)
+        """Waits until an expression is true in the page, or in the one that takes its place."""
+
+        def value() -> Any:
+            try:
+                return self.js(expression)
+            except RuntimeError as error:
+                if "navigated or closed" not in str(error):
+                    raise
+                return None  # the page went while it was asked
+
+        return self.until(value, expression, seconds)
 
     def until(self, true: Callable[[], Any], what: str, seconds: float = 90) -> Any:
         """Waits until a function returns something true."""
