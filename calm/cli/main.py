@@ -99,10 +99,10 @@ def main() -> None:
     """
     warnings.showwarning = _warn
     _print_anywhere()
-    terminated: list[int] = []
+    signals: list[int] = []
     try:
         loading.raise_at_a_signal()
-        _treat_sigterm_as_ctrl_c(terminated)
+        _treat_sigterm_as_ctrl_c(signals)
         build()(standalone_mode=True)
     except CalmError as error:
         _say(str(error))
@@ -117,10 +117,10 @@ def main() -> None:
         _say(f"can't use {error.filename}: {error.strerror}" if named else str(error))
         sys.exit(UsageError.exit_code if named else CalmError.exit_code)
     except KeyboardInterrupt:  # while importing
-        _end_interrupted(terminated)
+        _end_interrupted(signals)
     except SystemExit as end:
         if end.code == INTERRUPTED:  # what Typer makes of Ctrl-C
-            _end_interrupted(terminated)
+            _end_interrupted(signals)
         raise
 
 
@@ -134,15 +134,15 @@ def _print_anywhere() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _treat_sigterm_as_ctrl_c(came: list[int]) -> None:
+def _treat_sigterm_as_ctrl_c(signals: list[int]) -> None:
     """Makes SIGTERM, as `kill` and job schedulers send it, stop this process as Ctrl-C would.
 
     Args:
-        came: gets the signal's number once it has come.
+        signals: gets the signal's number once it has come.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        came.append(number)
+        signals.append(number)
         signal.raise_signal(signal.SIGINT)
 
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
@@ -170,9 +170,9 @@ def _leave_sigterm_to_forked_children() -> None:
     os.register_at_fork(before=before, after_in_parent=after, after_in_child=in_child)
 
 
-def _end_interrupted(terminated: list[int]) -> None:
+def _end_interrupted(signals: list[int]) -> None:
     Console(stderr=True).print(Text("calm: interrupted; everything done so far is kept."))
-    sys.exit(TERMINATED if terminated else INTERRUPTED)
+    sys.exit(TERMINATED if signals else INTERRUPTED)
 
 
 def _say(text: str, style: str = "red") -> None:

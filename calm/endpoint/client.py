@@ -63,6 +63,16 @@ class Connection:
     is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What one call of `Endpoint.ask` is to get answered; its arguments are told there."""
+
+    prompt: str
+    params: Mapping[str, Any]
+    schema: Mapping[str, Any] | None
+    on_failure: Callable[[Call], None]
+
+
 class Endpoint:
     """Asks one model at one address, at the pace it takes and within a budget.
 
@@ -127,15 +137,16 @@ class Endpoint:
             EndpointError, BudgetError: asking further is pointless.
         """
         await self.transport.open()
+        request = _Request(prompt, params, schema, on_failure)
         began = since = failed_at = monotonic()
         attempt = same = alone = crashes = 0
         last = ""
         trial: Mapping[str, Any] = {}  # what the card would say if an extra made the server crash
         while True:
             try:
-                call = await self._attempt(prompt, params, schema, on_failure, trial)
+                call = await self._attempt(request, trial)
                 if trial:
-                    return await self._confirm(call, prompt, params, schema, on_failure, trial)
+                    return await self._confirm(call, request, trial)
                 return call
             except LongPause as pause:
                 raise EndpointError(
@@ -144,7 +155,7 @@ class Endpoint:
                     " again later, or with a longer --deadline"
                 ) from None
             except Unsupported as fault:
-                self._adapt(fault, params, schema)  # each adaption sends less, so this ends
+                self._adapt(fault, request)  # each adaption sends less, so this ends
             except RowFault as fault:
                 self._count_refusal(fault.detail)
                 raise
@@ -157,7 +168,7 @@ class Endpoint:
                 alone += self._answered_at is not None and self._answered_at > failed_at
                 failed_at = monotonic()
                 crashes = crashes + 1 if _is_crash(fault) else 0
-                trial = self._trial(crashes, params, schema)
+                trial = self._trial(crashes, request)
                 wait = fault.retry_after
                 if wait is None:
                     wait = min(30.0, self.connection.backoff * 2.0 ** min(attempt - 1, 10))
@@ -210,21 +221,14 @@ class Endpoint:
                 return
             await asyncio.sleep(min(until - now, left))
 
-    async def _attempt(
-        self,
-        prompt: str,
-        params: Mapping[str, Any],
-        schema: Mapping[str, Any] | None,
-        on_failure: Callable[[Call], None],
-        trial: Mapping[str, Any],
-    ) -> Call:
+    async def _attempt(self, request: _Request, trial: Mapping[str, Any]) -> Call:
         """Returns the answer of one attempt; `trial` is taken to be in the card."""
-        expected = self.budget.estimate(len(prompt))
+        expected = self.budget.estimate(len(request.prompt))
         # The slot first: a request that waits for it has reserved nothing yet.
         tokens = expected.prompt_tokens + expected.completion_tokens
         async with self.pace.slot(tokens, self.connection.deadline):
             await self.budget.reserve(expected)
-            body = self.body(prompt, params, schema, trial)
+            body = self.body(request.prompt, request.params, request.schema, trial)
             started, clock = time.time(), monotonic()
             used = Usage()
             try:
@@ -233,7 +237,9 @@ class Endpoint:
                 seconds = monotonic() - clock
                 is_lost = isinstance(fault, Transient) and fault.kind in _LOST
                 used = self.budget.release(
-                    expected, Usage(seconds=seconds), characters=len(prompt) if is_lost else 0
+                    expected,
+                    Usage(seconds=seconds),
+                    characters=len(request.prompt) if is_lost else 0,
                 )
                 if isinstance(fault, Transient):
                     if fault.pushback:
@@ -246,12 +252,12 @@ class Endpoint:
                     kind = getattr(fault, "kind", type(fault).__name__)
                     detail = self.transport.scrub(str(fault))[:1000]
                     lost = Reply("", None, usage=used) if is_lost else None
-                    on_failure(Call(started, seconds, kind, lost, detail, used.cost))
+                    request.on_failure(Call(started, seconds, kind, lost, detail, used.cost))
                 raise
             seconds = monotonic() - clock
             estimates = self.budget.estimated
             used = self.budget.release(
-                expected, replace(reply.usage, seconds=seconds), characters=len(prompt)
+                expected, replace(reply.usage, seconds=seconds), characters=len(request.prompt)
             )
             self.pace.good(seconds)
         self._answered_at = monotonic()
@@ -315,36 +321,26 @@ class Endpoint:
 
     # --- learning and giving up ------------------------------------------------------------------
 
-    def _trial(
-        self, crashes: int, params: Mapping[str, Any], schema: Mapping[str, Any] | None
-    ) -> Mapping[str, Any]:
+    def _trial(self, crashes: int, request: _Request) -> Mapping[str, Any]:
         """Returns what to leave out, as news for the card, after so many crashes in a row.
 
         Soon where no request with the same extras was ever answered, else near the end.
         """
-        body = self.body("", params, schema)
+        body = self.body("", request.params, request.schema)
         steps = without_extras(self.card, body)
         step = crashes - (4 if extras_of(body) <= self._answered_with else 2)
         return steps[step] if 0 <= step < len(steps) else {}
 
-    async def _confirm(
-        self,
-        call: Call,
-        prompt: str,
-        params: Mapping[str, Any],
-        schema: Mapping[str, Any] | None,
-        on_failure: Callable[[Call], None],
-        trial: Mapping[str, Any],
-    ) -> Call:
+    async def _confirm(self, call: Call, request: _Request, trial: Mapping[str, Any]) -> Call:
         """Returns an answer that came without an extra, or one with it if that is to be had now.
 
         The extra is to blame, and left out from then on, if the same question without it is
         answered, with it makes the server crash again, and no other question with it was answered.
         """
-        if extras_of(self.body("", params, schema)) <= self._answered_with:
+        if extras_of(self.body("", request.params, request.schema)) <= self._answered_with:
             return call  # others are answered with it: it is this question's own
         try:
-            again = await self._attempt(prompt, params, schema, on_failure, {})
+            again = await self._attempt(request, {})
         except Transient as fault:
             if _is_crash(fault):
                 self.card |= trial
@@ -352,15 +348,13 @@ class Endpoint:
             return call
         except (RowFault, Unsupported, LongPause):
             return call
-        on_failure(replace(call, outcome="repeated"))  # paid for, and not needed
+        request.on_failure(replace(call, outcome="repeated"))  # paid for, and not needed
         return again
 
-    def _adapt(
-        self, fault: Unsupported, params: Mapping[str, Any], schema: Mapping[str, Any] | None
-    ) -> None:
+    def _adapt(self, fault: Unsupported, request: _Request) -> None:
         """Takes a refused parameter into the card, so that it is not sent again."""
         name = fault.parameter
-        now = self.body("", params, schema).get(name)
+        now = self.body("", request.params, request.schema).get(name)
         if now != fault.sent:
             return  # learned meanwhile from another request
         news: dict[str, Any]
