@@ -1,5 +1,6 @@
 """For all tests: one thread, no clock and no chance for hypothesis, Ctrl-C for children."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ ROOT = Path(__file__).parents[1]
 # There is a worker a core: more threads would wait for one another. Before any library looks.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What is imported for the tests stays: the collector would look through it over and over.
+gc.disable()
+
 # A loaded machine is no failure, and a second run tries what the first one did.
 settings.register_profile(
     "calm", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -24,6 +28,11 @@ settings.load_profile("calm")
 # A shell starts what runs in its background with Ctrl-C ignored, and children would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

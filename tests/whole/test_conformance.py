@@ -149,8 +149,15 @@ def side_by_side(
 
 
 @pytest.mark.parametrize("task", SHORT)
-@pytest.mark.parametrize("native", [False, True])
-@pytest.mark.parametrize("keys", [KEYS, TRAINED], ids=["all-keys", "trained-keys"])
+@pytest.mark.parametrize(
+    ("keys", "native"),
+    [
+        pytest.param(KEYS, False, id="all-keys-plain"),
+        pytest.param(TRAINED, True, id="trained-keys-native"),
+        pytest.param(KEYS, True, id="all-keys-native", marks=[pytest.mark.slow]),
+        pytest.param(TRAINED, False, id="trained-keys-plain", marks=[pytest.mark.slow]),
+    ],
+)
 def test_equals_minihack(task: str, native: bool, keys: tuple[str, ...]) -> None:
     ends = side_by_side(task, 1200, ("random", "scripted"), keys, native=native)
     assert ends[WON] >= 1
@@ -186,7 +193,13 @@ def test_tasks_with_a_step_of_their_own_equal_minihack(task: str) -> None:
     side_by_side(task, 600, ("random", "random"))
 
 
-@pytest.mark.parametrize("task", GRIDS)
+@pytest.mark.parametrize(
+    "task",
+    [
+        *GRIDS[2:4],
+        *(pytest.param(task, marks=[pytest.mark.slow]) for task in (*GRIDS[:2], GRIDS[4])),
+    ],
+)
 def test_tasks_with_levels_of_minigrid_equal_minihack(task: str) -> None:
     side_by_side(task, 400, ("random", "random"))
 

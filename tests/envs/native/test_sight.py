@@ -45,8 +45,13 @@ def test_same_signatures(task: str, n: int) -> None:
             assert np.array_equal(plain.questions[questions], native.questions[questions])
 
 
-@pytest.mark.parametrize("task", ["KeyRoom-S5", "Corridor-R3", "River-MonsterLava"])
-@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("task", "workers"),
+    [("KeyRoom-S5", 0), ("KeyRoom-S5", 3), ("Corridor-R3", 1), ("River-MonsterLava", 3),
+     *(pytest.param(task, workers, marks=[pytest.mark.slow]) for task, workers in
+       [("KeyRoom-S5", 1), ("Corridor-R3", 0), ("Corridor-R3", 3), ("River-MonsterLava", 0),
+        ("River-MonsterLava", 1)])],
+)  # fmt: skip
 def test_rows_are_seen_before_they_are_reset(task: str, workers: int) -> None:
     """With the reset in the same turn as without, by whatever process plays."""
     stepper = built()

@@ -8,7 +8,7 @@ from envs.players.make import PLAYERS
 
 @pytest.mark.parametrize(
     ("task_id", "episodes"),
-    [("KeyRoom-S5", 20), ("KeyRoom-S15", 20), ("KeyRoom-Fixed-S5", 5), ("KeyRoom-Dark-S5", 10),
+    [("KeyRoom-S5", 20), ("KeyRoom-S15", 5), ("KeyRoom-Fixed-S5", 5), ("KeyRoom-Dark-S5", 10),
      ("KeyRoom-Dark-S15", 3), ("Room-Random-15x15", 10), ("Room-Dark-15x15", 3),
      ("Corridor-R2", 3), ("MazeWalk-9x9", 5), ("River-Narrow", 1)],
 )  # fmt: skip

@@ -1,0 +1,18 @@
+"""Noise is fitted to a short play: how well it fits is tested in tests/envs/credit."""
+
+from functools import cache
+
+import pytest
+
+from calm.records import Subgoal
+from envs.truth.reference_play import Frequencies, frequencies
+
+
+@cache
+def _short_reference(task_id: str, subgoals: tuple[Subgoal, ...]) -> Frequencies:
+    return frequencies(task_id, subgoals, envs_each=1, steps=300, seed=0)
+
+
+@pytest.fixture(autouse=True)
+def _fitted_to_a_short_play(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("envs.credit.noisy.reference", _short_reference)
