@@ -131,8 +131,18 @@ def test_every_rate_said_of_the_studies_is_one_of_theirs() -> None:
     assert [rate for rate in said if rate not in held] == []
 
 
-def test_every_score_said_of_models_is_one_of_theirs() -> None:
+def test_the_readmes_table_of_models_is_the_committed_one() -> None:
     """Scores are written `.59`; test_model_results.py computes the committed ones anew."""
+    folder = ROOT / "data" / "results" / "models"
+    page, cells = ((folder / name).read_text("utf-8") for name in ("README.md", "table.md"))
+    rows = rows_of(readme("with-a-language-model"))
+    assert [row for row in rows if row not in rows_of(page)] == []
+    for row in rows:
+        for estimate in re.findall(r"-?\.\d\d \[.*?\]", " ".join(row)):
+            assert estimate.replace(".", "0.", 1) in cells
+
+
+def test_every_score_said_of_models_is_one_of_theirs() -> None:
     said = re.findall(r"(?<!\d)\.\d\d", readme("with-a-language-model"))
     folder = ROOT / "data" / "results" / "models"
     held = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.md")))
