@@ -25,8 +25,8 @@ SMALL = {
     "steps": 1024,  # 256 for each environment: every one ends an episode of at most 200
     "n_envs": 4,
     "n_steps": 64,
-    "eval_every": 512,
-    "eval_episodes": 4,
+    "eval_every": 1024,
+    "eval_episodes": 2,
     "features_dim": 16,
 }
 
@@ -36,7 +36,9 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
 
 
 def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="rules", penalty=True))
+    often = {"eval_every": 512, "eval_episodes": 4}
+    config = TrainConfig(**SMALL | often, judge="rules", penalty=True)
+    run = Run.create(tmp_path / "run", config)
     statuses: list[TrainingStatus] = []
     rows = train(run, on_progress=statuses.append)
     assert [row["steps"] for row in rows] == [0, 512, 1024]
@@ -62,7 +64,7 @@ def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Pat
 
 @pytest.mark.parametrize("bonus", ["novelty", "rnd", "e3b"])
 def test_reward_credit_and_bonus_are_logged_apart(tmp_path: Path, bonus: str) -> None:
-    config = TrainConfig(**SMALL | {"eval_every": 1024}, judge="rules", bonus=bonus)
+    config = TrainConfig(**SMALL, judge="rules", bonus=bonus)
     run = Run.create(tmp_path / "run", config)
     last = train(run)[-1]
     assert last["return_shaped"] == pytest.approx(
@@ -153,7 +155,7 @@ def test_whatever_ends_training_leaves_a_checkpoint(tmp_path: Path) -> None:
 
 def test_a_disk_that_takes_no_more_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     """The system's limit on a file's size stands for the full disk: the writing itself fails."""
-    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="none"))
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL | {"eval_every": 512}, judge="none"))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill(status: TrainingStatus) -> None:
