@@ -37,7 +37,7 @@ def encoders(
             json.dumps({"batch": BATCH, "encoders": [e._asdict() for e in entries]}, indent=2)
         )
         return
-    shown = Table(
+    listing = Table(
         "encoder", "parameters", "MFLOP", f"ms at batch {BATCH}", "of the CNN's", "what it does"
     )
     for entry in entries:
@@ -49,5 +49,5 @@ def encoders(
             f"{entry.times_cnn:.1f} x",
             entry.about,
         )
-        shown.add_row(*map(Text, cells))
-    Console(highlight=False).print(shown)
+        listing.add_row(*map(Text, cells))
+    Console(highlight=False).print(listing)

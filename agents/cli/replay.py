@@ -46,8 +46,8 @@ def replay(
 
     opened = Run.open(run)
     path = opened.folder / recording.FILE
-    shown = recording.latest(opened, path, episodes, seed, again)
-    page = replay_page.write_page(shown, opened.folder / replay_page.FILE, opened.config.name)
+    latest = recording.latest(opened, path, episodes, seed, again)
+    page = replay_page.write_page(latest, opened.folder / replay_page.FILE, opened.config.name)
     if opened.metrics():
         report_runs([opened], opened.folder / "report.html")
     console = Console(highlight=False)
@@ -60,14 +60,14 @@ def replay(
                 "r_env": sum(s.r_env for s in steps),
                 "credit": sum(s.credit for s in steps),
             }
-            for steps in shown.episodes
+            for steps in latest.episodes
         ]
         typer.echo(json.dumps({"page": str(page), "recording": str(path), "episodes": summaries}))
         return
     if play and console.is_terminal and sys.stdin.isatty():
         with keyboard() as read:
-            play_here(shown, console, read, speed)
+            play_here(latest, console, read, speed)
     elif play:
-        for line in plain(shown):
+        for line in plain(latest):
             typer.echo(line)
-    typer.echo(f"{len(shown.episodes)} episodes, to be played in a browser: {page}")
+    typer.echo(f"{len(latest.episodes)} episodes, to be played in a browser: {page}")

@@ -119,12 +119,12 @@ def _moved_aside(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> bo
     Returns:
         Whether it was moved.
     """
-    wanted = json.loads(json.dumps(asdict(plan)))  # as it would be read from the file
+    planned = json.loads(json.dumps(asdict(plan)))  # as it would be read from the file
     existing = _read_json(out / "plan.json", None)
     if existing is None and any(path.name != OWNER for path in out.iterdir()):
         raise UsageError(f"{out} holds something other than a demo; name another folder with --out")
     finished = (out / "outcome.json").exists()
-    if existing is not None and (fresh or finished or existing != wanted):
+    if existing is not None and (fresh or finished or existing != planned):
         stamp = datetime.fromtimestamp((out / "plan.json").stat().st_mtime)
         aside = out.with_name(f"{out.name}-{stamp:%Y%m%d-%H%M%S}")
         os.replace(out, aside)

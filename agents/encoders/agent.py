@@ -116,8 +116,8 @@ class AgentAttention(nn.Module):
         Means over heads and over the valid tokens that look; 0 at masked tokens.
         """
         gather, hand_out = self.attention(x, mask)
-        looked = hand_out if mask is None else zero_void(hand_out, mask[:, None, :, None])
-        share = looked.sum(2, keepdim=True) / looked.sum((2, 3), keepdim=True).clamp_min(1)
+        weights = hand_out if mask is None else zero_void(hand_out, mask[:, None, :, None])
+        share = weights.sum(2, keepdim=True) / weights.sum((2, 3), keepdim=True).clamp_min(1)
         return zero_void((share @ gather).mean(1).squeeze(1), mask)
 
     def _project(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -64,10 +64,10 @@ class SoftmaxAttention(nn.Module):
 
         Means over heads and over the valid tokens that look.
         """
-        looked = self.attention(x, mask).mean(1)
+        weights = self.attention(x, mask).mean(1)
         if mask is None:
-            return looked.mean(1)
-        return zero_void(looked, mask).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
+            return weights.mean(1)
+        return zero_void(weights, mask).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
 
     def _project(
         self, x: Tensor, mask: Tensor | None

@@ -100,20 +100,20 @@ class Novelty:
         judge: AchievementSource | None = None,
     ) -> None:
         self._stream, self._judge = stream, judge
-        self._met = EpisodeSets(n_envs)
+        self._so_far = EpisodeSets(n_envs)
         self._every = np.arange(n_envs)
 
     def reset(self) -> None:
         """Forgets the events of all episodes."""
-        self._met.clear(self._every)
+        self._so_far.clear(self._every)
 
     def step(self, actions: Actions, ended: Bools) -> Rewards:
         """Returns (B,) float32, 1 where the event of the last step is new in its episode."""
-        new = self._met.add(mix(self._stream.ids.astype(np.uint64)))
+        new = self._so_far.add(mix(self._stream.ids.astype(np.uint64)))
         if self._judge is not None:
             new &= (self._judge.achieved == 1).any(axis=1)
         if np.count_nonzero(ended):
-            self._met.clear(np.flatnonzero(ended))
+            self._so_far.clear(np.flatnonzero(ended))
         return new.astype(np.float32)
 
     def state(self) -> dict[str, Any]:
@@ -136,7 +136,7 @@ class ObservedNovelty:
 
     def __init__(self, batch: Batch, key: str, number: Callable[[Any], Numbers]) -> None:
         self._batch, self._key, self._number = batch, key, number
-        self._met = EpisodeSets(batch.n_envs)
+        self._so_far = EpisodeSets(batch.n_envs)
 
     def reset(self) -> None:
         """Forgets all episodes but for their first observation."""
@@ -144,8 +144,8 @@ class ObservedNovelty:
 
     def step(self, actions: Actions, ended: Bools) -> Rewards:
         """Returns (B,) float32, 1 where the last step led to something new in its episode."""
-        shown = self._number(self._batch.reached(self._key))
-        new: Bools = self._met.add(shown) & (shown != 0)
+        contents = self._number(self._batch.reached(self._key))
+        new: Bools = self._so_far.add(contents) & (contents != 0)
         if np.count_nonzero(ended):
             self._begin(np.flatnonzero(ended))
         bonus: Rewards = new.astype(np.float32)
@@ -160,9 +160,9 @@ class ObservedNovelty:
 
     def _begin(self, rows: Rows) -> None:
         """Begins the episodes of some rows, whose first observation is known."""
-        self._met.clear(rows)
+        self._so_far.clear(rows)
         first = self._number(self._batch.arrays[self._key])
-        self._met.add_to(rows, first[rows])
+        self._so_far.add_to(rows, first[rows])
 
 
 def _message(messages: npt.NDArray[np.uint8]) -> Numbers:

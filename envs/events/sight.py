@@ -135,13 +135,13 @@ class Sight:
         self._inventory: npt.NDArray[np.int16] = np.zeros((n, 55), np.int16)
         self._status: npt.NDArray[np.int64] = np.zeros((n, len(STATUS_COLUMNS)), np.int64)
         self._with_key: npt.NDArray[np.bool_] = np.zeros(n, np.bool_)
-        self._asked: npt.NDArray[np.bool_] = np.zeros(n, np.bool_)
+        self._asks: npt.NDArray[np.bool_] = np.zeros(n, np.bool_)
         self._pending = self.questions
-        self._asked_hash: npt.NDArray[np.uint64] = np.zeros(n, np.uint64)
+        self._question_hash: npt.NDArray[np.uint64] = np.zeros(n, np.uint64)
         # Constants of this size.
         self._row_starts = np.arange(n, dtype=np.intp) * CELLS
         self._envs = np.arange(n, dtype=np.intp)
-        self._heard = self.signatures[:, MESSAGE].view(np.uint64)[:, 0]
+        self._message = self.signatures[:, MESSAGE].view(np.uint64)[:, 0]
         self._question = self.signatures[:, QUESTION].view(np.uint64)[:, 0]
         self._again: list[int] = []
         self._note(np.zeros(0, np.intp))
@@ -190,13 +190,13 @@ class Sight:
         out[:, ACTION] = self._action_kinds[actions]
         flags = out[:, FLAGS]
         np.multiply(moved, MOVED, out=flags, casting="unsafe")
-        if self._asked.any():
-            flags[self._asked] |= ASKED
-            self._question[self._asked] = self._asked_hash[self._asked]
+        if self._asks.any():
+            flags[self._asks] |= ASKED
+            self._question[self._asks] = self._question_hash[self._asks]
 
         # The ground under the hero: what the map showed there before the step.
-        shown = self._glyphs[self._envs, hero]
-        under = THING_OF_GLYPH[shown]
+        glyphs = self._glyphs[self._envs, hero]
+        under = THING_OF_GLYPH[glyphs]
         hidden = (under == _BOULDER) | (under == _MONSTER)
         hidden &= moved
         if hidden.any():
@@ -205,7 +205,7 @@ class Sight:
             self._again += pushed.tolist()
             under = np.where(hidden, self._covered[self._envs, hero], under)
         self._under = np.where(moved, under, self._under)
-        ground = GROUND_OF_GLYPH[shown]
+        ground = GROUND_OF_GLYPH[glyphs]
         stepped = moved & (ground != 0)
         stepped &= ground != self._ground
         if stepped.any():
@@ -229,7 +229,7 @@ class Sight:
         change |= levels
         out[:, : len(THINGS)] = CHANGE_OF_LEVELS[change]
         self._levels = levels
-        self._heard[:] = self._listen()
+        self._message[:] = self._listen()
 
         for row in set(self._again):
             drop_what_follows(out[row], self._levels[row])
@@ -351,10 +351,10 @@ class Sight:
         """Remembers whether the game asks something; returns hashes of all messages, (B,)."""
         message = self._arrays["message"]
         hashes: npt.NDArray[np.uint64] = message.view(np.uint64) @ MESSAGE_MULTIPLIERS
-        self._asked = self._arrays["internal"][:, 1] != 0
-        if self._asked.any():
+        self._asks = self._arrays["internal"][:, 1] != 0
+        if self._asks.any():
             self._pending = message.copy()
-        self._asked_hash = hashes
+        self._question_hash = hashes
         return hashes
 
 

@@ -83,7 +83,7 @@ class EventStream:
         text = words(
             values,
             self._kinds[int(values[layout.ACTION])],
-            quote(self._heard(row)),
+            quote(self._message_in(row)),
             quote(sight.questions[row]),
         )
         number = self._by_text.setdefault(text, len(self.texts))
@@ -92,7 +92,7 @@ class EventStream:
         self._by_signature[signature] = number
         return number
 
-    def _heard(self, row: int) -> npt.NDArray[Any]:
+    def _message_in(self, row: int) -> npt.NDArray[Any]:
         """Returns the game's message after the last step in `row`, (256,) uint8."""
         message: npt.NDArray[Any] = self._arrays["message"][row]
         return message

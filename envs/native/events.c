@@ -48,19 +48,19 @@ int calm_number(const calm_table *t)
     return unknown;
 }
 
-/* What a judge said of each number and what it pays, as calm/credit.py has it for `every` and
+/* The answers about each number and what they pay, as calm/credit.py has it for `every` and
  * `once`. envs/native/events.py has the same structure in ctypes. */
 typedef struct {
     int64_t known, subgoals, once;
     int64_t unreadable, pending;      /* rows so far of which an answer was so */
-    const int8_t *said;               /* known x subgoals: 1 yes, 0 no, -1 unreadable, -2 pending */
+    const int8_t *answers;            /* known x subgoals: 1 yes, 0 no, -1 unreadable, -2 pending */
     const int8_t *how;                /* n: not 0 where the step ended the episode */
     float *progress, *final_progress; /* n x subgoals: 1 where the episode has achieved it */
     float *credit;                    /* n */
 } calm_pay;
 
 /* Looks up all rows and pays for them. 1 if any was paid something, 0 if none; NOT_PAID if there
- * is one of whose number nothing is said yet: then nothing is done. */
+ * is one whose number has no answers yet: then nothing is done. */
 int calm_number_and_pay(const void *table, void *pay)
 {
     const calm_table *t = table;
@@ -72,13 +72,13 @@ int calm_number_and_pay(const void *table, void *pay)
         if (t->out[i] >= p->known)
             return NOT_PAID;
     for (int64_t i = 0; i < t->n; i++) {
-        const int8_t *said = p->said + t->out[i] * p->subgoals;
+        const int8_t *answers = p->answers + t->out[i] * p->subgoals;
         float *progress = p->progress + i * p->subgoals, credit = 0;
         bool unreadable = false, pending = false;
         for (int64_t g = 0; g < p->subgoals; g++) {
-            unreadable |= said[g] == -1;
-            pending |= said[g] == -2;
-            if (said[g] != 1)
+            unreadable |= answers[g] == -1;
+            pending |= answers[g] == -2;
+            if (answers[g] != 1)
                 continue;
             credit += !p->once || !progress[g];
             progress[g] = 1;

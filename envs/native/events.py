@@ -199,14 +199,14 @@ class NativeEventStream(EventStream):
         self.paid = paid >= 0
         return self.paid
 
-    def _heard(self, row: int) -> Array:
+    def _message_in(self, row: int) -> Array:
         if not self._rows[row, MESSAGE].any():  # the game is lost, see calm_lose_sight
             return np.zeros(256, np.uint8)
         # A row that has ended is a new episode by now.
         if self.in_step and self._status[row]:
             message: Array = self._final["message"][row]
             return message
-        return super()._heard(row)
+        return super()._message_in(row)
 
     def _make_table(self, size: int) -> None:
         """Puts all known signatures into a table of so many places, or more if they are many."""

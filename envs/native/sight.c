@@ -200,8 +200,8 @@ static void changed_status(calm_sight *s, int e, uint8_t *out)
     memcpy(before, now, (size_t) s->n_status * sizeof *now);
 }
 
-/* Leaves out of a row what the same row says in a better way. */
-static void say_once(const calm_sight *s, int e, uint8_t *out)
+/* Clears columns of a signature that follow from another column, see envs/events/signature.py. */
+static void drop_what_follows(const calm_sight *s, int e, uint8_t *out)
 {
     const uint8_t *entered = out + s->entered_column, *left = out + s->left_column;
     if (out[s->seen_column] & s->opened)
@@ -228,7 +228,7 @@ static void over(const calm_sight *s, int e, uint8_t *out)
         out[s->end_column] = (uint8_t) (on_stairs ? s->on_stairs : s->other_end);
         return;
     }
-    /* The screen of a dead hero is blank: nothing else can be said. */
+    /* The screen of a dead hero is blank: nothing else is known. */
     const uint8_t action = out[s->action_column];
     uint64_t message;
     memcpy(&message, out + s->message_column, 8);
@@ -342,7 +342,7 @@ void calm_see(calm_sight *s, int e)
     const uint64_t heard = listen(s, e);
     memcpy(out + s->message_column, &heard, 8);
     if (again || carries)
-        say_once(s, e, out);
+        drop_what_follows(s, e, out);
     if (s->how[e])
         over(s, e, out);
 }

@@ -30,7 +30,7 @@ static int ended(calm_header *h)
     return n;
 }
 
-/* Pays for a step, if somebody has said what. Not for one of which rows may be lost. */
+/* Pays for a step, if anything pays. Not for one of which rows may be lost. */
 static void pay(calm_header *h, uint32_t command)
 {
     if (h->pay && (command == STEP || command == STEP_AND_RESET))

@@ -70,13 +70,7 @@ class Batch:
         workers: int | None = None,
         native: bool | None = None,
     ) -> None:
-        if n_envs < 1:
-            raise UsageError(f"a batch needs at least one environment, got {n_envs}")
-        for key in (*keys, *extra_keys):
-            if key not in KEYS:
-                raise unknown("observation key", key, KEYS)
-        if crop < 1 or crop % 2 == 0:
-            raise UsageError(f"a crop has a centre, so its size is odd and positive, got {crop}")
+        _check(n_envs, (*keys, *extra_keys), crop)
         if level_seeds is None:
             level_seeds = [LevelSeeds(split, seed, i) for i in range(n_envs)]
         elif len(level_seeds) != n_envs:
@@ -275,6 +269,17 @@ class Batch:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _check(n_envs: int, keys: Sequence[str], crop: int) -> None:
+    """Raises a UsageError where there are no environments, no such keys, or no such crops."""
+    if n_envs < 1:
+        raise UsageError(f"a batch needs at least one environment, got {n_envs}")
+    for key in keys:
+        if key not in KEYS:
+            raise unknown("observation key", key, KEYS)
+    if crop < 1 or crop % 2 == 0:
+        raise UsageError(f"a crop has a centre, so its size is odd and positive, got {crop}")
 
 
 def _drawer(streams: list[Iterator[int]]) -> NextSeed:

@@ -35,14 +35,14 @@ class Banks:
 
     def __init__(self, n: int) -> None:
         self._bed: Bools = np.zeros((n, 21, 79), np.bool_)
-        self._shown: Bools = np.zeros((n, 21, 79), np.bool_)
+        self._mapped: Bools = np.zeros((n, 21, 79), np.bool_)
         self._on_bed: Bools = np.zeros(n, np.bool_)
         self._left: Array = np.zeros((n, 2), np.int64)  # (y, x) of the last ground stood on
         self._depth: Array = np.zeros(n, np.int64)
 
     def begin(self, rows: Array, glyphs: Array, blstats: Array) -> None:
         """Forgets the episodes of some rows; the arrays, (B, ...), hold their first observation."""
-        self._bed[rows] = self._shown[rows] = self._on_bed[rows] = False
+        self._bed[rows] = self._mapped[rows] = self._on_bed[rows] = False
         self._look(rows, glyphs)
         self._left[rows] = blstats[rows][:, [1, 0]]
         self._depth[rows] = blstats[rows, nethack.NLE_BL_DEPTH]
@@ -55,7 +55,7 @@ class Banks:
         on_bed = self._bed[rows, at[:, 0], at[:, 1]]
         crossed = self._on_bed & ~on_bed & (blstats[:, nethack.NLE_BL_DEPTH] == self._depth)
         for row in np.flatnonzero(crossed):
-            ground = self._shown[row] & ~self._bed[row]
+            ground = self._mapped[row] & ~self._bed[row]
             crossed[row] = not connected(ground, self._left[row], at[row])
         self._on_bed = on_bed
         self._left[~on_bed] = at[~on_bed]
@@ -66,10 +66,10 @@ class Banks:
 
     def _look(self, rows: Array, glyphs: Array) -> None:
         """Adds what the maps of some rows show to their beds and to what was shown."""
-        shown = glyphs[rows]
-        self._shown[rows] |= (shown < STONE) | (shown > WALLS[-1])
+        maps = glyphs[rows]
+        self._mapped[rows] |= (maps < STONE) | (maps > WALLS[-1])
         for liquid in _LIQUIDS:
-            self._bed[rows] |= shown == liquid
+            self._bed[rows] |= maps == liquid
 
 
 def connected(ground: Bools, start: Array, end: Array) -> bool:

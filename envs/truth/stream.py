@@ -149,10 +149,10 @@ class TruthStream:
         self.alive = ~terminated | (now["blstats"][:, nethack.NLE_BL_HP] > 0)
         x, y = now["blstats"][:, 0], now["blstats"][:, 1]
         moved = (x != self.blstats[:, 0]) | (y != self.blstats[:, 1])
-        shown = self.glyphs[self._rows, y, x]  # before the hero came
+        glyphs = self.glyphs[self._rows, y, x]  # before the hero came
         self.ground_before = self.ground.copy()
         for number, kinds in ((1, ROOM_FLOORS), (2, CORRIDORS), (3, (DOORWAY, *OPEN_DOORS))):
-            self.ground[moved & _among(shown, kinds)] = number
+            self.ground[moved & _among(glyphs, kinds)] = number
         if self._banks is not None:
             self.crossed = self._banks.step(now["glyphs"], now["blstats"])
 
@@ -162,7 +162,7 @@ class TruthStream:
         for thing in self._things:
             covers = np.where(
                 moved,
-                _among(shown, _GLYPHS[thing]) & (thing != "boulder"),
+                _among(glyphs, _GLYPHS[thing]) & (thing != "boulder"),
                 self._covers[thing],
             )
             if thing == "key":
