@@ -76,6 +76,11 @@ def train(
     for run in runs:
         path = report_runs([run], run.folder / "report.html")
         rows.append({"run": str(run.folder), "report": str(path)} | run.metrics()[-1])
+    _show_ends(rows, as_json)
+
+
+def _show_ends(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Prints the last evaluation of each run."""
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
