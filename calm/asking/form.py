@@ -69,7 +69,7 @@ class Form:
 
     @property
     def template(self) -> str:
-        """The template that this form asks with unless another of its own is named."""
+        """Returns the template that this form asks with unless another of its own is named."""
         return self.templates[0]
 
     def items(self, subgoals: Sequence[Subgoal]) -> list[tuple[Subgoal, ...]]:
@@ -156,7 +156,7 @@ def explained_schema(names: Sequence[str], n: int) -> dict[str, object]:
 
 
 def _no_schema(names: Sequence[str], n: int) -> None:
-    """Of an answer that is one word."""
+    """Returns None: nothing enforces an answer of one word."""
 
 
 def transition_ids(n: int) -> list[str]:

@@ -97,7 +97,7 @@ class JudgePrompt:
         if [s.name for s in self.subgoals] != names:
             raise UsageError(f"a subgoal's name holds control characters or marks: {names}")
         self.about = tuple(Subgoal(clean(s.name), clean(s.definition)) for s in about)
-        self.asked = self.about or self.subgoals
+        self.subjects = self.about or self.subgoals
         """What the answer is about."""
         form = form_of(template)
         self.prefill = form.prefill(self.about[0]) if self.about else ""
@@ -139,7 +139,7 @@ class JudgePrompt:
 
     def schema(self, n: int = 1) -> dict[str, object] | None:
         """Returns the JSON schema of the answer about n transitions; None where there is none."""
-        return form_of(self.template).schema([s.name for s in self.asked], n)
+        return form_of(self.template).schema([s.name for s in self.subjects], n)
 
 
 def decompose_prompt(

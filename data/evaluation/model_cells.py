@@ -94,7 +94,7 @@ class MeasuredCell:
         return None if self.table is None else self.table.scores[0]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON: the cell, and its score as `calm evaluate --json` has it."""
+        """Returns plain values for JSON: the cell, and its score as in `calm evaluate --json`."""
         return {
             "model": self.model.model,
             **self.cell.model_dump(exclude_defaults=True),
