@@ -145,7 +145,7 @@ TESTED_ELSEWHERE = {
     "calm/asking/confidence.py": "tests/calm/judges/test_openai.py",
     "calm/asking/estimate.py": "tests/calm/annotation/test_many.py",
     "calm/asking/one_by_one.py": "tests/calm/judges/test_forms.py",
-    "calm/asking/settle.py": "tests/calm/store/test_integrity.py",
+    "calm/asking/answer_reader.py": "tests/calm/store/test_integrity.py",
     "calm/asking/tally.py": "tests/calm/annotation/test_many.py",
     "calm/cli/commands.py": "tests/calm/cli/test_main.py",
     "calm/cli/models_list.py": STORY,

@@ -33,7 +33,7 @@ class RunOptions:
         str | None,
         typer.Option(
             help="Form of question and answer of a model: booleans, array, explain, skeleton,"
-            " statements, statements-few-shot. [booleans]"
+            " statements, lines, or the last two with -few-shot. [booleans]"
         ),
     ] = None
     thresholds: Annotated[

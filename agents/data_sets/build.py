@@ -57,7 +57,8 @@ def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransi
 class Picker:
     """Draws rows for a set from played steps, each content once.
 
-    The methods return the rows that they pick, and raise CalmError where too few were played.
+    The methods return the rows that they pick. Those with a quota raise CalmError where too few
+    were played.
 
     Args:
         seed: of the draws.
@@ -116,6 +117,8 @@ class Picker:
         """Picks `quota` rows that achieve nothing, drawn evenly, in order."""
         idle = {r.transition.id: r for r in rows if not any(r.truth.values())}
         fresh = [r for id, r in idle.items() if id not in self._picked]
+        if len(fresh) < quota:
+            raise CalmError(f"only {len(fresh)} of {quota} rows that achieve nothing")
         places = self._rng.choice(len(fresh), quota, replace=False)
         return [self._pick(fresh[i]) for i in sorted(places)]
 

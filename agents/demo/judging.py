@@ -23,8 +23,8 @@ from calm.judges import make_judge
 from calm.judges.protocol import Immediate, Judge
 from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Transition, Usage
 from calm.subgoal_trial import try_subgoals
+from data.evaluation.evaluate import TableOptions, evaluate
 from data.evaluation.subgoal_match import Match, match, scored_tasks, translate
-from data.evaluation.table import TableOptions, evaluate
 from data.report.terminal import fmt_interval, fmt_share
 from data.scoring.score import Score
 

@@ -65,7 +65,12 @@ def _figure(score: dict[str, Any], name: str) -> str:
 
 
 def verdict(agents: Sequence[dict[str, Any]]) -> str:
-    """Returns the figures of the agents, ordered as in `DemoPlan.arms`, in a sentence or two."""
+    """Returns the figures of the agents in a sentence or two.
+
+    Args:
+        agents: figures of the agent on MiniHack's reward, of the one without its penalty for idle
+            steps, of the one paid for novelty and of the one paid credit, in this order.
+    """
     own, fair, novelty, shaped = agents
 
     def reached(agent: dict[str, Any]) -> str:

@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
+from calm.asking.answer_reader import AnswerReader
 from calm.asking.prompt import JudgePrompt
 from calm.asking.prompt_size import PromptSizes
-from calm.asking.settle import AnswerReader
 from calm.asking.tally import Tally
 from calm.endpoint.client import Endpoint
 from calm.endpoint.envelope import Call, Reply

@@ -17,9 +17,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from calm.asking.answer_reader import AnswerReader
 from calm.asking.asker import Asker
 from calm.asking.prompt import JudgePrompt
-from calm.asking.settle import AnswerReader
 from calm.asking.tally import Tally
 from calm.endpoint.envelope import Malformed, Reply, completion, load_json
 from calm.endpoint.faults import RowFault, Transient, Unsupported, fault_of

@@ -20,7 +20,7 @@ def verify_command(store: KeptStoreOption = Path("calm.sqlite"), as_json: Json =
 
     Exits with 6 if it is damaged.
     """
-    from calm.asking.settle import read_stored_answer
+    from calm.asking.answer_reader import read_stored_answer
     from calm.store.database import DAMAGED
     from calm.store.integrity import verify
     from calm.store.store import Store

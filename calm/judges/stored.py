@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from calm.asking.answer_reader import AnswerReader
 from calm.asking.confidence import vote
 from calm.asking.form import FORMS, Form, form_named
 from calm.asking.one_by_one import combine_answers
-from calm.asking.settle import AnswerReader
 from calm.errors import UsageError, unknown
 from calm.judges.protocol import Immediate
 from calm.judges.thresholds import apply_thresholds

@@ -19,7 +19,7 @@ _BLOCK = 1000
 
 
 class ReadAgain(Protocol):
-    """Reads a stored answer anew from its raw reply, as `calm.asking.settle` does."""
+    """Reads a stored answer anew from its raw reply, as `calm.asking.answer_reader` does."""
 
     def __call__(self, context: Context, key: bytes, answer: Answer, *, repair: bool) -> Reading:
         """Returns the verdict; of `context` only what decides how to read is filled in."""

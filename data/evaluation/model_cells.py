@@ -31,11 +31,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from calm.errors import UsageError
 from calm.records import Mode
 from calm.store.store import Store
+from data.evaluation.evaluate import EvaluationTable
 from data.evaluation.learn_thresholds import NoConfidence
 from data.evaluation.plan import EvaluationPlan
 from data.evaluation.prompt_variants import FORM
 from data.evaluation.run import NothingAnswered, run_evaluation
-from data.evaluation.table import EvaluationTable
 from data.scoring.score import Score
 from data.store_export import import_store
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from data.evaluation.evaluate import EvaluationTable
 from data.evaluation.plan import EvaluationPlan
 from data.evaluation.run import ProgressLine, run_evaluation
-from data.evaluation.table import EvaluationTable
 
 DATA, PART = "keyroom-v1", "balanced"
 MODES = ("screen", "crop")

@@ -24,6 +24,12 @@ from data.evaluation.discovered import (
     read_discovered,
     read_overrule,
 )
+from data.evaluation.evaluate import (
+    EvaluationTable,
+    LabelReference,
+    TableOptions,
+    evaluate_against,
+)
 from data.evaluation.halves import take_half
 from data.evaluation.learn_thresholds import learn_thresholds
 from data.evaluation.plan import (
@@ -43,12 +49,6 @@ from data.evaluation.prompt_variants import (
     variants,
 )
 from data.evaluation.subgoal_match import Match, scored_tasks
-from data.evaluation.table import (
-    EvaluationTable,
-    LabelReference,
-    TableOptions,
-    evaluate_against,
-)
 from data.judge_options import options_for, refuse_unused
 from data.label.files import read_label_file
 from data.sampling import draw

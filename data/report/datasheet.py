@@ -45,7 +45,7 @@ def datasheet(labels: Sequence[Label], rows: Sequence[LabelledTransition], name:
         f"- What they agreed to, and how they can have their labels removed: {BLANK}",
         "## Instructions",
         "- The guide of the labelling page (`calm label`, key ?), of the page's versions above.",
-        f"- Notify beside it, and questions that came up: {BLANK}",
+        f"- What annotators were told beside the guide, and questions that came up: {BLANK}",
         f"- Whether they could talk to one another while labelling: {BLANK}",
         "## Agreement",
         *_agreement(result),

@@ -20,8 +20,8 @@ from markupsafe import Markup
 
 from calm.files import write_file
 from calm.records import Judgement, LabelledTransition
+from data.evaluation.evaluate import EvaluationTable
 from data.evaluation.paper import PaperRow, paper_table
-from data.evaluation.table import EvaluationTable
 from data.report.terminal import (
     fmt_interval,
     fmt_number,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from data.evaluation.evaluate import EvaluationTable
 from data.evaluation.paper import paper_table
-from data.evaluation.table import EvaluationTable
 from data.report.terminal import columns, fmt_share
 from data.schema import ENGINE, PEOPLE
 

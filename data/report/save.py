@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calm.files import write_file
-from data.evaluation.table import EvaluationTable
+from data.evaluation.evaluate import EvaluationTable
 from data.parquet import write_judgements
 from data.report.page import write_report
 from data.schema import ENGINE

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from calm.records import Usage
+from data.evaluation.evaluate import EvaluationTable
 from data.evaluation.paper import paper_table
-from data.evaluation.table import EvaluationTable
 from data.schema import ENGINE, PEOPLE
 from data.scoring.metrics import Estimate
 from data.scoring.raters import RaterAgreement

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calm.asking.settle import read_stored_answer
+from calm.asking.answer_reader import read_stored_answer
 from calm.endpoint.envelope import Call, Reply
 from calm.records import Subgoal, Usage, Verdict
 from calm.store.integrity import stats, verify

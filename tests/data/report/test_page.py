@@ -18,7 +18,7 @@ from calm.records import (
     Usage,
     Verdict,
 )
-from data.evaluation.table import EvaluationTable, evaluate
+from data.evaluation.evaluate import EvaluationTable, evaluate
 from data.report.page import calibration_plot, quality_plot, write_report
 from tests.support.browser import Browser, executable
 from tests.support.scripted_judge import Scripted

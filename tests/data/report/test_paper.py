@@ -2,8 +2,8 @@
 
 import pytest
 
+from data.evaluation.evaluate import EvaluationTable, LabelReference, TableOptions, evaluate_against
 from data.evaluation.paper import paper_table
-from data.evaluation.table import EvaluationTable, LabelReference, TableOptions, evaluate_against
 from data.report.paper import protocol_table
 from tests.support.key_and_door import KEY, TASK, key_and_door_rows, label, says
 from tests.support.printed import printed

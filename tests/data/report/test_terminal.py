@@ -4,7 +4,7 @@ import pytest
 from rich.console import RenderableType
 
 from calm.records import Judgement, Usage, Verdict
-from data.evaluation.table import EvaluationTable, LabelReference, TableOptions, evaluate_against
+from data.evaluation.evaluate import EvaluationTable, LabelReference, TableOptions, evaluate_against
 from data.report.terminal import (
     fmt_interval,
     fmt_number,

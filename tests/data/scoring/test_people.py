@@ -9,7 +9,7 @@ import pytest
 
 from calm.errors import UsageError
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
-from data.evaluation.table import EvaluationTable, LabelReference, TableOptions, evaluate_against
+from data.evaluation.evaluate import EvaluationTable, LabelReference, TableOptions, evaluate_against
 from data.schema import Label
 from data.scoring.people import count_votes, people_reference, winning_class
 from tests.support.scripted_judge import Scripted

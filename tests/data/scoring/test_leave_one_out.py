@@ -2,7 +2,7 @@
 
 import pytest
 
-from data.scoring.human import LEAVE_ONE_OUT, people_against, people_against_each_other
+from data.scoring.leave_one_out import LEAVE_ONE_OUT, people_against, people_against_each_other
 from data.scoring.people import count_votes
 from data.scoring.reference import engine_reference
 from tests.support.key_and_door import DOOR, KEY, TASK, key_and_door_rows, label

@@ -17,7 +17,7 @@ from data.evaluation.answers import Contestant, JudgeAnswers, ask, usage_of
 from data.evaluation.subgoal_match import Match, scored_tasks
 from data.schema import ENGINE, PEOPLE, JudgedTransition, Label
 from data.scoring.compare import Comparison, compare
-from data.scoring.human import people_against, people_against_each_other
+from data.scoring.leave_one_out import people_against, people_against_each_other
 from data.scoring.metrics import RESAMPLES, number
 from data.scoring.people import (
     NOT_LABELLED,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from calm.asking.settle import AnswerReader, read_stored_answer
+from calm.asking.answer_reader import AnswerReader, read_stored_answer
 from calm.endpoint.envelope import Reply
 from calm.records import Subgoal, Usage, Verdict
 from calm.store.question import Answer, Context

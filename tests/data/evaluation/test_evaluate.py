@@ -12,9 +12,9 @@ import pytest
 from calm.errors import UsageError
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Usage, Verdict
 from data.evaluation.answers import Contestant
+from data.evaluation.evaluate import TableOptions, evaluate
 from data.evaluation.paper import paper_table
 from data.evaluation.subgoal_match import match
-from data.evaluation.table import TableOptions, evaluate
 from data.evaluation.unreadable import unreadable
 from tests.support.scripted_judge import Scripted
 
