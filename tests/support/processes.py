@@ -52,7 +52,7 @@ def running(pid: int) -> bool:
         return False
 
 
-def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
+def eventually(true: Callable[[], bool], seconds: float = 240) -> bool:
     """Whether something becomes true, by and by."""
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:

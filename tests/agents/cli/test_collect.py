@@ -37,7 +37,7 @@ def test_ctrl_c_keeps_what_was_played(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         while chunk := _read(ours):
             output += chunk
-        stdout, _ = process.communicate(timeout=120)
+        stdout, _ = process.communicate(timeout=240)
     os.close(ours)
     text = output.decode()
     assert process.returncode == 130, text

@@ -156,7 +156,7 @@ def test_ctrl_c_keeps_what_was_done_and_resume_goes_on(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=f"{run.folder} is in use by process"):
             calm("train", "--resume", run.folder)
         os.killpg(process.pid, signal.SIGINT)
-        _, stderr = process.communicate(timeout=120)
+        _, stderr = process.communicate(timeout=240)
     assert process.returncode == 130, stderr
     assert "interrupted; everything done so far is kept" in stderr
     assert "Traceback" not in stderr

@@ -22,7 +22,7 @@ def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> 
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-        assert process.wait(60) == 0
+        assert process.wait(240) == 0
         assert not (tmp_path / FILE).exists()
         with owned(tmp_path):
             assert json.loads((tmp_path / FILE).read_text())["host"] == socket.gethostname()
@@ -31,7 +31,7 @@ def test_a_second_owner_is_refused_and_told_who_the_first_is(tmp_path: Path) -> 
 def test_an_owner_that_is_killed_owns_nothing(tmp_path: Path) -> None:
     with owning_process(tmp_path) as process:
         process.send_signal(signal.SIGKILL)
-        process.wait(60)
+        process.wait(240)
         assert (tmp_path / FILE).exists()
         with owned(tmp_path):
             pass

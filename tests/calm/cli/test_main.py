@@ -87,7 +87,7 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(
         with python(*command, cwd=folder, stderr=subprocess.PIPE) as process:
             assert eventually(lambda: server.requests > 0 or process.poll() is not None)
             process.send_signal(number)
-            _, errors = process.communicate(timeout=120)
+            _, errors = process.communicate(timeout=240)
     assert process.returncode == code
     assert "interrupted; everything done so far is kept" in errors
     assert "Traceback" not in errors

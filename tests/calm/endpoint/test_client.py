@@ -59,7 +59,7 @@ def test_every_fault_is_accounted_for() -> None:
 @pytest.mark.parametrize("fault", TRANSIENT)
 def test_a_transient_fault_is_tried_again(fault: str, task: Task, rules: dict) -> None:
     with Loopback(rules, script=[fault]) as server:
-        judge = judge_of(server, timeout=2.0 if fault in ("hang", "drip") else 60.0)
+        judge = judge_of(server, timeout=5.0 if fault in ("hang", "drip") else 60.0)
         began = time.monotonic()
         judged = one(judge, task)
         seconds = time.monotonic() - began

@@ -63,7 +63,7 @@ def send(url: str) -> None:
     """One request; its fault comes through."""
 
     async def once() -> None:
-        transport = Transport(url, timeout=20)
+        transport = Transport(url, timeout=120)
         try:
             await transport.send({"model": "m", "messages": []})
         finally:

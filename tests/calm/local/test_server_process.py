@@ -25,7 +25,7 @@ def test_it_ends_with_its_standard_input() -> None:
         assert line(child) == "up"
         assert child.stdin is not None
         child.stdin.close()
-        assert child.wait(60) == 0
+        assert child.wait(240) == 0
 
 
 def test_it_ends_with_a_parent_that_is_killed() -> None:

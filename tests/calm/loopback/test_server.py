@@ -56,4 +56,4 @@ def test_the_program_prints_its_address_and_ends_on_request() -> None:
         with urllib.request.urlopen(f"{line(process)}/models", timeout=60) as answer:
             assert json.loads(answer.read())["data"][0]["id"] == "loopback"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(240) == 0

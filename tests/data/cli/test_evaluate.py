@@ -115,13 +115,13 @@ def test_a_limit_stops_and_the_same_command_goes_on(transitions: Path, tmp_path:
 def test_ctrl_c_keeps_what_is_answered(transitions: Path, tmp_path: Path) -> None:
     """In a process of its own, which gets the signal that a terminal sends."""
     store = tmp_path / "s.sqlite"
-    with Loopback({KEY.name: ("key entered",)}, latency=0.2) as server:
+    with Loopback({KEY.name: ("key entered",)}, latency=0.5) as server:
         command = ["evaluate", "--data", str(transitions), "--judge", "openai:m"]
         command += ["--base-url", server.url, "--store", str(store), "--concurrency", "1", "--json"]
         with python("-m", "calm", *command, stderr=subprocess.PIPE) as child:
             assert eventually(lambda: server.counts["ok"] >= 3)
             child.send_signal(signal.SIGINT)
-            out, errors = child.communicate(timeout=120)
+            out, errors = child.communicate(timeout=240)
         assert child.returncode == 130, errors
         assert out == ""
         assert f"every answer is in {store}" in " ".join(errors.split())

@@ -286,7 +286,7 @@ def test_nothing_is_left_when_the_parent_is_stopped(how: signal.Signals) -> None
         assert Path(root).exists()
         assert line(process) == "plays"
         process.send_signal(how)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=240)
     if how == signal.SIGINT:
         assert "KeyboardInterrupt" in errors
     assert eventually(lambda: not any(running(int(pid)) for pid in pids))

