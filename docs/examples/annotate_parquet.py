@@ -3,7 +3,7 @@
     python docs/examples/annotate_parquet.py          # writes and judges a small kitchen.parquet
     python docs/examples/annotate_parquet.py openai:MODEL steps.parquet
 
-Rows that are alike are asked about once; stopped, the same command goes on where it was.
+Rows that are alike are asked about once; stopped, the same command resumes there.
 """
 
 import sys

@@ -69,7 +69,7 @@ def train(env: gymnasium.Env[Any, Any], steps: int) -> float:
     def note(local: dict[str, Any], _: dict[str, Any]) -> bool:
         if local["dones"][0]:
             done.append(local["infos"][0]["success"])
-        return True  # goes on
+        return True  # do not stop
 
     PPO("MlpPolicy", env, n_steps=512, ent_coef=0.01, seed=0).learn(steps, callback=note)
     return float(np.mean(done[-50:]))

@@ -1,4 +1,4 @@
-"""MiniHack with stable-baselines3's PPO, in settings that learn KeyRoom-S5.
+"""MiniHack with stable-baselines3's PPO, in the settings of `calm train`.
 
 python docs/examples/minihack_sb3.py              # 300,000 steps: minutes on two cores
 python docs/examples/minihack_sb3.py 20000

@@ -63,8 +63,10 @@ def question(task: Task, text: str, form: Form) -> tuple[JudgePrompt, str]:
     return prompt, prompt.render([telling])
 
 
-def model_answer(task: Task, row: LabelledTransition) -> ModelAnswer | None:
-    """Returns the first committed answer with odds about a step; None where there is none."""
+@cache
+def model_answer() -> ModelAnswer | None:
+    """Returns the first committed answer with odds about the step; None where there is none."""
+    task, row = shown_task(), shown_row()
     models = json.loads((ANSWERS / "manifest.json").read_text("utf-8"))["models"]
     with Store() as store:
         import_store(ANSWERS, store)
@@ -81,7 +83,7 @@ def one_transition() -> str:
     """Returns a step as the game showed it, its description, a question about it, the answers."""
     row, task = shown_row(), shown_task()
     text = row.transition.texts["events"]
-    answer = model_answer(task, row)
+    answer = model_answer()
     form = answer.form if answer else SHOWN_FORM
     same = sum(r.transition.texts["events"] == text for r in rows_of_task())
     screens = "\n".join(line for line in str(screen_html(row)).splitlines() if line.strip())

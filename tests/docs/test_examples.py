@@ -84,16 +84,6 @@ def test_another_game_is_learned() -> None:
 
 
 @pytest.mark.slow
-def test_ppo_in_one_file_learns() -> None:
-    assert main_of("cleanrl_style")() > 0.8
-
-
-@pytest.mark.slow
-def test_sb3_learns() -> None:
-    assert main_of("minihack_sb3")() > 0.8
-
-
-@pytest.mark.slow
 def test_a_local_model_judges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     try:
