@@ -1,5 +1,6 @@
 """Noise is fitted to a short play: how well it fits is tested in tests/envs/credit."""
 
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
@@ -14,5 +15,7 @@ def _short_reference(task_id: str, subgoals: tuple[Subgoal, ...]) -> Frequencies
 
 
 @pytest.fixture(autouse=True)
-def _fitted_to_a_short_play(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("envs.credit.noisy.reference", _short_reference)
+def _fitted_to_a_short_play() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:  # a test's own is undone before its fixtures end
+        patch.setattr("envs.credit.noisy.reference", _short_reference)
+        yield
