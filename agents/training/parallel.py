@@ -10,6 +10,7 @@ import multiprocessing as mp
 import os
 import queue
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.process import BaseProcess
@@ -47,9 +48,12 @@ def _interrupt_once() -> None:
     end the saving of the checkpoint.
     """
 
+    def do_nothing(_signal: int, _frame: object) -> None:
+        """Lets a signal pass; ignored by SIG_IGN, one that came with the first would be told."""
+
     def interrupt(_signal: int, _frame: object) -> None:
         for number in STOPS:
-            signal.signal(number, signal.SIG_IGN)
+            signal.signal(number, do_nothing)
         raise KeyboardInterrupt
 
     for number in STOPS:
@@ -114,7 +118,9 @@ class _Processes:
         self.waiting = list(range(len(runs)))
         """Indices of the runs whose process has not been started yet."""
         # Torch is imported once, by a server that forks the runs' processes and trains nothing.
-        self._context = mp.get_context("forkserver")
+        # Its socket lies in a folder for temporary files, and such a path has at most 107 bytes.
+        is_short = len(os.fsencode(tempfile.gettempdir())) < 70
+        self._context = mp.get_context("forkserver" if is_short else "spawn")
         self._context.set_forkserver_preload(["agents.training.train"])
         self._messages: Any = self._context.Queue()
         self._arguments = (store, base_url, threads, self._messages)

@@ -127,8 +127,11 @@ def main() -> None:
 def _print_anywhere() -> None:
     """Makes a terminal or file of another encoding than UTF-8 show `?` for what it does not have.
 
-    Without this, a command ends in a UnicodeEncodeError after its work is done.
+    Without this, a command ends in a UnicodeEncodeError after its work is done. A width of 0 is
+    none.
     """
+    if os.environ.get("COLUMNS") == "0":
+        del os.environ["COLUMNS"]  # a terminal of unknown size, where rich would print nothing
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # tests put other objects there
             stream.reconfigure(errors="replace")

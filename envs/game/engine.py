@@ -40,6 +40,7 @@ from envs.game.glyphs import CLOSED_DOORS, SKELETON_KEY
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # minihack 1.0.2 imports pkg_resources
     import gymnasium
+    import minihack.base
     import minihack.envs.minigrid
     from minihack.base import PATH_DAT_DIR, MiniHack
     from minihack.envs.keyroom import MiniHackKeyDoor
@@ -48,8 +49,10 @@ with warnings.catch_warnings():
     from nle.env.tasks import NetHackScore
 
 from envs.game.actions import english
+from envs.game.level_compiler import use_level_compiler
 from envs.game.minigrid_levels import use_minigrid_3
 
+use_level_compiler(minihack.base)
 use_minigrid_3(minihack.envs.minigrid)
 
 Array = npt.NDArray[Any]

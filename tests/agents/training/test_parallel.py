@@ -3,6 +3,9 @@
 import multiprocessing as mp
 import queue
 import signal
+import sys
+import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +33,25 @@ def test_a_second_ctrl_c_does_not_end_what_the_first_one_began() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
     assert saved == ["checkpoint"]
+
+
+def test_ctrl_c_and_sigterm_at_the_same_moment_are_one_interruption(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = {number: signal.getsignal(number) for number in STOPS}
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        for number in STOPS:
+            signal.raise_signal(number)
+        with pytest.raises(KeyboardInterrupt):
+            _interrupt_once()  # lets both in
+        time.sleep(0)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert complaints == []
 
 
 def test_a_killed_run_makes_room_while_others_report(
@@ -114,3 +136,15 @@ def test_ctrl_c_while_a_run_is_being_started_waits_for_it(
     with pytest.raises(KeyboardInterrupt):
         train_all([Run(tmp_path / "a")])
     assert ends == ["waited for", "ended"]
+
+
+def test_a_long_name_of_the_folder_for_temporary_files_takes_no_socket_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    methods = []
+    made = SimpleNamespace(Queue=queue.Queue, set_forkserver_preload=list)
+    monkeypatch.setattr(mp, "get_context", lambda method: methods.append(method) or made)
+    for folder in ("/tmp", "/" + "x" * 90):
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        train_all([])
+    assert methods == ["forkserver", "spawn"]

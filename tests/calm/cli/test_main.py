@@ -28,7 +28,11 @@ subgoals:
 
 
 def run(
-    *words: str, cwd: Path, hidden: tuple[str, ...] = (), encoding: str = "utf-8"
+    *words: str,
+    cwd: Path,
+    hidden: tuple[str, ...] = (),
+    encoding: str = "utf-8",
+    columns: int = 100,
 ) -> subprocess.CompletedProcess[str]:
     """A process of `calm`, as if the hidden modules were not installed, on such a terminal."""
     code = f"""
@@ -44,7 +48,7 @@ main()
     return subprocess.run(
         [sys.executable, "-c", code, *words],
         cwd=cwd,
-        env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "100"},
+        env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": str(columns)},
         capture_output=True,
         encoding=encoding,
         check=False,
@@ -75,6 +79,10 @@ def test_a_terminal_without_a_sign_shows_another_and_json_stays_whole(
     assert calm("store", "stats", cwd=folder, encoding=encoding).returncode == 0
     if encoding == "ascii":
         assert goal in run("decompose", "cafe.yaml", cwd=folder, encoding=encoding).stdout
+
+
+def test_a_terminal_of_unknown_width_shows_something(folder: Path) -> None:
+    assert "Cafe" in run("decompose", "cafe.yaml", cwd=folder, columns=0).stdout
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
