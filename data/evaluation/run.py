@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +17,7 @@ from calm.judges.stored import ReplayJudge
 from calm.judges.thresholds import write_thresholds
 from calm.records import LabelledTransition, Mode, Task, Verdict
 from calm.store.store import Store
-from data.dataset import load
+from data.dataset import Dataset, load
 from data.evaluation.answers import Contestant, ask
 from data.evaluation.discovered import (
     Overrule,
@@ -92,7 +93,7 @@ def run_evaluation(
         raise UsageError(
             f"there is no store at {plan.store} for {replayed[0]} to read; name it: --store"
         )
-    people = _people(plan)
+    people = _people(plan, dataset)
     with ExitStack() as stack:
         store = stack.enter_context(Store(plan.store)) if plan.store and need_store else None
         contestants = [
@@ -124,11 +125,23 @@ def run_evaluation(
     return tables
 
 
-def _people(plan: EvaluationPlan) -> LabelReference | None:
-    """Returns people's labels; None where the engine is the only reference."""
+def _people(plan: EvaluationPlan, dataset: Dataset) -> LabelReference | None:
+    """Returns people's labels; None where the engine is the only reference.
+
+    Warns of labels that are of no transition of the set, whatever its part: a transition's id is
+    made of its texts, which may change from one version of a set to the next.
+    """
     if set(plan.against) <= {ENGINE}:
         return None
     labels = [label for file in plan.labels for label in read_label_file(file)]
+    ids = {row.transition.id for part in dataset.parts.values() for row in part.rows}
+    elsewhere = sum(label.id not in ids for label in labels)
+    if 0 < elsewhere < len(labels):
+        warnings.warn(
+            f"{elsewhere} of {len(labels)} labels are of transitions that are not in"
+            f" {dataset.name} and don't count: they are of another set, or another version of it",
+            stacklevel=1,
+        )
     return LabelReference(labels, plan.min_people)
 
 

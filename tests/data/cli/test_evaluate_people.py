@@ -79,6 +79,21 @@ def test_the_terminal_shows_a_judge_against_both(labels: Path) -> None:
         assert part in text
 
 
+def test_labels_of_another_version_of_the_set_are_told(labels: Path, tmp_path: Path) -> None:
+    """Ids are made of texts: 86 of keyroom-v1's 256 changed when its texts did."""
+    lines = labels.read_text().splitlines()
+    older = tmp_path / "older.csv"
+    ids = {line.split(",")[0] for line in lines[1:]}
+    changed = dict.fromkeys(sorted(ids)[:86])
+    older.write_text(
+        "\n".join([f"x{line[1:]}" if line.split(",")[0] in changed else line for line in lines])
+    )
+    words = ["evaluate", *BALANCED, "--labels", older, "--against", "people"]
+    with pytest.warns(UserWarning, match="258 of 768 labels are of transitions that are not in"):
+        result = calm(*words, "--json")
+    assert json.loads(result.stdout)["tables"][0]["transitions"] == 170
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
