@@ -120,7 +120,7 @@ class _Processes:
         # Torch is imported once, by a server that forks the runs' processes and trains nothing.
         # Its socket lies in a folder for temporary files, and such a path has at most 107 bytes.
         is_short = len(os.fsencode(tempfile.gettempdir())) < 70
-        self._context = mp.get_context("forkserver" if is_short else "spawn")
+        self._context: Any = mp.get_context("forkserver" if is_short else "spawn")
         self._context.set_forkserver_preload(["agents.training.train"])
         self._messages: Any = self._context.Queue()
         self._arguments = (store, base_url, threads, self._messages)
