@@ -27,19 +27,12 @@ from calm.endpoint.transport import Transport
 from calm.errors import EndpointError, UsageError
 from calm.records import Usage
 
-_AWAY = ("connection", "timeout", "502", "503", "504", "529")
-"""Faults of a server that is away; any other may be due to what it was asked."""
 _LOST = ("timeout", "malformed")
 """Faults that an answer was lost by: it may have been made, and paid for."""
 _ALONE = 6
 """Attempts in a row after which a question is given up that alone has no answer."""
 _CHANGING = re.compile(r"\w*\d[\w.:-]*")
 """Numbers of requests, times and the like, which differ in what is said of the same fault."""
-
-
-def _is_crash(fault: Transient) -> bool:
-    """Returns whether the server failed over a request, as far as its status tells."""
-    return fault.kind.startswith("5") and fault.kind not in _AWAY and not fault.pushback
 
 
 @dataclass(frozen=True)
@@ -167,7 +160,7 @@ class Endpoint:
                 # Only while others are answered is it this question's own fault.
                 alone += self._answered_at is not None and self._answered_at > failed_at
                 failed_at = monotonic()
-                crashes = crashes + 1 if _is_crash(fault) else 0
+                crashes = crashes + 1 if fault.is_crash else 0
                 trial = self._trial(crashes, request)
                 wait = fault.retry_after
                 if wait is None:
@@ -195,7 +188,7 @@ class Endpoint:
         """
         if fault.kind == "connection" and self._answered_at is None:
             return same >= 5  # a host that never answered is more likely wrong than busy
-        if self.connection.patient and fault.kind in _AWAY:
+        if self.connection.patient and fault.is_away:
             # What it met while the server was away tells nothing about the question.
             over = max(began + self.connection.deadline, since)
             answered_since = self._answered_at is not None and self._answered_at > over
@@ -342,7 +335,7 @@ class Endpoint:
         try:
             again = await self._attempt(request, {})
         except Transient as fault:
-            if _is_crash(fault):
+            if fault.is_crash:
                 self.card |= trial
                 self.keep_card(trial)
             return call

@@ -15,6 +15,9 @@ from email.utils import parsedate_to_datetime
 from calm.errors import BudgetError, EndpointError
 from calm.records import Verdict
 
+_AWAY = ("connection", "timeout", "502", "503", "504", "529")
+"""Kinds of faults of a server that is away."""
+
 
 class Transient(Exception):
     """A fault that may go away by itself: the request is to be sent again, later.
@@ -43,6 +46,16 @@ class Transient(Exception):
         self.retry_after = retry_after
         self.pushback = pushback
         self.limit = limit
+
+    @property
+    def is_away(self) -> bool:
+        """Returns whether the server is away; any other fault may be due to what it was asked."""
+        return self.kind in _AWAY
+
+    @property
+    def is_crash(self) -> bool:
+        """Returns whether the server failed over a request, as far as its status tells."""
+        return self.kind.startswith("5") and not self.is_away and not self.pushback
 
 
 class RowFault(Exception):
