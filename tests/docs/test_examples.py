@@ -84,6 +84,11 @@ def test_another_game_is_learned() -> None:
 
 
 @pytest.mark.slow
+def test_ppo_in_one_file_learns() -> None:
+    assert main_of("cleanrl_style")(120_000) > 0.5  # 0.76 where it was written
+
+
+@pytest.mark.slow
 def test_a_local_model_judges(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     try:
