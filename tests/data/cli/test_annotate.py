@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from calm.errors import BudgetError, UsageError
+from calm.errors import BudgetError, StoreError, UsageError
 from calm.loopback import Loopback
 from calm.records import Verdict
 from data.parquet import read_judgements
@@ -41,6 +41,27 @@ def test_annotate_pays_once_stops_at_a_limit_and_goes_on(transitions: Path, tmp_
         )
     yes = [j.judgement.achieved[KEY.name] for j in read_judgements(tmp_path / "a.parquet")]
     assert yes == [i % 3 == 0 for i in range(24)]
+
+
+def test_a_dry_run_on_a_store_that_can_only_be_read_counts_what_is_in_it(
+    transitions: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.sqlite"
+    words = ["annotate", "--data", transitions, "--judge", "openai:m", "--json", "--store", store]
+    with Loopback({KEY.name: ("key entered",)}) as server:
+        words += ["--base-url", server.url]
+        calm(*words, "--max-requests", 5, "--concurrency", 1)
+        store.chmod(0o444)
+        content = store.read_bytes()
+        result = calm(*words, "--dry-run")
+        assert result.exit_code == 0, result.output
+        planned = json.loads(result.stdout)[TASK.id]
+        assert (planned["questions"], planned["stored"]) == (24, 5)
+        refused = calm(*words)
+        assert isinstance(refused.exception, StoreError)
+        assert "19 of 24 questions have no answer" in str(refused.exception)
+        assert server.requests == 5
+    assert store.read_bytes() == content
 
 
 def test_annotate_many_in_a_request_about_subgoals_of_a_file(
