@@ -54,7 +54,13 @@ def proxy_for(url: str) -> str | None:
             return None
         proxy = value if "://" in value else f"http://{value}"
         try:
-            usable = urlsplit(proxy).scheme in ("http", "https") and httpx2.Proxy(proxy)
+            parts_of_proxy = urlsplit(proxy)
+            usable = (
+                parts_of_proxy.scheme in ("http", "https")
+                and parts_of_proxy.hostname
+                and parts_of_proxy.port != 0  # a ValueError where it is out of range
+                and httpx2.Proxy(proxy)
+            )
         except (ValueError, httpx2.InvalidURL):
             usable = False
         if not usable:

@@ -75,6 +75,12 @@ class Transport:
         secrets = (self._key, self._login, self._login.partition(":")[2])
         self._secrets = [s for s in secrets if len(s) >= _KEY_LENGTH]
         self._proxy = proxy_for(base_url)
+        self._way = (
+            f" (through the proxy {public_address(self._proxy)} of the environment; add"
+            f" {urlsplit(base_url).hostname} to NO_PROXY to go around it)"
+            if self._proxy
+            else ""
+        )
         self._certificates = certificates() if base_url.startswith("https://") else None
         theirs = urlsplit(base_url).hostname == urlsplit(DEFAULT_BASE_URL).hostname
         if theirs and not (self._key or self._login):
@@ -171,7 +177,7 @@ class Transport:
                     f"the certificate of {self.address} is not trusted: {cause.verify_message}."
                     " Set SSL_CERT_FILE to a file with the certificate that signed it"
                 ) from None
-            detail = self.scrub(f"{type(cause).__name__}: {cause}")
+            detail = self.scrub(f"{type(cause).__name__}: {cause}") + self._way
             # A refused connection, too, is an APITimeoutError where aiohttp makes it.
             raise Transient("connection", detail) from None
         except Exception as error:

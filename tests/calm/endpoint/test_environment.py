@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from calm.endpoint.environment import certificates, proxy_for, read_key
+from calm.endpoint.faults import Transient
 from calm.endpoint.transport import Transport
 from calm.errors import UsageError
 from calm.loopback import Loopback
@@ -69,7 +71,13 @@ def test_a_name_goes_around_with_all_names_below_it(
     assert (proxy_for("https://api.example.com/v1") is None) == around
 
 
-@pytest.mark.parametrize("proxy", ["socks://h:1", "socks5://u:secret@h:1", "ftp://h", "http://h:x"])
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("socks://h:1", "socks5://u:secret@h:1", "ftp://h"),
+        *("http://h:x", "http://h:99999", "http://"),
+    ],
+)
 def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
     proxy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +87,27 @@ def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
     assert "secret" not in str(told.value)
     monkeypatch.setenv("NO_PROXY", "h2")
     Transport("http://h2/v1")
+
+
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+def test_a_proxy_that_is_not_there_is_named_where_nothing_can_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://me:secret-word@127.0.0.1:{port}")
+
+    async def once() -> None:
+        transport = Transport("http://127.0.0.2:9/v1")
+        try:
+            await transport.get("/models")
+        finally:
+            await transport.aclose()
+
+    says = rf"through the proxy http://127.0.0.1:{port} .* add 127.0.0.2 to NO_PROXY"
+    with pytest.raises(Transient, match=says) as fault:
+        asyncio.run(once())
+    assert "secret-word" not in str(fault.value)
 
 
 def test_requests_go_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
