@@ -141,7 +141,7 @@ def opened_answers(folder: Path) -> Iterator[Path]:
     """
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "answers.sqlite"
-        with Store(path) as store:
+        with Store(path) as store, store.transaction():  # one commit, not one an answer
             import_store(folder, store)
         yield path
 
