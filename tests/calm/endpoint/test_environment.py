@@ -89,7 +89,7 @@ def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
     Transport("http://h2/v1")
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # aiohttp's, of logins for proxies
 def test_a_proxy_that_is_not_there_is_named_where_nothing_can_be_reached(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
