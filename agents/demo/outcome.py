@@ -16,21 +16,28 @@ class Outcome:
     judge: str
     transitions: int
     evaluation: dict[str, Any]
+    """Of the judge, as `calm evaluate --json` gives a table."""
     agents: list[dict[str, Any]]
+    """As `agent_figures` gives them, in the order of `verdict`."""
     asked: int
     """Distinct questions put to the judge, by evaluation and training together."""
     seconds: dict[str, float] = field(default_factory=dict)
+    """Of wall time, by stage: collecting, judging, training."""
     report: str = ""
+    """Path of the page."""
     plan: dict[str, Any] = field(default_factory=dict)
+    """The fields of `DemoPlan`."""
     provenance: dict[str, str] = field(default_factory=dict)
     """Commit, machine, versions and start."""
 
     @property
-    def named(self) -> str:
-        """How many subgoals the judge named, in words; "" where it was asked about given ones."""
-        of = {k: v for m in self.evaluation["matches"].values() for k, v in m["of"].items()}
-        known = sum(meant is not None for meant in of.values())
-        return f"named {len(of)} subgoals, {known} of them with a known truth; " if of else ""
+    def naming_summary(self) -> str:
+        """Returns how many subgoals the judge named, in words; "" if it was asked about given ones."""
+        meanings = {k: v for m in self.evaluation["matches"].values() for k, v in m["of"].items()}
+        if not meanings:
+            return ""
+        n_with_truth = sum(given is not None for given in meanings.values())
+        return f"named {len(meanings)} subgoals, {n_with_truth} of them with a known truth; "
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as plain values."""
@@ -39,7 +46,7 @@ class Outcome:
     def lines(self) -> list[str]:
         """Returns the summary in eleven lines or fewer."""
         lines = [
-            f"Judge {self.judge}: {self.named}{self.transitions} transitions labelled;"
+            f"Judge {self.judge}: {self.naming_summary}{self.transitions} transitions labelled;"
             f" {self.asked} distinct questions asked in all."
         ]
         lines += [

@@ -236,11 +236,11 @@ class Endpoint:
                 )
                 if isinstance(fault, Transient):
                     if fault.pushback:
-                        self.pace.pushed_back(fault.retry_after, seconds)
+                        self.pace.note_pushback(fault.retry_after, seconds)
                     elif fault.kind == "timeout":
-                        self.pace.slowed()
+                        self.pace.note_timeout()
                     else:
-                        self.pace.let_through()
+                        self.pace.note_no_pushback()
                 if isinstance(fault, Exception):
                     kind = getattr(fault, "kind", type(fault).__name__)
                     detail = self.transport.scrub(str(fault))[:1000]
@@ -252,7 +252,7 @@ class Endpoint:
             used = self.budget.release(
                 expected, replace(reply.usage, seconds=seconds), characters=len(request.prompt)
             )
-            self.pace.good(seconds)
+            self.pace.note_answer(seconds)
         self._answered_at = monotonic()
         self._refused = 0
         self._answered_with |= extras_of(body)

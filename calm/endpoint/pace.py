@@ -32,9 +32,10 @@ from aiolimiter import AsyncLimiter
 from calm.errors import UsageError
 
 _SHRINK = 0.8  # of concurrency, at a push-back
-FIRST_CUT = 0.4  # of the accepted rate, at the first push-back: much of it may have been a burst
+FIRST_CUT = 0.4  # share of the accepted rate kept at the first push-back; low, as it may be a burst
 MIN_CUT = 0.7  # of the rate, at later ones, at least
-SEARCH_ANSWERS = 5  # answers since the last cut that end the search; push-backs that end a trial
+SEARCH_ANSWERS = 5  # answers since the last cut that end the search
+TRIAL_PUSHBACKS = 5  # push-backs that may end a trial
 _SEARCH = 1.25  # growth of the rate each step of the search
 GROWTH_PER_ANSWER = 0.0005  # growth of the rate with each answer, after the search
 RECOVERY_GROWTH = 0.005  # the same, while it is well below where it was pushed back last
@@ -43,7 +44,7 @@ CATCH_UP_SECONDS = 0.01  # seconds by which a request may make up for one that w
 _LAST = 30  # answers over which the rate before the first push-back is measured
 _RECENT = 60  # responses, at least, that tell the share of push-backs at half the speed
 MAX_PUSHBACK_SHARE = 0.03  # share of push-backs that slowing down should have ended
-TRIAL_SECONDS = 30.0  # seconds of a trial
+TRIAL_SECONDS = 30.0  # of a trial
 
 
 @dataclass
@@ -51,12 +52,12 @@ class Share:
     """Counts responses and the push-backs among them."""
 
     responses: int = 0
-    pushed: int = 0
+    pushbacks: int = 0
 
     @property
     def value(self) -> float:
         """Returns the share of push-backs, in [0, 1]."""
-        return self.pushed / max(1, self.responses)
+        return self.pushbacks / max(1, self.responses)
 
 
 class LongPause(Exception):
@@ -73,7 +74,7 @@ class Pace:
     Args:
         cap: never more requests at once than this.
         rpm, tpm: requests and tokens a minute that the account allows, if known.
-        clock: seconds, for tests.
+        clock: returns seconds that never go back; another in tests.
     """
 
     def __init__(
@@ -110,10 +111,10 @@ class Pace:
         self._measured = False
         self._quiet_until = 0.0
         self._cut_at = -1e9
-        self._taken = 0  # answers since the last cut, of requests sent since
+        self._answers_since_cut = 0  # answers since the last cut, of requests sent since
         self._next_send = 0.0
         self._sending = asyncio.Lock()
-        self._grown_at = 0.0
+        self._last_growth_at = 0.0
         self._latency: float = 0.0
 
     @asynccontextmanager
@@ -139,32 +140,32 @@ class Pace:
             self.in_flight -= 1
             self._wake()
 
-    def good(self, seconds: float) -> None:
+    def note_answer(self, seconds: float) -> None:
         """Notes an answer that came `seconds` after its request was sent."""
         now = self._clock()
         self._latency += (0.1 if self._latency else 1.0) * (seconds - self._latency)
         self._timeouts = max(0.0, self._timeouts - 0.25)
-        self.let_through(now)
+        self.note_no_pushback(now)
         # One more only where the present limit is in use: an idle limit proves nothing.
         if self.in_flight + 1 >= int(self.limit):
             grown = min(1.0, seconds / 0.5) if self._slow_start else 1 / self.limit
             self.limit = min(self.cap, self.limit + grown)
         if now - seconds > self._cut_at:
-            self._taken += 1
+            self._answers_since_cut += 1
         if self.rate is not None and self._measured:
             near = self._trial is None and self.rate > 0.9 * self._ceiling
             self.rate *= 1 + (GROWTH_PER_ANSWER if near else RECOVERY_GROWTH)
-        elif self.rate is not None and now - self._grown_at >= max(self._latency, _STEP):
+        elif self.rate is not None and now - self._last_growth_at >= max(self._latency, _STEP):
             self.rate *= _SEARCH
-            self._grown_at = now
+            self._last_growth_at = now
         self._wake()
 
-    def let_through(self, now: float | None = None) -> None:
+    def note_no_pushback(self, now: float | None = None) -> None:
         """Notes a response that was no push-back, whatever else it was."""
         self._count(False)
         self._times.append(self._clock() if now is None else now)
 
-    def pushed_back(self, retry_after: float | None = None, seconds: float = 0.0) -> None:
+    def note_pushback(self, retry_after: float | None = None, seconds: float = 0.0) -> None:
         """Notes that the endpoint wants fewer requests, and slows down.
 
         Args:
@@ -180,8 +181,8 @@ class Pace:
         if now < self._hold_until:
             self._end_trial(now)
             return
-        self._grown_at = self._cut_at = now
-        taken, self._taken = self._taken, 0
+        self._last_growth_at = self._cut_at = now
+        taken, self._answers_since_cut = self._answers_since_cut, 0
         if self.rate is None:
             self._shrink()
             times = self._times
@@ -202,11 +203,12 @@ class Pace:
             self._hold_until, self._trial = now + TRIAL_SECONDS, Share()
             return
         self._ceiling = max(self.rate, 0.9 * self._ceiling)
-        # Of what was sent at this rate so much was taken: that is what the endpoint takes.
+        # Cut to the share of the present rate that the endpoint has accepted.
         self.rate = max(0.1, self.rate * max(MIN_CUT, (taken + 2) / (taken + 3)))
         self._quiet_until = max(self._quiet_until, now + 1 / self.rate)
 
-    def _count(self, pushed: bool) -> None:
+    def _count(self, is_pushback: bool) -> None:
+        """Counts a response in the share that it is evidence for: of a trial, or of half speed."""
         if self._trial is not None:
             share = self._trial
         elif self._measured and self.rate is not None and self.rate < self._peak / 2:
@@ -214,14 +216,14 @@ class Pace:
         else:
             return
         share.responses += 1
-        share.pushed += pushed
+        share.pushbacks += is_pushback
 
     def _end_trial(self, now: float) -> None:
         """Slows down again if more is pushed back at the peak than was at half of it."""
         trial = self._trial
         if (
             trial
-            and trial.pushed >= SEARCH_ANSWERS
+            and trial.pushbacks >= TRIAL_PUSHBACKS
             and trial.value > 2 * self._slow.value + MAX_PUSHBACK_SHARE
         ):
             self.rate, self._hold_until, self._cut_at = self._slow_rate, now, now
@@ -229,10 +231,11 @@ class Pace:
             self._evidence *= 2
 
     def _shrink(self) -> None:
+        """Takes a fifth off the requests at once, which from now on grow slowly."""
         self._slow_start = False
         self.limit = max(1.0, self.limit * _SHRINK)
 
-    def slowed(self) -> None:
+    def note_timeout(self) -> None:
         """Notes a request that timed out; many of them mean too many requests at once."""
         self._timeouts += 1
         if self._timeouts >= max(3.0, self.limit / 4):
@@ -240,6 +243,7 @@ class Pace:
             self._shrink()
 
     async def _enter(self) -> None:
+        """Waits until one request fewer than the limit is in flight, in order of asking."""
         while self.in_flight >= int(self.limit):
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
@@ -252,6 +256,7 @@ class Pace:
         self.in_flight += 1
 
     def _wake(self) -> None:
+        """Lets as many of those that wait in `_enter` go as the limit allows."""
         free = int(self.limit) - self.in_flight
         while free > 0 and self._waiting:
             turn = self._waiting.popleft()
@@ -262,8 +267,8 @@ class Pace:
     async def _spacing(self, patience: float) -> None:
         """Waits until the rate and a stated Retry-After allow one more request.
 
-        Those who wait get no time in advance: after a cut the new rate holds for them too, and
-        after a stall of this process they don't go all at once.
+        Times to send are not reserved in advance: after a cut the new rate holds for all that wait,
+        and after a stall of this process they don't go all at once.
         """
         async with self._sending:
             while (wait := max(self._quiet_until, self._next_send) - self._clock()) > 0:

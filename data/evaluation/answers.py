@@ -27,9 +27,10 @@ class Contestant:
     variant: Variant = field(default_factory=dict)
     """The options of the prompt that differ from the default ones."""
     repeats: Sequence[Judge] = ()
-    """The same judge asking afresh, once more each: its flip rate is measured over them."""
+    """S - 1 more judges that ask the same anew: the flip rate is measured over all S."""
     fold: bool = False
-    """Whether yes begins where it fits the other half of the texts best, see `fold_judgements`."""
+    """Whether a half of the texts is judged by thresholds learned on the other, see
+    `fold_judgements`."""
     progress: Sequence[Progress] = ()
     """Called while each of `judge` and `repeats` waits for an endpoint, see `annotate`."""
 
@@ -44,19 +45,19 @@ class JudgeAnswers:
     """The options of the prompt that differ from the default ones, in words."""
     raw: list[list[Judgement]]
     """(S, N) as the judge gave them: about the discovered subgoals if there are any."""
-    about_given: list[list[Judgement]]
-    """(S, N) the same in words of the given subgoals."""
+    by_given_subgoal: list[list[Judgement]]
+    """(S, N) the same by the given subgoals that the discovered ones mean."""
 
     def of_rows(self, rows: npt.NDArray[np.int64]) -> JudgeAnswers:
         """Returns the answers about some of the rows, by their indices."""
-        raw, about_given = (
+        raw, by_given_subgoal = (
             [[repeat[int(i)] for i in rows] for repeat in repeats]
-            for repeats in (self.raw, self.about_given)
+            for repeats in (self.raw, self.by_given_subgoal)
         )
-        return replace(self, raw=raw, about_given=about_given)
+        return replace(self, raw=raw, by_given_subgoal=by_given_subgoal)
 
-    def judged(self, rows: Sequence[LabelledTransition]) -> list[JudgedTransition]:
-        """Returns every answer as a row to keep; `rows` are those that were asked about."""
+    def to_rows(self, rows: Sequence[LabelledTransition]) -> list[JudgedTransition]:
+        """Returns the S × N answers as rows of a file; `rows` are the N that were asked about."""
         return [
             JudgedTransition(row.transition.id, self.judge, self.mode, answer, i, self.variant)
             for i, repeat in enumerate(self.raw)
@@ -73,7 +74,7 @@ def ask(
     """Asks one contestant about every row.
 
     Args:
-        contestant: whom, and in which wording.
+        contestant: the judge, and the wording in which it is asked.
         rows: of any of the tasks.
         tasks: by id; their `subgoals` are asked about.
         matches: by task, discovered subgoals to ask about in place of the given ones.
@@ -81,22 +82,22 @@ def ask(
     Raises:
         UsageError: a row lacks the description that the judge reads; or thresholds are to be
             learned, and no answer about a half says how sure the model is.
-        EndpointError, BudgetError: a model could not be asked to the end.
+        EndpointError, BudgetError: a model stopped answering before all rows were asked about.
     """
     judge = contestant.judge
     raw = []
-    for i, one in enumerate((judge, *contestant.repeats)):
+    for i, repeat in enumerate((judge, *contestant.repeats)):
         progress = contestant.progress[i] if i < len(contestant.progress) else None
-        answers = _answers(one, contestant.variant, rows, tasks, matches, progress)
+        answers = _answers(repeat, contestant.variant, rows, tasks, matches, progress)
         raw.append(fold_judgements(rows, answers, judge.mode) if contestant.fold else answers)
-    about_given = [
+    by_given_subgoal = [
         [
             translate(answer, matches[row.transition.task]) if matches else answer
             for row, answer in zip(rows, repeat, strict=True)
         ]
         for repeat in raw
     ]
-    return JudgeAnswers(judge.name, judge.mode, title(contestant.variant), raw, about_given)
+    return JudgeAnswers(judge.name, judge.mode, title(contestant.variant), raw, by_given_subgoal)
 
 
 def _answers(

@@ -273,7 +273,7 @@ def _table(
             a.judge,
             a.mode,
             reference,
-            [[repeat[int(i)] for i in indices] for repeat in a.about_given],
+            [[repeat[int(i)] for i in indices] for repeat in a.by_given_subgoal],
             usage_of(a, of.covered.rows, indices),
             variant=a.variant,
             resamples=options.resamples,
@@ -296,7 +296,7 @@ def _table(
         people=_people(of, against, reference, indices),
         left_out=left_out,
         agreement=agreement,
-        judged=[row for a in of.answers for row in a.of_rows(indices).judged(rows)],
+        judged=[row for a in of.answers for row in a.of_rows(indices).to_rows(rows)],
     )
 
 
@@ -363,7 +363,7 @@ def _agreement(of: _Answered) -> RaterAgreement | None:
     judges = {}
     for a in of.answers:
         line = " ".join(x for x in (a.judge, a.mode, a.variant) if x)
-        judges[line] = [_class_of(a.about_given[0][int(i)], engine.names) for i in labelled]
+        judges[line] = [_class_of(a.by_given_subgoal[0][int(i)], engine.names) for i in labelled]
     return rater_agreement(
         votes.of_rows(labelled),
         [rows[int(i)] for i in labelled],

@@ -27,7 +27,7 @@ def datasheet(labels: Sequence[Label], rows: Sequence[LabelledTransition], name:
     """
     result = agreement(labels, rows)
     ids = {row.transition.id for row in rows}
-    here = [label for label in labels if label.id in ids]
+    labels_of_set = [label for label in labels if label.id in ids]
     sections = [
         f"# Datasheet of a labelling round on {name}",
         "Lines in italics are for whoever ran the round. The labels hold the names that people gave"
@@ -36,9 +36,9 @@ def datasheet(labels: Sequence[Label], rows: Sequence[LabelledTransition], name:
         f"- Purpose: {BLANK}",
         f"- Who ran it, and who paid for it: {BLANK}",
         "## What was labelled",
-        *_what(here, rows),
+        *_labels_section(labels_of_set, rows),
         "## Who labelled",
-        *_who(here),
+        *_people_section(labels_of_set),
         f"- How they were found, and how many were asked: {BLANK}",
         f"- What they know of NetHack, and their language: {BLANK}",
         f"- Pay, if any, and for how long a task: {BLANK}",
@@ -56,7 +56,8 @@ def datasheet(labels: Sequence[Label], rows: Sequence[LabelledTransition], name:
     return "\n\n".join(_joined(sections)) + "\n"
 
 
-def _what(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> list[str]:
+def _labels_section(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> list[str]:
+    """Returns lines on what was labelled: how many, of which set, by which page, when."""
     sets = Counter(label.set or "not recorded" for label in labels)
     pages = Counter(label.page or "not recorded" for label in labels)
     reads = Counter(label.reads or "not recorded" for label in labels)
@@ -74,18 +75,20 @@ def _what(labels: Sequence[Label], rows: Sequence[LabelledTransition]) -> list[s
     ]
 
 
-def _who(labels: Sequence[Label]) -> list[str]:
+def _people_section(labels: Sequence[Label]) -> list[str]:
+    """Returns a table with a row a person."""
     lines = ["| name | labels | unsure | median seconds a label |", "|---|---|---|---|"]
     for name in sorted({label.annotator for label in labels}):
-        mine = [label for label in labels if label.annotator == name]
-        unsure = sum(label.kind() == UNSURE for label in mine)
-        seconds = statistics.median(label.seconds for label in mine)
+        theirs = [label for label in labels if label.annotator == name]
+        unsure = sum(label.kind() == UNSURE for label in theirs)
+        seconds = statistics.median(label.seconds for label in theirs)
         cell = name.replace("|", "\\|")
-        lines.append(f"| {cell} | {len(mine)} | {unsure} | {seconds:.1f} |")
+        lines.append(f"| {cell} | {len(theirs)} | {unsure} | {seconds:.1f} |")
     return ["\n".join(lines)]
 
 
 def _agreement(result: Agreement) -> list[str]:
+    """Returns lines on how far people agree with one another and with the engine."""
     lines = [
         f"- {p.first} and {p.second}: kappa {fmt_interval(p.kappa)}, {p.alike} of {p.n} alike"
         for p in result.pairs

@@ -28,7 +28,7 @@ def test_it_never_passes_its_cap_and_begins_below_it() -> None:
     assert pace.limit == 16
     for _ in range(200):
         pace.in_flight = int(pace.limit)
-        pace.good(1.0)
+        pace.note_answer(1.0)
     assert pace.limit == 40
 
 
@@ -36,7 +36,7 @@ def test_an_idle_limit_does_not_grow() -> None:
     pace = Pace(40)
     for _ in range(50):
         pace.in_flight = 2
-        pace.good(1.0)
+        pace.note_answer(1.0)
     assert pace.limit == 16
 
 
@@ -44,19 +44,19 @@ def test_what_was_in_flight_together_is_one_push_back() -> None:
     clock = Clock()
     pace = Pace(100, clock=clock)
     for _ in range(10):
-        pace.pushed_back(seconds=0.5)
+        pace.note_pushback(seconds=0.5)
     assert pace.limit == 20  # 25 * 0.8, once
     clock.now += 1
-    pace.pushed_back(seconds=0.5)  # sent after the cut
+    pace.note_pushback(seconds=0.5)  # sent after the cut
     assert pace.limit == 16
 
 
 def test_a_single_timeout_changes_nothing_but_many_do() -> None:
     pace = Pace(100)
-    pace.slowed()
+    pace.note_timeout()
     assert pace.limit == 25
     for _ in range(10):
-        pace.slowed()
+        pace.note_timeout()
     assert pace.limit < 25
 
 
@@ -111,8 +111,8 @@ def _ask(n: int, takes: Callable[[float], bool], *, latency: float, stalls: floa
             await asyncio.sleep(0.01)
             if takes(loop.time()):
                 await asyncio.sleep(latency)
-                return pace.good(loop.time() - began)
-            pace.pushed_back(seconds=loop.time() - began)
+                return pace.note_answer(loop.time() - began)
+            pace.note_pushback(seconds=loop.time() - began)
         await asyncio.sleep(min(30.0, 0.5 * 2**attempt) * rng.uniform(0.5, 1.0))
         return await one(pace, attempt + 1)
 
@@ -182,7 +182,7 @@ def test_push_backs_that_do_not_depend_on_speed_do_not_stop_us(share: float) -> 
 def test_a_stated_wait_is_kept_by_everyone() -> None:
     async def main() -> float:
         pace = Pace(8)
-        pace.pushed_back(0.2)
+        pace.note_pushback(0.2)
         loop = asyncio.get_running_loop()
         began = loop.time()
 

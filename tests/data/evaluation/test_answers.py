@@ -32,8 +32,8 @@ def test_each_repeat_answers_about_every_row_in_order() -> None:
     assert texts == [row.transition.texts["events"] for row in ROWS]
     assert (answers.judge, answers.mode, answers.variant) == ("m", "events", "")
     assert [len(repeat) for repeat in answers.raw] == [6, 6]
-    assert answers.about_given == answers.raw
-    rows = answers.judged(ROWS)
+    assert answers.by_given_subgoal == answers.raw
+    rows = answers.to_rows(ROWS)
     assert [(r.id, r.sample) for r in rows[5:7]] == [
         (ROWS[5].transition.id, 0),
         (ROWS[0].transition.id, 1),
@@ -60,7 +60,7 @@ def test_discovered_subgoals_are_asked_about_and_put_into_the_given_ones_words()
     matches = {TASK.id: match(discovered, (KEY, DOOR))}
     answers = ask(Contestant(Scripted("m", _yes)), ROWS, TASKS, matches)
     assert answers.raw[0][0].achieved == {"take the key": True, "sing": True}
-    assert answers.about_given[0][0].achieved == {KEY.name: True}
+    assert answers.by_given_subgoal[0][0].achieved == {KEY.name: True}
 
 
 def test_equal_texts_are_one_question_and_paid_once() -> None:
