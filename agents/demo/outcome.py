@@ -32,7 +32,7 @@ class Outcome:
 
     @property
     def naming_summary(self) -> str:
-        """Returns how many subgoals the judge named, in words; "" if it was asked about given ones."""
+        """Returns in words how many subgoals the judge named; "" where they were given."""
         meanings = {k: v for m in self.evaluation["matches"].values() for k, v in m["of"].items()}
         if not meanings:
             return ""
