@@ -25,9 +25,11 @@ def compile_level(command: Sequence[str]) -> int:
         command: the script, the game's folder, NetHack's programs, MiniHack's data and a des-file.
 
     Raises:
-        GameError: the game's data can't be packed.
+        GameError: there is no such level, or the game's data can't be packed.
     """
     _, game, programs, data, level = command
+    if not os.path.exists(level):
+        raise GameError(f"there is no level {level}")
     folder = Path(game) / "lib"
     if not folder.is_dir():
         shutil.copytree(data, folder)

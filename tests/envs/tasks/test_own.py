@@ -13,7 +13,7 @@ from envs.tasks import OwnTask, environment_of, task
 from envs.truth.make import with_truth
 from tests.support.own_task import LEVEL, write_own_task
 
-README = Path(envs.__file__).parent / "README.md"
+EXAMPLES = Path(envs.__file__).parents[1] / "docs" / "examples"
 CELLAR = "id: C\ngoal: Eat.\ndes_file: cellar.des\n"
 
 
@@ -29,12 +29,9 @@ def test_a_level_of_ones_own(tmp_path: Path) -> None:
     assert [s.name for s in with_truth(cellar)] == ["pick up an object"]
 
 
-def test_the_readmes_example_is_that_task(tmp_path: Path) -> None:
-    blocks = README.read_text("utf-8").split("```")[1::2]
-    own = write_own_task(tmp_path, next(b for b in blocks if b.startswith("yaml\n"))[5:])
-    assert f"\n{LEVEL}" in blocks
-    (tmp_path / "ours").mkdir()
-    assert task(str(own)) == task(str(write_own_task(tmp_path / "ours")))
+def test_the_example_of_the_docs_is_that_task(tmp_path: Path) -> None:
+    assert (EXAMPLES / "cellar.des").read_text("utf-8") == LEVEL
+    assert task(str(EXAMPLES / "cellar.yaml")) == task(str(write_own_task(tmp_path)))
 
 
 def test_its_truth_is_told_where_there_is_one(tmp_path: Path) -> None:
