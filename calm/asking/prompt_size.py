@@ -42,8 +42,6 @@ class PromptSizes:
             usage: as the server counted it; without prompt tokens nothing can be told.
         """
         tokens = usage.prompt_tokens
-        if usage.cached_tokens > tokens:  # counted apart
-            tokens += usage.cached_tokens
         if tokens <= 0 or characters <= 0:
             return ""
         known: dict[str, float] = dict(self._card.get("tokens_per_character") or {})

@@ -126,6 +126,21 @@ def _count(value: object) -> int:
     return int(number) if not isinstance(value, bool) and 0 < number <= _MOST_TOKENS else 0
 
 
+def _usage(counts: Mapping[str, Any]) -> Usage:
+    """Returns the tokens that a server counted, those of the prompt with its cached ones."""
+    prompt = _count(counts.get("prompt_tokens"))
+    cached = _count(_dict(counts.get("prompt_tokens_details")).get("cached_tokens"))
+    if not prompt:
+        cached = 0
+    elif cached > prompt:  # no part of it: some servers count the cached ones apart
+        prompt += cached
+    return Usage(
+        prompt_tokens=prompt,
+        cached_tokens=cached,
+        completion_tokens=_count(counts.get("completion_tokens")),
+    )
+
+
 def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -234,9 +249,6 @@ def completion(body: object, *, request_id: str = "") -> Reply:
         raise Malformed("a chat completion without choices")
     choice = choices[0]
     message = _dict(choice.get("message"))
-    usage = _dict(body.get("usage"))
-    details = _dict(usage.get("prompt_tokens_details"))
-    prompt_tokens = _count(usage.get("prompt_tokens"))
     finish = choice.get("finish_reason")
     text = _text(message.get("content"))
     _check_failure(body, choice, is_blank=not text.strip(BLANK))
@@ -250,11 +262,7 @@ def completion(body: object, *, request_id: str = "") -> Reply:
         finish=finish if isinstance(finish, str) else None,
         refusal=_refusal(message),
         odds=token_odds(choice.get("logprobs")),
-        usage=Usage(
-            prompt_tokens=prompt_tokens,
-            cached_tokens=min(_count(details.get("cached_tokens")), prompt_tokens),
-            completion_tokens=_count(usage.get("completion_tokens")),
-        ),
+        usage=_usage(_dict(body.get("usage"))),
         model=str(body.get("model") or ""),
         request_id=request_id or str(body.get("id") or ""),
         message=_beyond_content(message),

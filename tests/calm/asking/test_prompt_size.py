@@ -51,10 +51,8 @@ def test_prompts_of_different_lengths_with_equally_many_tokens_have_met_a_ceilin
     assert _checked(_sizes(), (1000, 250), (1200, 300), (1000, 300)) == [False, False, False]
 
 
-def test_without_counts_or_with_cached_tokens_counted_apart_nothing_is_said() -> None:
+def test_without_counts_nothing_is_said() -> None:
     assert _checked(_sizes(), (9000, 0)) == [False]
-    apart = Usage(prompt_tokens=50, cached_tokens=2200)
-    assert _sizes().check("events", 9000, apart) == ""
 
 
 class _Cuts(Loopback):
@@ -84,3 +82,23 @@ def test_a_cut_prompt_is_told_once_counted_and_recorded(
     card = judge.store.card(judge.endpoint.address, "m")
     assert card["cut_prompt"]["tokens"] == 700
     assert card["tokens_per_character"]["events"] == pytest.approx(0.25, abs=0.01)
+
+
+class _CachesApart(Loopback):
+    """Counts all but 50 tokens of each prompt as cached, and does not add them to the prompt's."""
+
+    def _complete(self, body: dict[str, Any], key: str) -> Wire:
+        wire = super()._complete(body, key)
+        value = json.loads(wire.body)
+        usage = value["usage"]
+        usage["prompt_tokens_details"] = {"cached_tokens": usage["prompt_tokens"] - 50}
+        usage["prompt_tokens"] = 50
+        return Wire(body=json.dumps(value).encode())
+
+
+def test_tokens_that_a_server_cached_and_counts_apart_are_no_cut(task: Task, rules: dict) -> None:
+    long = [Transition(task.id, {"events": f"Step {i}. " + "North. " * 900}, "") for i in range(2)]
+    with _CachesApart(rules) as server:
+        judge = judge_of(server, concurrency=1)
+        assert annotate(judge, task, task.subgoals, long).summary.cut_prompts == 0
+    assert "cut_prompt" not in judge.store.card(judge.endpoint.address, "m")

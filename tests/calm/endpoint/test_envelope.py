@@ -171,3 +171,17 @@ def test_log_probabilities_beyond_reason_are_none(logprob: object) -> None:
     for tokens in ([good], [{"token": "true", "logprob": logprob}]):
         body["choices"][0]["logprobs"] = {"content": tokens}
         assert read_body(json.dumps(body).encode()).odds == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "cached", "counts"),
+    [(50, 2200, (2250, 2200)), (50, 50, (50, 50)), (0, 2200, (0, 0)), (None, 7, (0, 0))],
+)
+def test_cached_tokens_that_can_be_no_part_of_the_prompt_are_added_to_it(
+    prompt: int | None, cached: int, counts: tuple[int, int]
+) -> None:
+    body = completion("yes", prompt="x", model="m")
+    details = {"cached_tokens": cached}
+    body["usage"] = {"prompt_tokens": prompt, "prompt_tokens_details": details}
+    usage = read_body(json.dumps(body).encode()).usage
+    assert (usage.prompt_tokens, usage.cached_tokens) == counts
