@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from calm.cli.options import AskAgain, read_verdicts
+from calm.cli.options import FORMS, AskAgain, read_verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,7 @@ class RunOptions:
     ] = None
     form: Annotated[
         str | None,
-        typer.Option(
-            help="Form of question and answer of a model: booleans, array, explain, skeleton,"
-            " statements, lines, or the last two with -few-shot. [booleans]"
-        ),
+        typer.Option(help=f"Form of question and answer of a model: {FORMS}. [booleans]"),
     ] = None
     thresholds: Annotated[
         str,

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -93,6 +93,10 @@ class Form:
     def task(self, task: Task) -> Task:
         """Returns the task as it is named to the model and in the store: "" where any will do."""
         return Task("", "") if self.any_task else task
+
+    def different_pieces(self, texts: Iterable[str]) -> list[str]:
+        """Returns the different parts of texts that are asked about one at a time, in order."""
+        return list(dict.fromkeys(piece for text in texts for piece in self.pieces(text)))
 
     def check_mode(self, mode: Mode) -> None:
         """Raises UsageError where transitions described in this mode can't be asked about."""

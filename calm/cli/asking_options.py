@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from calm.cli.option_record import Command, with_record
-from calm.cli.options import AskAgain, KeyEnv, read_verdicts
+from calm.cli.options import FORMS, AskAgain, KeyEnv, read_verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,7 @@ class AskingOptions:
     form: Annotated[
         str,
         typer.Option(
-            help="Form of question and answer: booleans, array, explain, skeleton, statements,"
-            " lines, or the last two with -few-shot.",
+            help=f"Form of question and answer: {FORMS}.",
             show_default="booleans; of replay the one that was asked most",
         ),
     ] = ""

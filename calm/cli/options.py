@@ -25,6 +25,8 @@ BaseUrl = Annotated[
         show_envvar=True,
     ),
 ]
+FORMS = "booleans, array, explain, skeleton, statements, lines, or the last two with -few-shot"
+"""The forms of `calm.asking.form` in words, which takes too long to import for a help text."""
 KeyEnv = Annotated[
     str, typer.Option(help="Environment variable that holds the key; never the key itself.")
 ]

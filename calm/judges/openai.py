@@ -212,7 +212,7 @@ class OpenAIJudge:
         """Returns the same, for callers that run an event loop. Equal texts are asked once."""
         items = self.items(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
-        pieces = self._pieces(texts)
+        pieces = self.form.different_pieces(texts)
         questions = [self.questions(item.context, pieces) for item in items]
         answers = await ask_items(self.asker, items, questions, tally or Tally())
         return self._judgements(subgoals, items, questions, answers, texts)
@@ -223,7 +223,7 @@ class OpenAIJudge:
         """Returns what the store answers, without asking; None where a sample is missing."""
         items = self.items(task, subgoals)
         texts = [t.texts[self.mode] for t in transitions]
-        pieces = self._pieces(texts)
+        pieces = self.form.different_pieces(texts)
         questions = [self.questions(item.context, pieces) for item in items]
         stored = [
             self.asker.stored(item.context, of_item)
@@ -240,10 +240,6 @@ class OpenAIJudge:
         judgements = iter(self._judgements(subgoals, items, questions, stored, known))
         answered = set(known)
         return [next(judgements) if t in answered else None for t in texts]
-
-    def _pieces(self, texts: Iterable[str]) -> list[str]:
-        """Returns the different parts of texts that this judge's form asks about one at a time."""
-        return list(dict.fromkeys(piece for text in texts for piece in self.form.pieces(text)))
 
     def _judgements(
         self,
@@ -265,7 +261,7 @@ class OpenAIJudge:
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> Plan:
         """Returns what asking about these transitions would take; asks nothing."""
-        pieces = self._pieces(t.texts[self.mode] for t in transitions)
+        pieces = self.form.different_pieces(t.texts[self.mode] for t in transitions)
         return sum_of(
             estimate(
                 self.asker,

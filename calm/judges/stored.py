@@ -65,7 +65,7 @@ class ReplayJudge(Immediate):
         form, contexts = self._contexts(task, subgoals)
         if not contexts:
             return [_ABSENT] * len(texts)
-        pieces = list(dict.fromkeys(piece for text in texts for piece in form.pieces(text)))
+        pieces = form.different_pieces(texts)
         by_item = {
             "" if form.asks == "list" else context.subgoals[0].name: self._judgements(
                 context, pieces

@@ -11,6 +11,7 @@ from calm.errors import UsageError
 from calm.judges.thresholds import EVERY, apply_thresholds
 from calm.records import Judgement, LabelledTransition, Mode
 from data.evaluation.halves import HALVES, half_of
+from data.scoring.metrics import confusion, mcc
 
 ENOUGH = 2
 """Distinct texts that achieve a subgoal, and as many that don't, for a threshold of its own."""
@@ -110,11 +111,8 @@ def best_cut(examples: Examples, others: Examples = (), weight: float = 0.0) -> 
 
 
 def _agreement(examples: Examples, cuts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Returns Matthews' coefficient of the examples for each threshold, (N,)."""
+    """Returns Matthews' coefficient for each threshold, (N,); 0 where it has none."""
     p = np.array([p for p, _ in examples])
     truth = np.array([t for _, t in examples])
-    return np.array([_mcc(p > cut, truth) for cut in cuts])
-
-
-def _mcc(yes: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
-    return float(np.nan_to_num(np.corrcoef(yes, truth)[0, 1])) if yes.any() and not yes.all() else 0
+    counts = [confusion(truth, p > cut, np.zeros(len(p), int), 1)[0] for cut in cuts]
+    return np.nan_to_num(mcc(np.stack(counts)))

@@ -79,10 +79,10 @@ def store_schema() -> str:
         for migration in MIGRATIONS:
             db.executescript(migration)
         query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
-        made = list(db.execute(query))
+        rows = list(db.execute(query))
     finally:
         db.close()
-    statements = [(name, inspect.cleandoc(f"{sql};")) for name, sql in made]
+    statements = [(name, inspect.cleandoc(f"{sql};")) for name, sql in rows]
     return f"Version {len(MIGRATIONS)} (`PRAGMA user_version`).\n\n" + "\n\n".join(
         f"### {name}\n\n{fence(sql, 'sql')}" for name, sql in statements
     )

@@ -12,12 +12,12 @@ from tests.support.key_and_door import TASK, key_and_door_rows
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "small-v1"
-    made.mkdir()
-    part = write_part(made, "balanced", key_and_door_rows(), {TASK.id: TASK})
-    write_manifest(made, "small-v1", {"balanced": part}, {"data_levels": [0, 24]})
-    (made / CARD).write_text("# small")
-    return made
+    path = tmp_path / "small-v1"
+    path.mkdir()
+    part = write_part(path, "balanced", key_and_door_rows(), {TASK.id: TASK})
+    write_manifest(path, "small-v1", {"balanced": part}, {"data_levels": [0, 24]})
+    (path / CARD).write_text("# small")
+    return path
 
 
 def test_a_sound_set_has_no_fault(folder: Path) -> None:

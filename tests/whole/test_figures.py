@@ -114,21 +114,21 @@ def test_the_readmes_table_of_the_study_is_the_studys() -> None:
 def test_every_percentage_said_of_the_studies_is_one_of_theirs() -> None:
     text = readme("does-judged-credit-help")
     prose = "\n".join(line for line in text.splitlines() if not line.startswith("|"))
-    said = percentages(prose)
-    assert len(said) >= 10
+    numbers = percentages(prose)
+    assert len(numbers) >= 10
     held = {number for page in study_pages() for number in percentages(page)}
     for page in study_pages():
         held |= {int(number) for number in in_columns(page, ", %") if number.isdigit()}
-    assert [number for number in said if number not in held] == []
+    assert [number for number in numbers if number not in held] == []
 
 
 def test_every_rate_said_of_the_studies_is_one_of_theirs() -> None:
-    said = re.findall(r"(?<!\d)\.\d\d", readme("does-judged-credit-help"))
+    rates = re.findall(r"(?<!\d)\.\d\d", readme("does-judged-credit-help"))
     arms = " ".join(str(arm.settings.get("judge")) for arm in load_plan("keyroom").arms.values())
     held = set(re.findall(r"=0(\.\d\d)", arms))
     for page in study_pages():
         held |= {number[1:] for number in in_columns(page, " heard") if number.startswith("0.")}
-    assert [rate for rate in said if rate not in held] == []
+    assert [rate for rate in rates if rate not in held] == []
 
 
 def test_the_readmes_table_of_models_is_the_committed_one() -> None:
@@ -143,7 +143,7 @@ def test_the_readmes_table_of_models_is_the_committed_one() -> None:
 
 
 def test_every_score_said_of_models_is_one_of_theirs() -> None:
-    said = re.findall(r"(?<!\d)\.\d\d", readme("with-a-language-model"))
+    scores = re.findall(r"(?<!\d)\.\d\d", readme("with-a-language-model"))
     folder = ROOT / "data" / "results" / "models"
     held = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.md")))
-    assert [score for score in said if score not in held] == []
+    assert [score for score in scores if score not in held] == []

@@ -142,8 +142,8 @@ def test_a_long_name_of_the_folder_for_temporary_files_takes_no_socket_in_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     methods = []
-    made = SimpleNamespace(Queue=queue.Queue, set_forkserver_preload=list)
-    monkeypatch.setattr(mp, "get_context", lambda method: methods.append(method) or made)
+    context = SimpleNamespace(Queue=queue.Queue, set_forkserver_preload=list)
+    monkeypatch.setattr(mp, "get_context", lambda method: methods.append(method) or context)
     for folder in ("/tmp", "/" + "x" * 90):
         monkeypatch.setattr(tempfile, "tempdir", folder)
         train_all([])

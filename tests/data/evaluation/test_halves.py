@@ -63,8 +63,10 @@ def test_a_threshold_from_few_examples_is_drawn_to_that_of_all_inside_its_gap() 
     def both(text: str, take: tuple[bool, float], drop: tuple[bool, float]) -> None:
         transition = row(text, False).transition
         rows.append(LabelledTransition(transition, {"take": take[0], "drop": drop[0]}))
-        told = {"take": take[1], "drop": drop[1]}
-        judgements.append(Judgement(Verdict.OK, {n: p > 0.5 for n, p in told.items()}, told))
+        confidence = {"take": take[1], "drop": drop[1]}
+        judgements.append(
+            Judgement(Verdict.OK, {n: p > 0.5 for n, p in confidence.items()}, confidence)
+        )
 
     rows: list[LabelledTransition] = []
     judgements: list[Judgement] = []
