@@ -5,9 +5,9 @@ from __future__ import annotations
 from agents.training.config import TrainConfig
 
 _PAYS = {
-    "every": "{weight:g} each time that {judge} judges a subgoal achieved",
-    "once": "{weight:g} for each subgoal that {judge} judges achieved, once an episode",
-    "potential": "{weight:g} in all for the subgoals that {judge} judges achieved, as a potential",
+    "every": "{weight} each time that {judge} judges a subgoal achieved",
+    "once": "{weight} for each subgoal that {judge} judges achieved, once an episode",
+    "potential": "{weight} in all for the subgoals that {judge} judges achieved, as a potential",
 }
 _NEW = "for each {} that is new in its episode"
 _BONUS_PAYS = {
@@ -26,8 +26,10 @@ def reward_in_words(config: TrainConfig) -> str:
     idle = "-0.01 for every step in which no game time passes"
     words = f"the task's own, {'with' if config.penalty else 'without'} its {idle}"
     if config.judge != "none":
-        pays = _PAYS[config.shaping].format(weight=config.weight, judge=config.judge)
-        words += f"; {pays}"
+        weight = f"{config.weight:g}"
+        if config.weight_end is not None:
+            weight += f" (in the end {config.weight_end:g})"
+        words += f"; {_PAYS[config.shaping].format(weight=weight, judge=config.judge)}"
     if config.bonus != "none":
         words += f"; {config.bonus_weight:g} {_BONUS_PAYS[config.bonus]}"
     return words

@@ -103,9 +103,11 @@ class RunCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         config = self.config
-        if config.ent_coef_end is not None:
-            share = min(1.0, self.num_timesteps / config.steps)
-            self.model.ent_coef = config.ent_coef + share * (config.ent_coef_end - config.ent_coef)
+        self.model.ent_coef = config.scheduled("ent_coef", self.num_timesteps)
+        assert isinstance(self.training_env, Sb3Vec)
+        shaping = self.training_env.episodes.shaping
+        if shaping is not None:
+            shaping.weight = config.scheduled("weight", self.num_timesteps)
         evaluated_at = self.rows[-1]["steps"] if self.rows else -config.eval_every
         if self.num_timesteps - evaluated_at >= config.eval_every:
             self.evaluate()

@@ -73,6 +73,9 @@ class TrainConfig(BaseModel):
     """every, once (each subgoal pays at most once an episode) or potential."""
     weight: float = Field(default=0.3, ge=0)
     """What one subgoal pays; in `potential`, what all of them together do."""
+    weight_end: float | None = Field(default=None, ge=0)
+    """What that falls or rises to, linearly, by the last step; unchanged by default. At 0 what is
+    best in the end is best by the environment's reward alone."""
     bonus: str = "none"
     """What pays beside reward and credit, see `envs.bonus` and `agents.bonus`: none; novelty (an
     `events` text that is new in its episode), novelty:message, novelty:cell (where the hero
@@ -181,15 +184,17 @@ class TrainConfig(BaseModel):
             raise ValueError(str(unknown("bonus", name, BONUSES)))
         return name
 
-    @field_validator("weight", "bonus_weight", mode="before")
+    @field_validator("weight", "weight_end", "bonus_weight", mode="before")
     @classmethod
     def _numbers(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str):
             with contextlib.suppress(ValueError):
                 value = float(value)
+        default = cls.model_fields[str(info.field_name)].default
+        if value is None and default is None:
+            return value
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            default = cls.model_fields[str(info.field_name)].default
-            raise ValueError(f"expected a finite number, such as {default}, got {value!r}")
+            raise ValueError(f"expected a finite number, such as {default or 0.0}, got {value!r}")
         return value
 
     @field_validator("crop")
@@ -242,6 +247,12 @@ class TrainConfig(BaseModel):
         """The steps that are trained for: `steps`, rounded up to whole rollouts."""
         rollout = self.n_envs * self.n_steps
         return -(-self.steps // rollout) * rollout
+
+    def scheduled(self, name: Literal["weight", "ent_coef"], steps: int) -> float:
+        """Returns what a setting is after so many steps, on its line to NAME_end if it has one."""
+        start: float = getattr(self, name)
+        end: float | None = getattr(self, f"{name}_end")
+        return start if end is None else start + min(1.0, steps / self.steps) * (end - start)
 
     @property
     def described(self) -> Task:

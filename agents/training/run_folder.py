@@ -206,7 +206,7 @@ class Run:
             raise UsageError(
                 f"{self.folder} has been trained for {step:,} steps, more than {steps:,}"
             )
-        for name in ("learning_rate_end", "ent_coef_end"):
+        for name in ("learning_rate_end", "ent_coef_end", "weight_end"):
             if getattr(config, name) is not None:
                 raise UsageError(
                     f"{self.folder} has {name}, which is reached at the last step: with another"

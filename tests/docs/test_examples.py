@@ -39,6 +39,25 @@ def test_frozen_lake_is_learned_sooner_with_credit(capsys: pytest.CaptureFixture
     assert questions <= 30  # of some thousands of steps
 
 
+def test_what_each_form_of_credit_makes_best_is_what_paper_and_pencil_say() -> None:
+    example = runpy.run_path(str(EXAMPLES / "credit_optimum.py"))
+    steps, gamma, stairs = example["steps_to_stairs"], example["GAMMA"], example["STAIRS"]
+    for detour, weight in [(1, 0.05), (5, 0.05), (5, 0.3), (10, 0.3), (13, 0.3), (20, 0.3)]:
+        ahead = weight + gamma ** (stairs - 1)  # the subgoal on the way, and the stairs
+        last = gamma ** (stairs + 2 * detour + 1)
+        returns = {
+            stairs: ahead,
+            stairs + 2 * detour: weight * gamma ** (detour - 1) + gamma ** (2 * detour) * ahead,
+            stairs + 2 * detour + 2: weight + weight * gamma ** (detour + 1) + last,
+        }
+        assert steps(detour, "once", weight) == max(returns, key=returns.__getitem__)
+    for detour in (1, 5, 20):
+        assert steps(detour, None) == steps(detour, "potential") == stairs
+        assert steps(detour, "every") is None
+        assert example["advantage_changed_by"]("potential", detour) < 1e-6  # float32's rounding
+        assert example["advantage_changed_by"]("once", detour) > 0.02
+
+
 def test_rows_of_a_parquet_are_judged_and_those_alike_once(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -39,6 +39,11 @@ def test_every_bonus_has_its_words() -> None:
             " once an episode; 0.1 for each deviation of the elliptical episodic bonus",
         ),
         (
+            {"judge": "rules", "weight": 0.3, "weight_end": 0},
+            f"the task's own, without its {IDLE}; 0.3 (in the end 0) for each subgoal that rules"
+            " judges achieved, once an episode",
+        ),
+        (
             {"judge": "truth", "shaping": "potential", "weight": 1.5},
             f"the task's own, without its {IDLE}; 1.5 in all for the subgoals that truth judges"
             " achieved, as a potential",

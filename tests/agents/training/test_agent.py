@@ -12,6 +12,7 @@ from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from agents.training.train import train
 from envs import make_vec
+from envs.interfaces.sb3_vec import Sb3Vec
 
 SMALL = {
     "task": "Room-5x5",
@@ -46,6 +47,24 @@ def test_entropy_can_matter_less_and_less(tmp_path: Path, monkeypatch: pytest.Mo
     config = TrainConfig(**SMALL, steps=48, ent_coef=0.03, ent_coef_end=0.0)
     train(Run.create(tmp_path / "run", config))
     assert rates == [0.03, 0.02, 0.01]
+
+
+def test_credit_can_pay_less_and_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = []
+
+    class Watching(RunCallback):
+        def _on_rollout_end(self) -> None:
+            assert isinstance(self.training_env, Sb3Vec)
+            shaping = self.training_env.episodes.shaping
+            assert shaping is not None
+            weights.append(round(shaping.weight, 9))
+
+    monkeypatch.setattr("agents.training.train.RunCallback", Watching)
+    config = TrainConfig(
+        **SMALL | {"task": "KeyRoom-S5", "judge": "rules"}, steps=48, weight=0.3, weight_end=0.0
+    )
+    train(Run.create(tmp_path / "run", config))
+    assert weights == [0.3, 0.2, 0.1]
 
 
 def test_a_stack_is_on_the_fast_path_and_an_lstm_on_its_own() -> None:

@@ -27,6 +27,13 @@ def test_a_minibatch_is_its_share_of_the_rollout() -> None:
     assert make_config({"n_envs": 6, "n_steps": 10, "minibatches": 4}).batch_size == 15
 
 
+def test_a_scheduled_setting_is_on_its_line_and_another_stays() -> None:
+    config = TrainConfig(steps=200, weight=0.3, weight_end=0.1)
+    weights = [round(config.scheduled("weight", steps), 9) for steps in (0, 50, 200, 300)]
+    assert weights == [0.3, 0.25, 0.1, 0.1]
+    assert config.scheduled("ent_coef", 150) == config.ent_coef
+
+
 @pytest.mark.parametrize(("steps", "trained"), [(1, 512), (512, 512), (513, 1024), (2048, 2048)])
 def test_steps_are_rounded_up_to_whole_rollouts(steps: int, trained: int) -> None:
     assert TrainConfig(n_envs=4, n_steps=128, steps=steps).total_steps == trained
@@ -40,6 +47,7 @@ def test_steps_are_rounded_up_to_whole_rollouts(steps: int, trained: int) -> Non
         ({"n_envs": 1000000}, "n_envs: .*less than or equal to 4096"),
         ({"n_envs": 4096, "n_steps": 4096}, "16,777,216 transitions.*at most 1,048,576"),
         ({"weight": float("inf")}, "weight: .*finite"),
+        ({"weight_end": "none"}, "weight_end: expected a finite number, such as 0.0, got 'none'"),
         ({"bonus_weight": "nan"}, "bonus_weight: expected a finite number, such as 0.1, got nan"),
         ({"bonus_weight": "much"}, "bonus_weight: expected a finite number.*got 'much'"),
         ({"bonus_weight": -1}, "bonus_weight: .*greater than or equal to 0"),

@@ -81,9 +81,10 @@ def test_a_run_is_lengthened_where_that_changes_nothing_before(tmp_path: Path) -
     run.save_checkpoint({"steps": 160})
     with pytest.raises(UsageError, match="trained for 160 steps, more than 150"):
         run.lengthen(150)
-    falling = CONFIG.model_copy(update={"ent_coef_end": 0.0})
-    with pytest.raises(UsageError, match="ent_coef_end, which is reached at the last step"):
-        Run.create(tmp_path / "falling", falling).lengthen(10**6)
+    for name in ("learning_rate_end", "ent_coef_end", "weight_end"):
+        falling = CONFIG.model_copy(update={name: 0.0})
+        with pytest.raises(UsageError, match=f"{name}, which is reached at the last step"):
+            Run.create(tmp_path / name, falling).lengthen(10**6)
 
 
 def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
