@@ -10,7 +10,9 @@ EXTRAS = {
     "rnd": ("torchrl", "tensordict"),
     "agents": (
         "torch", "stable_baselines3", "sb3_contrib", "tensorboard", "matplotlib", "jaxtyping",
+        "PIL",
     ),
+    "film": ("av",),
 }  # fmt: skip
 """By extra, the modules that it brings."""
 

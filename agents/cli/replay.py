@@ -26,6 +26,17 @@ def replay(
     again: Annotated[
         bool, typer.Option(help="Record anew, also where the agent has not changed.")
     ] = False,
+    gif: Annotated[
+        Path | None, typer.Option(help="Write them as a GIF, in NetHack's tiles.")
+    ] = None,
+    mp4: Annotated[Path | None, typer.Option(help="The same as a video; extra `film`.")] = None,
+    ttyrec: Annotated[
+        Path | None, typer.Option(help="Write what the terminal showed, for ttyplay.")
+    ] = None,
+    only: Annotated[
+        int | None, typer.Option(min=1, help="The one episode that these files show. [all]")
+    ] = None,
+    scale: Annotated[int, typer.Option(min=1, max=8, help="Enlarges the tiles.")] = 1,
     play: Annotated[bool, typer.Option(help="Show them here; else only the page is made.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -35,12 +46,13 @@ def replay(
     folder), writes replay.html, which plays them in a browser, and its report, which links it. In a
     terminal: space pauses, left and right step, up and down change the speed, [ and ] the episode,
     q quits. Elsewhere the frames are printed one after the other. Asks no model: its answers are
-    those that the run got.
+    those that the run got. --gif, --mp4 and --ttyrec write files at the given speed as well.
     """
+    from agents.inspection import film, recording
     from agents.inspection import playback_page as replay_page
-    from agents.inspection import recording
     from agents.inspection.playback import keyboard, plain
     from agents.inspection.playback import play as play_here
+    from agents.inspection.ttyrec import write_ttyrec
     from agents.report.page import report_runs
     from agents.training.run_folder import Run
 
@@ -48,6 +60,14 @@ def replay(
     path = opened.folder / recording.FILE
     latest = recording.latest(opened, path, episodes, seed, again)
     page = replay_page.write_page(latest, opened.folder / replay_page.FILE, opened.config.name)
+    shown = latest if only is None else latest.only(only)
+    if gif is not None:
+        film.write_gif(shown, gif, speed, scale)
+    if mp4 is not None:
+        film.write_mp4(shown, mp4, speed, scale)
+    if ttyrec is not None:
+        write_ttyrec(shown, ttyrec, speed)
+    files = [str(file) for file in (gif, mp4, ttyrec) if file is not None]
     if opened.metrics():
         report_runs([opened], opened.folder / "report.html")
     console = Console(highlight=False)
@@ -62,7 +82,8 @@ def replay(
             }
             for steps in latest.episodes
         ]
-        typer.echo(json.dumps({"page": str(page), "recording": str(path), "episodes": summaries}))
+        summary = {"page": str(page), "recording": str(path), "files": files, "episodes": summaries}
+        typer.echo(json.dumps(summary))
         return
     if play and console.is_terminal and sys.stdin.isatty():
         with keyboard() as read:
@@ -70,4 +91,6 @@ def replay(
     elif play:
         for line in plain(latest):
             typer.echo(line)
+    for file in files:
+        typer.echo(file)
     typer.echo(f"{len(latest.episodes)} episodes, to be played in a browser: {page}")

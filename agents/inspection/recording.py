@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ from envs.stepping.batch import Batch
 FILE = "episodes.parquet"
 Observation = Mapping[str, npt.NDArray[Any]]
 _TTY = ("tty_chars", "tty_colors")
+MAP = (21, 79)
+"""Rows and columns of a level's map."""
 _ENDS = {WON: "reached the goal", DIED: "died", ABORTED: "stopped"}
 
 
@@ -68,14 +70,22 @@ class Step:
     end."""
     end: str
     """How the episode ended with this step; "" where it did not."""
+    glyphs: bytes = b""
+    """The map as nle's numbers, MAP int16, little-endian; empty in older recordings."""
+
+    def map(self) -> npt.NDArray[np.int16] | None:
+        """Returns the map as nle's numbers, MAP; None where it was not recorded."""
+        return np.frombuffer(self.glyphs, "<i2").reshape(MAP) if self.glyphs else None
 
     def check(self) -> None:
-        """Raises a ValueError where characters or colours are no terminal's screen."""
+        """Raises a ValueError where characters or colours are no screen, or glyphs no map."""
         chars, colours = self.chars.split("\n"), self.colours.split("\n")
         if len(chars) != 24 or [len(c) for c in chars] != [len(c) for c in colours]:
             raise ValueError("a screen is 24 lines of characters, each with its colour")
         if set(self.colours) - set("0123456789abcdef\n"):
             raise ValueError("a colour is one hex digit")
+        if self.glyphs and len(self.glyphs) != 2 * MAP[0] * MAP[1]:
+            raise ValueError("a map is 21 lines of 79 numbers")
 
 
 @dataclass(frozen=True)
@@ -98,6 +108,22 @@ class Recording:
         rows = [asdict(step) for episode in self.episodes for step in episode]
         table = pa.Table.from_pylist(rows, _SCHEMA.with_metadata({"recording": json.dumps(about)}))
         write_file(path, lambda partial: pq.write_table(table, partial))
+
+    def only(self, number: int) -> Recording:
+        """Returns the recording with one of its episodes alone.
+
+        Args:
+            number: counts from 1.
+
+        Raises:
+            UsageError: there is none of that number.
+        """
+        if not 1 <= number <= len(self.episodes):
+            raise UsageError(
+                f"there is no episode {number}: expected 1 to {len(self.episodes)};"
+                " --episodes records more"
+            )
+        return replace(self, episodes=[self.episodes[number - 1]])
 
     @classmethod
     def read(cls, path: Path) -> Recording:
@@ -154,35 +180,43 @@ _SCHEMA = pa.schema(
         "credit": pa.float64(),
         "value": pa.float64(),
         "end": pa.string(),
+        "glyphs": pa.binary(),
     }
 )
+
+
+_Frame = tuple[Screen, bytes]
+"""What the terminal shows, and the map's glyphs."""
 
 
 class _Watcher:
     """Observes a batch: screens and events of every step, before rows that ended are reset."""
 
-    keys = (*_TTY, *EventStream.keys)
+    keys = (*_TTY, "glyphs", *EventStream.keys)
 
     def __init__(self, batch: Batch) -> None:
         self.events = make_event_stream(batch.task, batch)
         self._batch = batch
-        self.first: list[Screen] = []
-        self.screens: list[Screen] = []
+        self.first: list[_Frame] = []
+        self.frames: list[_Frame] = []
         self.event_texts: list[str] = []
 
     def on_reset(self, rows: Rows) -> None:
         self.events.on_reset(rows)
         if not self.first:
-            self.first = self._screens()
+            self.first = self._frames()
 
     def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         self.events.on_step(actions, terminated, truncated)
-        self.screens = self._screens()
+        self.frames = self._frames()
         self.event_texts = [self.events.texts[i] for i in self.events.ids]
 
-    def _screens(self) -> list[Screen]:
-        chars, colours = (self._batch.arrays[key] for key in _TTY)
-        return [screen_of(c, k) for c, k in zip(chars, colours, strict=True)]
+    def _frames(self) -> list[_Frame]:
+        chars, colours, glyphs = (self._batch.arrays[key] for key in (*_TTY, "glyphs"))
+        return [
+            (screen_of(c, k), g.astype("<i2").tobytes())
+            for c, k, g in zip(chars, colours, glyphs, strict=True)
+        ]
 
 
 def record_run(run: Run, episodes: int = 4, seed: int | None = None) -> Recording:
@@ -282,8 +316,8 @@ def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[
     begun = np.ones(env.num_envs, np.bool_)
     values = agent.values(observation, begun)
     episodes = [
-        [Step(i, 0, level, p.chars, p.colours, "", "", [], False, 0.0, 0.0, v, "")]
-        for i, (level, p, v) in enumerate(zip(levels, watcher.first, values, strict=True))
+        [Step(i, 0, level, p.chars, p.colours, "", "", [], False, 0.0, 0.0, v, "", glyphs)]
+        for i, (level, (p, glyphs), v) in enumerate(zip(levels, watcher.first, values, strict=True))
     ]
     names = [s.name for s in shaping.subgoals] if shaping else []
     running = set(range(env.num_envs))
@@ -301,7 +335,7 @@ def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[
                 last = {k: v[None] for k, v in infos[i]["terminal_observation"].items()}
                 here = slice(i, i + 1)
                 value = agent.values(last, ~begun[here], here)[0] if cut else 0.0
-            screen = watcher.screens[i]
+            screen, glyphs = watcher.frames[i]
             episodes[i].append(
                 Step(
                     episode=i,
@@ -317,6 +351,7 @@ def _play(model: OnPolicyAlgorithm, env: Sb3Vec, task: Task, seed: int) -> list[
                     credit=float(env.episodes.credit[i]),
                     value=value,
                     end=end,
+                    glyphs=glyphs,
                 )
             )
     return episodes

@@ -47,6 +47,21 @@ def test_without_a_terminal_it_prints_the_frames(run: Run) -> None:
     assert "episode 1" not in calm("replay", run.folder, "--no-play")
 
 
+def test_films_are_written_where_they_are_wanted(run: Run, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.gif", "a.mp4", "a.ttyrec")]
+    wanted = [word for file in files for word in (f"--{file.suffix[1:]}", file)]
+    summary = json.loads(
+        calm("replay", run.folder, "--episodes", 2, "--only", 2, *wanted, "--json")
+    )
+    assert summary["files"] == list(map(str, files))
+    assert files[0].read_bytes()[:6] == b"GIF89a"
+    assert files[1].read_bytes()[4:8] == b"ftyp"
+    steps = summary["episodes"][1]["steps"] + 1
+    assert files[2].read_bytes().count(b"\x1b[2J\x1b[H") == steps
+    with pytest.raises(UsageError, match="no episode 3: expected 1 to 2"):
+        calm("replay", run.folder, "--only", 3, "--gif", tmp_path / "b.gif")
+
+
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no run"):
         calm("replay", tmp_path)

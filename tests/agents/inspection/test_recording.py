@@ -44,7 +44,7 @@ def test_it_is_what_the_game_does_when_the_same_is_done_again(run: Run) -> None:
     assert len({steps[0].level_seed for steps in recorded_run.episodes}) == 3
     known = task("Room-5x5")
     for steps in recorded_run.episodes:
-        keys = (*EventStream.keys, "tty_chars")
+        keys = (*EventStream.keys, "tty_chars", "glyphs")
         with Batch(known.id, 1, keys, workers=0) as batch:
             events = EventStream(known.id, batch)
             batch.observers.append(events)
@@ -54,6 +54,8 @@ def test_it_is_what_the_game_does_when_the_same_is_done_again(run: Run) -> None:
                     bytes(batch.arrays["tty_chars"][0, 5]).decode()
                     == (steps[one.step - 1].chars.split("\n")[5])
                 )
+                here = batch.arrays["glyphs"][0]
+                assert np.array_equal(here, steps[one.step - 1].map())
                 _, terminated, truncated = batch.step(np.array([known.actions.index(one.action)]))
                 assert events.texts[events.ids[0]] == one.event
                 assert bool(terminated[0] or truncated[0]) == bool(one.end)
@@ -107,6 +109,18 @@ def test_reads_what_it_wrote(tmp_path: Path) -> None:
     assert Recording.read(path) == recording()
 
 
+def test_an_older_file_has_no_glyphs_and_one_episode_can_be_taken(tmp_path: Path) -> None:
+    path = tmp_path / "episodes.parquet"
+    recording().write(path)
+    pq.write_table(pq.read_table(path).drop_columns("glyphs"), path)
+    old = Recording.read(path)
+    assert old == recording()
+    assert old.episodes[0][0].map() is None
+    assert old.only(2).episodes == [recording().episodes[1]]
+    with pytest.raises(UsageError, match="no episode 3: expected 1 to 2"):
+        old.only(3)
+
+
 def test_control_characters_do_not_come_through(tmp_path: Path) -> None:
     path = tmp_path / "episodes.parquet"
     replace(recording(), episodes=[[step(0, 0, event="a\x1b[2Jb\nc", end="\x07")]]).write(path)
@@ -116,7 +130,8 @@ def test_control_characters_do_not_come_through(tmp_path: Path) -> None:
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "episodes.parquet"
-    for episode in ([step(0, 0, chars="x")], [step(0, 0, colours="z" * 80)]):
+    for broken in ({"chars": "x"}, {"colours": "z" * 80}, {"glyphs": b"\0" * 7}):
+        episode = [step(0, 0, **broken)]
         replace(recording(), episodes=[episode]).write(path)
         with pytest.raises(UsageError, match=r"holds no recorded episodes.*--again"):
             Recording.read(path)
