@@ -146,6 +146,8 @@ def _treat_sigterm_as_ctrl_c(signals: list[int]) -> None:
 
     def stop(number: int, frame: FrameType | None) -> None:
         signals.append(number)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's `calm ... &` has it
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)
 
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:

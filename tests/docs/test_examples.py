@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from nbclient import NotebookClient
 
 from calm.errors import CalmError
 from calm.local.pull import pull
@@ -122,3 +124,18 @@ def test_every_example_is_short_and_named_in_a_test() -> None:
     for path in EXAMPLES.glob("*.py"):
         assert f'main_of("{path.stem}")' in tests, path.name
         assert len(path.read_text("utf-8").splitlines()) <= 100, path.name
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # jupyter's own
+def test_every_cell_of_the_notebook_runs_and_its_outputs_are_those_of_its_code() -> None:
+    book = nbformat.read(EXAMPLES / "tour.ipynb", 4)
+    written = {cell.id: cell.outputs for cell in book.cells if cell.cell_type == "code"}
+    for cell in book.cells:
+        cell.source = cell.source.replace("STEPS = 30_000", "STEPS = 1_000")
+    NotebookClient(book, timeout=600, kernel_name="python3").execute()
+    outputs = {cell.id: cell.outputs for cell in book.cells if cell.cell_type == "code"}
+    same = ["cell-2", "cell-4"]  # of the game and the judge, which no processor changes
+    assert [outputs[i] for i in same] == [written[i] for i in same]
+    assert "come within 2 steps of the key" in outputs["cell-4"][0]["text"]
+    figure = outputs[list(outputs)[-1]][0]["data"]
+    assert figure["image/png"]

@@ -101,6 +101,22 @@ def test_sigterm_ends_a_command_as_ctrl_c_does(
     assert "Traceback" not in errors
 
 
+def test_sigterm_ends_what_a_script_runs_in_the_background(folder: Path) -> None:
+    """A shell without job control has its background commands ignore Ctrl-C."""
+    with Loopback(latency=300) as server:
+        words = "-m calm decompose cafe.yaml --judge openai:m --base-url"
+        script = f"trap '' INT; exec {sys.executable} {words} {server.url}"
+        with subprocess.Popen(
+            ["sh", "-c", script], cwd=folder, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert eventually(lambda: server.requests > 0 or process.poll() is not None)
+            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=240)
+    assert process.returncode == 143
+    assert "interrupted; everything done so far is kept" in errors
+
+
 def test_a_forked_child_ends_by_sigterm_in_silence_and_leaves_the_parent(tmp_path: Path) -> None:
     code = """
 import os, signal
