@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import yaml
 
@@ -18,6 +18,7 @@ from calm.errors import UsageError
 from calm.files import write_file
 from calm.records import Subgoal, Task, subgoals_hash
 from calm.text import clean
+from calm.yaml_files import read_yaml
 
 LEAST, MOST = 2, 8
 _COMPOUND = re.compile(r"\b(?:and|or|then|while|after|before)\b|[,;/&+]", re.IGNORECASE)
@@ -42,9 +43,15 @@ def check_subgoals(value: object) -> tuple[Subgoal, ...]:
     subgoals = []
     for i, item in enumerate(value, 1):
         if not isinstance(item, dict) or set(item) != {"name", "definition"}:
-            raise UsageError(f"subgoal {i} must have a name and a definition, and nothing else")
-        if not all(isinstance(v, str) and v.strip() for v in item.values()):
-            raise UsageError(f"subgoal {i}: name and definition must be text, not empty")
+            fields = item if isinstance(item, dict) else {}
+            quote = "; text with a comma goes between quotes" if None in fields.values() else ""
+            raise UsageError(
+                f"subgoal {i} must have a name and a definition, and nothing else; it has"
+                f" {', '.join(map(repr, fields)) or 'none'}{quote}"
+            )
+        for field, content in item.items():
+            if not isinstance(content, str) or not content.strip():
+                raise UsageError(f"subgoal {i}: its {field} must be text, not {content!r}")
         subgoals.append(_one(i, item["name"].strip(), item["definition"].strip()))
     names = [re.sub(r"\W+", " ", s.name).casefold().strip() for s in subgoals]
     if twice := sorted({n for n in names if names.count(n) > 1}):
@@ -83,10 +90,7 @@ def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
     Raises:
         UsageError: it can't be read; the message names the field.
     """
-    try:
-        value: Any = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"can't read the subgoals in {path}: {error}") from None
+    value = read_yaml(path, "the subgoals")
     if isinstance(value, dict):
         if "subgoals" not in value:
             raise UsageError(f"{path} has no field `subgoals`: a list of name and definition")

@@ -23,13 +23,13 @@ from collections.abc import Container, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Self, cast
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from calm.errors import UsageError, unknown
 from calm.plugins import entry_points_of
 from calm.records import Subgoal, Task
 from calm.subgoals import check_subgoals
+from calm.yaml_files import read_yaml
 
 
 class TaskFile(BaseModel):
@@ -48,7 +48,7 @@ class TaskFile(BaseModel):
     YAML file."""
     actions: tuple[str, ...] = ()
     """English names of its actions; by default those of its environment."""
-    subgoals: tuple[dict[str, str], ...] = ()
+    subgoals: tuple[dict[str, Any], ...] = ()
     """Each a name and a definition; none where a model is to name them."""
     legend: str = ""
     """What a screen's characters mean."""
@@ -142,16 +142,21 @@ def read_task(path: Path) -> Task:
     raise UsageError(f"{path}: nothing is installed that plays it; install the extra [envs]")
 
 
+def _fault(error: Any) -> str:
+    """Returns one of pydantic's errors in words that name the field."""
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_type":
+        message = f"text is needed, not {error['input']!r}: put it between quotes"
+    return ": ".join(filter(None, (".".join(map(str, error["loc"])), message)))
+
+
 def read_task_file(path: Path) -> TaskFile:
     """Returns what a task's YAML file says, a des-file beside it read into it.
 
     Raises:
         UsageError: it can't be read; the message names every field that is wrong.
     """
-    try:
-        value: Any = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"can't read the task in {path}: {error}") from None
+    value = read_yaml(path, "the task")
     if not isinstance(value, dict):
         raise UsageError(f"{path} describes no task: fields are needed, at least id and goal")
     for name in value:
@@ -160,11 +165,7 @@ def read_task_file(path: Path) -> TaskFile:
     try:
         file = TaskFile.model_validate(value)
     except ValidationError as error:
-        faults = [
-            ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"])))
-            for e in error.errors()
-        ]
-        words = "; ".join(faults).replace("Value error, ", "")
+        words = "; ".join(_fault(e) for e in error.errors())
         raise UsageError(f"{path}: {words}") from None
     level = path.parent / file.des_file
     if not file.des_file.endswith(".des") or not level.is_file():

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from agents.training.config import TrainConfig, make_config
 from calm.errors import UsageError, unknown
+from calm.yaml_files import read_yaml
 from envs.tasks import task as find_task
 
 FOLDER = Path(__file__).parent / "plans"
@@ -127,8 +126,8 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     path = path or FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise unknown("study", name, [p.stem for p in FOLDER.glob("*.yaml")])
+    read = read_yaml(path, "the study")
     try:
-        read = yaml.safe_load(path.read_text("utf-8"))
         plan = Plan(
             name=name,
             title=str(read["title"]),
@@ -143,7 +142,7 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
         )
         if not plan.tasks or not plan.arms:
             raise ValueError("no task or no arm")
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"{path} is no study: {type(error).__name__}: {error}; it needs title, tasks and arms,"
             " and of each arm label, reward and set (see keyroom.yaml)"

@@ -27,6 +27,7 @@ from calm.errors import UsageError, unknown
 from calm.files import write_file
 from calm.records import Task, Verdict
 from calm.tasks import TaskFile, is_task_file, read_task_file
+from calm.yaml_files import load_yaml, read_yaml
 from envs.tasks import own_task, task_id
 from envs.tasks import task as find_task
 
@@ -339,12 +340,7 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> TrainCon
     Raises:
         UsageError: the file is missing, is not YAML, or names a field that is wrong.
     """
-    try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"no config at {path} ({error.strerror}); expected a YAML file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {error}") from None
+    values = read_yaml(path, "the config")
     if not isinstance(values, dict):
         raise UsageError(f"{path} must hold fields and values, got {type(values).__name__}")
     return make_config(values | (overrides or {}), str(path))
@@ -362,7 +358,7 @@ def read_settings(pairs: list[str]) -> dict[str, Any]:
         if not sign or not name:
             raise UsageError(f"--set takes FIELD=VALUE, got {pair!r}")
         try:
-            values[name.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            values[name.strip()] = load_yaml(text)
+        except ValueError as error:
             raise UsageError(f"--set {pair!r} is not a value: {error}") from None
     return values

@@ -27,8 +27,6 @@ from calm.endpoint.transport import Transport
 from calm.errors import EndpointError, UsageError
 from calm.records import Usage
 
-_LOST = ("timeout", "malformed")
-"""Faults that an answer was lost by: it may have been made, and paid for."""
 _ALONE = 6
 """Attempts in a row after which a question is given up that alone has no answer."""
 _CHANGING = re.compile(r"\w*\d[\w.:-]*")
@@ -228,7 +226,7 @@ class Endpoint:
                 reply = await self.transport.send(body)
             except BaseException as fault:
                 seconds = monotonic() - clock
-                is_lost = isinstance(fault, Transient) and fault.kind in _LOST
+                is_lost = isinstance(fault, Transient) and fault.lost
                 used = self.budget.release(
                     expected,
                     Usage(seconds=seconds),

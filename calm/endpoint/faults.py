@@ -29,6 +29,7 @@ class Transient(Exception):
         pushback: the endpoint is telling us to slow down.
         limit: faults of the same kind and detail in a row after which to give up; None: at the
             deadline.
+        lost: an answer may have been made, and paid for, that did not arrive.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Transient(Exception):
         retry_after: float | None = None,
         pushback: bool = False,
         limit: int | None = None,
+        lost: bool = False,
     ) -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
         self.kind = kind
@@ -46,6 +48,7 @@ class Transient(Exception):
         self.retry_after = retry_after
         self.pushback = pushback
         self.limit = limit
+        self.lost = lost
 
     @property
     def is_away(self) -> bool:

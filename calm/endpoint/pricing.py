@@ -17,11 +17,11 @@ import fnmatch
 import os
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from calm.errors import UsageError
 from calm.records import Usage
+from calm.yaml_files import read_yaml
 
 
 class Price(BaseModel):
@@ -64,10 +64,7 @@ def read_prices(path: Path) -> dict[str, Price]:
     Raises:
         UsageError: it can't be read; the message names the model and the field.
     """
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"can't read the price file {path}: {error}") from None
+    content = read_yaml(path, "the prices")
     if not isinstance(content or {}, dict):
         raise UsageError(f"the price file {path} must map model names to prices")
     prices = {}

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -32,6 +32,11 @@ from calm.errors import EndpointError, UsageError
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _A_POOL = 32  # requests at once on one connection pool of httpx2
 _KEY_LENGTH = 8  # a shorter key is a placeholder ("x") that may stand in any text
+_UNSENT = {
+    *("ConnectError", "ProxyError", "PoolTimeout", "UnsupportedProtocol", "LocalProtocolError"),
+    *("ClientConnectorError", "ClientHttpProxyError", "InvalidURL"),
+}
+"""Errors of httpx2 and of aiohttp from before a request leaves, aiohttp being no dependency."""
 _SECRET = re.compile(r"\b(?:sk|rk|pk|key)-[A-Za-z0-9_\-]{8,}|(?i:bearer)\s+[^\s\"',]{8,}")
 
 
@@ -113,7 +118,7 @@ class Transport:
             )
         except Malformed as error:
             detail = self.scrub(str(error))
-            raise Transient("malformed", detail, pushback=error.busy, limit=4) from None
+            raise Transient("malformed", detail, pushback=error.busy, limit=4, lost=True) from None
         words = reply.text + reply.refusal + reply.message
         if any(secret in words for secret in self._secrets):
             reply = replace(
@@ -166,12 +171,13 @@ class Transport:
                     path, cast_to=httpx2.Response, content=content
                 )
         except TimeoutError:
-            raise Transient("timeout", f"no whole answer in {self.timeout:g} s") from None
+            detail = f"no whole answer in {self.timeout:g} s"
+            raise Transient("timeout", detail, lost=True) from None
         except openai.APIStatusError as error:
             refused = error  # raised below, where the SDK's error is not the context of ours:
             # its text holds the key if the server echoed it
         except openai.APIConnectionError as error:
-            cause = _root(error)
+            *_, cause = _causes(error)
             if isinstance(cause, ssl.SSLCertVerificationError):
                 raise EndpointError(
                     f"the certificate of {self.address} is not trusted: {cause.verify_message}."
@@ -179,12 +185,12 @@ class Transport:
                 ) from None
             detail = self.scrub(f"{type(cause).__name__}: {cause}") + self._way
             # A refused connection, too, is an APITimeoutError where aiohttp makes it.
-            raise Transient("connection", detail) from None
+            raise Transient("connection", detail, lost=_was_sent(error)) from None
         except Exception as error:
             # Whatever the HTTP client makes of bytes that are no HTTP: its parser has errors that
             # neither the SDK nor the client's own interface names.
             detail = " ".join(self.scrub(f"{type(error).__name__}: {error}").split())[:300]
-            raise Transient("connection", detail, limit=5) from None
+            raise Transient("connection", detail, limit=5, lost=_was_sent(error)) from None
         finally:
             self._load[client] -= 1
         answer = refused.response
@@ -228,11 +234,17 @@ class Transport:
             await client.close()
 
 
-def _root(error: BaseException) -> BaseException:
-    """Returns the first cause of an error."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an error, what caused it, what caused that, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _was_sent(error: BaseException) -> bool:
+    """Returns whether a request may have left before its connection failed."""
+    classes = (cls.__name__ for cause in _causes(error) for cls in type(cause).__mro__)
+    return _UNSENT.isdisjoint(classes)
 
 
 def _basic(login: str) -> dict[str, str]:

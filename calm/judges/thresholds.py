@@ -11,11 +11,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.records import Judgement
+from calm.yaml_files import read_yaml
 
 EVERY = "*"
 """Stands for every subgoal that has no threshold of its own."""
@@ -72,12 +72,9 @@ def read_thresholds(spec: str) -> dict[str, float]:
 
 
 def _from_file(path: Path) -> dict[str, float]:
-    try:
-        value: Any = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"thresholds {str(path)!r}: neither a number nor a JSON file ({error})"
-        ) from None
+    if not path.is_file():
+        raise UsageError(f"thresholds {str(path)!r}: neither a number from 0 to 1 nor a JSON file")
+    value = read_yaml(path, "the thresholds")
     if isinstance(value, dict) and "thresholds" in value:
         value = value["thresholds"]
     return check_thresholds(value, str(path))

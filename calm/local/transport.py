@@ -45,7 +45,7 @@ class LocalTransport(Transport):
         except Transient as fault:
             if fault.kind == "connection" and not self.lease.alive():
                 why = str(self.lease.state().get("why", "the server was killed"))
-                raise Transient("connection", why) from None
+                raise Transient("connection", why, lost=fault.lost) from None
             raise
 
     async def aclose(self) -> None:

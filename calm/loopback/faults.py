@@ -24,6 +24,8 @@ class Wire:
     """Content-Length, where it is a lie."""
     drip: float = 0.0
     """Bytes a second; 0 sends all at once."""
+    raw: bytes = b""
+    """Sent as it is in place of a response, and the connection closed; it may be no HTTP at all."""
     end: str = "keep"
     """`keep` the connection, `close` it, `reset` it, or `hang` and send nothing."""
 
@@ -98,6 +100,7 @@ def _without_choices(choices: object) -> Wire:
     return Wire(body=json.dumps(completion("") | {"choices": choices}).encode())
 
 
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 FAULTS: dict[str, Callable[[Case], Wire]] = {
@@ -133,6 +136,11 @@ FAULTS: dict[str, Callable[[Case], Wire]] = {
     "drip": lambda c: Wire(body=_answer(c.content).body, drip=2.0),
     "cut": lambda c: Wire(body=_answer(c.content).body[:40], stated_length=400, end="close"),
     "reset": lambda c: Wire(end="reset"),
+    "disconnect": lambda c: Wire(raw=b"HTTP/1.1 20"),
+    # No HTTP, or more of it than a client takes.
+    "bad-chunk": lambda c: Wire(raw=_OK + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nabc\r\n"),
+    "long-header": lambda c: Wire(raw=_OK + b"X-A: " + b"a" * 9000 + b"\r\n\r\n"),
+    "ssh-banner": lambda c: Wire(raw=b"SSH-2.0-OpenSSH_9.6\r\n"),
     # The model answers, but not what was asked.
     "truncated-json": lambda c: _answer(c.content[: len(c.content) // 2], prompt=c.prompt),
     "length": lambda c: _answer(c.content[: len(c.content) // 2], "length", prompt=c.prompt),

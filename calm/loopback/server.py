@@ -270,6 +270,10 @@ class _Connection(asyncio.Protocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.transport.abort()
             return
+        if wire.raw:
+            self.transport.write(wire.raw)
+            self.transport.close()
+            return
         length = len(wire.body) if wire.stated_length is None else wire.stated_length
         headers = {"content-type": "application/json", **(wire.headers or {})}
         lines = [f"HTTP/1.1 {wire.status} {_REASONS.get(wire.status, 'Status')}"]

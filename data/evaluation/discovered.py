@@ -7,17 +7,15 @@ In place of a file the start of the hash of a list will do that the store keeps.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-
-import yaml
 
 from calm.errors import UsageError, unknown
 from calm.records import Subgoal, Task
 from calm.store.store import Store
 from calm.subgoals import read_subgoals
 from calm.tasks import full_id
+from calm.yaml_files import read_yaml
 from data.evaluation.subgoal_match import Match, match
 
 Overrule = Mapping[str, str | None]
@@ -92,7 +90,7 @@ def task_named(name: str, tasks: Collection[str]) -> str:
 
 def task_of_file(path: Path, tasks: Collection[str]) -> str | None:
     """Returns the task that a file of subgoals says it is about; None where it says nothing."""
-    value = yaml.safe_load(path.read_text("utf-8"))
+    value = read_yaml(path, "the subgoals")
     named = value.get("task") if isinstance(value, dict) else None
     return None if named is None else task_named(str(named), tasks)
 
@@ -105,10 +103,7 @@ def read_overrule(path: Path) -> dict[str, Overrule]:
     Raises:
         UsageError: it is not such a file.
     """
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read as JSON: {error}") from error
+    value = read_yaml(path, "what overrules the matching")
     if isinstance(value, dict) and value and all(isinstance(v, dict) for v in value.values()):
         by_task = value
     else:

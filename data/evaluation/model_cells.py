@@ -25,12 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from calm.errors import UsageError
 from calm.records import Mode
 from calm.store.store import Store
+from calm.yaml_files import read_yaml
 from data.evaluation.evaluate import EvaluationTable
 from data.evaluation.learn_thresholds import NoConfidence
 from data.evaluation.plan import EvaluationPlan
@@ -123,9 +123,7 @@ def read_cells(folder: Path) -> CellPlan:
     """
     path = folder / CELLS
     try:
-        return CellPlan.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} can't be read: {error}") from None
+        return CellPlan.model_validate(read_yaml(path, "the plan"))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -29,7 +29,7 @@ def _listed(*names: str) -> list[dict[str, str]]:
         (_listed("a", "find a door or corridor"), "subgoal 2 names more than one thing"),
         (_listed("a", "x " * 50), "short line"),
         (_listed("a", "b\nc"), "short line"),
-        (_listed("a", "  "), "not empty"),
+        (_listed("a", "  "), "subgoal 2: its name must be text, not '  '"),
         ([{"name": "a"}, {"name": "b", "definition": "x."}], "subgoal 1 must have"),
         ([{"name": "a", "definition": 3}, {"name": "b", "definition": "x."}], "must be text"),
         ([{"name": "a", "definition": "One. Two."}, *_listed("b")], "one sentence"),

@@ -20,7 +20,7 @@ from calm.endpoint.client import Endpoint
 from calm.errors import EndpointError, UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
-from calm.loopback.faults import Wire
+from calm.loopback.faults import FAULTS, Case, Wire
 from calm.store.store import Store
 from envs import make_vec
 from envs.events.judge_rules import RULES
@@ -116,6 +116,43 @@ def test_waiting_is_told_and_over_when_the_endpoint_is_back(tmp_path: Path, stor
     assert reports
     assert rows[-1]["steps"] == 1024
     assert rows[-1]["steps_unreadable"] == rows[-1]["steps_pending"] == 0
+    assert set(server.answered.values()) == {1}
+
+
+@pytest.mark.parametrize("garbage", ["bad-chunk", "long-header", "ssh-banner"])
+def test_what_is_no_http_stops_training_with_a_checkpoint_that_it_resumes_from(
+    garbage: str, tmp_path: Path, store: Store
+) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**CONFIG | {"patience": 600.0}))
+    is_broken = Event()
+    quick = count(time.monotonic(), 1000.0)
+
+    class Broken(Loopback):
+        def respond(self, method: str, path: str, key: str, content: bytes) -> Wire:
+            if is_broken.is_set():
+                return FAULTS[garbage](Case("", "", key, 1))
+            return super().respond(method, path, key, content)
+
+    def break_down(progress: TrainingStatus) -> None:
+        if progress.steps >= 256:
+            is_broken.set()
+
+    with Broken(rules=RULES) as server:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                client,
+                "monotonic",
+                lambda: next(quick) if is_broken.is_set() else time.monotonic(),
+            )
+            with pytest.raises(EndpointError, match=r"last: connection.*calm train --resume"):
+                train(run, store=store, base_url=server.url, on_progress=break_down)
+        stopped_at = run.load_checkpoint()["steps"]
+        assert 256 <= stopped_at < 1024
+        is_broken.clear()
+        rows = train(run, store=store, base_url=server.url, resume=True)
+    assert rows[-1]["steps"] == 1024
+    assert run.resumed_at == [stopped_at]
+    assert rows[-1]["unreadable"] == rows[-1]["steps_unreadable"] == 0
     assert set(server.answered.values()) == {1}
 
 

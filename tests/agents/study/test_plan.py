@@ -106,6 +106,9 @@ def test_what_is_wrong_in_a_choice_or_a_file_is_named(tmp_path: Path) -> None:
         UsageError, match="of KeyRoom-S5/a/seed0 can't be used: unknown setting 'stepz'"
     ):
         load_plan("mine", path)
+    path.write_text("title: x\ntitle: y\n")
+    with pytest.raises(UsageError, match=r"can't read the study in .*'title' stands twice"):
+        load_plan("mine", path)
     path.write_text("title: x\n")
     with pytest.raises(UsageError, match="is no study"):
         load_plan("mine", path)

@@ -71,7 +71,11 @@ def test_a_broken_field_is_named(values: dict, says: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("a: [", "is not YAML"), ("- 1", "must hold fields and values"), ("{}: 1", "YAML|fields")],
+    [
+        ("a: [", "can't read the config in .*line 1"),
+        ("- 1", "must hold fields and values"),
+        ("{}: 1", "can't read the config"),
+    ],
 )
 def test_a_broken_file_is_named(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "config.yaml"
@@ -81,7 +85,7 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str, says: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no config at"):
+    with pytest.raises(UsageError, match=r"can't read the config in .*none\.yaml: No such file"):
         load_config(tmp_path / "none.yaml")
 
 

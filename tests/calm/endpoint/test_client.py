@@ -1,6 +1,8 @@
 """Every fault of an endpoint ends as a class or a clear stop, on real HTTP over loopback."""
 
 import asyncio
+import importlib.util
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +21,7 @@ from calm.errors import BudgetError, CalmError, EndpointError
 from calm.judges import make_judge
 from calm.loopback import FAULTS, Loopback
 from calm.loopback.faults import CONTENT_FAULTS, Wire, error
-from calm.records import Task, Transition, Verdict
+from calm.records import Task, Transition, Usage, Verdict
 from tests.support.loopback_judge import judge_of, one
 
 SETTLED = {
@@ -215,6 +217,60 @@ def _ask(endpoint: Endpoint, failures: list[Call]) -> Callable[[], Call]:
             await endpoint.aclose()
 
     return lambda: asyncio.run(ask())
+
+
+def _use(http: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes requests go out through this HTTP client."""
+    found = importlib.util.find_spec
+
+    def find_spec(name: str, package: str | None = None) -> Any:
+        return None if (name, http) == ("aiohttp", "httpx2") else found(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find_spec)
+
+
+LOST = ("hang", "malformed", "html", "cut", "reset", "disconnect", "bad-chunk", "ssh-banner")
+
+
+@pytest.mark.parametrize("http", ["aiohttp", "httpx2"])
+@pytest.mark.parametrize("fault", LOST)
+def test_a_lost_answer_counts_as_the_most_that_it_may_have_cost(
+    fault: str, http: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server had the whole request, so it may have answered, and asks to be paid."""
+    _use(http, monkeypatch)
+    with Loopback(answer=lambda body: "{}", script=[fault]) as server:
+        timeout = 2.0 if fault == "hang" else 60.0
+        endpoint = Endpoint(Connection("m", server.url, timeout=timeout, backoff=0.01))
+        failures: list[Call] = []
+        _ask(endpoint, failures)()
+    first, *_ = failures
+    assert first.reply is not None
+    # Half a token a character, and 16; an answer of 1024, the most that the budget was told of.
+    assert _tokens(first.reply.usage) == (16, 1024)
+    # The answer itself is `{}`: one token. The server counts none of the prompt: an estimate too.
+    assert endpoint.budget.estimated == len(failures) + 1
+    assert endpoint.budget.spent.completion_tokens == 1024 * len(failures) + 1
+
+
+@pytest.mark.parametrize("http", ["aiohttp", "httpx2"])
+def test_a_request_that_never_left_counts_for_nothing(
+    http: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _use(http, monkeypatch)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
+    endpoint = Endpoint(Connection("m", url, backoff=0.01))
+    failures: list[Call] = []
+    with pytest.raises(EndpointError, match="can't reach"):
+        _ask(endpoint, failures)()
+    assert [(f.outcome, f.reply) for f in failures] == [("connection", None)] * 5
+    assert endpoint.budget.estimated == 0
+    assert _tokens(endpoint.budget.spent) == (0, 0)
+
+
+def _tokens(usage: Usage) -> tuple[int, int]:
+    return usage.prompt_tokens, usage.completion_tokens
 
 
 def test_a_request_ends_with_its_time_however_it_drips() -> None:

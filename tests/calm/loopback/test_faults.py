@@ -1,10 +1,12 @@
 """Every fault is what it is called; the fault tests of endpoint and judges rely on it."""
 
 import json
+import socket
 
 import pytest
 
 from calm.endpoint.envelope import Malformed, read_body
+from calm.loopback import Loopback
 from calm.loopback.faults import CONTENT_FAULTS, FAULTS, Case, completion, error
 
 ONE = Case('{"a": true, "b": false}', "x" * 40, "sk-1", 1)
@@ -31,6 +33,18 @@ def test_faults_of_transport_are_no_completions(name: str) -> None:
 @pytest.mark.parametrize("name", ["429", "402", "500", "401", "403", "404"])
 def test_a_status_that_is_a_name_is_the_status(name: str) -> None:
     assert FAULTS[name](ONE).status == int(name)
+
+
+@pytest.mark.parametrize("name", ["disconnect", "bad-chunk", "long-header", "ssh-banner"])
+def test_what_is_no_http_is_sent_as_it_is_and_the_connection_closed(name: str) -> None:
+    with (
+        Loopback(script=[name]) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as c,
+    ):
+        c.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 47\r\n\r\n")
+        c.sendall(b'{"model": "m", "messages": [{"content": "hi"}]}')
+        received = b"".join(iter(lambda: c.recv(65536), b""))
+    assert received == FAULTS[name](ONE).raw
 
 
 def test_tokens_are_four_characters() -> None:

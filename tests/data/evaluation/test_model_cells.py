@@ -81,7 +81,7 @@ def test_the_page_holds_the_papers_rows_ours_mistakes_and_what_is_missing(folder
 
 
 def test_a_plan_that_says_something_else_is_refused_with_its_place(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="can't be read"):
+    with pytest.raises(UsageError, match="can't read the plan in "):
         read_cells(tmp_path)
     (tmp_path / "cells.yaml").write_text("models: []\ncells:\n  - {part: keyroom, form: lines}\n")
     with pytest.raises(UsageError, match=r"cells\.0\.part"):
