@@ -13,6 +13,7 @@ Names are loaded when they are first used, so that `import calm` costs next to n
 from __future__ import annotations
 
 from calm.lazy_names import load_name
+from calm.version import VERSION
 
 TYPE_CHECKING = False  # for type checkers alone; `typing` itself takes time to load
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from calm.records import Judgement, Subgoal, Task, Transition, Verdict
     from calm.store.store import Store
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "Annotator": "calm.annotation.live",

@@ -13,7 +13,7 @@ from calm.asking.prompt import (
     decompose_again_prompt,
     decompose_prompt,
 )
-from calm.endpoint.envelope import Call, Reply
+from calm.endpoint.envelope import Reply
 from calm.endpoint.faults import RowFault
 from calm.errors import CalmError, UsageError
 from calm.judges import asks_model, make_judge
@@ -179,25 +179,17 @@ def _reply(judge: RemoteJudge, store: Store, context: Context, prompt: str, samp
     answers = store.answers([question.key])
     if question.key in answers:
         return answers[question.key].reply
-
-    def failed(call: Call) -> None:
-        store.record(context, judge.endpoint.address, call)
-
     try:
-        call = judge.run(
-            judge.endpoint.ask(prompt, context.params, schema=_SCHEMA, on_failure=failed)
-        )
+        reply = judge.ask_once(context, question, _SCHEMA, store)
     except RowFault as fault:
         raise CalmError(f"{judge.name} can't be asked for subgoals: {fault}") from None
-    store.record(context, judge.endpoint.address, call, [question])
-    assert call.reply is not None
     try:
-        _read(call.reply)
+        _read(reply)
         reading = Reading(question.key, Verdict.OK)
     except UsageError as error:
         reading = Reading(question.key, Verdict.INVALID, reason=str(error))
     store.store_verdicts([reading])
-    return call.reply
+    return reply
 
 
 def _read(reply: Reply) -> tuple[Subgoal, ...]:

@@ -14,8 +14,8 @@ from calm.asking.tally import Tally
 from calm.errors import CalmError, UsageError, unknown
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge, RemoteJudge
+from calm.owned.client import open_store
 from calm.records import MODES, Mode, Task, Transition, Usage
-from calm.store.store import Store
 from calm.subgoals import find_subgoals
 from data.dataset import load
 from data.judge_options import options_for, refuse_unused
@@ -122,7 +122,7 @@ def _opened(
     transitions: dict[str, list[Transition]] = {id: [] for id in part.tasks}
     for row in draw(part, plan.limit, plan.seed):
         transitions[row.transition.task].append(row.transition)
-    with Store(plan.store) as store:
+    with open_store(plan.store) as store:
         tasks = [
             replace(task, subgoals=find_subgoals(plan.subgoals, task, store))
             for id, task in part.tasks.items()

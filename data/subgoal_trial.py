@@ -13,8 +13,8 @@ from calm.decompose import decompose_again
 from calm.errors import UsageError, unknown
 from calm.judges import make_judge
 from calm.judges.protocol import Judge, RemoteJudge
+from calm.owned.client import open_store
 from calm.records import MODES, LabelledTransition, Mode, Subgoal, Task, subgoals_hash
-from calm.store.store import Store
 from calm.subgoal_trial import SubgoalTrial, try_subgoals
 from calm.subgoals import read_subgoals, write_subgoals
 from data.dataset import NATURAL, load
@@ -86,7 +86,7 @@ def run_trial(plan: TrialPlan, say: Callable[[str], None] = lambda line: None) -
     rows = [row for row in part.rows if row.transition.task == id]
     texts = list(dict.fromkeys(row.transition.texts[mode] for row in rows))[: plan.limit or None]
     with ExitStack() as stack:
-        store = stack.enter_context(Store(plan.store))
+        store = stack.enter_context(open_store(plan.store))
         judge = make_judge(
             plan.judge,
             mode=mode,

@@ -14,6 +14,17 @@ ELSEWHERE = {
     "calm/cli/models_pull.py": "tests/calm/cli/test_models.py",
     "calm/cli/models_remove.py": "tests/calm/cli/test_models.py",
     "calm/cli/models_serve.py": "tests/calm/cli/test_models.py",
+    # Owner and asker are tested together: one is nothing without the other.
+    "calm/judges/owned.py": "tests/calm/owned/test_client.py",
+    "calm/owned/address.py": "tests/calm/owner/test_running.py",
+    "calm/owned/connection.py": "tests/calm/owner/test_running.py",
+    "calm/owned/wire.py": "tests/calm/owned/test_client.py",
+    "calm/owner/models.py": "tests/calm/owned/test_client.py",
+    "calm/owner/questions.py": "tests/calm/owned/test_client.py",
+    "calm/owner/service.py": "tests/calm/owner/test_running.py",
+    "calm/cli/owner_serve.py": "tests/calm/owner/test_running.py",
+    # A constant alone.
+    "calm/version.py": "tests/calm/cli/test_main.py",
     # Forms of question are tested with the judges that ask in them.
     "calm/asking/one_by_one.py": "tests/calm/judges/test_forms.py",
     # What is learned on one half is tested on the other.

@@ -140,7 +140,7 @@ def _create_runs(
     from agents.training.config import load_config, make_config
     from agents.training.environment import credit_source_of, subgoals_of
     from agents.training.run_folder import Run
-    from calm.store.store import Store
+    from calm.owned.client import open_store
 
     if config is None and "task" not in settings:
         raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
@@ -152,6 +152,6 @@ def _create_runs(
     folders = [out / one.name for one in configs]
     for folder in folders:
         Run.refuse_taken(folder)
-    with Store(store) as opened:  # what can't be judged is no run
+    with open_store(store) as opened:  # what can't be judged is no run
         credit_source_of(base, subgoals_of(base, opened, base_url), opened, base_url)
     return [Run.create(*pair) for pair in zip(folders, configs, strict=True)]

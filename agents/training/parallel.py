@@ -21,7 +21,7 @@ from agents.training.callback import TrainingStatus
 from agents.training.run_folder import Run
 from agents.training.train import train
 from calm.errors import CalmError
-from calm.store.store import Store
+from calm.owned.client import open_store
 
 STOPS = {signal.SIGINT, signal.SIGTERM}
 """Signals that end a run with a checkpoint."""
@@ -81,7 +81,7 @@ def _train_one(
         if store is None:
             train(run, resume=None, threads=threads, on_progress=report)
         else:
-            with Store(store) as opened:
+            with open_store(store) as opened:
                 train(
                     run,
                     store=opened,

@@ -29,6 +29,9 @@ from calm.store.writer import Writer
 
 log = logging.getLogger(__name__)
 
+OnAnswer = Callable[[bytes, Judgement, bool], None]
+"""Called with a question's key, the judgement on it, and whether someone else had it stored."""
+
 _LEASE = 60.0  # seconds; renewed while at work
 _LOOK_AGAIN = 0.25  # seconds between looks for what other processes are asking
 
@@ -41,6 +44,7 @@ class Asker:
         repair: mend small faults of form (see `calm.asking.parse`).
         again: verdicts that are not taken from the store but asked again, each question once; the
             new answer takes the place of the old one, whose raw reply stays in the store.
+        writer: commits what is asked; None for one of its own for each job.
     """
 
     def __init__(
@@ -51,8 +55,10 @@ class Asker:
         per_request: int = 1,
         repair: bool = False,
         again: Iterable[Verdict] = (),
+        writer: Writer | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self.writer = writer
         self.store = store
         self.per_request = per_request
         self.repair = repair
@@ -134,13 +140,13 @@ class Asker:
             EndpointError, BudgetError, StoreError: work has stopped; the store has what was done.
         """
         tally = tally or Tally()
-        done = self.look_up(context, questions, tally)
+        done = await self.look_up(context, questions, tally)
         todo = [q for q in questions if q.key not in done]
         if todo:
             done |= await self.ask(context, prompt, todo, tally)
         return done
 
-    def look_up(
+    async def look_up(
         self, context: Context, questions: Sequence[Question], tally: Tally
     ) -> dict[bytes, Judgement]:
         """Returns the usable stored answers, by key, once all questions are counted on `tally`.
@@ -164,15 +170,23 @@ class Asker:
         return done
 
     async def ask(
-        self, context: Context, prompt: JudgePrompt, questions: Sequence[Question], tally: Tally
+        self,
+        context: Context,
+        prompt: JudgePrompt,
+        questions: Sequence[Question],
+        tally: Tally,
+        on_answer: OnAnswer = lambda key, judgement, was_stored: None,
     ) -> dict[bytes, Judgement]:
         """Returns a judgement for each of some questions that the store does not answer, by key.
+
+        Args:
+            on_answer: called with each judgement once it is committed.
 
         Raises:
             EndpointError, BudgetError, StoreError: work has stopped; the store has what was done.
         """
         done: dict[bytes, Judgement] = {}
-        await _Job(self, context, prompt, questions, done, tally).run()
+        await _Job(self, context, prompt, questions, done, tally, on_answer).run()
         return done
 
 
@@ -187,8 +201,9 @@ class _Job:
         todo: Sequence[Question],
         done: dict[bytes, Judgement],
         tally: Tally,
+        on_answer: OnAnswer,
     ) -> None:
-        self.tally = tally
+        self.tally, self.on_answer = tally, on_answer
         self.asker, self.store, self.endpoint = asker, asker.store, asker.endpoint
         self.context, self.prompt, self.done = context, prompt, done
         self.reader = AnswerReader(context, repair=asker.repair)
@@ -197,7 +212,7 @@ class _Job:
         self.theirs: deque[Question] = deque()
         self.owner = f"{self.store.leases.process}:{uuid.uuid4().hex[:12]}"
         self.stop: CalmError | None = None
-        self.writer = Writer(asker.store)
+        self.writer = asker.writer or Writer(asker.store)
         self._queued_writes: set[asyncio.Future[None]] = set()
         self._feeding = asyncio.Lock()
 
@@ -216,7 +231,8 @@ class _Job:
                 worker.cancel()
             await asyncio.gather(heartbeat, *workers, return_exceptions=True)
             await asyncio.gather(*self._queued_writes, return_exceptions=True)
-            self.writer.close()
+            if self.asker.writer is None:
+                self.writer.close()
             self.store.leases.release(self.owner)
         if self.stop is not None:
             raise self.stop
@@ -332,3 +348,4 @@ class _Job:
         self.tally.answered += not hit
         self.tally.verdicts[judgement.verdict] += 1
         self.tally.changed()
+        self.on_answer(key, judgement, hit)

@@ -49,7 +49,7 @@ async def ask_items(
             for item, of_item in zip(items, questions, strict=True)
         ]
     done = [
-        asker.look_up(item.context, of_item, tally)
+        await asker.look_up(item.context, of_item, tally)
         for item, of_item in zip(items, questions, strict=True)
     ]
     columns = iter(list(zip(*questions, strict=True)))  # all items' questions about one text

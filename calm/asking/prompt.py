@@ -91,6 +91,8 @@ class JudgePrompt:
             raise UsageError(f"the subgoals need distinct names, at least one; got {names}")
         self._template, self.template_hash = _load(template)
         self.template = template
+        self.source = (task, tuple(subgoals), mode, template, tuple(about))
+        """What it was made of: all that another process needs to make the same."""
         self._task = _tame(task)
         self._legend = clean(task.legend) if mode != "events" else ""
         self.subgoals = tuple(Subgoal(clean(s.name), clean(s.definition)) for s in subgoals)

@@ -11,6 +11,7 @@ from calm.cli.models_list import models_list
 from calm.cli.models_pull import models_pull
 from calm.cli.models_remove import models_remove
 from calm.cli.models_serve import models_serve
+from calm.cli.owner_serve import owner_serve_command
 from calm.cli.probe import probe_command
 from calm.cli.store_stats import stats_command
 from calm.cli.store_verify import verify_command
@@ -24,6 +25,7 @@ def register(app: typer.Typer, groups: Groups) -> None:
     groups("store").command("stats")(stats_command)
     groups("store").command("why")(why_command)
     groups("store").command("verify")(verify_command)
+    groups("owner").command("serve")(owner_serve_command)
     groups("models").command("list")(models_list)
     groups("models").command("pull")(models_pull)
     groups("models").command("serve")(models_serve)

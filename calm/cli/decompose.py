@@ -43,14 +43,14 @@ def decompose_command(
     `--subgoals FILE` or by the hash shown.
     """
     from calm.decompose import name_subgoals
-    from calm.store.store import Store
+    from calm.owned.client import open_store
     from calm.subgoals import write_subgoals
 
     described = find_task(task)
     if out is not None:
         check_writable(out)
     with (
-        Store(store) as opened,
+        open_store(store) as opened,
         waiting(Console(stderr=True), f"{judge}: subgoals of {described.id}"),
     ):
         subgoals = name_subgoals(

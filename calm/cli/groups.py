@@ -6,6 +6,7 @@ import typer
 
 GROUPS = {
     "store": "Look into a store of answers, and move them.",
+    "owner": "One owner of questions for many who ask, on this machine or on others.",
     "models": "Language models that run on this machine.",
     "bench": "Compare on the same work in one run: ours beside what one would use otherwise.",
     "data": "The packaged labelled sets, and your own.",

@@ -25,6 +25,15 @@ BaseUrl = Annotated[
         show_envvar=True,
     ),
 ]
+BaseUrls = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Address of an OpenAI-compatible endpoint, such as http://localhost:8000/v1; named"
+        " more than once, they share the work by how fast each answers.",
+        envvar="OPENAI_BASE_URL",
+        show_envvar=True,
+    ),
+]
 FORMS = "booleans, array, explain, skeleton, statements, lines, or the last two with -few-shot"
 """The forms of `calm.asking.form` in words, which takes too long to import for a help text."""
 KeyEnv = Annotated[

@@ -63,6 +63,18 @@ class Budget:
         self._longest_answer = 0
         self._tokens_a_character = 0.5
         self._freed = asyncio.Event()
+        self._all = [self]
+        """Budgets under the same limits, this one among them."""
+
+    def share_limits(self, other: Budget) -> None:
+        """Counts what another budget spends, on another model, towards the same limits."""
+        self._all, self._freed = other._all, other._freed
+        self._all.append(self)
+
+    def expect(self, max_tokens: int) -> None:
+        """Notes that an answer may have so many tokens, until answers tell how long they are."""
+        if self._answers < 8:
+            self._longest = max(self._longest, max_tokens)
 
     @property
     def counts_tokens(self) -> bool:
@@ -99,7 +111,7 @@ class Budget:
             BudgetError: it would pass a limit, and nothing is in flight.
         """
         while not self.allows(expected):
-            if self._reserved.requests == 0:
+            if sum(one._reserved.requests for one in self._all) == 0:
                 raise BudgetError(self.reached(expected))
             self._freed.clear()
             await self._freed.wait()
@@ -119,7 +131,8 @@ class Budget:
         )
 
     def _passed(self, expected: Usage) -> str | None:
-        total = self.before + self.spent + self._reserved + expected
+        spent = (one.before + one.spent + one._reserved for one in self._all)
+        total = sum(spent, expected)
         limits = self.limits
         if limits.requests is not None and total.requests > limits.requests:
             return f"{limits.requests} requests"

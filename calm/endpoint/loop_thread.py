@@ -24,7 +24,7 @@ class LoopThread:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Returns the result of `work`; Ctrl-C cancels it, lets it clean up, and is raised."""
         try:
-            return _wait(self.start(work))
+            return wait_for(self.start(work))
         except KeyboardInterrupt:
             self.cancel()
             raise
@@ -65,7 +65,7 @@ class LoopThread:
             self._thread.join(5)
 
 
-def _wait(future: Future[T]) -> T:
+def wait_for(future: Future[T]) -> T:
     """Returns the result of a future, and lets a signal in while it is not there.
 
     Python handles a signal in its main thread alone. If another thread receives it, or the main

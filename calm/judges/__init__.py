@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -9,9 +10,11 @@ from calm.errors import UsageError, unknown
 from calm.judges.baselines import Always, Random
 from calm.judges.local import local_judge
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
+from calm.judges.owned import owned_judge
 from calm.judges.protocol import Judge
 from calm.judges.rules import RulesJudge
 from calm.judges.stored import ReplayJudge
+from calm.owned.address import owner_of_environment
 from calm.records import MODES, Mode
 from calm.store.store import Store
 
@@ -35,6 +38,29 @@ def asks_model(spec: str) -> bool:
     return spec.startswith(("openai:", "local:"))
 
 
+def asking_judge(
+    spec: str,
+    mode: Mode = "events",
+    *,
+    store: Store | None = None,
+    base_url: str | None = None,
+    options: Mapping[str, Any],
+) -> OpenAIJudge:
+    """Returns the judge of a spec that `asks_model`, which asks by itself.
+
+    Args and errors are those of `make_judge`.
+    """
+    kind, _, model = spec.partition(":")
+    if kind == "local":
+        return local_judge(model, mode, store=store, options=options)
+    valid = {f.name for f in fields(OpenAIOptions)} - {"base_url"}
+    for name in options:
+        if name not in valid:
+            raise unknown("option of an openai judge", name, valid)
+    opened = OpenAIOptions(base_url=base_url, **options)
+    return OpenAIJudge(model, mode, store=store, options=opened)
+
+
 def make_judge(
     spec: str,
     *,
@@ -45,6 +71,9 @@ def make_judge(
     **options: Any,
 ) -> Judge:
     """Returns the judge that a spec names: `local:MODEL`, `openai:MODEL`, `rules`, ...
+
+    Where the environment names an owner of questions (`CALM_OWNER`, see `calm.owner`), a model is
+    asked through it, and `store` and `base_url` are the owner's.
 
     Args:
         mode: which description it reads.
@@ -61,15 +90,10 @@ def make_judge(
     if mode not in MODES:
         raise unknown("mode", mode, MODES)
     kind, _, rest = spec.partition(":")
-    if kind == "openai":
-        valid = {f.name for f in fields(OpenAIOptions)} - {"base_url"}
-        for name in options:
-            if name not in valid:
-                raise unknown("option of an openai judge", name, valid)
-        opened = OpenAIOptions(base_url=base_url, **options)
-        return OpenAIJudge(rest, mode, store=store, options=opened)
-    if kind == "local":
-        return local_judge(rest, mode, store=store, options=options)
+    if asks_model(spec) and (owner := owner_of_environment()) is not None:
+        return owned_judge(spec, mode, owner, options)
+    if asks_model(spec):
+        return asking_judge(spec, mode, store=store, base_url=base_url, options=options)
     if kind == "replay":
         if store is None:
             raise UsageError("the replay judge needs a store to replay from: name it with --store")

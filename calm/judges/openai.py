@@ -19,6 +19,7 @@ from calm.asking.prompt import JudgePrompt
 from calm.asking.tally import Tally
 from calm.endpoint.budget import Budget, Limits
 from calm.endpoint.client import Connection, Endpoint
+from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.loop_thread import LoopThread
 from calm.endpoint.pace import Pace
 from calm.endpoint.pricing import Price, price_of
@@ -97,6 +98,8 @@ class OpenAIJudge:
         store: None keeps the answers in memory, for this judge alone.
         seed: sent to the endpoint as it is, plus the sample's number.
         transport: the way to the model; None goes to `options.base_url`.
+        endpoint: the model itself, with its own pace and budget, in place of all that.
+        asker: what gets questions answered; None for the usual one.
 
     Raises:
         UsageError: an option can't be used. EndpointError: no key where one is needed.
@@ -111,6 +114,8 @@ class OpenAIJudge:
         options: OpenAIOptions | None = None,
         seed: int | None = None,
         transport: Transport | None = None,
+        endpoint: Endpoint | None = None,
+        asker: type[Asker] | None = None,
     ) -> None:
         o = self.options = options or OpenAIOptions()
         if not model:
@@ -143,21 +148,22 @@ class OpenAIJudge:
         }
         """Sampling parameters of a question in no form, such as for subgoals."""
         self.params: dict[str, Any] = self.free_params | dict(form.params)
-        connection = Connection(
-            model, o.base_url, o.key_env, o.timeout, o.deadline, o.backoff, o.patient
-        )
-        self.budget = Budget(o.limits, self.price, o.max_tokens)
-        self.endpoint = Endpoint(
-            connection,
-            pace=Pace(o.concurrency, o.rpm, o.tpm),
-            budget=self.budget,
-            transport=transport,
-        )
-        address, keep = self.endpoint.address, self.store.keep_card
-        self.endpoint.card |= self.store.card(address, model)
-        self.endpoint.keep_card = lambda news: keep(address, model, news)
-        asker = BatchAsker if o.batch else Asker
-        self.asker = asker(
+        if endpoint is None:
+            connection = Connection(
+                model, o.base_url, o.key_env, o.timeout, o.deadline, o.backoff, o.patient
+            )
+            endpoint = Endpoint(
+                connection,
+                pace=Pace(o.concurrency, o.rpm, o.tpm),
+                budget=Budget(o.limits, self.price, o.max_tokens),
+                transport=transport,
+            )
+            address, keep = endpoint.address, self.store.keep_card
+            endpoint.card |= self.store.card(address, model)
+            endpoint.keep_card = lambda news: keep(address, model, news)
+        self.endpoint = endpoint
+        self.budget = endpoint.budget
+        self.asker = (asker or (BatchAsker if o.batch else Asker))(
             self.endpoint,
             self.store,
             per_request=o.per_request,
@@ -216,6 +222,25 @@ class OpenAIJudge:
         questions = [self.questions(item.context, pieces) for item in items]
         answers = await ask_items(self.asker, items, questions, tally or Tally())
         return self._judgements(subgoals, items, questions, answers, texts)
+
+    def ask_once(
+        self, context: Context, question: Question, schema: Mapping[str, Any], store: Store
+    ) -> Reply:
+        """Returns the reply to a question in no form, which is in the store then, unread.
+
+        Raises:
+            RowFault: it has no answer. EndpointError, BudgetError: asking further is pointless.
+        """
+
+        def failed(call: Call) -> None:
+            store.record(context, self.endpoint.address, call)
+
+        call = self.run(
+            self.endpoint.ask(question.text, context.params, schema=schema, on_failure=failed)
+        )
+        store.record(context, self.endpoint.address, call, [question])
+        assert call.reply is not None
+        return call.reply
 
     def recall(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]

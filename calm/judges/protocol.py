@@ -8,7 +8,7 @@ Kinds (`calm.judges.make_judge` builds one from its spec):
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from calm.asking.estimate import Plan
     from calm.asking.tally import Tally
     from calm.endpoint.client import Endpoint
-    from calm.store.question import Context
+    from calm.endpoint.envelope import Reply
+    from calm.store.question import Context, Question
     from calm.store.store import Store
 
 T = TypeVar("T")
@@ -102,6 +103,11 @@ class RemoteJudge(Judge, Protocol):
 
     def count_paid(self, task: Task, subgoals: Sequence[Subgoal]) -> None:
         """Counts what they have cost before this run towards the limits, once."""
+
+    def ask_once(
+        self, context: Context, question: Question, schema: Mapping[str, Any], store: Store
+    ) -> Reply:
+        """Returns the reply to a question in no form, which is in the store then, unread."""
 
     def context(self, task: Task, subgoals: Sequence[Subgoal]) -> Context:
         """Returns all of the key of an answer but the text and the sample number."""

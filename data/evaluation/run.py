@@ -15,6 +15,8 @@ from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge
 from calm.judges.stored import ReplayJudge
 from calm.judges.thresholds import write_thresholds
+from calm.owned.address import owner_of_environment
+from calm.owned.client import open_store
 from calm.records import LabelledTransition, Mode, Task, Verdict
 from calm.store.store import Store
 from data.dataset import Dataset, load
@@ -89,13 +91,14 @@ def run_evaluation(
     parts = chosen_parts(dataset, plan.parts, plan.tasks)
     need_store = [s for s in plan.judges if asks_model(s) or s.startswith("replay")]
     replayed = [spec for spec in need_store if spec.startswith("replay")]
-    if plan.store and not plan.store.exists() and replayed:
+    is_owned = owner_of_environment() is not None
+    if plan.store and not plan.store.exists() and replayed and not is_owned:
         raise UsageError(
             f"there is no store at {plan.store} for {replayed[0]} to read; name it: --store"
         )
     people = _people(plan, dataset)
     with ExitStack() as stack:
-        store = stack.enter_context(Store(plan.store)) if plan.store and need_store else None
+        store = stack.enter_context(open_store(plan.store)) if plan.store and need_store else None
         contestants = [
             _contestant(plan, spec, mode, wording, store, progress)
             for spec in plan.judges
@@ -244,6 +247,7 @@ def _matches(
             raise UsageError("--match overrules how --discovered subgoals are taken; give both")
         return {}
     with ExitStack() as stack:
-        there = plan.store is not None and plan.store.exists()
-        store = stack.enter_context(Store(plan.store, readonly=True)) if there else None
+        is_owned = owner_of_environment() is not None
+        there = is_owned or (plan.store is not None and plan.store.exists())
+        store = stack.enter_context(open_store(plan.store, readonly=True)) if there else None
         return match_all(tasks, read_discovered(plan.discovered, tasks, store), overrule)

@@ -17,7 +17,15 @@ RULES = {"pick up the key": ("key entered the inventory",), "open the door": ("d
 
 @pytest.fixture(autouse=True)
 def _no_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "CALM_PRICES"):
+    for name in (
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "CALM_PRICES",
+        "CALM_OWNER",
+        "CALM_OWNER_TOKEN",
+        "CALM_OWNER_TOKEN_FILE",
+        "CALM_OWNER_WAIT",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -1,0 +1,1 @@
+"""What asks through an owner of questions, see `calm.owner`: address, wire, connection, client."""
