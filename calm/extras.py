@@ -7,6 +7,8 @@ EXTRAS = {
     "envs": ("nle", "minihack", "gymnasium", "pkg_resources"),
     "label": ("starlette", "uvicorn"),
     "local": ("xllamacpp", "huggingface_hub"),
+    "ray": ("ray",),
+    "slurm": ("submitit",),
     "rnd": ("torchrl", "tensordict"),
     "agents": (
         "torch", "stable_baselines3", "sb3_contrib", "tensorboard", "matplotlib", "jaxtyping",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from agents.cli.where_options import WhereOptions
 from calm.cli.option_record import with_record
 from calm.cli.options import BaseUrl
 
@@ -38,7 +39,7 @@ class CellOptions:
         typer.Option("--set", metavar="FIELD=VALUE", help="A setting of all cells, as in train."),
     ] = None
 
-    def order(self, at_once: int | None, train: bool, replace: bool) -> Order:
+    def order(self, train: bool, replace: bool, retries: int, shared: bool) -> Order:
         """Returns these cells as the part of a study to run; see `agents.study.run.Order`.
 
         Raises:
@@ -54,13 +55,15 @@ class CellOptions:
             tasks=_listed(self.task),
             arms=_listed(self.arm),
             overrides=settings | ({"steps": self.steps} if self.steps else {}),
-            at_once=at_once,
+            retries=retries,
+            shared=shared,
             train=train,
             replace=replace,
         )
 
 
 @with_record("cells", CellOptions)
+@with_record("where", WhereOptions)
 def study(
     *,
     name: Annotated[
@@ -71,9 +74,7 @@ def study(
         Path | None,
         typer.Option(help="A plan of one's own instead, as agents/study/plans/keyroom.yaml."),
     ] = None,
-    at_once: Annotated[
-        int | None, typer.Option(min=1, help="Cells trained side by side. [one a core]")
-    ] = None,
+    where: WhereOptions,
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and report. [runs/study-NAME]")
     ] = None,
@@ -97,16 +98,19 @@ def study(
     Works seed by seed, so that what there is when you stop it has all arms. Interrupted or killed,
     the same command resumes; on another machine it starts from the finished cells
     that --results names. Writes report.html, and with the results tables, figures and a README.
+    On more machines than this one: --ray, --slurm or --worker. Results are those of one machine.
     """
     from agents.study.plan import load_plan
     from agents.study.run import run_study
 
+    study_name = plan.stem if plan else name
+    out = out or Path("runs") / f"study-{study_name}"
     report = run_study(
-        load_plan(plan.stem if plan else name, plan),
-        cells.order(at_once, train, replace),
-        out or Path("runs") / f"study-{plan.stem if plan else name}",
+        load_plan(study_name, plan),
+        cells.order(train, replace, where.retries if where.elsewhere else 0, where.worker),
+        out,
         results=results,
-        base_url=base_url,
+        executor=where.executor(out, base_url),
         command=shlex.join(["calm", *sys.argv[1:]]),
         console=Console(stderr=True),
     )

@@ -54,6 +54,7 @@ def train(
         _show_settings(as_json)
         return
     from agents.report.page import report_runs
+    from agents.training.parallel import LocalProcesses
     from agents.training.progress import train_with_progress
 
     settings = options.settings()
@@ -67,7 +68,7 @@ def train(
         )
     console = Console(stderr=True)
     try:
-        train_with_progress(runs, store=store, base_url=base_url, console=console)
+        train_with_progress(runs, LocalProcesses(store, base_url), console=console)
     except KeyboardInterrupt:
         again = [word for run in runs for word in ("--resume", run.folder)]
         console.print(Text(f"resume with: {typed('train', *again)}"), soft_wrap=True)

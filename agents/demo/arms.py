@@ -12,6 +12,7 @@ from rich.console import Console
 
 from agents.report.tables import Arm
 from agents.training.config import TrainConfig, make_config
+from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run
 
@@ -108,10 +109,8 @@ def train_arms(
     if waiting:
         train_with_progress(
             [arm.runs[0] for arm in waiting],
-            store=out / "store.sqlite",
-            base_url=base_url,
+            LocalProcesses(out / "store.sqlite", base_url, at_once=len(waiting)),
             console=console,
             labels=[arm.label for arm in waiting],
-            at_once=len(waiting),
         )
     return arms

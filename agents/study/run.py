@@ -10,9 +10,11 @@ of cells that were begun.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ from rich.text import Text
 
 from agents.study.page import write_study
 from agents.study.plan import Cell, Plan
-from agents.study.results import Result, read_results, result_of, write_results
+from agents.study.results import INDEX, Result, read_results, result_of, write_results
 from agents.training.config import TrainConfig
-from agents.training.folder_lock import owned
+from agents.training.executor import Executor
+from agents.training.folder_lock import owned, owned_in_turn
+from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run
 from calm.cli.waiting import waiting
@@ -45,8 +49,10 @@ class Order:
     """Empty for all but those whose judge is a local model that is not here."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Settings of all cells, instead of the plan's."""
-    at_once: int | None = None
-    """Cells trained side by side; None for one a core."""
+    retries: int = 0
+    """How often in a row a cell may be lost, as with its machine, without a later checkpoint."""
+    shared: bool = False
+    """Whether other processes train cells in the same folder, see `agents.cluster.worker`."""
     train: bool = True
     """False writes the report of the finished cells alone."""
     replace: bool = False
@@ -59,7 +65,7 @@ def run_study(
     out: Path,
     *,
     results: Path | None = None,
-    base_url: str | None = None,
+    executor: Executor | None = None,
     command: str = "",
     console: Console | None = None,
 ) -> Path:
@@ -70,7 +76,7 @@ def run_study(
         order: what part of it to train.
         out: folder of the runs and the report.
         results: folder of finished cells' results, read first and added to; OUT/results by default.
-        base_url: the endpoint of `openai:` judges.
+        executor: trains the cells; by default processes of this machine, one a core.
         command: the command line of the study, for the report.
         console: where progress is shown.
 
@@ -80,71 +86,129 @@ def run_study(
         CalmError: a cell failed, after the others; or there is nothing to report.
         KeyboardInterrupt: after checkpoints, results and report are written.
     """
-    with owned(out) if order.train else nullcontext():
-        console = console or Console(stderr=True, quiet=True)
-        return _run_study(plan, order, out, results or out / "results", base_url, command, console)
+    executor = executor or LocalProcesses(out / "store.sqlite")
+    console = console or Console(stderr=True, quiet=True)
+    results = results or out / "results"
+    in_turn: Callable[[], AbstractContextManager[None]] = nullcontext
+    with ExitStack() as whole:
+        if order.train and order.shared:
+            in_turn = partial(owned_in_turn, out)
+        elif order.train:
+            whole.enter_context(owned(out))
+        with in_turn():
+            done = DoneCells(plan, order, results)
+            runs = _begun(plan, order, out, done, console)
+        cells, report = list(runs), out / "report.html"
+
+        def keep(i: int) -> None:
+            result = result_of(runs[cells[i]], cells[i])
+            if result is not None:
+                done.add({cells[i]: result})
+
+        try:
+            if runs and order.train:
+                train_with_progress(
+                    list(runs.values()),
+                    executor,
+                    console=console,
+                    labels=[str(cell) for cell in cells],
+                    retries=order.retries,
+                    on_end=keep,
+                )
+        finally:
+            with in_turn():
+                is_new = done.write() or not report.exists() or not order.shared
+                if done.results and is_new:
+                    with waiting(console, f"tables and figures of {len(done.results)} cells"):
+                        write_study(plan, list(done.results.values()), results, report, command)
+    if not done.results:
+        raise CalmError(f"no cell of {plan.name} is finished yet, so there is nothing to report")
+    return report
 
 
-def _run_study(
-    plan: Plan,
-    order: Order,
-    out: Path,
-    results: Path,
-    base_url: str | None,
-    command: str,
-    console: Console,
-) -> Path:
+def _begun(
+    plan: Plan, order: Order, out: Path, done: DoneCells, console: Console
+) -> dict[Cell, Run]:
+    """Returns the runs of the cells that are still to be trained, and says how many there are.
+
+    A cell whose run has come to its last step is added to those done.
+    """
     cells = plan.cells(order.seeds, order.tasks, order.arms, order.first_seed)
-    done_cells = _finished(plan, order, results)
     if order.train and not order.arms:
-        absent = _absent_models(plan, {cell.arm: cell for cell in cells if cell not in done_cells})
+        absent = _absent_models(
+            plan, {cell.arm: cell for cell in cells if cell not in done.results}
+        )
         for arm, reason in absent.items():
             console.print(Text(f"Left out is the arm {arm}: {reason}"))
-        cells = [cell for cell in cells if cell in done_cells or cell.arm not in absent]
+        cells = [cell for cell in cells if cell in done.results or cell.arm not in absent]
     runs: dict[Cell, Run] = {}
     for cell in cells:
-        if cell in done_cells:
+        if cell in done.results:
             continue
         run = _run(out / "cells" / str(cell), plan.config(cell, order.overrides), order.train)
         if run is not None:
             runs[cell] = run
-    finished = {cell: done for cell, run in runs.items() if (done := result_of(run, cell))}
-    if finished:
-        done_cells |= finished
-        write_results(results, done_cells.values())
-    todo = [cell for cell in runs if cell not in finished]
+    finished = {cell: result for cell, run in runs.items() if (result := result_of(run, cell))}
+    done.add(finished)
+    done.write()
+    runs = {cell: run for cell, run in runs.items() if cell not in finished}
     console.print(
-        Text(f"{len(cells)} cells: {len(cells) - len(todo)} done, {len(todo)} to train.")
+        Text(f"{len(cells)} cells: {len(cells) - len(runs)} done, {len(runs)} to train.")
         if order.train
-        else Text(f"{len(cells)} cells, {sum(c in done_cells for c in cells)} done.")
+        else Text(f"{len(cells)} cells, {sum(c in done.results for c in cells)} done.")
     )
+    return runs
 
-    def keep(i: int) -> None:
-        done = result_of(runs[todo[i]], todo[i])
-        if done is not None:
-            # Another study may have added cells to the same folder since.
-            done_cells.update(_fitting(plan, order, results)[0] | done_cells | {todo[i]: done})
-            write_results(results, done_cells.values())
 
-    report = out / "report.html"
-    try:
-        if todo and order.train:
-            train_with_progress(
-                [runs[cell] for cell in todo],
-                store=out / "store.sqlite",
-                base_url=base_url,
-                console=console,
-                labels=[str(cell) for cell in todo],
-                at_once=order.at_once,
-                on_end=keep,
-            )
-    finally:
-        if done_cells:
-            with waiting(console, f"tables and figures of {len(done_cells)} cells"):
-                write_study(plan, list(done_cells.values()), results, report, command)
-    if not done_cells:
-        raise CalmError(f"no cell of {plan.name} is finished yet, so there is nothing to report")
-    return report
+class DoneCells:
+    """The finished cells of a study, and the folder of their results, which others may add to.
+
+    Args:
+        plan, order: of the study.
+        folder: of the results.
+
+    Raises:
+        UsageError: some have other settings than those planned, and the order does not leave them
+            out.
+    """
+
+    def __init__(self, plan: Plan, order: Order, folder: Path) -> None:
+        self._plan, self._order, self._folder = plan, order, folder
+        self.results = _finished(plan, order, folder)
+        """By cell."""
+        self._written = len(self.results)
+        self._stamp = self._stamp_now()
+        self._next_write = 0.0
+
+    def add(self, results: Mapping[Cell, Result]) -> None:
+        """Adds finished cells, and writes them unless that would take a tenth of the time.
+
+        What is not written is not lost with a kill: it is read from the runs' folders again.
+        """
+        self.results |= results
+        if results and not self._order.shared and time.monotonic() >= self._next_write:
+            self.write()
+
+    def write(self) -> bool:
+        """Writes all results, those that others have added too; returns whether any is new."""
+        start = time.monotonic()
+        if (stamp := self._stamp_now()) != self._stamp:
+            written, _ = _fitting(self._plan, self._order, self._folder)
+            self.results = written | self.results
+            self._written = len(written)
+        if len(self.results) == self._written:
+            self._stamp = stamp
+            return False
+        write_results(self._folder, self.results.values())
+        self._written, self._stamp = len(self.results), self._stamp_now()
+        end = time.monotonic()
+        self._next_write = end + 10 * (end - start)
+        return True
+
+    def _stamp_now(self) -> int:
+        """Returns when the results were last written by anybody, 0 where there are none."""
+        index = self._folder / INDEX
+        return index.stat().st_mtime_ns if index.exists() else 0
 
 
 def _absent_models(plan: Plan, cells: Mapping[str, Cell]) -> dict[str, str]:

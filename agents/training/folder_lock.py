@@ -13,8 +13,9 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,6 +59,41 @@ def owned(folder: Path) -> Iterator[None]:
             os.close(lock)
     finally:
         os.close(place)
+
+
+@contextmanager
+def owned_in_turn(folder: Path, seconds: float = 600.0) -> Iterator[None]:
+    """Owns a folder as `owned` does, after waiting for another owner to end.
+
+    Args:
+        folder: to own.
+        seconds: to wait at most.
+
+    Raises:
+        UsageError: it is still owned then, or can't be written.
+    """
+    end = time.monotonic() + seconds
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(owned(folder))
+                break
+            except UsageError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+        yield
+
+
+def forget_dead_owner(folder: Path) -> None:
+    """Removes what an owner on another machine has left, for a caller who knows that it is dead.
+
+    An owner on this machine stays: whether it lives is seen from its lock.
+    """
+    path = folder / FILE
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if json.loads(path.read_text("utf-8")).get("host", _host()) != _host():
+            path.unlink()
 
 
 def _lock(folder: Path, place: int) -> int:

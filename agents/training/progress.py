@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from agents.training.callback import TrainingStatus
-from agents.training.parallel import train_all
+from agents.training.executor import Executor, train_all
 from agents.training.run_folder import Run
 
 MOST_BARS = 6
@@ -34,12 +33,11 @@ def time_left(status: TrainingStatus) -> str:
 
 def train_with_progress(
     runs: Sequence[Run],
+    executor: Executor,
     *,
-    store: Path | None,
-    base_url: str | None,
     console: Console,
     labels: Sequence[str] | None = None,
-    at_once: int | None = None,
+    retries: int = 0,
     on_end: Callable[[int], None] = lambda _i: None,
 ) -> None:
     """Trains `runs` and shows, for each, steps, success on held-out levels and time left.
@@ -94,9 +92,13 @@ def train_with_progress(
             progress.update(whole, text=ended_runs(int(progress.tasks[whole].completed)))
             on_end(i)
 
-        train_all(
-            runs, store=store, base_url=base_url, at_once=at_once, on_progress=show, on_end=end
-        )
+        def lose(i: int, reason: str) -> None:
+            progress.update(bars[i], text="waiting")
+            console.print(
+                Text(f"{names[i]}: {reason}; it resumes from its last checkpoint"), soft_wrap=True
+            )
+
+        train_all(runs, executor, retries=retries, on_progress=show, on_end=end, on_lost=lose)
 
 
 def figures(status: TrainingStatus) -> list[str]:

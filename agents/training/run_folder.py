@@ -41,17 +41,27 @@ Row = dict[str, Any]
 """The metrics of one evaluation, by name."""
 
 
-def provenance() -> dict[str, str]:
-    """Returns what a result depends on beside its settings: versions, commit, machine, start."""
+def commit() -> str:
+    """Returns the commit of the code, with `-dirty` where it was changed since; or "unknown".
+
+    A copy of a checkout that was sent to another machine is told it by $CALM_COMMIT.
+    """
+    if sent := os.environ.get("CALM_COMMIT"):
+        return sent
     root = Path(__file__).parents[2]
     git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+        described = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     except OSError:
-        commit = ""
+        described = ""
+    return described or "unknown"
+
+
+def provenance() -> dict[str, str]:
+    """Returns what a result depends on beside its settings: versions, commit, machine, start."""
     packages = ("torch", "stable-baselines3", "nle", "minihack", "gymnasium", "numpy", "openai")
     return {
-        "commit": commit or "unknown",
+        "commit": commit(),
         "python": platform.python_version(),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
         "started": datetime.now(UTC).isoformat(timespec="seconds"),

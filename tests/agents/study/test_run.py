@@ -147,7 +147,7 @@ def test_a_schedule_to_the_last_step_is_not_lengthened(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_longer_budget_resumes_the_shorter_one(tmp_path: Path, plan: Path) -> None:
     out = tmp_path / "out"
-    order = {"seeds": 1, "arms": ["fair"], "at_once": 1}
+    order = {"seeds": 1, "arms": ["fair"]}
     run_study(load(plan), Order(**order, overrides={"steps": 128}), out)  # type: ignore[arg-type]
     longer = Order(**order, overrides={"steps": 256})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="steps: 128, now 256"):

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from agents.training.callback import TrainingStatus
-from agents.training.parallel import STOPS, _interrupt_once, train_all
+from agents.training.executor import train_all
+from agents.training.parallel import STOPS, LocalProcesses, _interrupt_once
 from agents.training.run_folder import Run
 from calm.errors import CalmError
 
@@ -98,12 +99,11 @@ def test_a_killed_run_makes_room_while_others_report(
     with pytest.raises(CalmError, match=r"b: died with exit code -9$"):
         train_all(
             [Run(tmp_path / name) for name in "abc"],
-            at_once=2,
+            LocalProcesses(at_once=2),
             on_progress=lambda _, progress: reports.append((progress.steps, list(started))),
             on_end=ended.append,
         )
-    assert reports[0] == (0, [0, 1])
-    assert reports[1:] == [(n, [0, 1, 2]) for n in range(1, 9)]
+    assert reports == [(n, [0, 1, 2]) for n in range(9)]
     assert ended == [2, 0]
 
 
@@ -134,7 +134,7 @@ def test_ctrl_c_while_a_run_is_being_started_waits_for_it(
     context = SimpleNamespace(Queue=queue.Queue, Process=Process, set_forkserver_preload=list)
     monkeypatch.setattr(mp, "get_context", lambda _: context)
     with pytest.raises(KeyboardInterrupt):
-        train_all([Run(tmp_path / "a")])
+        train_all([Run(tmp_path / "a")], LocalProcesses())
     assert ends == ["waited for", "ended"]
 
 
@@ -146,5 +146,5 @@ def test_a_long_name_of_the_folder_for_temporary_files_takes_no_socket_in_it(
     monkeypatch.setattr(mp, "get_context", lambda method: methods.append(method) or context)
     for folder in ("/tmp", "/" + "x" * 90):
         monkeypatch.setattr(tempfile, "tempdir", folder)
-        train_all([])
+        train_all([], LocalProcesses())
     assert methods == ["forkserver", "spawn"]

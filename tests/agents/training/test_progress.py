@@ -12,6 +12,7 @@ from rich.console import Console
 from agents.training import progress
 from agents.training.callback import TrainingStatus
 from agents.training.config import TrainConfig
+from agents.training.parallel import LocalProcesses
 from agents.training.run_folder import Run
 
 
@@ -20,10 +21,11 @@ def output_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[
 
     def train_all(
         _: object,
+        __: object,
         *,
         on_progress: Callable[[int, TrainingStatus], None],
         on_end: Callable[[int], None],
-        **__: Any,
+        **___: Any,
     ) -> None:
         on_progress(0, TrainingStatus(400, 400, 7.0, 0.5, 0))
         on_end(0)
@@ -36,8 +38,7 @@ def output_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[
     ended: list[int] = []
     progress.train_with_progress(
         runs,
-        store=None,
-        base_url=None,
+        LocalProcesses(),
         console=console,
         labels=[f"run-{i}" for i in range(n)],
         on_end=ended.append,
@@ -68,14 +69,20 @@ def test_bar_steps_and_success_are_shown_at_any_width(
 ) -> None:
     """The name of a usual run alone has 31 columns."""
 
-    def train_all(_: object, *, on_progress: Callable[[int, TrainingStatus], None], **__: Any):
+    def train_all(
+        _: object,
+        __: object,
+        *,
+        on_progress: Callable[[int, TrainingStatus], None],
+        **___: Any,
+    ) -> None:
         on_progress(0, TrainingStatus(123_456, 300_000, 1234.0, 0.5, 77, 3))
 
     monkeypatch.setattr(progress, "train_all", train_all)
     run = Run.create(tmp_path / "run", TrainConfig(task="KeyRoom-S15"))
     written = io.StringIO()
     console = Console(file=written, force_terminal=True, width=width, color_system=None)
-    progress.train_with_progress([run], store=None, base_url=None, console=console)
+    progress.train_with_progress([run], LocalProcesses(), console=console)
     plain = re.sub("\x1b\\[[^a-zA-Z]*[a-zA-Z]", "", written.getvalue())
     lines = [line for line in re.split("[\r\n]+", plain) if line.strip()]
     assert all(len(line.rstrip()) <= width for line in lines)

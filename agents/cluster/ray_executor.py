@@ -1,0 +1,319 @@
+"""Trains cells as tasks of a Ray cluster, from any machine of it; no file system is shared.
+
+A task gets its cell's files and sends back each checkpoint as it is written (`ray_task`). The
+driver writes them into the folder that a study on this machine would have written. A cell whose
+node dies is given to another one with the last checkpoint that came.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.cluster.cell import CellNeeds
+from agents.cluster.folder_files import ChangedFiles, write_files
+from agents.cluster.ray_task import train_in_task
+from agents.cluster.versions import ROOT, differences, versions
+from agents.training.callback import TrainingStatus
+from agents.training.executor import Lost, News
+from agents.training.folder_lock import owned
+from agents.training.run_folder import Run, commit
+from calm.errors import CalmError, EndpointError, UsageError
+
+EXCLUDED = ("/.git", "/tests", "/docs", "/site", "/runs", "*.parquet", "*.svg", "*.sqlite*")
+"""What of the checkout does not travel, beside what git ignores; in the words of .gitignore."""
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # tells nobody
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+CONNECT_SECONDS = 10.0
+CHECK_SECONDS = 180.0
+"""That a node may take to say what is installed on it; its first process is slow to start."""
+SAVE_SECONDS = 30.0
+OBJECT_STORE = 128 << 20
+"""Bytes of shared memory of a cluster of this machine alone; it holds checkpoints under way."""
+ADDRESSES = (
+    "auto (the cluster that this machine is a node of), local (this machine alone), or the"
+    " address of the head, such as 10.0.0.1:6379"
+)
+
+
+@dataclass
+class _Attempt:
+    """An attempt at a cell that is under way."""
+
+    cell: int
+    number: int
+    ownership: ExitStack
+    """Holds the lock of the run's folder."""
+
+
+class RayExecutor:
+    """An executor that trains runs on a Ray cluster.
+
+    Args:
+        address: `auto`, `local`, or HOST:PORT of the cluster's head.
+        needs: of each cell.
+        base_url: the endpoint of `openai:` judges, as the nodes reach it.
+        at_once: cells at a time at most; by default as many as the cluster has room for.
+        environment: variables of the tasks.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        needs: CellNeeds,
+        base_url: str | None = None,
+        at_once: int | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self._address, self._needs, self._base_url = address, needs, base_url
+        self._at_once, self._environment = at_once, environment or {}
+        self._runs: Sequence[Run] = ()
+        self._attempts: dict[Any, _Attempt] = {}
+        """By the task's reference."""
+        self._count = 0
+        self._ray: Any = None
+        self._temporary: Path | None = None
+
+    def begin(self, runs: Sequence[Run]) -> None:
+        """Connects to the cluster and checks that all of its nodes have the driver's versions.
+
+        Raises:
+            EndpointError: nothing answers at the address.
+            UsageError: Ray refuses this driver, or a node has other versions.
+        """
+        os.environ.update(QUIET)
+        import ray
+        from ray.util.queue import Queue
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        self._runs, self._ray = runs, ray
+        self._expected = versions()
+        self._connect()
+        here = ray.get_runtime_context().get_node_id()
+        on_this_node = NodeAffinitySchedulingStrategy(node_id=here, soft=False)
+        self._queue = Queue(
+            actor_options={
+                "num_cpus": 0,
+                "scheduling_strategy": on_this_node,
+                "max_restarts": -1,
+                "max_task_retries": -1,
+            }
+        )
+        self._check_nodes(NodeAffinitySchedulingStrategy)
+        # A process of its own for each cell: no state of another one, and none of its memory.
+        self._task = ray.remote(
+            num_cpus=self._needs.cores,
+            memory=int(self._needs.memory * 2**30),
+            max_retries=0,  # `train_all` tries again, from the last checkpoint
+            max_calls=1,
+        )(train_in_task)
+
+    def _connect(self) -> None:
+        """Connects this process to the cluster, or starts one of this machine."""
+        options: dict[str, Any] = {
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+            "runtime_env": {
+                "working_dir": str(ROOT),
+                "excludes": [*EXCLUDED],
+                "env_vars": {**QUIET, "CALM_COMMIT": commit(), **self._environment},
+            },
+        }
+        if self._address == "local":
+            self._temporary = Path(tempfile.mkdtemp(prefix="calm-ray-", dir=_short_folder()))
+            options |= {
+                "num_cpus": (self._at_once or 0) * self._needs.cores or os.cpu_count(),
+                "include_dashboard": False,
+                "object_store_memory": OBJECT_STORE,
+                "_temp_dir": str(self._temporary),
+            }
+        elif self._address != "auto":
+            _check_answers(self._address)
+        try:
+            self._ray.init(address=self._address, **options)
+        except ConnectionError as error:
+            raise EndpointError(
+                f"no Ray cluster at {self._address} ({_first_line(error)}); start its head with"
+                " `ray start --head --port 6379`, and name one of: " + ADDRESSES
+            ) from None
+        except (RuntimeError, ValueError) as error:
+            raise UsageError(
+                f"the Ray cluster at {self._address} can't be used: {' '.join(str(error).split())}"
+            ) from None
+        except Exception as error:  # Ray raises plain ones where a node does not start
+            raise CalmError(f"Ray does not start here: {_first_line(error)}") from None
+
+    def _check_nodes(self, affinity: Any) -> None:
+        """Has each node of the cluster tell its versions.
+
+        Raises:
+            UsageError: some have others than this machine.
+        """
+        ray = self._ray
+        nodes = {n["NodeID"]: n["NodeManagerHostname"] for n in ray.nodes() if n["Alive"]}
+        check = ray.remote(versions)
+        asked = {
+            check.options(
+                num_cpus=0, scheduling_strategy=affinity(node_id=node, soft=False)
+            ).remote(): name
+            for node, name in nodes.items()
+        }
+        answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=CHECK_SECONDS)
+        faults = []
+        for reference in answered:
+            try:
+                there = ray.get(reference)
+            except ray.exceptions.RuntimeEnvSetupError as error:
+                raise UsageError(
+                    f"the checkout can't be set up on {asked[reference]}: {_first_line(error)}"
+                ) from None
+            except ray.exceptions.RayError as error:
+                faults.append(f"{asked[reference]} can't run it ({_last_line(error)})")
+                continue
+            if differing := differences(self._expected, there):
+                faults.append(f"{asked[reference]} has {differing}")
+        if faults:
+            raise UsageError(
+                "the nodes of one study must have the same versions, else its results are not"
+                " those of one machine: " + "; ".join(sorted(faults))
+            )
+
+    @property
+    def room(self) -> bool:
+        """Whether fewer cells are handed to Ray than may be at once; Ray lets the others wait."""
+        return not self._at_once or len(self._attempts) < self._at_once
+
+    def start(self, i: int) -> bool:
+        """Hands a cell to Ray, with the files of its folder, and returns True."""
+        run = self._runs[i]
+        ownership = ExitStack()
+        ownership.enter_context(owned(run.folder))
+        self._count += 1
+        reference = self._task.remote(
+            self._count,
+            ChangedFiles(run.folder).take(),
+            self._queue,
+            self._needs,
+            self._expected,
+            self._base_url,
+        )
+        self._attempts[reference] = _Attempt(i, self._count, ownership)
+        return True
+
+    def news(self) -> Iterable[tuple[int, News]]:
+        """Returns what the tasks report; writes the files that they send."""
+        ray, references = self._ray, list(self._attempts)
+        if not self._queue.qsize():
+            ray.wait(references, timeout=0.5, fetch_local=False)
+        ended, _ = ray.wait(references, num_returns=len(references), timeout=0, fetch_local=False)
+        # Whatever an ended task put into the queue is there by now.
+        yield from self._messages()
+        for reference in ended:
+            attempt = self._attempts.pop(reference)
+            with attempt.ownership:
+                yield attempt.cell, self._ending(reference, attempt)
+
+    def _messages(self) -> Iterable[tuple[int, TrainingStatus]]:
+        """Empties the queue: yields each status, and writes files into their cells' folders."""
+        cells = {attempt.number: attempt.cell for attempt in self._attempts.values()}
+        for message in self._queue.get_nowait_batch(self._queue.qsize()):
+            i = cells.get(message.attempt)
+            if i is None:  # of an attempt that was taken for lost
+                continue
+            if isinstance(message.news, TrainingStatus):
+                yield i, message.news
+            else:
+                write_files(self._runs[i].folder, message.news)
+
+    def _ending(self, reference: Any, attempt: _Attempt) -> News:
+        """Returns how an attempt has ended, once its last files are written."""
+        faults = self._ray.exceptions
+        try:
+            ending, files = self._ray.get(reference)
+        except faults.TaskCancelledError:
+            return KeyboardInterrupt()
+        except faults.OutOfMemoryError:
+            return Lost(
+                f"its node ran out of memory (it has reserved {self._needs.memory:g} GiB; more"
+                " with --memory)"
+            )
+        except faults.NodeDiedError:
+            return Lost("its node died")
+        except faults.RuntimeEnvSetupError as error:
+            return Lost(f"the checkout could not be set up on its node: {_first_line(error)}")
+        except faults.RayTaskError as error:
+            return Lost(f"it failed on its node: {_last_line(error)}")
+        except faults.RayError as error:
+            return Lost(f"its process died ({_first_line(error)})")
+        try:
+            write_files(self._runs[attempt.cell].folder, files)
+        except CalmError as error:
+            return error
+        news: News = ending.news()
+        return news
+
+    def end(self, interrupt: bool) -> None:
+        """Ends all tasks and leaves the cluster, whose nodes stay unless it was begun here."""
+        if self._ray is None:
+            return
+        try:
+            if self._ray.is_initialized():
+                self._end_tasks(interrupt)
+        finally:
+            self._ray.shutdown()
+            if self._temporary is not None:
+                shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _end_tasks(self, interrupt: bool) -> None:
+        """Cancels all tasks; with `interrupt` waits until they have saved their checkpoints."""
+        for reference in self._attempts:
+            self._ray.cancel(reference, force=not interrupt)
+        end = time.monotonic() + SAVE_SECONDS
+        while interrupt and self._attempts and time.monotonic() < end:
+            for _ in self.news():
+                pass
+        for attempt in self._attempts.values():
+            attempt.ownership.close()
+
+
+def _check_answers(address: str) -> None:
+    """Raises an error if an address is none, or nothing answers there.
+
+    Ray itself would try for a minute, and then end this process.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"{address!r} is no address of a Ray cluster; name one of: {ADDRESSES}")
+    try:
+        with contextlib.closing(socket.create_connection((host, int(port)), CONNECT_SECONDS)):
+            pass
+    except OSError as error:
+        raise EndpointError(
+            f"nothing answers at {address} ({error.strerror or error}); start the cluster's head"
+            f" with `ray start --head --port {port}`, or name another: {ADDRESSES}"
+        ) from None
+
+
+def _short_folder() -> str | None:
+    """Returns where Ray's files go: their sockets' paths have at most 107 bytes."""
+    return None if len(os.fsencode(tempfile.gettempdir())) < 20 else "/tmp"
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else type(error).__name__

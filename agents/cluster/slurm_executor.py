@@ -1,0 +1,223 @@
+"""Trains cells as Slurm jobs through submitit, in a folder that all nodes share.
+
+A job that Slurm ends for its time or for another's sake is put into the queue again, and resumes
+from its checkpoint. Jobs outlive the command: started again, it finds those still in the queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from agents.cluster.cell import CellNeeds, Ending
+from agents.cluster.slurm_job import CellJob
+from agents.cluster.status_file import StatusReader
+from agents.cluster.versions import versions
+from agents.training.executor import Lost, News
+from agents.training.run_folder import Run
+from calm.errors import UsageError
+from calm.files import write_file
+
+LOCAL = "local"
+"""Instead of a partition: submitit's executor of this machine, to try things out."""
+STOP_SECONDS = 120.0
+"""That jobs have to save a checkpoint when the study is stopped."""
+POLL_SECONDS = 1.0
+MOST_REQUEUES = 1000
+"""Times that a job may run out of time; each resumes from the last one's checkpoint."""
+
+
+class SlurmExecutor:
+    """An executor that trains runs as jobs of Slurm.
+
+    Args:
+        partitions: that jobs may run on; `local` alone for processes of this machine.
+        folder: for submitit's files and logs, on the shared file system.
+        needs: of each cell.
+        minutes: that a job may run before it is put into the queue again.
+        base_url: the endpoint of `openai:` judges, as the nodes reach it.
+        at_once: jobs that run at a time at most; Slurm decides by default.
+        environment: variables of the jobs.
+    """
+
+    def __init__(
+        self,
+        partitions: Sequence[str],
+        folder: Path,
+        needs: CellNeeds,
+        minutes: int = 240,
+        base_url: str | None = None,
+        at_once: int | None = None,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self._partitions, self._folder = partitions, folder.resolve()
+        self._needs, self._minutes = needs, minutes
+        self._base_url, self._at_once = base_url, at_once
+        self._environment = environment or {}
+        self._runs: Sequence[Run] = ()
+        self._new: list[int] = []
+        """Cells to be submitted together."""
+        self._jobs: dict[int, Any] = {}
+        self._statuses = StatusReader()
+        self._stop = self._folder / f"stop-{secrets.token_hex(4)}"
+
+    def begin(self, runs: Sequence[Run]) -> None:
+        """Prepares submitit and finds the jobs of an earlier command that are still in the queue.
+
+        Raises:
+            UsageError: there is no Slurm here.
+        """
+        import submitit
+
+        self._runs, self._submitit = runs, submitit
+        self._expected = versions()
+        local = list(self._partitions) == [LOCAL]
+        if LOCAL in self._partitions and not local:
+            raise UsageError("--slurm local tries jobs on this machine; it can't be among others")
+        try:
+            self._executor: Any = submitit.AutoExecutor(
+                self._folder,
+                cluster="local" if local else "slurm",
+                **{f"{'local' if local else 'slurm'}_max_num_timeout": MOST_REQUEUES},
+            )
+        except RuntimeError as error:
+            raise UsageError(
+                f"there is no Slurm here ({error}); run this where `sbatch` works, or try it with"
+                " --slurm local"
+            ) from None
+        self._executor.update_parameters(
+            name="calm-cell",
+            timeout_min=self._minutes,
+            cpus_per_task=self._needs.cores,
+            mem_gb=self._needs.memory,
+            slurm_partition=",".join(self._partitions),
+            slurm_array_parallelism=self._at_once or 256,
+            slurm_additional_parameters={"requeue": True},
+        )
+        if not local:
+            self._find_jobs()
+
+    @property
+    def room(self) -> bool:
+        """Whether a cell can be submitted: always on Slurm, which has a queue of its own."""
+        if list(self._partitions) != [LOCAL] or not self._at_once:
+            return True
+        return len(self._new) + len(self._jobs) < self._at_once
+
+    def start(self, i: int) -> bool:
+        """Has a cell submitted with the next call of `news`, and returns True."""
+        if i not in self._jobs:
+            self._new.append(i)
+        return True
+
+    def news(self) -> Iterable[tuple[int, News]]:
+        """Returns what the jobs report; submits those that were started since."""
+        if self._new:
+            self._submit()
+        time.sleep(POLL_SECONDS)
+        folders = {i: self._runs[i].folder for i in self._jobs}
+        yield from self._statuses.changed(folders, time.monotonic())
+        ended = [i for i, job in self._jobs.items() if job.done()]
+        for i in ended:
+            yield i, self._ending(self._jobs.pop(i))
+        if ended:
+            self._note_jobs()
+
+    def _submit(self) -> None:
+        """Submits the started cells as one array.
+
+        Raises:
+            UsageError: Slurm refuses, as for a partition that it does not have.
+        """
+        cells = [
+            CellJob(
+                self._runs[i].folder.resolve(),
+                self._stop,
+                self._needs,
+                self._expected,
+                self._base_url,
+                self._environment,
+            )
+            for i in self._new
+        ]
+        try:
+            with self._executor.batch():
+                jobs = [self._executor.submit(cell) for cell in cells]
+            self._jobs |= dict(zip(self._new, jobs, strict=True))
+        except self._submitit.core.utils.FailedJobError as error:
+            words = " ".join(str(error).split())
+            raise UsageError(
+                f"Slurm does not take jobs for {', '.join(self._partitions)}: {words[-300:]};"
+                " `sinfo` lists the partitions"
+            ) from None
+        self._new.clear()
+        self._note_jobs()
+
+    def _ending(self, job: Any) -> News:
+        """Returns how a job has ended."""
+        utils = self._submitit.core.utils
+        try:
+            ending = job.result()
+        except (utils.FailedJobError, utils.UncompletedJobError) as error:
+            state = str(job.state).upper()
+            if "OUT_OF_ME" in state:
+                return Lost(
+                    f"job {job.job_id} ran out of memory (it had {self._needs.memory:g} GiB; more"
+                    " with --memory)"
+                )
+            line = next((x for x in reversed(str(error).splitlines()) if x.strip()), "")
+            return Lost(
+                f"job {job.job_id} ended as {state}: {line.strip()[:200]} (log: {job.paths.stderr})"
+            )
+        return (
+            ending.news() if isinstance(ending, Ending) else Lost(f"job {job.job_id} said nothing")
+        )
+
+    def end(self, interrupt: bool) -> None:
+        """Ends all jobs; with `interrupt` they get two minutes to save a checkpoint."""
+        if not self._jobs:
+            return
+        if interrupt:
+            self._stop.touch()
+            end = time.monotonic() + STOP_SECONDS
+            while any(self._is_running(i) for i in self._jobs) and time.monotonic() < end:
+                time.sleep(POLL_SECONDS)
+        for job in self._jobs.values():
+            if not job.done():
+                with contextlib.suppress(Exception):  # an ended job can't be cancelled
+                    job.cancel(check=False)
+        self._jobs.clear()
+        self._note_jobs()
+        with contextlib.suppress(OSError):
+            self._stop.unlink(missing_ok=True)
+
+    def _is_running(self, i: int) -> bool:
+        """Returns whether a job is being run, so that it could save a checkpoint."""
+        return (self._runs[i].folder / "owner.json").exists() and not self._jobs[i].done()
+
+    @property
+    def _index(self) -> Path:
+        """The file that names the jobs of cells, by the folder of their runs."""
+        return self._folder / "jobs.json"
+
+    def _note_jobs(self) -> None:
+        """Writes which job trains which cell, for a later command."""
+        jobs = {str(self._runs[i].folder): job.job_id for i, job in self._jobs.items()}
+        write_file(self._index, json.dumps(jobs, indent=1))
+
+    def _find_jobs(self) -> None:
+        """Takes up the jobs of an earlier command that Slurm still has."""
+        try:
+            jobs = json.loads(self._index.read_text("utf-8"))
+        except (OSError, ValueError):
+            return
+        for i, run in enumerate(self._runs):
+            if (number := jobs.get(str(run.folder))) is not None:
+                job: Any = self._submitit.SlurmJob(self._folder, str(number))
+                if not job.done(force_check=True):
+                    self._jobs[i] = job
