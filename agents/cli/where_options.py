@@ -95,11 +95,11 @@ class WhereOptions:
             )
         from agents.cluster.cell import CellNeeds
 
-        needs = CellNeeds(self.cores, self.memory)
+        needs, store = CellNeeds(self.cores, self.memory), out / "store.sqlite"
         if self.ray:
             from agents.cluster.ray_executor import RayExecutor
 
-            return RayExecutor(self.ray, needs, base_url, self.at_once)
+            return RayExecutor(self.ray, needs, store, base_url, self.at_once)
         if self.slurm:
             from agents.cluster.slurm_executor import SlurmExecutor
 
@@ -107,6 +107,7 @@ class WhereOptions:
                 [part for one in self.slurm for part in one.split(",") if part],
                 out / "slurm",
                 needs,
+                store,
                 self.minutes,
                 base_url,
                 self.at_once,
@@ -114,9 +115,7 @@ class WhereOptions:
         if self.worker:
             from agents.cluster.worker import Worker
 
-            return Worker(
-                out / "claims", out / "store.sqlite", base_url, self.at_once, self.retries
-            )
+            return Worker(out / "claims", store, base_url, self.at_once, self.retries)
         from agents.training.parallel import LocalProcesses
 
-        return LocalProcesses(out / "store.sqlite", base_url, self.at_once)
+        return LocalProcesses(store, base_url, self.at_once)

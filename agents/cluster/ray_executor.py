@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.cluster.answers import copy_of_answers
 from agents.cluster.cell import CellNeeds
 from agents.cluster.folder_files import ChangedFiles, write_files
 from agents.cluster.ray_task import train_in_task
@@ -63,6 +64,7 @@ class RayExecutor:
     Args:
         address: `auto`, `local`, or HOST:PORT of the cluster's head.
         needs: of each cell.
+        store: file of the study's answers; cells that read it get a copy.
         base_url: the endpoint of `openai:` judges, as the nodes reach it.
         at_once: cells at a time at most; by default as many as the cluster has room for.
         environment: variables of the tasks.
@@ -72,11 +74,13 @@ class RayExecutor:
         self,
         address: str,
         needs: CellNeeds,
+        store: Path,
         base_url: str | None = None,
         at_once: int | None = None,
         environment: dict[str, str] | None = None,
     ) -> None:
         self._address, self._needs, self._base_url = address, needs, base_url
+        self._store = store
         self._at_once, self._environment = at_once, environment or {}
         self._runs: Sequence[Run] = ()
         self._attempts: dict[Any, _Attempt] = {}
@@ -111,6 +115,7 @@ class RayExecutor:
             }
         )
         self._check_nodes(NodeAffinitySchedulingStrategy)
+        self._answers = ray.put(copy_of_answers(runs, self._store))
         # A process of its own for each cell: no state of another one, and none of its memory.
         self._task = ray.remote(
             num_cpus=self._needs.cores,
@@ -206,6 +211,7 @@ class RayExecutor:
             self._queue,
             self._needs,
             self._expected,
+            self._answers,
             self._base_url,
         )
         self._attempts[reference] = _Attempt(i, self._count, ownership)

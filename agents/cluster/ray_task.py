@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from agents.cluster.answers import store_of_attempt
 from agents.cluster.cell import CellNeeds, Ending, train_cell
 from agents.cluster.folder_files import ChangedFiles, Files, write_files
 from agents.training.callback import TrainingStatus
@@ -64,6 +65,7 @@ def train_in_task(
     mailbox: Mailbox,
     needs: CellNeeds,
     expected: Mapping[str, str],
+    answers: bytes | None,
     base_url: str | None,
 ) -> tuple[Ending, Files]:
     """Trains a cell in a temporary folder and returns how that ended, and the files not yet sent.
@@ -72,9 +74,13 @@ def train_in_task(
         attempt: its number, for the messages.
         files: the run's folder so far.
         mailbox: gets the cell's status and files while it is trained.
+        answers: content of the study's store, for cells that read it.
         needs, expected, base_url: as for `agents.cluster.cell.train_cell`.
     """
-    with tempfile.TemporaryDirectory(prefix="calm-cell-", ignore_cleanup_errors=True) as place:
+    with (
+        tempfile.TemporaryDirectory(prefix="calm-cell-", ignore_cleanup_errors=True) as place,
+        store_of_attempt(answers) as store,
+    ):
         folder = Path(place) / "run"
         folder.mkdir()
         write_files(folder, files)
@@ -83,6 +89,5 @@ def train_in_task(
         def report(status: TrainingStatus) -> None:
             mailbox.put(Message(attempt, status))
 
-        store = Path(place) / "store.sqlite"
         ending = train_cell(run, needs, expected, store, base_url, report)
         return ending, run.changed.take()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from agents.cluster.answers import copy_of_answers
 from agents.cluster.cell import CellNeeds, Ending
 from agents.cluster.slurm_job import CellJob
 from agents.cluster.status_file import StatusReader
@@ -39,6 +40,7 @@ class SlurmExecutor:
         partitions: that jobs may run on; `local` alone for processes of this machine.
         folder: for submitit's files and logs, on the shared file system.
         needs: of each cell.
+        store: file of the study's answers; cells that read it work on a copy.
         minutes: that a job may run before it is put into the queue again.
         base_url: the endpoint of `openai:` judges, as the nodes reach it.
         at_once: jobs that run at a time at most; Slurm decides by default.
@@ -50,13 +52,14 @@ class SlurmExecutor:
         partitions: Sequence[str],
         folder: Path,
         needs: CellNeeds,
+        store: Path,
         minutes: int = 240,
         base_url: str | None = None,
         at_once: int | None = None,
         environment: dict[str, str] | None = None,
     ) -> None:
         self._partitions, self._folder = partitions, folder.resolve()
-        self._needs, self._minutes = needs, minutes
+        self._needs, self._store, self._minutes = needs, store, minutes
         self._base_url, self._at_once = base_url, at_once
         self._environment = environment or {}
         self._runs: Sequence[Run] = ()
@@ -76,6 +79,11 @@ class SlurmExecutor:
 
         self._runs, self._submitit = runs, submitit
         self._expected = versions()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._answers: Path | None = None
+        if (answers := copy_of_answers(runs, self._store)) is not None:
+            self._answers = self._folder / "answers.sqlite"
+            write_file(self._answers, answers)
         local = list(self._partitions) == [LOCAL]
         if LOCAL in self._partitions and not local:
             raise UsageError("--slurm local tries jobs on this machine; it can't be among others")
@@ -140,6 +148,7 @@ class SlurmExecutor:
                 self._stop,
                 self._needs,
                 self._expected,
+                self._answers,
                 self._base_url,
                 self._environment,
             )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agents.cluster.answers import store_of_attempt
 from agents.cluster.cell import CellNeeds, Ending, train_cell
 from agents.cluster.status_file import remove_status, write_status
 from agents.training.callback import TrainingStatus
@@ -29,6 +30,8 @@ class CellJob:
     needs: CellNeeds
     expected: dict[str, str]
     """Versions of the machine that the study was started on."""
+    answers: Path | None
+    """Copy of the study's store, for cells that read it."""
     base_url: str | None
     environment: dict[str, str]
     """Variables of the job."""
@@ -44,11 +47,10 @@ class CellJob:
             if self.stop.exists():
                 raise KeyboardInterrupt
 
-        store = self.folder.parent / f".{self.folder.name}-store.sqlite"
+        run = Run(self.folder)
         try:
-            return train_cell(
-                Run(self.folder), self.needs, self.expected, store, self.base_url, report
-            )
+            with store_of_attempt(self.answers) as store:
+                return train_cell(run, self.needs, self.expected, store, self.base_url, report)
         finally:
             remove_status(self.folder)
 
