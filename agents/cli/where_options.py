@@ -27,10 +27,9 @@ class WhereOptions:
     ray: Annotated[
         str | None,
         typer.Option(
-            metavar="[ADDRESS]",
-            flag_value="auto",
+            metavar="ADDRESS",
             help="On a Ray cluster: auto (the one that this machine is a node of), local, or"
-            " HOST:PORT of its head. Needs the extra `ray`. [auto]",
+            " HOST:PORT of its head. Needs the extra `ray`.",
         ),
     ] = None
     slurm: Annotated[

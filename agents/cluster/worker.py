@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from agents.cluster.answers import copy_of_answers, store_of_attempt
 from agents.cluster.claims import BEAT_SECONDS, DEAD_SECONDS, Claims
 from agents.cluster.status_file import StatusReader, remove_status, write_status
 from agents.training.callback import TrainingStatus
@@ -15,6 +17,7 @@ from agents.training.folder_lock import forget_dead_owner
 from agents.training.parallel import LocalProcesses
 from agents.training.run_folder import Run
 from calm.errors import CalmError, UsageError
+from calm.judges import asks_model
 
 LOOK_SECONDS = 5.0
 """Between two looks at cells that other workers hold."""
@@ -56,9 +59,14 @@ class Worker(LocalProcesses):
         self._next_look: dict[int, float] = {}
         self._statuses = StatusReader()
         self._ended = threading.Event()
+        self._closing = ExitStack()
 
     def begin(self, runs: Sequence[Run]) -> None:
         """Takes the runs that will be trained, and begins to give signs of life."""
+        if self._store is not None and not any(asks_model(run.config.judge) for run in runs):
+            # SQLite's files can't be used on a network's file system; who only reads has a copy.
+            copy = store_of_attempt(copy_of_answers(runs, self._store))
+            self._store = self._closing.enter_context(copy)
         super().begin(runs)
         names = ["-".join(run.folder.parts[-3:]) for run in runs]
         self._claims = [Claims(self._folder / name, self._dead_seconds) for name in names]
@@ -142,6 +150,7 @@ class Worker(LocalProcesses):
             super().end(interrupt)
         finally:
             self._ended.set()
+            self._closing.close()
             for i in list(self._held):
                 self._let_go(i, KeyboardInterrupt())
 

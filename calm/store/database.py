@@ -266,7 +266,7 @@ class Database:
     def copy_to(self, path: Path) -> None:
         """Writes the file as it is now to a new one, without what others write meanwhile."""
         with self._explained():
-            self._connection.execute("VACUUM INTO ?", (str(path),))
+            self._db.execute("VACUUM INTO ?", (str(path),))
 
     def execute(self, sql: str, values: Sequence[object] = ()) -> None:
         """Runs and commits one statement."""

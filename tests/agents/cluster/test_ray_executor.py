@@ -1,0 +1,131 @@
+"""Cells on a Ray cluster: of three nodes on this machine, one of which is killed; and of none."""
+
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.cluster.cell import CellNeeds
+from agents.cluster.ray_executor import RayExecutor, _check_answers
+from agents.study.plan import Cell, load_plan
+from agents.study.results import read_results
+from agents.study.run import Order, run_study
+from agents.training.run_folder import Run
+from agents.training.train import train
+from calm.errors import EndpointError, UsageError
+from tests.support.processes import eventually, python
+from tests.support.ray_cluster import ENVIRONMENT, leftovers, ray_cluster, trains
+
+pytest.importorskip("ray")
+
+PLAN = """
+title: Tiny
+all:
+  {judge: none, n_envs: 4, n_steps: 32, eval_episodes: 4, features_dim: 16, steps: 3200,
+   eval_every: 1600, checkpoint_every: 256}
+tasks:
+  KeyRoom-S5: {}
+arms:
+  one: {label: one, reward: 1 for the stairs, set: {}}
+  two: {label: two, reward: 1 for the stairs, set: {judge: rules}}
+compare: [[two, one]]
+"""
+TIMES = ("seconds", "eval_seconds")
+SECONDS = 1500  # that a study may take where other work has most of the processor
+
+
+def untimed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k not in TIMES} for row in rows]
+
+
+@pytest.mark.parametrize("address", ["nowhere", "host:port", ":6379", "host:"])
+def test_what_is_no_address_is_told(address: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a Ray cluster; name one of: auto"):
+        _check_answers(address)
+
+
+def test_an_address_where_nothing_answers_is_told_at_once() -> None:
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        with pytest.raises(EndpointError, match=f"nothing answers at 127.0.0.1:{port}"):
+            _check_answers(f"127.0.0.1:{port}")
+
+
+def test_an_executor_that_never_began_ends(tmp_path: Path) -> None:
+    RayExecutor("auto", CellNeeds(), tmp_path / "store.sqlite").end(interrupt=True)
+
+
+class StoppedRun(Run):
+    """A run that is killed by the checkpoint of a step, as its node was."""
+
+    stop_at = -1
+
+    def save_checkpoint(self, state: Any) -> None:
+        super().save_checkpoint(state)
+        if state["steps"] == self.stop_at:
+            raise SystemExit
+
+
+def trained_here(folder: Path, like: Run) -> list[dict[str, Any]]:
+    """The metrics of the same cell on this machine, resumed where the other one was."""
+    Run.create(folder, like.config)
+    for step in like.resumed_at:
+        stopped = StoppedRun(folder)
+        stopped.stop_at = step
+        with pytest.raises(SystemExit):
+            train(stopped, resume=None)
+    return train(Run(folder), resume=None)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * SECONDS)
+def test_a_study_survives_the_death_of_a_node_and_is_that_of_one_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, out = tmp_path / "tiny.yaml", tmp_path / "out"
+    plan.write_text(PLAN)
+    runs = [Run(out / "cells" / "KeyRoom-S5" / arm / "seed0") for arm in ("one", "two")]
+    with ray_cluster(monkeypatch, nodes=3) as cluster:
+        command = ["-m", "calm", "study", "--plan", plan, "--out", out, "--seeds", 1]
+        where = ["--ray", cluster.address, "--memory", 0.3]
+        with python(*command, *where, env=ENVIRONMENT) as study:
+            assert eventually(lambda: all(r.checkpoint_path.exists() for r in runs), SECONDS)
+            # The driver is on the head, so one cell at least is on another node.
+            node = next(n for n in cluster.worker_nodes if trains(n))
+            before = {run.folder: run.load_checkpoint()["steps"] for run in runs}
+            cluster.remove_node(node, allow_graceful=False)
+            assert study.wait(SECONDS) == 0
+    assert {cell.arm for cell in read_results(out / "results")} == {"one", "two"}
+    killed = [run for run in runs if run.resumed_at]
+    assert len(killed) == 1
+    for run in runs:
+        # Nothing that had come was lost.
+        assert all(step >= before[run.folder] for step in run.resumed_at)
+        here = trained_here(tmp_path / "here" / run.folder.parent.name, run)
+        assert untimed(here) == untimed(run.metrics())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * SECONDS)
+def test_a_study_stopped_on_a_cluster_of_one_is_finished_without(tmp_path: Path) -> None:
+    plan, out = tmp_path / "tiny.yaml", tmp_path / "out"
+    plan.write_text(PLAN)
+    run = Run(out / "cells" / "KeyRoom-S5" / "one" / "seed0")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = ["-m", "calm", "study", "--plan", plan, "--out", out, "--seeds", 1, "--arms", "one"]
+    where = ["--ray", "local", "--memory", 0.3, "--at-once", 1]
+    with python(*command, *where, env=ENVIRONMENT) as study:
+        assert eventually(run.checkpoint_path.exists, SECONDS)
+        study.send_signal(signal.SIGINT)
+        assert study.wait(600) == 130
+    assert not leftovers("calm-ray-")
+    steps = run.load_checkpoint()["steps"]
+    assert 0 < steps < 3200
+    run_study(load_plan("tiny", plan), Order(seeds=1, arms=["one"]), out)
+    assert run.resumed_at == [steps]
+    rows = read_results(out / "results")[Cell("KeyRoom-S5", "one", 0)].rows
+    assert [row["steps"] for row in rows] == [0, 1664, 3200]
