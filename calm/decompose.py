@@ -14,12 +14,11 @@ from calm.asking.prompt import (
     decompose_prompt,
 )
 from calm.endpoint.envelope import Reply
-from calm.endpoint.faults import RowFault
-from calm.errors import CalmError, UsageError
+from calm.errors import UsageError
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge, RemoteJudge
-from calm.records import Subgoal, Task, Verdict
-from calm.store.question import Context, Question, Reading
+from calm.open_question import OpenQuestion, first_usable
+from calm.records import Subgoal, Task
 from calm.store.store import Store
 from calm.subgoal_trial import SubgoalTrial
 from calm.subgoals import LEAST, MOST, check_subgoals
@@ -145,51 +144,19 @@ def _ask_for_subgoals(
     tries: int,
 ) -> tuple[Subgoal, ...]:
     """Returns the list in the first usable of at most `tries` answers, and keeps it."""
-    problem = ""
-    for sample in range(tries):
-        # The first answer is the likeliest one; another try must be able to differ.
-        params = judge.free_params | {"temperature": 0 if sample == 0 else 0.7}
-        for name in ("logprobs", "top_logprobs", "per_request"):
-            params.pop(name, None)
-        context = Context(
-            task.id,
-            (),
-            judge.model,
-            template=template,
-            prompt=template_hash,
-            params=params,
-            kind="decompose",
-        )
-        reply = _reply(judge, store, context, prompt, sample)
-        try:
-            subgoals = _read(reply)
-        except UsageError as error:
-            problem = str(error)
-            continue
-        store.keep_subgoals(task.id, subgoals, judge.name)
-        return subgoals
-    raise CalmError(
-        f"{judge.name} named no usable subgoals for {task.id} in {tries} answers; the last:"
-        f" {problem}. Use the given ones (--subgoals given), write a file, or try another model"
+    question = OpenQuestion(
+        task.id,
+        prompt,
+        template,
+        template_hash,
+        _read,
+        f"named no usable subgoals for {task.id}",
+        "Use the given ones (--subgoals given), write a file, or try another model",
+        _SCHEMA,
     )
-
-
-def _reply(judge: RemoteJudge, store: Store, context: Context, prompt: str, sample: int) -> Reply:
-    question = Question(context.key(prompt, sample), prompt, sample)
-    answers = store.answers([question.key])
-    if question.key in answers:
-        return answers[question.key].reply
-    try:
-        reply = judge.ask_once(context, question, _SCHEMA, store)
-    except RowFault as fault:
-        raise CalmError(f"{judge.name} can't be asked for subgoals: {fault}") from None
-    try:
-        _read(reply)
-        reading = Reading(question.key, Verdict.OK)
-    except UsageError as error:
-        reading = Reading(question.key, Verdict.INVALID, reason=str(error))
-    store.store_verdicts([reading])
-    return reply
+    subgoals = first_usable(question, judge, store, tries)
+    store.keep_subgoals(task.id, subgoals, judge.name)
+    return subgoals
 
 
 def _read(reply: Reply) -> tuple[Subgoal, ...]:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import yaml
 
@@ -21,6 +21,9 @@ from calm.text import clean
 from calm.yaml_files import read_yaml
 
 LEAST, MOST = 2, 8
+MOST_CLAUSE = 160
+"""Characters of a statement."""
+_ARTICLES = ("The", "A", "An")
 _COMPOUND = re.compile(r"\b(?:and|or|then|while|after|before)\b|[,;/&+]", re.IGNORECASE)
 
 
@@ -31,8 +34,11 @@ class SubgoalLists(Protocol):
         """Returns the lists of one task, or of all, by hash."""
 
 
-def check_subgoals(value: object) -> tuple[Subgoal, ...]:
+def check_subgoals(value: object, *, statements: bool = False) -> tuple[Subgoal, ...]:
     """Returns the subgoals in a list of `{name, definition}`: 2 to 8, distinct, none compound.
+
+    Args:
+        statements: whether each may have a list of `statements` too, see `Subgoal.statements`.
 
     Raises:
         UsageError: says which subgoal fails and how.
@@ -42,24 +48,53 @@ def check_subgoals(value: object) -> tuple[Subgoal, ...]:
         raise UsageError(f"a list of {LEAST} to {MOST} subgoals is needed, got {size}")
     subgoals = []
     for i, item in enumerate(value, 1):
-        if not isinstance(item, dict) or set(item) != {"name", "definition"}:
+        allowed = {"name", "definition"} | ({"statements"} if statements else set())
+        if not isinstance(item, dict) or not {"name", "definition"} <= set(item) <= allowed:
             fields = item if isinstance(item, dict) else {}
             quote = "; text with a comma goes between quotes" if None in fields.values() else ""
             raise UsageError(
                 f"subgoal {i} must have a name and a definition, and nothing else; it has"
                 f" {', '.join(map(repr, fields)) or 'none'}{quote}"
             )
-        for field, content in item.items():
+        for field in ("name", "definition"):
+            content = item[field]
             if not isinstance(content, str) or not content.strip():
                 raise UsageError(f"subgoal {i}: its {field} must be text, not {content!r}")
-        subgoals.append(_one(i, item["name"].strip(), item["definition"].strip()))
+        clauses = _clauses(i, item.get("statements", []))
+        subgoals.append(_one(i, item["name"].strip(), item["definition"].strip(), clauses))
     names = [re.sub(r"\W+", " ", s.name).casefold().strip() for s in subgoals]
     if twice := sorted({n for n in names if names.count(n) > 1}):
         raise UsageError(f"subgoals must differ; named twice: {', '.join(twice)}")
     return tuple(subgoals)
 
 
-def _one(i: int, name: str, definition: str) -> Subgoal:
+def _clauses(i: int, value: object) -> tuple[str, ...]:
+    """Returns the statements of subgoal i, each as `clause_of` has it."""
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise UsageError(f"subgoal {i}: statements must be a list of text")
+    try:
+        return tuple(clause_of(v) for v in value)
+    except UsageError as error:
+        raise UsageError(f"subgoal {i}: {error}") from None
+
+
+def clause_of(text: str) -> str:
+    """Returns a statement as it is put after "that": one clause, with no capital or full stop.
+
+    >>> clause_of('"The door is open now."')
+    'the door is open now'
+
+    Raises:
+        UsageError: it is no single short line.
+    """
+    clause = text.strip().strip("\"'`").strip().rstrip(".").rstrip()
+    if clean(clause) != clause or "\n" in clause or not 0 < len(clause) <= MOST_CLAUSE:
+        raise UsageError(f"a statement must be one clause on one short line, got {text[:100]!r}")
+    first, _, rest = clause.partition(" ")
+    return f"{first.lower()} {rest}" if first in _ARTICLES else clause
+
+
+def _one(i: int, name: str, definition: str, statements: tuple[str, ...]) -> Subgoal:
     name = name.rstrip(".")
     if clean(name) != name or "\n" in name or len(name) > 80 or len(name.split()) > 12:
         raise UsageError(f"subgoal {i}: the name must be one short line, got {name[:100]!r}")
@@ -68,13 +103,21 @@ def _one(i: int, name: str, definition: str) -> Subgoal:
     sentences = [s for s in re.split(r"(?<=[.!?])\s+(?=[A-Z])", definition) if s]
     if len(sentences) != 1 or len(definition) > 400:
         raise UsageError(f"subgoal {i}: the definition of {name!r} must be one sentence")
-    return Subgoal(name, clean(definition))
+    return Subgoal(name, clean(definition), statements)
+
+
+def plain_subgoals(subgoals: Sequence[Subgoal]) -> list[dict[str, Any]]:
+    """Returns a list of subgoals as plain values, as a file of them and `--json` have it."""
+    return [
+        {"name": s.name, "definition": s.definition}
+        | ({"statements": list(s.statements)} if s.statements else {})
+        for s in subgoals
+    ]
 
 
 def write_subgoals(path: Path, task: str, subgoals: Sequence[Subgoal]) -> None:
     """Writes a list of subgoals for a person to edit: JSON to a `.json` file, else YAML."""
-    listed = [{"name": s.name, "definition": s.definition} for s in subgoals]
-    content = {"task": task, "subgoals": listed}
+    content = {"task": task, "subgoals": plain_subgoals(subgoals)}
     if path.suffix == ".json":
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     else:
@@ -85,7 +128,8 @@ def write_subgoals(path: Path, task: str, subgoals: Sequence[Subgoal]) -> None:
 def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
     """Returns the subgoals in a YAML or JSON file, checked as a model's are.
 
-    The file holds a list of name and definition, or a mapping with such a list as `subgoals`.
+    The file holds a list of name, definition and maybe statements, or a mapping with such a list as
+    `subgoals`.
 
     Raises:
         UsageError: it can't be read; the message names the field.
@@ -96,7 +140,7 @@ def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
             raise UsageError(f"{path} has no field `subgoals`: a list of name and definition")
         value = value["subgoals"]
     try:
-        return check_subgoals(value)
+        return check_subgoals(value, statements=True)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
 

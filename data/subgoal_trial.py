@@ -1,4 +1,5 @@
-"""Tries a list of subgoals on the transitions of a set, and asks a model for better ones."""
+"""Tries a list of subgoals on the transitions of a set; asks a model for better ones, or for the
+lines that tell of them."""
 
 from __future__ import annotations
 
@@ -14,7 +15,17 @@ from calm.errors import UsageError, unknown
 from calm.judges import make_judge
 from calm.judges.protocol import Judge, RemoteJudge
 from calm.owned.client import open_store
-from calm.records import MODES, LabelledTransition, Mode, Subgoal, Task, subgoals_hash
+from calm.records import (
+    MODES,
+    LabelledTransition,
+    Mode,
+    Subgoal,
+    Task,
+    Transition,
+    subgoals_hash,
+)
+from calm.statements import Stated, landmark_lines, state_subgoals
+from calm.store.store import Store
 from calm.subgoal_trial import SubgoalTrial, try_subgoals
 from calm.subgoals import read_subgoals, write_subgoals
 from data.dataset import NATURAL, load
@@ -42,8 +53,10 @@ class TrialPlan:
     """Distinct texts; 0 for all."""
     again: bool = False
     """Whether a model is asked for better subgoals where something is wrong."""
+    statements: bool = False
+    """Whether a model is asked which lines of the descriptions tell of the subgoals."""
     out: Path | None = None
-    """File for the better list."""
+    """File for the better list, or for the one with statements."""
     store: Path = Path("calm.sqlite")
     base_url: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -54,13 +67,24 @@ class TrialResult:
     """The trial of the list, and of the better one where the model was asked for one."""
 
     trials: tuple[SubgoalTrial, ...]
+    stated: tuple[Stated, ...] = ()
+    """What the model says of the last list's subgoals, where it was asked."""
 
     def as_json(self) -> dict[str, Any]:
         """Returns plain values, for `--json`."""
         return {
             "trials": [
                 {"hash": subgoals_hash(trial.subgoals)} | trial.as_json() for trial in self.trials
-            ]
+            ],
+            "statements": [
+                {
+                    "subgoal": stated.subgoal.name,
+                    "clause": stated.clause,
+                    "statements": list(stated.subgoal.statements),
+                    "odds": stated.odds,
+                }
+                for stated in self.stated
+            ],
         }
 
 
@@ -94,20 +118,51 @@ def run_trial(plan: TrialPlan, say: Callable[[str], None] = lambda line: None) -
             base_url=plan.base_url,
             **options_for(plan.judge, plan.options),
         )
-        if isinstance(judge, RemoteJudge):
-            stack.callback(judge.close)
-        elif plan.again:
-            raise UsageError(f"--again asks a model for better subgoals; {plan.judge} is none")
+        if not isinstance(judge, RemoteJudge):
+            if plan.again or plan.statements:
+                raise UsageError(f"--again and --statements ask a model; {plan.judge} is none")
+            return TrialResult((_try(judge, task, subgoals, rows, texts),))
+        stack.callback(judge.close)
+        stated: list[Stated] = []
+        if plan.statements:
+            say(f"{plan.judge}: which lines tell of {len(subgoals)} subgoals of {id}")
+            stated = _state(judge, task, subgoals, rows, store)
+            subgoals = tuple(one.subgoal for one in stated)
         say(f"{plan.judge}: {len(subgoals)} subgoals on {len(texts)} distinct steps of {id}")
         trials = [_try(judge, task, subgoals, rows, texts)]
-        if plan.again and trials[0].warnings and isinstance(judge, RemoteJudge):
+        better = subgoals if plan.statements else None
+        if plan.again and trials[0].warnings:
             say(f"{plan.judge}: better subgoals of {id}")
             shown = texts[:: max(1, len(texts) // SHOWN)][:SHOWN]
             better = decompose_again(task, judge, trials[0], shown, store)
+            if plan.statements:
+                stated = _state(judge, task, better, rows, store)
+                better = tuple(one.subgoal for one in stated)
             trials.append(_try(judge, task, better, rows, texts))
-            if plan.out is not None:
-                write_subgoals(plan.out, id, better)
-    return TrialResult(tuple(trials))
+        if plan.out is not None and better is not None:
+            write_subgoals(plan.out, id, better)
+    return TrialResult(tuple(trials), tuple(stated))
+
+
+def _state(
+    judge: RemoteJudge,
+    task: Task,
+    subgoals: Sequence[Subgoal],
+    rows: Sequence[LabelledTransition],
+    store: Store,
+) -> list[Stated]:
+    """Returns subgoals with the lines that tell of them, of those that play on the way to the goal
+    goes by; the store keeps the list with its statements."""
+    transitions = [row.transition for row in rows]
+    lines = landmark_lines(transitions, _reached(transitions))
+    stated = state_subgoals(task, judge, subgoals, lines, store)
+    store.keep_subgoals(task.id, [one.subgoal for one in stated], judge.name)
+    return stated
+
+
+def _reached(transitions: Sequence[Transition]) -> set[str]:
+    """Returns the episodes that reached the goal."""
+    return {t.episode for t in transitions if REACHED in t.texts.get("events", "")}
 
 
 def _try(
@@ -127,5 +182,4 @@ def _try(
     judgements, summary = annotate(judge, replace(task, subgoals=()), subgoals, transitions)
     if summary.stopped is not None:
         raise summary.stopped
-    reached = {t.episode for t in transitions if REACHED in t.texts.get("events", "")}
-    return try_subgoals(subgoals, transitions, judgements, reached - left_out)
+    return try_subgoals(subgoals, transitions, judgements, _reached(transitions) - left_out)

@@ -194,7 +194,12 @@ class Run:
             return None
         with readable(path):
             subgoals = json.loads(path.read_text("utf-8"))
-            return tuple(Subgoal(str(s["name"]), str(s["definition"])) for s in subgoals)
+            return tuple(
+                Subgoal(
+                    str(s["name"]), str(s["definition"]), tuple(map(str, s.get("statements", ())))
+                )
+                for s in subgoals
+            )
 
     def keep_subgoals(self, subgoals: Sequence[Subgoal]) -> None:
         """Stores subgoals that the settings only name."""

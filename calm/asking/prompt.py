@@ -28,6 +28,7 @@ from calm.text import clean
 JUDGE_TEMPLATE = BOOLEANS.template
 DECOMPOSE_TEMPLATE = "decompose-v1"
 DECOMPOSE_AGAIN_TEMPLATE = "decompose-again-v1"
+CLAUSE_TEMPLATE = "clause-v1"
 
 
 @cache
@@ -179,3 +180,9 @@ def decompose_again_prompt(
         steps=[clean(step) for step in steps],
     )
     return text, template_hash
+
+
+def clause_prompt(subgoal: Subgoal) -> tuple[str, str]:
+    """Returns the question for a subgoal in one clause, and the hash of the template."""
+    compiled, template_hash = _load(CLAUSE_TEMPLATE)
+    return compiled.render(subgoal=Subgoal(clean(subgoal.name), "")), template_hash

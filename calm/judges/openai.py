@@ -224,7 +224,7 @@ class OpenAIJudge:
         return self._judgements(subgoals, items, questions, answers, texts)
 
     def ask_once(
-        self, context: Context, question: Question, schema: Mapping[str, Any], store: Store
+        self, context: Context, question: Question, schema: Mapping[str, Any] | None, store: Store
     ) -> Reply:
         """Returns the reply to a question in no form, which is in the store then, unread.
 

@@ -55,7 +55,7 @@ class OwnedJudge(OpenAIJudge):
         return self.spec
 
     def ask_once(
-        self, context: Context, question: Question, schema: Mapping[str, Any], store: Store
+        self, context: Context, question: Question, schema: Mapping[str, Any] | None, store: Store
     ) -> Reply:
         """Returns the reply to a question in no form, which is in the owner's store then."""
         return self.run(self.endpoint.ask_once(context, question, schema))

@@ -15,6 +15,7 @@ from calm.records import Judgement, Mode, Subgoal, Task, Transition, Usage
 
 if TYPE_CHECKING:
     from calm.asking.estimate import Plan
+    from calm.asking.form import Form
     from calm.asking.tally import Tally
     from calm.endpoint.client import Endpoint
     from calm.endpoint.envelope import Reply
@@ -63,6 +64,8 @@ class RemoteJudge(Judge, Protocol):
     """Sampling parameters, part of every answer's key."""
     free_params: dict[str, Any]
     """The same without what the form of question and answer adds."""
+    form: Form
+    """How it asks, see `calm.asking.form`."""
 
     @property
     def usage(self) -> Usage:
@@ -105,7 +108,7 @@ class RemoteJudge(Judge, Protocol):
         """Counts what they have cost before this run towards the limits, once."""
 
     def ask_once(
-        self, context: Context, question: Question, schema: Mapping[str, Any], store: Store
+        self, context: Context, question: Question, schema: Mapping[str, Any] | None, store: Store
     ) -> Reply:
         """Returns the reply to a question in no form, which is in the store then, unread."""
 

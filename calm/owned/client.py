@@ -200,7 +200,7 @@ class OwnerEndpoint(Endpoint):
         )
 
     async def ask_once(
-        self, context: Context, question: Question, schema: Mapping[str, Any]
+        self, context: Context, question: Question, schema: Mapping[str, Any] | None
     ) -> Reply:
         """Returns the reply to a question that is no judge's, asked once in the whole cluster."""
         value = await self.owner.acall(
@@ -209,7 +209,7 @@ class OwnerEndpoint(Endpoint):
             context=context_value(context),
             text=question.text,
             sample=question.sample,
-            schema=dict(schema),
+            schema=None if schema is None else dict(schema),
         )
         return read_reply(value)
 

@@ -116,7 +116,7 @@ class Service:
     # --- questions that are no judge's -----------------------------------------------------------
 
     async def ask_once(
-        self, model: OwnedModel, context: Context, question: Question, schema: dict[str, Any]
+        self, model: OwnedModel, context: Context, question: Question, schema: dict[str, Any] | None
     ) -> Reply:
         """Returns the reply to a question, which all who ask it meanwhile get."""
         if answer := self.store.answers([question.key]).get(question.key):
@@ -128,7 +128,7 @@ class Service:
         return await asyncio.shield(self._once[question.key])
 
     async def _ask_once(
-        self, model: OwnedModel, context: Context, question: Question, schema: dict[str, Any]
+        self, model: OwnedModel, context: Context, question: Question, schema: dict[str, Any] | None
     ) -> Reply:
         endpoint = model.endpoint
         call = await endpoint.ask(

@@ -36,7 +36,17 @@ def try_subgoals_command(
     again: Annotated[
         bool, typer.Option(help="Where something is wrong, ask the model for better ones, once.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the better list to this file.")] = None,
+    statements: Annotated[
+        bool,
+        typer.Option(
+            "--statements",
+            help="Ask the model first which lines of the descriptions tell of its subgoals; the"
+            " file of --out has them, for --form lines.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the better or the stated list to this file.")
+    ] = None,
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
     asking: AskingOptions,
@@ -45,7 +55,8 @@ def try_subgoals_command(
     """Try subgoals on played transitions: which are never met, always, or only together.
 
     No truth is needed. With --again the model that judges is told what became of its list and names
-    another; the store keeps both.
+    another; the store keeps both. With --statements it is asked which lines of the descriptions
+    tell of its subgoals, of those that come about once an episode and in most that reach the goal.
     """
     from data.subgoal_trial import TrialPlan, run_trial
 
@@ -60,6 +71,7 @@ def try_subgoals_command(
         mode=mode,
         limit=limit,
         again=again,
+        statements=statements,
         out=out,
         store=store,
         base_url=base_url,
@@ -70,6 +82,9 @@ def try_subgoals_command(
         print_json(result.as_json())
         return
     console = make_console()
+    for stated in result.stated:
+        said = "; ".join(stated.subgoal.statements)
+        console.print(Text(f"{stated.subgoal.name}: “{stated.clause}”, told by “{said}”"))
     for trial in result.trials:
         console.print(Text(f"Tried on {trial.readable} of {trial.transitions} transitions:"))
         for name, n in trial.confirmed.items():

@@ -53,6 +53,24 @@ def test_a_list_is_written_edited_and_read(tmp_path: Path, name: str) -> None:
     assert [s.name for s in read_subgoals(path)] == ["spot the key", "pick up the key"]
 
 
+@pytest.mark.parametrize("name", ["s.yaml", "s.json"])
+def test_statements_are_written_and_read_and_come_from_no_model(tmp_path: Path, name: str) -> None:
+    stated = (FOUND[0], Subgoal(*NAMED[1], ("the key is taken", "the hero has it")))
+    write_subgoals(tmp_path / name, "Room-v0", stated)
+    read = read_subgoals(tmp_path / name)
+    assert [s.statements for s in read] == [(), ("the key is taken", "the hero has it")]
+    with pytest.raises(UsageError, match="nothing else"):
+        check_subgoals([{"name": n, "definition": d, "statements": []} for n, d in NAMED])
+    for wrong, reason in (
+        ("prose", "list of text"),
+        (["a\nb"], "one clause"),
+        ([""], "one clause"),
+    ):
+        value = [{"name": n, "definition": d, "statements": wrong} for n, d in NAMED]
+        with pytest.raises(UsageError, match=f"subgoal 1: .*{reason}"):
+            check_subgoals(value, statements=True)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [("task: x", "no field `subgoals`"), ("[1", "can't read"), ("subgoals: [1, 2]", "subgoal 1")],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 
 from calm.records import Subgoal, subgoals_hash
 from calm.store.database import Database
-from calm.store.tables.contexts import dump_subgoals, load_subgoals
 
 
 class SubgoalLists:
@@ -17,16 +17,20 @@ class SubgoalLists:
         self._db = database
 
     def add(self, task: str, subgoals: Sequence[Subgoal], source: str) -> str:
-        """Adds a list under its hash, which is returned; one that is there stays as it is.
+        """Adds a list under its hash, which is returned.
+
+        One that is there stays as it is, but for statements, which name nothing: newer ones count.
 
         Args:
             source: who named them, such as `openai:MODEL`.
         """
         name = subgoals_hash(subgoals)
+        stated = any(s.statements for s in subgoals)
         self._db.execute(
-            "INSERT OR IGNORE INTO subgoal_sets (hash, task, subgoals, source, created)"
-            " VALUES (?, ?, ?, ?, ?)",
-            [name, task, dump_subgoals(subgoals), source, time.time()],
+            "INSERT INTO subgoal_sets (hash, task, subgoals, source, created)"
+            " VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (hash) DO UPDATE SET subgoals = excluded.subgoals WHERE ?",
+            [name, task, _dump(subgoals), source, time.time(), stated],
         )
         return name
 
@@ -40,8 +44,23 @@ class SubgoalLists:
         rows = self._db.query(
             f"SELECT hash, subgoals FROM subgoal_sets{where} ORDER BY created DESC", values
         )
-        return {name: load_subgoals(text) for name, text in rows}
+        return {name: _load(text) for name, text in rows}
 
     def count(self) -> int:
         """Returns the number of lists."""
         return int(self._db.value("SELECT count(*) FROM subgoal_sets"))
+
+
+def _dump(subgoals: Sequence[Subgoal]) -> str:
+    """Returns a list as JSON: name and definition of each, and its statements where it has any."""
+    return json.dumps(
+        [[s.name, s.definition, *([list(s.statements)] if s.statements else [])] for s in subgoals]
+    )
+
+
+def _load(text: str) -> tuple[Subgoal, ...]:
+    """Returns the list that `_dump` wrote."""
+    return tuple(
+        Subgoal(name, definition, *(tuple(statements) for statements in rest))
+        for name, definition, *rest in json.loads(text)
+    )

@@ -11,12 +11,14 @@ from agents.study.plan import Cell, load_plan
 from agents.training.environment import credit_source_of, make_env, subgoals_of
 from calm.errors import UsageError
 from calm.judges import asks_model
+from calm.subgoals import read_subgoals
 from data.evaluation.paper import PaperRow, paper_table
 from envs.tasks import task
 
+ROOT = Path(__file__).parents[3]
 PLAN = load_plan("keyroom")
 ASKING = {"judge", "form", "thresholds"}
-FREE = {*ASKING, "shaping", "penalty", "weight", "bonus", "bonus_weight", "seed"}
+FREE = {*ASKING, "subgoals", "shaping", "penalty", "weight", "bonus", "bonus_weight", "seed"}
 
 
 def test_the_arms_of_a_task_differ_in_their_judge_and_reward_alone() -> None:
@@ -25,9 +27,20 @@ def test_the_arms_of_a_task_differ_in_their_judge_and_reward_alone() -> None:
         assert {c["seed"] for c in configs} == {3}
         for field in set(configs[0]) - FREE:
             assert all(c[field] == configs[0][field] for c in configs), field
+        named = {arm: c["subgoals"] for arm, c in zip(PLAN.arms, configs, strict=True)}
+        assert {arm for arm, subgoals in named.items() if subgoals != "given"} == {"own"}
 
 
-def test_arms_with_a_judge_observe_the_same_paid_or_not() -> None:
+def test_the_models_own_subgoals_are_in_the_clone_and_can_be_asked_of_lines() -> None:
+    own, model = (PLAN.config(Cell("KeyRoom-S5", arm, 0)) for arm in ("own", "model"))
+    assert own == model.model_copy(update={"subgoals": own.subgoals})
+    subgoals = read_subgoals(ROOT / own.subgoals)
+    assert len(subgoals) == 3
+    assert all(s.statements for s in subgoals)
+
+
+def test_arms_with_a_judge_observe_the_same_paid_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # where plans name files from
     spaces = {}
     for arm in PLAN.arms:
         config = PLAN.config(Cell("KeyRoom-S5", arm, 0))
@@ -38,11 +51,12 @@ def test_arms_with_a_judge_observe_the_same_paid_or_not() -> None:
         env = make_env(config, 1, source, subgoals, split="train", seed=0)
         spaces[arm] = env.observation_space
         env.close()
-    judged = spaces.pop("told")
+    judged, own = spaces.pop("told"), spaces.pop("own")
     unjudged = spaces.pop("fair")
     assert unjudged == spaces.pop("minihack") == spaces.pop("novelty")
     assert judged != unjudged  # by the progress alone
     assert Dict({k: v for k, v in judged.items() if k != "progress"}) == unjudged
+    assert Dict({k: v for k, v in own.items() if k != "progress"}) == unjudged
     assert all(space == judged for space in spaces.values())
     truth, rules = (PLAN.config(Cell("KeyRoom-S5", arm, 0)) for arm in ("told", "rules"))
     assert truth == rules.model_copy(update={"weight": 0.0})

@@ -14,6 +14,7 @@ from agents.training.folder_lock import owned
 from agents.training.run_folder import Run, provenance
 from calm.bench.harness import processor
 from calm.errors import UsageError
+from calm.records import Subgoal
 
 CONFIG = TrainConfig(judge="none", seed=3)
 
@@ -85,6 +86,15 @@ def test_a_run_is_lengthened_where_that_changes_nothing_before(tmp_path: Path) -
         falling = CONFIG.model_copy(update={name: 0.0})
         with pytest.raises(UsageError, match=f"{name}, which is reached at the last step"):
             Run.create(tmp_path / name, falling).lengthen(10**6)
+
+
+def test_a_runs_own_subgoals_come_back_with_their_statements(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    assert run.subgoals() is None
+    run.keep_subgoals([Subgoal("take it", "It is in.", ("the key is in",)), Subgoal("go", "Gone.")])
+    stored = run.subgoals()
+    assert stored is not None
+    assert [s.statements for s in stored] == [("the key is in",), ()]
 
 
 def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:

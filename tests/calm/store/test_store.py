@@ -1,5 +1,6 @@
 """The store: raw before read, and every part of a question is part of its key."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,19 @@ def test_texts_sqlite_cannot_hold_are_kept_all_the_same(store: Store) -> None:
 def test_many_keys_are_looked_up_in_one_call(store: Store) -> None:
     keys = [_keep(store, f"text {i}") for i in range(1203)]
     assert len(store.answers([*keys, b"absent"])) == 1203
+
+
+def test_a_list_takes_newer_statements_and_loses_none(store: Store) -> None:
+    bare = (Subgoal("take the key", "It is taken."), Subgoal("leave", "The door is passed."))
+    stated = (replace(bare[0], statements=("the key is in", "it is his")), bare[1])
+    name = store.keep_subgoals("T", bare, "me")
+    assert [s.statements for s in store.subgoal_sets("T")[name]] == [(), ()]
+    for subgoals in (stated, bare):
+        assert store.keep_subgoals("T", subgoals, "me") == name
+        assert [s.statements for s in store.subgoal_sets("T")[name]] == [
+            ("the key is in", "it is his"),
+            (),
+        ]
 
 
 def test_subgoals_and_cards_are_kept(store: Store) -> None:
