@@ -66,7 +66,8 @@ def examine(base_url: str | None = None, store: Path | None = None) -> Iterator[
     yield _guarded(
         "local models",
         local_models,
-        "remove the file with `calm models remove`, and pull it again",
+        "free memory for one that does not fit; remove what can't be asked with"
+        " `calm models remove NAME`, and pull another",
     )
 
 
@@ -135,26 +136,51 @@ def _reach(url: str | None) -> str:
 
 
 def local_models() -> str:
-    """Returns in words which models `local:` can ask here, or what that needs.
+    """Returns in words which models `local:` can ask here and how, or what that needs.
 
     Raises:
-        CalmError: a file in the models folder can't be asked.
+        UsageError: some can't be asked; says why of each, after those that can.
     """
-    from calm.judges.local import SERVING, check_can_judge
-    from calm.local.machine import choose_settings
-    from calm.local.registry import known_model
-    from calm.local.weights import INSTALL, kept_files, weights_at
+    from calm.cli.models_list import model_rows
+    from calm.errors import CalmError, UsageError
+    from calm.judges.local import SERVING
+    from calm.local.weights import INSTALL
 
     if find_spec(SERVING) is None:
         return f"none: {SERVING} is not installed, which `--judge local:` needs: {INSTALL}"
-    models = []
-    for path in kept_files():
-        weights = weights_at(path)
-        check_can_judge(weights)
-        settings = choose_settings(weights.header)
-        name = path.stem if known_model(path.stem) else path.name
-        models.append(f"{name} ({weights.header.size / 1e6:,.0f} MB, {settings.slots} slots)")
+    models, problems = [], []
+    for row in model_rows():
+        if not row["path"]:
+            continue
+        try:
+            if row["problem"]:
+                raise UsageError(row["problem"])
+            models.append(f"{row['name']} ({_served(Path(row['path']))})")
+        except CalmError as error:
+            problems.append(f"{row['name']}: {error}")
     where = f"{SERVING} {version(SERVING)}"
-    if not models:
+    if find_spec("huggingface_hub") is None:
+        where += f" (no huggingface_hub, so nothing is pulled from the hub: {INSTALL})"
+    if not models and not problems:
         return f"{where}; none pulled: `calm models list` shows small ones"
+    if problems:
+        raise UsageError("; ".join([where, *models, *problems]))
     return f"{where}; {', '.join(models)}"
+
+
+def _served(path: Path) -> str:
+    """Returns in words how a file of weights would be served and is best asked.
+
+    Raises:
+        UsageError: it can't be asked, or does not fit into memory.
+    """
+    from calm.judges.local import best_form, check_can_judge
+    from calm.local.machine import choose_settings
+    from calm.local.weights import weights_at
+
+    weights = weights_at(path)
+    check_can_judge(weights)
+    settings = choose_settings(weights.header)
+    best = best_form(f"local:{path}")
+    asked = f", judges best with {best.options}" if best is not None else ""
+    return f"{weights.header.size / 1e6:,.0f} MB, {settings.slots} slots{asked}"

@@ -35,6 +35,18 @@ class DemoPlan:
     task: str = "MiniHack-KeyRoom-S5-v0"
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Of the agents, where they differ from the demo's; see `agents.training.config`."""
+    form: str = ""
+    """In which a model is asked, see `calm.asking.form`; "" for the judge's own."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """Of a model's answers, see `calm.judges.thresholds`."""
+
+    def asking(self) -> dict[str, Any]:
+        """Returns form and thresholds where they are named, as options of the judge."""
+        return {
+            name: value
+            for name, value in (("form", self.form), ("thresholds", dict(self.thresholds)))
+            if value
+        }
 
     def arms(self, subgoals: str) -> list[tuple[str, str, TrainConfig]]:
         """Returns the name, the reward in words, and settings of the four agents.
@@ -53,7 +65,7 @@ class DemoPlan:
             "features_dim": 128,  # enough for one small room, and quick on two cores
         }
         common = make_config(values | dict(self.settings))
-        shaped = {"judge": self.judge, "subgoals": subgoals}
+        shaped = {"judge": self.judge, "subgoals": subgoals} | self.asking()
         return [
             (
                 "unshaped, MiniHack's reward",

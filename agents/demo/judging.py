@@ -20,6 +20,7 @@ from agents.report.tables import Table
 from calm.annotation.many import annotate, progress_line
 from calm.asking.tally import Tally
 from calm.judges import make_judge
+from calm.judges.openai import OpenAIJudge
 from calm.judges.protocol import Immediate, Judge
 from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Transition, Usage
 from calm.subgoal_trial import try_subgoals
@@ -61,6 +62,14 @@ class Judging:
     """The judge's first, then the baselines'; none where no named subgoal has a truth."""
     evaluation: Mapping[str, Any]
     """All of it as plain values, as `calm evaluate --json` has it."""
+    prompt: str = ""
+    """One whole question as it was put to a model; "" for a judge that is none."""
+
+    @property
+    def meanings(self) -> dict[str, str | None]:
+        """Returns by name of a subgoal that was asked about the given one that it means, if any."""
+        names = {name for answer in self.answers.values() for name in answer.achieved}
+        return {name: name for name in names} if self.match is None else dict(self.match.of)
 
     def naming(self) -> list[str]:
         """Returns what the judge named, in sentences; none where it named nothing itself."""
@@ -182,9 +191,21 @@ def judge_transitions(
     evaluation, scores = _evaluate(_Answered(judge.name, judge.mode, about), scored, rows, seed)
     if named is not None:
         evaluation = {**evaluation, "matches": {task.id: named.to_dict()}}
-    judging = Judging(rows, judge.mode, answers, named, scores, evaluation)
+    prompt = _example(judge, task, subgoals, rows)
+    judging = Judging(rows, judge.mode, answers, named, scores, evaluation, prompt)
     judging.show(console)
     return judging
+
+
+def _example(
+    judge: Judge, task: Task, subgoals: Sequence[Subgoal], rows: Sequence[LabelledTransition]
+) -> str:
+    """Returns a question that a model was asked about the first transition that achieves one."""
+    if not isinstance(judge, OpenAIJudge):
+        return ""
+    row = next((row for row in rows if any(row.truth.values())), rows[0])
+    *_, piece = judge.form.pieces(row.transition.texts[judge.mode])
+    return judge.items(task, subgoals)[0].prompt.render([piece])
 
 
 def _ask(

@@ -18,15 +18,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from rich.console import Console
 from rich.text import Text
 
 from agents.data_sets.collect import played_rows, write_rows
 from agents.demo.arms import DemoPlan, train_arms
+from agents.demo.asking import in_words, takes_given_subgoals, with_form
 from agents.demo.judging import Judging, judge_transitions
 from agents.demo.outcome import Outcome, agent_figures, verdict
 from agents.report.curves import Curve, draw_success
-from agents.report.page import Report
+from agents.report.page import Report, Section
 from agents.report.samples import pick_samples
 from agents.report.tables import Arm, costs_table
 from agents.training.folder_lock import FILE as OWNER
@@ -62,8 +64,12 @@ def run_demo(
     Raises:
         UsageError: another process runs a demo there, or the folder holds something else.
     """
-    make_judge(plan.judge, base_url=base_url)  # what can't be used is said before anything is done
+    # What can't be used is said before anything is done.
+    plan, why = with_form(plan)
+    make_judge(plan.judge, base_url=base_url, **plan.asking())
     plan.arms("given")
+    if why:
+        console.print(Text(why), soft_wrap=True)
     with ExitStack() as owners:
         owners.enter_context(owned(out))
         if _moved_aside(plan, out, fresh, console):
@@ -82,7 +88,9 @@ def _run_stages(plan: DemoPlan, out: Path, base_url: str | None, console: Consol
         seconds.setdefault("collecting", time.perf_counter() - started)
 
         started = time.perf_counter()
-        judge = make_judge(plan.judge, store=store, base_url=base_url, seed=plan.seed)
+        judge = make_judge(
+            plan.judge, store=store, base_url=base_url, seed=plan.seed, **plan.asking()
+        )
         judging = judge_transitions(judge, task, subgoals, rows, plan.seed, console)
         seconds.setdefault("judging", time.perf_counter() - started)
         if isinstance(judge, OpenAIJudge):
@@ -121,6 +129,8 @@ def _moved_aside(plan: DemoPlan, out: Path, fresh: bool, console: Console) -> bo
     """
     planned = json.loads(json.dumps(asdict(plan)))  # as it would be read from the file
     existing = _read_json(out / "plan.json", None)
+    if isinstance(existing, dict):  # one of before has fewer fields
+        existing = asdict(DemoPlan()) | existing
     if existing is None and any(path.name != OWNER for path in out.iterdir()):
         raise UsageError(f"{out} holds something other than a demo; name another folder with --out")
     finished = (out / "outcome.json").exists()
@@ -168,9 +178,12 @@ def _name_subgoals(
     plan: DemoPlan, task: Task, out: Path, store: Store, base_url: str | None, console: Console
 ) -> tuple[Subgoal, ...]:
     """Returns the task's given subgoals, or asks the judge's language model for some."""
-    judge = make_judge(plan.judge, store=store, base_url=base_url)
-    with waiting(console, f"{judge.name}: subgoals of {task.id}"):
-        subgoals = decompose(task, judge, store)
+    if takes_given_subgoals(plan):
+        subgoals = task.subgoals
+    else:
+        judge = make_judge(plan.judge, store=store, base_url=base_url)
+        with waiting(console, f"{judge.name}: subgoals of {task.id}"):
+            subgoals = decompose(task, judge, store)
     write_subgoals(out / SUBGOALS, task.id, subgoals)
     console.print(Text("Subgoals: " + "; ".join(s.name for s in subgoals)))
     return subgoals
@@ -208,11 +221,35 @@ def _report(
             " over episodes; “all subgoals right” checks which one. An annotator that always says"
             " yes has recall 1, and MCC 0; the random one says yes as often as the truth does."
         ),
-        naming=[*judging.naming(), *(f"Mind: {line}." for line in judging.warnings())],
+        naming=[
+            *([line] if (line := in_words(plan)) else []),
+            *judging.naming(),
+            *(f"Mind: {line}." for line in judging.warnings()),
+        ],
         by_subgoal=judging.subgoal_table() if judging.scores else None,
         costs=costs_table(arms),
-        samples=pick_samples(judging.rows, judging.answers, [s.name for s in subgoals], "events"),
+        samples=pick_samples(
+            judging.rows,
+            judging.answers,
+            [s.name for s in subgoals],
+            "events",
+            meanings=judging.meanings,
+        ),
         subgoals=subgoals,
+        sections=[prompt_section(judging.prompt)] if judging.prompt else [],
         provenance=outcome.provenance
         | {f"seconds {k}": f"{v:.0f}" for k, v in outcome.seconds.items()},
     ).write(out / "report.html")
+
+
+def prompt_section(prompt: str) -> Section:
+    """Returns a section, folded, with one question as it was put to the model."""
+    return Section(
+        "One whole question",
+        [
+            "Of the others only the end differs: what stands between the marks, and in some forms"
+            " what is asked about it."
+        ],
+        Markup('<pre class="text">{}</pre>').format(prompt),
+        folded=True,
+    )

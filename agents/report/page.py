@@ -35,6 +35,12 @@ class Sample:
     """Names of the subgoals that were achieved by the judge's answer."""
     truth: Sequence[str]
     """Names of those that were achieved by the engine's truth."""
+    words: str = ""
+    """What the judge answered, where it is a model; untrusted."""
+    odds: Table | None = None
+    """How likely a yes was, by subgoal, where the answer tells."""
+    unreadable: str = ""
+    """Why the answer can't be read; "" for one that can."""
 
 
 @dataclass(frozen=True)

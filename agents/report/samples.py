@@ -1,12 +1,18 @@
-"""Picks a few judged transitions for a report, with the game's own screens."""
+"""Picks a few judged transitions for a report, with the game's screens and the model's words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from agents.report.page import Sample
+from agents.report.tables import Table
 from calm.records import Judgement, LabelledTransition
+from calm.text import clean
 from data.screen.view import screen_html
+
+LONGEST = 1500
+"""Characters of an answer that are shown."""
+WRONG = "judge and truth differ"
 
 
 def pick_samples(
@@ -15,8 +21,12 @@ def pick_samples(
     names: Sequence[str],
     mode: str,
     most: int = 6,
+    meanings: Mapping[str, str | None] | None = None,
 ) -> list[Sample]:
-    """Picks the first transition of each class by truth, and the first that is misjudged.
+    """Picks the first transition of each class by truth, and first of all what is misjudged.
+
+    Of these the first where something is missed, the first false alarm, and the first that can't be
+    read.
 
     Args:
         rows: transitions with frames; those without are passed over.
@@ -24,28 +34,85 @@ def pick_samples(
         names: of the subgoals that were asked about.
         mode: the description that the judge read.
         most: samples at most.
+        meanings: by name, the subgoal whose truth is known, None where there is none; by default
+            those that are of the same name.
     """
     chosen: dict[str, Sample] = {}
     for row in rows:
         answer = judged.get(row.transition.id)
         if answer is None or row.before is None or row.after is None:
             continue
-        truth = [name for name, achieved in row.truth.items() if achieved]
-        yes = [name for name in names if answer.achieved.get(name)]
-        wrong = set(names) <= set(row.truth) and set(yes) != set(truth) & set(names)
-        kind = "judge and truth differ" if wrong else (truth[0] if truth else "nothing achieved")
-        if kind in chosen:
-            continue
-        where = (
-            f"{row.transition.episode}, step {row.transition.step}, action: {row.transition.action}"
-        )
-        chosen[kind] = Sample(
-            f"{kind} ({where})",
-            screen_html(row),
-            row.transition.texts[mode],
-            yes,
-            truth,
-        )
+        truth_by_name = {
+            name: row.truth[meant]
+            for name, meant in (meanings or {n: n for n in names}).items()
+            if meant is not None and meant in row.truth
+        }
+        kind = _kind(row, answer, truth_by_name)
+        if kind not in chosen:
+            chosen[kind] = _sample(kind, row, answer, names, truth_by_name, mode)
     # What went wrong first, then deeds, then nothing.
-    order = sorted(chosen, key=lambda k: (k != "judge and truth differ", k == "nothing achieved"))
+    order = sorted(chosen, key=lambda k: (not k.startswith(WRONG), k == "nothing achieved"))
     return [chosen[kind] for kind in order[:most]]
+
+
+def _kind(row: LabelledTransition, answer: Judgement, truth: Mapping[str, bool]) -> str:
+    """Returns what a transition is an example of, as the title of its sample begins."""
+    if not answer.verdict.readable:
+        return f"{WRONG}: {answer.verdict.value}"
+    if any(yes and not answer.achieved.get(name) for name, yes in truth.items()):
+        return f"{WRONG}: missed"
+    if any(answer.achieved.get(name) and not yes for name, yes in truth.items()):
+        return f"{WRONG}: false alarm"
+    return next((name for name, yes in row.truth.items() if yes), "nothing achieved")
+
+
+def _sample(
+    kind: str,
+    row: LabelledTransition,
+    answer: Judgement,
+    names: Sequence[str],
+    truth: Mapping[str, bool],
+    mode: str,
+) -> Sample:
+    step = row.transition
+    return Sample(
+        f"{kind} ({step.episode}, step {step.step}, action: {step.action})",
+        screen_html(row),
+        step.texts[mode],
+        [name for name in names if answer.achieved.get(name)],
+        [name for name, achieved in row.truth.items() if achieved],
+        words=shown_words(answer),
+        odds=odds_table(answer, names, truth),
+        unreadable="" if answer.verdict.readable else f"{answer.verdict.value}: {answer.reason}",
+    )
+
+
+def shown_words(answer: Judgement) -> str:
+    """Returns what a model answered, as it may be shown; "" for a judge that is no model."""
+    words = clean(answer.raw).strip()
+    return words if len(words) <= LONGEST else words[:LONGEST] + " ..."
+
+
+def odds_table(
+    answer: Judgement, names: Sequence[str], truth: Mapping[str, bool] | None = None
+) -> Table | None:
+    """Returns how likely a yes was about each subgoal; None where the answer doesn't tell.
+
+    Args:
+        truth: by name, where it is known; None leaves its column out.
+    """
+    if answer.confidence is None:
+        return None
+    words = {True: "yes", False: "no", None: "not known"}
+    rows = [
+        (
+            name,
+            f"{answer.confidence[name]:.2f}",
+            words[answer.achieved.get(name)],
+            *(() if truth is None else (words[truth.get(name)],)),
+        )
+        for name in names
+        if name in answer.confidence
+    ]
+    columns = ("subgoal", "how likely is a yes", "taken for")
+    return Table(columns if truth is None else (*columns, "the engine says"), rows)

@@ -17,7 +17,7 @@ from agents.training.config import TrainConfig
 from agents.training.credit_source import CreditSource
 from agents.training.evaluation import Success, measure_success
 from agents.training.run_folder import Row, Run
-from calm.annotation.live import PENDING, Annotator
+from calm.annotation.live import PENDING, Annotator, Waiting
 from calm.records import Usage
 from envs.credit.noisy import NoisyStream
 from envs.interfaces.sb3_vec import Sb3Vec
@@ -40,8 +40,8 @@ class TrainingStatus:
     """Distinct questions put to the judge so far."""
     pending: int = 0
     """Of these, not answered yet."""
-    waiting: float = 0.0
-    """Seconds that training has been waiting for answers."""
+    waiting: Waiting | None = None
+    """How far the answers are that training is waiting for; None while it is not."""
 
 
 @dataclass
@@ -172,11 +172,11 @@ class RunCallback(BaseCallback):
                 }
         return row
 
-    def report(self, waiting: float = 0.0) -> None:
+    def report(self, waiting: Waiting | None = None) -> None:
         """Calls `on_progress` with the present status.
 
         Args:
-            waiting: seconds that training has been waiting for the judge.
+            waiting: for the judge; None where training goes on.
         """
         self.stop_clock()
         self.on_progress(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from rich.console import Console
@@ -11,9 +12,12 @@ from rich.text import Text
 from agents.training.callback import TrainingStatus
 from agents.training.executor import Executor, train_all
 from agents.training.run_folder import Run
+from calm.annotation.live import Waiting
 
 MOST_BARS = 6
 """Runs that have a bar each; of more, only those at work have one."""
+LOG_WAITING_EVERY = 10.0
+"""Seconds between two lines about waiting in a log."""
 BAR_WIDTH = 8
 """Columns of a bar."""
 LEAST_ROOM = len("1,000,000 of 1,000,000 steps  success 100%")
@@ -43,7 +47,8 @@ def train_with_progress(
     """Trains `runs` and shows, for each, steps, success on held-out levels and time left.
 
     Where there are many, only those at work are shown, and how many have ended. In a log, which has
-    no bars, each run has a line every tenth of its steps.
+    no bars, each run has a line every tenth of its steps, and while it waits for a judge one every
+    ten seconds at most.
 
     Args:
         labels: of the runs, in their order; their names by default.
@@ -76,14 +81,18 @@ def train_with_progress(
             "all".ljust(width), total=len(runs), text=ended_runs(0), visible=many
         )
         logged = [0.0] * len(runs)
-        """Share of each run's steps at its last line in a log."""
+        """Share of each run's steps at its last line in a log that was not about waiting."""
+        logged_at = [time.monotonic()] * len(runs)
+        """When each run had its last line in a log."""
 
         def show(i: int, status: TrainingStatus) -> None:
             parts = figures(status)
             steps = min(status.steps, status.total)
             progress.update(bars[i], completed=steps, text=fitting(parts, room), visible=True)
-            if not console.is_terminal and steps / status.total >= logged[i] + 0.1:
-                logged[i] = steps / status.total
+            share, now = steps / status.total, time.monotonic()
+            waits = status.waiting is not None and now - logged_at[i] >= LOG_WAITING_EVERY
+            if not console.is_terminal and (waits or share >= logged[i] + 0.1):
+                logged[i], logged_at[i] = logged[i] if waits else share, now
                 console.print(Text(f"{names[i]}: {'  '.join(parts)}"), soft_wrap=True)
 
         def end(i: int) -> None:
@@ -107,8 +116,8 @@ def figures(status: TrainingStatus) -> list[str]:
     if status.pending:
         questions += f", {status.pending} pending"
     parts = [f"{min(status.steps, status.total):,} of {status.total:,} steps"]
-    if status.waiting:
-        parts.append(f"waiting for the judge for {status.waiting:.0f} s")
+    if status.waiting is not None:
+        parts.append(waiting_in_words(status.waiting))
     else:
         success = "-" if status.success is None else f"{status.success:.0%}"
         parts += [
@@ -117,6 +126,18 @@ def figures(status: TrainingStatus) -> list[str]:
             f"{status.steps_per_second:,.0f} steps/s",
         ]
     return [*parts, questions] if questions else parts
+
+
+def waiting_in_words(waiting: Waiting) -> str:
+    """Returns how long training has waited for the judge, and how many answers have come.
+
+    >>> waiting_in_words(Waiting(31.4, 12, 45, 0.52))
+    'waiting for the judge for 31 s: 12 of 45 answers, 0.5/s'
+    """
+    line = f"waiting for the judge for {waiting.seconds:.0f} s"
+    if not waiting.questions:
+        return line
+    return f"{line}: {waiting.answered} of {waiting.questions} answers, {waiting.per_second:.1f}/s"
 
 
 def fitting(parts: Sequence[str], room: int) -> str:

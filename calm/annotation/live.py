@@ -11,15 +11,17 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from threading import Event
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from calm.asking.tally import Tally
 from calm.endpoint.loop_thread import LoopThread
 from calm.errors import UsageError, unknown
-from calm.judges.protocol import Judge
+from calm.judges.protocol import Judge, RemoteJudge
 from calm.records import Judgement, Subgoal, Task, Transition, Usage, Verdict
 from calm.store.store import Store
 
@@ -27,6 +29,20 @@ Ask = Literal["wait", "later"]
 
 UNREADABLE, PENDING = -1, -2
 """Rows of the table that hold no answer: none that can be read, none yet."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How far the answers are that asking waits for."""
+
+    seconds: float
+    """Since it began to wait."""
+    answered: int = 0
+    """Questions that a model has answered since nothing was pending."""
+    questions: int = 0
+    """Of so many; 0 for a judge that does not count them. In some forms a text takes several."""
+    per_second: float = 0.0
+    """Answers a second."""
 
 
 class Annotator:
@@ -75,8 +91,8 @@ class Annotator:
             store.keep_subgoals(task.id, self.subgoals, judge.name)
         self.ask = ask
         self.most_pending = most_pending if ask == "later" else 0
-        self.on_wait: Callable[[float], None] = lambda seconds: None
-        """Called about once a second with the seconds that asking has been waiting."""
+        self.on_wait: Callable[[Waiting], None] = lambda waiting: None
+        """Called about once a second while asking waits."""
         self.texts: list[str] = []
         """Text by number."""
         self.table: npt.NDArray[np.int8] = np.empty((0, len(self.subgoals)), dtype=np.int8)
@@ -93,6 +109,8 @@ class Annotator:
         self._summed_usage = Usage()
         self._pending: set[int] = set()
         self._lost = False  # asking failed, and texts are left that nobody is asked about
+        self._tally = Tally()  # of what was asked since nothing was pending
+        self._asked_at = 0.0
         self._loop: LoopThread = getattr(judge, "loop", None) or LoopThread()
         self._arrived: deque[tuple[list[int], Future[list[Judgement]]]] = deque()
         self._news = Event()
@@ -150,12 +168,20 @@ class Annotator:
         try:
             while len(self._pending) > most_pending:
                 if not self._news.wait(1.0):
-                    self.on_wait(time.monotonic() - began)
+                    self.on_wait(self._waiting(began))
                 self._news.clear()
                 self.collect()
         except KeyboardInterrupt:
             self._loop.cancel()
             raise
+
+    def _waiting(self, began: float) -> Waiting:
+        """Returns how far the pending answers are, where waiting began at a time."""
+        now, tally = time.monotonic(), self._tally
+        asked = tally.questions - tally.hits
+        return Waiting(
+            now - began, tally.answered, asked, tally.answered / max(1e-9, now - self._asked_at)
+        )
 
     def _unanswered(self, text: str) -> bool:
         known = self._number.get(text)
@@ -174,13 +200,19 @@ class Annotator:
             rows = np.full((len(fresh), len(self.subgoals)), PENDING, dtype=np.int8)
             self.table = np.concatenate([self.table, rows])
         numbers = [self._number[t] for t in texts]
+        if not self._pending:
+            self._tally, self._asked_at = Tally(), time.monotonic()
         self._pending.update(numbers)
         if self._lost:
             left = (i for i, verdict in enumerate(self._verdict) if verdict is None)
             self._lost = any(i not in self._pending for i in left)
         self.questions += len(texts)
         transitions = [Transition(self.task.id, {self.judge.mode: t}, action="") for t in texts]
-        future = self._loop.start(self.judge.ajudge(self.task, self.subgoals, transitions))
+        if isinstance(self.judge, RemoteJudge):
+            answers = self.judge.ajudge(self.task, self.subgoals, transitions, tally=self._tally)
+        else:
+            answers = self.judge.ajudge(self.task, self.subgoals, transitions)
+        future = self._loop.start(answers)
 
         def arrive(future: Future[list[Judgement]]) -> None:  # in the loop's thread
             self._arrived.append((numbers, future))

@@ -29,6 +29,8 @@ def models_list(as_json: Json = False) -> None:
     for row in rows:
         here, size = "yes" if row["path"] else "no", f"{row['size'] / 1e6:,.0f}"
         title = row["problem"] or row["title"]
+        if row["best"] and not row["problem"]:
+            title += f"; judges best with {row['best']}"
         cells = (f"local:{row['name']}", here, size, row["licence"] or "not said", title)
         table.add_row(*(Text(clean(cell)) for cell in cells))
     console = Console(highlight=False)
@@ -39,7 +41,10 @@ def models_list(as_json: Json = False) -> None:
 
 
 def model_rows() -> list[dict[str, Any]]:
-    """Returns one row for each model: name, title, licence, size (bytes), sha256, path, problem."""
+    """Returns one row for each model: name, title, licence, size (bytes), sha256, path, problem.
+
+    And, as `best`, the options with which it was measured to judge best; "" where it was not.
+    """
     from calm.errors import UsageError
     from calm.local.registry import MODELS
     from calm.local.weights import kept_files, weights_at
@@ -48,12 +53,13 @@ def model_rows() -> list[dict[str, Any]]:
         m.name: {
             "name": m.name, "title": m.title, "licence": m.licence, "size": m.size,
             "sha256": m.sha256, "path": "", "problem": "",
+            "best": m.best.options if m.best is not None else "",
         }
         for m in MODELS
     }  # fmt: skip
     for path in kept_files():
         row = {"name": path.name, "title": "", "licence": "", "size": path.stat().st_size,
-               "sha256": "", "path": str(path), "problem": ""}  # fmt: skip
+               "sha256": "", "path": str(path), "problem": "", "best": ""}  # fmt: skip
         known = rows.get(path.stem)
         try:
             weights = weights_at(path)

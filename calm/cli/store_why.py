@@ -11,11 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from calm.cli.options import (
-    Json,
-    KeptStoreOption,
-    TaskArgument,
-)
+from calm.cli.options import FORMS, Json, KeptStoreOption, TaskArgument
 from calm.cli.output import make_console, print_json
 from calm.errors import UsageError
 from calm.records import MODES
@@ -35,6 +31,13 @@ def why_command(
     subgoals: Annotated[
         str, typer.Option(help="given, a file, or the start of a stored list's hash.")
     ] = "given",
+    form: Annotated[
+        str,
+        typer.Option(
+            help=f"Form of question and answer: {FORMS}.",
+            show_default="booleans, whatever the store holds",
+        ),
+    ] = "",
     mode: Annotated[str, typer.Option(help=f"Which description: {', '.join(MODES)}.")] = "events",
     temperature: Annotated[float | None, typer.Option(help="As in the run.")] = None,
     max_tokens: Annotated[int, typer.Option(help="As in the run.")] = 1024,
@@ -45,11 +48,13 @@ def why_command(
 ) -> None:
     """Say why a question is not answered from the store: which part of its key differs.
 
-    Exits with 1 if it is not stored.
+    In a form that asks about one subgoal, statement or line at a time, a transition takes several
+    questions: the first that is not stored is explained. Exits with 1 if any is not.
     """
+    from calm.asking.form import BOOLEANS, form_of
     from calm.judges import asks_model, make_judge
-    from calm.judges.protocol import RemoteJudge
-    from calm.store.explain_miss import why
+    from calm.judges.openai import OpenAIJudge
+    from calm.store.explain_miss import why_each
     from calm.store.store import Store
     from calm.subgoals import find_subgoals
 
@@ -69,19 +74,31 @@ def why_command(
             per_request=per_request,
             samples=samples,
             logprobs=logprobs,
+            form=form or BOOLEANS.name,
         )
-        assert isinstance(asker, RemoteJudge)
-        context = asker.context(described, find_subgoals(subgoals, described, opened))
-        explained = why(opened, context, sys.stdin.read() if text == "-" else text)
+        assert isinstance(asker, OpenAIJudge)
+        items = asker.items(described, find_subgoals(subgoals, described, opened))
+        pieces = asker.form.different_pieces([sys.stdin.read() if text == "-" else text])
+        explained = why_each(opened, [(item.context, p) for item in items for p in pieces])
+        stored = opened.tables.contexts.with_answers()
+        forms = {form_of(c.template).name for c in stored if c.model == asker.model and c.mode}
     if as_json:
         print_json(
             asdict(explained) | {"differences": [d._asdict() for d in explained.differences]}
         )
     elif explained.stored:
-        make_console().print(Text(f"stored, and read as: {explained.verdict}"))
+        all_of = f"all {explained.questions} questions " if explained.questions > 1 else ""
+        make_console().print(Text(f"{all_of}stored, and read as: {explained.verdict}"))
     elif not explained.differences:
         make_console().print(Text("not stored; the store holds no answers at all"))
     else:
+        if explained.about:
+            about, piece = map(clean, explained.about)
+            line = f"{explained.missing} of {explained.questions} questions are not stored;"
+            make_console().print(Text(f"{line} the first asks of “{piece}”: “{about}”"))
+        if forms and asker.form.name not in forms:
+            named = " or ".join(f"--form {name}" for name in sorted(forms))
+            make_console().print(Text(f"this model was asked in another form: {named}"))
         table = Table("part of the key", "asked for", "nearest stored", show_lines=True)
         for difference in explained.differences:
             table.add_row(*(Text(clean(part)) for part in difference))

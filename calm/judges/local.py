@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from calm.asking.form import form_named
+from calm.asking.tally import Tally
 from calm.endpoint.pricing import Price, price_of
 from calm.errors import UsageError, unknown
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.local.lease import ServerLease
 from calm.local.machine import MAX_SLOTS
+from calm.local.registry import BestForm, known_weights
 from calm.local.transport import LocalTransport
 from calm.local.weights import INSTALL, Notify, Weights, find_weights
-from calm.records import Mode
+from calm.records import Judgement, Mode, Subgoal, Task, Transition
 from calm.store.store import Store
 
 SERVING = "xllamacpp"
@@ -33,6 +36,7 @@ class LocalJudge(OpenAIJudge):
     Args:
         spec: as the weights were named, a file or a name (see `calm.local.weights`).
         lease: of the model's server.
+        hint: a line on how it would judge better, told when it is first asked; "" for none.
     """
 
     def __init__(
@@ -43,10 +47,12 @@ class LocalJudge(OpenAIJudge):
         *,
         store: Store | None,
         options: OpenAIOptions,
+        hint: str = "",
         **more: Any,
     ) -> None:
         self.spec = spec
         self.lease = lease
+        self._hint = hint
         transport = LocalTransport(lease, options.timeout, options.concurrency)
         super().__init__(
             transport.address, mode, store=store, options=options, transport=transport, **more
@@ -56,6 +62,20 @@ class LocalJudge(OpenAIJudge):
     def name(self) -> str:
         """Returns the spec that builds it again, with the weights as they were named."""
         return f"local:{self.spec}"
+
+    async def ajudge(
+        self,
+        task: Task,
+        subgoals: Sequence[Subgoal],
+        transitions: Sequence[Transition],
+        *,
+        tally: Tally | None = None,
+    ) -> list[Judgement]:
+        """Returns one judgement for each transition, in the same order."""
+        if self._hint:
+            self.lease.tell(self._hint)
+            self._hint = ""
+        return await super().ajudge(task, subgoals, transitions, tally=tally)
 
 
 def say(line: str) -> None:
@@ -82,6 +102,27 @@ def check_can_judge(weights: Weights) -> None:
             " base model, which continues a text and answers no questions. Take the model that"
             " was trained to follow instructions (instruct, it, chat)"
         )
+
+
+def best_form(spec: str, mode: Mode = "events") -> BestForm | None:
+    """Returns the form in which the model that a judge's spec names was measured to judge best.
+
+    None where that was not measured, or the form does not take this description, or the spec names
+    another kind of judge.
+
+    Raises:
+        UsageError: there are no such weights here.
+    """
+    kind, _, name = spec.partition(":")
+    if kind != "local":
+        return None
+    return _best_form(find_weights(name), mode)
+
+
+def _best_form(weights: Weights, mode: Mode) -> BestForm | None:
+    known = known_weights(weights.sha256)
+    best = None if known is None else known.best
+    return best if best is not None and mode in form_named(best.form).modes else None
 
 
 def open_lease(weights: Weights, tell: Notify = say, **server: Any) -> ServerLease:
@@ -138,4 +179,12 @@ def local_judge(
         slower["price"] = _FREE  # type: ignore[assignment]
     chosen = replace(chosen, **slower)  # type: ignore[arg-type]
     lease = open_lease(weights, tell, **server)
-    return LocalJudge(spec, mode, lease, store=store, options=chosen)
+    hint = "" if "form" in options else _hint(weights, mode, chosen.form)
+    return LocalJudge(spec, mode, lease, store=store, options=chosen, hint=hint)
+
+
+def _hint(weights: Weights, mode: Mode, form: str) -> str:
+    """Returns a line on the form in which weights judge best; "" where that is not known."""
+    if (best := _best_form(weights, mode)) is None:
+        return ""
+    return f"{weights.name} is asked in {form}; it judges better with {best.options}: {best.worth}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from calm.records import subgoals_hash
-from calm.store.question import Context
+from calm.store.question import Answer, Context
 from calm.store.store import Store
 from calm.store.tables.contexts import StoredContext, load_subgoals
 
@@ -31,6 +32,42 @@ class Why:
     verdict: str = ""
     differences: list[Difference] = field(default_factory=list)
     """From the nearest stored answer; empty if the store has none."""
+    questions: int = 1
+    """How many a form asks about one transition."""
+    missing: int = 0
+    """Of these, without a stored answer."""
+    about: tuple[str, ...] = ()
+    """Of several, what the first that is missing is about: the subgoals or the statement, and the
+    text or the line of it."""
+
+
+def why_each(store: Store, questions: Sequence[tuple[Context, str]]) -> Why:
+    """Returns whether all questions about one transition are answered; if not, explains a miss.
+
+    Args:
+        questions: context and text of each, at least one.
+
+    Returns:
+        Of the first that is missing how the nearest stored key differs, see `why`; of those that
+        are all stored their different verdicts.
+    """
+    answers = store.answers([context.key(text) for context, text in questions])
+    missing = [pair for pair in questions if pair[0].key(pair[1]) not in answers]
+    if not missing:
+        verdicts = dict.fromkeys(_verdict_of(answer) for answer in answers.values())
+        return Why(True, ", ".join(verdicts), questions=len(questions))
+    context, text = missing[0]
+    names = "; ".join(s.name for s in context.subgoals)
+    return replace(
+        why(store, context, text),
+        questions=len(questions),
+        missing=len(missing),
+        about=(names, text) if len(questions) > 1 else (),
+    )
+
+
+def _verdict_of(answer: Answer) -> str:
+    return "unread" if answer.verdict is None else answer.verdict.value
 
 
 def why(store: Store, context: Context, text: str, sample: int = 0) -> Why:
@@ -40,7 +77,7 @@ def why(store: Store, context: Context, text: str, sample: int = 0) -> Why:
     """
     key = context.key(text, sample)
     if answer := store.answers([key]).get(key):
-        return Why(True, "unread" if answer.verdict is None else answer.verdict.value)
+        return Why(True, _verdict_of(answer))
     best: tuple[int, int, list[Difference]] | None = None
     for stored in store.tables.contexts.with_answers():
         differences = _differences(context, stored)
@@ -52,10 +89,10 @@ def why(store: Store, context: Context, text: str, sample: int = 0) -> Why:
             best = candidate
             nearest = stored.number
     if best is None:
-        return Why(False)
+        return Why(False, missing=1)
     if best[0]:
         best[2].append(Difference("text", text, _nearest_text(store, nearest, text)))
-    return Why(False, differences=best[2])
+    return Why(False, differences=best[2], missing=1)
 
 
 def _differences(context: Context, row: StoredContext) -> list[Difference]:

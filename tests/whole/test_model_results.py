@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from agents.study.plan import load_plan
+from calm.judges.stored import ReplayJudge
+from calm.judges.thresholds import read_thresholds
+from calm.local.registry import MODELS
+from calm.store.store import Store
+from data.dataset import load
 from data.evaluation.model_cells import measure_cell, opened_answers, read_cells
 from data.report.model_page import NUMBERS
+from envs.tasks import task
 from tests.support.command_line import calm
 
 RESULTS = Path(__file__).parents[2] / "data" / "results" / "models"
@@ -40,3 +47,25 @@ def test_the_commands_of_the_page_give_its_figures(tmp_path: Path) -> None:
     (score,) = table["scores"]
     assert table["transitions"] == 256
     assert score["metrics"]["mcc"]["value"] == 1.0
+
+
+def test_the_packaged_best_form_is_what_was_learned_and_what_the_study_trained_with() -> None:
+    best = next(m for m in MODELS if m.name == "qwen2.5-coder-1.5b").best
+    assert best is not None
+    arm = load_plan("keyroom").arms["model"].settings
+    assert (arm["form"], arm["thresholds"]) == (best.form, dict(best.thresholds))
+    # On the texts of KeyRoom-S5 they cut where the learned ones do.
+    learned = read_thresholds(str(RESULTS / "qwen2.5-coder-1.5b-lines.json"))
+    described = task("KeyRoom-S5")
+    rows = [
+        r for r in load("keyroom-v1").part("balanced").rows if r.transition.task == described.id
+    ]
+    assert len(rows) > 100
+    with opened_answers(RESULTS) as path, Store.existing(path) as store:
+        cut = [
+            ReplayJudge(MODEL, store=store, form=best.form, thresholds=thresholds).judge(
+                described, described.subgoals, [row.transition for row in rows]
+            )
+            for thresholds in (learned, best.thresholds)
+        ]
+    assert [j.achieved for j in cut[0]] == [j.achieved for j in cut[1]]

@@ -14,6 +14,14 @@ def test_agents_differ_only_in_what_pays_them() -> None:
     assert (fair.steps, fair.eval_every, fair.seed, fair.n_envs) == (1200, 100, 3, 4)
 
 
+def test_the_shaped_agents_judge_is_asked_as_the_demos_is() -> None:
+    plan = DemoPlan(judge="openai:m", form="lines", thresholds={"*": 0.7})
+    *_, fair, _, shaped = (config for _, _, config in plan.arms("given"))
+    asked = {"judge": "openai:m", "subgoals": "given", "form": "lines", "thresholds": {"*": 0.7}}
+    assert shaped == fair.model_copy(update=asked)
+    assert fair.form == ""
+
+
 def test_a_label_becomes_a_folder() -> None:
     folder = run_folder(Path("out"), "unshaped, MiniHack's reward")
     assert folder == Path("out/agents/unshaped-minihack-s-reward")

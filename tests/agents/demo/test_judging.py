@@ -7,8 +7,11 @@ import pytest
 from rich.console import Console
 
 from agents.demo.judging import judge_transitions
+from calm.judges import make_judge
 from calm.judges.protocol import Immediate
+from calm.loopback import Loopback
 from calm.records import Judgement, LabelledTransition, Mode, Subgoal, Task, Transition, Verdict
+from calm.store.store import Store
 
 TASK = Task(
     "room",
@@ -106,3 +109,32 @@ def test_the_given_subgoals_are_all_asked_about_and_nothing_is_said_of_naming() 
     assert judging.match is None  # type: ignore[attr-defined]
     assert "named" not in text
     assert len(judging.subgoal_table().rows) == 3  # type: ignore[attr-defined]
+
+
+def test_a_model_that_is_asked_about_lines_is_heard_in_its_own_words() -> None:
+    """Yes to "step 0" and picking up the key alone."""
+
+    def answer(body: dict) -> str:
+        prompt = body["messages"][-1]["content"]
+        return "Yes" if "step 0\n" in prompt and "pick up the key?" in prompt else "No"
+
+    with Loopback(answer=answer) as server, Store() as store:
+        judge = make_judge("openai:m", base_url=server.url, store=store, form="lines")
+        console = Console(file=io.StringIO(), width=120)
+        judging = judge_transitions(judge, TASK, TASK.subgoals, ROWS, 0, console)
+        assert server.requests == len(ROWS) * len(TASK.subgoals)
+    assert judging.meanings == {s.name: s.name for s in TASK.subgoals}
+    first, second = (judging.answers[r.transition.id] for r in ROWS[:2])
+    assert first.achieved["pick up the key"]
+    assert "pick up the key: Yes" in first.raw
+    assert not any(second.achieved.values())
+    assert "<line>\nstep 0\n</line>\n\nDoes this line say that" in judging.prompt
+
+
+def test_what_a_name_of_its_own_means_is_known() -> None:
+    _, judging = lines_of(Model([0]), NAMED)
+    assert judging.meanings == {  # type: ignore[attr-defined]
+        "take the key": "pick up the key",
+        "sing a song": None,
+    }
+    assert judging.prompt == ""  # type: ignore[attr-defined]

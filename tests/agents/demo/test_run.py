@@ -1,13 +1,15 @@
 """The demo end to end with a language model on loopback, real processes, and an interruption."""
 
+import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from agents.demo.arms import DemoPlan
-from agents.demo.run import run_demo
+from agents.demo.run import _moved_aside, prompt_section, run_demo
 from calm.errors import EndpointError, UsageError
 from calm.loopback import Loopback
 from calm.store.store import Store
@@ -87,6 +89,21 @@ def test_the_demo_with_a_language_model(tmp_path: Path, quiet: Console) -> None:
     assert (tmp_path / aside / "report.html").exists()
 
 
+def test_a_question_is_shown_as_text() -> None:
+    section = prompt_section("<line>\nThe key <b>.\n</line>")
+    assert section.folded
+    assert "&lt;line&gt;\nThe key &lt;b&gt;." in str(section.figure)
+
+
+def test_a_demo_of_before_there_were_forms_is_resumed(tmp_path: Path) -> None:
+    plan = asdict(DemoPlan())
+    del plan["form"], plan["thresholds"]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    console = Console(record=True, quiet=False, file=io.StringIO())
+    assert not _moved_aside(DemoPlan(), tmp_path, False, console)
+    assert "Resuming" in console.export_text()
+
+
 def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, quiet: Console) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(UsageError, match="holds something other than a demo"):
@@ -105,6 +122,7 @@ def test_a_damaged_plan_is_named(tmp_path: Path, quiet: Console) -> None:
     [
         ({"judge": "rulez"}, "unknown judge"),
         ({"settings": {"crops": 9}}, "unknown setting 'crops'"),
+        ({"form": "lines"}, "rules is none"),
     ],
 )
 def test_what_can_not_be_used_is_said_before_anything_is_done(

@@ -14,6 +14,7 @@ from agents.training.callback import TrainingStatus
 from agents.training.config import TrainConfig
 from agents.training.parallel import LocalProcesses
 from agents.training.run_folder import Run
+from calm.annotation.live import Waiting
 
 
 def output_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str, list[int]]:
@@ -93,3 +94,28 @@ def test_bar_steps_and_success_are_shown_at_any_width(
 def test_names_are_shortened_in_their_middle() -> None:
     assert progress.shortened("KeyRoom-S5-rules-once-cnn-seed0", 13) == "KeyRoo…-seed0"
     assert progress.shortened("short", 13) == "short"
+
+
+def test_a_log_is_told_of_waiting_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def train_all(_: object, *, on_progress: Callable[[int, TrainingStatus], None], **__: Any):
+        for now[0] in (3.0, 11.0, 12.0, 25.0):
+            waiting = Waiting(now[0], int(now[0]), 45, 1.0)
+            on_progress(0, TrainingStatus(128, 4096, 50.0, 0.0, 5, 2, waiting))
+        now[0] = 60.0
+        on_progress(0, TrainingStatus(512, 4096, 50.0, 0.0, 5))
+
+    monkeypatch.setattr(progress, "train_all", train_all)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    run = Run.create(tmp_path / "run", TrainConfig())
+    written = io.StringIO()
+    console = Console(file=written, width=100)
+    progress.train_with_progress([run], store=None, base_url=None, console=console, labels=["one"])
+    assert written.getvalue().splitlines() == [
+        "one: 128 of 4,096 steps  waiting for the judge for 11 s: 11 of 45 answers, 1.0/s"
+        "  asked 5, 2 pending",
+        "one: 128 of 4,096 steps  waiting for the judge for 25 s: 25 of 45 answers, 1.0/s"
+        "  asked 5, 2 pending",
+        "one: 512 of 4,096 steps  success 0%  left 1:11  50 steps/s  asked 5",
+    ]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from calm.annotation.live import Annotator
+from calm.annotation.live import Annotator, Waiting
 from calm.errors import CalmError, EndpointError, UsageError
 from calm.judges import make_judge
 from calm.judges.protocol import Immediate
@@ -131,18 +131,32 @@ def test_no_more_may_be_pending_than_was_said(task: Task) -> None:
     annotator = Annotator(judge, task, ask="later", most_pending=2)
     annotator.ids(["a", "b"])
     assert annotator.pending == 2
-    waited: list[float] = []
+    waited: list[Waiting] = []
 
-    def let(seconds: float) -> None:
-        waited.append(seconds)
+    def let(waiting: Waiting) -> None:
+        waited.append(waiting)
         judge.let.set()
 
     annotator.on_wait = let
     annotator.ids(["c"])  # three are too many: waits, and is told so after a second
     assert annotator.pending <= 2
-    assert waited
+    assert waited[0].seconds > 0
+    assert waited[0].questions == 0  # it does not count
     annotator.wait()
     assert annotator.table.tolist() == [[0, 0]] * 3
+
+
+def test_who_waits_is_told_how_many_answers_have_come(task: Task) -> None:
+    waited: list[Waiting] = []
+    with Loopback({"pick up the key": "key"}, latency=1.5) as server, Store() as store:
+        judge = make_judge("openai:m", base_url=server.url, store=store)
+        before = Annotator(judge, task)
+        before.ids(["a"])
+        annotator = Annotator(judge, task)
+        annotator.on_wait = waited.append
+        annotator.ids(["a", "b", "c"])
+    assert waited[0].questions == 2  # what the store holds is not waited for
+    assert 0 <= waited[0].answered <= 2
 
 
 def test_what_stops_the_judge_is_raised_and_asked_again_afterwards(task: Task) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from calm.errors import EndpointError, UsageError
 from calm.judges import asks_model, make_judge
-from calm.judges.local import LocalJudge
+from calm.judges.local import LocalJudge, best_form
+from calm.local.registry import BestForm, KnownModel
 from calm.local.weights import weights_at
 from calm.records import Task, Transition, Verdict
 from calm.store.store import Store
@@ -80,6 +81,36 @@ def test_it_is_asked_as_any_endpoint_and_kept_under_its_weights_hash(
     stderr = capsys.readouterr().err
     assert "loading tiny-model-3@" in stderr
     assert "is ready after" in stderr
+
+
+def test_a_model_that_judges_better_in_another_form_says_so_once(
+    judges: Any, task: Task, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = BestForm("lines", {"*": 0.72}, "MCC .98")
+    known = KnownModel("any", "Any", "mit", 1, "0", best=best)
+    monkeypatch.setattr("calm.judges.local.known_weights", lambda sha256: known)
+    judge = judges()
+    assert "judges better" not in capsys.readouterr().err  # nobody has been asked
+    for i in (1, 2):
+        judge.judge(task, task.subgoals, many(i))
+    line = "is asked in booleans; it judges better with --form lines --thresholds 0.72: MCC .98"
+    assert capsys.readouterr().err.count(line) == 1
+    named = judges(form="booleans")
+    named.judge(task, task.subgoals, many(1))
+    assert "judges better" not in capsys.readouterr().err
+
+
+def test_the_best_form_is_that_of_the_weights_whatever_they_are_called(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert best_form(f"local:{model}") is None
+    best = BestForm("lines", {"*": 0.72}, "MCC .98")
+    known = {weights_at(model).sha256: KnownModel("any", "Any", "mit", 1, "0", best=best)}
+    monkeypatch.setattr("calm.judges.local.known_weights", known.get)
+    assert best_form(f"local:{model}") is best
+    assert best_form(f"local:{model}", "screen") is None  # lines are of events alone
+    assert best_form("openai:m") is None
+    assert best_form("rules") is None
 
 
 def test_a_server_that_dies_under_questions_loses_none(judges: Any, task: Task) -> None:
