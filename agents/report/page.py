@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from agents.inspection.explain_page import drawn
 from agents.report.curves import Curve, draw_success
+from agents.report.samples import Sample, samples_of_run
 from agents.report.tables import Arm, Table, arms_of, arms_table, costs_table, settings_table
 from agents.training.run_folder import Run
 from calm.files import write_file
@@ -20,27 +21,6 @@ from calm.records import Subgoal
 from data.screen.view import screen_style
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One judged transition as the report shows it."""
-
-    title: str
-    screens: Markup
-    """The screens before and after, as HTML that is already escaped."""
-    text: str
-    """The description that the judge read."""
-    judged: Sequence[str]
-    """Names of the subgoals that were achieved by the judge's answer."""
-    truth: Sequence[str]
-    """Names of those that were achieved by the engine's truth."""
-    words: str = ""
-    """What the judge answered, where it is a model; untrusted."""
-    odds: Table | None = None
-    """How likely a yes was, by subgoal, where the answer tells."""
-    unreadable: str = ""
-    """Why the answer can't be read; "" for one that can."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +101,12 @@ def report_runs(runs: Sequence[Run], path: Path) -> Path:
         title=f"Runs on {', '.join(tasks)}",
         arms=arms,
         costs=costs_table(arms),
+        samples=[
+            sample
+            for arm in arms
+            for run in arm.runs
+            for sample in samples_of_run(run, arm.title(run))
+        ],
         sections=[
             section
             for arm in arms

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from agents.report.page import Sample
+from markupsafe import Markup
+
 from agents.report.tables import Table
+from agents.training.run_folder import Run
 from calm.records import Judgement, LabelledTransition
 from calm.text import clean
 from data.screen.view import screen_html
@@ -13,6 +16,27 @@ from data.screen.view import screen_html
 LONGEST = 1500
 """Characters of an answer that are shown."""
 WRONG = "judge and truth differ"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One judged transition as the report shows it."""
+
+    title: str
+    screens: Markup
+    """The screens before and after, as HTML that is already escaped."""
+    text: str
+    """The description that the judge read."""
+    judged: Sequence[str]
+    """Names of the subgoals that were achieved by the judge's answer."""
+    truth: Sequence[str] | None
+    """Names of those that were achieved by the engine's truth; None where it is not known."""
+    words: str = ""
+    """What the judge answered, where it is a model; untrusted."""
+    odds: Table | None = None
+    """How likely a yes was, by subgoal, where the answer tells."""
+    unreadable: str = ""
+    """Why the answer can't be read; "" for one that can."""
 
 
 def pick_samples(
@@ -83,8 +107,38 @@ def _sample(
         [name for name, achieved in row.truth.items() if achieved],
         words=shown_words(answer),
         odds=odds_table(answer, names, truth),
-        unreadable="" if answer.verdict.readable else f"{answer.verdict.value}: {answer.reason}",
+        unreadable=_unreadable(answer),
     )
+
+
+def samples_of_run(run: Run, title: str) -> list[Sample]:
+    """Returns what a run's judge answered in its own words, where it is a model.
+
+    The engine's truth about a text that training met is not known.
+    """
+    return [
+        Sample(
+            f"{title}: {_said(answer)}",
+            Markup(),
+            text,
+            [name for name, yes in answer.achieved.items() if yes],
+            None,
+            words=shown_words(answer),
+            odds=odds_table(answer, list(answer.achieved)),
+            unreadable=_unreadable(answer),
+        )
+        for text, answer in run.words().items()
+    ]
+
+
+def _said(answer: Judgement) -> str:
+    if not answer.verdict.readable:
+        return answer.verdict.value
+    return ", ".join(name for name, yes in answer.achieved.items() if yes) or "nothing achieved"
+
+
+def _unreadable(answer: Judgement) -> str:
+    return "" if answer.verdict.readable else f"{answer.verdict.value}: {answer.reason}"
 
 
 def shown_words(answer: Judgement) -> str:

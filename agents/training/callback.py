@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from agents.training.credit_source import CreditSource
 from agents.training.evaluation import Success, measure_success
 from agents.training.run_folder import Row, Run
 from calm.annotation.live import PENDING, Annotator, Waiting
-from calm.records import Usage
+from calm.records import Judgement, Usage
 from envs.credit.noisy import NoisyStream
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.truth.tally import Tally
@@ -226,10 +226,16 @@ class RunCallback(BaseCallback):
         tested.dump(self.num_timesteps)
         self.run.write_metrics(self.rows)
         if self.annotator is not None:
-            self.run.write_judged(answers(self.annotator))
+            self.write_answers(self.annotator)
         self.remember_state()
         self.checkpoint()
         self.report()
+
+    def write_answers(self, annotator: Annotator) -> None:
+        """Writes the answers so far into the run's folder, some in the model's own words."""
+        self.run.write_judged(answers(annotator))
+        if examples := examples_of(annotator.judgements):
+            self.run.write_words(examples)
 
     def play_held_out(self, greedy: bool) -> Success:
         """Returns success on the same levels with the same random numbers every time.
@@ -262,6 +268,24 @@ class RunCallback(BaseCallback):
             return
         self.run.save_checkpoint(self.resume_state)
         self.last_checkpoint_step = self.resume_state["steps"]
+
+
+MOST_EXAMPLES = 8
+"""Answers of a model that a run keeps in its words."""
+
+
+def examples_of(judgements: Mapping[str, Judgement]) -> dict[str, Judgement]:
+    """Returns some answers of a model by text, unreadable ones first, then of all that it achieves.
+
+    The first of each kind; none of a judge that has no words.
+    """
+    first: dict[object, str] = {}
+    for text, one in judgements.items():
+        kind = frozenset(n for n, yes in one.achieved.items() if yes) or one.verdict
+        if one.raw:
+            first.setdefault(kind, text)
+    ordered = sorted(first.values(), key=lambda text: judgements[text].verdict.readable)
+    return {text: judgements[text] for text in ordered[:MOST_EXAMPLES]}
 
 
 def answers(annotator: Annotator) -> dict[str, list[str] | None]:

@@ -13,6 +13,7 @@ from agents.training.callback import TrainingStatus
 from agents.training.executor import Executor, train_all
 from agents.training.run_folder import Run
 from calm.annotation.live import Waiting
+from calm.annotation.many import rate_in_words
 
 MOST_BARS = 6
 """Runs that have a bar each; of more, only those at work have one."""
@@ -132,12 +133,13 @@ def waiting_in_words(waiting: Waiting) -> str:
     """Returns how long training has waited for the judge, and how many answers have come.
 
     >>> waiting_in_words(Waiting(31.4, 12, 45, 0.52))
-    'waiting for the judge for 31 s: 12 of 45 answers, 0.5/s'
+    'waiting for the judge for 31 s: 12 of 45 answers, 0.52/s'
     """
     line = f"waiting for the judge for {waiting.seconds:.0f} s"
     if not waiting.questions:
         return line
-    return f"{line}: {waiting.answered} of {waiting.questions} answers, {waiting.per_second:.1f}/s"
+    rate = rate_in_words(waiting.per_second)
+    return f"{line}: {waiting.answered} of {waiting.questions} answers, {rate}"
 
 
 def fitting(parts: Sequence[str], room: int) -> str:

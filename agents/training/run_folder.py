@@ -5,6 +5,7 @@ provenance.json     versions, git commit, processor, start
 metrics.parquet     one row an evaluation
 checkpoint.pt       weights, optimiser, counters and random state: tensors and plain values only
 judged.json         the judge's answers by text
+words.json          some of them in a model's own words
 subgoals.json       the subgoals, where the settings only name them
 episodes.parquet    recorded episodes, and replay.html that plays them
 tensorboard/
@@ -35,7 +36,7 @@ from agents.training.config import TrainConfig, load_config, make_config
 from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.files import write_file
-from calm.records import Subgoal
+from calm.records import Judgement, Subgoal, Verdict
 
 Row = dict[str, Any]
 """The metrics of one evaluation, by name."""
@@ -186,6 +187,32 @@ class Run:
     def write_judged(self, judged: Mapping[str, list[str] | None]) -> None:
         """Adds judged texts to those already written."""
         write_file(self.folder / "judged.json", json.dumps(self.judged() | dict(judged), indent=1))
+
+    def words(self) -> dict[str, Judgement]:
+        """Returns by text some answers of the judge, where it is a model, in its own words."""
+        path = self.folder / "words.json"
+        if not path.exists():
+            return {}
+        with readable(path):
+            answers = json.loads(path.read_text("utf-8"))
+            return {
+                text: Judgement(
+                    Verdict(one["verdict"]),
+                    one["achieved"],
+                    one["confidence"],
+                    one["raw"],
+                    one["reason"],
+                )
+                for text, one in answers.items()
+            }
+
+    def write_words(self, examples: Mapping[str, Judgement]) -> None:
+        """Replaces the answers that are kept in a model's own words."""
+        fields = ("verdict", "achieved", "confidence", "raw", "reason")
+        plain = {
+            text: {name: getattr(one, name) for name in fields} for text, one in examples.items()
+        }
+        write_file(self.folder / "words.json", json.dumps(plain, indent=1))
 
     def subgoals(self) -> tuple[Subgoal, ...] | None:
         """Returns the subgoals stored with the run; None where its settings say all of them."""

@@ -17,7 +17,7 @@ import torch
 
 from agents.ppo.glibc_memory import keep_memory
 from agents.training.agent import make_ppo
-from agents.training.callback import Clock, RunCallback, TrainingStatus, answers
+from agents.training.callback import Clock, RunCallback, TrainingStatus
 from agents.training.checkpoint import restore, restore_judge
 from agents.training.environment import credit_source_of, make_env, subgoals_of_run
 from agents.training.folder_lock import owned
@@ -129,7 +129,7 @@ def _train(
                 callback.evaluate()
             if annotator:
                 annotator.wait()  # for answers that are paid for already
-                run.write_judged(answers(annotator))
+                callback.write_answers(annotator)
         except BaseException as stop:
             _stop_with_checkpoint(callback, stop)
             raise

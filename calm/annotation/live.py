@@ -96,6 +96,8 @@ class Annotator:
         self.texts: list[str] = []
         """Text by number."""
         self.table: npt.NDArray[np.int8] = np.empty((0, len(self.subgoals)), dtype=np.int8)
+        self.judgements: dict[str, Judgement] = {}
+        """By answered text, as it stands: with the words of a judge that is a model."""
         self.answers = 0
         """How many answers have come: while this stays, so do the rows of `table`."""
         self.questions = 0
@@ -227,6 +229,7 @@ class Annotator:
             self.verdicts[before] -= 1
         self.verdicts[judgement.verdict] += 1
         self._verdict[number] = judgement.verdict
+        self.judgements[self.texts[number]] = judgement
         self._summed_usage += judgement.usage
         self.table[number] = judgement.row(self.subgoals)
         self.answers += 1

@@ -114,7 +114,12 @@ def progress_line(tally: Tally, usage: Usage, seconds: float) -> str:
     done = tally.hits + tally.answered
     rate = tally.answered / seconds if seconds > 0 else 0.0
     classes = ", ".join(f"{n} {v.value}" for v, n in tally.verdicts.most_common() if n)
-    parts = [f"{done}/{tally.questions}", f"{rate:.1f}/s", f"{tally.hits} from the store", classes]
+    parts = [
+        f"{done}/{tally.questions}",
+        rate_in_words(rate),
+        f"{tally.hits} from the store",
+        classes,
+    ]
     if tally.failures:
         parts.append(f"{sum(tally.failures.values())} attempts failed")
     parts.append(tally.waiting)
@@ -125,6 +130,15 @@ def progress_line(tally: Tally, usage: Usage, seconds: float) -> str:
         clock = f"{hours}:{minutes:02}" if hours else f"{minutes}"
         parts.append(f"{clock}:{left % 60:02} left")
     return " · ".join(part for part in parts if part)
+
+
+def rate_in_words(per_second: float) -> str:
+    """Returns a rate with digits that tell a slow model's from none.
+
+    >>> rate_in_words(12.34), rate_in_words(0.034)
+    ('12.3/s', '0.03/s')
+    """
+    return f"{per_second:.1f}/s" if per_second >= 1 else f"{per_second:.2f}/s"
 
 
 def _ask_remote(

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from markupsafe import escape
 
-from agents.report.page import Report, Sample, report_runs, started_with
+from agents.report.page import Report, report_runs, started_with
+from agents.report.samples import Sample
 from agents.report.tables import Arm, Table
+from calm.records import Judgement, Verdict
 from tests.support.measured_runs import run
 
 
@@ -45,3 +47,18 @@ def test_game_text_is_escaped(tmp_path: Path) -> None:
     html = report.write(tmp_path / "r.html").read_text("utf-8")
     assert "<script" not in html
     assert html.count("&lt;script&gt;") >= 5
+
+
+def test_a_runs_report_has_its_judges_words_and_escapes_them(tmp_path: Path) -> None:
+    measured = run(tmp_path / "a", 0, 0.5)
+    page = tmp_path / "report.html"
+    assert "own words" not in report_runs([measured], page).read_text("utf-8")
+    judgement = Judgement(Verdict.OK, {"take": True}, {"take": 0.83}, "Yes <i>indeed</i>")
+    lost = Judgement(Verdict.REFUSED, raw="I can't", reason="refusal")
+    measured.write_words({"The key.": judgement, "The door.": lost})
+    assert measured.words() == {"The key.": judgement, "The door.": lost}
+    html = report_runs([measured], page).read_text("utf-8")
+    assert "Yes &lt;i&gt;indeed&lt;/i&gt;" in html
+    assert "<td>0.83</td>" in html
+    assert "Judged: unreadable (refused: refusal)" in html
+    assert "Truth:" not in html  # nobody knows it of what training met

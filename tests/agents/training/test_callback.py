@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from agents.training.callback import answers
+from agents.training.callback import answers, examples_of
 from calm.annotation.live import PENDING
-from calm.records import Subgoal
+from calm.records import Judgement, Subgoal, Verdict
 
 
 def test_answers_are_kept_by_text_as_the_names_that_were_achieved() -> None:
@@ -17,3 +17,16 @@ def test_answers_are_kept_by_text_as_the_names_that_were_achieved() -> None:
         table=np.array([[1, 1], [0, 0], [-1, 1], [PENDING, 0]], np.int8),
     )
     assert answers(annotator) == {"both": ["take", "open"], "neither": [], "unreadable": None}
+
+
+def test_a_models_words_are_kept_of_each_kind_of_answer_once() -> None:
+    yes, no = ({"take": take} for take in (True, False))
+    judgements = {
+        "north": Judgement(Verdict.OK, no, raw="No"),
+        "key": Judgement(Verdict.OK, yes, raw="Yes"),
+        "key again": Judgement(Verdict.OK, yes, raw="Yes"),
+        "fog": Judgement(Verdict.INVALID, raw="Perhaps"),
+        "rules": Judgement(Verdict.OK, yes),
+    }
+    assert list(examples_of(judgements)) == ["fog", "north", "key"]
+    assert examples_of({"rules": judgements["rules"]}) == {}
