@@ -69,14 +69,16 @@ def demo(
     from agents.training.config import read_settings
     from calm.judges.thresholds import read_thresholds
 
+    settings = read_settings(setting or [])
+    named = settings.pop("form", ""), settings.pop("thresholds", {})
     plan = DemoPlan(
         judge,
         steps,
         episodes,
         seed,
-        settings=read_settings(setting or []),
-        form=form,
-        thresholds=read_thresholds(thresholds),
+        settings=settings,
+        form=form or named[0],
+        thresholds=read_thresholds(thresholds) or named[1],
     )
     outcome = run_demo(plan, out, base_url=base_url, fresh=fresh, console=Console(stderr=True))
     if as_json:

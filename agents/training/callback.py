@@ -40,8 +40,14 @@ class TrainingStatus:
     """Distinct questions put to the judge so far."""
     pending: int = 0
     """Of these, not answered yet."""
-    waiting: Waiting | None = None
-    """How far the answers are that training is waiting for; None while it is not."""
+    waiting: float = 0.0
+    """Seconds that training has been waiting for answers."""
+    answered: int = 0
+    """Questions that a model has answered while training waits."""
+    to_answer: int = 0
+    """Of so many; 0 where the judge does not count them."""
+    answers_per_second: float = 0.0
+    """How fast it does."""
 
 
 @dataclass
@@ -176,9 +182,10 @@ class RunCallback(BaseCallback):
         """Calls `on_progress` with the present status.
 
         Args:
-            waiting: for the judge; None where training goes on.
+            waiting: for the judge, if training waits for it.
         """
         self.stop_clock()
+        waiting = waiting or Waiting()
         self.on_progress(
             TrainingStatus(
                 self.num_timesteps,
@@ -187,7 +194,10 @@ class RunCallback(BaseCallback):
                 self.rows[-1]["success"] if self.rows else None,
                 self.annotator.questions if self.annotator else 0,
                 self.annotator.pending if self.annotator else 0,
-                waiting,
+                waiting.seconds,
+                waiting.answered,
+                waiting.questions,
+                waiting.per_second,
             )
         )
 

@@ -12,7 +12,6 @@ from rich.text import Text
 from agents.training.callback import TrainingStatus
 from agents.training.executor import Executor, train_all
 from agents.training.run_folder import Run
-from calm.annotation.live import Waiting
 from calm.annotation.many import rate_in_words
 
 MOST_BARS = 6
@@ -91,7 +90,7 @@ def train_with_progress(
             steps = min(status.steps, status.total)
             progress.update(bars[i], completed=steps, text=fitting(parts, room), visible=True)
             share, now = steps / status.total, time.monotonic()
-            waits = status.waiting is not None and now - logged_at[i] >= LOG_WAITING_EVERY
+            waits = bool(status.waiting) and now - logged_at[i] >= LOG_WAITING_EVERY
             if not console.is_terminal and (waits or share >= logged[i] + 0.1):
                 logged[i], logged_at[i] = logged[i] if waits else share, now
                 console.print(Text(f"{names[i]}: {'  '.join(parts)}"), soft_wrap=True)
@@ -117,8 +116,8 @@ def figures(status: TrainingStatus) -> list[str]:
     if status.pending:
         questions += f", {status.pending} pending"
     parts = [f"{min(status.steps, status.total):,} of {status.total:,} steps"]
-    if status.waiting is not None:
-        parts.append(waiting_in_words(status.waiting))
+    if status.waiting:
+        parts.append(waiting_in_words(status))
     else:
         success = "-" if status.success is None else f"{status.success:.0%}"
         parts += [
@@ -129,17 +128,17 @@ def figures(status: TrainingStatus) -> list[str]:
     return [*parts, questions] if questions else parts
 
 
-def waiting_in_words(waiting: Waiting) -> str:
+def waiting_in_words(status: TrainingStatus) -> str:
     """Returns how long training has waited for the judge, and how many answers have come.
 
-    >>> waiting_in_words(Waiting(31.4, 12, 45, 0.52))
+    >>> waiting_in_words(TrainingStatus(0, 9, 0, None, 0, 0, 31.4, 12, 45, 0.52))
     'waiting for the judge for 31 s: 12 of 45 answers, 0.52/s'
     """
-    line = f"waiting for the judge for {waiting.seconds:.0f} s"
-    if not waiting.questions:
+    line = f"waiting for the judge for {status.waiting:.0f} s"
+    if not status.to_answer:
         return line
-    rate = rate_in_words(waiting.per_second)
-    return f"{line}: {waiting.answered} of {waiting.questions} answers, {rate}"
+    rate = rate_in_words(status.answers_per_second)
+    return f"{line}: {status.answered} of {status.to_answer} answers, {rate}"
 
 
 def fitting(parts: Sequence[str], room: int) -> str:

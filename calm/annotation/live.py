@@ -35,7 +35,7 @@ UNREADABLE, PENDING = -1, -2
 class Waiting:
     """How far the answers are that asking waits for."""
 
-    seconds: float
+    seconds: float = 0.0
     """Since it began to wait."""
     answered: int = 0
     """Questions that a model has answered since nothing was pending."""

@@ -14,7 +14,7 @@ from agents.training.callback import TrainingStatus
 from agents.training.config import TrainConfig, make_config
 from agents.training.run_folder import Run
 from agents.training.train import train
-from calm.annotation.live import Annotator, Waiting
+from calm.annotation.live import Annotator
 from calm.endpoint import client
 from calm.endpoint.client import Endpoint
 from calm.errors import EndpointError, UsageError
@@ -100,7 +100,7 @@ def test_a_dead_endpoint_stops_training_which_goes_on_when_it_is_back(
 def test_waiting_is_told_and_over_when_the_endpoint_is_back(tmp_path: Path, store: Store) -> None:
     run = Run.create(tmp_path / "run", TrainConfig(**CONFIG | {"patience": 60.0}))
     server = Loopback(rules=RULES).start()
-    reports: list[Waiting] = []
+    reports: list[float] = []
 
     def unplug(progress: TrainingStatus) -> None:
         if progress.waiting:

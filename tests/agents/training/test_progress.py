@@ -14,7 +14,6 @@ from agents.training.callback import TrainingStatus
 from agents.training.config import TrainConfig
 from agents.training.parallel import LocalProcesses
 from agents.training.run_folder import Run
-from calm.annotation.live import Waiting
 
 
 def output_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str, list[int]]:
@@ -101,8 +100,8 @@ def test_a_log_is_told_of_waiting_too(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def train_all(_: object, *, on_progress: Callable[[int, TrainingStatus], None], **__: Any):
         for now[0] in (3.0, 11.0, 12.0, 25.0):
-            waiting = Waiting(now[0], int(now[0]), 45, 1.0)
-            on_progress(0, TrainingStatus(128, 4096, 50.0, 0.0, 5, 2, waiting))
+            waiting = (now[0], int(now[0]), 45, 1.0)
+            on_progress(0, TrainingStatus(128, 4096, 50.0, 0.0, 5, 2, *waiting))
         now[0] = 60.0
         on_progress(0, TrainingStatus(512, 4096, 50.0, 0.0, 5))
 
