@@ -59,6 +59,14 @@ class WhereOptions:
         int,
         typer.Option(min=1, help="Of a Slurm job; a cell that needs more is queued again."),
     ] = 240
+    insecure_owner: Annotated[
+        bool,
+        typer.Option(
+            "--insecure-owner",
+            help="Let cells on other nodes ask in the clear, with --ray and --slurm; else"
+            " see `calm owner serve`.",
+        ),
+    ] = False
     retries: Annotated[
         int,
         typer.Option(
@@ -93,12 +101,14 @@ class WhereOptions:
                 f"choose one of --ray, --slurm and --worker, got --{' --'.join(chosen)}"
             )
         from agents.cluster.cell import CellNeeds
+        from agents.cluster.questions import Asking
 
         needs, store = CellNeeds(self.cores, self.memory), out / "store.sqlite"
+        asking = Asking(store, base_url, self.insecure_owner)
         if self.ray:
             from agents.cluster.ray_executor import RayExecutor
 
-            return RayExecutor(self.ray, needs, store, base_url, self.at_once)
+            return RayExecutor(self.ray, needs, asking, self.at_once)
         if self.slurm:
             from agents.cluster.slurm_executor import SlurmExecutor
 
@@ -106,9 +116,8 @@ class WhereOptions:
                 [part for one in self.slurm for part in one.split(",") if part],
                 out / "slurm",
                 needs,
-                store,
+                asking,
                 self.minutes,
-                base_url,
                 self.at_once,
             )
         if self.worker:

@@ -71,7 +71,6 @@ def train_cell(
     needs: CellNeeds,
     expected: Mapping[str, str],
     store: Path,
-    base_url: str | None,
     on_progress: Callable[[TrainingStatus], None],
 ) -> Ending:
     """Trains a cell in this process, from its checkpoint if it has one, and says how that ended.
@@ -80,8 +79,8 @@ def train_cell(
         run: of the cell, in a folder of this machine or a shared one.
         needs: its cores compute the updates.
         expected: the versions of the machine that the study was started on.
-        store: file of a judge's answers, made if need be.
-        base_url: the endpoint of an `openai:` judge.
+        store: file of stored answers, made if need be; what is asked goes through the owner of
+            questions that the environment names.
         on_progress: called every few seconds, between two rollouts.
     """
     if differing := differences(expected, versions()):
@@ -103,7 +102,6 @@ def train_cell(
             train(
                 run,
                 store=opened,
-                base_url=base_url,
                 resume=None,
                 threads=needs.cores,
                 on_progress=report,

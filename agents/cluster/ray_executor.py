@@ -22,6 +22,7 @@ from typing import Any
 from agents.cluster.answers import copy_of_answers
 from agents.cluster.cell import CellNeeds
 from agents.cluster.folder_files import ChangedFiles, write_files
+from agents.cluster.questions import Asking
 from agents.cluster.ray_task import train_in_task
 from agents.cluster.versions import ROOT, differences, versions
 from agents.training.callback import TrainingStatus
@@ -64,24 +65,20 @@ class RayExecutor:
     Args:
         address: `auto`, `local`, or HOST:PORT of the cluster's head.
         needs: of each cell.
-        store: file of the study's answers; cells that read it get a copy.
-        base_url: the endpoint of `openai:` judges, as the nodes reach it.
+        asking: how their judges are asked; cells that read stored answers get a copy.
         at_once: cells at a time at most; by default as many as the cluster has room for.
-        environment: variables of the tasks.
     """
 
     def __init__(
         self,
         address: str,
         needs: CellNeeds,
-        store: Path,
-        base_url: str | None = None,
+        asking: Asking,
         at_once: int | None = None,
-        environment: dict[str, str] | None = None,
     ) -> None:
-        self._address, self._needs, self._base_url = address, needs, base_url
-        self._store = store
-        self._at_once, self._environment = at_once, environment or {}
+        self._address, self._needs, self._asking = address, needs, asking
+        self._at_once = at_once
+        self._closing = ExitStack()
         self._runs: Sequence[Run] = ()
         self._attempts: dict[Any, _Attempt] = {}
         """By the task's reference."""
@@ -115,7 +112,11 @@ class RayExecutor:
             }
         )
         self._check_nodes(NodeAffinitySchedulingStrategy)
-        self._answers = ray.put(copy_of_answers(runs, self._store))
+        self._answers = ray.put(copy_of_answers(runs, self._asking.store))
+        here = ray.util.get_node_ip_address()
+        alone = {n["NodeManagerAddress"] for n in ray.nodes() if n["Alive"]} == {here}
+        owner = self._asking.owner(runs, None if alone else here)
+        self._environment = self._closing.enter_context(owner)
         # A process of its own for each cell: no state of another one, and none of its memory.
         self._task = ray.remote(
             num_cpus=self._needs.cores,
@@ -132,7 +133,7 @@ class RayExecutor:
             "runtime_env": {
                 "working_dir": str(ROOT),
                 "excludes": [*EXCLUDED],
-                "env_vars": {**QUIET, "CALM_COMMIT": commit(), **self._environment},
+                "env_vars": {**QUIET, "CALM_COMMIT": commit()},
             },
         }
         if self._address == "local":
@@ -212,7 +213,7 @@ class RayExecutor:
             self._needs,
             self._expected,
             self._answers,
-            self._base_url,
+            self._environment,
         )
         self._attempts[reference] = _Attempt(i, self._count, ownership)
         return True
@@ -277,6 +278,7 @@ class RayExecutor:
             if self._ray.is_initialized():
                 self._end_tasks(interrupt)
         finally:
+            self._closing.close()
             self._ray.shutdown()
             if self._temporary is not None:
                 shutil.rmtree(self._temporary, ignore_errors=True)

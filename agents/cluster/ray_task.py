@@ -6,6 +6,7 @@ written, so that whatever becomes of the node, no more is lost than what came af
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,7 +67,7 @@ def train_in_task(
     needs: CellNeeds,
     expected: Mapping[str, str],
     answers: bytes | None,
-    base_url: str | None,
+    environment: Mapping[str, str],
 ) -> tuple[Ending, Files]:
     """Trains a cell in a temporary folder and returns how that ended, and the files not yet sent.
 
@@ -75,8 +76,10 @@ def train_in_task(
         files: the run's folder so far.
         mailbox: gets the cell's status and files while it is trained.
         answers: content of the study's store, for cells that read it.
-        needs, expected, base_url: as for `agents.cluster.cell.train_cell`.
+        needs, expected: as for `agents.cluster.cell.train_cell`.
+        environment: variables that are set first; the process is this cell's own.
     """
+    os.environ.update(environment)
     with (
         tempfile.TemporaryDirectory(prefix="calm-cell-", ignore_cleanup_errors=True) as place,
         store_of_attempt(answers) as store,
@@ -89,5 +92,5 @@ def train_in_task(
         def report(status: TrainingStatus) -> None:
             mailbox.put(Message(attempt, status))
 
-        ending = train_cell(run, needs, expected, store, base_url, report)
+        ending = train_cell(run, needs, expected, store, report)
         return ending, run.changed.take()

@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import socket
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from agents.cluster.answers import copy_of_answers
 from agents.cluster.cell import CellNeeds, Ending
+from agents.cluster.questions import Asking
 from agents.cluster.slurm_job import CellJob
 from agents.cluster.status_file import StatusReader
 from agents.cluster.versions import versions
@@ -23,6 +26,7 @@ from agents.training.executor import Lost, News
 from agents.training.run_folder import Run
 from calm.errors import UsageError
 from calm.files import write_file
+from calm.owned.address import TOKEN, TOKEN_FILE
 
 LOCAL = "local"
 """Instead of a partition: submitit's executor of this machine, to try things out."""
@@ -40,11 +44,9 @@ class SlurmExecutor:
         partitions: that jobs may run on; `local` alone for processes of this machine.
         folder: for submitit's files and logs, on the shared file system.
         needs: of each cell.
-        store: file of the study's answers; cells that read it work on a copy.
+        asking: how their judges are asked; cells that read stored answers work on a copy.
         minutes: that a job may run before it is put into the queue again.
-        base_url: the endpoint of `openai:` judges, as the nodes reach it.
         at_once: jobs that run at a time at most; Slurm decides by default.
-        environment: variables of the jobs.
     """
 
     def __init__(
@@ -52,16 +54,14 @@ class SlurmExecutor:
         partitions: Sequence[str],
         folder: Path,
         needs: CellNeeds,
-        store: Path,
+        asking: Asking,
         minutes: int = 240,
-        base_url: str | None = None,
         at_once: int | None = None,
-        environment: dict[str, str] | None = None,
     ) -> None:
         self._partitions, self._folder = partitions, folder.resolve()
-        self._needs, self._store, self._minutes = needs, store, minutes
-        self._base_url, self._at_once = base_url, at_once
-        self._environment = environment or {}
+        self._needs, self._asking, self._minutes = needs, asking, minutes
+        self._at_once = at_once
+        self._closing = ExitStack()
         self._runs: Sequence[Run] = ()
         self._new: list[int] = []
         """Cells to be submitted together."""
@@ -81,7 +81,7 @@ class SlurmExecutor:
         self._expected = versions()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._answers: Path | None = None
-        if (answers := copy_of_answers(runs, self._store)) is not None:
+        if (answers := copy_of_answers(runs, self._asking.store)) is not None:
             self._answers = self._folder / "answers.sqlite"
             write_file(self._answers, answers)
         local = list(self._partitions) == [LOCAL]
@@ -107,6 +107,11 @@ class SlurmExecutor:
             slurm_array_parallelism=self._at_once or 256,
             slurm_additional_parameters={"requeue": True},
         )
+        machine = None if local else socket.getfqdn()
+        asks = self._closing.enter_context(self._asking.owner(runs, machine))
+        if TOKEN_FILE in asks:
+            del asks[TOKEN]  # what jobs get can be read by others in submitit's files
+        self._environment = asks
         if not local:
             self._find_jobs()
 
@@ -149,7 +154,6 @@ class SlurmExecutor:
                 self._needs,
                 self._expected,
                 self._answers,
-                self._base_url,
                 self._environment,
             )
             for i in self._new
@@ -189,8 +193,11 @@ class SlurmExecutor:
 
     def end(self, interrupt: bool) -> None:
         """Ends all jobs; with `interrupt` they get two minutes to save a checkpoint."""
-        if not self._jobs:
-            return
+        with self._closing:
+            if self._jobs:
+                self._end_jobs(interrupt)
+
+    def _end_jobs(self, interrupt: bool) -> None:
         if interrupt:
             self._stop.touch()
             end = time.monotonic() + STOP_SECONDS

@@ -32,7 +32,6 @@ class CellJob:
     """Versions of the machine that the study was started on."""
     answers: Path | None
     """Copy of the study's store, for cells that read it."""
-    base_url: str | None
     environment: dict[str, str]
     """Variables of the job."""
 
@@ -50,7 +49,7 @@ class CellJob:
         run = Run(self.folder)
         try:
             with store_of_attempt(self.answers) as store:
-                return train_cell(run, self.needs, self.expected, store, self.base_url, report)
+                return train_cell(run, self.needs, self.expected, store, report)
         finally:
             remove_status(self.folder)
 

@@ -37,15 +37,12 @@ def ray_cluster(monkeypatch: pytest.MonkeyPatch, nodes: int) -> Iterator[Any]:
     slow.monotonic = lambda: time.monotonic() / 10
     monkeypatch.setattr(ray_node, "time", slow)
     folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+    monkeypatch.setenv("RAY_TMPDIR", str(folder))
+    (folder / "ray").mkdir()
     cluster = Cluster()
     try:
         for _ in range(nodes):
-            cluster.add_node(
-                num_cpus=1,
-                object_store_memory=STORE,
-                include_dashboard=False,
-                temp_dir=str(folder),
-            )
+            cluster.add_node(num_cpus=1, object_store_memory=STORE, include_dashboard=False)
         yield cluster
     finally:
         cluster.shutdown()

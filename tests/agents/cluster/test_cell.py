@@ -36,7 +36,7 @@ def test_an_ending_is_told_as_news() -> None:
 def test_a_machine_of_other_versions_trains_nothing(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", TrainConfig(judge="none"))
     expected = versions() | {"torch": "1.0"}
-    ending = train_cell(run, CellNeeds(), expected, tmp_path / "store.sqlite", None, lambda _: None)
+    ending = train_cell(run, CellNeeds(), expected, tmp_path / "store.sqlite", lambda _: None)
     error = ending.news()
     assert isinstance(error, UsageError)
     assert f"{host()} has torch" in str(error)
@@ -52,9 +52,7 @@ def test_the_status_is_told_now_and_then(tmp_path: Path, judge: str) -> None:
     run = Run.create(tmp_path / "run", config)
     statuses: list[int] = []
     store = tmp_path / "store.sqlite"
-    ending = train_cell(
-        run, CellNeeds(), versions(), store, None, lambda s: statuses.append(s.steps)
-    )
+    ending = train_cell(run, CellNeeds(), versions(), store, lambda s: statuses.append(s.steps))
     assert ending == Ending()
     assert run.metrics()[-1]["steps"] == 128
     assert statuses[0] == 0  # after the first evaluation; the others come within two seconds

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.cluster.cell import CellNeeds
+from agents.cluster.questions import Asking
 from agents.cluster.ray_executor import RayExecutor, _check_answers
 from agents.study.plan import Cell, load_plan
 from agents.study.results import read_results
@@ -55,7 +56,7 @@ def test_an_address_where_nothing_answers_is_told_at_once() -> None:
 
 
 def test_an_executor_that_never_began_ends(tmp_path: Path) -> None:
-    RayExecutor("auto", CellNeeds(), tmp_path / "store.sqlite").end(interrupt=True)
+    RayExecutor("auto", CellNeeds(), Asking(tmp_path / "store.sqlite")).end(interrupt=True)
 
 
 class StoppedRun(Run):

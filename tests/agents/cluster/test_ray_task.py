@@ -49,7 +49,7 @@ def untimed(run: Run) -> list[dict[str, Any]]:
 
 def attempt(folder: Path, mailbox: List) -> tuple[Ending, dict[str, bytes]]:
     files = ChangedFiles(folder).take()
-    return train_in_task(7, files, mailbox, CellNeeds(), versions(), None, None)
+    return train_in_task(7, files, mailbox, CellNeeds(), versions(), None, {})
 
 
 def test_a_cell_is_trained_as_here_and_its_files_come_with_each_checkpoint(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.cluster.cell import CellNeeds
+from agents.cluster.questions import Asking
 from agents.cluster.slurm_executor import SlurmExecutor
 from agents.study.results import read_results
 from agents.training.config import TrainConfig
@@ -33,7 +34,7 @@ arms:
 
 
 def executor(folder: Path, *partitions: str) -> SlurmExecutor:
-    return SlurmExecutor(partitions, folder / "slurm", CellNeeds(), folder / "store.sqlite")
+    return SlurmExecutor(partitions, folder / "slurm", CellNeeds(), Asking(folder / "store.sqlite"))
 
 
 def run(folder: Path) -> Run:

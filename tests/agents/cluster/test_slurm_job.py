@@ -20,7 +20,7 @@ def job(folder: Path) -> CellJob:
     )
     Run.create(folder / "run", config)
     return CellJob(
-        folder / "run", folder / "stop", CellNeeds(), versions(), None, None, {"CALM_TEST": "1"}
+        folder / "run", folder / "stop", CellNeeds(), versions(), None, {"CALM_TEST": "1"}
     )
 
 
