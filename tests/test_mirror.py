@@ -25,6 +25,8 @@ ELSEWHERE = {
     "calm/cli/owner_serve.py": "tests/calm/owner/test_running.py",
     # A constant alone.
     "calm/version.py": "tests/calm/cli/test_main.py",
+    # What is asked in it, and in statements.
+    "calm/open_question.py": "tests/calm/test_decompose.py",
     # Forms of question are tested with the judges that ask in them.
     "calm/asking/one_by_one.py": "tests/calm/judges/test_forms.py",
     # What is learned on one half is tested on the other.
