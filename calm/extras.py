@@ -15,6 +15,7 @@ EXTRAS = {
         "PIL",
     ),
     "film": ("av",),
+    "tune": ("optuna",),
 }  # fmt: skip
 """By extra, the modules that it brings."""
 

@@ -17,13 +17,14 @@ from agents.cli.replay import replay
 from agents.cli.report import report
 from agents.cli.study import study
 from agents.cli.train import train
+from agents.cli.tune import tune
 from calm.cli.groups import Groups
 
 
 def register(app: typer.Typer, groups: Groups) -> None:
     """Adds the commands of this layer to `app` and to the groups `bench`, `data`, `players`."""
     for command in (
-        doctor, demo, collect, train, report, encoders, explain, replay, study,
+        doctor, demo, collect, train, report, encoders, explain, replay, study, tune,
     ):  # fmt: skip
         app.command()(command)
     groups("bench").command("train")(bench_train)

@@ -49,10 +49,10 @@ class WandbOutput(KVWriter):
     def __init__(self, run: Run, project: str) -> None:
         try:
             import wandb
-        except ModuleNotFoundError:
+        except ModuleNotFoundError as error:
             raise UsageError(
-                f"logging to the project {project} needs Weights & Biases; `pip install wandb`, or"
-                " leave --wandb out"
+                f"logging to the project {project} needs Weights & Biases, and {error.name} is not"
+                " installed; `pip install wandb`, or leave the setting wandb out"
             ) from None
         started = f"{run.folder.resolve()} {run.started_with['started']}"
         self.logged = wandb.init(
