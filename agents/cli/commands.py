@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from agents.cli.bench_encoders import bench_encoders
+from agents.cli.bench_study import bench_study
 from agents.cli.bench_train import bench_train
 from agents.cli.collect import collect
 from agents.cli.data_build import data_build
@@ -29,5 +30,6 @@ def register(app: typer.Typer, groups: Groups) -> None:
         app.command()(command)
     groups("bench").command("train")(bench_train)
     groups("bench").command("encoders")(bench_encoders)
+    groups("bench").command("study")(bench_study)
     groups("data").command("build")(data_build)
     groups("players").command("train")(players_train)
