@@ -149,7 +149,7 @@ def _ask_for_subgoals(
         prompt,
         template,
         template_hash,
-        _read,
+        subgoals_in,
         f"named no usable subgoals for {task.id}",
         "Use the given ones (--subgoals given), write a file, or try another model",
         _SCHEMA,
@@ -159,7 +159,12 @@ def _ask_for_subgoals(
     return subgoals
 
 
-def _read(reply: Reply) -> tuple[Subgoal, ...]:
+def subgoals_in(reply: Reply) -> tuple[Subgoal, ...]:
+    """Returns the subgoals that a model's answer names.
+
+    Raises:
+        UsageError: it declined, or its answer is no list of subgoals, and why.
+    """
     if reply.refusal:
         raise UsageError(f"the model declined: {reply.refusal[:200]}")
     try:

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "data/evaluation/learn_thresholds.py": "tests/data/evaluation/test_halves.py",
     # From models' answers to their table and page: one story.
     "data/cli/models_table.py": "tests/data/evaluation/test_model_cells.py",
+    "data/evaluation/own_subgoals.py": "tests/data/evaluation/test_model_cells.py",
     "data/report/model_page.py": "tests/data/evaluation/test_model_cells.py",
     # Declarations alone; the commands that take them are tested.
     "data/cli/label_options.py": "tests/data/cli/test_label.py",

@@ -26,7 +26,7 @@ def models_table_command(
     errors = Console(stderr=True, highlight=False)
     measured = measure_cells(folder, lambda line: errors.print(Text(line)))
     write_model_page(folder, measured)
-    answered = sum(one.score is not None for one in measured)
+    answered = sum(one.answered for one in measured)
     Console(highlight=False).print(
         Text(f"{answered} of {len(measured)} cells are answered: {folder / PAGE}")
     )

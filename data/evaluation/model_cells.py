@@ -12,7 +12,8 @@ A folder holds an export of answers (`calm store export`) and `cells.yaml`:
       - {part: keyroom-v1 balanced, mode: crop, form: booleans, limit: 30, subgoals: discovered}
 
 Every cell is measured for every model; no model is asked anything. A cell takes the rows that are
-answered; one without any is missing, and is said to be.
+answered; one without any is missing, and is said to be. Of subgoals of a model's own it takes the
+tasks of which the model has a file; the others are cells of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,9 +32,12 @@ from calm.errors import UsageError
 from calm.records import Mode
 from calm.store.store import Store
 from calm.yaml_files import read_yaml
+from data.dataset import load
+from data.evaluation.discovered import task_named
 from data.evaluation.evaluate import EvaluationTable
 from data.evaluation.learn_thresholds import NoConfidence
-from data.evaluation.plan import EvaluationPlan
+from data.evaluation.own_subgoals import NoSubgoals, without_subgoals
+from data.evaluation.plan import EvaluationPlan, chosen_parts
 from data.evaluation.prompt_variants import FORM
 from data.evaluation.run import NothingAnswered, run_evaluation
 from data.scoring.score import Score
@@ -88,6 +92,13 @@ class MeasuredCell:
     cell: CellEntry
     table: EvaluationTable | None
     """None where too little of it is answered to measure anything."""
+    no_subgoals: dict[str, NoSubgoals] = field(default_factory=dict)
+    """By the id of the task: that the model has no subgoals of its own to be asked about."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the model was asked: then there is a score, or it named no subgoals."""
+        return self.table is not None or bool(self.no_subgoals)
 
     @property
     def score(self) -> Score | None:
@@ -95,10 +106,12 @@ class MeasuredCell:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON: the cell, and its score as in `calm evaluate --json`."""
+        named = {task: asdict(nothing) for task, nothing in self.no_subgoals.items()}
         return {
             "model": self.model.model,
             **self.cell.model_dump(exclude_defaults=True),
             "score": None if self.score is None else self.score.to_dict(),
+            **({"no_subgoals": named} if named else {}),
         }
 
 
@@ -158,8 +171,41 @@ def measure_cells(
         for cell in plan.cells:
             for model in plan.models:
                 say(f"{model.name}: {cell.part}, {cell.mode}, {cell.subgoals}, {cell.form}")
-                measured.append(measure_cell(folder, store, model, cell))
+                measured += [
+                    measure_cell(folder, store, model, one)
+                    for one in _by_subgoals(store, model, cell)
+                ]
     return measured
+
+
+def _by_subgoals(store: Path, model: ModelEntry, cell: CellEntry) -> list[CellEntry]:
+    """Returns a cell as one for each state of its tasks: the model's subgoals are in a file, or it
+    was asked for some in vain, or nothing is known; the cell itself where all are in one state."""
+    if cell.subgoals == "given":
+        return [cell]
+    files = _own_files(model, cell)
+    with Store(store, readonly=True) as opened:
+        in_vain = without_subgoals(opened, model.model)
+    states: dict[str, list[str]] = {}
+    for id, file in files.items():
+        state = "named" if file else "in vain" if id in in_vain else "unknown"
+        states.setdefault(state, []).append(id.removeprefix("MiniHack-").removesuffix("-v0"))
+    if len(states) == 1:
+        return [cell]
+    return [cell.model_copy(update={"tasks": tuple(names)}) for names in states.values()]
+
+
+def _own_files(model: ModelEntry, cell: CellEntry) -> dict[str, str]:
+    """Returns the file of a model's own subgoals for each task of a cell, "" where it has none.
+
+    Raises:
+        UsageError: the model has a file for a task that the set doesn't have.
+    """
+    data, _, part = cell.part.partition(" ")
+    dataset = load(data)
+    known = {id for other in dataset.parts.values() for id in other.tasks}
+    files = {task_named(name, known): file for name, file in model.discovered.items()}
+    return {id: files.get(id, "") for id in chosen_parts(dataset, [part], cell.tasks)[part].tasks}
 
 
 def measure_cell(folder: Path, store: Path, model: ModelEntry, cell: CellEntry) -> MeasuredCell:
@@ -172,15 +218,18 @@ def measure_cell(folder: Path, store: Path, model: ModelEntry, cell: CellEntry) 
     Raises:
         UsageError: the cell names what is not there.
     """
+    data, _, part = cell.part.partition(" ")
     discovered: tuple[str, ...] = ()
-    if cell.subgoals == "discovered":
-        discovered = tuple(f"{task}={folder / file}" for task, file in model.discovered.items())
-        if not discovered:
-            return MeasuredCell(model, cell, None)
     with Store(store, readonly=True) as opened:
         if model.model not in opened.models():
             return MeasuredCell(model, cell, None)
-    data, _, part = cell.part.partition(" ")
+        if cell.subgoals == "discovered":
+            files = _own_files(model, cell)
+            if not all(files.values()):
+                in_vain = without_subgoals(opened, model.model)
+                nothing = {id: in_vain[id] for id in files if id in in_vain}
+                return MeasuredCell(model, cell, None, nothing)
+            discovered = tuple(f"{id}={folder / file}" for id, file in files.items())
     plan = EvaluationPlan(
         data=data,
         judges=(f"replay:{model.model}",),

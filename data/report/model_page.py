@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from calm.files import write_file
+from calm.text import clean
 from data.evaluation.model_cells import CellEntry, MeasuredCell, by_model, mistakes
 from data.evaluation.paper import paper_table
 from data.report.terminal import fmt_interval, fmt_number, fmt_share
@@ -44,6 +45,7 @@ def model_page(measured: Sequence[MeasuredCell]) -> str:
             parts += ["The paper's design, as the paper counts (any subgoal, unreadable is no).",
                       _papers_table(of_part)]  # fmt: skip
         parts.append(_figures(of_part))
+    parts += _without_subgoals(measured)
     parts += _mistakes(measured)
     parts += _missing(measured)
     return "\n\n".join(parts) + "\n"
@@ -84,9 +86,19 @@ def _papers_table(measured: Sequence[MeasuredCell]) -> str:
 
 
 def _figures(measured: Sequence[MeasuredCell]) -> str:
+    header = [
+        "model", "reads, subgoals", "form", "transitions (texts)", "MCC, any subgoal",
+        "MCC, every pair", "all right", "least recall (below .5)", "unreadable", "tokens",
+        "seconds",
+    ]  # fmt: skip
     rows = []
-    for one, score in _answered(measured):
-        assert one.table is not None
+    for one in measured:
+        if one.no_subgoals:
+            which = [one.model.name, _title(one.cell), _form(one.cell), "named no subgoals"]
+            rows.append(which + ["–"] * (len(header) - len(which)))
+        if one.table is None:
+            continue
+        score = one.table.scores[0]
         texts = len({(r.transition.task, r.transition.texts[score.mode]) for r in one.table.rows})
         usage = score.usage
         readable = sum(score.verdicts.get(v, 0) for v in ("ok", "repaired"))
@@ -107,12 +119,18 @@ def _figures(measured: Sequence[MeasuredCell]) -> str:
             f" ({fmt_number(usage.cached_tokens / texts)})",
             fmt_number(usage.seconds / texts),
         ])  # fmt: skip
-    return _table(
-        ["model", "reads, subgoals", "form", "transitions (texts)", "MCC, any subgoal",
-         "MCC, every pair", "all right", "least recall (below .5)", "unreadable", "tokens",
-         "seconds"],
-        rows,
-    )  # fmt: skip
+    return _table(header, rows)
+
+
+def _without_subgoals(measured: Sequence[MeasuredCell]) -> list[str]:
+    """Returns what models answered that named no subgoals, in their words, once for each task."""
+    lines = dict.fromkeys(
+        f"- {one.model.name}, {task}: none of {nothing.answers} answers can be used; the last"
+        f" (`{_short(nothing.fault)}`): `{_short(nothing.words)}`"
+        for one in measured
+        for task, nothing in one.no_subgoals.items()
+    )
+    return ["## No subgoals of their own", "\n".join(lines)] if lines else []
 
 
 def _mistakes(measured: Sequence[MeasuredCell]) -> list[str]:
@@ -141,12 +159,13 @@ def _mistakes(measured: Sequence[MeasuredCell]) -> list[str]:
 
 
 def _short(text: str) -> str:
-    plain = text.replace("`", "'").replace("\n", " / ")
+    """Returns untrusted text as it may stand between backticks: on one line, and not too long."""
+    plain = clean(text).replace("`", "'").replace("\n", " / ").strip() or " "
     return plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "…"
 
 
 def _missing(measured: Sequence[MeasuredCell]) -> list[str]:
-    absent = [one for one in measured if one.score is None]
+    absent = [one for one in measured if not one.answered]
     if not absent:
         return []
     lines = [

@@ -100,6 +100,19 @@ class Answers:
         )
         return [ReadingContext(*row) for row in rows]
 
+    def replies(self, model: str, template: str) -> list[tuple[str, Reply]]:
+        """Returns what a model replied to the questions of a template, each with its task.
+
+        They come by task, and of one task in the order in which they were drawn.
+        """
+        rows = self._db.query(
+            "SELECT c.task, a.key FROM answers a JOIN contexts c ON c.id = a.context"
+            " WHERE c.model = ? AND c.template = ? ORDER BY c.task, a.sample",
+            [model, template],
+        )
+        answers = self.among([key for _, key in rows])
+        return [(task, answers[key].reply) for task, key in rows]
+
     def whole_rows_after(self, call: int, item: int, most: int) -> list[tuple[Any, ...]]:
         """Returns the next answers with all that belongs to them, in order of call and item.
 

@@ -41,6 +41,19 @@ def test_whole_rows_go_on_after_the_last_by_call_and_item(store: Store) -> None:
     ]  # fmt: skip
 
 
+def test_replies_come_by_task_in_the_order_in_which_they_were_drawn(store: Store) -> None:
+    for task, sample in (("T2", 0), ("T1", 1), ("T1", 0)):
+        context = Context(task, (), "m", template="names", kind="decompose")
+        question = Question(context.key("Which?", sample), "Which?", sample)
+        store.record(context, "", Call(1.0, 0.5, reply=Reply(f"{task} {sample}")), [question])
+    _add(store, "Which?")
+    replies = store.tables.answers.replies("m", "names")
+    assert [(task, reply.text) for task, reply in replies] == [
+        ("T1", "T1 0"), ("T1", "T1 1"), ("T2", "T2 0"),
+    ]  # fmt: skip
+    assert store.tables.answers.replies("other", "names") == []
+
+
 def test_orphans_are_counted_by_table(store: Store) -> None:
     _add(store, "a", "b")
     assert store.tables.answers.orphans() == {"calls": 0, "contexts": 0, "texts": 0}
