@@ -41,7 +41,8 @@ def with_form(plan: DemoPlan) -> tuple[DemoPlan, str]:
 def takes_given_subgoals(plan: DemoPlan) -> bool:
     """Returns whether the judge is asked about the task's given subgoals, and names none itself.
 
-    Forms that ask about statements need subgoals that have some, which a model's own have not.
+    Forms that ask about statements need subgoals that have some, which a model's own have not
+    before they were tried on played steps (`calm try-subgoals --statements`).
     """
     if not asks_model(plan.judge):
         return True

@@ -116,7 +116,7 @@ def best_form(spec: str, mode: Mode = "events") -> BestForm | None:
     kind, _, name = spec.partition(":")
     if kind != "local":
         return None
-    return _best_form(find_weights(name), mode)
+    return _best_form(find_weights(name, say), mode)
 
 
 def _best_form(weights: Weights, mode: Mode) -> BestForm | None:

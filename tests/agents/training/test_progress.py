@@ -98,7 +98,9 @@ def test_names_are_shortened_in_their_middle() -> None:
 def test_a_log_is_told_of_waiting_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
 
-    def train_all(_: object, *, on_progress: Callable[[int, TrainingStatus], None], **__: Any):
+    def train_all(
+        _: object, __: object, *, on_progress: Callable[[int, TrainingStatus], None], **___: Any
+    ) -> None:
         for now[0] in (3.0, 11.0, 12.0, 25.0):
             waiting = (now[0], int(now[0]), 45, 1.0)
             on_progress(0, TrainingStatus(128, 4096, 50.0, 0.0, 5, 2, *waiting))
@@ -110,7 +112,7 @@ def test_a_log_is_told_of_waiting_too(tmp_path: Path, monkeypatch: pytest.Monkey
     run = Run.create(tmp_path / "run", TrainConfig())
     written = io.StringIO()
     console = Console(file=written, width=100)
-    progress.train_with_progress([run], store=None, base_url=None, console=console, labels=["one"])
+    progress.train_with_progress([run], LocalProcesses(), console=console, labels=["one"])
     assert written.getvalue().splitlines() == [
         "one: 128 of 4,096 steps  waiting for the judge for 11 s: 11 of 45 answers, 1.0/s"
         "  asked 5, 2 pending",
