@@ -23,6 +23,8 @@ ELSEWHERE = {
     "calm/owner/questions.py": "tests/calm/owned/test_client.py",
     "calm/owner/service.py": "tests/calm/owner/test_running.py",
     "calm/cli/owner_serve.py": "tests/calm/owner/test_running.py",
+    "calm/store/tables/merging.py": "tests/calm/store/test_merge.py",
+    "calm/cli/store_merge.py": "tests/calm/store/test_merge.py",
     # A constant alone.
     "calm/version.py": "tests/calm/cli/test_main.py",
     # What is asked in it, and in statements.

@@ -311,7 +311,9 @@ class _Job:
             self.tally.cut_prompts += 1
             call = replace(call, detail=cut)
         await self.writer.submit(
-            lambda: self.store.record(self.context, self.endpoint.address, call, group)
+            lambda: self.store.record(
+                self.context, call.endpoint or self.endpoint.address, call, group
+            )
         )
         readings = self.reader.read([q.key for q in group], reply)
         # Not waited for: whoever is killed now finds the answer unread, and reads it.
@@ -321,7 +323,8 @@ class _Job:
 
     def _failed(self, call: Call) -> None:
         self.tally.failures[call.outcome] += 1
-        self._later(lambda: self.store.record(self.context, self.endpoint.address, call))
+        address = call.endpoint or self.endpoint.address
+        self._later(lambda: self.store.record(self.context, address, call))
         self.tally.changed()
 
     def _later(self, write: Callable[[], None]) -> None:

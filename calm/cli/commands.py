@@ -13,6 +13,7 @@ from calm.cli.models_remove import models_remove
 from calm.cli.models_serve import models_serve
 from calm.cli.owner_serve import owner_serve_command
 from calm.cli.probe import probe_command
+from calm.cli.store_merge import store_merge_command
 from calm.cli.store_stats import stats_command
 from calm.cli.store_verify import verify_command
 from calm.cli.store_why import why_command
@@ -23,6 +24,7 @@ def register(app: typer.Typer, groups: Groups) -> None:
     app.command("decompose")(decompose_command)
     app.command("probe")(probe_command)
     groups("store").command("stats")(stats_command)
+    groups("store").command("merge")(store_merge_command)
     groups("store").command("why")(why_command)
     groups("store").command("verify")(verify_command)
     groups("owner").command("serve")(owner_serve_command)

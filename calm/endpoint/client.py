@@ -12,7 +12,7 @@ import random
 import re
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from types import MappingProxyType
@@ -52,6 +52,14 @@ class Connection:
     """An endpoint that is away is waited for until it has been silent for a deadline, and then the
     work stops. A question alone is given up only if others are still answered when its own deadline
     is over."""
+
+
+class HandedBack(Exception):
+    """Raised where a server is away and its question is to be put to another."""
+
+    def __init__(self, fault: Transient) -> None:
+        super().__init__(str(fault))
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +108,17 @@ class Endpoint:
         )
         self.address = self.transport.address
         """The base URL without user, password or query."""
+        self.hands_back = False
+        """Whether a question is handed back as soon as the server is away: others can be asked."""
         self._answered_at: float | None = None
         self._refused = 0
         self._answered_with: set[str] = set()
         """Extras of requests that were answered, see `calm.endpoint.extras`."""
+
+    @property
+    def members(self) -> Sequence[Endpoint]:
+        """Returns the single endpoints that this consists of."""
+        return (self,)
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -151,6 +166,8 @@ class Endpoint:
                 self._count_refusal(fault.detail)
                 raise
             except Transient as fault:
+                if self.hands_back and fault.is_away and not fault.pushback:
+                    raise HandedBack(fault) from None
                 attempt += 1
                 if (words := _CHANGING.sub("#", str(fault))) != last:
                     same, alone, last, since = 0, 0, words, monotonic()

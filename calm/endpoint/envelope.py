@@ -115,6 +115,8 @@ class Call:
     reply: Reply | None = None
     detail: str = ""
     cost: float | None = None
+    endpoint: str = ""
+    """Address that was asked, where it is one of several; "" for the only one."""
 
 
 def _count(value: object) -> int:

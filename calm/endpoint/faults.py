@@ -19,6 +19,10 @@ _AWAY = ("connection", "timeout", "502", "503", "504", "529")
 """Kinds of faults of a server that is away."""
 
 
+class NoQuota(BudgetError):
+    """The account at one address has nothing left; one at another address may."""
+
+
 class Transient(Exception):
     """A fault that may go away by itself: the request is to be sent again, later.
 
@@ -175,7 +179,7 @@ def fault_of(
     short = " ".join(scrub(detail).split())[:300]
     model = str(sent.get("model", ""))
     if status == 402 or (status in (400, 403, 429) and _NO_QUOTA.search(detail)):
-        return BudgetError(
+        return NoQuota(
             f"the account at {endpoint} has no quota left: {short}."
             " Add credit, then run the same command again: what is answered is kept"
         )

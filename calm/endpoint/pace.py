@@ -117,6 +117,11 @@ class Pace:
         self._last_growth_at = 0.0
         self._latency: float = 0.0
 
+    @property
+    def latency(self) -> float:
+        """Returns seconds an answer takes, of late; 0 before the first."""
+        return self._latency
+
     @asynccontextmanager
     async def slot(self, tokens: int = 0, patience: float = math.inf) -> AsyncIterator[None]:
         """Waits for a slot and holds it while a request of about `tokens` tokens is in flight.

@@ -6,6 +6,7 @@ import statistics
 import weakref
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from calm.asking.tally import Tally
 from calm.endpoint.budget import Budget, Limits
 from calm.endpoint.client import Connection, Endpoint
 from calm.endpoint.envelope import Call, Reply
+from calm.endpoint.group import open_endpoint
 from calm.endpoint.loop_thread import LoopThread
 from calm.endpoint.pace import Pace
 from calm.endpoint.pricing import Price, price_of
@@ -38,7 +40,8 @@ class OpenAIOptions:
     """How a model at an endpoint is asked, read and paid."""
 
     base_url: str | None = None
-    """None: `OPENAI_BASE_URL`, or OpenAI's own."""
+    """None: `OPENAI_BASE_URL`, or OpenAI's own. Several addresses of one model, separated by
+    spaces, share the work."""
     key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the key."""
     form: str = BOOLEANS.name
@@ -152,15 +155,16 @@ class OpenAIJudge:
             connection = Connection(
                 model, o.base_url, o.key_env, o.timeout, o.deadline, o.backoff, o.patient
             )
-            endpoint = Endpoint(
-                connection,
-                pace=Pace(o.concurrency, o.rpm, o.tpm),
-                budget=Budget(o.limits, self.price, o.max_tokens),
-                transport=transport,
+            budget = Budget(o.limits, self.price, o.max_tokens)
+            endpoint = open_endpoint(
+                connection, lambda: Pace(o.concurrency, o.rpm, o.tpm), budget, transport
             )
-            address, keep = endpoint.address, self.store.keep_card
-            endpoint.card |= self.store.card(address, model)
-            endpoint.keep_card = lambda news: keep(address, model, news)
+            for member in endpoint.members:
+                keep = partial(self.store.keep_card, member.address, model)
+                member.card |= self.store.card(member.address, model)
+                member.keep_card = keep
+        if o.batch and len(endpoint.members) > 1:
+            raise UsageError("the Batch API is of one endpoint: name one address with --batch")
         self.endpoint = endpoint
         self.budget = endpoint.budget
         self.asker = (asker or (BatchAsker if o.batch else Asker))(
@@ -233,12 +237,12 @@ class OpenAIJudge:
         """
 
         def failed(call: Call) -> None:
-            store.record(context, self.endpoint.address, call)
+            store.record(context, call.endpoint or self.endpoint.address, call)
 
         call = self.run(
             self.endpoint.ask(question.text, context.params, schema=schema, on_failure=failed)
         )
-        store.record(context, self.endpoint.address, call, [question])
+        store.record(context, call.endpoint or self.endpoint.address, call, [question])
         assert call.reply is not None
         return call.reply
 

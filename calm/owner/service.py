@@ -135,9 +135,11 @@ class Service:
             question.text,
             context.params,
             schema=schema,
-            on_failure=lambda call: self.store.record(context, endpoint.address, call),
+            on_failure=lambda call: self.store.record(
+                context, call.endpoint or endpoint.address, call
+            ),
         )
-        self.store.record(context, endpoint.address, call, [question])
+        self.store.record(context, call.endpoint or endpoint.address, call, [question])
         assert call.reply is not None
         return call.reply
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from calm.errors import StoreError
+from calm.store.file_system import network_file_system
 from calm.store.schema import APPLICATION_ID, MIGRATIONS
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ DAMAGED = (
     "damaged and was left as it is; put back a copy, or name another store (SQLite's own"
     " `sqlite3 FILE .recover` may save a part)"
 )
+_STILL = "to be opened as a file that nobody writes"
 _CHUNK = 500  # keys in one SQL statement
 
 
@@ -84,6 +86,14 @@ class Database:
         self.readonly = readonly = readonly or (self.path is not None and _may_only_read(self.path))
         """Whether the file is only read; then whatever would write is a StoreError."""
         self._lock = threading.RLock()
+        self._network = None if self.path is None else network_file_system(self.path)
+        if self._network is not None and not readonly:
+            raise StoreError(
+                f"{self.path} is on {self._network}, which can't hold a store: SQLite is damaged"
+                " there without a word. Have one process hold it on a local disk and ask through it"
+                " (`calm owner serve`), or take a local file for each machine and bring them"
+                " together afterwards (`calm store merge`)"
+            )
         if self.path is not None and not readonly:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,6 +107,8 @@ class Database:
             self._db = self._connect()
             try:
                 try:
+                    if self._network is not None:  # no file of SQLite's own may be made there
+                        raise sqlite3.OperationalError(_STILL)
                     version = self._version()  # before anything is written: it may not be ours
                 except sqlite3.OperationalError as error:
                     self._db.close()
@@ -125,15 +137,16 @@ class Database:
             sqlite3.OperationalError: `error`, where it says something else.
         """
         name = getattr(error, "sqlite_errorname", "") or ""
-        if not self.readonly or not name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+        stuck = name.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")) or str(error) == _STILL
+        if not self.readonly or not stuck:
             raise error
         assert self.path is not None
         log_file = Path(f"{self.path.resolve()}-wal")
         if log_file.exists() and log_file.stat().st_size:
             raise StoreError(
                 f"the store {self.path} was not closed, and what was written last is still in"
-                f" {log_file.name}, which can't be read in a folder that can't be written: copy"
-                " both files to another folder, and name the store there"
+                f" {log_file.name}, which can't be read in a folder that can't be written or is on"
+                " a network: copy both files to another folder, and name the store there"
             )
         return self._connect("?immutable=1")
 
@@ -142,6 +155,8 @@ class Database:
         if self.path is not None:
             how = how or ("?mode=ro" if self.readonly else "")
             name = self.path.resolve().as_uri() + how
+        self.uri = name
+        """How SQLite was told to open the file."""
         db = sqlite3.connect(
             name, uri=True, timeout=60, isolation_level=None, check_same_thread=False
         )

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from calm.cli.asking_options import AskingOptions, with_asking_options
-from calm.cli.options import BaseUrl, Json, StoreOption
+from calm.cli.options import BaseUrls, Json, StoreOption
 from calm.files import check_writable
 
 
@@ -33,7 +33,7 @@ def annotate_command(
         Path | None, typer.Option(help="Parquet file for the answers, a row for each transition.")
     ] = None,
     store: StoreOption = Path("calm.sqlite"),
-    base_url: BaseUrl = None,
+    base_url: BaseUrls = None,
     asking: AskingOptions,
     limit: Annotated[
         int,
@@ -73,8 +73,9 @@ def annotate_command(
 
     if out is not None:
         check_writable(out)
+    addresses = " ".join(base_url or ()) or None
     options = {"per_request": per_request, "batch": batch} | asking.for_judge()
-    plan = AnnotationPlan(judge, data, part, mode, subgoals, limit, seed, store, base_url, options)
+    plan = AnnotationPlan(judge, data, part, mode, subgoals, limit, seed, store, addresses, options)
     if dry_run:
         plans = plan_cost(plan)
         as_values = {id: vars(one) for id, one in plans.items()}

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from calm.cli.asking_options import AskingOptions, with_asking_options
 from calm.cli.option_record import with_record
-from calm.cli.options import BaseUrl, Json, StoreOption
+from calm.cli.options import BaseUrls, Json, StoreOption
 from calm.files import check_writable
 from data.cli.evaluation_options import EvaluationOptions, ReferenceOptions
 
@@ -25,7 +25,7 @@ def evaluate_command(
     *,
     what: EvaluationOptions,
     store: StoreOption = Path("calm.sqlite"),
-    base_url: BaseUrl = None,
+    base_url: BaseUrls = None,
     asking: AskingOptions,
     reference: ReferenceOptions,
     out: Annotated[
@@ -61,7 +61,7 @@ def evaluate_command(
         **reference.for_plan(),
         seed=seed,
         store=store,
-        base_url=base_url,
+        base_url=" ".join(base_url or ()) or None,
         options=asking.for_judge(),
     )
     errors = Console(stderr=True)
