@@ -66,6 +66,31 @@ def write_file(path: str | Path, content: Content, *, private: bool = False) -> 
         _flush(target.parent)
 
 
+@contextlib.contextmanager
+def written_file(path: str | Path) -> Iterator[Path]:
+    """Yields an empty file to be written, which takes its place when the block has ended.
+
+    Raises:
+        As `write_file`; an error within leaves what was there before as it was.
+    """
+    path = Path(path)
+    with _explained(path):
+        target = _target(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _partial(target) as partial:
+            try:
+                yield partial
+            except (OSError, CalmError):
+                raise
+            except Exception as error:
+                if _is_full(partial):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+                raise
+            _flush(partial)
+            os.replace(partial, target)
+        _flush(target.parent)
+
+
 def write_folder(path: str | Path, fill: Callable[[Path], object]) -> None:
     """Makes a folder, or adds to it, once all of its files are written.
 

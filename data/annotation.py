@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from calm.annotation.many import Progress, Summary, annotate
+from calm.annotation.many import Progress, Summary, annotate_blocks
 from calm.asking.estimate import Plan
 from calm.asking.tally import Tally
 from calm.errors import CalmError, UsageError, unknown
 from calm.judges import asks_model, make_judge
 from calm.judges.protocol import Judge, RemoteJudge
 from calm.owned.client import open_store
-from calm.records import MODES, Mode, Task, Transition, Usage
+from calm.records import MODES, Judgement, Mode, Task, Transition, Usage
 from calm.subgoals import find_subgoals
-from data.dataset import load
 from data.judge_options import options_for, refuse_unused
-from data.sampling import draw
+from data.rows import Rows, Shard, open_rows
 from data.schema import JudgedTransition
 
 
@@ -44,6 +43,8 @@ class AnnotationPlan:
     store: Path = Path("calm.sqlite")
     base_url: str | None = None
     """The endpoint of a model; None for `OPENAI_BASE_URL` or OpenAI's own."""
+    shard: Shard | None = None
+    """The part of the rows to ask about; None for all."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of a model, see `calm.judges.openai.OpenAIOptions`."""
 
@@ -65,7 +66,7 @@ class AnnotatedSet:
 def annotate_set(
     plan: AnnotationPlan, progress: Callable[[str], Progress] | None = None
 ) -> AnnotatedSet:
-    """Asks a judge about every transition of a set, task after task.
+    """Asks a judge about every transition of a set, task after task, and returns all answers.
 
     A limit on spending or an endpoint that is gone ends it early: see `AnnotatedSet.stopped`.
 
@@ -76,25 +77,46 @@ def annotate_set(
     Raises:
         UsageError: something named is not there, or an option that the judge does not take.
     """
-    with _opened(plan) as (judge, tasks, transitions):
+    answers: list[JudgedTransition] = []
+    summaries = annotate_rows(plan, answers.extend, progress)
+    return AnnotatedSet(answers, summaries)
+
+
+def annotate_rows(
+    plan: AnnotationPlan,
+    take: Callable[[Sequence[JudgedTransition]], None],
+    progress: Callable[[str], Progress] | None = None,
+) -> list[Summary]:
+    """Does what `annotate_set` does, and hands the answers on as they come, in the rows' order.
+
+    Of a set that is not drawn from, a block of rows is in memory, whatever the set's size.
+
+    Args:
+        take: called with the answers about one block of rows after the other.
+
+    Returns:
+        A summary for each task; the last tells why it stopped, if it did before the end.
+    """
+    summaries: list[Summary] = []
+    with _opened(plan) as (judge, tasks, rows):
         if isinstance(judge, RemoteJudge):  # a limit is on all of it, so all that was paid counts
             for task in tasks:
                 judge.count_paid(task, task.subgoals)
-        annotated = AnnotatedSet([], [])
+
+        def take_block(block: Sequence[Transition], judgements: Sequence[Judgement]) -> None:
+            pairs = zip(block, judgements, strict=True)
+            take([JudgedTransition(t.id, judge.name, judge.mode, j) for t, j in pairs])
+
         for task in tasks:
             line = progress(task.id) if progress and asks_model(plan.judge) else None
-            mine = transitions[task.id]
             if line is not None:  # said before the first answer comes, which may take minutes
-                line(Tally(len({t.texts[judge.mode] for t in mine})), Usage())
-            result = annotate(judge, task, task.subgoals, mine, progress=line)
-            annotated.summaries.append(result.summary)
-            annotated.answers.extend(
-                JudgedTransition(t.id, judge.name, judge.mode, j)
-                for t, j in zip(mine, result.judgements, strict=True)
-            )
-            if result.summary.stopped:
+                line(Tally(rows.counts[task.id]), Usage())
+            blocks = rows.blocks(task.id)
+            summary = annotate_blocks(judge, task, task.subgoals, blocks, take_block, progress=line)
+            summaries.append(summary)
+            if summary.stopped:
                 break
-    return annotated
+    return summaries
 
 
 def plan_cost(plan: AnnotationPlan) -> dict[str, Plan]:
@@ -103,30 +125,32 @@ def plan_cost(plan: AnnotationPlan) -> dict[str, Plan]:
     Raises:
         UsageError: as `annotate_set`, and for a judge that costs nothing.
     """
-    with _opened(plan) as (judge, tasks, transitions):
+    with _opened(plan) as (judge, tasks, rows):
         if not isinstance(judge, RemoteJudge):
             raise UsageError("--dry-run tells what a model would cost; this judge costs nothing")
-        return {task.id: judge.plan(task, task.subgoals, transitions[task.id]) for task in tasks}
+        plans = {}
+        for task in tasks:
+            different: dict[str, Transition] = {}
+            for block in rows.blocks(task.id):
+                different.update((t.texts[judge.mode], t) for t in block)
+            planned = judge.plan(task, task.subgoals, list(different.values()))
+            plans[task.id] = replace(planned, transitions=rows.counts[task.id])
+        return plans
 
 
 @contextmanager
-def _opened(
-    plan: AnnotationPlan,
-) -> Iterator[tuple[Judge, list[Task], dict[str, list[Transition]]]]:
-    """Yields the judge, the tasks with the subgoals to ask about, and each task's transitions."""
-    part = load(plan.data).part(plan.part)
+def _opened(plan: AnnotationPlan) -> Iterator[tuple[Judge, list[Task], Rows]]:
+    """Yields the judge, the tasks with the subgoals to ask about, and the rows to ask about."""
+    rows = open_rows(plan.data, plan.part, limit=plan.limit, seed=plan.seed, shard=plan.shard)
     if plan.mode not in MODES:
         raise unknown("description", plan.mode, MODES)
     mode: Mode = plan.mode
     refuse_unused([plan.judge], plan.options)
-    transitions: dict[str, list[Transition]] = {id: [] for id in part.tasks}
-    for row in draw(part, plan.limit, plan.seed):
-        transitions[row.transition.task].append(row.transition)
     with open_store(plan.store) as store:
         tasks = [
             replace(task, subgoals=find_subgoals(plan.subgoals, task, store))
-            for id, task in part.tasks.items()
-            if transitions[id]
+            for id, task in rows.tasks.items()
+            if rows.counts[id]
         ]
         judge = make_judge(
             plan.judge,
@@ -136,4 +160,4 @@ def _opened(
             seed=plan.seed,
             **options_for(plan.judge, plan.options),
         )
-        yield judge, tasks, transitions
+        yield judge, tasks, rows

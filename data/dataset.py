@@ -82,18 +82,26 @@ def load(spec: str | Path) -> Dataset:
     Raises:
         UsageError: no such set, or a file that cannot be read; names the sets there are.
     """
+    name, files = locate(spec)
+    return Dataset(name, {part: read_transitions(path) for part, path in files.items()})
+
+
+def locate(spec: str | Path) -> tuple[str, dict[str, Path]]:
+    """Returns the name of a set and the files of its parts, as `load` reads them.
+
+    Raises:
+        UsageError: no such set; names those there are.
+    """
     path = Path(spec)
     if path.is_file():
-        return Dataset(path.stem, {"": read_transitions(path)})
+        return path.stem, {"": path}
     if not (path / MANIFEST).is_file():
         path = SHIPPED / str(spec)
         if str(spec) not in shipped():
             raise unknown("data set, folder or file", str(spec), shipped())
     manifest = read_manifest(path)
-    return Dataset(
-        manifest["name"],
-        {name: read_transitions(path / part["file"]) for name, part in manifest["parts"].items()},
-    )
+    parts = {name: path / part["file"] for name, part in manifest["parts"].items()}
+    return manifest["name"], parts
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

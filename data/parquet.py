@@ -8,7 +8,8 @@ anything is unpacked, and every error names the file and the column.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from calm.errors import UsageError
-from calm.files import write_file
+from calm.files import write_file, written_file
 from calm.records import LabelledTransition, Subgoal, Task
 from data.schema import (
     JUDGEMENTS,
@@ -43,6 +44,11 @@ MAX_CELL_BYTES = 1 << 20
 """A text longer than this is no description of one step."""
 
 _BATCH_ROWS = 4096
+_GROUP_ROWS = 1 << 16
+"""Rows of judgements that are compressed together."""
+_COMPRESSION = 12
+_SCREENS = ("before_chars", "before_colours", "after_chars", "after_colours")
+"""Columns that people look at and no judge reads."""
 
 Row = TypeVar("Row")
 
@@ -94,26 +100,133 @@ def read_transitions(path: str | Path) -> Transitions:
         UsageError: no such file, too large, not parquet, a column missing or of another type,
             a value that cannot be, a row whose id is not the hash of its content.
     """
-    rows, metadata = _read(path, "transitions", TRANSITIONS, transition_of)
-    try:
-        tasks = {name: task_of(value) for name, value in json.loads(metadata["tasks"]).items()}
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: its metadata does not describe the tasks ({error!r})") from error
-    names = {s.name for task in tasks.values() for s in task.subgoals}.union(
-        *(row.truth for row in rows)
-    )
-    for name in (*tasks, *(task.id for task in tasks.values()), *names):
-        if not str(name).isprintable():  # a terminal would obey it
-            raise UsageError(f"{path}: the name {name!r} holds control characters")
+    path = Path(path)
+    rows: list[LabelledTransition] = []
+    with _opened(path, "transitions", TRANSITIONS) as (file, metadata):
+        for batch, first in _batches(path, file, TRANSITIONS):
+            rows += _records(path, batch, first, transition_of)
+    tasks = _tasks(path, metadata)
+    _check_names(path, set().union(*(row.truth for row in rows)))
     for row in rows:
         if row.transition.task not in tasks:
             raise UsageError(f"{path}: column task: {row.transition.task!r} is not described")
     return Transitions(rows, tasks)
 
 
+def read_outline(path: str | Path) -> tuple[dict[str, Task], dict[str, int]]:
+    """Returns the tasks of a file of transitions, and how many rows are of each.
+
+    Raises:
+        UsageError: as `read_transitions`, as far as that is told without reading the rows.
+    """
+    path = Path(path)
+    with _opened(path, "transitions", TRANSITIONS) as (file, metadata):
+        tasks = _tasks(path, metadata)
+        counts = dict.fromkeys(tasks, 0)
+        for batch in file.iter_batches(_BATCH_ROWS, columns=["task"]):
+            for entry in batch.column(0).value_counts().to_pylist():
+                if entry["values"] not in counts:
+                    raise UsageError(f"{path}: column task: {entry['values']!r} is not described")
+                counts[entry["values"]] += entry["counts"]
+    return tasks, counts
+
+
+def iterate_transitions(
+    path: str | Path, task: str, first: int = 0, last: int | None = None
+) -> Iterator[list[LabelledTransition]]:
+    """Yields the rows of one task without their screens, in blocks of which one is in memory.
+
+    Args:
+        task: its id, as in the file.
+        first, last: of the task's rows, those with numbers in [first, last); None for all.
+
+    Raises:
+        UsageError: as `read_transitions`.
+    """
+    path = Path(path)
+    words = pa.schema([field for field in TRANSITIONS if field.name not in _SCREENS])
+    none = dict.fromkeys(_SCREENS)
+    block: list[LabelledTransition] = []
+    number = 0
+    with _opened(path, "transitions", TRANSITIONS) as (file, _):
+        for batch, row in _batches(path, file, words):
+            mine = batch.filter(pc.equal(batch.column("task"), task))
+            begin = max(0, first - number)
+            end = len(mine) if last is None else max(0, min(len(mine), last - number))
+            number += len(mine)
+            if begin >= end:
+                continue
+            block += _records(
+                path,
+                mine.slice(begin, end - begin),
+                row,
+                lambda value: transition_of({**value, **none}),
+            )
+            while len(block) >= _BATCH_ROWS:
+                _check_names(path, set().union(*(one.truth for one in block)))
+                yield block[:_BATCH_ROWS]
+                block = block[_BATCH_ROWS:]
+    if block:
+        _check_names(path, set().union(*(one.truth for one in block)))
+        yield block
+
+
+def _tasks(path: Path, metadata: Mapping[str, str]) -> dict[str, Task]:
+    try:
+        tasks = {name: task_of(value) for name, value in json.loads(metadata["tasks"]).items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: its metadata does not describe the tasks ({error!r})") from error
+    _check_names(path, (*tasks, *(task.id for task in tasks.values()), *names_of(tasks)))
+    return tasks
+
+
+def _check_names(path: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if not str(name).isprintable():  # a terminal would obey it
+            raise UsageError(f"{path}: the name {name!r} holds control characters")
+
+
 def write_judgements(path: str | Path, rows: Iterable[JudgedTransition]) -> None:
     """Writes judges' answers, one a row."""
-    _write(path, "judgements", JUDGEMENTS, map(judgement_row, rows))
+    with judgement_writer(path) as write:
+        write(rows)
+
+
+@contextmanager
+def judgement_writer(path: str | Path) -> Iterator[Callable[[Iterable[JudgedTransition]], None]]:
+    """Yields what adds judges' answers to a table, which is in its place when all are written.
+
+    The same rows give the same bytes, in however many portions they come.
+
+    Raises:
+        UsageError, CalmError: as `write_file`.
+    """
+    path = Path(path)
+    schema = JUDGEMENTS.with_metadata(_metadata("judgements"))
+    waiting: list[Mapping[str, Any]] = []
+    groups = 0
+    with (
+        written_file(path) as partial,
+        pq.ParquetWriter(
+            partial, schema, compression="zstd", compression_level=_COMPRESSION
+        ) as writer,
+    ):
+
+        def flush(rows: list[Mapping[str, Any]]) -> None:
+            nonlocal groups
+            groups += 1
+            writer.write_table(_table(path, "judgements", rows, schema))
+
+        def write(rows: Iterable[JudgedTransition]) -> None:
+            nonlocal waiting
+            waiting += map(judgement_row, rows)
+            while len(waiting) >= _GROUP_ROWS:
+                flush(waiting[:_GROUP_ROWS])
+                waiting = waiting[_GROUP_ROWS:]
+
+        yield write
+        if waiting or not groups:
+            flush(waiting)
 
 
 def read_judgements(path: str | Path) -> list[JudgedTransition]:
@@ -168,45 +281,80 @@ def _write(
 ) -> None:
     """Writes the rows as one table with its name, schema version and `metadata`."""
     path = Path(path)
-    described = {"calm.table": table, "calm.schema": SCHEMA_VERSION}
-    described |= {
-        f"calm.{k}": json.dumps(v, ensure_ascii=False) for k, v in (metadata or {}).items()
-    }
-    try:
-        content = pa.Table.from_pylist(list(rows), schema=schema.with_metadata(described))
-    except pa.ArrowException as error:
-        raise UsageError(f"{path}: cannot write the {table} table: {error}") from error
+    content = _table(path, table, list(rows), schema.with_metadata(_metadata(table, metadata)))
     write_file(
         path,
-        lambda partial: pq.write_table(content, partial, compression="zstd", compression_level=12),
+        lambda partial: pq.write_table(
+            content, partial, compression="zstd", compression_level=_COMPRESSION
+        ),
     )
+
+
+def _metadata(table: str, more: Mapping[str, object] | None = None) -> dict[str, str]:
+    described = {"calm.table": table, "calm.schema": SCHEMA_VERSION}
+    return described | {
+        f"calm.{k}": json.dumps(v, ensure_ascii=False) for k, v in (more or {}).items()
+    }
+
+
+def _table(path: Path, table: str, rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except pa.ArrowException as error:
+        raise UsageError(f"{path}: cannot write the {table} table: {error}") from error
 
 
 def _read(
     path: str | Path, table: str, schema: pa.Schema, record: Callable[[Mapping[str, Any]], Row]
 ) -> tuple[list[Row], dict[str, str]]:
     path = Path(path)
+    rows: list[Row] = []
+    with _opened(path, table, schema) as (file, metadata):
+        for batch, first in _batches(path, file, schema):
+            rows += _records(path, batch, first, record)
+    return rows, metadata
+
+
+@contextmanager
+def _opened(
+    path: Path, table: str, schema: pa.Schema
+) -> Iterator[tuple[pq.ParquetFile, dict[str, str]]]:
+    """Yields a file and its metadata, once both are checked; UsageError where it can't be read."""
     if not path.is_file():
         raise UsageError(f"{path}: no such file; expected a parquet file of {table}")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise UsageError(
             f"{path}: {path.stat().st_size:,} bytes, more than the {MAX_FILE_BYTES:,} allowed"
         )
-    rows: list[Row] = []
     try:
         with pq.ParquetFile(path) as file:
-            metadata = _checked(path, table, schema, file)
-            there = pa.schema([f for f in schema if f.name in file.schema_arrow.names])
-            for batch in file.iter_batches(_BATCH_ROWS, columns=there.names):
-                _check_cells(path, batch, there, len(rows))
-                for value in batch.to_pylist(maps_as_pydicts="strict"):
-                    try:
-                        rows.append(record(value))
-                    except (ValueError, KeyError, TypeError) as error:
-                        raise UsageError(f"{path}: row {len(rows)}: {error}") from error
+            yield file, _checked(path, table, schema, file)
     except (pa.ArrowException, OSError) as error:
         raise UsageError(f"{path}: cannot be read as parquet: {error}") from error
-    return rows, metadata
+
+
+def _batches(
+    path: Path, file: pq.ParquetFile, schema: pa.Schema
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yields a file's rows in batches of checked cells, each with its first row's number."""
+    there = pa.schema([f for f in schema if f.name in file.schema_arrow.names])
+    first = 0
+    for batch in file.iter_batches(_BATCH_ROWS, columns=there.names):
+        _check_cells(path, batch, there, first)
+        yield batch, first
+        first += len(batch)
+
+
+def _records(
+    path: Path, batch: pa.RecordBatch, first: int, record: Callable[[Mapping[str, Any]], Row]
+) -> list[Row]:
+    rows: list[Row] = []
+    for value in batch.to_pylist(maps_as_pydicts="strict"):
+        try:
+            rows.append(record(value))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path}: row {first + len(rows)}: {error}") from error
+    return rows
 
 
 def _checked(path: Path, table: str, schema: pa.Schema, file: pq.ParquetFile) -> dict[str, str]:

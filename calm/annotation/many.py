@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from calm.asking.tally import Tally
 from calm.errors import BudgetError, CalmError, EndpointError
@@ -90,18 +93,70 @@ def annotate(
         progress: called with the tally and the usage whenever they have changed, at most ten
             times a second; only a judge that asks an endpoint has any.
     """
-    began = time.monotonic()
-    summary = Summary(judge.name, task.id, len(transitions))
-    distinct = len({t.texts[judge.mode] for t in transitions})
-    summary.distinct = summary.questions = distinct
-    if isinstance(judge, RemoteJudge):
-        judgements = _ask_remote(judge, task, subgoals, transitions, progress, summary)
-    else:
-        judgements = judge.judge(task, subgoals, transitions)
-        summary.asked = distinct
-    summary.verdicts = {v.value: n for v, n in Counter(j.verdict for j in judgements).items()}
-    summary.seconds = time.monotonic() - began
+    judgements: list[Judgement] = []
+    summary = annotate_blocks(
+        judge,
+        task,
+        subgoals,
+        [transitions],
+        lambda block, answers: judgements.extend(answers),
+        progress=progress,
+    )
     return Annotated(judgements, summary)
+
+
+def annotate_blocks(
+    judge: Judge,
+    task: Task,
+    subgoals: Sequence[Subgoal],
+    blocks: Iterable[Sequence[Transition]],
+    take: Callable[[Sequence[Transition], Sequence[Judgement]], None],
+    *,
+    progress: Progress | None = None,
+) -> Summary:
+    """Has transitions judged block by block, of which one is in memory; returns the summary.
+
+    What is asked is stored as it is answered, so that work that was stopped resumes by row. Where
+    asking stops, what the store answers is still taken, as `annotate` does. A text that comes again
+    in another block is looked up again there, which counts as a question and a hit.
+
+    Args:
+        take: called with each block and its judgements, in order.
+        progress: as for `annotate`.
+    """
+    began = time.monotonic()
+    summary = Summary(judge.name, task.id, 0)
+    texts = _DifferentTexts()
+    verdicts: Counter[str] = Counter()
+    tally = Tally()
+    remote = judge if isinstance(judge, RemoteJudge) else None
+    before = remote.usage if remote else Usage()
+    if remote is not None and progress is not None:
+        tally.on_change = _at_most(10, lambda t: progress(t, remote.usage))
+    for block in blocks:
+        summary.transitions += len(block)
+        texts.add({t.texts[judge.mode] for t in block})
+        if remote is None:
+            judgements = judge.judge(task, subgoals, block)
+        else:
+            judgements = _ask_block(remote, task, subgoals, block, tally, summary)
+        verdicts.update(j.verdict.value for j in judgements)
+        take(block, judgements)
+    summary.distinct = summary.questions = summary.asked = len(texts)
+    if remote is not None:
+        summary.usage = _difference(remote.usage, before)
+        summary.card = dict(remote.endpoint.card)
+        summary.paid = remote.paid(task, subgoals)
+        summary.questions, summary.hits, summary.asked = (
+            tally.questions, tally.hits, tally.answered,
+        )  # fmt: skip
+        summary.failures = dict(tally.failures)
+        summary.cut_prompts = tally.cut_prompts
+        if progress is not None:
+            progress(tally, remote.usage)
+    summary.verdicts = dict(verdicts)
+    summary.seconds = time.monotonic() - began
+    return summary
 
 
 def progress_line(tally: Tally, usage: Usage, seconds: float) -> str:
@@ -141,36 +196,46 @@ def rate_in_words(per_second: float) -> str:
     return f"{per_second:.1f}/s" if per_second >= 1 else f"{per_second:.2f}/s"
 
 
-def _ask_remote(
+def _ask_block(
     judge: RemoteJudge,
     task: Task,
     subgoals: Sequence[Subgoal],
     transitions: Sequence[Transition],
-    progress: Progress | None,
+    tally: Tally,
     summary: Summary,
 ) -> list[Judgement]:
-    before, tally = judge.usage, Tally()
-    if progress is not None:
-        tally.on_change = _at_most(10, lambda t: progress(t, judge.usage))
-    try:
-        judgements = judge.judge(task, subgoals, transitions, tally=tally)
-    except (EndpointError, BudgetError) as error:
-        summary.stopped = error
-        missing = Judgement(Verdict.ERROR, reason=f"not asked: {error}")
-        known = judge.recall(task, subgoals, transitions)
-        judgements = [missing if j is None else j for j in known]
-        summary.unasked = sum(j is None for j in known)
-    finally:
-        summary.usage = _difference(judge.usage, before)
-        summary.card = dict(judge.endpoint.card)
-        summary.paid = judge.paid(task, subgoals)
-        summary.hits, summary.asked = tally.hits, tally.answered
-        summary.questions = tally.questions
-        summary.failures = dict(tally.failures)
-        summary.cut_prompts = tally.cut_prompts
-    if progress is not None:
-        progress(tally, judge.usage)
-    return judgements
+    """Returns the judgements on a block; those that the store has, once asking has stopped."""
+    if summary.stopped is None:
+        try:
+            return judge.judge(task, subgoals, transitions, tally=tally)
+        except (EndpointError, BudgetError) as error:
+            summary.stopped = error
+    missing = Judgement(Verdict.ERROR, reason=f"not asked: {summary.stopped}")
+    known = judge.recall(task, subgoals, transitions)
+    summary.unasked += sum(j is None for j in known)
+    return [missing if j is None else j for j in known]
+
+
+class _DifferentTexts:
+    """Counts different texts in eight bytes each, give or take a collision of their hashes."""
+
+    def __init__(self) -> None:
+        self._hashes: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self._new: list[int] = []
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Counts those of some texts that are new."""
+        self._new.extend(map(hash, texts))
+        if len(self._new) > 100_000:
+            self._sort_in()
+
+    def _sort_in(self) -> None:
+        self._hashes = np.union1d(self._hashes, np.array(self._new, dtype=np.int64))
+        self._new = []
+
+    def __len__(self) -> int:
+        self._sort_in()
+        return len(self._hashes)
 
 
 def _at_most(times: float, call: Callable[[Tally], None]) -> Callable[[Tally], None]:

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from calm.errors import PartialError
-from calm.records import Judgement, Verdict
+from calm.records import Verdict
 from data.schema import JudgedTransition
 
 
-def unreadable(judged: Iterable[JudgedTransition]) -> PartialError | None:
-    """Returns the error to end with; None if every answer could be read.
+class UnreadableCount:
+    """Counts answers as they come, and those among them that can't be read."""
 
-    Of a judge that answered nothing at all it tells the last fault, most likely that of all.
-    """
-    answers: dict[str, list[Judgement]] = {}
-    for row in judged:
-        answers.setdefault(row.judge, []).append(row.judgement)
-    verdicts = [j.verdict for ones in answers.values() for j in ones]
-    count = sum(not v.readable for v in verdicts)
-    if not count:
-        return None
-    message = (
-        f"{count} of {len(verdicts)} answers could not be read; they are counted, never as a no"
-    )
-    for judge, ones in answers.items():
-        if all(j.verdict is Verdict.ERROR for j in ones):
-            message += f". {judge} answered nothing, the last: {ones[-1].reason}"
-    return PartialError(message)
+    def __init__(self) -> None:
+        self._answers: Counter[str] = Counter()
+        self._unreadable: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._last_reason: dict[str, str] = {}
+
+    def add(self, judged: Iterable[JudgedTransition]) -> None:
+        """Counts some answers, by judge."""
+        for row in judged:
+            verdict = row.judgement.verdict
+            self._answers[row.judge] += 1
+            self._unreadable[row.judge] += not verdict.readable
+            self._errors[row.judge] += verdict is Verdict.ERROR
+            self._last_reason[row.judge] = row.judgement.reason
+
+    def error(self) -> PartialError | None:
+        """Returns the error to end with; None if every answer could be read.
+
+        Of a judge that answered nothing at all it tells the last fault, most likely that of all.
+        """
+        count = self._unreadable.total()
+        if not count:
+            return None
+        message = (
+            f"{count} of {self._answers.total()} answers could not be read; they are counted,"
+            " never as a no"
+        )
+        for judge, answers in self._answers.items():
+            if self._errors[judge] == answers:
+                message += f". {judge} answered nothing, the last: {self._last_reason[judge]}"
+        return PartialError(message)
+
+
+def unreadable(judged: Iterable[JudgedTransition]) -> PartialError | None:
+    """Returns the error to end with where some of these answers could not be read, else None."""
+    count = UnreadableCount()
+    count.add(judged)
+    return count.error()
