@@ -25,6 +25,7 @@ ELSEWHERE = {
     "calm/cli/owner_serve.py": "tests/calm/owner/test_running.py",
     "calm/store/tables/merging.py": "tests/calm/store/test_merge.py",
     "calm/cli/store_merge.py": "tests/calm/store/test_merge.py",
+    "calm/cli/bench_owner.py": "tests/calm/bench/test_owner.py",
     # A constant alone.
     "calm/version.py": "tests/calm/cli/test_main.py",
     # What is asked in it, and in statements.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from calm.cli.bench_judge import bench_judge_command
+from calm.cli.bench_owner import bench_owner_command
 from calm.cli.decompose import decompose_command
 from calm.cli.groups import Groups
 from calm.cli.models_list import models_list
@@ -33,3 +34,4 @@ def register(app: typer.Typer, groups: Groups) -> None:
     groups("models").command("serve")(models_serve)
     groups("models").command("remove")(models_remove)
     groups("bench").command("judge")(bench_judge_command)
+    groups("bench").command("owner")(bench_owner_command)
