@@ -20,7 +20,6 @@ ELSEWHERE = {
     "calm/owned/connection.py": "tests/calm/owner/test_running.py",
     "calm/owned/wire.py": "tests/calm/owned/test_client.py",
     "calm/owner/models.py": "tests/calm/owned/test_client.py",
-    "calm/owner/questions.py": "tests/calm/owned/test_client.py",
     "calm/owner/service.py": "tests/calm/owner/test_running.py",
     "calm/cli/owner_serve.py": "tests/calm/owner/test_running.py",
     "calm/store/tables/merging.py": "tests/calm/store/test_merge.py",

@@ -175,6 +175,10 @@ class Questions:
             raise UsageError("this owner was not told the prompt of these questions")
         new: list[Question] = []
         for question in questions:
+            cached = self._cache.get((opened.asker.repair, question.key))
+            if cached is not None and not opened.asker.again:  # landed since it was looked up
+                ask.answers.append((cached, 0))
+                continue
             ask.waiting.add(question.key)
             if flight := self._flights.get(question.key):
                 flight.waiters.append((ask, opened))
@@ -209,6 +213,7 @@ class Questions:
     async def _ask(self, group: _Group) -> None:
         opened, tally = group.opened, Tally()
         assert opened.prompt is not None
+        flights = {q.key: self._flights[q.key] for q in group.questions}
 
         def tell_faults() -> None:
             group.ask.failures.update(tally.failures)
@@ -229,10 +234,11 @@ class Questions:
             log.exception("an owner failed over a question")
             problem = error
         tell_faults()
-        for question in group.questions:
-            if flight := self._flights.pop(question.key, None):
+        for key, flight in flights.items():
+            if self._flights.get(key) is flight:  # not landed, nor begun anew since it has
+                del self._flights[key]
                 for ask, _ in flight.waiters:
-                    ask.error = problem or CalmError("the question was dropped")
+                    ask.error = problem or CalmError("the owner has no answer to a question")
                     ask.news.set()
 
     def _land(
