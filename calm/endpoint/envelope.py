@@ -129,18 +129,20 @@ def _count(value: object) -> int:
 
 
 def _usage(counts: Mapping[str, Any]) -> Usage:
-    """Returns the tokens that a server counted, those of the prompt with its cached ones."""
+    """Returns the tokens that a server counted, those of the prompt with its cached ones.
+
+    Some servers count the cached ones apart. It shows where they are more than the prompt's, or
+    where the total holds them beside it; where neither does, they count as a part of the prompt.
+    """
     prompt = _count(counts.get("prompt_tokens"))
     cached = _count(_dict(counts.get("prompt_tokens_details")).get("cached_tokens"))
+    completion = _count(counts.get("completion_tokens"))
+    total = _count(counts.get("total_tokens"))
     if not prompt:
         cached = 0
-    elif cached > prompt:  # no part of it: some servers count the cached ones apart
+    elif cached > prompt or total == prompt + cached + completion:
         prompt += cached
-    return Usage(
-        prompt_tokens=prompt,
-        cached_tokens=cached,
-        completion_tokens=_count(counts.get("completion_tokens")),
-    )
+    return Usage(prompt_tokens=prompt, cached_tokens=cached, completion_tokens=completion)
 
 
 def _dict(value: object) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from calm.endpoint.envelope import Malformed, read_body
 from calm.loopback.faults import completion
+from calm.records import Usage
 
 
 def test_a_completion_gives_text_end_usage_and_model() -> None:
@@ -161,6 +162,36 @@ def test_odd_token_counts_are_read_where_they_can_be(value: object, tokens: int)
     for odd in (None, "none", [value], 7):
         body["usage"] = odd
         assert read_body(json.dumps(body).encode()).usage.prompt_tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("total", "tokens"),
+    [
+        (1009, 1000),  # 1000 and 9: the cached ones are among the prompt's
+        (1409, 1400),  # 1000, 400 and 9: they are apart
+        (1057, 1000),  # 48 thoughts besides, counted in no other place
+        (None, 1000),  # nobody can tell
+        ("1409", 1400),
+        (-1, 1000),
+    ],
+)
+def test_cached_tokens_that_the_total_holds_beside_the_prompts_are_added_to_them(
+    total: object, tokens: int
+) -> None:
+    body = completion("yes", prompt="x", model="m")
+    details = {"cached_tokens": 400}
+    body["usage"] = {"prompt_tokens": 1000, "completion_tokens": 9, "total_tokens": total}
+    body["usage"]["prompt_tokens_details"] = details
+    usage = read_body(json.dumps(body).encode()).usage
+    assert _counts(usage) == (tokens, 400, 9)
+    # Without cached tokens a total adds nothing, whatever it is.
+    details["cached_tokens"] = 0
+    usage = read_body(json.dumps(body).encode()).usage
+    assert _counts(usage) == (1000, 0, 9)
+
+
+def _counts(usage: Usage) -> tuple[int, int, int]:
+    return usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens
 
 
 @pytest.mark.parametrize("logprob", [1e6, 1e400, float("nan"), 10**400, "x", None, [0]])
