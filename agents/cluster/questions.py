@@ -6,6 +6,7 @@ store (`calm.owner`). An owner that the environment names is used; else one is s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class Asking:
             yield {}
             return
         if (named := owner_of_environment()) is not None:
-            yield {ADDRESS: named.url, TOKEN: named.token}
+            file = os.environ.get(TOKEN_FILE)
+            yield {ADDRESS: named.url, TOKEN: named.token} | ({TOKEN_FILE: file} if file else {})
             return
         if host is not None and not self.insecure:
             raise UsageError(

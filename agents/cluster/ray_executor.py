@@ -7,7 +7,6 @@ node dies is given to another one with the last checkpoint that came.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
@@ -36,11 +35,17 @@ EXCLUDED = ("/.git", "/tests", "/docs", "/site", "/runs", "*.parquet", "*.svg", 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # tells nobody
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_agent_register_timeout_ms": "120000",  # a busy machine starts a node's helpers slowly
 }
 CONNECT_SECONDS = 10.0
 CHECK_SECONDS = 180.0
 """That a node may take to say what is installed on it; its first process is slow to start."""
 SAVE_SECONDS = 30.0
+STARTS = 3
+"""Attempts to start Ray here, which gives a node half a minute; a busy machine takes longer, and
+less the second time."""
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""How a connection of HTTP/2 begins, as Ray speaks it: the preface, and empty settings."""
 OBJECT_STORE = 128 << 20
 """Bytes of shared memory of a cluster of this machine alone; it holds checkpoints under way."""
 ADDRESSES = (
@@ -146,19 +151,26 @@ class RayExecutor:
             }
         elif self._address != "auto":
             _check_answers(self._address)
-        try:
-            self._ray.init(address=self._address, **options)
-        except ConnectionError as error:
-            raise EndpointError(
-                f"no Ray cluster at {self._address} ({_first_line(error)}); start its head with"
-                " `ray start --head --port 6379`, and name one of: " + ADDRESSES
-            ) from None
-        except (RuntimeError, ValueError) as error:
-            raise UsageError(
-                f"the Ray cluster at {self._address} can't be used: {' '.join(str(error).split())}"
-            ) from None
-        except Exception as error:  # Ray raises plain ones where a node does not start
-            raise CalmError(f"Ray does not start here: {_first_line(error)}") from None
+        for attempts_left in reversed(range(STARTS if self._address == "local" else 1)):
+            try:
+                self._ray.init(address=self._address, **options)
+                return
+            except ConnectionError as error:
+                raise EndpointError(
+                    f"no Ray cluster at {self._address} ({_first_line(error)}); start its head"
+                    f" with `ray start --head --port 6379`, and name one of: {ADDRESSES}"
+                ) from None
+            except (RuntimeError, ValueError) as error:
+                words = " ".join(str(error).split())
+                raise UsageError(
+                    f"the Ray cluster at {self._address} can't be used: {words}"
+                ) from None
+            except Exception as error:  # a plain one where a node is slow to start
+                self._ray.shutdown()
+                if not attempts_left:
+                    raise CalmError(
+                        f"Ray does not start here: {_first_line(error)} Is this machine busy?"
+                    ) from None
 
     def _check_nodes(self, affinity: Any) -> None:
         """Has each node of the cluster tell its versions.
@@ -298,19 +310,24 @@ class RayExecutor:
 def _check_answers(address: str) -> None:
     """Raises an error if an address is none, or nothing answers there.
 
-    Ray itself would try for a minute, and then end this process.
+    Ray itself would try for minutes.
     """
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"{address!r} is no address of a Ray cluster; name one of: {ADDRESSES}")
     try:
-        with contextlib.closing(socket.create_connection((host, int(port)), CONNECT_SECONDS)):
-            pass
+        with socket.create_connection((host, int(port)), CONNECT_SECONDS) as connection:
+            connection.sendall(PREFACE)
+            answer = connection.recv(9)
     except OSError as error:
         raise EndpointError(
             f"nothing answers at {address} ({error.strerror or error}); start the cluster's head"
             f" with `ray start --head --port {port}`, or name another: {ADDRESSES}"
         ) from None
+    if len(answer) < 4 or answer[3] != 4:  # its settings
+        raise EndpointError(
+            f"what answers at {address} is no Ray cluster; name one of: {ADDRESSES}"
+        )
 
 
 def _short_folder() -> str | None:

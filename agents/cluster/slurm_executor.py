@@ -26,7 +26,7 @@ from agents.training.executor import Lost, News
 from agents.training.run_folder import Run
 from calm.errors import UsageError
 from calm.files import write_file
-from calm.owned.address import TOKEN, TOKEN_FILE
+from calm.owned.address import TOKEN
 
 LOCAL = "local"
 """Instead of a partition: submitit's executor of this machine, to try things out."""
@@ -109,9 +109,9 @@ class SlurmExecutor:
         )
         machine = None if local else socket.getfqdn()
         asks = self._closing.enter_context(self._asking.owner(runs, machine))
-        if TOKEN_FILE in asks:
-            del asks[TOKEN]  # what jobs get can be read by others in submitit's files
-        self._environment = asks
+        # Others may read what jobs get in submitit's files; those who asked for a token by its
+        # variable have it in the environment that Slurm hands to jobs.
+        self._environment = {name: value for name, value in asks.items() if name != TOKEN}
         if not local:
             self._find_jobs()
 

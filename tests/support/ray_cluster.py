@@ -1,24 +1,65 @@
 """A Ray cluster of several nodes on this machine, which ends with the test and leaves nothing."""
 
 import os
+import secrets
 import shutil
+import socket
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_agent_register_timeout_ms": "600000",  # a busy machine starts a node slowly
-}
+from agents.cluster.ray_executor import QUIET
+
+ENVIRONMENT = QUIET | {"RAY_agent_register_timeout_ms": "600000"}
 STORE = 80 << 20
 """Bytes of shared memory of a node; Ray takes no less."""
+
+
+PORTS = (
+    "metrics_agent_port",
+    "metrics_export_port",
+    "dashboard_agent_listen_port",
+    "runtime_env_agent_port",
+)
+
+
+def free_ports(n: int) -> list[int]:
+    """Ports that nobody listens at just now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(n)]
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextmanager
+def told_ports(folder: Path, node: str, ports: dict[str, int]) -> Iterator[None]:
+    """Writes a node's ports where it would wait 15 seconds for its helpers to write them.
+
+    On a busy machine they take longer to start, and the node gives up.
+    """
+    ended = threading.Event()
+
+    def write() -> None:
+        while not ended.wait(0.05):
+            for session in folder.glob("ray/session_2*"):
+                for name, port in ports.items():
+                    path = session / f"{name}_{node}"
+                    if not path.exists():
+                        path.write_text(str(port))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager
@@ -42,7 +83,14 @@ def ray_cluster(monkeypatch: pytest.MonkeyPatch, nodes: int) -> Iterator[Any]:
     cluster = Cluster()
     try:
         for _ in range(nodes):
-            cluster.add_node(num_cpus=1, object_store_memory=STORE, include_dashboard=False)
+            ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+            node = secrets.token_hex(28)
+            monkeypatch.setenv("RAY_OVERRIDE_NODE_ID_FOR_TESTING", node)
+            with told_ports(folder, node, ports):
+                cluster.add_node(
+                    num_cpus=1, object_store_memory=STORE, include_dashboard=False, **ports
+                )
+        monkeypatch.delenv("RAY_OVERRIDE_NODE_ID_FOR_TESTING")
         yield cluster
     finally:
         cluster.shutdown()

@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,12 @@ def steps(run: Run) -> int:
     return int(run.load_checkpoint()["steps"]) if run.checkpoint_path.exists() else -1
 
 
+def ended(process: subprocess.Popen[str]) -> bool:
+    """Whether a process has ended by itself, which fails the test that waits for it."""
+    assert process.poll() is None, f"ended with {process.returncode}"
+    return False
+
+
 @pytest.mark.parametrize("address", ["nowhere", "host:port", ":6379", "host:"])
 def test_what_is_no_address_is_told(address: str) -> None:
     with pytest.raises(UsageError, match="is no address of a Ray cluster; name one of: auto"):
@@ -60,6 +68,24 @@ def test_an_address_where_nothing_answers_is_told_at_once() -> None:
         port = bound.getsockname()[1]
         with pytest.raises(EndpointError, match=f"nothing answers at 127.0.0.1:{port}"):
             _check_answers(f"127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b""])
+def test_what_answers_and_is_no_cluster_is_told_at_once(answer: bytes) -> None:
+    """Ray itself would try for minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(100)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(EndpointError, match="is no Ray cluster"):
+            _check_answers(f"127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
 
 
 def test_an_executor_that_never_began_ends(tmp_path: Path) -> None:
@@ -100,7 +126,7 @@ def test_a_study_survives_the_death_of_a_node_and_is_that_of_one_machine(
         command = ["-m", "calm", "study", "--plan", plan, "--out", out, "--seeds", 1]
         where = ["--ray", cluster.address, "--memory", 0.3]
         with python(*command, *where, env=ENVIRONMENT) as study:
-            assert eventually(lambda: all(steps(run) >= 256 for run in runs), SECONDS)
+            assert eventually(lambda: ended(study) or min(map(steps, runs)) >= 256, SECONDS)
             # The driver is on the head, so one cell at least is on another node.
             node = next(n for n in cluster.worker_nodes if trains(n))
             before = {run.folder: steps(run) for run in runs}
@@ -125,7 +151,7 @@ def test_a_study_stopped_on_a_cluster_of_one_is_finished_without(tmp_path: Path)
     command = ["-m", "calm", "study", "--plan", plan, "--out", out, "--seeds", 1, "--arms", "one"]
     where = ["--ray", "local", "--memory", 0.3, "--at-once", 1]
     with python(*command, *where, env=ENVIRONMENT) as study:
-        assert eventually(lambda: steps(run) >= 256, SECONDS)
+        assert eventually(lambda: ended(study) or steps(run) >= 256, SECONDS)
         study.send_signal(signal.SIGINT)
         assert study.wait(600) == 130
     assert not leftovers("calm-ray-")
