@@ -11,6 +11,7 @@ NAMES = {
     "store": {"stats", "why", "verify"},
     "models": {"list", "pull", "serve", "remove"},
     "bench": {"judge"},
+    "owner": {"serve"},
 }
 
 
