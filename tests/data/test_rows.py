@@ -1,5 +1,6 @@
 """Rows in blocks and shards are the rows of the part, in order, each once."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,25 @@ def test_a_summary_over_blocks_is_that_of_the_whole(
     assert (a.transitions, a.distinct, b.transitions, b.distinct) == (8, 8, 15, 15)
     assert a.verdicts == {"ok": 8}
     assert len(taken) == 23
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.parquet._BATCH_ROWS", 256)
+    peaks = []
+    for rows in (1_000, 8_000):
+        path = tmp_path / f"{rows}.parquet"
+        write_transitions(path, [row("A", i) for i in range(rows)], TASKS)
+        plan = AnnotationPlan("always-no", str(path), store=tmp_path / "s.sqlite")
+        tracemalloc.start()
+        [summary] = annotate_rows(plan, lambda answers: None)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert summary.transitions == summary.distinct == rows
+    small, large = peaks
+    assert large < 2 * small, peaks
 
 
 def test_a_part_that_is_not_there_and_an_empty_one_are_refused(path: Path, tmp_path: Path) -> None:
