@@ -172,6 +172,7 @@ TESTED_ELSEWHERE = {
     "calm/store/tables/calls.py": "tests/calm/store/test_integrity.py",
     "calm/store/tables/cards.py": "tests/calm/store/test_store.py",
     "calm/store/tables/contexts.py": "tests/calm/store/test_store.py",
+    "calm/open_question.py": "tests/calm/test_decompose.py",
     "calm/store/tables/subgoal_lists.py": "tests/calm/store/test_store.py",
 }
 """By module of calm without a test file of its own, the file that tests it with its users."""
