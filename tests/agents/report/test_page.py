@@ -4,12 +4,14 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from markupsafe import escape
 
 from agents.report.page import Report, report_runs, started_with
 from agents.report.samples import Sample
 from agents.report.tables import Arm, Table
 from calm.records import Judgement, Verdict
+from tests.support.browser import Browser, executable
 from tests.support.measured_runs import run
 
 
@@ -33,6 +35,28 @@ def test_a_report_of_runs_of_two_commits_names_both(tmp_path: Path) -> None:
     provenance = started_with(runs)
     assert provenance == start | {"commit": f"{start['commit']}, another"}
     assert provenance["commit"] in report_runs(runs, tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.skipif(executable() is None, reason="no Chromium on this machine")
+def test_on_a_phone_no_cell_is_as_narrow_as_a_word(tmp_path: Path) -> None:
+    """What an agent is paid is a sentence, which stood on fourteen lines, a word each."""
+    path = report_runs([run(tmp_path / "a", 0, 0.0, 0.96)], tmp_path / "report.html")
+    with Browser(tmp_path / "profile") as page:
+        page.resize(390, 844)
+        page.open(path.as_uri())
+        assert page.js("document.documentElement.scrollWidth") == 390  # tables scroll, not the page
+        lines = (
+            "[...document.querySelectorAll('td')].map(c => c.getBoundingClientRect().height / 24)"
+        )
+        assert max(page.js(lines)) < 6
+        chart = "document.querySelector('svg.chart')"
+        assert 300 < page.js(f"{chart}.getBoundingClientRect().width") <= 390
+        ink = f"getComputedStyle({chart}).fill"
+        light = page.js(ink)
+        dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+        page.send("Emulation.setEmulatedMedia", features=dark)
+        assert page.js(ink) != light
+        assert page.complaints() == []
 
 
 def test_game_text_is_escaped(tmp_path: Path) -> None:
