@@ -210,6 +210,7 @@ class RunCallback(BaseCallback):
         low, high = sampled.interval
         self.clock.evaluating += time.perf_counter() - self.since
         self.since = time.perf_counter()
+        self.remember_state()  # whatever ends the run while files are written keeps this
         self.rows.append(
             {
                 "steps": self.num_timesteps,
@@ -237,7 +238,6 @@ class RunCallback(BaseCallback):
         self.run.write_metrics(self.rows)
         if self.annotator is not None:
             self.write_answers(self.annotator)
-        self.remember_state()
         self.checkpoint()
         self.report()
 

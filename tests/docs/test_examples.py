@@ -42,7 +42,7 @@ def test_frozen_lake_is_learned_sooner_with_credit(capsys: pytest.CaptureFixture
 
 
 def test_what_each_form_of_credit_makes_best_is_what_paper_and_pencil_say() -> None:
-    example = runpy.run_path(str(EXAMPLES / "credit_optimum.py"))
+    example = main_of("credit_optimum").__globals__
     steps, gamma, stairs = example["steps_to_stairs"], example["GAMMA"], example["STAIRS"]
     for detour, weight in [(1, 0.05), (5, 0.05), (5, 0.3), (10, 0.3), (13, 0.3), (20, 0.3)]:
         ahead = weight + gamma ** (stairs - 1)  # the subgoal on the way, and the stairs

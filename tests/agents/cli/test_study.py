@@ -12,11 +12,12 @@ from tests.support.command_line import calm
 
 def test_options_name_a_part_of_a_study() -> None:
     cells = CellOptions(task=["KeyRoom-S5,Room-5x5"], arm=["a", "b"], steps=7, setting=["n_envs=2"])
-    assert cells.order(at_once=2, train=False, replace=True) == Order(
+    assert cells.order(train=False, replace=True, retries=2, shared=True) == Order(
         tasks=["KeyRoom-S5", "Room-5x5"],
         arms=["a", "b"],
         overrides={"n_envs": 2, "steps": 7},
-        at_once=2,
+        retries=2,
+        shared=True,
         train=False,
         replace=True,
     )

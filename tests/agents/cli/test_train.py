@@ -86,7 +86,7 @@ def test_train_then_report(tmp_path: Path) -> None:
             "but --steps, got seeds, out",
         ),
         (["train", "KeyRoom-S5", "--seed", 2**32 - 1, "--seeds", 2], "less than 4294967296"),
-        (["train", "--config", "."], "no config at . (Is a directory)"),
+        (["train", "--config", "."], "can't read the config in .: Is a directory"),
         (["collect", "Room-5x5", "--out", "x.parquet", "--player", "me"], "unknown player 'me'"),
         (["collect", "Room-5x5", "--out", "x.parquet", "--split", "all"], "unknown split 'all'"),
         (["report", "no/such/run"], "holds no run"),

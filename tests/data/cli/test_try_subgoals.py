@@ -28,7 +28,7 @@ def test_what_every_step_confirms_is_warned_of(words: tuple[object, ...]) -> Non
 
 
 def test_only_a_model_can_be_asked_for_better_ones(words: tuple[object, ...]) -> None:
-    with pytest.raises(UsageError, match="--again asks a model for better subgoals"):
+    with pytest.raises(UsageError, match="--again and --statements ask a model; always-no is none"):
         calm(*words, "--judge", "always-no", "--again")
     with pytest.raises(UsageError, match="unknown description 'map'"):
         calm(*words, "--mode", "map")
