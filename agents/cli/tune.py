@@ -40,15 +40,15 @@ def tune(
     """
     from agents.tuning import tune as tuning
     from agents.tuning.space import read_space
-    from calm.store.store import Store
+    from calm.owned.client import open_store
 
     searched = read_space(space)
     folder = out or Path("runs") / f"tune-{searched.name}"
     console = Console(stderr=True)
-    told = -1
+    last_shown = -1
 
     def show(status: tuning.TuningStatus) -> None:
-        nonlocal told
+        nonlocal last_shown
         trial, training = status.trial, status.training
         success = "-" if trial.success is None else f"{trial.success:.1%}"
         best = "-" if status.best is None else f"{status.best:.1%}"
@@ -58,17 +58,18 @@ def tune(
         )
         if console.is_terminal:
             line.update(Text(words))
-        elif told != trial.number:
-            told = trial.number
+        elif last_shown != trial.number:
+            last_shown = trial.number
             console.print(Text(words), soft_wrap=True)
 
-    with Store(store) as answers, console.status("starting") as line:
+    with open_store(store) as answers, console.status("starting") as line:
         try:
             search = tuning.Search(searched, folder, seeds, first_seed, answers, base_url)
             ended = search.run(trials, show)
         except KeyboardInterrupt:
-            words = ("tune", space, "--trials", trials, "--seeds", seeds, "--out", folder)
-            console.print(Text(f"resume with: {typed(*words)}"), soft_wrap=True)
+            seeded = ("--seeds", seeds, "--first-seed", first_seed)
+            again = typed("tune", space, "--trials", trials, *seeded, "--out", folder)
+            console.print(Text(f"resume with: {again}"), soft_wrap=True)
             raise
     best = folder / "best.yaml"
     tuning.write_best(searched, ended[0], best)
