@@ -43,32 +43,21 @@ def write_file(path: str | Path, content: Content, *, private: bool = False) -> 
         UsageError: the file can't be written where it is to be.
         CalmError: the disk is full. An error of the function's own is raised as it is.
     """
-    path = Path(path)
-    with _explained(path):
-        target = _target(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _partial(target, 0o600 if private else 0o666) as partial:
-            try:
-                if isinstance(content, str):
-                    partial.write_text(content, "utf-8", newline="")
-                elif isinstance(content, bytes):
-                    partial.write_bytes(content)
-                else:
-                    content(partial)
-            except OSError:
-                raise
-            except Exception as error:  # libraries hide a full disk behind errors of their own
-                if _is_full(partial):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-                raise
-            _flush(partial)
-            os.replace(partial, target)
-        _flush(target.parent)
+    with written_file(path, private=private) as partial:
+        if isinstance(content, str):
+            partial.write_text(content, "utf-8", newline="")
+        elif isinstance(content, bytes):
+            partial.write_bytes(content)
+        else:
+            content(partial)
 
 
 @contextlib.contextmanager
-def written_file(path: str | Path) -> Iterator[Path]:
+def written_file(path: str | Path, *, private: bool = False) -> Iterator[Path]:
     """Yields an empty file to be written, which takes its place when the block has ended.
+
+    Args:
+        private: a new file is for its owner alone to read.
 
     Raises:
         As `write_file`; an error within leaves what was there before as it was.
@@ -77,12 +66,12 @@ def written_file(path: str | Path) -> Iterator[Path]:
     with _explained(path):
         target = _target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _partial(target) as partial:
+        with _partial(target, 0o600 if private else 0o666) as partial:
             try:
                 yield partial
             except (OSError, CalmError):
                 raise
-            except Exception as error:
+            except Exception as error:  # libraries hide a full disk behind errors of their own
                 if _is_full(partial):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
                 raise

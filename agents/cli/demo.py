@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from calm.cli.options import FORMS, BaseUrl, Json
+from calm.cli.options import FORMS, THRESHOLDS, BaseUrl, Json
 from calm.cli.typed import typed
 
 
@@ -29,8 +29,7 @@ def demo(
         str,
         typer.Option(
             metavar="NUMBER|FILE",
-            help="How likely a yes must be, where a model's answer tells: a number, or the file of"
-            " `calm evaluate --learn-thresholds`.",
+            help=THRESHOLDS,
             show_default="those measured with the form",
         ),
     ] = "",

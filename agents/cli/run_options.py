@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from calm.cli.options import FORMS, AskAgain, read_verdicts
+from calm.cli.options import FORMS, THRESHOLDS, AskAgain, read_verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,7 @@ class RunOptions:
         str,
         typer.Option(
             metavar="NUMBER|FILE",
-            help="How likely a yes must be, where a model's answer tells: a number, or the file of"
-            " `calm evaluate --learn-thresholds`.",
+            help=THRESHOLDS,
         ),
     ] = ""
     ask: Annotated[

@@ -14,15 +14,14 @@ from pathlib import Path
 
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
+from calm.judges import asks_model
 from calm.store.store import Store
-
-NO_STORE = frozenset({"none", "truth", "noisy", "rules", "always-yes", "always-no", "random"})
-"""Kinds of judge that read no stored answers."""
 
 
 def reads_answers(config: TrainConfig) -> bool:
     """Returns whether a cell reads a store."""
-    return config.judge.partition(":")[0] not in NO_STORE or config.subgoals != "given"
+    kind = config.judge.partition(":")[0]
+    return asks_model(config.judge) or kind == "replay" or config.subgoals != "given"
 
 
 def copy_of_answers(runs: Sequence[Run], store: Path) -> bytes | None:

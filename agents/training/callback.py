@@ -20,6 +20,7 @@ from agents.training.run_folder import Row, Run
 from calm.annotation.live import PENDING, Annotator, Waiting
 from calm.records import Judgement, Usage
 from envs.credit.noisy import NoisyStream
+from envs.credit.shaping import BatchCredit
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.truth.tally import Tally
 
@@ -99,6 +100,12 @@ class RunCallback(BaseCallback):
         self.last_checkpoint_step = 0
         """Steps done at the last checkpoint."""
 
+    @property
+    def shaping(self) -> BatchCredit | None:
+        """What pays credit in training; None where nothing does."""
+        assert isinstance(self.training_env, Sb3Vec)
+        return self.training_env.episodes.shaping
+
     def _on_training_start(self) -> None:
         self.since = time.perf_counter()
         self.last_checkpoint_step = self.num_timesteps
@@ -110,9 +117,7 @@ class RunCallback(BaseCallback):
     def _on_rollout_start(self) -> None:
         config = self.config
         self.model.ent_coef = config.scheduled("ent_coef", self.num_timesteps)
-        assert isinstance(self.training_env, Sb3Vec)
-        shaping = self.training_env.episodes.shaping
-        if shaping is not None:
+        if (shaping := self.shaping) is not None:
             shaping.weight = config.scheduled("weight", self.num_timesteps)
         evaluated_at = self.rows[-1]["steps"] if self.rows else -config.eval_every
         if self.num_timesteps - evaluated_at >= config.eval_every:
@@ -163,8 +168,7 @@ class RunCallback(BaseCallback):
                 "completion_tokens": usage.completion_tokens,
                 "cost": usage.cost,
             }
-        shaping = getattr(getattr(self.training_env, "episodes", None), "shaping", None)
-        if shaping is not None:
+        if (shaping := self.shaping) is not None:
             # Steps that were trained on without an answer.
             row |= {
                 "steps_unreadable": shaping.counts.unreadable,

@@ -156,11 +156,7 @@ class Asker:
         """
         self.count_before(context)
         done = self.usable(context, questions)
-        tally.questions += len(questions)
-        tally.hits += len(done)
-        tally.verdicts.update(j.verdict for j in done.values())
-        if done:
-            tally.changed()
+        tally.count_stored(len(questions), done)
         if self.store.readonly and len(done) < len(questions):
             raise StoreError(
                 f"{len(questions) - len(done)} of {len(questions)} questions have no answer in"

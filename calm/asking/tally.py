@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from calm.records import Verdict
+from calm.records import Judgement, Verdict
 
 
 def _ignore(tally: Tally) -> None:
@@ -33,6 +33,14 @@ class Tally:
     """What is waited for, where it is not answers one by one: a batch and its state."""
     on_change: Callable[[Tally], None] = _ignore
     """Called, from the thread that asks, whenever a count has changed."""
+
+    def count_stored(self, questions: int, stored: Mapping[bytes, Judgement]) -> None:
+        """Counts questions that were looked up, and the stored answers to some of them, by key."""
+        self.questions += questions
+        self.hits += len(stored)
+        self.verdicts.update(j.verdict for j in stored.values())
+        if stored:
+            self.changed()
 
     def changed(self) -> None:
         """Tells whoever shows the counts."""

@@ -34,6 +34,11 @@ BaseUrls = Annotated[
         show_envvar=True,
     ),
 ]
+THRESHOLDS = (
+    "How likely a yes must be, where a model's answer tells: a number, or the file of"
+    " `calm evaluate --learn-thresholds`."
+)
+"""What the option says, for its help."""
 FORMS = "booleans, array, explain, skeleton, statements, lines, or the last two with -few-shot"
 """The forms of `calm.asking.form` in words, which takes too long to import for a help text."""
 KeyEnv = Annotated[

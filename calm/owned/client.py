@@ -190,13 +190,13 @@ class OwnerEndpoint(Endpoint):
 
     def __init__(self, connection: OwnerConnection, spec: str) -> None:
         self.owner, self.spec = connection, spec
-        told = connection.call("model", spec=spec)
+        model = connection.call("model", spec=spec)
         super().__init__(
-            Connection(told["model"]),
-            pace=Pace(told["cap"]),
-            budget=Budget(price=None if told["price"] is None else Price(**told["price"])),
-            card=told["card"],
-            transport=_NoTransport(told["address"]),
+            Connection(model["model"]),
+            pace=Pace(model["cap"]),
+            budget=Budget(price=None if model["price"] is None else Price(**model["price"])),
+            card=model["card"],
+            transport=_NoTransport(model["address"]),
         )
 
     async def ask_once(
@@ -309,11 +309,7 @@ class OwnerAsker(Asker):
             keys = "".join(q.key.hex() for q in questions[i : i + QUESTIONS])
             value = await self._owner.acall("look_up", context=number, keys=keys)
             self._read(context, value, done)
-        tally.questions += len(questions)
-        tally.hits += len(done)
-        tally.verdicts.update(j.verdict for j in done.values())
-        if done:
-            tally.changed()
+        tally.count_stored(len(questions), done)
         return done
 
     def _read(self, context: Context, value: Any, done: dict[bytes, Judgement]) -> None:

@@ -19,8 +19,8 @@ def owner_of(
     server: Loopback, store: Path | None, monkeypatch: pytest.MonkeyPatch, **options: Any
 ) -> Iterator[RunningOwner]:
     """Runs an owner of a store that asks `server`, named by this process's environment."""
-    told = OwnerOptions(base_url=server.url, backoff=0.01, **options)
-    with start_owner(store, options=told, token="a-token-that-is-long-enough") as owner:
+    asking = OwnerOptions(base_url=server.url, backoff=0.01, **options)
+    with start_owner(store, options=asking, token="a-token-that-is-long-enough") as owner:
         for name, value in owner.environment.items():
             monkeypatch.setenv(name, value)
         try:

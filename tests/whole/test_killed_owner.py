@@ -1,6 +1,6 @@
 """An owner of questions is killed while three processes ask: nothing is lost, nothing asked twice.
 
-Beyond what was in flight, which nobody had been told: at most as many as were asked at once.
+Beyond what was in flight, which nobody had been outputs: at most as many as were asked at once.
 """
 
 import hashlib
@@ -66,12 +66,12 @@ def test_an_owner_killed_in_the_middle_loses_and_repeats_nothing(tmp_path: Path)
                 assert before < TEXTS
                 with python(*serve, cwd=tmp_path) as second:
                     assert line(second).partition("=")[2] == url
-                    told = [line(process).split() for process in (a, b, c)]
+                    outputs = [line(process).split() for process in (a, b, c)]
                     pids = [process.pid for process in (a, b, c, first, second)]
                     second.terminate()
                     assert second.wait(60) == 143
-    assert [one[0] for one in told] == [str(TEXTS)] * 3
-    assert {one[2] for one in told} == {expected()}
+    assert [one[0] for one in outputs] == [str(TEXTS)] * 3
+    assert {one[2] for one in outputs} == {expected()}
     assert len(server.answered) == TEXTS
     assert TEXTS <= server.requests <= TEXTS + AT_ONCE
     assert eventually(lambda: not any(map(running, pids)), 60)

@@ -20,7 +20,7 @@ def test_trials_are_listed_and_the_best_can_be_trained(tmp_path: Path) -> None:
     printed = calm(*words, "--trials", 1)
     assert "mean success" in printed
     assert printed.rstrip().endswith(f"the best settings: {folder / 'best.yaml'}")
-    told = json.loads(calm(*words, "--trials", 2, "--json"))
-    assert [sorted(t["values"]) for t in told["trials"]] == [["ent_coef", "gamma"]] * 2
-    best = load_config(Path(told["best"]))
-    assert best.gamma == told["trials"][0]["values"]["gamma"]
+    outcome = json.loads(calm(*words, "--trials", 2, "--json"))
+    assert [sorted(t["values"]) for t in outcome["trials"]] == [["ent_coef", "gamma"]] * 2
+    best = load_config(Path(outcome["best"]))
+    assert best.gamma == outcome["trials"][0]["values"]["gamma"]

@@ -17,20 +17,9 @@ from agents.training.run_folder import Run
 from calm.errors import UsageError
 from tests.support.processes import eventually, python
 from tests.support.slurm import fake_slurm
+from tests.support.tiny_study import PLAN
 
 pytest.importorskip("submitit")
-
-PLAN = """
-title: Tiny
-all:
-  {judge: none, n_envs: 4, n_steps: 32, eval_episodes: 4, features_dim: 16, steps: 3200,
-   eval_every: 1600, checkpoint_every: 256}
-tasks:
-  KeyRoom-S5: {}
-arms:
-  one: {label: one, reward: 1 for the stairs, set: {}}
-  two: {label: two, reward: 1 for the stairs, set: {gamma: 0.9}}
-"""
 
 
 def executor(folder: Path, *partitions: str) -> SlurmExecutor:

@@ -17,6 +17,7 @@ from agents.training.parallel import LocalProcesses
 from agents.training.run_folder import Run
 from calm.errors import CalmError
 from tests.support.processes import eventually, python
+from tests.support.tiny_study import PLAN
 
 
 @pytest.fixture
@@ -122,17 +123,6 @@ def test_a_worker_that_was_taken_for_dead_stops(
     worker.end(interrupt=False)
 
 
-PLAN = """
-title: Tiny
-all:
-  {judge: none, n_envs: 4, n_steps: 32, eval_episodes: 4, features_dim: 16, steps: 3200,
-   eval_every: 1600, checkpoint_every: 256}
-tasks:
-  KeyRoom-S5: {}
-arms:
-  one: {label: one, reward: 1 for the stairs, set: {}}
-  two: {label: two, reward: 1 for the stairs, set: {gamma: 0.9}}
-"""
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -35,11 +35,11 @@ class Scripted:
         return True
 
     def news(self) -> list[tuple[int, News]]:
-        told = [(i, self.scripts[i].pop(0)) for i in self.working]
-        for i, news in told:
+        news_of_runs = [(i, self.scripts[i].pop(0)) for i in self.working]
+        for i, news in news_of_runs:
             if not isinstance(news, TrainingStatus):
                 self.working.remove(i)
-        return told
+        return news_of_runs
 
     def end(self, interrupt: bool) -> None:
         self.ends.append(interrupt)

@@ -52,8 +52,8 @@ def test_judgements_are_those_of_a_judge_that_asks_by_itself(
             assert again.judge(task, task.subgoals, transitions) == judged
             assert server.requests == 2 * requests
             assert (judge.usage.requests, again.usage.requests) == (requests, 0)
-    told = [(j.verdict, j.achieved, j.confidence, j.raw, j.reason) for j in alone]
-    assert [(j.verdict, j.achieved, j.confidence, j.raw, j.reason) for j in judged] == told
+    expected = [(j.verdict, j.achieved, j.confidence, j.raw, j.reason) for j in alone]
+    assert [(j.verdict, j.achieved, j.confidence, j.raw, j.reason) for j in judged] == expected
     assert judge.name == "openai:m"
 
 

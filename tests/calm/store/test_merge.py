@@ -125,8 +125,8 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
 
 def test_the_command_tells_what_it_did(tmp_path: Path) -> None:
     a, b = two(tmp_path)
-    told = calm("store", "merge", a, b, "--into", tmp_path / "c.sqlite")
-    assert "4 answers taken into" in told
-    assert "differs" in told
-    told = calm("store", "merge", a, b, "--into", tmp_path / "c.sqlite", "--json")
-    assert json.loads(told)["there"] == 5
+    printed = calm("store", "merge", a, b, "--into", tmp_path / "c.sqlite")
+    assert "4 answers taken into" in printed
+    assert "differs" in printed
+    printed = calm("store", "merge", a, b, "--into", tmp_path / "c.sqlite", "--json")
+    assert json.loads(printed)["there"] == 5
