@@ -38,13 +38,14 @@ def ours_env(workers: int | None) -> Any:
     return make_vec(settings.TASK, settings.ENVS, kind="sb3", keys=settings.KEYS, workers=workers)
 
 
-def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
+def ppo(kind: Any, env: Any, size: str, device: str = settings.DEVICE, **more: Any) -> Any:
     """Returns an SB3 PPO, or ours, with the settings of the bench.
 
     Args:
         kind: its class.
         env: vectorised environments.
         size: of the network.
+        device: where the network is.
         **more: arguments of the class; `policy` is added to `policy_kwargs`.
     """
     from stable_baselines3 import PPO
@@ -59,7 +60,7 @@ def ppo(kind: Any, env: Any, size: str, **more: Any) -> Any:
         gae_lambda=settings.LAMBDA,
         learning_rate=settings.RATE,
         ent_coef=settings.ENTROPY,
-        device="cpu",
+        device=device,
         policy_kwargs={
             "features_extractor_class": BenchExtractor,
             "features_extractor_kwargs": {"size": size, "ours": kind is not PPO},

@@ -16,6 +16,8 @@ ROLLOUT = ENVS * STEPS
 """Transitions of a rollout."""
 CORES = len(os.sched_getaffinity(0))
 """Cores that this process may use."""
+DEVICE = os.environ.get("CALM_BENCH_DEVICE", "cpu")
+"""Where networks of ours and of stable-baselines3 are: cpu or cuda."""
 GAMMA, LAMBDA, RATE, ENTROPY = 0.99, 0.95, 3e-4, 0.01
 """Discount, lambda of the advantage, step size of Adam, weight of the entropy bonus."""
 

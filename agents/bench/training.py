@@ -134,8 +134,14 @@ def python_of(name: str) -> Path:
     return Path(sys.executable)
 
 
-def measure(name: str, size: str, seconds: float) -> float:
+def measure(name: str, size: str, seconds: float, device: str = "cpu") -> float:
     """Measures steps a second of one contestant in a process of its own.
+
+    Args:
+        name: one of `CONTESTANTS`.
+        size: of the network.
+        seconds: to train for, about.
+        device: cpu, or cuda for ours and stable-baselines3.
 
     Raises:
         CalmError: it is not installed, or failed, or took too long.
@@ -150,7 +156,8 @@ def measure(name: str, size: str, seconds: float) -> float:
         subprocess.Popen(
             [*command, str(seconds)],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": folder},
+            env=os.environ
+            | {"PYTHONPATH": str(ROOT), "TMPDIR": folder, "CALM_BENCH_DEVICE": device},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from agents.cli.bench_encoders import bench_encoders
+from agents.cli.bench_gpu import bench_gpu
 from agents.cli.bench_study import bench_study
 from agents.cli.bench_train import bench_train
 from agents.cli.collect import collect
@@ -31,5 +32,6 @@ def register(app: typer.Typer, groups: Groups) -> None:
     groups("bench").command("train")(bench_train)
     groups("bench").command("encoders")(bench_encoders)
     groups("bench").command("study")(bench_study)
+    groups("bench").command("gpu")(bench_gpu)
     groups("data").command("build")(data_build)
     groups("players").command("train")(players_train)

@@ -1,0 +1,29 @@
+"""`calm bench gpu`: checks and figures on one GPU, in minutes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from calm.bench.harness import run_bench
+from calm.cli.options import Json
+
+
+def bench_gpu(
+    part: Annotated[
+        Literal["agents", "encoders"] | None, typer.Option(help="One of the two parts.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check and measure on one GPU: the scan, training, every encoder, in 14 minutes at most.
+
+    First that the numbers are the processor's, then how fast they come: `agents` (8 minutes at
+    most) has the scan in Triton and PPO beside stable-baselines3's on the same card, `encoders` (6
+    minutes) a training step of each and agent attention beside torch's flash attention, compiled
+    and not.
+    """
+    from agents.bench.gpu import SECONDS, run
+
+    parts = (part,) if part else tuple(SECONDS)
+    run_bench(lambda say: run(say, parts), as_json)
