@@ -20,8 +20,9 @@ from typing import Any
 from calm.errors import UsageError, unknown
 from calm.files import sha256_of, write_file
 from calm.records import LabelledTransition, Task, content_hash
-from data.parquet import Transitions, read_transitions, write_transitions
+from data.parquet import MAX_ROWS, Transitions, read_transitions, write_transitions
 from data.schema import SCHEMA_VERSION
+from data.stored import open_part, outlines
 
 SHIPPED = Path(__file__).parent / "sets"
 MANIFEST = "manifest.json"
@@ -32,7 +33,7 @@ NATURAL = "natural"
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A set in memory."""
+    """A set; its parts are in memory, or read as they are needed."""
 
     name: str
     parts: dict[str, Transitions]
@@ -64,11 +65,14 @@ class Dataset:
         if NATURAL not in self.parts:
             return None
         names = {id: [s.name for s in task.subgoals] for id, task in tasks.items()}
-        rows = [r for r in self.parts[NATURAL].rows if r.transition.task in names]
-        if not rows or any(n not in r.truth for r in rows for n in names[r.transition.task]):
-            return None
-        hits = [any(r.truth[n] for n in names[r.transition.task]) for r in rows]
-        return sum(hits) / len(hits)
+        count = hits = 0
+        for row in outlines(self.parts[NATURAL].rows):
+            if row.task in names:
+                if any(n not in row.truth for n in names[row.task]):
+                    return None
+                count += 1
+                hits += any(row.truth[n] for n in names[row.task])
+        return hits / count if count else None
 
 
 def shipped() -> list[str]:
@@ -76,14 +80,18 @@ def shipped() -> list[str]:
     return sorted(p.parent.name for p in SHIPPED.glob(f"*/{MANIFEST}"))
 
 
-def load(spec: str | Path) -> Dataset:
+def load(spec: str | Path, in_memory: int = MAX_ROWS) -> Dataset:
     """Returns a set by its name, its folder, or a single parquet file of transitions.
+
+    Args:
+        in_memory: rows of a part up to which it is read into memory; those of a larger one are
+            read as they are needed.
 
     Raises:
         UsageError: no such set, or a file that cannot be read; names the sets there are.
     """
     name, files = locate(spec)
-    return Dataset(name, {part: read_transitions(path) for part, path in files.items()})
+    return Dataset(name, {part: open_part(path, in_memory) for part, path in files.items()})
 
 
 def locate(spec: str | Path) -> tuple[str, dict[str, Path]]:

@@ -7,18 +7,25 @@ anything is unpacked, and every error names the file and the column.
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from calm.errors import UsageError
+from calm.errors import CalmError, UsageError
 from calm.files import write_file, written_file
 from calm.records import LabelledTransition, Subgoal, Task
 from data.schema import (
@@ -57,7 +64,7 @@ Row = TypeVar("Row")
 class Transitions:
     """A file of transitions: the rows, and the tasks they are of."""
 
-    rows: list[LabelledTransition]
+    rows: Sequence[LabelledTransition]
     tasks: dict[str, Task]
 
 
@@ -113,6 +120,13 @@ def read_transitions(path: str | Path) -> Transitions:
     return Transitions(rows, tasks)
 
 
+def count_rows(path: str | Path) -> int:
+    """Returns the number of rows of a file of transitions; errors are those of `read_outline`."""
+    path = Path(path)
+    with _opened(path, "transitions", TRANSITIONS) as (file, _):
+        return int(file.metadata.num_rows)
+
+
 def read_outline(path: str | Path) -> tuple[dict[str, Task], dict[str, int]]:
     """Returns the tasks of a file of transitions, and how many rows are of each.
 
@@ -144,7 +158,7 @@ def iterate_transitions(
         UsageError: as `read_transitions`.
     """
     path = Path(path)
-    words = pa.schema([field for field in TRANSITIONS if field.name not in _SCREENS])
+    words = _without_screens()
     none = dict.fromkeys(_SCREENS)
     block: list[LabelledTransition] = []
     number = 0
@@ -169,6 +183,67 @@ def iterate_transitions(
     if block:
         _check_names(path, set().union(*(one.truth for one in block)))
         yield block
+
+
+def iterate_rows(
+    path: Path, numbers: npt.NDArray[np.int32], screens: bool = False
+) -> Iterator[LabelledTransition]:
+    """Yields some rows of a file of transitions, of which a block is in memory.
+
+    Args:
+        numbers: of the rows in the file, from 0, each higher than the one before.
+        screens: whether to read them too.
+
+    Raises:
+        UsageError: as `read_transitions`.
+    """
+    schema = TRANSITIONS if screens else _without_screens()
+    none = {} if screens else dict.fromkeys(_SCREENS)
+    with _opened(path, "transitions", TRANSITIONS) as (file, _):
+        for batch, first in _batches_with(path, file, schema, numbers):
+            rows = _records(path, batch, first, lambda value: transition_of({**value, **none}))
+            _check_names(path, set().union(*(row.truth for row in rows)))
+            yield from rows
+
+
+def iterate_outlines(
+    path: Path, numbers: npt.NDArray[np.int32]
+) -> Iterator[tuple[str, str, dict[str, bool]]]:
+    """Yields id, task and truth of some rows of a file of transitions; texts are not read.
+
+    Args and errors are those of `iterate_rows`; ids are taken as they stand.
+    """
+    schema = pa.schema([TRANSITIONS.field(name) for name in ("id", "task", "truth")])
+    with _opened(path, "transitions", TRANSITIONS) as (file, _):
+        for batch, _first in _batches_with(path, file, schema, numbers):
+            ids, tasks = batch.column(0).to_pylist(), batch.column(1).to_pylist()
+            truths = batch.column(2).to_pylist(maps_as_pydicts="strict")
+            _check_names(path, set().union(*truths))
+            yield from zip(ids, tasks, truths, strict=True)
+
+
+def _batches_with(
+    path: Path, file: pq.ParquetFile, schema: pa.Schema, numbers: npt.NDArray[np.int32]
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yields the rows of some numbers in batches, each with the number of its first row.
+
+    Groups of rows that hold none of them are not read.
+    """
+    begin = 0
+    for group in range(file.metadata.num_row_groups):
+        end = begin + file.metadata.row_group(group).num_rows
+        if np.searchsorted(numbers, begin) < np.searchsorted(numbers, end):
+            for batch, first in _batches(path, file, schema, begin, [group]):
+                low, high = np.searchsorted(numbers, [first, first + len(batch)])
+                if high - low == len(batch):
+                    yield batch, first
+                elif low < high:
+                    yield batch.take(pa.array(numbers[low:high] - first)), int(numbers[low])
+        begin = end
+
+
+def _without_screens() -> pa.Schema:
+    return pa.schema([field for field in TRANSITIONS if field.name not in _SCREENS])
 
 
 def _tasks(path: Path, metadata: Mapping[str, str]) -> dict[str, Task]:
@@ -202,31 +277,112 @@ def judgement_writer(path: str | Path) -> Iterator[Callable[[Iterable[JudgedTran
         UsageError, CalmError: as `write_file`.
     """
     path = Path(path)
-    schema = JUDGEMENTS.with_metadata(_metadata("judgements"))
-    waiting: list[Mapping[str, Any]] = []
-    groups = 0
-    with (
-        written_file(path) as partial,
-        pq.ParquetWriter(
-            partial, schema, compression="zstd", compression_level=_COMPRESSION
-        ) as writer,
-    ):
+    with written_file(path) as partial, _judgement_table(path, partial) as write:
+        yield write
 
-        def flush(rows: list[Mapping[str, Any]]) -> None:
-            nonlocal groups
-            groups += 1
-            writer.write_table(_table(path, "judgements", rows, schema))
+
+@contextmanager
+def _judgement_table(
+    path: Path, where: Path | IO[bytes], compression: int = _COMPRESSION, group_rows: int = 0
+) -> Iterator[Callable[[Iterable[JudgedTransition]], None]]:
+    """Yields what adds answers to a table.
+
+    Args:
+        path: of the table, for errors.
+        where: to write it.
+        compression: level of it.
+        group_rows: rows that are compressed together; 0 for as many as in a file to keep.
+    """
+    schema = JUDGEMENTS.with_metadata(_metadata("judgements"))
+    size = group_rows or _GROUP_ROWS
+    waiting: list[pa.Table] = []
+    """Portions that together are less than a group."""
+    groups = 0
+    with pq.ParquetWriter(
+        where, schema, compression="zstd", compression_level=compression
+    ) as writer:
+
+        def flush(everything: bool) -> None:
+            nonlocal waiting, groups
+            table = pa.concat_tables(waiting) if waiting else _table(path, "judgements", [], schema)
+            while len(table) >= size or (everything and (len(table) or not groups)):
+                groups += 1
+                writer.write_table(table.slice(0, size).combine_chunks())
+                table = table.slice(size)
+            waiting = [table.combine_chunks()] if len(table) else []
 
         def write(rows: Iterable[JudgedTransition]) -> None:
-            nonlocal waiting
-            waiting += map(judgement_row, rows)
-            while len(waiting) >= _GROUP_ROWS:
-                flush(waiting[:_GROUP_ROWS])
-                waiting = waiting[_GROUP_ROWS:]
+            remaining: Iterator[Mapping[str, Any]] = map(judgement_row, rows)
+            while portion := list(islice(remaining, _BATCH_ROWS)):
+                waiting.append(_table(path, "judgements", portion, schema))
+                if sum(map(len, waiting)) >= size:
+                    flush(everything=False)
 
         yield write
-        if waiting or not groups:
-            flush(waiting)
+        flush(everything=True)
+
+
+class JudgementSpool:
+    """Answers in a file without a name, which is gone with this object, or with the process.
+
+    It is in the system's folder for temporary files.
+
+    Args:
+        judged: the answers.
+
+    Raises:
+        CalmError: the file can't be written.
+    """
+
+    def __init__(self, judged: Iterable[JudgedTransition]) -> None:
+        self._place = Path(tempfile.gettempdir())
+        try:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this object
+            weakref.finalize(self, self._file.close)
+            size = _BATCH_ROWS
+            with _judgement_table(self._place, self._file, compression=1, group_rows=size) as write:
+                write(judged)
+            self._file.flush()
+        except OSError as error:
+            raise CalmError(
+                f"answers can't be kept in a temporary file in {self._place}: {error}"
+            ) from None
+
+    def __call__(self, numbers: npt.NDArray[np.int32]) -> Iterator[JudgedTransition]:
+        """Yields the answers of some numbers, each higher than the one before."""
+        with pq.ParquetFile(pa.PythonFile(_FromStart(self._file), "r")) as table:
+            for batch, first in _batches_with(self._place, table, JUDGEMENTS, numbers):
+                yield from _records(self._place, batch, first, judgement_of)
+
+
+class _FromStart(io.RawIOBase):
+    """An open file with a place of its own, so that several may read it at once.
+
+    Args:
+        file: with a descriptor.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._place = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._file.fileno(), [buffer], self._place)
+        self._place += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        size = os.fstat(self._file.fileno()).st_size
+        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: size}[whence]
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
 
 
 def read_judgements(path: str | Path) -> list[JudgedTransition]:
@@ -334,12 +490,20 @@ def _opened(
 
 
 def _batches(
-    path: Path, file: pq.ParquetFile, schema: pa.Schema
+    path: Path,
+    file: pq.ParquetFile,
+    schema: pa.Schema,
+    first: int = 0,
+    groups: Sequence[int] | None = None,
 ) -> Iterator[tuple[pa.RecordBatch, int]]:
-    """Yields a file's rows in batches of checked cells, each with its first row's number."""
+    """Yields a file's rows in batches of checked cells, each with its first row's number.
+
+    Args:
+        first: number of the first row that is read.
+        groups: of rows, to be read alone.
+    """
     there = pa.schema([f for f in schema if f.name in file.schema_arrow.names])
-    first = 0
-    for batch in file.iter_batches(_BATCH_ROWS, columns=there.names):
+    for batch in file.iter_batches(_BATCH_ROWS, row_groups=groups, columns=there.names):
         _check_cells(path, batch, there, first)
         yield batch, first
         first += len(batch)

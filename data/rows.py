@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from calm.errors import UsageError, unknown
 from calm.records import Task, Transition
+from data import stored
 from data.dataset import load, locate
 from data.parquet import iterate_transitions, read_outline
 from data.sampling import draw
+from data.stored import in_blocks, items_at, outlines
 
 
 class Shard(NamedTuple):
@@ -56,8 +60,7 @@ def open_rows(
 
     Args:
         data: name of a set, its folder, or a parquet file.
-        limit: rows that are drawn, see `data.sampling.draw`, for which the part is read whole; 0
-            for all, which are streamed.
+        limit: rows that are drawn, see `data.sampling.draw`; 0 for all.
         seed: of the draw.
         shard: the part of these rows; None for all.
 
@@ -85,15 +88,22 @@ def open_rows(
 
 
 def _drawn(data: str, part: str, limit: int, seed: int, shard: Shard | None) -> Rows:
-    """Returns rows that are drawn, in memory."""
-    whole = load(data).part(part)
-    by_task: dict[str, list[Transition]] = {task: [] for task in whole.tasks}
-    for row in draw(whole, limit, seed):
-        by_task[row.transition.task].append(row.transition)
-    ranges = _ranges({task: len(rows) for task, rows in by_task.items()}, shard)
-    mine = {task: by_task[task][first:last] for task, (first, last) in ranges.items()}
-    counts = {task: len(rows) for task, rows in mine.items()}
-    return Rows(whole.tasks, counts, lambda task: iter([mine[task]] if mine[task] else []))
+    """Returns rows that are drawn."""
+    whole = load(data, in_memory=stored.IN_MEMORY).part(part)
+    drawn = draw(whole, limit, seed)
+    tasks = list(whole.tasks)
+    number = {task: i for i, task in enumerate(tasks)}
+    task_of = np.fromiter((number[row.task] for row in outlines(drawn)), np.int32, len(drawn))
+    indices = {task: np.flatnonzero(task_of == i) for task, i in number.items()}
+    ranges = _ranges({task: len(of) for task, of in indices.items()}, shard)
+
+    def blocks(task: str) -> Iterator[list[Transition]]:
+        first, last = ranges[task]
+        if first < last:
+            for rows in in_blocks(items_at(drawn, indices[task][first:last])):
+                yield [row.transition for row in rows]
+
+    return Rows(whole.tasks, {task: last - first for task, (first, last) in ranges.items()}, blocks)
 
 
 def _ranges(counts: Mapping[str, int], shard: Shard | None) -> dict[str, tuple[int, int]]:

@@ -3,53 +3,63 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from calm.records import LabelledTransition
+import numpy as np
+import numpy.typing as npt
+
+from calm.records import NONE, LabelledTransition
 from data.parquet import Transitions
 from data.schema import JudgedTransition
+from data.stored import items_at, outlines
 
 HOW = ("shares", "even", "disputed")
 """How rows are drawn: see `draw`, `draw_even`, `draw_disputed`."""
 
 
-def draw(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransition]:
+def draw(part: Transitions, limit: int, seed: int = 0) -> Sequence[LabelledTransition]:
     """Returns at most `limit` rows in the part's order; each class of each task keeps its share.
 
     A set is often sorted by class, so its first rows are no fair sample. Here the rows of a class
     stand at equal distances on a line from 0 to 1, from a start drawn by the seed, and those that
     come first are taken: no class is off its share by more than a row or so, and a larger draw
     with the same seed holds every smaller one. Only the seed and the content of the rows decide.
+    Of a part that is not in memory, one pass over ids, tasks and truths decides, and the rows
+    drawn are read when they are needed.
 
     Args:
         part: rows and their tasks, whose subgoals make the classes.
         limit: rows to draw; 0 for all.
         seed: another seed draws other rows.
     """
-    places: list[tuple[float, int]] = []
-    for name, members in _classes(part, seed).items():
-        start = _uniform(seed, *name)
-        places += [((rank + start) / len(members), i) for rank, i in enumerate(members)]
+    if not limit or limit >= len(part.rows):
+        return part.rows
+    places = [
+        ((np.arange(len(members)) + _uniform(seed, *name)) / len(members), members)
+        for name, members in _classes(part, seed).items()
+    ]
     return _first(part, places, limit)
 
 
-def draw_even(part: Transitions, limit: int, seed: int = 0) -> list[LabelledTransition]:
+def draw_even(part: Transitions, limit: int, seed: int = 0) -> Sequence[LabelledTransition]:
     """Returns rows as `draw`, but of every class of every task as many as of the others, if it can.
 
     So rare subgoals are labelled too. The rows' classes come far more often than in play; whoever
     labels them must not be told otherwise.
     """
-    places: list[tuple[float, int]] = []
-    for name, members in _classes(part, seed).items():
-        start = _uniform(seed, *name)
-        places += [(rank + start, i) for rank, i in enumerate(members)]
+    places = [
+        (np.arange(len(members)) + _uniform(seed, *name), members)
+        for name, members in _classes(part, seed).items()
+    ]
     return _first(part, places, limit)
 
 
 def draw_disputed(
     part: Transitions, limit: int, answers: Sequence[JudgedTransition], seed: int = 0
-) -> list[LabelledTransition]:
+) -> Sequence[LabelledTransition]:
     """Returns at most `limit` rows on which judges differ most, in the part's own order.
 
     What judges differ by is the share of them that is not of the most frequent answer; an
@@ -63,33 +73,46 @@ def draw_disputed(
             who = f"{a.judge} {a.mode} {a.variant}"
             verdict = "" if a.judgement.verdict.readable else "unreadable"
             by_id.setdefault(a.id, {})[who] = verdict or kind
-    places = []
-    for i, row in enumerate(part.rows):
+    places = array("d")
+    for row in part.rows:
         kinds = Counter(by_id.get(row.transition.id, {}).values())
         differing = 1 - max(kinds.values()) / kinds.total() if kinds.total() > 1 else -1.0
-        places.append((-differing + _uniform(seed, row.transition.id) / 1e6, i))
-    return _first(part, places, limit)
+        places.append(-differing + _uniform(seed, row.transition.id) / 1e6)
+    return _first(part, [(np.array(places), np.arange(len(places)))], limit)
 
 
-def _classes(part: Transitions, seed: int) -> dict[tuple[str, str], list[int]]:
+def _classes(part: Transitions, seed: int) -> dict[tuple[str, str], npt.NDArray[np.int64]]:
     """Returns the indices of the rows of each class of each task, in an order the seed draws."""
-    classes: dict[tuple[str, str], list[int]] = {}
-    for i, row in enumerate(part.rows):
-        task = part.tasks[row.transition.task]
-        kind = row.kind([s.name for s in task.subgoals])
-        classes.setdefault((row.transition.task, kind), []).append(i)
-    for members in classes.values():
-        members.sort(key=lambda i: _uniform(seed, part.rows[i].transition.id))
-    return classes
+    names = {id: [s.name for s in task.subgoals] for id, task in part.tasks.items()}
+    classes: dict[tuple[str, str], tuple[array[int], array[float]]] = {}
+    for i, row in enumerate(outlines(part.rows)):
+        kind = " + ".join(name for name in names[row.task] if row.truth.get(name)) or NONE
+        if (row.task, kind) not in classes:
+            classes[row.task, kind] = (array("q"), array("d"))
+        members, order = classes[row.task, kind]
+        members.append(i)
+        order.append(_uniform(seed, row.id))
+    return {
+        name: np.array(members)[np.argsort(np.array(order), kind="stable")]
+        for name, (members, order) in classes.items()
+    }
 
 
 def _first(
-    part: Transitions, places: Sequence[tuple[float, int]], limit: int
-) -> list[LabelledTransition]:
-    """Returns the rows of the `limit` smallest places, in the part's own order; all for 0."""
+    part: Transitions,
+    places: Sequence[tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.int64]]],
+    limit: int,
+) -> Sequence[LabelledTransition]:
+    """Returns the rows of the `limit` smallest places, in the part's own order; all for 0.
+
+    Args:
+        places: of rows, and their indices.
+    """
     if not limit or limit >= len(part.rows):
-        return list(part.rows)
-    return [part.rows[i] for i in sorted(i for _, i in sorted(places)[:limit])]
+        return part.rows
+    place = np.concatenate([place for place, _ in places])
+    row = np.concatenate([rows for _, rows in places])
+    return items_at(part.rows, np.sort(row[np.lexsort((row, place))[:limit]]))
 
 
 def _uniform(seed: int, *words: str) -> float:

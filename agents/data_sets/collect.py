@@ -121,7 +121,7 @@ def _whole_episodes(
         of_call = {"player": player, "versions": versions(), "split": split, "seed": str(seed)}
         return of_call | {"number": str(number)}
 
-    rows = content.rows
+    rows = list(content.rows)
     while rows and not _ends(rows[-1]):  # an episode that was cut off is played anew
         rows.pop()
     number = 0

@@ -124,39 +124,83 @@ def annotate_blocks(
         take: called with each block and its judgements, in order.
         progress: as for `annotate`.
     """
-    began = time.monotonic()
-    summary = Summary(judge.name, task.id, 0)
-    texts = _DifferentTexts()
-    verdicts: Counter[str] = Counter()
-    tally = Tally()
-    remote = judge if isinstance(judge, RemoteJudge) else None
-    before = remote.usage if remote else Usage()
-    if remote is not None and progress is not None:
-        tally.on_change = _at_most(10, lambda t: progress(t, remote.usage))
+    annotation = BlockAnnotation(judge, task, subgoals, progress)
     for block in blocks:
-        summary.transitions += len(block)
-        texts.add({t.texts[judge.mode] for t in block})
-        if remote is None:
-            judgements = judge.judge(task, subgoals, block)
+        take(block, annotation.judge(block))
+    return annotation.summary()
+
+
+class BlockAnnotation:
+    """Has the transitions of one task judged, block after block, and counts what was done.
+
+    Args:
+        judge, task, subgoals: whom to ask what.
+        progress: as for `annotate`.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        task: Task,
+        subgoals: Sequence[Subgoal],
+        progress: Progress | None = None,
+    ) -> None:
+        self._began = time.monotonic()
+        self._judge, self._task, self._subgoals = judge, task, subgoals
+        self._progress = progress
+        self._summary = Summary(judge.name, task.id, 0)
+        self._texts = _DifferentTexts()
+        self._verdicts: Counter[str] = Counter()
+        self._tally = Tally()
+        self._remote = judge if isinstance(judge, RemoteJudge) else None
+        self._before = self._remote.usage if self._remote else Usage()
+        if (remote := self._remote) is not None and progress is not None:
+            self._tally.on_change = _at_most(10, lambda t: progress(t, remote.usage))
+
+    def judge(self, block: Sequence[Transition]) -> list[Judgement]:
+        """Returns the judgements on a block, in its order.
+
+        Where asking has stopped they are those that the store has, the others `error`; the summary
+        tells why.
+        """
+        self._summary.transitions += len(block)
+        self._texts.add({t.texts[self._judge.mode] for t in block})
+        if self._remote is None:
+            judgements = list(self._judge.judge(self._task, self._subgoals, block))
         else:
-            judgements = _ask_block(remote, task, subgoals, block, tally, summary)
-        verdicts.update(j.verdict.value for j in judgements)
-        take(block, judgements)
-    summary.distinct = summary.questions = summary.asked = len(texts)
-    if remote is not None:
-        summary.usage = _difference(remote.usage, before)
-        summary.card = dict(remote.endpoint.card)
-        summary.paid = remote.paid(task, subgoals)
-        summary.questions, summary.hits, summary.asked = (
-            tally.questions, tally.hits, tally.answered,
-        )  # fmt: skip
-        summary.failures = dict(tally.failures)
-        summary.cut_prompts = tally.cut_prompts
-        if progress is not None:
-            progress(tally, remote.usage)
-    summary.verdicts = dict(verdicts)
-    summary.seconds = time.monotonic() - began
-    return summary
+            judgements = _ask_block(
+                self._remote, self._task, self._subgoals, block, self._tally, self._summary
+            )
+        self._verdicts.update(j.verdict.value for j in judgements)
+        return judgements
+
+    @property
+    def stopped(self) -> CalmError | None:
+        """Returns why asking has stopped, if it has."""
+        return self._summary.stopped
+
+    def show(self) -> None:
+        """Tells the progress how far it is."""
+        if self._remote is not None and self._progress is not None:
+            self._progress(self._tally, self._remote.usage)
+
+    def summary(self) -> Summary:
+        """Returns what was done, and tells the progress once more."""
+        summary, tally = self._summary, self._tally
+        summary.distinct = summary.questions = summary.asked = len(self._texts)
+        if (remote := self._remote) is not None:
+            summary.usage = _difference(remote.usage, self._before)
+            summary.card = dict(remote.endpoint.card)
+            summary.paid = remote.paid(self._task, self._subgoals)
+            summary.questions, summary.hits, summary.asked = (
+                tally.questions, tally.hits, tally.answered,
+            )  # fmt: skip
+            summary.failures = dict(tally.failures)
+            summary.cut_prompts = tally.cut_prompts
+            self.show()
+        summary.verdicts = dict(self._verdicts)
+        summary.seconds = time.monotonic() - self._began
+        return summary
 
 
 def progress_line(tally: Tally, usage: Usage, seconds: float) -> str:

@@ -98,7 +98,7 @@ _UNITS = {
 }
 
 
-def _distinct(part: Transitions, mode: Mode, count: int) -> list[LabelledTransition]:
+def _distinct(part: Transitions, mode: Mode, count: int) -> Sequence[LabelledTransition]:
     """Returns rows of different texts, classes in proportion; at most `count`."""
     rows: dict[tuple[str, str], LabelledTransition] = {}
     for candidate in part.rows:

@@ -44,8 +44,10 @@ def bench_local_command(
     from calm.bench.harness import run_bench
     from calm.local.registry import MODELS
     from calm.local.weights import pulled_path
+    from calm.owned.address import refuse_owner
     from data.bench.local import run
 
+    refuse_owner("calm bench local")
     models = model or [m.name for m in MODELS if pulled_path(m.name).is_file()]
     if not models:
         raise UsageError("no model is here: `calm models pull NAME`, or name a file with --model")

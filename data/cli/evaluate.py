@@ -48,7 +48,7 @@ def evaluate_command(
     from data.cli.watch import Watch
     from data.evaluation.plan import EvaluationPlan
     from data.evaluation.run import run_evaluation
-    from data.evaluation.unreadable import unreadable
+    from data.evaluation.unreadable import distinct, unreadable
     from data.report.save import save_evaluation
     from data.report.terminal import render, summary_table
 
@@ -85,6 +85,5 @@ def evaluate_command(
             console.print(summary_table(tables))
     if out is not None:
         save_evaluation(out, tables)
-    judged = {(r.id, r.judge, r.mode, r.variant, r.sample): r for t in tables for r in t.judged}
-    if error := unreadable(judged.values()):
+    if error := unreadable(distinct([table.judged for table in tables])):
         raise error

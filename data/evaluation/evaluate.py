@@ -13,7 +13,7 @@ import numpy.typing as npt
 from calm.errors import UsageError, unknown
 from calm.judges.protocol import Judge
 from calm.records import NONE, Judgement, LabelledTransition, Task
-from data.evaluation.answers import Contestant, JudgeAnswers, ask, usage_of
+from data.evaluation.answers import Contestant, JudgeAnswers, ask
 from data.evaluation.subgoal_match import Match, scored_tasks
 from data.schema import ENGINE, PEOPLE, JudgedTransition, Label
 from data.scoring.compare import Comparison, compare
@@ -29,6 +29,7 @@ from data.scoring.people import (
 from data.scoring.raters import RaterAgreement, rater_agreement
 from data.scoring.reference import Reference, engine_reference
 from data.scoring.score import Score, score
+from data.stored import items_at, items_where, joined, outlined_tasks, outlines, with_screens
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class EvaluationTable:
     agreement: RaterAgreement | None = field(repr=False)
     """Where there are labels, in the first table of a set: kappas of everybody with everybody, and
     where people and the engine differ."""
-    judged: list[JudgedTransition] = field(repr=False)
+    judged: Sequence[JudgedTransition] = field(repr=False)
     """Every answer, as the judges gave it: about the discovered subgoals if there are any."""
 
     @property
@@ -71,8 +72,8 @@ class EvaluationTable:
     def is_papers_design(self) -> bool:
         """Returns whether it is the paper's design: KeyRoom, two subgoals and none, evenly."""
         counts = list(self.kinds.values())
-        keyroom = all("KeyRoom" in row.transition.task for row in self.rows)
-        return keyroom and len(counts) == 3 and max(counts) - min(counts) <= 1
+        evenly = len(counts) == 3 and max(counts) - min(counts) <= 1
+        return evenly and all("KeyRoom" in task for task in outlined_tasks(self.rows))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON, without the transitions."""
@@ -216,9 +217,12 @@ def _scored_rows(
     """Returns the rows with a subgoal to score; of labelled ones only, if the engine's truth is no
     reference."""
     total = len(rows)
-    rows = [row for row in rows if _can_be_scored(row, scored, options.matches)]
+    if options.matches:
+        rows = items_where(
+            rows, (_can_be_scored(row.task, scored, options.matches) for row in outlines(rows))
+        )
     unnamed = total - len(rows)
-    if total and not rows:
+    if total and not len(rows):
         raise UsageError(
             "none of the discovered subgoals means a given one, so there is no truth to score them"
             " on; say which means which with --match"
@@ -234,7 +238,7 @@ def _scored_rows(
                 f" and subgoals of {options.name or 'this set'}; is it the right one?"
             )
         unlabelled = len(rows) - len(labelled)
-        rows = [rows[int(i)] for i in labelled]
+        rows = items_at(rows, labelled)
         votes = votes.of_rows(labelled)
         engine = engine_reference(rows, scored, engine.natural_rate)
     left_out = {k: n for k, n in ((NOT_LABELLED, unlabelled), (NOT_NAMED, unnamed)) if n}
@@ -267,19 +271,20 @@ def _table(
     options = of.options
     majority = reference if isinstance(reference, PeopleReference) else None
     indices = np.arange(len(of.covered.rows)) if majority is None else majority.rows
-    rows = [of.covered.rows[int(i)] for i in indices]
+    rows = of.covered.rows if majority is None else items_at(of.covered.rows, indices)
+    answers = [a.of_rows(indices) for a in of.answers]
     scores = [
         score(
             a.judge,
             a.mode,
             reference,
-            [[repeat[int(i)] for i in indices] for repeat in a.by_given_subgoal],
-            usage_of(a, of.covered.rows, indices),
+            a.by_given_subgoal,
+            a.usage(),
             variant=a.variant,
             resamples=options.resamples,
             seed=options.seed,
         )
-        for a in of.answers
+        for a in answers
     ]
     left_out = {} if majority is None else dict(majority.left_out)
     left_out |= of.covered.left_out
@@ -296,7 +301,7 @@ def _table(
         people=_people(of, against, reference, indices),
         left_out=left_out,
         agreement=agreement,
-        judged=[row for a in of.answers for row in a.of_rows(indices).to_rows(rows)],
+        judged=joined([repeat for a in answers for repeat in a.judged]),
     )
 
 
@@ -328,11 +333,8 @@ def _people(
     return people_against(reference, others, reads, resamples=resamples, seed=seed)
 
 
-def _can_be_scored(
-    row: LabelledTransition, scored: Mapping[str, Task], matches: Mapping[str, Match]
-) -> bool:
-    """Returns whether any given subgoal of the row's task is scored."""
-    id = row.transition.task
+def _can_be_scored(id: str, scored: Mapping[str, Task], matches: Mapping[str, Match]) -> bool:
+    """Returns whether any given subgoal of a task is scored."""
     return id not in matches or bool(scored[id].subgoals)
 
 
@@ -363,10 +365,11 @@ def _agreement(of: _Answered) -> RaterAgreement | None:
     judges = {}
     for a in of.answers:
         line = " ".join(x for x in (a.judge, a.mode, a.variant) if x)
-        judges[line] = [_class_of(a.by_given_subgoal[0][int(i)], engine.names) for i in labelled]
+        answers = items_at(a.by_given_subgoal[0], labelled)
+        judges[line] = [_class_of(answer, engine.names) for answer in answers]
     return rater_agreement(
         votes.of_rows(labelled),
-        [rows[int(i)] for i in labelled],
+        with_screens(items_at(rows, labelled)),
         [engine.kinds[int(i)] for i in labelled],
         judges,
         of.options.seed,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from calm.errors import unknown
 from calm.records import Transition
 from data.parquet import Transitions
+from data.stored import items_where
 
 TUNE, REPORT = "tune", "report"
 HALVES = (TUNE, REPORT)
@@ -34,4 +35,5 @@ def take_half(part: Transitions, half: str) -> Transitions:
         return part
     if half not in HALVES:
         raise unknown("half", half, HALVES)
-    return replace(part, rows=[row for row in part.rows if half_of(row.transition) == half])
+    wanted = (half_of(row.transition) == half for row in part.rows)
+    return replace(part, rows=items_where(part.rows, wanted))

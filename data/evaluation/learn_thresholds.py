@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ class NoConfidence(UsageError):
 
 
 def learn_thresholds(
-    rows: Sequence[LabelledTransition], judgements: Sequence[Judgement], mode: Mode
+    rows: Iterable[LabelledTransition], judgements: Iterable[Judgement], mode: Mode
 ) -> dict[str, float]:
     """Returns a threshold for every subgoal (`*`), and those of subgoals with enough examples.
 
@@ -67,8 +68,8 @@ def learn_thresholds(
 
 def fold_judgements(
     rows: Sequence[LabelledTransition], judgements: Sequence[Judgement], mode: Mode
-) -> list[Judgement]:
-    """Returns the judgements of each half of the texts as thresholds learned on the other cut them.
+) -> Iterator[Judgement]:
+    """Yields the judgements of each half of the texts as thresholds learned on the other cut them.
 
     So every row is judged, and none by a threshold that its text had a part in.
 
@@ -78,17 +79,15 @@ def fold_judgements(
     Raises:
         NoConfidence: no row of one half has any.
     """
-    halves = [half_of(row.transition) for row in rows]
-    learned = {}
-    for half in HALVES:
-        other = [i for i, of in enumerate(halves) if of != half]
-        learned[half] = learn_thresholds(
-            [rows[i] for i in other], [judgements[i] for i in other], mode
+    in_first = np.fromiter((half_of(row.transition) == HALVES[0] for row in rows), bool, len(rows))
+    learned = {
+        is_first: learn_thresholds(
+            compress(rows, in_first != is_first), compress(judgements, in_first != is_first), mode
         )
-    return [
-        apply_thresholds(judgement, learned[half])
-        for judgement, half in zip(judgements, halves, strict=True)
-    ]
+        for is_first in (True, False)
+    }
+    for judgement, is_first in zip(judgements, in_first.tolist(), strict=True):
+        yield apply_thresholds(judgement, learned[is_first])
 
 
 def best_cut(examples: Examples, others: Examples = (), weight: float = 0.0) -> float:

@@ -20,6 +20,7 @@ from data.evaluation.halves import REPORT, TUNE
 from data.evaluation.prompt_variants import FORM
 from data.parquet import Transitions
 from data.schema import ENGINE
+from data.stored import items_where, outlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def chosen_parts(
     wanted = {task_named(name, valid) for name in tasks}
     return {
         n: Transitions(
-            [r for r in p.rows if r.transition.task in wanted],
+            items_where(p.rows, (row.task in wanted for row in outlines(p.rows))),
             {id: t for id, t in p.tasks.items() if id in wanted},
         )
         for n, p in parts.items()

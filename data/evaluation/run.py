@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from calm.annotation.many import Progress
 from calm.asking.form import BOOLEANS, form_named
 from calm.errors import UsageError
@@ -19,6 +21,7 @@ from calm.owned.address import owner_of_environment
 from calm.owned.client import open_store
 from calm.records import LabelledTransition, Mode, Task, Verdict
 from calm.store.store import Store
+from data import stored
 from data.dataset import Dataset, load
 from data.evaluation.answers import Contestant, ask
 from data.evaluation.discovered import (
@@ -56,6 +59,7 @@ from data.judge_options import options_for, refuse_unused
 from data.label.files import read_label_file
 from data.sampling import draw
 from data.schema import ENGINE
+from data.stored import items_where, outlines
 
 ProgressLine = Callable[[str], Progress]
 """Opens a line of its own for the judge of that name, to be told how far it is."""
@@ -81,7 +85,7 @@ def run_evaluation(
     """
     refuse_unused(plan.judges, plan.options)
     half = chosen_half(plan)
-    dataset = load(plan.data)
+    dataset = load(plan.data, in_memory=stored.IN_MEMORY)
     modes = chosen_modes(plan.modes)
     overrule = read_overrule(plan.overrule) if plan.overrule else {}
     fixed = parse(plan.prompt)
@@ -137,8 +141,9 @@ def _people(plan: EvaluationPlan, dataset: Dataset) -> LabelReference | None:
     if set(plan.against) <= {ENGINE}:
         return None
     labels = [label for file in plan.labels for label in read_label_file(file)]
-    ids = {row.transition.id for part in dataset.parts.values() for row in part.rows}
-    elsewhere = sum(label.id not in ids for label in labels)
+    ids = {label.id for label in labels}
+    here = {o.id for part in dataset.parts.values() for o in outlines(part.rows) if o.id in ids}
+    elsewhere = sum(label.id not in here for label in labels)
     if 0 < elsewhere < len(labels):
         warnings.warn(
             f"{elsewhere} of {len(labels)} labels are of transitions that are not in"
@@ -153,21 +158,21 @@ def _answered(
     contestants: Sequence[Contestant],
     tasks: Mapping[str, Task],
     matches: Mapping[str, Match],
-) -> list[LabelledTransition]:
+) -> Sequence[LabelledTransition]:
     """Returns the rows about which every judge that is replayed has an answer in the store.
 
     Raises:
         NothingAnswered: there are none.
     """
-    missing: set[int] = set()
+    missing = np.zeros(len(rows), bool)
     for contestant in contestants:
         if isinstance(contestant.judge, ReplayJudge):
             plain = replace(contestant, repeats=(), fold=False)
             (answers,) = ask(plain, rows, tasks, matches).raw
-            missing |= {i for i, a in enumerate(answers) if a.verdict is Verdict.ERROR}
-    if len(missing) == len(rows):
+            missing |= np.fromiter((a.verdict is Verdict.ERROR for a in answers), bool, len(rows))
+    if missing.all():
         raise NothingAnswered(f"the store answers about none of {len(rows)} transitions")
-    return [row for i, row in enumerate(rows) if i not in missing]
+    return items_where(rows, ~missing)
 
 
 def _askable(wordings: Sequence[Variant], mode: Mode) -> Sequence[Variant]:
@@ -197,7 +202,7 @@ def _learn(
             f" {len(contestants)} of these on {len(tables)} parts"
         )
     table, judge = tables[0], contestants[0].judge
-    thresholds = learn_thresholds(table.rows, [row.judgement for row in table.judged], judge.mode)
+    thresholds = learn_thresholds(table.rows, (row.judgement for row in table.judged), judge.mode)
     texts = len({row.transition.texts[judge.mode] for row in table.rows})
     form = contestants[0].variant.get(FORM, "")
     asked_as = f"{judge.name} {judge.mode} {form}".strip()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import compress
+
+import numpy as np
 
 from calm.errors import PartialError
 from calm.records import Verdict
 from data.schema import JudgedTransition
+from data.stored import joined
 
 
 class UnreadableCount:
@@ -44,6 +48,16 @@ class UnreadableCount:
             if self._errors[judge] == answers:
                 message += f". {judge} answered nothing, the last: {self._last_reason[judge]}"
         return PartialError(message)
+
+
+def distinct(tables: Sequence[Sequence[JudgedTransition]]) -> Iterable[JudgedTransition]:
+    """Returns the answers of some tables, each once: two references may have the same."""
+    judged = joined(tables)
+    if len(tables) == 1:
+        return judged
+    keys = (hash((r.id, r.judge, r.mode, r.variant, r.sample)) for r in judged)
+    _, first = np.unique(np.fromiter(keys, np.int64, len(judged)), return_index=True)
+    return compress(judged, np.isin(np.arange(len(judged)), first))
 
 
 def unreadable(judged: Iterable[JudgedTransition]) -> PartialError | None:

@@ -102,11 +102,11 @@ def _rows(
         if not plan.answers:
             raise UsageError("--sample disputed needs --answers, a file of evaluate --out")
         judged = [row for file in plan.answers for row in read_judgements(file)]
-        return draw_disputed(part, plan.limit, judged, plan.seed), part.tasks
+        return list(draw_disputed(part, plan.limit, judged, plan.seed)), part.tasks
     if plan.answers:
         raise UsageError("--answers is for --sample disputed alone")
     drawn = draw_even if plan.sample == "even" else draw
-    return drawn(part, plan.limit, plan.seed), part.tasks
+    return list(drawn(part, plan.limit, plan.seed)), part.tasks
 
 
 def _of(

@@ -10,11 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -33,6 +36,7 @@ from data.schema import ENGINE
 from data.scoring.score import Score
 from data.screen.view import HERE as SCREEN
 from data.screen.view import ScreenView, screen_style, screen_views
+from data.stored import items_at, with_screens
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST = 300
@@ -107,7 +111,7 @@ def line(score: Score) -> str:
 
 def _section(table: EvaluationTable) -> dict[str, Any]:
     judges = judges_that_read(table.scores)
-    disputes = list(_disputes(table, judges))
+    disputed = _disputed(judges)
     modes = sorted({s.mode for s in table.scores})
     return {
         "table": table,
@@ -115,8 +119,8 @@ def _section(table: EvaluationTable) -> dict[str, Any]:
         "judges": judges,
         "differences": list(_differences(table)),
         "kappas": _kappas(table),
-        "disputes": disputes[:MOST],
-        "hidden": max(0, len(disputes) - MOST),
+        "disputes": _disputes(table, judges, disputed[:MOST]),
+        "hidden": max(0, len(disputed) - MOST),
         "quality_plot": quality_plot(table.scores),
     }
 
@@ -157,23 +161,45 @@ def _papers(table: EvaluationTable, modes: Sequence[str]) -> list[PaperRow]:
     return [row for mode in shown for row in paper_table(mode, condition)]
 
 
-def _disputes(table: EvaluationTable, judges: Sequence[Score]) -> Iterator[Dispute]:
-    """Yields the transitions that some judge gets wrong; those that most get wrong come first."""
-    n = len(table.rows)
-    answers: list[Sequence[Judgement]] = []
-    for s in judges:
-        who = (s.judge, s.mode, s.variant, 0)
-        mine = [j for j in table.judged if (j.judge, j.mode, j.variant, j.sample) == who]
-        answers.append([j.judgement for j in mine[:n]])
+def _disputed(judges: Sequence[Score]) -> npt.NDArray[np.int64]:
+    """Returns the indices of the transitions that some judge gets wrong, by most first."""
+    if not judges:
+        return np.zeros(0, np.int64)
+    wrong = np.sum([~score.right for score in judges], axis=0)
+    return np.argsort(-wrong, kind="stable")[: np.count_nonzero(wrong)]
+
+
+def _disputes(
+    table: EvaluationTable, judges: Sequence[Score], which: npt.NDArray[np.int64]
+) -> list[Dispute]:
+    """Returns what was said about some transitions, by their indices, in their order."""
+    rising = np.sort(which)
+    rows = dict(zip(rising.tolist(), with_screens(items_at(table.rows, rising)), strict=True))
+    answers = _first_answers(table, judges, set(rows))
     disputes = []
-    for i, row in enumerate(table.rows):
+    for i in which.tolist():
         cells = [
             AnswerCell(line(s), _kind(s, i), bool(s.right[i]), answers[k][i])
             for k, s in enumerate(judges)
         ]
-        if not all(cell.right for cell in cells):
-            disputes.append(Dispute(row, table.reference.kinds[i], cells, screen_views(row)))
-    yield from sorted(disputes, key=lambda d: -len(d.wrong))
+        disputes.append(Dispute(rows[i], table.reference.kinds[i], cells, screen_views(rows[i])))
+    return disputes
+
+
+def _first_answers(
+    table: EvaluationTable, judges: Sequence[Score], which: Set[int]
+) -> list[dict[int, Judgement]]:
+    """Returns for each judge its answers, the first time it was asked, about some transitions."""
+    names = [(s.judge, s.mode, s.variant) for s in judges]
+    answers: dict[tuple[str, str, str], dict[int, Judgement]] = {name: {} for name in names}
+    count: Counter[tuple[str, str, str]] = Counter()
+    for row in table.judged:
+        name = (row.judge, row.mode, row.variant)
+        if row.sample == 0 and name in answers:
+            if count[name] in which:
+                answers[name][count[name]] = row.judgement
+            count[name] += 1
+    return [answers[name] for name in names]
 
 
 def _kind(score: Score, i: int) -> str:

@@ -24,6 +24,11 @@ Values = npt.NDArray[np.float64]
 
 NO, YES, UNREADABLE = 0, 1, 2
 
+_AT_ONCE = 1 << 16
+"""Rows that are counted together."""
+_WEIGHTS = 1 << 21
+"""Weights of resamples in memory at once."""
+
 Z = 1.959963984540054
 """97.5 % of a standard normal lie below it."""
 
@@ -56,9 +61,14 @@ def confusion(
         cluster: (N,) which one each is of, from 0.
         clusters: K.
     """
-    t, a, of = (np.asarray(x, dtype=np.int64) for x in (truth, answer, cluster))
-    cell = t * 3 + np.where(a < 0, UNREADABLE, a)
-    return np.bincount(of * 6 + cell, minlength=clusters * 6).reshape(-1, 2, 3).astype(np.float64)
+    t, a, of = (np.asarray(x) for x in (truth, answer, cluster))
+    counts = np.zeros(clusters * 6, np.int64)
+    for i in range(0, len(t), _AT_ONCE):  # in wide integers only a part at a time
+        some = slice(i, i + _AT_ONCE)
+        answered = np.where(a[some] < 0, UNREADABLE, a[some])
+        cell = of[some].astype(np.int64) * 6 + t[some].astype(np.int64) * 3 + answered
+        counts += np.bincount(cell, minlength=clusters * 6)
+    return counts.reshape(-1, 2, 3).astype(np.float64)
 
 
 def _ratio(top: npt.ArrayLike, bottom: npt.ArrayLike) -> Values:
@@ -212,8 +222,13 @@ def resample(counts_by_cluster: Counts, resamples: int, rng: np.random.Generator
     A cluster is an episode: its transitions come or stay away together.
     """
     k = len(counts_by_cluster)
-    weights = rng.multinomial(k, np.full(k, 1 / k), size=resamples).astype(np.float64)
-    return np.tensordot(weights, counts_by_cluster, axes=1)
+    at_once = max(1, _WEIGHTS // max(1, k))
+    sums = []
+    for i in range(0, resamples, at_once):
+        size = min(at_once, resamples - i)
+        weights = rng.multinomial(k, np.full(k, 1 / k), size=size).astype(np.float64)
+        sums.append(np.tensordot(weights, counts_by_cluster, axes=1))
+    return np.concatenate(sums)
 
 
 def mcnemar(first_right: npt.ArrayLike, second_right: npt.ArrayLike) -> tuple[int, int, float]:

@@ -20,6 +20,7 @@ from calm.records import NONE, LabelledTransition, Task
 from data.schema import Label
 from data.scoring.metrics import Counts
 from data.scoring.reference import UNKNOWN, Answers, Reference, any_of, was_asked
+from data.stored import items_at, outlines
 
 NO_VOTE = -1
 NOT_LABELLED = "nobody labelled it"
@@ -98,9 +99,14 @@ def count_votes(
         tasks: by id; their `subgoals` are what the votes are about.
         names: (G,) all subgoals, in the order of the arrays' columns.
     """
-    index = {row.transition.id: i for i, row in enumerate(rows)}
+    ids = {label.id for label in labels}
+    places: dict[str, tuple[int, str]] = {}
+    """Of the labelled rows by id: index and task."""
+    for i, outline in enumerate(outlines(rows)):
+        if outline.id in ids:
+            places[outline.id] = (i, outline.task)
     column = {name: g for g, name in enumerate(names)}
-    annotators = tuple(sorted({label.annotator for label in labels if label.id in index}))
+    annotators = tuple(sorted({label.annotator for label in labels if label.id in places}))
     person = {name: a for a, name in enumerate(annotators)}
     classes: dict[bytes, int] = {}
     truths: list[npt.NDArray[np.int8]] = []
@@ -109,11 +115,11 @@ def count_votes(
     unsure = np.zeros(cast.shape, dtype=bool)
     elsewhere = other_subgoals = 0
     for label in labels:
-        i = index.get(label.id)
-        if i is None:
+        if label.id not in places:
             elsewhere += 1
             continue
-        names_here = [s.name for s in tasks[rows[i].transition.task].subgoals]
+        i, task = places[label.id]
+        names_here = [s.name for s in tasks[task].subgoals]
         if not set(names_here) <= set(label.asked):
             other_subgoals += 1
             continue
@@ -270,7 +276,7 @@ def people_reference(
         raise UsageError(
             f"no transition has a majority of people ({why}){also}. --min-people is {min_people}"
         )
-    episodes = [rows[int(i)].cluster for i in covered]
+    episodes = [row.cluster for row in items_at(rows, covered)]
     _, clusters = np.unique(episodes, return_inverse=True)
     return PeopleReference(
         tuple(names),

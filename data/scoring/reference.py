@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from calm.errors import UsageError
 from calm.records import LabelledTransition, Task
 from data.parquet import names_of
 from data.scoring.metrics import Counts, confusion, resample
+from data.stored import outlined_tasks
 
 UNKNOWN = -2
 """In arrays of truth and of answers: there is none, since the subgoal is of another task."""
@@ -109,25 +111,30 @@ def engine_reference(
     Raises:
         UsageError: no rows, a task without subgoals, a row without the truth of a subgoal.
     """
-    if not rows:
+    if not len(rows):
         raise UsageError("there are no transitions to evaluate on")
-    for id in {r.transition.task for r in rows}:
+    here = outlined_tasks(rows)
+    for id in here:
         if id not in tasks or not tasks[id].subgoals:
             raise UsageError(f"no subgoals are given for task {id!r}; name some to ask about")
-    used = {r.transition.task: tasks[r.transition.task] for r in rows}
-    names = tuple(names_of(used))
+    names = tuple(names_of({id: tasks[id] for id in here}))
+    names_by_task = {id: [s.name for s in tasks[id].subgoals] for id in here}
     truth = np.full((len(rows), len(names)), UNKNOWN, dtype=np.int8)
-    kinds = []
     index = {name: g for g, name in enumerate(names)}
+    kinds: list[str] = []
+    episodes: dict[str, int] = {}
+    """Their numbers, in the order in which they first come."""
+    episode_of = np.zeros(len(rows), np.int32)
     for i, row in enumerate(rows):
-        names_here = [s.name for s in used[row.transition.task].subgoals]
+        names_here = names_by_task[row.transition.task]
         if missing := [n for n in names_here if n not in row.truth]:
             raise UsageError(
                 f"episode {row.transition.episode!r} step {row.transition.step} has no truth for"
                 f" {', '.join(missing)}"
             )
         truth[i, [index[n] for n in names_here]] = row.achieved(names_here)
-        kinds.append(row.kind(names_here))
-    _, clusters = np.unique([r.cluster for r in rows], return_inverse=True)
+        kinds.append(sys.intern(row.kind(names_here)))
+        episode_of[i] = episodes.setdefault(row.cluster, len(episodes))
+    rank = np.argsort(np.argsort(list(episodes)))
     rate = float((truth == 1).any(1).mean()) if natural_rate is None else natural_rate
-    return Reference(names, truth, tuple(kinds), clusters.astype(np.int64), rate)
+    return Reference(names, truth, tuple(kinds), rank[episode_of], rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -130,15 +131,15 @@ def score(
     All numbers but the flip rate and the bill are of the first repeat.
     """
     answers = np.stack([answer_array(reference, row) for row in judgements])
-    first = judgements[0]
+    verdicts = Counter(judgement.verdict for judgement in judgements[0])
     return replace(
         score_answers(judge, mode, reference, answers[0], resamples=resamples, seed=seed),
         variant=variant,
         repeats=len(judgements),
-        verdicts={v.value: n for v in Verdict if (n := sum(j.verdict is v for j in first))},
+        verdicts={v.value: n for v in Verdict if (n := verdicts[v])},
         usage=usage,
         flip_rate=metrics.flip_rate(answers[:, reference.truth != UNKNOWN]),
-        calibration=_calibration(reference, first),
+        calibration=_calibration(reference, judgements[0]),
     )
 
 
@@ -289,8 +290,7 @@ def _shares_by_kind(
 
 def _calibration(reference: Reference, judged: Sequence[Judgement]) -> Calibration | None:
     """Returns the calibration over all answers with a probability; None without any."""
-    truth: list[int] = []
-    confidence: list[float] = []
+    truth, confidence = array("b"), array("d")
     for i, judgement in enumerate(judged):
         for g, name in enumerate(reference.names):
             if (

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from calm.records import Judgement, LabelledTransition, Subgoal, Task, Transition, Verdict
 from data.dataset import load
-from data.parquet import Transitions
+from data.parquet import Transitions, write_transitions
 from data.sampling import draw, draw_disputed, draw_even
 from data.schema import JudgedTransition
+from data.stored import StoredRows, open_part
 
 TASK = Task("room", "Out.", (Subgoal("key", "…"), Subgoal("door", "…")))
 
@@ -28,7 +31,7 @@ def part(**sizes: int) -> Transitions:
     return Transitions(rows, {"room": TASK})
 
 
-def classes(rows: list[LabelledTransition]) -> Counter[str]:
+def classes(rows: Sequence[LabelledTransition]) -> Counter[str]:
     return Counter(r.kind(["key", "door"]) for r in rows)
 
 
@@ -96,3 +99,17 @@ def test_what_judges_differ_on_comes_first() -> None:
     first = everything.rows[0].transition.id
     answers += [JudgedTransition(first, f"judge {j}", "events", lost) for j in (3, 4, 5)]
     assert draw_disputed(everything, 1, answers) == [everything.rows[0]]
+
+
+@pytest.mark.parametrize("drawing", [draw, draw_even])
+def test_rows_of_a_file_that_is_not_in_memory_are_drawn_alike(
+    drawing: Callable[..., Sequence[LabelledTransition]], tmp_path: Path
+) -> None:
+    everything = part(key=10, door=20, none=70)
+    write_transitions(tmp_path / "t.parquet", everything.rows, everything.tasks)
+    stored = open_part(tmp_path / "t.parquet", in_memory=0)
+    for limit in (1, 7, 30, 99, 100):
+        for seed in (0, 3):
+            rows = drawing(stored, limit, seed)
+            assert isinstance(rows, StoredRows)
+            assert list(rows) == drawing(everything, limit, seed)

@@ -7,7 +7,7 @@ import pytest
 
 from calm.errors import UsageError
 from calm.records import Judgement, Subgoal, Transition, Usage, Verdict
-from data.evaluation.answers import Contestant, ask, usage_of
+from data.evaluation.answers import Contestant, ask
 from data.evaluation.subgoal_match import match
 from tests.support.key_and_door import DOOR, KEY, TASK, key_and_door_rows
 from tests.support.scripted_judge import Scripted
@@ -33,7 +33,7 @@ def test_each_repeat_answers_about_every_row_in_order() -> None:
     assert (answers.judge, answers.mode, answers.variant) == ("m", "events", "")
     assert [len(repeat) for repeat in answers.raw] == [6, 6]
     assert answers.by_given_subgoal == answers.raw
-    rows = answers.to_rows(ROWS)
+    rows = [row for repeat in answers.judged for row in repeat]
     assert [(r.id, r.sample) for r in rows[5:7]] == [
         (ROWS[5].transition.id, 0),
         (ROWS[0].transition.id, 1),
@@ -66,8 +66,8 @@ def test_discovered_subgoals_are_asked_about_and_put_into_the_given_ones_words()
 def test_equal_texts_are_one_question_and_paid_once() -> None:
     twice = [*ROWS[:2], ROWS[1]]
     answers = ask(Contestant(Scripted("m", _yes)), twice, TASKS, {})
-    assert usage_of(answers, twice, np.arange(3)) == Usage(2, 20)
-    assert usage_of(answers, twice, np.array([1, 2])) == Usage(1, 10)
+    assert answers.usage() == Usage(2, 20)
+    assert answers.of_rows(np.array([1, 2])).usage() == Usage(1, 10)
 
 
 def test_a_row_without_the_description_is_refused() -> None:

@@ -1,14 +1,28 @@
 """Running an evaluation from its plan to its tables."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from calm.errors import UsageError
 from calm.loopback import Loopback
+from calm.records import LabelledTransition, Screen
+from data.evaluation.evaluate import EvaluationTable
 from data.evaluation.plan import EvaluationPlan
 from data.evaluation.run import run_evaluation
-from tests.support.key_and_door import DOOR, KEY, key_and_door_set
+from data.parquet import write_labels, write_transitions
+from data.report.save import save_evaluation
+from data.stored import StoredRows
+from tests.support.key_and_door import (
+    DOOR,
+    KEY,
+    TASK,
+    key_and_door_rows,
+    key_and_door_set,
+    label,
+)
 
 
 @pytest.fixture
@@ -77,3 +91,86 @@ def test_forms_that_a_description_does_not_fit_are_left_out_of_a_sweep(tmp_path:
     assert ("events", "form=lines") in asked
     assert ("crop", "form=statements") in asked
     assert ("crop", "form=lines") not in asked
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"limit": 7, "seed": 2},
+        {"half": "tune"},
+        {"tasks": (TASK.id,), "repeats": 2},
+        {"sweep": ("goal",)},
+        {"against": ("engine", "people"), "min_people": 1},
+        {"against": ("people",), "min_people": 1},
+    ],
+)
+def test_rows_that_are_not_in_memory_give_the_same_files_to_the_byte(
+    more: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tasks, mixed; a table, a page with screens, and every answer."""
+    other = replace(TASK, id="MiniHack-KeyRoom-S15-v0")
+    screen = Screen("@.", "77")
+    rows = [
+        LabelledTransition(
+            replace(row.transition, task=(TASK, other)[i % 3 == 0].id), row.truth,
+            row.provenance, screen, screen,
+        )
+        for i, row in enumerate(key_and_door_rows())
+    ]  # fmt: skip
+    path = tmp_path / "t.parquet"
+    write_transitions(path, rows, {TASK.id: TASK, other.id: other})
+    if "against" in more:
+        labels = [label(row, "ann", KEY.name) for row in rows[3:9]]
+        write_labels(tmp_path / "ann.parquet", labels)
+        more = more | {"labels": (tmp_path / "ann.parquet",)}
+    plan = EvaluationPlan(str(path), ("always-no", "random", "always-yes"), **more)
+    folders = [tmp_path / "whole", tmp_path / "streamed"]
+    whole = run_evaluation(plan)
+    save_evaluation(folders[0], whole)
+    for name, size in (("stored.IN_MEMORY", 0), ("stored.BLOCK", 5), ("parquet._BATCH_ROWS", 5)):
+        monkeypatch.setattr(f"data.{name}", size)
+    streamed = run_evaluation(plan)
+    save_evaluation(folders[1], streamed)
+    assert isinstance(streamed[0].rows, StoredRows)
+    files = [sorted(path.name for path in folder.iterdir()) for folder in folders]
+    assert files[0] == files[1]
+    for name in files[0]:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+    for a, b in zip(whole, streamed, strict=True):
+        assert list(a.judged) == list(b.judged)
+        assert a.is_papers_design == b.is_papers_design
+
+
+def test_a_models_answers_cost_the_same_however_the_rows_are_read(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = {KEY.name: ("key entered",), DOOR.name: ("door opened",)}
+    tables = []
+    for in_memory in (100, 0):
+        monkeypatch.setattr("data.stored.IN_MEMORY", in_memory)
+        monkeypatch.setattr("data.stored.BLOCK", 5)
+        with Loopback(rules, logprobs=True) as server:
+            plan = EvaluationPlan(
+                data,
+                ("openai:m",),
+                fold=True,
+                store=tmp_path / f"{in_memory}.sqlite",
+                base_url=server.url,
+                options={"logprobs": True},
+            )
+            for _ in range(2):  # asked, and from the store
+                tables += run_evaluation(plan)
+            assert set(server.answered.values()) == {1}
+            assert server.requests == 24
+
+    def untimed(table: EvaluationTable) -> dict[str, Any]:
+        value = table.to_dict()
+        for score in value["scores"]:
+            for name in ("seconds", "seconds_per_transition"):
+                assert score["usage"].pop(name) > 0
+        return value
+
+    values = [untimed(table) for table in tables]
+    assert values[:2] == values[2:]
+    assert values[0]["scores"][0]["usage"]["requests"] == 24
