@@ -63,8 +63,8 @@ class WhereOptions:
         bool,
         typer.Option(
             "--insecure-owner",
-            help="Let cells on other nodes ask in the clear, with --ray and --slurm; else"
-            " see `calm owner serve`.",
+            help="Let cells on other nodes ask in the clear, with --ray and --slurm; else by TLS,"
+            " with a certificate made for it by `openssl`.",
         ),
     ] = False
     retries: Annotated[

@@ -312,7 +312,13 @@ def _check_answers(address: str) -> None:
 
     Ray itself would try for minutes.
     """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"{address} is an address for Ray's client, through which a study can't be run: its"
+            " checkpoints and its judge's owner need a machine of the cluster. Run the same command"
+            " on the head, or on any node, with --ray auto"
+        )
+    host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise UsageError(f"{address!r} is no address of a Ray cluster; name one of: {ADDRESSES}")
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import secrets
+import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ class SlurmExecutor:
         """Cells to be submitted together."""
         self._jobs: dict[int, Any] = {}
         self._statuses = StatusReader()
-        self._stop = self._folder / f"stop-{secrets.token_hex(4)}"
+        self._stop = self._folder / "stop"
 
     def begin(self, runs: Sequence[Run]) -> None:
         """Prepares submitit and finds the jobs of an earlier command that are still in the queue.
@@ -84,6 +84,8 @@ class SlurmExecutor:
         if (answers := copy_of_answers(runs, self._asking.store)) is not None:
             self._answers = self._folder / "answers.sqlite"
             write_file(self._answers, answers)
+        with contextlib.suppress(OSError):  # left by a command that was killed as it stopped
+            self._stop.unlink(missing_ok=True)
         local = list(self._partitions) == [LOCAL]
         if LOCAL in self._partitions and not local:
             raise UsageError("--slurm local tries jobs on this machine; it can't be among others")
@@ -112,8 +114,7 @@ class SlurmExecutor:
         # Others may read what jobs get in submitit's files; those who asked for a token by its
         # variable have it in the environment that Slurm hands to jobs.
         self._environment = {name: value for name, value in asks.items() if name != TOKEN}
-        if not local:
-            self._find_jobs()
+        self._find_jobs(local)
 
     @property
     def room(self) -> bool:
@@ -223,17 +224,46 @@ class SlurmExecutor:
 
     def _note_jobs(self) -> None:
         """Writes which job trains which cell, for a later command."""
-        jobs = {str(self._runs[i].folder): job.job_id for i, job in self._jobs.items()}
+        jobs = {str(self._runs[i].folder.resolve()): job.job_id for i, job in self._jobs.items()}
         write_file(self._index, json.dumps(jobs, indent=1))
 
-    def _find_jobs(self) -> None:
-        """Takes up the jobs of an earlier command that Slurm still has."""
+    def _find_jobs(self, local: bool) -> None:
+        """Takes up the jobs of an earlier command that Slurm, or this machine, still has."""
         try:
             jobs = json.loads(self._index.read_text("utf-8"))
         except (OSError, ValueError):
             return
         for i, run in enumerate(self._runs):
-            if (number := jobs.get(str(run.folder))) is not None:
-                job: Any = self._submitit.SlurmJob(self._folder, str(number))
+            if (number := jobs.get(str(run.folder.resolve()))) is not None:
+                process: Any = _Process(number)
+                job: Any = (
+                    self._submitit.LocalJob(self._folder, str(number), process=process)
+                    if local
+                    else self._submitit.SlurmJob(self._folder, str(number))
+                )
                 if not job.done(force_check=True):
                     self._jobs[i] = job
+
+
+class _Process:
+    """A process of submitit's local executor that another command started.
+
+    Args:
+        number: of the job, which is that of its process.
+    """
+
+    def __init__(self, number: str) -> None:
+        self._pid = int(number.partition("_")[0])
+
+    def poll(self) -> int | None:
+        """Returns None while it runs, else 0, since its status went to whoever started it."""
+        try:
+            command = Path(f"/proc/{self._pid}/cmdline").read_bytes()
+        except OSError:
+            return 0
+        return None if b"submitit.local" in command else 0  # its number is another's by now
+
+    def send_signal(self, number: int) -> None:
+        """Sends it a signal; it may have ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, number)

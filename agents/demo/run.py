@@ -40,6 +40,7 @@ from calm.errors import UsageError
 from calm.files import write_file
 from calm.judges import make_judge
 from calm.judges.openai import OpenAIJudge
+from calm.owned.client import open_store
 from calm.records import LabelledTransition, Subgoal, Task
 from calm.store.store import Store
 from calm.subgoals import write_subgoals
@@ -81,7 +82,7 @@ def run_demo(
 def _run_stages(plan: DemoPlan, out: Path, base_url: str | None, console: Console) -> Outcome:
     seconds = _read_json(out / "seconds.json", {})
     task = find_task(plan.task)
-    with Store(out / "store.sqlite") as store:
+    with open_store(out / "store.sqlite") as store:
         started = time.perf_counter()
         rows = _collect(plan, out, console)
         subgoals = _name_subgoals(plan, task, out, store, base_url, console)

@@ -15,5 +15,7 @@ def bench_judge_command(quick: Quick = False, as_json: Json = False) -> None:
     Everything runs on loopback; nothing is asked of a model.
     """
     from calm.bench.judge import run
+    from calm.owned.address import refuse_owner
 
+    refuse_owner("calm bench judge")
     run_bench(lambda say: run(quick, say), as_json)

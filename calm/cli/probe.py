@@ -38,11 +38,13 @@ def probe_command(
     If it answers and the simplest answer can't be read, that is said, and why.
 
     Costs about fifteen short requests, and eighty-five more with --concurrency. The card is kept in
-    the store, and later runs start from it.
+    the store, and later runs start from it. It asks by itself: with CALM_OWNER set it refuses.
     """
     from calm.asking.probe import probe_and_keep
+    from calm.owned.address import refuse_owner
     from calm.store.store import Store
 
+    refuse_owner("calm probe")
     with Store(store) as opened:
         card = probe_and_keep(url, model, opened, asking.key_env, concurrency=concurrency)
     if as_json:

@@ -6,16 +6,20 @@ import hmac
 import ipaddress
 import os
 import secrets
+import ssl
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from calm.endpoint.environment import certificates
 from calm.errors import UsageError
 from calm.files import write_file
 
 ADDRESS, TOKEN, TOKEN_FILE = "CALM_OWNER", "CALM_OWNER_TOKEN", "CALM_OWNER_TOKEN_FILE"
 """Environment variables of whoever asks."""
+CERTIFICATE = "CALM_OWNER_CERT"
+"""Environment variable: the owner's certificate, as PEM text; then no other is trusted there."""
 _SHORTEST = 16
 
 
@@ -48,6 +52,36 @@ def owner_of_environment() -> OwnerAddress | None:
             f" that `calm owner serve` wrote, or {TOKEN} to what is in it"
         )
     return OwnerAddress(url, read_token(Path(file), TOKEN_FILE))
+
+
+def refuse_owner(command: str) -> None:
+    """Raises UsageError where the environment names an owner, for what has to ask by itself.
+
+    Args:
+        command: that has to, for the message.
+    """
+    if url := os.environ.get(ADDRESS, "").strip():
+        raise UsageError(
+            f"`{command}` measures an endpoint, so it asks by itself, and {ADDRESS} says that"
+            f" the owner at {url} asks for all; run it without: env -u {ADDRESS} {command} ..."
+        )
+
+
+def certificate_of_environment() -> ssl.SSLContext:
+    """Returns how the owner's certificate is checked: by the one named, else as any server's.
+
+    Raises:
+        UsageError: what is named is no certificate.
+    """
+    text = os.environ.get(CERTIFICATE, "").strip()
+    if not text:
+        return certificates()
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
+        raise UsageError(f"{CERTIFICATE} is to hold a certificate as PEM text: {error}") from None
+    return context
 
 
 def check_address(url: str) -> None:

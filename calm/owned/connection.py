@@ -22,10 +22,9 @@ from typing import Any
 
 import aiohttp
 
-from calm.endpoint.environment import certificates
 from calm.endpoint.loop_thread import LoopThread, wait_for
 from calm.errors import CalmError, EndpointError, UsageError
-from calm.owned.address import OwnerAddress
+from calm.owned.address import OwnerAddress, certificate_of_environment
 from calm.owned.wire import MAX_FRAME, PATH, PROTOCOL, dump, read_error
 from calm.version import VERSION
 
@@ -228,7 +227,7 @@ class OwnerConnection:
             heartbeat=_HEARTBEAT,
             max_msg_size=MAX_FRAME,
             compress=0,
-            ssl=certificates() if secure else True,
+            ssl=certificate_of_environment() if secure else True,
         )
 
     async def _read(self, socket: aiohttp.ClientWebSocketResponse) -> None:

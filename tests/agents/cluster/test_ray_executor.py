@@ -62,6 +62,11 @@ def test_what_is_no_address_is_told(address: str) -> None:
         _check_answers(address)
 
 
+def test_an_address_of_rays_client_is_refused_with_the_way_out() -> None:
+    with pytest.raises(UsageError, match=r"on the head, or on any node, with --ray auto"):
+        _check_answers("ray://head:10001")
+
+
 def test_an_address_where_nothing_answers_is_told_at_once() -> None:
     with socket.socket() as bound:  # and does not listen
         bound.bind(("127.0.0.1", 0))

@@ -16,6 +16,8 @@ from calm.store.store import Store
 from envs.events.judge_rules import RULES
 from envs.tasks import task
 from tests.support.owner import owning_process
+from tests.support.processes import python
+from tests.support.questions_owner import owner_of
 
 DISCOVERED = [
     (name, next(s.definition for s in task("KeyRoom-S5").subgoals if s.name == name))
@@ -137,3 +139,24 @@ def test_two_demos_in_one_folder_are_one_too_many(tmp_path: Path, quiet: Console
     plan = DemoPlan(steps=512, episodes=2)
     with owning_process(tmp_path), pytest.raises(UsageError, match="in use by process"):
         run_demo(plan, tmp_path, base_url=None, fresh=True, console=quiet)
+
+
+def test_the_demo_asks_through_the_owner_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    settings = [
+        word for name, value in PLAN.settings.items() for word in ("--set", f"{name}={value}")
+    ]
+    command = ["-m", "calm", "demo", "--judge", PLAN.judge, "--steps", PLAN.steps, "--episodes", 2]
+    with Loopback(rules=RULES, subgoals=DISCOVERED) as server:
+        with (
+            owner_of(server, tmp_path / "owners.sqlite", monkeypatch),
+            python(*command, "--out", tmp_path / "demo", *settings) as demo,
+        ):
+            assert demo.wait(300) == 0
+        assert set(server.answered.values()) == {1}
+        asked = json.loads((tmp_path / "demo" / "outcome.json").read_text("utf-8"))["asked"]
+        assert asked + 1 == server.requests
+    with Store(tmp_path / "owners.sqlite", readonly=True) as store:
+        assert store.database.value("SELECT count(*) FROM answers") == server.requests

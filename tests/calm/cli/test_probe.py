@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from calm.loopback import Loopback
 from tests.support.kitchen import RULES, calm
 
@@ -19,3 +21,14 @@ def test_probe_prints_the_card(folder: Path) -> None:
     assert done.returncode == 5
     assert f"{wrong} knows no such page" in done.stderr
     assert "model" not in done.stderr
+
+
+def test_what_measures_an_endpoint_is_not_asked_of_an_owner(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALM_OWNER", "http://127.0.0.1:9")
+    for words in (["probe", "http://127.0.0.1:9/v1"], ["bench", "judge"]):
+        done = calm(*words, cwd=folder)
+        assert done.returncode == 2
+        command = "calm probe" if words[0] == "probe" else "calm bench judge"
+        assert f"run it without: env -u CALM_OWNER {command}" in " ".join(done.stderr.split())
