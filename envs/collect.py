@@ -77,8 +77,9 @@ def play(
     The same arguments give the same steps: levels come from the first stream of `split` and
     `seed`, the players' chance from `seed` and the episode's number. The truth of a step holds
     those of the task's given subgoals whose truth is known; its provenance is `level_seed`,
-    `player`, `versions`, `split`, `seed` and `number` (of the episode); its screens are 24 lines
-    of 80 characters.
+    `player`, `versions`, `split`, `seed`, `number` (of the episode) and `reward` (the
+    environment's own, MiniHack's penalty for idle steps included, as text); its screens are 24
+    lines of 80 characters.
 
     Args:
         task: a task of `envs.tasks`, or its id, short or whole, or its file.
@@ -134,7 +135,7 @@ def _play(
             step, ended = 0, False
             while not ended:
                 action = player.act({key: batch.arrays[key][0] for key in PLAYER_KEYS})
-                _, terminated, truncated = batch.step(np.array([action]))
+                reward, terminated, truncated = batch.step(np.array([action]))
                 after = recorder.last
                 assert before is not None
                 assert after is not None
@@ -159,7 +160,7 @@ def _play(
                         truncated=bool(truncated[0]),
                     ),
                     {subgoal.name: bool(yes) for subgoal, yes in achieved},
-                    provenance,
+                    provenance | {"reward": f"{reward[0]:.6g}"},
                     before[1],
                     after[1],
                 )

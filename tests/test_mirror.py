@@ -14,6 +14,8 @@ ELSEWHERE = {
     "calm/cli/models_pull.py": "tests/calm/cli/test_models.py",
     "calm/cli/models_remove.py": "tests/calm/cli/test_models.py",
     "calm/cli/models_serve.py": "tests/calm/cli/test_models.py",
+    # What it shows is tested with the command that fetches.
+    "calm/cli/fetching.py": "tests/calm/cli/test_models.py",
     # Owner and asker are tested together: one is nothing without the other.
     "calm/judges/owned.py": "tests/calm/owned/test_client.py",
     "calm/owned/address.py": "tests/calm/owner/test_running.py",
@@ -50,6 +52,9 @@ ELSEWHERE = {
     "agents/cli/bench_study.py": "tests/agents/cluster/test_bench.py",
     "agents/cli/commands.py": "tests/calm/cli/test_main.py",
     "agents/cli/data_build.py": "tests/agents/data_sets/test_build.py",
+    "agents/cli/data_export.py": "tests/agents/sharing/test_export.py",
+    "agents/cli/hub_pull.py": "tests/agents/sharing/test_hub.py",
+    "agents/cli/hub_push.py": "tests/agents/sharing/test_hub.py",
     "agents/cli/report.py": "tests/agents/cli/test_train.py",
     # The bench runs each contestant in a process of its own; peers only where they are installed.
     "agents/bench/one_contestant.py": "tests/agents/bench/test_training.py",

@@ -10,10 +10,13 @@ from agents.cli.bench_study import bench_study
 from agents.cli.bench_train import bench_train
 from agents.cli.collect import collect
 from agents.cli.data_build import data_build
+from agents.cli.data_export import data_export
 from agents.cli.demo import demo
 from agents.cli.doctor import doctor
 from agents.cli.encoders import encoders
 from agents.cli.explain import explain
+from agents.cli.hub_pull import hub_pull
+from agents.cli.hub_push import hub_push
 from agents.cli.players_train import players_train
 from agents.cli.replay import replay
 from agents.cli.report import report
@@ -24,7 +27,7 @@ from calm.cli.groups import Groups
 
 
 def register(app: typer.Typer, groups: Groups) -> None:
-    """Adds the commands of this layer to `app` and to the groups `bench`, `data`, `players`."""
+    """Adds the commands of this layer to `app` and to `bench`, `data`, `hub`, `players`."""
     for command in (
         doctor, demo, collect, train, report, encoders, explain, replay, study, tune,
     ):  # fmt: skip
@@ -34,4 +37,7 @@ def register(app: typer.Typer, groups: Groups) -> None:
     groups("bench").command("study")(bench_study)
     groups("bench").command("gpu")(bench_gpu)
     groups("data").command("build")(data_build)
+    groups("data").command("export")(data_export)
+    groups("hub").command("push")(hub_push)
+    groups("hub").command("pull")(hub_pull)
     groups("players").command("train")(players_train)

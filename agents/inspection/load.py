@@ -1,4 +1,4 @@
-"""Loads a run's agent from its checkpoint, with held-out levels and the judge that the run had.
+"""Loads a run's agent, with held-out levels and the judge that the run had.
 
 No language model is asked: its answers are those that the run itself got (`judged.json`).
 """
@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from torch import Tensor
 
 from agents.training.agent import make_ppo
 from agents.training.credit_source import CreditSource, make_credit_source
 from agents.training.environment import make_env, subgoals_of_run
 from agents.training.run_folder import Run
 from calm.annotation.live import Annotator
+from calm.errors import UsageError
 from calm.judges import asks_model
 from calm.judges.protocol import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
@@ -39,20 +41,20 @@ class Trained(NamedTuple):
 def trained(
     run: Run, n_envs: int, seed: int, *, keys: Sequence[str] = (), extra_keys: Sequence[str] = ()
 ) -> Iterator[Trained]:
-    """Yields the agent of a run's checkpoint and B environments of held-out levels.
+    """Yields a run's agent and B environments of held-out levels.
 
     Args:
-        run: with a checkpoint.
+        run: with a checkpoint, or the policy of one.
         n_envs: B.
         seed: of the levels.
         keys: observed beside those that the agent sees.
         extra_keys: what observers of the batch read.
 
     Raises:
-        UsageError: the run has no checkpoint.
+        UsageError: the run has neither, or the weights are of another network.
     """
     config = run.config
-    state = run.load_checkpoint()
+    weights, steps = run.load_policy()
     subgoals = subgoals_of_run(run)
     env = make_env(
         config.model_copy(update={"keys": (*config.keys, *keys)}),
@@ -65,12 +67,28 @@ def trained(
     )
     try:
         model = make_ppo(config.model_copy(update={"n_envs": n_envs, "minibatches": 1}), env)
-        model.policy.load_state_dict(state["policy"])
+        _load_weights(model, weights, run)
         model.policy.set_training_mode(False)
         env.seed(seed)  # an agent that is made seeds its environments by the run's own
-        yield Trained(model, env, subgoals, state["steps"])
+        yield Trained(model, env, subgoals, steps)
     finally:
         env.close()
+
+
+def _load_weights(model: OnPolicyAlgorithm, weights: Mapping[str, Tensor], run: Run) -> None:
+    """Puts weights into a policy.
+
+    Raises:
+        UsageError: they are not those of the network that the run's settings make.
+    """
+    try:
+        model.policy.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[-1].strip()
+        raise UsageError(
+            f"{run.folder}: the weights do not fit its config.yaml: one of the two is another"
+            f" run's, or was changed ({first})"
+        ) from None
 
 
 def recalled_source(run: Run, subgoals: Sequence[Subgoal]) -> CreditSource:

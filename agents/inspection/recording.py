@@ -253,7 +253,7 @@ def latest(
     """
     if path.exists() and not again and seed is None:
         recording = Recording.read(path)
-        trained = run.load_checkpoint()["steps"]
+        trained = run.load_policy()[1]
         if recording.trained == trained and episodes in (None, len(recording.episodes)):
             return recording
     record_run(run, episodes or 4, seed).write(path)

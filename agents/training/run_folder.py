@@ -4,6 +4,7 @@ config.yaml         every setting, the defaults included
 provenance.json     versions, git commit, processor, start
 metrics.parquet     one row an evaluation
 checkpoint.pt       weights, optimiser, counters and random state: tensors and plain values only
+policy.safetensors  of an agent that was pulled, in place of the checkpoint: the policy's weights
 judged.json         the judge's answers by text
 words.json          some of them in a model's own words
 subgoals.json       the subgoals, where the settings only name them
@@ -31,7 +32,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from agents.training import folder_lock
+from agents.training import folder_lock, policy_file
 from agents.training.config import TrainConfig, load_config, make_config
 from calm.bench.harness import processor
 from calm.errors import UsageError
@@ -90,6 +91,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.checkpoint_path = folder / "checkpoint.pt"
+        self.policy_path = folder / policy_file.FILE
         self.metrics_path = folder / "metrics.parquet"
         self.tensorboard = folder / "tensorboard"
 
@@ -274,6 +276,11 @@ class Run:
             state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
             state["steps"]
         except FileNotFoundError:
+            if self.policy_path.exists():
+                raise UsageError(
+                    f"{self.folder} holds an agent that was trained elsewhere: its policy can play,"
+                    " and without its optimiser it can't be trained on"
+                ) from None
             raise UsageError(
                 f"{self.folder} has no checkpoint.pt to resume from; start a run with `calm train`"
             ) from None
@@ -286,3 +293,14 @@ class Run:
                 " run from its first step"
             ) from None
         return state
+
+    def load_policy(self) -> tuple[dict[str, torch.Tensor], int]:
+        """Returns the policy's weights by name, and the steps for which it was trained.
+
+        Raises:
+            UsageError: there is neither a checkpoint nor a policy, or it can't be read.
+        """
+        if not self.checkpoint_path.exists() and self.policy_path.exists():
+            return policy_file.read_policy(self.policy_path)
+        state = self.load_checkpoint()
+        return state["policy"], state["steps"]

@@ -66,7 +66,7 @@ def train(
     """
     with owned(run.folder):
         if resume is None:
-            resume = run.checkpoint_path.exists()
+            resume = run.checkpoint_path.exists() or run.policy_path.exists()
         return _train(run, store, base_url, resume, workers, threads, on_progress)
 
 

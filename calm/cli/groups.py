@@ -11,6 +11,7 @@ GROUPS = {
     "bench": "Compare on the same work in one run: ours beside what one would use otherwise.",
     "data": "The packaged labelled sets, and your own.",
     "labels": "Move labels in and out, measure agreement.",
+    "hub": "Sets, answers and agents on the Hugging Face hub.",
     "players": "Make the players that sets are played with.",
 }
 """What the help says of each group of ours."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from calm.errors import CalmError
-from calm.local.progress import Progress
+from calm.hub.progress import Progress
 from calm.local.registry import Packages
 
 

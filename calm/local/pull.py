@@ -6,20 +6,18 @@ pulls the same at the same time waits for the first, and then has it too.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from calm.errors import CalmError, UsageError
 from calm.files import sha256_of
-from calm.local import hub, packages
+from calm.hub import client as hub
+from calm.hub.alone import alone
+from calm.hub.progress import Progress
+from calm.local import packages
 from calm.local.gguf import read_header
-from calm.local.progress import Progress
 from calm.local.registry import KnownModel, known_model
 from calm.local.weights import (
     Notify,
@@ -67,7 +65,7 @@ def pull(
     folder = models_folder() / ".pull" / target.stem
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder, tell):
+        with alone(folder, tell):
             if not target.is_file():
                 _pull(spec, target, folder, tell, progress)
             shutil.rmtree(folder, ignore_errors=True)
@@ -216,25 +214,3 @@ def _check(spec: str, part: Path, source: _Source, folder: Path) -> None:
     except UsageError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise UsageError(str(error).replace(str(part), spec)) from None
-
-
-@contextmanager
-def _alone(folder: Path, tell: Notify) -> Iterator[None]:
-    """Lets one process at a time pull into a folder; others wait, and are told."""
-    announced = False
-    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not announced:
-                    tell("another process is pulling this; waiting for it")
-                announced = True
-                time.sleep(0.2)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                folder.rmdir()  # if nothing has come

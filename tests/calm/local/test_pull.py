@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from calm.errors import CalmError, UsageError
-from calm.local import pull as pulling
+from calm.hub.alone import alone
 from calm.local import registry
 from calm.local.pull import pull, remove
 from calm.local.registry import KnownModel, Packages
@@ -239,7 +239,7 @@ print(pull(sys.argv[1], lambda line: print(line, file=sys.stderr, flush=True)).s
 
 
 def test_two_pulls_at_once_fetch_once(hub: LoopbackHub) -> None:
-    held = pulling._alone(models_folder() / ".pull" / "maker--tiny--m", lambda line: None)
+    held = alone(models_folder() / ".pull" / "maker--tiny--m", lambda line: None)
     (models_folder() / ".pull").mkdir(parents=True)
     with ExitStack() as running:
         with held:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calm.errors import UsageError
-from calm.local.hub import HubFile, describe, fetch
+from calm.hub.client import HubFile, describe, fetch
 from tests.support.loopback_hub import LoopbackHub
 
 CONTENT = bytes(range(256)) * 8

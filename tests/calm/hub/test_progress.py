@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from calm.local.progress import WatchedFile
+from calm.hub.progress import WatchedFile
 
 
 def test_every_block_is_told_and_a_new_beginning_counts_anew(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The Hugging Face hub: packages of agents, sets and answers, pushed and pulled as files."""

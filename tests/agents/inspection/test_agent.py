@@ -1,0 +1,47 @@
+"""An agent is loaded by a folder or a name, plays, and is the one that was trained."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents import load_agent
+from agents.inspection.agent import agent_folder, pretrained_agents
+from agents.training.policy_file import write_policy
+from calm.errors import UsageError
+from tests.support.small_run import small_run
+
+
+def test_a_policy_alone_plays_as_its_checkpoint_does(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "run")
+    with load_agent(run.folder, 2, seed=3) as agent:
+        assert agent.steps == 64
+        before = agent.success(4)
+        observation = agent.env.reset()
+        actions = agent.act(observation, greedy=True)
+    weights, steps = run.load_policy()
+    write_policy(run.policy_path, weights, steps)
+    run.checkpoint_path.unlink()
+    with load_agent(run.folder, 2, seed=3) as agent:
+        assert agent.success(4) == before
+        assert np.array_equal(agent.act(agent.env.reset(), greedy=True), actions)
+        with pytest.raises(UsageError, match="3 episodes don't divide among 2"):
+            agent.success(3)
+    with pytest.raises(UsageError, match=r"its policy can play, and .* can't be trained on"):
+        run.load_checkpoint()
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "run")
+    other = small_run(tmp_path / "other", features_dim=8)
+    write_policy(run.policy_path, *other.load_policy())
+    run.checkpoint_path.unlink()
+    with pytest.raises(UsageError, match=r"the weights do not fit its config\.yaml"):
+        load_agent(run.folder)
+
+
+def test_an_unknown_agent_is_told_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown agent or folder of a run"):
+        agent_folder(tmp_path)
+    for name in pretrained_agents():
+        assert agent_folder(name).name == name
