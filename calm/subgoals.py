@@ -21,6 +21,9 @@ from calm.text import clean
 from calm.yaml_files import read_yaml
 
 LEAST, MOST = 2, 8
+"""Subgoals that a model is asked for."""
+MOST_WRITTEN = 32
+"""Subgoals in a list that a person writes."""
 MOST_CLAUSE = 160
 """Characters of a statement."""
 _ARTICLES = ("The", "A", "An")
@@ -34,18 +37,21 @@ class SubgoalLists(Protocol):
         """Returns the lists of one task, or of all, by hash."""
 
 
-def check_subgoals(value: object, *, statements: bool = False) -> tuple[Subgoal, ...]:
-    """Returns the subgoals in a list of `{name, definition}`: 2 to 8, distinct, none compound.
+def check_subgoals(
+    value: object, *, statements: bool = False, most: int = MOST
+) -> tuple[Subgoal, ...]:
+    """Returns the subgoals in a list of `{name, definition}`: 2 at least, distinct, none compound.
 
     Args:
+        most: how many there may be; more from a person than from a model.
         statements: whether each may have a list of `statements` too, see `Subgoal.statements`.
 
     Raises:
         UsageError: says which subgoal fails and how.
     """
-    if not isinstance(value, list) or not LEAST <= len(value) <= MOST:
+    if not isinstance(value, list) or not LEAST <= len(value) <= most:
         size = len(value) if isinstance(value, list) else "no list"
-        raise UsageError(f"a list of {LEAST} to {MOST} subgoals is needed, got {size}")
+        raise UsageError(f"a list of {LEAST} to {most} subgoals is needed, got {size}")
     subgoals = []
     for i, item in enumerate(value, 1):
         allowed = {"name", "definition"} | ({"statements"} if statements else set())
@@ -126,7 +132,7 @@ def write_subgoals(path: Path, task: str, subgoals: Sequence[Subgoal]) -> None:
 
 
 def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
-    """Returns the subgoals in a YAML or JSON file, checked as a model's are.
+    """Returns the subgoals in a YAML or JSON file, checked as a model's are; there may be 32.
 
     The file holds a list of name, definition and maybe statements, or a mapping with such a list as
     `subgoals`.
@@ -140,7 +146,7 @@ def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
             raise UsageError(f"{path} has no field `subgoals`: a list of name and definition")
         value = value["subgoals"]
     try:
-        return check_subgoals(value, statements=True)
+        return check_subgoals(value, statements=True, most=MOST_WRITTEN)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
 

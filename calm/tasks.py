@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from calm.errors import UsageError, unknown
 from calm.plugins import entry_points_of
 from calm.records import Subgoal, Task
-from calm.subgoals import check_subgoals
+from calm.subgoals import MOST_WRITTEN, check_subgoals
 from calm.yaml_files import read_yaml
 
 
@@ -61,7 +61,7 @@ class TaskFile(BaseModel):
         if twice:
             raise ValueError(f"actions must differ; named twice: {', '.join(twice)}")
         try:
-            check_subgoals(list(self.subgoals)) if self.subgoals else ()
+            _checked(self.subgoals)
         except UsageError as error:
             raise ValueError(str(error)) from None
         return self
@@ -73,10 +73,13 @@ class TaskFile(BaseModel):
 
     def task(self) -> Task:
         """Returns the task as it is described to a judge, without loading any environment."""
-        subgoals: tuple[Subgoal, ...] = ()
-        if self.subgoals:
-            subgoals = check_subgoals(list(self.subgoals))
+        subgoals = _checked(self.subgoals)
         return Task(self.id or self.environment, self.goal, subgoals, self.actions, self.legend)
+
+
+def _checked(subgoals: tuple[dict[str, Any], ...]) -> tuple[Subgoal, ...]:
+    """Returns the subgoals of a file, of which there may be none."""
+    return check_subgoals(list(subgoals), most=MOST_WRITTEN) if subgoals else ()
 
 
 def installed_tasks() -> Mapping[str, Task]:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from agents.training.config import TrainConfig, make_config
 from calm.errors import UsageError, unknown
 from calm.yaml_files import read_yaml
-from envs.tasks import task as find_task
 
 FOLDER = Path(__file__).parent / "plans"
 """Of the studies that have a name."""
@@ -55,7 +54,7 @@ class Plan:
     common: Mapping[str, Any]
     """Settings of all cells."""
     tasks: Mapping[str, Mapping[str, Any]]
-    """Settings by task."""
+    """Settings by task. A `task` among them is the file that describes it."""
     arms: Mapping[str, ArmPlan]
     """By name."""
     compare: Sequence[tuple[str, str]]
@@ -106,13 +105,13 @@ class Plan:
             **self.tasks[cell.task],
             **arm.settings,
             **(overrides or {}),
-            "task": cell.task,
+            "task": self.tasks[cell.task].get("task", cell.task),
             "seed": cell.seed,
         }
         config = make_config(values, f"the settings of {cell}")
         if config.judge != "none" and config.shaping == "potential":
             # All subgoals together then pay what they do one by one in the other modes.
-            whole = round(config.weight * len(find_task(cell.task).subgoals), 6)
+            whole = round(config.weight * len(config.described.subgoals), 6)
             config = config.model_copy(update={"weight": whole})
         return config
 

@@ -8,7 +8,7 @@ from agents.study.findings import RATE, ArmFindings, Findings, Pair
 from agents.study.plan import Plan
 from agents.study.seed_statistics import LEAST_SEEDS, SURE, least_p
 from agents.study.tables import fmt_number, fmt_share, fmt_steps, pays, task_names
-from envs.tasks import task as find_task
+from agents.training.config import make_config
 
 UNDOING = ("drop", "close", "untie")
 """Words of actions that undo a deed, so that it can be done again."""
@@ -163,7 +163,7 @@ def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
         )
     if counted and not any(a.farming.deeds for a in counted if a.farming):
         line = "No deed (taking, opening, arriving) was repeated by any arm."
-        actions = " ".join(find_task(arms[0].task).actions)
+        actions = " ".join(make_config(dict(arms[0].results[0].config)).described.actions)
         if not any(word in actions for word in UNDOING):
             line += (
                 " The task gives no action to drop or to close, so nothing is taken or opened"

@@ -6,8 +6,10 @@ import typer
 
 from calm.cli.groups import Groups
 from envs.cli.bench_env import bench_env
+from envs.cli.survey import survey_command
 
 
 def register(app: typer.Typer, groups: Groups) -> None:
-    """Adds the bench of this layer to the group `bench`."""
+    """Adds what can be said of tasks without an agent."""
+    app.command("survey")(survey_command)
     groups("bench").command("env")(bench_env)

@@ -42,6 +42,7 @@ with warnings.catch_warnings():
     import gymnasium
     import minihack.base
     import minihack.envs.minigrid
+    from gymnasium.envs.registration import load_env_creator
     from minihack.base import PATH_DAT_DIR, MiniHack
     from minihack.envs.keyroom import MiniHackKeyDoor
     from nle import nethack
@@ -142,6 +143,8 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
             # In the specification, for `gymnasium.make` keeps some options to itself.
             spec = copy.deepcopy(gymnasium.spec(task))
             spec.kwargs |= {"fix_moon_phase": True, **(options or {})}
+            if "des_file" in spec.kwargs:
+                _take_a_level(spec)
             env = gymnasium.make(spec, disable_env_checker=True).unwrapped
     except (AttributeError, TypeError) as error:
         raise UsageError(f"{task} can't be made with {dict(options or {})}: {error}") from error
@@ -155,6 +158,19 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
         env.close()
         raise
     return env
+
+
+def _take_a_level(spec: gymnasium.envs.registration.EnvSpec) -> None:
+    """Makes a KeyRoom's specification take a level of one's own, with its limit and its macro.
+
+    MiniHack's classes of single rooms make their levels themselves; their base class takes one.
+    """
+    cls: Any = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else None
+    if isinstance(cls, type) and issubclass(cls, MiniHackKeyDoor):
+        room = cls(**{k: v for k, v in spec.kwargs.items() if k != "des_file"})
+        spec.kwargs["max_episode_steps"] = room._max_episode_steps
+        room.close()
+        spec.entry_point = MiniHackKeyDoor
 
 
 _MAKING = threading.Lock()

@@ -28,7 +28,7 @@ def test_the_documented_example_is_a_task(tmp_path: Path) -> None:
         ("", "describes no task: fields are needed, at least id and goal"),
         ("- id: a", "describes no task: fields are needed, at least id and goal"),
         ("id: a", "task.yaml: goal: Field required"),
-        ("{id: a, goal: g, subgoals: [{name: n, definition: D.}]}", "2 to 8 subgoals is needed"),
+        ("{id: a, goal: g, subgoals: [{name: n, definition: D.}]}", "2 to 32 subgoals is needed"),
         ("id: a\ngoal: g\nactions:\n\t- take", "line 4 .*put spaces in the tab's place"),
         ("{id: a, goal: g, actions: [yes, eat]}", r"actions\.0: text is needed, not True: put it"),
         ("{id: 5, goal: g}", "id: text is needed, not 5: put it between quotes"),
