@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from envs.game.engine import ABORTED, DIED, ENGINE_KEYS, WON, make_minihack
 from envs.game.glyphs import NO_GLYPH
 from envs.players.make import make_player
 from envs.stepping.batch import Batch
-from envs.tasks import TASKS
+from envs.tasks import TASKS, OwnTask, task
 
+ROOT = Path(__file__).parents[2]
 # MiniHack's own, when a menu keeps it from quitting a game; it goes on all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:Warning. smooth quitting of game failed")
 
@@ -58,8 +60,8 @@ GRIDS = (  # a new level is compiled at every reset
 class Theirs:
     """MiniHack's environment, which also keeps what the screen showed before it quits a game."""
 
-    def __init__(self, task: str) -> None:
-        self.env = make_minihack(task, {"observation_keys": list(KEYS)})
+    def __init__(self, task: str, options: Mapping[str, Any] | None = None) -> None:
+        self.env = make_minihack(task, {"observation_keys": list(KEYS), **(options or {})})
         self.last: dict[str, Any] | None = None
         quit_game = self.env._quit_game
 
@@ -100,7 +102,7 @@ def side_by_side(
     """
     n = len(players)
     seeds: list[Iterator[int]] = [count(100_000 * i) for i in range(n)]
-    theirs = [Theirs(task) for _ in range(n)]
+    theirs = [Theirs(task, batch.get("options")) for _ in range(n)]
     lengths = [0] * n
     ends = {WON: 0, DIED: 0, ABORTED: 0}
     rng = np.random.default_rng(5)
@@ -162,6 +164,20 @@ def test_equals_minihack(task: str, native: bool, keys: tuple[str, ...]) -> None
     ends = side_by_side(task, 1200, ("random", "scripted"), keys, native=native)
     assert ends[WON] >= 1
     assert sum(ends.values()) >= 2
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_keyroom_with_a_level_of_its_own_equals_minihack(native: bool) -> None:
+    junk = task(str(ROOT / "agents/study/levels/keyroom-s15-junk.yaml"))
+    assert isinstance(junk, OwnTask)
+    side_by_side(
+        junk.environment,
+        800,
+        ("random", "scripted"),
+        TRAINED,
+        native=native,
+        options=junk.options,
+    )
 
 
 @pytest.mark.parametrize("native", [False, True])

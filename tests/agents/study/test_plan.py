@@ -16,6 +16,7 @@ from data.evaluation.paper import PaperRow, paper_table
 from envs.tasks import task
 
 ROOT = Path(__file__).parents[3]
+JUNK = "agents/study/levels/keyroom-s15-junk.yaml"
 PLAN = load_plan("keyroom")
 ASKING = {"judge", "form", "thresholds"}
 FREE = {*ASKING, "subgoals", "shaping", "penalty", "weight", "bonus", "bonus_weight", "seed"}
@@ -148,3 +149,21 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
         if arm == "rules-novelty":
             tried = [one for one in tune.arms if "-novelty-" in one]
         assert len(tried) == (0 if arm == "fair" else 3), arm
+
+
+def test_a_task_of_a_plan_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        f"title: x\ntasks: {{Junk: {{task: {JUNK}, crop: 15}}}}\n"
+        "arms: {a: {label: A, reward: r, set: {judge: rules}}}\n"
+    )
+    plan = load_plan("mine", path)
+    config = plan.config(Cell("Junk", "a", 2), {"task": "KeyRoom-S5"})
+    assert (config.task, config.crop, config.seed) == ("KeyRoom-S15-Junk-v0", 15, 2)
+    assert config.described.id == config.task
+
+
+def test_the_room_with_junk_has_the_rooms_own_subgoals() -> None:
+    assert task(str(ROOT / JUNK)).subgoals == task("KeyRoom-S15").subgoals
+    assert task(str(ROOT / JUNK)).goal == task("KeyRoom-S15").goal

@@ -30,6 +30,18 @@ def test_rules_are_what_minihack_has() -> None:
     assert rules.fix_moon_phase  # ours, where MiniHack follows the calendar
 
 
+@pytest.mark.parametrize(("id", "limit"), [("KeyRoom-S5", 200), ("KeyRoom-S15", 400)])
+def test_a_keyroom_takes_a_level_and_keeps_its_limit_and_macro(id: str, limit: int) -> None:
+    env = make_minihack(f"MiniHack-{id}-v0", {"des_file": ROOM})
+    rules = read_rules(env)
+    env.close()
+    assert (rules.path, rules.max_steps) == ("keyroom", limit)
+    assert rules.actions[-2:] == ("pick up", "apply")
+    env = make_minihack(f"MiniHack-{id}-v0", {"des_file": ROOM, "max_episode_steps": 7})
+    assert read_rules(env).max_steps == 7
+    env.close()
+
+
 def test_rules_read_few_keys_and_minihacks_own_step_all() -> None:
     assert set(rule_keys("keyroom")) - set(rule_keys("rules")) == {
         "glyphs",
