@@ -9,6 +9,9 @@ from agents import load_agent
 from agents.inspection.agent import agent_folder, pretrained_agents
 from agents.training.policy_file import write_policy
 from calm.errors import UsageError
+from calm.files import sha256_of
+from calm.hub.package import FILE, read_description
+from tests.support.command_line import calm
 from tests.support.small_run import small_run
 
 
@@ -45,3 +48,28 @@ def test_an_unknown_agent_is_told_with_those_there_are(tmp_path: Path) -> None:
         agent_folder(tmp_path)
     for name in pretrained_agents():
         assert agent_folder(name).name == name
+
+
+@pytest.mark.parametrize("name", ["keyroom-s5", "keyroom-s15"])
+def test_a_packaged_agent_finishes_levels(name: str) -> None:
+    with load_agent(name, 4, seed=2026) as agent:
+        assert agent.success(4).successes == 4
+
+
+def test_packaged_agents_are_as_they_are_described(tmp_path: Path) -> None:
+    assert pretrained_agents() == ["keyroom-s15", "keyroom-s5"]
+    for name in pretrained_agents():
+        folder = agent_folder(name)
+        package = read_description((folder / FILE).read_text("utf-8"), name)
+        assert package.name == name
+        assert package.size < 2e6
+        for file in package.files:
+            assert sha256_of(folder / file.name) == file.sha256
+
+
+def test_a_packaged_agent_is_copied_to_a_folder_of_ones_own(tmp_path: Path) -> None:
+    text = calm("hub", "pull", "keyroom-s5", "--out", tmp_path / "mine")
+    assert f"calm replay {tmp_path / 'mine'}" in text
+    assert agent_folder(tmp_path / "mine") == tmp_path / "mine"
+    with pytest.raises(UsageError, match="is of kind agent, not set"):
+        calm("hub", "pull", "keyroom-s5", "--kind", "set", "--out", tmp_path / "other")
