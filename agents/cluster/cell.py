@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -63,6 +64,11 @@ def ending_of(error: BaseException) -> Ending:
     if isinstance(error, CalmError) and kind != "CalmError":
         return Ending(kind, str(error))
     words = str(error) if isinstance(error, CalmError) else f"{kind}: {error}"
+    if isinstance(error, MemoryError):
+        words = "its machine had no memory left; reserve more with --memory"
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        words = f"no space is left on the disk of its machine ({error.filename or 'a file'}); free"
+        words += " some there, or have TMPDIR name another"
     return Ending("lost", f"{'. '.join([words, *getattr(error, '__notes__', [])])} (on {host()})")
 
 

@@ -149,8 +149,8 @@ class RayExecutor:
                 "object_store_memory": OBJECT_STORE,
                 "_temp_dir": str(self._temporary),
             }
-        elif self._address != "auto":
-            _check_answers(self._address)
+        elif self._address != "auto" or os.environ.get("RAY_ADDRESS", "").startswith("ray://"):
+            _check_answers(os.environ["RAY_ADDRESS"] if self._address == "auto" else self._address)
         for attempts_left in reversed(range(STARTS if self._address == "local" else 1)):
             try:
                 self._ray.init(address=self._address, **options)

@@ -274,7 +274,11 @@ class _DifferentTexts:
             self._sort_in()
 
     def _sort_in(self) -> None:
-        self._hashes = np.union1d(self._hashes, np.array(self._new, dtype=np.int64))
+        hashes = np.concatenate([self._hashes, np.array(self._new, dtype=np.int64)])
+        hashes.sort()  # in place: of a million there are three copies else
+        is_first = np.ones(len(hashes), bool)
+        np.not_equal(hashes[1:], hashes[:-1], out=is_first[1:])
+        self._hashes = hashes[is_first]
         self._new = []
 
     def __len__(self) -> int:

@@ -20,6 +20,8 @@ from data.evaluation.subgoal_match import Match, translate
 from data.schema import JudgedTransition
 from data.stored import Stored, in_blocks, items_at, outlines, stored_like
 
+_NOTHING = Usage()
+
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
@@ -51,6 +53,8 @@ class JudgeAnswers:
     """(S, N) the same by the given subgoals that the discovered ones mean."""
     questions: npt.NDArray[np.int64]
     """(N,) the hash of each row's task and text: equal ones were one question."""
+    is_free: bool
+    """Whether no answer has cost anything."""
 
     @property
     def raw(self) -> list[Sequence[Judgement]]:
@@ -70,6 +74,8 @@ class JudgeAnswers:
 
     def usage(self) -> Usage:
         """Returns what the answers cost, over all repeats; equal texts were one question."""
+        if self.is_free:
+            return Usage()
         _, first = np.unique(self.questions, return_index=True)
         is_first = np.zeros(len(self.questions), bool)
         is_first[first] = True
@@ -102,6 +108,7 @@ def ask(
     judge, variant = contestant.judge, title(contestant.variant)
     judged, by_given_subgoal = [], []
     questions = np.zeros(len(rows), np.int64)
+    is_free = True
     for i, repeat in enumerate((judge, *contestant.repeats)):
         progress = contestant.progress[i] if i < len(contestant.progress) else None
         asking = _Asking(repeat, contestant.variant, tasks, matches, progress)
@@ -112,6 +119,7 @@ def ask(
                 for row, judgement in asking.about(rows, questions)
             ),
         )
+        is_free = is_free and asking.is_free
         if contestant.fold:
             folded = fold_judgements(rows, _judgements(answers), judge.mode)
             answers = stored_like(rows, map(_with_judgement, answers, folded))
@@ -124,7 +132,9 @@ def ask(
             by_given_subgoal.append(_judgements(stored_like(rows, translated)))
         else:
             by_given_subgoal.append(_judgements(answers))
-    return JudgeAnswers(judge.name, judge.mode, variant, judged, by_given_subgoal, questions)
+    return JudgeAnswers(
+        judge.name, judge.mode, variant, judged, by_given_subgoal, questions, is_free
+    )
 
 
 def _judgements(judged: Sequence[JudgedTransition]) -> Sequence[Judgement]:
@@ -157,6 +167,8 @@ class _Asking:
         self._judge, self._variant = judge, variant
         self._tasks, self._matches, self._progress = tasks, matches, progress
         self._by_task: dict[str, BlockAnnotation] = {}
+        self.is_free = True
+        """Whether no answer has cost anything yet."""
 
     def about(
         self, rows: Sequence[LabelledTransition], questions: npt.NDArray[np.int64]
@@ -171,6 +183,7 @@ class _Asking:
             answers = self._about(block)
             for i, (row, answer) in enumerate(zip(block, answers, strict=True), first):
                 transition = row.transition
+                self.is_free = self.is_free and answer.usage == _NOTHING
                 questions[i] = hash((transition.task, transition.texts[self._judge.mode]))
                 yield row, answer
             first += len(block)

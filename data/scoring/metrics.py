@@ -26,7 +26,7 @@ NO, YES, UNREADABLE = 0, 1, 2
 
 _AT_ONCE = 1 << 16
 """Rows that are counted together."""
-_WEIGHTS = 1 << 21
+_WEIGHTS = 1 << 18
 """Weights of resamples in memory at once."""
 
 Z = 1.959963984540054

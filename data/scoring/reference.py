@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -119,9 +118,12 @@ def engine_reference(
             raise UsageError(f"no subgoals are given for task {id!r}; name some to ask about")
     names = tuple(names_of({id: tasks[id] for id in here}))
     names_by_task = {id: [s.name for s in tasks[id].subgoals] for id in here}
-    truth = np.full((len(rows), len(names)), UNKNOWN, dtype=np.int8)
     index = {name: g for g, name in enumerate(names)}
+    classes: dict[tuple[str, bytes], int] = {}
+    """Numbers of what rows of a task can have achieved."""
+    truths: list[npt.NDArray[np.int8]] = []
     kinds: list[str] = []
+    class_of = np.zeros(len(rows), np.int32)
     episodes: dict[str, int] = {}
     """Their numbers, in the order in which they first come."""
     episode_of = np.zeros(len(rows), np.int32)
@@ -132,9 +134,15 @@ def engine_reference(
                 f"episode {row.transition.episode!r} step {row.transition.step} has no truth for"
                 f" {', '.join(missing)}"
             )
-        truth[i, [index[n] for n in names_here]] = row.achieved(names_here)
-        kinds.append(sys.intern(row.kind(names_here)))
+        key = (row.transition.task, bytes(row.truth[name] for name in names_here))
+        if key not in classes:
+            classes[key] = len(kinds)
+            truths.append(np.full(len(names), UNKNOWN, dtype=np.int8))
+            truths[-1][[index[n] for n in names_here]] = row.achieved(names_here)
+            kinds.append(row.kind(names_here))
+        class_of[i] = classes[key]
         episode_of[i] = episodes.setdefault(row.cluster, len(episodes))
     rank = np.argsort(np.argsort(list(episodes)))
+    truth = np.stack(truths)[class_of]
     rate = float((truth == 1).any(1).mean()) if natural_rate is None else natural_rate
-    return Reference(names, truth, tuple(kinds), rank[episode_of], rate)
+    return Reference(names, truth, tuple(map(kinds.__getitem__, class_of)), rank[episode_of], rate)

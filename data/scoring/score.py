@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -130,16 +130,21 @@ def score(
 
     All numbers but the flip rate and the bill are of the first repeat.
     """
-    answers = np.stack([answer_array(reference, row) for row in judgements])
-    verdicts = Counter(judgement.verdict for judgement in judgements[0])
+    first = _Read(reference)
+    answers = np.stack(
+        [
+            answer_array(reference, map(first.count, row) if i == 0 else row)
+            for i, row in enumerate(judgements)
+        ]
+    )
     return replace(
         score_answers(judge, mode, reference, answers[0], resamples=resamples, seed=seed),
         variant=variant,
         repeats=len(judgements),
-        verdicts={v.value: n for v in Verdict if (n := verdicts[v])},
+        verdicts={v.value: n for v in Verdict if (n := first.verdicts[v])},
         usage=usage,
         flip_rate=metrics.flip_rate(answers[:, reference.truth != UNKNOWN]),
-        calibration=_calibration(reference, judgements[0]),
+        calibration=first.calibration(),
     )
 
 
@@ -267,7 +272,7 @@ def _natural(rate: float, by_cluster: Counts, drawn: Counts) -> Estimate:
     return Estimate(natural.value, low, high)
 
 
-def answer_array(reference: Reference, judgements: Sequence[Judgement]) -> npt.NDArray[np.int8]:
+def answer_array(reference: Reference, judgements: Iterable[Judgement]) -> npt.NDArray[np.int8]:
     """Returns (N, G) int8: 1 yes, 0 no, -1 unreadable, -2 not asked."""
     out = np.full(reference.truth.shape, -2, dtype=np.int8)
     column = {name: g for g, name in enumerate(reference.names)}
@@ -288,21 +293,33 @@ def _shares_by_kind(
     return {kind: count[kind] / n for kind, n in sorted(total.items())}
 
 
-def _calibration(reference: Reference, judged: Sequence[Judgement]) -> Calibration | None:
-    """Returns the calibration over all answers with a probability; None without any."""
-    truth, confidence = array("b"), array("d")
-    for i, judgement in enumerate(judged):
-        for g, name in enumerate(reference.names):
-            if (
-                judgement.confidence
-                and name in judgement.confidence
-                and reference.truth[i, g] != -2
-            ):
-                truth.append(int(reference.truth[i, g]))
-                confidence.append(judgement.confidence[name])
-    if not truth:
-        return None
-    curve = metrics.reliability(truth, confidence)
-    return Calibration(
-        metrics.brier(truth, confidence), metrics.calibration_error(curve), curve, len(truth)
-    )
+class _Read:
+    """Counts answers as they pass, in the rows' order: their verdicts, and their probabilities."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._names, self._truths = reference.names, iter(reference.truth)
+        self.verdicts: Counter[Verdict] = Counter()
+        self._truth, self._confidence = array("b"), array("d")
+
+    def count(self, judgement: Judgement) -> Judgement:
+        """Counts the answer about the next row, and returns it."""
+        truth = next(self._truths)
+        self.verdicts[judgement.verdict] += 1
+        if judgement.confidence:
+            for g, name in enumerate(self._names):
+                if name in judgement.confidence and truth[g] != UNKNOWN:
+                    self._truth.append(int(truth[g]))
+                    self._confidence.append(judgement.confidence[name])
+        return judgement
+
+    def calibration(self) -> Calibration | None:
+        """Returns the calibration over all answers with a probability; None without any."""
+        if not self._truth:
+            return None
+        curve = metrics.reliability(self._truth, self._confidence)
+        return Calibration(
+            metrics.brier(self._truth, self._confidence),
+            metrics.calibration_error(curve),
+            curve,
+            len(self._truth),
+        )

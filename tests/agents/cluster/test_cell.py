@@ -1,5 +1,6 @@
 """How an attempt at a cell ends, and what is told of it on another machine."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,17 @@ def test_errors_with_a_name_end_a_cell_and_others_are_worth_another_attempt() ->
     assert ending_of(CalmError("the disk is full")) == Ending(
         "lost", f"the disk is full (on {host()})"
     )
-    error = MemoryError("too much")
+    error = ValueError("too much")
     error.add_note("resume it so")
-    assert ending_of(error).message == f"MemoryError: too much. resume it so (on {host()})"
+    assert ending_of(error).message == f"ValueError: too much. resume it so (on {host()})"
     assert ending_of(KeyboardInterrupt()).kind == "interrupted"
+
+
+def test_a_machine_that_is_full_is_told_with_what_to_do() -> None:
+    memory, disk = ending_of(MemoryError()), ending_of(OSError(errno.ENOSPC, "", "/tmp/cell"))
+    assert (memory.kind, disk.kind) == ("lost", "lost")
+    assert "no memory left; reserve more with --memory" in memory.message
+    assert "disk of its machine (/tmp/cell); free some there" in disk.message
 
 
 def test_an_ending_is_told_as_news() -> None:
