@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.cluster.versions import differences, host, versions
-from agents.training.callback import TrainingStatus
 from agents.training.executor import Lost, News
 from agents.training.run_folder import Run
+from agents.training.status import TrainingStatus
 from agents.training.train import train
 from calm import errors
 from calm.errors import CalmError

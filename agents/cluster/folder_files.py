@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from agents.training import folder_lock
+from agents.training import folder_lock, status
 from calm.errors import CalmError
 from calm.files import write_file
 
@@ -13,6 +13,9 @@ Files = dict[str, bytes]
 """Content by path within the folder."""
 LAST = "checkpoint.pt"
 """Written after the others: training resumes from it, and then needs what belongs to it."""
+
+OF_A_PROCESS = (folder_lock.FILE, status.FILE)
+"""Files about the process that trains the run, which don't travel."""
 
 
 class ChangedFiles:
@@ -31,10 +34,10 @@ class ChangedFiles:
         files = {}
         for path in sorted(self._folder.rglob("*")):
             name = str(path.relative_to(self._folder))
-            if path.name == folder_lock.FILE or path.name.startswith(".") or not path.is_file():
+            if path.name in OF_A_PROCESS or path.name.startswith(".") or not path.is_file():
                 continue
-            status = path.stat()
-            stamp = (status.st_mtime_ns, status.st_size)
+            there = path.stat()
+            stamp = (there.st_mtime_ns, there.st_size)
             if self._stamps.get(name) != stamp:
                 files[name] = path.read_bytes()
                 self._stamps[name] = stamp

@@ -24,10 +24,10 @@ from agents.cluster.folder_files import ChangedFiles, write_files
 from agents.cluster.questions import Asking
 from agents.cluster.ray_task import train_in_task
 from agents.cluster.versions import ROOT, differences, versions
-from agents.training.callback import TrainingStatus
 from agents.training.executor import Lost, News
 from agents.training.folder_lock import owned
 from agents.training.run_folder import Run, commit
+from agents.training.status import TrainingStatus
 from calm.errors import CalmError, EndpointError, UsageError
 
 EXCLUDED = ("/.git", "/tests", "/docs", "/site", "/runs", "*.parquet", "*.svg", "*.sqlite*")

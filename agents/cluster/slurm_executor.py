@@ -20,10 +20,10 @@ from agents.cluster.answers import copy_of_answers
 from agents.cluster.cell import CellNeeds, Ending
 from agents.cluster.questions import Asking
 from agents.cluster.slurm_job import CellJob
-from agents.cluster.status_file import StatusReader
 from agents.cluster.versions import versions
 from agents.training.executor import Lost, News
 from agents.training.run_folder import Run
+from agents.training.status import StatusReader
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.owned.address import TOKEN

@@ -13,10 +13,9 @@ from typing import Any
 
 from agents.cluster.answers import store_of_attempt
 from agents.cluster.cell import CellNeeds, Ending, train_cell
-from agents.cluster.status_file import remove_status, write_status
-from agents.training.callback import TrainingStatus
 from agents.training.folder_lock import forget_dead_owner
 from agents.training.run_folder import Run
+from agents.training.status import TrainingStatus, remove_status
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,7 @@ class CellJob:
         # Slurm runs a job once at a time, so whoever held the folder on another node is gone.
         forget_dead_owner(self.folder)
 
-        def report(status: TrainingStatus) -> None:
-            write_status(self.folder, status)
+        def report(_: TrainingStatus) -> None:
             if self.stop.exists():
                 raise KeyboardInterrupt
 

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from agents.cluster.answers import copy_of_answers, store_of_attempt
 from agents.cluster.claims import BEAT_SECONDS, DEAD_SECONDS, Claims
-from agents.cluster.status_file import StatusReader, remove_status, write_status
-from agents.training.callback import TrainingStatus
 from agents.training.executor import Lost, News
 from agents.training.folder_lock import forget_dead_owner
 from agents.training.parallel import LocalProcesses
 from agents.training.run_folder import Run
+from agents.training.status import StatusReader, TrainingStatus, remove_status
 from calm.errors import CalmError, UsageError
 from calm.judges import asks_model
 
@@ -125,9 +124,7 @@ class Worker(LocalProcesses):
         others = {i: run.folder for i, run in enumerate(self._runs) if i not in self._held}
         yield from self._statuses.changed(others, time.monotonic())
         for i, news in super().news():
-            if isinstance(news, TrainingStatus):
-                write_status(self._runs[i].folder, news)
-            else:
+            if not isinstance(news, TrainingStatus):
                 self._let_go(i, news)
             yield i, news
 

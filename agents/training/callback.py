@@ -17,38 +17,13 @@ from agents.training.config import TrainConfig
 from agents.training.credit_source import CreditSource
 from agents.training.evaluation import Success, measure_success
 from agents.training.run_folder import Row, Run
+from agents.training.status import TrainingStatus
 from calm.annotation.live import PENDING, Annotator, Waiting
 from calm.records import Judgement, Usage
 from envs.credit.noisy import NoisyStream
 from envs.credit.shaping import BatchCredit
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.truth.tally import Tally
-
-
-@dataclass(frozen=True)
-class TrainingStatus:
-    """Steps, rate and success of a training run so far, and its questions to the judge."""
-
-    steps: int
-    """Environment steps so far."""
-    total: int
-    """Environment steps at the end: those of the settings, rounded up to whole rollouts."""
-    steps_per_second: float
-    """Of collection and update, evaluations not counted."""
-    success: float | None
-    """At the last evaluation on held-out levels."""
-    questions: int
-    """Distinct questions put to the judge so far."""
-    pending: int = 0
-    """Of these, not answered yet."""
-    waiting: float = 0.0
-    """Seconds that training has been waiting for answers."""
-    answered: int = 0
-    """Questions that a model has answered while training waits."""
-    to_answer: int = 0
-    """Of so many; 0 where the judge does not count them."""
-    answers_per_second: float = 0.0
-    """How fast it does."""
 
 
 @dataclass

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from agents.training.callback import TrainingStatus
 from agents.training.executor import Executor, train_all
 from agents.training.run_folder import Run
+from agents.training.status import TrainingStatus
 from calm.annotation.many import rate_in_words
 
 MOST_BARS = 6

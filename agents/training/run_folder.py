@@ -10,6 +10,7 @@ words.json          some of them in a model's own words
 subgoals.json       the subgoals, where the settings only name them
 episodes.parquet    recorded episodes, and replay.html that plays them
 tensorboard/
+status.json         how far it is, while it is trained
 report.html
 """
 
@@ -30,7 +31,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 
 from agents.training import folder_lock, policy_file
 from agents.training.config import TrainConfig, load_config, make_config
@@ -260,6 +260,8 @@ class Run:
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint by a state of tensors and plain values."""
+        import torch  # takes a second, which who reads metrics should not wait for
+
         content = io.BytesIO()  # torch hides what is wrong with a file that it writes itself
         torch.save(dict(state), content)
         write_file(self.checkpoint_path, content.getvalue())
@@ -270,6 +272,8 @@ class Run:
         Raises:
             UsageError: there is none, or it can't be read.
         """
+        import torch
+
         path = self.checkpoint_path
         try:
             # weights_only refuses anything that is not a tensor or a plain value: no code runs.

@@ -17,12 +17,13 @@ import torch
 
 from agents.ppo.glibc_memory import keep_memory
 from agents.training.agent import make_ppo
-from agents.training.callback import Clock, RunCallback, TrainingStatus
+from agents.training.callback import Clock, RunCallback
 from agents.training.checkpoint import restore, restore_judge
 from agents.training.environment import credit_source_of, make_env, subgoals_of_run
 from agents.training.folder_lock import owned
 from agents.training.loggers import make_logger
 from agents.training.run_folder import Row, Run
+from agents.training.status import StatusWriter, TrainingStatus, remove_status
 from calm.annotation.live import Annotator
 from calm.errors import CalmError
 from calm.store.store import Store
@@ -67,7 +68,16 @@ def train(
     with owned(run.folder):
         if resume is None:
             resume = run.checkpoint_path.exists() or run.policy_path.exists()
-        return _train(run, store, base_url, resume, workers, threads, on_progress)
+        file = StatusWriter(run.folder)
+
+        def report(status: TrainingStatus) -> None:
+            file.write(status)
+            on_progress(status)
+
+        try:
+            return _train(run, store, base_url, resume, workers, threads, report)
+        finally:
+            remove_status(run.folder)
 
 
 def _train(

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-
-import uvicorn
 
 from calm.errors import UsageError
 from calm.files import write_file
 from data.label.server import application
 from data.label.session import Session
-
-HOST = "127.0.0.1"
+from data.local_page.serve import serve as serve_page
 
 
 def kept_token(labels: Path) -> str:
@@ -47,22 +44,4 @@ def serve(session: Session, port: int, *, ready: Callable[[str], None]) -> None:
         UsageError: the port is taken.
     """
     token = kept_token(session.store.path)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, port))
-        except OSError as error:
-            raise UsageError(f"port {port} cannot be used ({error}); name another") from error
-        port = listener.getsockname()[1]
-        listener.listen(16)
-        config = uvicorn.Config(
-            application(session, token, port),
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        ready(f"http://{HOST}:{port}/{token}/")
-        uvicorn.Server(config).run(sockets=[listener])
+    serve_page(partial(application, session, token), token, port, ready=ready)

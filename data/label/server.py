@@ -1,20 +1,16 @@
 """The labelling page's web application: one annotator, one list of transitions, this machine only.
 
-What guards it: it listens on loopback alone; the address holds a token; a request must name this
-host (against DNS rebinding) and, if it writes, come from this very page; the content-security
-policy allows nothing from elsewhere and no inline script; all game text is escaped by the
-template. The page never holds the engine's truth or a judge's answer: the annotator is blind.
+What guards it: it listens on loopback alone; the address holds a token; `data.local_page.guard`
+refuses what comes from elsewhere; all game text is escaped by the template. The page never holds
+the engine's truth or a judge's answer: the annotator is blind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -23,22 +19,10 @@ from calm.records import LabelledTransition
 from data.label.form import read_answer, read_undo
 from data.label.session import Session
 from data.label.store import AnsweredElsewhere
+from data.local_page.guard import guarded
 from data.screen.view import HERE as SCREEN
 
 HERE = Path(__file__).parent
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-        " img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 
 _STATIC = {
     "choose.js": (HERE / "static", "text/javascript"),
@@ -47,7 +31,6 @@ _STATIC = {
     "screen.css": (SCREEN, "text/css"),
 }
 """What is served besides pages: its folder and type."""
-_MAX_BODY = 64 * 1024
 
 _templates = Environment(
     loader=FileSystemLoader([HERE / "templates", SCREEN]),
@@ -125,36 +108,7 @@ def application(session: Session, token: str, port: int) -> Starlette:
         Route(f"{base}/label", label, methods=["POST"]),
         Route(f"{base}/undo", undo, methods=["POST"]),
     ]
-    return Starlette(
-        routes=routes, middleware=[Middleware(BaseHTTPMiddleware, dispatch=_guard(port))]
-    )
-
-
-def _guard(
-    port: int,
-) -> Callable[[Request, Callable[[Request], Awaitable[Response]]], Awaitable[Response]]:
-    hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
-
-    async def guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = _refusal(request, hosts) or await answer(request)
-        response.headers.update(HEADERS)
-        return response
-
-    return guard
-
-
-def _refusal(request: Request, hosts: set[str]) -> Response | None:
-    """Returns the response that refuses a request; None if it is answered."""
-    host = request.headers.get("host", "")
-    if host not in hosts:
-        return PlainTextResponse("this page answers to 127.0.0.1 alone", 403)
-    if request.method == "POST":
-        if request.headers.get("origin") != f"http://{host}":
-            return PlainTextResponse("labels are taken from this page alone", 403)
-        size = request.headers.get("content-length", "")
-        if not size.isdigit() or int(size) > _MAX_BODY:
-            return PlainTextResponse("too much for a label", 413)
-    return None
+    return guarded(routes, port)
 
 
 def _html(template: str, **values: object) -> HTMLResponse:

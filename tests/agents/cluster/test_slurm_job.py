@@ -6,10 +6,10 @@ import pytest
 
 from agents.cluster.cell import CellNeeds
 from agents.cluster.slurm_job import CellJob
-from agents.cluster.status_file import FILE
 from agents.cluster.versions import versions
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
+from agents.training.status import FILE
 
 pytest.importorskip("submitit")
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from agents.training.callback import TrainingStatus
 from agents.training.executor import train_all
 from agents.training.parallel import STOPS, LocalProcesses, _interrupt_once
 from agents.training.run_folder import Run
+from agents.training.status import TrainingStatus
 from calm.errors import CalmError
 
 

@@ -10,9 +10,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.report.page import report_runs
-from agents.training.callback import TrainingStatus
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
+from agents.training.status import TrainingStatus
 from agents.training.train import train
 from calm.errors import CalmError, UsageError
 from envs.interfaces.sb3_vec import Sb3Vec

@@ -1,23 +1,69 @@
-"""A cell's status as a file in its folder, for those who see the folder and not its process."""
+"""How far a run is, and the same as a file in its folder, for who sees that and not its process."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from agents.training.callback import TrainingStatus
 from calm.errors import CalmError
 from calm.files import write_file
 
 FILE = "status.json"
+WRITE_SECONDS = 2.0
+"""Between two writings of a run's status."""
+
+
+@dataclass(frozen=True)
+class TrainingStatus:
+    """Steps, rate and success of a training run so far, and its questions to the judge."""
+
+    steps: int
+    """Environment steps so far."""
+    total: int
+    """Environment steps at the end: those of the settings, rounded up to whole rollouts."""
+    steps_per_second: float
+    """Of collection and update, evaluations not counted."""
+    success: float | None
+    """At the last evaluation on held-out levels."""
+    questions: int
+    """Distinct questions put to the judge so far."""
+    pending: int = 0
+    """Of these, not answered yet."""
+    waiting: float = 0.0
+    """Seconds that training has been waiting for answers."""
+    answered: int = 0
+    """Questions that a model has answered while training waits."""
+    to_answer: int = 0
+    """Of so many; 0 where the judge does not count them."""
+    answers_per_second: float = 0.0
+    """How fast it does."""
 
 
 def write_status(folder: Path, status: TrainingStatus) -> None:
     """Replaces the status in a folder; one that can't be written is left out."""
     with contextlib.suppress(CalmError, OSError):
         write_file(folder / FILE, json.dumps(asdict(status)))
+
+
+class StatusWriter:
+    """Writes the status of a run that is trained into its folder, every few seconds at most.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._next = 0.0
+
+    def write(self, status: TrainingStatus) -> None:
+        """Writes a status, unless the last one is of just now."""
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + WRITE_SECONDS
+            write_status(self._folder, status)
 
 
 def read_status(folder: Path) -> TrainingStatus | None:
@@ -29,7 +75,7 @@ def read_status(folder: Path) -> TrainingStatus | None:
 
 
 def remove_status(folder: Path) -> None:
-    """Removes the status of a cell that is not trained any more."""
+    """Removes the status of a run that is not trained any more."""
     with contextlib.suppress(OSError):
         (folder / FILE).unlink(missing_ok=True)
 

@@ -3,8 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from agents.cluster.status_file import StatusReader, read_status, remove_status, write_status
-from agents.training.callback import TrainingStatus
+from agents.training.status import (
+    StatusReader,
+    TrainingStatus,
+    read_status,
+    remove_status,
+    write_status,
+)
 
 STATUS = TrainingStatus(100, 400, 50.0, None, 3)
 
