@@ -11,20 +11,41 @@ from calm.errors import CalmError
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders of runs, folders that hold such, or patterns such as 'runs/*'."
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="File to write; report.html in the first run by default.")
+        Path | None,
+        typer.Option(
+            help="File to write; report.html in the run, or in the folder of several, by default."
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=TEXT",
+            help="What to call an agent, by its name in the report or a run's folder; repeat for"
+            " several.",
+        ),
     ] = None,
 ) -> None:
     """Write one HTML report of runs.
 
-    Learning curves with intervals, a table of the agents, what the judge cost, every setting; all
-    in one file. Runs that differ only in their seed share a colour.
+    Learning curves with intervals, subgoals over time, a table of the agents, what the judge cost,
+    every setting; all in one file. Runs that differ only in their seed share a colour.
     """
     from agents.report.page import report_runs
+    from agents.training.find_runs import find_runs
     from agents.training.run_folder import Run
 
-    opened = [Run.open(folder) for folder in runs]
+    opened = [Run.open(folder) for folder in find_runs(runs)]
     if not any(run.metrics() for run in opened):
         raise CalmError("none of these runs has been evaluated yet, so there is nothing to draw")
-    typer.echo(str(report_runs(opened, out or runs[0] / "report.html")))
+    folder = Path(runs[0])
+    path = out or (folder if folder.is_dir() else opened[0].folder) / "report.html"
+    if len(opened) > 1:
+        typer.echo(f"{len(opened)} runs", err=True)
+    typer.echo(str(report_runs(opened, path, label or ())))

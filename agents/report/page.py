@@ -12,10 +12,19 @@ import jinja2
 from markupsafe import Markup
 
 from agents.inspection.explain_page import drawn
-from agents.report.curves import Curve, draw_success
+from agents.report.curves import Curve, draw_panels, draw_success, subgoal_panels
 from agents.report.samples import Sample, samples_of_run
-from agents.report.tables import Arm, Table, arms_of, arms_table, costs_table, settings_table
+from agents.report.tables import (
+    Arm,
+    Table,
+    arms_of,
+    arms_table,
+    costs_table,
+    label_arms,
+    settings_table,
+)
 from agents.training.run_folder import Run
+from calm.cli.typed import typed
 from calm.files import write_file
 from calm.records import Subgoal
 from data.screen.view import screen_style
@@ -62,10 +71,7 @@ class Report:
             autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         template = environment.from_string(TEMPLATE.read_text("utf-8"))
-        curves = [
-            Curve(arm.label, [run.metrics() for run in arm.runs], resumptions(arm))
-            for arm in self.arms
-        ]
+        curves = curves_of(self.arms)
         html = template.render(
             title=self.title,
             summary=self.summary,
@@ -93,32 +99,73 @@ def resumptions(arm: Arm) -> list[int]:
     return sorted(step for run in arm.runs for step in run.resumed_at)
 
 
-def report_runs(runs: Sequence[Run], path: Path) -> Path:
-    """Writes a report of runs, finished or not; those that differ only in seed share a colour."""
-    arms = arms_of(runs)
+def curves_of(arms: Sequence[Arm]) -> list[Curve]:
+    """Returns the metrics of arms, as they are drawn."""
+    return [Curve(arm.label, [run.metrics() for run in arm.runs], resumptions(arm)) for arm in arms]
+
+
+def report_runs(runs: Sequence[Run], path: Path, labels: Sequence[str] = ()) -> Path:
+    """Writes a report of runs, finished or not; those that differ only in seed share a colour.
+
+    Args:
+        runs: to report.
+        path: of the page.
+        labels: what to call agents instead of their names, see `label_arms`.
+    """
+    arms = label_arms(arms_of(runs), labels)
     tasks = sorted({run.config.task for run in runs})
+    titled = [(run, arm.title(run)) for arm in arms for run in arm.runs]
+    sections = [
+        subgoals_over_time(arms),
+        *(
+            section
+            for run, title in titled
+            for section in (explained(run, title), replayed(run, title, path.parent))
+        ),
+        closer(titled),
+    ]
     return Report(
         title=f"Runs on {', '.join(tasks)}",
         arms=arms,
         costs=costs_table(arms),
-        samples=[
-            sample
-            for arm in arms
-            for run in arm.runs
-            for sample in samples_of_run(run, arm.title(run))
-        ],
-        sections=[
-            section
-            for arm in arms
-            for run in arm.runs
-            for section in (
-                explained(run, arm.title(run)),
-                replayed(run, arm.title(run), path.parent),
-            )
-            if section is not None
-        ],
+        samples=[sample for run, title in titled for sample in samples_of_run(run, title)],
+        sections=[section for section in sections if section is not None],
         provenance=started_with(runs),
     ).write(path)
+
+
+def subgoals_over_time(arms: Sequence[Arm]) -> Section | None:
+    """Returns a section with a chart a subgoal; None where nobody has counted any."""
+    curves = curves_of(arms)
+    panels = subgoal_panels(curves)
+    if not panels:
+        return None
+    return Section(
+        "Subgoals on held-out levels",
+        figure=Markup(draw_panels(curves, panels, "subgoals", share=True)),
+        caption=" Share of episodes that achieved each at all, by the engine's truth where that is"
+        " known. One line a seed.",
+    )
+
+
+def closer(titled: Sequence[tuple[Run, str]]) -> Section:
+    """Returns a section with the commands that show how runs play and where they look.
+
+    Args:
+        titled: runs, each with its title.
+    """
+    command = Markup("<code>{}</code>")
+    rows = [
+        (
+            title,
+            command.format(typed("replay", run.folder)),
+            command.format(typed("explain", run.folder)),
+            command.format(typed("watch", run.folder)),
+        )
+        for run, title in titled
+    ]
+    columns = ("run", "play its episodes", "see where it looks", "follow it")
+    return Section("Look closer", table=Table(columns, rows), folded=True)
 
 
 def started_with(runs: Sequence[Run]) -> dict[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.report.reward import reward_in_words
 from agents.training.run_folder import Row, Run
+from calm.errors import UsageError, unknown
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,40 @@ def arms_of(runs: Sequence[Run]) -> list[Arm]:
         Arm(label, members, reward_in_words(members[0].config))
         for label, members in zip(labels, groups.values(), strict=True)
     ]
+
+
+def label_arms(arms: Sequence[Arm], labels: Sequence[str]) -> list[Arm]:
+    """Returns the same arms under other labels.
+
+    Args:
+        arms: with the labels that they have now.
+        labels: `NAME=TEXT` each, where NAME is an arm's label, or the path or name of the folder of
+            one of its runs. Both may hold `=`: the shortest NAME that there is counts.
+
+    Raises:
+        UsageError: there is no such arm; lists those there are.
+    """
+    relabelled = list(arms)
+    for pair in labels:
+        words = pair.split("=")
+        splits = [("=".join(words[:i]), "=".join(words[i:])) for i in range(1, len(words))]
+        if not splits or not pair.rstrip("= "):
+            raise UsageError(f"--label takes NAME=TEXT, got {pair!r}")
+        for name, text in splits:
+            which = [i for i, arm in enumerate(arms) if name in _names(arm)]
+            if which:
+                for i in which:
+                    relabelled[i] = replace(arms[i], label=text)
+                break
+        else:
+            raise unknown("agent", splits[0][0], [arm.label for arm in arms])
+    return relabelled
+
+
+def _names(arm: Arm) -> set[str]:
+    """Returns what an arm can be named by."""
+    folders = [run.folder for run in arm.runs]
+    return {arm.label, *(f.name for f in folders), *map(str, folders)}
 
 
 def _differing(settings: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -96,6 +96,23 @@ def forget_dead_owner(folder: Path) -> None:
             path.unlink()
 
 
+def is_owned(folder: Path) -> bool:
+    """Returns whether a process owns a folder, as far as can be read: nothing is locked for it.
+
+    On another machine an owner is taken to live as long as its file is there.
+    """
+    try:
+        owner = json.loads((folder / FILE).read_text("utf-8"))
+        if owner.get("host", _host()) != _host():
+            return True
+        os.kill(int(owner["pid"]), 0)
+    except PermissionError:
+        return True  # a process of another user
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return False
+    return True
+
+
 def _lock(folder: Path, place: int) -> int:
     """Locks the file in the folder open as `place`, and writes this process into it.
 
