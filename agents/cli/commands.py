@@ -23,6 +23,7 @@ from agents.cli.report import report
 from agents.cli.study import study
 from agents.cli.train import train
 from agents.cli.tune import tune
+from agents.cli.watch import watch
 from calm.cli.groups import Groups
 
 
@@ -30,6 +31,7 @@ def register(app: typer.Typer, groups: Groups) -> None:
     """Adds the commands of this layer to `app` and to `bench`, `data`, `hub`, `players`."""
     for command in (
         doctor, demo, collect, train, report, encoders, explain, replay, study, tune,
+        watch,
     ):  # fmt: skip
         app.command()(command)
     groups("bench").command("train")(bench_train)

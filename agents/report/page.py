@@ -29,7 +29,9 @@ from calm.files import write_file
 from calm.records import Subgoal
 from data.screen.view import screen_style
 
-TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
+TEMPLATES = Path(__file__).parent / "templates"
+STYLE = TEMPLATES / "page.css"
+"""What pages of runs look like."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,10 @@ class Report:
         environment = jinja2.Environment(
             autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        template = environment.from_string(TEMPLATE.read_text("utf-8"))
+        template = environment.from_string((TEMPLATES / "report.html.j2").read_text("utf-8"))
         curves = curves_of(self.arms)
         html = template.render(
+            style=Markup(STYLE.read_text("utf-8").rstrip()),
             title=self.title,
             summary=self.summary,
             curves=Markup(draw_success(curves)) if curves else "",

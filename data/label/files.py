@@ -12,10 +12,16 @@ from data.parquet import read_labels, write_labels
 from data.schema import Label
 
 
-def read_label_file(path: Path) -> list[Label]:
-    """Returns the labels of a label store (.sqlite), a .csv file, or else a parquet file."""
+def read_label_file(path: Path, *, readonly: bool = False) -> list[Label]:
+    """Returns the labels of a label store (.sqlite), a .csv file, or else a parquet file.
+
+    Args:
+        path: the file.
+        readonly: leave a label store wholly as it is: one of an earlier release is not brought up
+            to date, one whose writer was killed is refused until it is opened for writing.
+    """
     if path.suffix == ".sqlite":
-        return stored_labels(path)
+        return stored_labels(path, readonly=readonly)
     return read_csv(path) if path.suffix == ".csv" else read_labels(path)
 
 
@@ -29,7 +35,7 @@ def write_label_file(path: Path, labels: Sequence[Label]) -> None:
         raise unknown("kind of file", path.suffix, [".csv", ".parquet"])
 
 
-def stored_labels(path: Path) -> list[Label]:
+def stored_labels(path: Path, *, readonly: bool = False) -> list[Label]:
     """Returns the labels that count in a label store.
 
     Raises:
@@ -37,5 +43,5 @@ def stored_labels(path: Path) -> list[Label]:
     """
     if not path.is_file():
         raise UsageError(f"{path}: no labels yet; `calm label --as YOU` makes some")
-    with LabelStore(path) as store:
+    with LabelStore(path, readonly=readonly) as store:
         return store.labels()

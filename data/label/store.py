@@ -70,21 +70,34 @@ class AnsweredElsewhere(UsageError):
 class LabelStore:
     """Labels of any number of annotators; a context manager.
 
+    Args:
+        path: of the file, which is made if need be.
+        readonly: never write; the file must be there.
+
     Raises:
         UsageError: the file is no SQLite database, or another program's. It is left as it is.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, readonly: bool = False) -> None:
         self.path = Path(path)
         self._lock = Lock()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not readonly:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            name = f"{self.path.resolve().as_uri()}{'?mode=ro' if readonly else ''}"
             # The web server calls from its own threads; the lock keeps them in turn.
-            self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            self._db = sqlite3.connect(
+                name, uri=True, check_same_thread=False, isolation_level=None
+            )
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(error) from error
         try:
-            self._prepare()
+            self._check()
+            if not readonly:
+                self._prepare()
+            if not (there := self._columns()):
+                raise UsageError(f"{self.path}: holds no labels")
+            self._selected = ", ".join(f'"{c}"' if c in there else "''" for c in _COLUMNS)
         except sqlite3.Error as error:
             self._db.close()
             raise self._unusable(error) from error
@@ -95,18 +108,24 @@ class LabelStore:
     def _unusable(self, error: Exception) -> UsageError:
         return UsageError(f"{self.path}: cannot be used as a file of labels: {error}")
 
-    def _prepare(self) -> None:
+    def _check(self) -> None:
+        """Raises a UsageError where the file is another program's."""
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         ours = self._db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
         if tables and not ours:
             raise UsageError(f"{self.path}: another program's database; name another file")
+
+    def _columns(self) -> set[str]:
+        return {row[1] for row in self._db.execute("PRAGMA table_info(answers)")}
+
+    def _prepare(self) -> None:
         # No WAL: whoever copies this one file has every label, also while it is being written.
         self._db.execute("PRAGMA journal_mode = DELETE")
         # FULL: a label that was said to be saved survives a power cut too.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._db.execute(_SCHEMA)
-        there = {row[1] for row in self._db.execute("PRAGMA table_info(answers)")}
+        there = self._columns()
         for name in _ADDED:
             if name not in there:
                 self._db.execute(
@@ -163,7 +182,7 @@ class LabelStore:
         """Returns all answers of an annotator about a transition, undone ones too, oldest first."""
         with self._lock:
             rows = self._db.execute(
-                f"SELECT {_SELECTED} FROM answers WHERE id = ? AND annotator = ? ORDER BY seq",
+                f"SELECT {self._selected} FROM answers WHERE id = ? AND annotator = ? ORDER BY seq",
                 [id, annotator],
             ).fetchall()
         return [_label(row) for row in rows]
@@ -207,8 +226,8 @@ class LabelStore:
 
     def _current(self, id: str, annotator: str) -> tuple[int, Label | None]:
         row = self._db.execute(
-            f"SELECT seq, {_SELECTED} FROM answers WHERE id = ? AND annotator = ? AND undone = 0"
-            " ORDER BY seq DESC LIMIT 1",
+            f"SELECT seq, {self._selected} FROM answers"
+            " WHERE id = ? AND annotator = ? AND undone = 0 ORDER BY seq DESC LIMIT 1",
             [id, annotator],
         ).fetchone()
         return (0, None) if row is None else (int(row[0]), _label(row[1:]))
@@ -229,7 +248,7 @@ class LabelStore:
         """Returns the answers that count, oldest first; of all annotators or of one."""
         with self._lock:
             rows = self._db.execute(
-                f"SELECT {_SELECTED} FROM answers a"
+                f"SELECT {self._selected} FROM answers a"
                 " WHERE undone = 0 AND (? IS NULL OR annotator = ?) AND seq = (SELECT max(seq)"
                 " FROM answers b WHERE b.id = a.id AND b.annotator = a.annotator AND b.undone = 0)"
                 " ORDER BY seq",

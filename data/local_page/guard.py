@@ -51,7 +51,8 @@ def _guard(
 
     async def guard(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
         response = _refusal(request, hosts) or await answer(request)
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     return guard

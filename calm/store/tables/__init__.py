@@ -9,6 +9,7 @@ from __future__ import annotations
 from calm.store.database import Database
 from calm.store.tables.answers import Answers
 from calm.store.tables.batches import Batches
+from calm.store.tables.browsing import Browsing
 from calm.store.tables.calls import Calls
 from calm.store.tables.cards import Cards
 from calm.store.tables.contexts import Contexts
@@ -27,3 +28,4 @@ class Tables:
         self.batches = Batches(database)
         self.cards = Cards(database)
         self.subgoal_lists = SubgoalLists(database)
+        self.browsing = Browsing(database)
