@@ -63,8 +63,6 @@ ELSEWHERE = {
     "agents/bench/settings.py": "tests/agents/bench/test_training.py",
     # Lists of names, tested with the network that reads them.
     "agents/network/names.py": "tests/agents/network/test_extractor.py",
-    # Drawn into the page that holds it.
-    "agents/report/curves.py": "tests/agents/report/test_page.py",
 }
 """Modules that are tested in another file, and in which."""
 

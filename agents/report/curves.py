@@ -132,10 +132,10 @@ def _draw(axes: Axes, curves: Sequence[Curve], value: Callable[[Row], float | No
     """Draws a line a seed, and where runs were resumed."""
     for curve, colour in zip(curves, COLOURS * len(curves), strict=False):
         for i, rows in enumerate(curve.seeds):
-            drawn = [row for row in rows if value(row) is not None]
+            points = [(row["steps"] / 1000, y) for row in rows if (y := value(row)) is not None]
             label = curve.label if i == 0 else None
-            steps = [row["steps"] / 1000 for row in drawn]
-            axes.plot(steps, [value(row) for row in drawn], color=colour, label=label, marker=".")
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            axes.plot(xs, ys, color=colour, label=label, marker=".")
         for step in curve.resumed:
             axes.axvline(step / 1000, color=colour, linestyle=":", linewidth=1)
     axes.set_xlabel("environment steps (thousands)", fontsize=11)

@@ -154,7 +154,7 @@ def label_arms(arms: Sequence[Arm], labels: Sequence[str]) -> list[Arm]:
     for pair in labels:
         words = pair.split("=")
         splits = [("=".join(words[:i]), "=".join(words[i:])) for i in range(1, len(words))]
-        if not splits or not pair.rstrip("= "):
+        if not splits or not all(part.strip() for part in (splits[0][0], splits[-1][1])):
             raise UsageError(f"--label takes NAME=TEXT, got {pair!r}")
         for name, text in splits:
             which = [i for i, arm in enumerate(arms) if name in _names(arm)]

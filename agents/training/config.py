@@ -298,7 +298,7 @@ def make_config(values: dict[str, Any], source: str = "the options") -> TrainCon
         UsageError: unknown field, wrong type, or a value out of range.
     """
     try:
-        return TrainConfig(**values)
+        return TrainConfig.model_validate(values)
     except ValidationError as error:
         faults = "; ".join(_fault(e) for e in error.errors())
         raise UsageError(f"{source} can't be used: {faults}") from None

@@ -30,8 +30,9 @@ def find_runs(names: Sequence[str | Path]) -> list[Path]:
     for name in names:
         of_name = [run for folder in matching(name) for run in runs_in(folder)]
         if not of_name:
+            what = "holds no run" if matching(name) else "holds no run, as there is no such folder"
             raise UsageError(
-                f"{name} holds no run: expected a run's folder ({CONFIG} in it), a folder that"
+                f"{name} {what}: expected a run's folder ({CONFIG} in it), a folder that"
                 " holds such folders, as `calm train` and `calm study` make them, or a pattern"
                 " such as 'runs/*'"
             )
@@ -40,19 +41,11 @@ def find_runs(names: Sequence[str | Path]) -> list[Path]:
 
 
 def matching(name: str | Path) -> list[Path]:
-    """Returns the paths that a name or a pattern stands for, sorted.
-
-    Raises:
-        UsageError: there are none.
-    """
+    """Returns the paths that a name or a pattern stands for, sorted; [] where there are none."""
     path = Path(name).expanduser()
     if path.exists():
         return [path]
-    paths = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
-    if not paths:
-        what = "nothing is like that" if glob.has_magic(str(name)) else "there is no such folder"
-        raise UsageError(f"{name}: {what}")
-    return paths
+    return [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
 
 
 def runs_in(folder: Path) -> list[Path]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from calm.errors import UsageError
 from calm.files import write_file
+
+if TYPE_CHECKING:  # loading torch takes a second, which who reads metrics should not wait for
+    from torch import Tensor
 
 FILE = "policy.safetensors"
 FORMAT = "calm-policy-1"
@@ -74,4 +75,4 @@ def read_policy(path: Path) -> tuple[dict[str, Tensor], int]:
 
 def _single(tensor: Tensor) -> Tensor:
     """Returns the tensor with 32 bits a number, where 16 were stored."""
-    return tensor.float() if tensor.dtype == torch.float16 else tensor
+    return tensor.float() if tensor.is_floating_point() else tensor

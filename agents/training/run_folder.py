@@ -27,7 +27,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +38,9 @@ from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.records import Judgement, Subgoal, Verdict
+
+if TYPE_CHECKING:
+    import torch
 
 Row = dict[str, Any]
 """The metrics of one evaluation, by name."""

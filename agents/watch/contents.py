@@ -56,16 +56,20 @@ def contents_of(names: Sequence[str | Path]) -> Contents:
         for path in matching(name):
             _add(of_name, path)
         if not of_name:
-            what = "is empty" if _is_empty(Path(name)) else "holds nothing to watch"
-            raise UsageError(f"{name} {what}: {EXPECTED}")
+            raise UsageError(f"{name} {_what_is_wrong(name)}: {EXPECTED}")
         for kind, paths in vars(of_name).items():
             known = getattr(contents, kind)
             known += [path for path in paths if path not in known]
     return contents
 
 
-def _is_empty(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
+def _what_is_wrong(name: str | Path) -> str:
+    paths = matching(name)
+    if not paths:
+        return "is not there"
+    if all(path.is_dir() and not any(path.iterdir()) for path in paths):
+        return "is empty"
+    return "holds nothing to watch"
 
 
 def _add(contents: Contents, path: Path) -> None:

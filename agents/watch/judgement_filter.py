@@ -114,7 +114,7 @@ def read_place(word: str) -> Place:
     try:
         text, context, key = word.split(".")
         numbers = int(text), int(context)
-        if not all(0 <= number < 1 << 62 for number in numbers):
+        if not all(0 <= number <= 1 << 62 for number in numbers):
             raise ValueError
         return Place(*numbers, bytes.fromhex(key))
     except ValueError:

@@ -288,7 +288,7 @@ class StoreView:
             else:
                 following = None
             words = opened.store.tables.browsing.words([row.key for row in rows])
-            texts = newest.text - 1
+            texts = newest.text
             return {
                 "rows": [self._row(opened, words[r.key]) for r in rows if r.key in words],
                 "next": "" if following is None else write_place(following),
@@ -315,12 +315,8 @@ class StoreView:
                 return
         while place.text > 0:
             block = browsing.older(place, ids, SPAN, BLOCK)
-            if len(block) == BLOCK:
-                place = block[-1].place
-            else:  # all that there is of these texts
-                place = Place(place.text - SPAN + 1, 0, b"")
-                if place.text <= 1:
-                    place = Place(0, 0, b"")
+            is_all = len(block) < BLOCK  # that there is of these texts
+            place = Place.before(place.text - SPAN) if is_all else block[-1].place
             yield block, place
 
     def _fitting(

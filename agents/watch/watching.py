@@ -133,7 +133,7 @@ class Watching:
             if (section := outcome.look()) is not None:
                 kind = "evaluation" if outcome.read is read_evaluation else "answers"
                 sections[f"{kind}:{path}"] = section
-        for id in self._sections.keys() | sections.keys():
+        for id in dict.fromkeys([*sections, *self._sections]):
             section = sections.get(id)
             if id not in self._sections or self._sections[id][1] != section:
                 self._version += 1

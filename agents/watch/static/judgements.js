@@ -119,7 +119,7 @@ function choose(select, values, any) {
 
 // Called with all stores whenever one has changed.
 function offerStores(stores) {
-  const readable = [...stores].filter(([, store]) => !store.problem);
+  const readable = [...stores].filter(([, store]) => !store.problem && store.classes.length);
   one("#browser").hidden = readable.length === 0;
   if (!readable.length) return;
   choose(form.elements.store, readable.map(([id, store]) => [id, store.path]), null);

@@ -5,7 +5,7 @@ const STATES = { running: "running", done: "done", stopped: "stopped", "not begu
 function runsTable(group, sections) {
   const runs = group.runs.map((id) => [id, sections.get(id)]).filter(([, run]) => run);
   const judged = runs.some(([, run]) => run.counts || run.questions);
-  const columns = ["run", "", "steps", "success on held-out levels [95 %]", "an episode earns: reward + credit + bonus"];
+  const columns = ["run", "now", "steps", "success on held-out levels [95 %]", "an episode earns: reward + credit + bonus"];
   if (judged) columns.push("asked of the judge");
   const rows = runs.map(([id, run]) => {
     const cells = [

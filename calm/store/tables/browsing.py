@@ -23,6 +23,11 @@ class Place(NamedTuple):
     context: int
     key: bytes
 
+    @classmethod
+    def before(cls, text: int) -> Place:
+        """Returns the place before all answers about a text, by its row number."""
+        return cls(text, 1 << 62, b"")
+
 
 class JudgementOutline(NamedTuple):
     """What tells one judgement from another, without its words."""
@@ -119,9 +124,8 @@ class Browsing:
     # --- answers ---------------------------------------------------------------------------------
 
     def newest(self) -> Place:
-        """Returns the place before the newest text's answers."""
-        last = self._db.value("SELECT coalesce(max(id), 0) FROM texts")
-        return Place(int(last) + 1, 0, b"")
+        """Returns the place before all answers."""
+        return Place.before(int(self._db.value("SELECT coalesce(max(id), 0) FROM texts")))
 
     def older(
         self, place: Place, contexts: Sequence[int], texts: int, most: int

@@ -12,7 +12,7 @@ from agents.report.samples import Sample
 from agents.report.tables import Arm, Table
 from calm.records import Judgement, Verdict
 from tests.support.browser import Browser, executable
-from tests.support.measured_runs import run
+from tests.support.measured_runs import rows, run
 
 
 def test_the_report_holds_the_figures_and_asks_for_nothing_else(tmp_path: Path) -> None:
@@ -86,3 +86,26 @@ def test_a_runs_report_has_its_judges_words_and_escapes_them(tmp_path: Path) -> 
     assert "<td>0.83</td>" in html
     assert "Judged: unreadable (refused: refusal)" in html
     assert "Truth:" not in html  # nobody knows it of what training met
+
+
+def test_a_report_shows_each_subgoal_over_time_and_what_to_type_for_more(tmp_path: Path) -> None:
+    one = run(tmp_path / "a", 0, 0.5)
+    page = tmp_path / "report.html"
+    assert "Subgoals on held-out levels" not in report_runs([one], page).read_text("utf-8")
+    counted = [{"source": "truth", "subgoal": "take the key", "share": s} for s in (0.25, 0.75)]
+    one.write_metrics([r | {"subgoals": [c]} for r, c in zip(rows(0.1, 0.5), counted, strict=True)])
+    html = report_runs([one], page).read_text("utf-8")
+    assert "Subgoals on held-out levels" in html
+    assert html.count("<svg") == 2
+    assert html.count('id="') == len(
+        set(re.findall(r'id="[^"]+"', html))
+    )  # no chart uses another's
+    for command in ("replay", "explain", "watch"):
+        assert f"{command} {one.folder}</code>" in html
+
+
+def test_agents_are_called_what_the_reader_likes(tmp_path: Path) -> None:
+    runs = [run(tmp_path / "a", 0, 0.5), run(tmp_path / "b", 1, 0.5)]
+    html = report_runs(runs, tmp_path / "r.html", ["b=No <credit>"]).read_text("utf-8")
+    assert "No &lt;credit&gt;, seed 1" in html
+    assert "KeyRoom-S5-none-cnn, seed" not in html

@@ -2,9 +2,19 @@
 
 from pathlib import Path
 
-from agents.report.tables import Arm, arms_of, arms_table, settings_table, steps_to
+import pytest
+
+from agents.report.tables import (
+    Arm,
+    arms_of,
+    arms_table,
+    label_arms,
+    settings_table,
+    steps_to,
+)
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
+from calm.errors import UsageError
 from tests.support.measured_runs import rows, run
 
 
@@ -46,3 +56,18 @@ def test_a_trained_run_says_what_it_was_trained_on(tmp_path: Path) -> None:
     table = arms_table(arms_of([run(tmp_path / "a", 0, 0.5)]))
     reward = table.rows[0][list(table.columns).index("reward it trains on")]
     assert reward.startswith("the task's own, without its -0.01")
+
+
+def test_an_arm_is_relabelled_by_its_label_or_a_runs_folder(tmp_path: Path) -> None:
+    configs = [TrainConfig(judge="none"), TrainConfig(judge="none", weight=0.5)]
+    arms = arms_of([Run.create(tmp_path / name, c) for name, c in zip("ab", configs, strict=True)])
+    first = arms[0].label
+    assert first == "KeyRoom-S5-none-cnn, weight=0.3"
+    relabelled = label_arms(arms, [f"{first}=w = 0.3", "b=half"])
+    assert [arm.label for arm in relabelled] == ["w = 0.3", "half"]
+    assert [arm.label for arm in label_arms(arms, [f"{tmp_path / 'a'}=one"])][0] == "one"
+    for pair in ("a", "a=", "=b", "a= "):
+        with pytest.raises(UsageError, match="takes NAME=TEXT"):
+            label_arms(arms, [pair])
+    with pytest.raises(UsageError, match="unknown agent 'c'.*KeyRoom-S5-none-cnn"):
+        label_arms(arms, ["c=third"])

@@ -42,6 +42,7 @@ def test_steps_are_rounded_up_to_whole_rollouts(steps: int, trained: int) -> Non
 @pytest.mark.parametrize(
     ("values", "says"),
     [
+        ({False: 5}, "can't be used: .*should be strings"),  # YAML's `no: 5`
         ({"stepz": 5}, "unknown setting 'stepz': did you mean 'steps'.*calm train --settings"),
         ({"lr": 3}, "unknown setting 'lr': did you mean 'learning_rate'.*calm train --settings"),
         ({"n_envs": 1000000}, "n_envs: .*less than or equal to 4096"),

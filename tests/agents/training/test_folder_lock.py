@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.training.folder_lock import FILE, owned
+from agents.training.folder_lock import FILE, is_owned, owned
 from calm.errors import UsageError
 from tests.support.owner import owning_process
 
@@ -80,3 +80,21 @@ def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="file can't be used"), owned(tmp_path / "file"):
         pytest.fail("owned")
+
+
+def test_who_only_looks_is_told_of_an_owner_and_holds_up_nobody(tmp_path: Path) -> None:
+    assert not is_owned(tmp_path)
+    with owning_process(tmp_path) as process:
+        assert is_owned(tmp_path)
+        process.send_signal(signal.SIGKILL)
+        process.wait(240)
+        assert (tmp_path / FILE).exists()
+        assert not is_owned(tmp_path)
+    with owned(tmp_path):
+        assert is_owned(tmp_path)
+    assert not is_owned(tmp_path)
+    for text in ("", "[]", "{}", '{"pid": "x"}'):  # just begun, or damaged
+        (tmp_path / FILE).write_text(text)
+        assert not is_owned(tmp_path)
+    (tmp_path / FILE).write_text('{"pid": 1, "host": "elsewhere"}')
+    assert is_owned(tmp_path)

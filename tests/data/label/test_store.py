@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,3 +124,25 @@ def test_a_value_that_the_file_cannot_take_is_an_error_and_not_dropped(tmp_path:
             store.add(replace(KEY, seconds=float("nan")), "n1")
         store.add(KEY, "n1")
         assert store.labels() == [KEY]
+
+
+def test_who_only_reads_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "l.sqlite"
+    with LabelStore(path) as store:
+        store.add(KEY, "n1")
+    with closing(sqlite3.connect(path)) as old:  # of an earlier release
+        for name in ("reads", "set", "page"):
+            old.execute(f'ALTER TABLE answers DROP COLUMN "{name}"')
+    before = path.read_bytes()
+    with LabelStore(path, readonly=True) as store:
+        assert [label.achieved for label in store.labels()] == [KEY.achieved]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            store.add(DOOR, "n2")
+    assert path.read_bytes() == before
+    with pytest.raises(UsageError, match="cannot be used"):
+        LabelStore(tmp_path / "none.sqlite", readonly=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["l.sqlite"]
+    with closing(sqlite3.connect(tmp_path / "empty.sqlite")) as empty:
+        empty.execute("PRAGMA user_version = 0")
+    with pytest.raises(UsageError, match="holds no labels"):
+        LabelStore(tmp_path / "empty.sqlite", readonly=True)
