@@ -5,6 +5,8 @@ const trail = []; // places of the pages before this one
 let place = ""; // of this page; "" is the newest
 let following = ""; // of the next one
 let asking = 0;
+let later = 0;
+let rest = 0; // until when the newest page is not fetched again unasked, so that it costs little
 
 function verdictWords(judgement) {
   const readable = judgement.verdict === "ok" || judgement.verdict === "repaired";
@@ -90,6 +92,7 @@ async function showPage(words = "looking …") {
   const wanted = query();
   if (!wanted.store) return;
   if (words) one("#place").textContent = words;
+  const start = performance.now();
   let page;
   try {
     page = await fetched("/judgements", { ...wanted, after: place });
@@ -97,6 +100,7 @@ async function showPage(words = "looking …") {
     if (turn === asking) one("#place").textContent = error.refused ? error.message : "No answer from the server.";
     return;
   }
+  rest = performance.now() + Math.max(3000, 20 * (performance.now() - start));
   if (turn !== asking) return;
   following = page.next;
   keep(one("#judgements"), page.rows.map((row) => judgementItem(wanted.store, row)));
@@ -131,7 +135,8 @@ function offerStores(stores) {
   const words = { engine: "the engine", people: "people" };
   choose(form.elements.differs, choices.differs.map((value) => [value, words[value]]), "–");
   one('[data-name="differs"]').hidden = choices.differs.length === 0;
-  if (!place) showPage("");
+  clearTimeout(later);
+  if (!place) later = setTimeout(() => place || showPage(""), Math.max(0, rest - performance.now()));
 }
 
 form.addEventListener("change", (event) => {

@@ -65,9 +65,9 @@ def test_an_arm_is_relabelled_by_its_label_or_a_runs_folder(tmp_path: Path) -> N
     assert first == "KeyRoom-S5-none-cnn, weight=0.3"
     relabelled = label_arms(arms, [f"{first}=w = 0.3", "b=half"])
     assert [arm.label for arm in relabelled] == ["w = 0.3", "half"]
-    assert [arm.label for arm in label_arms(arms, [f"{tmp_path / 'a'}=one"])][0] == "one"
+    assert label_arms(arms, [f"{tmp_path / 'a'}=one"])[0].label == "one"
     for pair in ("a", "a=", "=b", "a= "):
         with pytest.raises(UsageError, match="takes NAME=TEXT"):
             label_arms(arms, [pair])
-    with pytest.raises(UsageError, match="unknown agent 'c'.*KeyRoom-S5-none-cnn"):
+    with pytest.raises(UsageError, match=r"unknown agent 'c'.*KeyRoom-S5-none-cnn"):
         label_arms(arms, ["c=third"])

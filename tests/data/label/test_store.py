@@ -136,7 +136,7 @@ def test_who_only_reads_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     before = path.read_bytes()
     with LabelStore(path, readonly=True) as store:
         assert [label.achieved for label in store.labels()] == [KEY.achieved]
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(sqlite3.OperationalError):
             store.add(DOOR, "n2")
     assert path.read_bytes() == before
     with pytest.raises(UsageError, match="cannot be used"):
