@@ -75,4 +75,5 @@ def read_policy(path: Path) -> tuple[dict[str, Tensor], int]:
 
 def _single(tensor: Tensor) -> Tensor:
     """Returns the tensor with 32 bits a number, where 16 were stored."""
-    return tensor.float() if tensor.is_floating_point() else tensor
+    is_half = tensor.is_floating_point() and tensor.element_size() == 2
+    return tensor.float() if is_half else tensor
