@@ -3,12 +3,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help install demo test test-all check docs bench-peers format clean
+.PHONY: help install locked lock demo test test-all check docs bench-peers format clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: .venv/installed-toolkit  ## set up .venv with every command, and run nothing
+
+locked: .venv/bin/python  ## set up .venv with the very packages of requirements.lock, checked by hash
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch .venv/installed-dev .venv/installed-toolkit
+
+lock:  ## write requirements.lock anew, with the newest versions that fit (needs uv)
+	uv --no-config pip compile pyproject.toml --extra dev -c constraints.txt --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --upgrade --quiet -o requirements.lock
 
 demo: .venv/installed-toolkit  ## set up, then judge, train and report on real MiniHack (2 to 10 minutes)
 	$(BIN)/calm demo
