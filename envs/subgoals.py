@@ -91,6 +91,7 @@ APPROACHES: dict[str, Approach] = {_approach(a).name: a for a in _APPROACHES}
 DEEDS: dict[str, str] = {
     "pick up the key": "The key enters the hero's inventory.",
     "open the locked door": "A door that was closed is open or gone after the step.",
+    "open a door": "A door that was closed is open or gone after the step.",
     "reach the staircase down": (
         "The hero stands on the staircase down, which ends the episode with success."
     ),
@@ -117,6 +118,7 @@ DEEDS: dict[str, str] = {
 STATEMENTS: dict[str, tuple[str, ...]] = {
     "pick up the key": ("the key entered the inventory",),
     "open the locked door": ("a closed door is open now",),
+    "open a door": ("a closed door is open now",),
     "reach the staircase down": ("the hero reached the staircase down",),
     "step into a doorway": ("the hero stepped into a doorway",),
     "step into a corridor": ("the hero stepped into a corridor",),

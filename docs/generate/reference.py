@@ -34,7 +34,10 @@ from data.schema import JUDGEMENTS, LABELS, TRANSITIONS
 from docs.generate.commands import commands
 from docs.generate.tables import code, fence, table
 from docs.generate.transition import one_transition, question, shown_row
+from envs.subgoals import SUBGOALS
 from envs.tasks.described import TASKS
+from envs.tasks.families import words_of
+from envs.tasks.registered import registered_ids
 from envs.tasks.skills import SKILLS
 
 
@@ -129,6 +132,10 @@ def tasks() -> str:
     groups: dict[tuple[str, tuple[Any, ...]], list[str]] = {}
     for id, task in described.items():
         groups.setdefault((task.goal, task.subgoals), []).append(id)
+    for id in registered_ids():
+        if words := words_of(id):
+            goal, names = words
+            groups.setdefault((goal, tuple(SUBGOALS[name] for name in names)), []).append(id)
     parts = []
     for (goal, subgoals), ids in groups.items():
         parts.append(f"**{goal}**\n\n{', '.join(map(code, ids))}")

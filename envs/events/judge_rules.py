@@ -59,6 +59,7 @@ def _approach(approach: Approach) -> tuple[str, ...]:
 _DEEDS = {
     "pick up the key": (r"^The key entered the inventory[.:]",),
     "open the locked door": (r"^A closed door is open now\.$",),
+    "open a door": (r"^A closed door is open now\.$",),
     "reach the staircase down": (r"^The episode ended: the hero reached the staircase down\b",),
     "step into a doorway": (r"^The hero stepped into a doorway\.$",),
     "step into a corridor": (r"^The hero stepped into a corridor\.$",),

@@ -1,8 +1,9 @@
 """Makes a task of any other id that MiniHack registers, from what the engine knows of it.
 
-Its actions are the engine's. Its goal is the staircase down where MiniHack gives the task no reward
-manager and no ending of its own; of other tasks only the name is known. It has no subgoals: a file
-of one's own names them, or a model does.
+Its actions are the engine's. Goal and subgoals are those of its family (`envs.tasks.families`).
+Where that is not listed, the goal is the staircase down if MiniHack gives the task no reward
+manager and no ending of its own; of others only the name is known, and subgoals are for a file of
+one's own to name, or for a model.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from functools import cache
 
 from calm.errors import UsageError
 from calm.records import Task
+from envs.subgoals import SUBGOALS
 from envs.tasks.described import EVERYTHING, legend_text
+from envs.tasks.families import words_of
 
 
 def registered_ids() -> list[str]:
@@ -40,6 +43,10 @@ def registered(id: str) -> Task:
         rules = read_rules(env)
     finally:
         env.close()
+    if words := words_of(id):
+        goal, names = words
+        subgoals = tuple(SUBGOALS[name] for name in names)
+        return Task(id, goal, subgoals, rules.actions, legend_text(EVERYTHING))
     goal = f"Do what the MiniHack task {id.removeprefix('MiniHack-').rpartition('-v')[0]} asks for."
     if rules.ends_on_stairs:
         goal = "Reach the staircase down (`>`)."

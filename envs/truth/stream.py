@@ -304,6 +304,7 @@ def _killed(t: TruthStream) -> Bools:
 _DEEDS: dict[str, Deed] = {
     "pick up the key": _gained((SKELETON_KEY,)),
     "open the locked door": _turned(CLOSED_DOORS, (*OPEN_DOORS, *_BARE)),
+    "open a door": _turned(CLOSED_DOORS, (*OPEN_DOORS, *_BARE)),
     "reach the staircase down": _reached,
     "step into a doorway": _stepped_into(3),
     "step into a corridor": _stepped_into(2),

@@ -17,8 +17,7 @@ def test_every_id_of_minihack_is_a_task() -> None:
 @pytest.mark.parametrize(
     ("name", "goal", "actions"),
     [
-        ("Labyrinth-Small", "Reach the staircase down (`>`).", 8),
-        ("MultiRoom-N2-Locked", "Reach the staircase down (`>`).", 10),
+        ("Memento-F2", "Do what the MiniHack task Memento-F2 asks for.", 8),
         ("Pray", "Do what the MiniHack task Pray asks for.", 85),
         ("Sokoban1a-v1", "Do what the MiniHack task Sokoban1a asks for.", 11),
     ],
@@ -28,6 +27,14 @@ def test_its_actions_and_goal_come_from_the_engine(name: str, goal: str, actions
     assert (described.goal, len(described.actions), described.subgoals) == (goal, actions, ())
     assert described.actions[:2] == ("move north", "move east")
     assert find_task(name) == described
+
+
+def test_its_goal_and_subgoals_are_its_familys() -> None:
+    described = task("MultiRoom-N2-Locked")
+    assert described.goal.endswith("kicking open the locked doors between them.")
+    assert [s.name for s in described.subgoals][:2] == ["open a door", "step into a doorway"]
+    assert len(described.actions) == 10
+    assert find_task("MultiRoom-N2-Locked") == described
 
 
 def test_the_skill_tasks_have_subgoals() -> None:

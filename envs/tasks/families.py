@@ -1,0 +1,134 @@
+"""Names goal and given subgoals of MiniHack's families that `described` has not.
+
+No subgoal is of one family alone: the truth of each, and what the judge `rules` looks for, go by
+the names in `envs.subgoals`. Families whose deeds nothing here can see (the cue of Memento,
+Sokoban's pits, a sink, a prayer) are not listed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_STAIRS = ("stand next to the staircase down", "reach the staircase down")
+_NEAR = ("come within 4 steps of the staircase down", *_STAIRS)
+_IN_VIEW = ("come within 8 steps of the staircase down", *_NEAR)
+_FIND = ("find the staircase down", *_NEAR)
+_LAVA = ("stand next to the lava", "cross the water or lava", *_NEAR)
+_REACH = "Reach the staircase down (`>`)"
+
+
+class _Family(NamedTuple):
+    """Tasks of one goal."""
+
+    ids: str
+    """Pattern of their ids, without `MiniHack-` and `-v0`."""
+    goal: str
+    subgoals: Sequence[str]
+    """Names, of `envs.subgoals`."""
+
+
+_ROOMS = ("step into a doorway", "step into a room", *_FIND)
+_FAMILIES = (
+    _Family("Labyrinth-(Big|Small)", f"{_REACH} of the labyrinth.", _FIND),
+    _Family(
+        "HideNSeek-Mapped",
+        f"{_REACH} behind trees and clouds that block the sight, alive.",
+        _IN_VIEW,
+    ),
+    _Family(
+        "HideNSeek(-Big|-Lava)?",
+        f"{_REACH}, hidden behind trees and clouds that block the sight, alive.",
+        _FIND,
+    ),
+    _Family(
+        "CorridorBattle(-Dark)?",
+        f"{_REACH} in the room at the other end of the corridor, past six giant rats.",
+        ("step into a corridor", "kill a monster", *_FIND),
+    ),
+    _Family(
+        r"MultiRoom-N\d+(-Lava)?-OpenDoor",
+        f"{_REACH} in the last of several rooms.",
+        _ROOMS,
+    ),
+    _Family(
+        r"MultiRoom-N\d+-(Monster|LavaMonsters|Extreme)",
+        f"{_REACH} in the last of several rooms, opening the doors between them, alive.",
+        ("open a door", "kill a monster", *_ROOMS),
+    ),
+    _Family(
+        r"MultiRoom-N\d+-Locked",
+        f"{_REACH} in the last of several rooms, kicking open the locked doors between them.",
+        ("open a door", *_ROOMS),
+    ),
+    _Family(
+        r"MultiRoom-N\d+(-Lava)?",
+        f"{_REACH} in the last of several rooms, opening the doors between them.",
+        ("open a door", *_ROOMS),
+    ),
+    _Family(
+        r"LavaCrossingS\d+N\d+",
+        f"{_REACH} through the gaps in strips of lava, without stepping into it.",
+        _IN_VIEW,
+    ),
+    _Family(r"SimpleCrossingS\d+N\d+", f"{_REACH} through the gaps in walls.", _IN_VIEW),
+    _Family(
+        "ClosedDoor",
+        f"{_REACH} in the inner room, opening its door.",
+        ("open a door", "step into a doorway", *_FIND),
+    ),
+    _Family(
+        "LockedDoor(-Fixed)?",
+        f"{_REACH} in the other room, kicking open the locked door.",
+        ("open a door", "step into a doorway", *_FIND),
+    ),
+    _Family(
+        "WoD-Easy-(Full|Restricted)",
+        "Kill the minotaur with the wand of death in the inventory.",
+        ("kill a monster",),
+    ),
+    _Family(
+        "WoD-(Medium|Hard|Pro)-(Full|Restricted)",
+        "Kill the minotaur with the wand of death that lies here, and reach the staircase down.",
+        ("pick up a wand", "kill a monster", *_FIND),
+    ),
+    _Family(
+        "Levitate-(Boots|Ring|Potion|Random)-(Full|Restricted|Fixed)",
+        "Float in the air by what lies in the room.",
+        ("pick up an object", "float in the air"),
+    ),
+    _Family(
+        "Freeze-Lava-(Full|Restricted)",
+        f"{_REACH} behind the lava: freeze a way across with what is in the inventory.",
+        ("turn lava into solid ground", *_LAVA),
+    ),
+    _Family(
+        "LavaCross-Levitate-(Potion|Ring)-Inv-(Full|Restricted)",
+        f"{_REACH} behind the lava: float across by what is in the inventory.",
+        ("float in the air", *_LAVA),
+    ),
+    _Family(
+        "LavaCross-Levitate-((Potion|Ring)-Pickup-)?(Full|Restricted)",
+        f"{_REACH} behind the lava: take what lies on this side and float across by it.",
+        ("pick up an object", "float in the air", *_LAVA),
+    ),
+    _Family(
+        "LavaCross-(Full|Restricted)",
+        f"{_REACH} behind the lava: take what lies on this side, and freeze a way across or float"
+        " across by it.",
+        ("pick up an object", "turn lava into solid ground", "float in the air", *_LAVA),
+    ),
+)
+
+
+def words_of(id: str) -> tuple[str, tuple[str, ...]] | None:
+    """Returns goal and names of subgoals of a registered id, such as MiniHack-Labyrinth-Big-v0.
+
+    None where its family is not listed here.
+    """
+    name = id.removeprefix("MiniHack-").rpartition("-v")[0]
+    for family in _FAMILIES:
+        if re.fullmatch(family.ids, name):
+            return family.goal, tuple(family.subgoals)
+    return None
