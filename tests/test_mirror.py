@@ -49,6 +49,7 @@ ELSEWHERE = {
     "envs/native/backend.py": "tests/envs/native/test_workers.py",
     # Commands that print what one function returns are tested with that function.
     "agents/cli/bench_encoders.py": "tests/agents/cli/test_encoders.py",
+    "agents/cli/bench_gpu.py": "tests/agents/bench/test_gpu.py",
     "agents/cli/bench_study.py": "tests/agents/cluster/test_bench.py",
     "agents/cli/commands.py": "tests/calm/cli/test_main.py",
     "agents/cli/data_build.py": "tests/agents/data_sets/test_build.py",
