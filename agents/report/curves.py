@@ -69,7 +69,7 @@ def draw_panels(curves: Sequence[Curve], panels: Sequence[Panel], salt: str, sha
         salt: see `to_svg`.
         share: whether values are shares in [0, 1].
     """
-    height = 0.6 + 1.75 * len(panels) + 0.26 * len(curves)
+    height = 0.6 + (1.75 if len(panels) <= 3 else 1.3) * len(panels) + 0.26 * len(curves)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     column = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
     for axes, panel in zip(column, panels, strict=True):

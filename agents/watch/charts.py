@@ -72,10 +72,10 @@ class Charts:
             if kind not in {chart["kind"] for chart in self.list()}:
                 return None
             if kind not in self._drawn:
-                start = time.monotonic()
+                start = time.thread_time()  # not the clock's: others may be at work as well
                 self._drawn[kind] = _draw(kind, self._curves)
-                taken = time.monotonic() - start
-                self._next = max(self._next, start + SHARE * taken)
+                taken = time.thread_time() - start
+                self._next = max(self._next, time.monotonic() + SHARE * taken)
             return self._drawn[kind]
 
     def _in_words(self) -> str:

@@ -149,10 +149,11 @@ class StoreView:
             if (of := opened.contexts.get(totals.context)) is not None:
                 opened.sums.setdefault(of.model, _Sums()).add(totals)
         opened.last_call = stop
-        if (start := time.monotonic()) >= opened.next_count:
+        if time.monotonic() >= opened.next_count:
+            start = time.thread_time()
             opened.classes = browsing.classes()
-            taken = time.monotonic() - start
-            opened.next_count = start + 20 * taken  # a twentieth of the time at most
+            taken = time.thread_time() - start
+            opened.next_count = time.monotonic() + 20 * taken  # a twentieth of the time at most
             opened.seen = change
         self._summary = {
             "path": str(self.path),

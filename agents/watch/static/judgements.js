@@ -41,7 +41,7 @@ function inFull(judgement) {
   const known = Object.keys(judgement.truth);
   const says = (who, name) => {
     const counts = judgement.truth[who]?.[name];
-    return counts ? `yes of ${counts[0]} in ${counts[1]}` : "–";
+    return counts ? `yes of ${counts[0]} of ${counts[1]}` : "–";
   };
   const hasOdds = Object.keys(judgement.confidence).length > 0;
   const columns = ["subgoal", "answer"];

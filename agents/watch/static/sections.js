@@ -9,7 +9,7 @@ function runsTable(group, sections) {
   if (judged) columns.push("asked of the judge");
   const rows = runs.map(([id, run]) => {
     const cells = [
-      [el("b", {}, run.title), el("br"), el("span", { class: "soft" }, group.arms[id] === run.title ? `seed ${run.seed}` : `${group.arms[id]}, seed ${run.seed}`)],
+      [el("b", {}, run.title), ...arm(run, group.arms[id])],
       el("span", { class: `state ${run.state.replace(" ", "-")}` }, STATES[run.state]),
       steps(run),
       success(run),
@@ -19,6 +19,12 @@ function runsTable(group, sections) {
     return cells;
   });
   return grid(columns, rows);
+}
+
+// Which agent it is, where its folder's name doesn't say so.
+function arm(run, label) {
+  if (run.title === `${label}-seed${run.seed}`) return [];
+  return [el("br"), el("span", { class: "soft" }, `${label}, seed ${run.seed}`)];
 }
 
 function steps(run) {
@@ -92,7 +98,7 @@ function runDetails(id, run) {
       return;
     }
     body.replaceChildren(
-      el("p", {}, `It trains on ${run.reward}.`),
+      el("p", {}, `Reward: ${run.reward}.`),
       more.problem ? el("p", { class: "problem" }, more.problem) : "",
       ...Object.values(more.commands).map((command) => el("pre", { class: "text" }, command)),
       more.texts ? el("p", {}, `${number(more.texts)} different texts judged, ${number(more.texts_unreadable)} unreadable; the last ones:`) : "",
