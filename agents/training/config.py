@@ -134,6 +134,8 @@ class TrainConfig(BaseModel):
     """Play them at each evaluation with the likeliest actions too, and not at the last one only."""
     wandb: str | None = None
     """Project of Weights & Biases to log to beside TensorBoard; needs wandb installed."""
+    trackio: str | None = None
+    """Project of Trackio, likewise; its files stay on this machine."""
     checkpoint_every: int = Field(default=20_000, ge=1)
     """Steps between checkpoints; a run that is killed loses as many, and the rollout it was in."""
 

@@ -1,9 +1,10 @@
-"""Logs a run's figures while it trains: to TensorBoard, and to Weights & Biases if it is named."""
+"""Logs a run's figures while it trains: to TensorBoard, and to W&B or Trackio if they are named."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from importlib import import_module
+from typing import Any, Protocol
 
 import numpy as np
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
@@ -22,12 +23,13 @@ def make_logger(run: Run, since: int | None) -> Logger:
             TensorBoard's curves. None for a run that starts.
 
     Raises:
-        UsageError: Weights & Biases is asked for and not installed.
+        UsageError: Weights & Biases or Trackio is asked for and not installed.
     """
     outputs: list[KVWriter] = []
-    project = run.config.wandb
-    if project is not None:
-        outputs.append(WandbOutput(run, project))
+    if (project := run.config.wandb) is not None:
+        outputs.append(TrackerOutput(wandb_run(run, project)))
+    if (project := run.config.trackio) is not None:
+        outputs.append(TrackerOutput(trackio_run(run, project)))
     board = TensorBoardOutputFormat(str(run.tensorboard))
     if since is not None:
         board.writer.close()
@@ -35,34 +37,75 @@ def make_logger(run: Run, since: int | None) -> Logger:
     return Logger(str(run.tensorboard), [board, *outputs])
 
 
-class WandbOutput(KVWriter):
-    """Sends figures to a project of Weights & Biases; a resumed run resumes there too.
+class Tracked(Protocol):
+    """A run as a tracker of experiments keeps it."""
 
-    Args:
-        run: that is logged.
-        project: of Weights & Biases.
+    def log(self, numbers: dict[str, Any], step: int) -> None:
+        """Keeps the numbers of a step."""
+
+    def finish(self) -> None:
+        """Ends the run."""
+
+
+def wandb_run(run: Run, project: str) -> Tracked:
+    """Starts a run in a project of Weights & Biases; a resumed run resumes there too.
 
     Raises:
         UsageError: wandb is not installed.
     """
+    tracked: Tracked = _module("wandb", "Weights & Biases", project).init(
+        project=project,
+        name=run.config.name,
+        id=_id(run),
+        resume="allow",
+        config=run.config.model_dump(mode="json"),
+        dir=str(run.folder),
+    )
+    return tracked
 
-    def __init__(self, run: Run, project: str) -> None:
-        try:
-            import wandb
-        except ModuleNotFoundError as error:
-            raise UsageError(
-                f"logging to the project {project} needs Weights & Biases, and {error.name} is not"
-                " installed; `pip install wandb`, or leave the setting wandb out"
-            ) from None
-        started = f"{run.folder.resolve()} {run.started_with['started']}"
-        self.logged = wandb.init(
-            project=project,
-            name=run.config.name,
-            id=hashlib.sha256(started.encode()).hexdigest()[:16],
-            resume="allow",
-            config=run.config.model_dump(mode="json"),
-            dir=str(run.folder),
-        )
+
+def trackio_run(run: Run, project: str) -> Tracked:
+    """Starts a run in a project of Trackio, on this machine; a resumed run resumes there too.
+
+    Raises:
+        UsageError: trackio is not installed.
+    """
+    tracked: Tracked = _module("trackio", "Trackio", project).init(
+        project=project,
+        name=f"{run.config.name}-{_id(run)[:6]}",  # runs are told apart by their names there
+        resume="allow",
+        config=run.config.model_dump(mode="json"),
+        embed=False,
+    )
+    return tracked
+
+
+def _module(name: str, title: str, project: str) -> Any:
+    """Returns a tracker's module."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"logging to the project {project} needs {title}, and {error.name} is not installed;"
+            f" `pip install {name}`, or leave the setting {name} out"
+        ) from None
+
+
+def _id(run: Run) -> str:
+    """Returns 16 hex digits that name a run by its folder and its start."""
+    started = f"{run.folder.resolve()} {run.started_with['started']}"
+    return hashlib.sha256(started.encode()).hexdigest()[:16]
+
+
+class TrackerOutput(KVWriter):
+    """Sends figures to a run of a tracker.
+
+    Args:
+        tracked: the run there; it is ended when the logger is closed.
+    """
+
+    def __init__(self, tracked: Tracked) -> None:
+        self.tracked = tracked
 
     def write(
         self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0
@@ -70,8 +113,8 @@ class WandbOutput(KVWriter):
         """Sends the numbers of one step."""
         del key_excluded
         numbers = {k: v for k, v in key_values.items() if isinstance(v, np.ScalarType)}
-        self.logged.log({k: v for k, v in numbers.items() if not isinstance(v, str)}, step=step)
+        self.tracked.log({k: v for k, v in numbers.items() if not isinstance(v, str)}, step=step)
 
     def close(self) -> None:
-        """Tells Weights & Biases that the run has ended."""
-        self.logged.finish()
+        """Tells the tracker that the run has ended."""
+        self.tracked.finish()

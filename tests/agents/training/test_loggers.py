@@ -104,8 +104,56 @@ def test_weights_and_biases_gets_the_numbers(
     assert first["resume"] == "allow"
 
 
-def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    run = Run.create(tmp_path / "run", TrainConfig(wandb="mine"))
-    with pytest.raises(UsageError, match="pip install wandb"):
+@pytest.mark.parametrize("tracker", ["wandb", "trackio"])
+def test_what_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tracker: str
+) -> None:
+    monkeypatch.setitem(sys.modules, tracker, None)
+    run = Run.create(tmp_path / "run", TrainConfig(**{tracker: "mine"}))
+    with pytest.raises(UsageError, match=f"pip install {tracker}"):
         make_logger(run, None)
+
+
+def test_trackio_gets_the_numbers_under_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[dict[str, Any]] = []
+    sent: list[tuple[dict[str, Any], int]] = []
+
+    def init(**settings: Any) -> Any:
+        started.append(settings)
+        return SimpleNamespace(
+            log=lambda numbers, step: sent.append((numbers, step)), finish=lambda: None
+        )
+
+    monkeypatch.setitem(sys.modules, "trackio", SimpleNamespace(init=init))
+    runs = [Run.create(tmp_path / name, TrainConfig(trackio="mine")) for name in ("a", "b")]
+    for run, since in ((runs[0], None), (runs[0], 20), (runs[1], None)):
+        logger = make_logger(run, since)
+        logger.record("calm/asked", 3)
+        logger.dump((since or 0) + 10)
+        logger.close()
+    assert sent == [({"calm/asked": 3}, 10), ({"calm/asked": 3}, 30), ({"calm/asked": 3}, 10)]
+    assert started[0] == started[1]
+    assert started[0]["name"] != started[2]["name"]
+    assert (started[0]["project"], started[0]["resume"]) == ("mine", "allow")
+
+
+def test_the_real_trackio_keeps_the_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    pytest.importorskip("trackio")
+    import sqlite3
+
+    run = Run.create(tmp_path / "run", TrainConfig(trackio="mine"))
+    for since in (None, 20):
+        logger = make_logger(run, since)
+        logger.record("calm/asked", 3)
+        logger.dump((since or 0) + 10)
+        logger.close()
+    (file,) = (tmp_path / "trackio").glob("*.db")
+    with sqlite3.connect(file) as db:
+        rows = db.execute("SELECT DISTINCT run_name, step FROM metrics ORDER BY step").fetchall()
+    assert [step for _, step in rows] == [10, 30]
+    assert len({name for name, _ in rows}) == 1
