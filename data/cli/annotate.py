@@ -80,7 +80,7 @@ def annotate_command(
     """
     # What asks takes a second to import; `calm --help` should not wait for it.
     from data.annotation import AnnotationPlan, annotate_rows, plan_cost
-    from data.cli.watch import Watch
+    from data.cli.progress import Watch
     from data.evaluation.unreadable import UnreadableCount
     from data.parquet import judgement_writer
     from data.report.annotation import describe_plans, describe_summary

@@ -45,7 +45,7 @@ def evaluate_command(
     answers of a model could not be read.
     """
     # What counts and asks takes a second to import; `calm --help` should not wait for it.
-    from data.cli.watch import Watch
+    from data.cli.progress import Watch
     from data.evaluation.plan import EvaluationPlan
     from data.evaluation.run import run_evaluation
     from data.evaluation.unreadable import distinct, unreadable

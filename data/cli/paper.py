@@ -70,7 +70,7 @@ def paper_command(
     --discovered names. People's labels are the truth, as in the paper; --against engine shows what
     the engine's own would make of the same answers.
     """
-    from data.cli.watch import Watch
+    from data.cli.progress import Watch
     from data.evaluation.plan import EvaluationPlan
     from data.evaluation.protocol import DATA, run_protocol
     from data.evaluation.unreadable import unreadable

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from calm.asking.tally import Tally
 from calm.records import Usage
-from data.cli.watch import Watch
+from data.cli.progress import Watch
 
 
 def test_a_log_gets_a_line_now_and_then() -> None:
