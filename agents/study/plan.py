@@ -131,7 +131,10 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
             name=name,
             title=str(read["title"]),
             common=dict(read.get("all") or {}),
-            tasks={task: dict(values or {}) for task, values in read["tasks"].items()},
+            tasks={
+                task: _task_settings(values or {}, path.parent)
+                for task, values in read["tasks"].items()
+            },
             arms={
                 arm: ArmPlan(values["label"], values["reward"], dict(values["set"]))
                 for arm, values in read["arms"].items()
@@ -152,3 +155,10 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     for cell in plan.cells(1):
         plan.config(cell)
     return plan
+
+
+def _task_settings(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Returns a task's settings; the path of a file that describes it counts from the plan's."""
+    if "task" in values:
+        return {**values, "task": str(folder / values["task"])}
+    return dict(values)

@@ -1,5 +1,6 @@
 """The plan of the study: what its arms differ in, and the paper's rows it names."""
 
+import shutil
 from math import sqrt
 from pathlib import Path
 
@@ -151,11 +152,12 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
         assert len(tried) == (0 if arm == "fair" else 3), arm
 
 
-def test_a_task_of_a_plan_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_a_task_of_a_plan_may_be_a_file_beside_it(tmp_path: Path) -> None:
+    for name in ("keyroom-s15-junk.yaml", "keyroom-s15-junk.des"):
+        shutil.copy((ROOT / JUNK).with_name(name), tmp_path)
     path = tmp_path / "mine.yaml"
     path.write_text(
-        f"title: x\ntasks: {{Junk: {{task: {JUNK}, crop: 15}}}}\n"
+        "title: x\ntasks: {Junk: {task: keyroom-s15-junk.yaml, crop: 15}}\n"
         "arms: {a: {label: A, reward: r, set: {judge: rules}}}\n"
     )
     plan = load_plan("mine", path)
