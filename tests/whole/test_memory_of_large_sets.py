@@ -12,8 +12,9 @@ COMMANDS = {
     "evaluate": ["evaluate", "--judge", "always-no", "--judge", "random"],
     "evaluate a draw": ["evaluate", "--judge", "always-no", "--limit", 1000],
 }
-BYTES_A_ROW = 400
-"""That a row may take; held in memory, a row of such texts takes two thousand with its objects."""
+BYTES_A_ROW = 1000
+"""That a row may take, numbers kept of each row and what an allocator holds back included; a row in
+memory takes several thousand with its texts, its objects and its answer."""
 ROWS = (70_000, 210_000)
 """Both more than are written as one group, 65,536."""
 
