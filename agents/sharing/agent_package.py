@@ -83,11 +83,12 @@ def check_agent(folder: Path) -> None:
     """Builds the agent in a folder with its weights, and closes it again.
 
     Raises:
-        UsageError: settings or weights can't be read, or don't fit; or a subgoal is only named.
+        UsageError: one of its files can't be read, or they don't fit; or a subgoal is only named.
     """
     run = Run.open(folder)
     config = run.config
     read_policy(run.policy_path)
+    run.metrics(), run.judged(), run.started_with  # what a report reads of it
     if config.subgoals != "given" and run.subgoals() is None:
         raise UsageError(f"{folder} names subgoals ({config.subgoals}) that are not in it")
     with trained(run, 1, config.seed):

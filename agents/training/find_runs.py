@@ -56,7 +56,7 @@ def runs_in(folder: Path) -> list[Path]:
 def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Yields folders with the names of their folders and files, each sorted, but not those in runs.
 
-    What is hidden, and what can't be read, is passed over.
+    What is hidden, what can't be read, and what is no file, such as a pipe, is passed over.
     """
     for path, folders, files in os.walk(folder):
         inside = Path(path)
@@ -66,4 +66,4 @@ def walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
         folders[:] = sorted(
             name for name in folders if name not in _PASSED_OVER and not name.startswith(".")
         )
-        yield inside, folders, sorted(files)
+        yield inside, folders, sorted(name for name in files if (inside / name).is_file())

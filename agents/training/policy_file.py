@@ -68,7 +68,11 @@ def read_policy(path: Path) -> tuple[dict[str, Tensor], int]:
         same_as = dict(json.loads(metadata["same_as"]))
         weights = tensors | {name: tensors[other] for name, other in same_as.items()}
         steps = int(metadata["steps"])
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
+        if steps < 0:
+            raise ValueError(f"it was trained for {steps} steps")
+        if endless := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+            raise ValueError(f"{endless[0]!r:.80} has numbers that are not finite")
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(f"{path} holds no policy: {error}") from None
     return {name: _single(tensor) for name, tensor in weights.items()}, steps
 

@@ -70,7 +70,7 @@ def read_status(folder: Path) -> TrainingStatus | None:
     """Returns the status in a folder; None where there is none, or it can't be read."""
     try:
         return TrainingStatus(**json.loads((folder / FILE).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 

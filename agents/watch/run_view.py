@@ -64,40 +64,43 @@ class RunView:
         """Returns plain values for JSON; where the folder can't be read, `problem` says why."""
         shared = {"title": self.title, "folder": str(self.run.folder)}
         try:
-            if self.config is None:
-                self.config = self.run.config
-            if (stamp := _stamp(self.run.metrics_path)) != self.stamp:
-                self.rows = self.run.metrics()
-                self.stamp = stamp
+            return shared | self._figures()
         except (CalmError, OSError) as error:
-            return shared | {"problem": clean(str(error)), "state": "unreadable"}
+            problem = clean(str(error))
+        except Exception as error:  # files that can be read and hold something else
+            self.rows, self.stamp = [], 0
+            problem = f"its files hold something else than a run's: {clean(repr(error))}"
+        return shared | {"problem": problem, "state": "unreadable"}
+
+    def _figures(self) -> dict[str, Any]:
+        if self.config is None:
+            self.config = self.run.config
+        if (stamp := _stamp(self.run.metrics_path)) != self.stamp:
+            self.rows = self.run.metrics()
+            if any(not isinstance(row["steps"], int) for row in self.rows):
+                raise TypeError("a row of the metrics that tells no steps")
+            self.stamp = stamp
         status = read_status(self.run.folder)
         last = self.rows[-1] if self.rows else {}
-        return (
-            shared
-            | {
-                "problem": "",
-                "task": self.config.task,
-                "seed": self.config.seed,
-                "judge": self.config.judge,
-                "bonus": self.config.bonus,
-                "reward": reward_in_words(self.config),
-                "state": self._state(last),
-                "total": self.config.total_steps,
-                "steps": last.get("steps", 0),
-                "success": [last.get(k) for k in ("success", "success_low", "success_high")],
-                "episodes": last.get("episodes"),
-                "earned": [
-                    last.get(f"return_{part}") for part in ("env", "credit", "bonus", "shaped")
-                ],
-                "rate": last["steps"] / max(last["seconds"], 1e-9) if last else None,
-                "counts": {name: last.get(name) for name in _COUNTS}
-                if last.get("asked") is not None
-                else None,
-                "subgoals": _subgoals(last),
-            }
-            | _now(status, last)
-        )
+        return {
+            "problem": "",
+            "task": self.config.task,
+            "seed": self.config.seed,
+            "judge": self.config.judge,
+            "bonus": self.config.bonus,
+            "reward": reward_in_words(self.config),
+            "state": self._state(last),
+            "total": self.config.total_steps,
+            "steps": last.get("steps", 0),
+            "success": [last.get(k) for k in ("success", "success_low", "success_high")],
+            "episodes": last.get("episodes"),
+            "earned": [last.get(f"return_{part}") for part in ("env", "credit", "bonus", "shaped")],
+            "rate": last["steps"] / max(last["seconds"], 1e-9) if last else None,
+            "counts": {name: last.get(name) for name in _COUNTS}
+            if last.get("asked") is not None
+            else None,
+            "subgoals": _subgoals(last),
+        } | _now(status, last)
 
     def _state(self, last: Row) -> str:
         """Returns whether it is trained just now, and if not, whether that is done."""

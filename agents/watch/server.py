@@ -136,9 +136,11 @@ def _json(value: Any) -> Response:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value that JSON has, with null for what is no number."""
+    """Returns a value that JSON in UTF-8 has: null for no number, marks for no character."""
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {_plain(str(key)): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
+    if isinstance(value, str):  # a file's name need not be UTF-8
+        return value.encode("utf-8", "backslashreplace").decode()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -129,6 +129,10 @@ class StoreView:
             except StoreError as error:
                 self.close()
                 self._summary = {"path": str(self.path), "problem": str(error)}
+            except Exception as error:  # rows that hold something else than ours
+                self.close()
+                problem = f"{self.path} holds something else than answers: {clean(repr(error))}"
+                self._summary = {"path": str(self.path), "problem": problem}
             return self._summary
 
     def _look(self) -> _Opened:

@@ -66,7 +66,7 @@ def describe(
             repository, name, repo_type=repo_type, revision=commit, endpoint=_endpoint()
         )
         metadata = get_hf_file_metadata(url)
-    if not metadata.size:
+    if metadata.size is None:
         raise CalmError(f"the hub does not say how large {spec} is; fetch it by other means")
     return HubFile(url, metadata.size, metadata.etag or "", metadata.commit_hash or "")
 
@@ -189,6 +189,9 @@ def fetch(file: HubFile, part: Path, progress: Progress) -> None:
     )
 
     disable_progress_bars()  # ours tells the same
+    if not file.size:
+        part.touch()  # there is nothing to ask for
+        return
     while True:
         done = part.stat().st_size if part.exists() else 0
         if done > file.size:

@@ -26,6 +26,8 @@ CARD = "README.md"
 SCHEMA = 1
 """Goes up when a reader of the old packages would misread the new ones."""
 MAX_FILES = 64
+MAX_NAME = 200
+"""Bytes of a file's name."""
 MAX_BYTES = 16 << 30
 """Of all files of a package together."""
 MAX_DESCRIPTION = 1 << 20
@@ -147,7 +149,7 @@ def read_description(text: str, source: str) -> Package:
             f"{source} was pushed by a newer calm ({value.get('calm')!s:.20}): its schema is"
             f" {schema!s:.20}, this one reads {SCHEMA}. Update calm"
         )
-    if kind_name not in KINDS:
+    if not isinstance(kind_name, str) or kind_name not in KINDS:
         raise UsageError(f"{source}: {unknown('kind of package', str(kind_name)[:40], KINDS)}")
     kind = KINDS[kind_name]
     try:
@@ -160,8 +162,10 @@ def read_description(text: str, source: str) -> Package:
         raise UsageError(f"{source}: its {FILE} can't be read: {error!r}") from None
     names = {file.name for file in files}
     for file in files:
-        if not kind.takes(file.name) or Path(file.name).name != file.name or file.name[0] == ".":
-            raise UsageError(f"{source}: {file.name!r} is no file of a package of kind {kind.name}")
+        if not kind.takes(file.name) or not _is_plain(file.name):
+            raise UsageError(
+                f"{source}: {file.name[:80]!r} is no file of a package of kind {kind.name}"
+            )
     if missing := [one for one in kind.required if one not in names]:
         raise UsageError(f"{source}: {', '.join(missing)} is missing in a package of {kind.name}")
     total = sum(file.size for file in files)
@@ -171,6 +175,16 @@ def read_description(text: str, source: str) -> Package:
             f" {MAX_FILES} of {MAX_BYTES:,} bytes are taken, with a name in print"
         )
     return Package(kind, name, files, about)
+
+
+def _is_plain(name: str) -> bool:
+    """Returns whether a file of this name lies in its folder, is not hidden, and can be printed."""
+    return (
+        name.isprintable()  # surrogates and NUL are not
+        and Path(name).name == name
+        and name[0] != "."
+        and len(name.encode()) <= MAX_NAME
+    )
 
 
 def _size(value: object) -> int:

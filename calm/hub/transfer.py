@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from calm.errors import CalmError, UsageError, unknown
@@ -94,12 +95,12 @@ def pull(
         CalmError: the hub can't be reached, or the disk is full; the same command resumes.
     """
     _check_name(repository)
-    if out.exists():
-        raise UsageError(f"{out} is there already; name a new folder with --out")
+    _refuse_taken(out)
     partial = out.parent / f".{out.name}.pull"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with alone(partial, tell):
+            _refuse_taken(out)  # by now, if another process has pulled it meanwhile
             package, commit = _describe(repository, kind, partial)
             tell(
                 f"{repository}: {package.kind.name} {package.name}, {len(package.files)} files,"
@@ -122,8 +123,14 @@ def pull(
         ) from None
     finally:
         if not partial.exists():
-            (out.parent / f"{partial.name}.lock").unlink(missing_ok=True)
+            with suppress(OSError):
+                (out.parent / f"{partial.name}.lock").unlink()
     return package
+
+
+def _refuse_taken(out: Path) -> None:
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out} is there already; name a new folder with --out")
 
 
 def _check_name(repository: str) -> None:

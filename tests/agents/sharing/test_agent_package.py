@@ -52,3 +52,12 @@ def test_what_does_not_fit_is_found(run: Run, tmp_path: Path) -> None:
     (tmp_path / "out" / "subgoals.json").write_text(json.dumps([{"name": 1}]))
     with pytest.raises(UsageError, match="can't be read"):
         check_agent(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["metrics.parquet", "provenance.json", "judged.json"])
+def test_every_file_of_it_is_read(run: Run, tmp_path: Path, name: str) -> None:
+    write_agent_package(run, tmp_path / "out")
+    path = tmp_path / "out" / name
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UsageError, match=f"{name} can't be read"):
+        check_agent(tmp_path / "out")

@@ -56,3 +56,22 @@ def test_what_is_no_policy_is_refused_and_not_run(tmp_path: Path) -> None:
     save_file({"a": SHARED}, path, metadata)
     with pytest.raises(UsageError, match="holds no policy: 'c'"):
         read_policy(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "others", "message"),
+    [
+        (float("nan"), {}, "'a' has numbers that are not finite"),
+        (float("inf"), {}, "'a' has numbers that are not finite"),
+        (1.0, {"steps": "-5"}, "trained for -5 steps"),
+        (1.0, {"same_as": "[" * 100_000}, "recursion"),
+    ],
+)
+def test_numbers_and_names_that_no_policy_has_are_refused(
+    tmp_path: Path, number: float, others: dict[str, str], message: str
+) -> None:
+    path = tmp_path / "p.safetensors"
+    metadata = {"format": FORMAT, "steps": "1", "same_as": "{}"} | others
+    save_file({"a": torch.tensor([0.0, number])}, path, metadata)
+    with pytest.raises(UsageError, match=f"holds no policy: .*{message}"):
+        read_policy(path)

@@ -1,5 +1,6 @@
 """What there is to watch in a folder, and what is said where there is nothing."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,10 @@ def test_where_there_is_nothing_it_is_said_what_was_expected(
     Path("other/notes.txt").write_text("notes")
     with pytest.raises(UsageError, match=reason):
         contents_of([name])
+
+
+def test_a_pipe_among_the_files_is_passed_over(tmp_path: Path) -> None:
+    write_store(tmp_path / "a.sqlite")
+    for name in ("b.sqlite", "c.parquet", "config.yaml", "evaluate.json"):
+        os.mkfifo(tmp_path / name)  # whoever opened it would wait for ever
+    assert contents_of([tmp_path]) == Contents(stores=[tmp_path / "a.sqlite"])

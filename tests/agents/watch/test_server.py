@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sqlite3
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from agents.training.status import TrainingStatus
 from agents.watch.server import application
 from agents.watch.truths import KnownTruths
 from agents.watch.watching import Watching
 from tests.support.local_page import Client, served
-from tests.support.measured_runs import run
+from tests.support.measured_runs import rows, run
 from tests.support.watched import EVIL, NAMES, write_set, write_store
 
 TOKEN = "a-token-of-some-length"
@@ -113,3 +117,29 @@ def test_a_store_that_has_gone_is_told(client: Client, tmp_path: Path) -> None:
     (tmp_path / "runs" / "s.sqlite").unlink()
     status, text, _ = client.ask("GET", f"/{TOKEN}/judgements?store=store:0")
     assert (status, "No such file" in text) == (503, True)
+
+
+def test_files_that_hold_something_else_do_not_hide_the_others(
+    client: Client, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    run(folder / "b", 0, 0.5).folder.rename(folder / os.fsdecode(b"not \xff UTF-8"))
+    run(folder / "rows", 1, 0.5).write_metrics([{"steps": None, "x": "y"}])
+    run(folder / "former", 2, 0.5).write_metrics([{"steps": None}, rows(0.5)[0]])
+    words = dict.fromkeys(TrainingStatus.__dataclass_fields__, "x")
+    (run(folder / "status", 3, 0.5).folder / "status.json").write_text(json.dumps(words))
+    for name, text in {"deep": "[" * 100_000, "words": '{"tables": "x"}'}.items():
+        (folder / name).mkdir()
+        (folder / name / "evaluate.json").write_text(text)
+    with sqlite3.connect(folder / "s.sqlite") as store:
+        store.execute("UPDATE contexts SET subgoals = 'no JSON'")
+    store.close()
+    watching = Watching([folder], KnownTruths([str(tmp_path / "set.parquet")]))
+    with served(partial(application, watching, "runs", TOKEN)) as anew:
+        sections = anew.json(f"/{TOKEN}/state")["sections"]
+    watching.close()
+    problems = {Path(id).name: one["problem"] for id, one in sections.items() if "problem" in one}
+    assert [name for name, problem in problems.items() if not problem] == ["a"]
+    assert {"not \\udcff UTF-8", "former", "status", "evaluate.json"} < problems.keys()
+    assert "its files hold something else than a run's" in problems["rows"]
+    assert "holds something else than answers" in problems["store:0"]

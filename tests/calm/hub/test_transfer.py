@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from calm.errors import CalmError, UsageError
+from calm.hub.alone import alone
 from calm.hub.package import FILE, Package, describe_folder
 from calm.hub.transfer import pull, push
 from tests.support.loopback_hub import LoopbackHub, Repository
@@ -211,3 +212,41 @@ def test_a_full_disk_is_told(
         with pytest.raises(CalmError, match=r"No space left on device\. What has come is kept in"):
             pull(NAME, tmp_path / "here")
     pull(NAME, tmp_path / "here")
+
+
+def test_a_place_that_is_none_is_told(pushed: LoopbackHub, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CalmError, match="can't write"):
+        pull(NAME, tmp_path / "file" / "here")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="is there already"):
+        pull(NAME, tmp_path / "link")
+    assert {p.name for p in tmp_path.iterdir()} == {"made", "file", "link"}
+
+
+def test_what_another_process_pulls_meanwhile_is_not_pulled_again(
+    pushed: LoopbackHub, tmp_path: Path
+) -> None:
+    def other_is_done(line: str) -> None:
+        assert "another process is pulling this" in line
+        (tmp_path / "here").mkdir()
+        held.__exit__(None, None, None)
+
+    held = alone(tmp_path / ".here.pull", lambda line: None)
+    held.__enter__()
+    with pytest.raises(UsageError, match="here is there already"):
+        pull(NAME, tmp_path / "here", tell=other_is_done)
+    assert pushed.ranges == []
+    assert {p.name for p in tmp_path.iterdir()} == {"made", "here"}
+
+
+def test_a_card_that_somebody_emptied_keeps_nothing_back(
+    pushed: LoopbackHub, tmp_path: Path
+) -> None:
+    files = pushed.repositories[f"datasets/{NAME}"].files
+    files["README.md"] = b""
+    pull(NAME, tmp_path / "here")
+    assert (tmp_path / "here" / "README.md").read_bytes() == b""
+    files[FILE] = b""
+    with pytest.raises(UsageError, match="describes no package"):
+        pull(NAME, tmp_path / "there")
