@@ -119,7 +119,7 @@ def _card(run: Run, name: str, licence: str, about: dict[str, Any], half: bool) 
             f" {about['steps']:,} steps on {paid}{bonus}; seed {config.seed}.",
             "Numbers are stored with 16 bits." if half else "",
             "```python\nfrom agents import load_agent  # in a clone of CALM\n\n"
-            'print(load_agent("FOLDER of calm hub pull").success(20))\n```',
+            f'print(load_agent("{name}").success(20))  # its folder, or a packaged one\n```',
             "`calm replay FOLDER` shows it play, `calm explain FOLDER` where it looks.",
             "## Measured at the end of training",
             markdown_table(("what", "value"), figures) if figures else "Nothing was measured.",

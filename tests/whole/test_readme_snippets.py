@@ -1,6 +1,7 @@
 """Every piece of Python in a README or in docs/ runs, and every command in one exists.
 
-What a test can't have is replaced: a model's address by a server on loopback.
+What a test can't have is replaced: a model's address by a server on loopback. A block that begins
+with `py` reads what a command above it wrote; such files have tests of their own.
 """
 
 import re
