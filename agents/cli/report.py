@@ -20,7 +20,8 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write; report.html in the run, or in the folder of several, by default."
+            help="File to write; by default report.html in the run, or in the folder that holds the"
+            " first of several."
         ),
     ] = None,
     label: Annotated[
@@ -44,8 +45,11 @@ def report(
     opened = [Run.open(folder) for folder in find_runs(runs)]
     if not any(run.metrics() for run in opened):
         raise CalmError("none of these runs has been evaluated yet, so there is nothing to draw")
-    folder = Path(runs[0])
-    path = out or (folder if folder.is_dir() else opened[0].folder) / "report.html"
+    folder = opened[0].folder
+    if len(opened) > 1:  # each keeps its own report
+        whole = len(runs) == 1 and Path(runs[0]).is_dir()
+        folder = Path(runs[0]) if whole else folder.parent
+    path = out or folder / "report.html"
     if len(opened) > 1:
         typer.echo(f"{len(opened)} runs", err=True)
     typer.echo(str(report_runs(opened, path, label or ())))
