@@ -39,7 +39,7 @@ from calm.errors import CalmError, UsageError
 
 Part = Literal["agents", "encoders"]
 SECONDS: dict[Part, float] = {"agents": 480.0, "encoders": 360.0}
-"""How long a part may take."""
+"""After which a part begins nothing more; a measurement that hangs may go beyond."""
 LONGEST_STEP = 45.0
 """Seconds that one measurement may take, kernels compiled: none begins later than that before the
 end."""
@@ -215,12 +215,12 @@ def training_steps(view: str, device: str, batch: int = 256) -> Figures:
         space.seed(0)
         extractor: nn.Module = NetHackExtractor(space, config.features_dim, name).to(device)
         drawn = [space.sample() for _ in range(batch)]
-        seen = {
+        observations = {
             key: torch.as_tensor(np.stack([one[key] for one in drawn])).float().to(device)
             for key in space.spaces
         }
         leaves = [p for p in extractor.parameters() if p.requires_grad]
-        runs[name] = _step(extractor, leaves, seen)
+        runs[name] = _step(extractor, leaves, observations)
     timings = timing.measure(runs, device, 9)
     return [
         timing.as_row(f"{name} by {view}, training step, {batch}", of, batch=batch)
@@ -228,8 +228,10 @@ def training_steps(view: str, device: str, batch: int = 256) -> Figures:
     ], {}
 
 
-def _step(extractor: nn.Module, leaves: list[nn.Parameter], seen: dict[str, Tensor]) -> timing.Run:
+def _step(
+    extractor: nn.Module, leaves: list[nn.Parameter], observations: dict[str, Tensor]
+) -> timing.Run:
     def go() -> None:
-        torch.autograd.grad(extractor(seen).sum(), leaves, allow_unused=True)
+        torch.autograd.grad(extractor(observations).sum(), leaves, allow_unused=True)
 
     return go

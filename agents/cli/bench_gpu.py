@@ -16,12 +16,12 @@ def bench_gpu(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check and measure on one GPU: the scan, training, every encoder, in 14 minutes at most.
+    """Check and measure on one GPU: the scan, training, every encoder.
 
-    First that the numbers are the processor's, then how fast they come: `agents` (8 minutes at
-    most) has the scan in Triton and PPO beside stable-baselines3's on the same card, `encoders` (6
-    minutes) a training step of each and agent attention beside torch's flash attention, compiled
-    and not.
+    First that the numbers are the processor's, then how fast they come: `agents` (made for 8
+    minutes) has the scan in Triton and PPO beside stable-baselines3's on the same card,
+    `encoders` (for 6) a training step of each, and agent attention beside torch's flash attention,
+    compiled and not.
     """
     from agents.bench.gpu import SECONDS, run
 

@@ -86,8 +86,8 @@ class _Opened:
     """By model."""
     last_call: int = 0
     """Up to which calls are summed up."""
-    seen: int = -1
-    """The change at which it was last looked at."""
+    last_change: int = -1
+    """The store's change at which it was last looked at."""
     classes: list[tuple[int, str | None, int]] = field(default_factory=list)
     next_count: float = 0.0
     """When classes may be counted again."""
@@ -142,7 +142,7 @@ class StoreView:
         asked_now = browsing.asked_now(time.time())
         change = browsing.change()
         end = browsing.last_call()
-        if change == opened.seen and opened.last_call >= end:
+        if change == opened.last_change and opened.last_call >= end:
             self._summary |= {"asked_now": asked_now}
             return opened
         for context in browsing.contexts(max(opened.contexts, default=0)):
@@ -158,7 +158,7 @@ class StoreView:
             opened.classes = browsing.classes()
             taken = time.thread_time() - start
             opened.next_count = time.monotonic() + 20 * taken  # a twentieth of the time at most
-            opened.seen = change
+            opened.last_change = change
         self._summary = {
             "path": str(self.path),
             "problem": "",

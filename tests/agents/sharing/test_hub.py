@@ -20,9 +20,9 @@ from tests.support.loopback_hub import LoopbackHub
 def test_an_agent_is_pushed_pulled_and_plays(
     run: Run, empty_hub: LoopbackHub, tmp_path: Path
 ) -> None:
-    told = run_calm("hub", "push", run.folder, "me/agent", "--licence", "mit", "--json")
-    assert told.exit_code == 0, told.output
-    pushed = json.loads(told.stdout)
+    result = run_calm("hub", "push", run.folder, "me/agent", "--licence", "mit", "--json")
+    assert result.exit_code == 0, result.output
+    pushed = json.loads(result.stdout)
     assert (pushed["kind"], pushed["name"]) == ("agent", run.config.name)
     repository = empty_hub.repositories["me/agent"]
     assert repository.private

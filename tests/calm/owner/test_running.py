@@ -86,8 +86,8 @@ def test_a_token_that_others_can_read_is_refused(
 
 
 def connected(url: str, token: str, patience: float = 5.0) -> tuple[OwnerConnection, list[str]]:
-    said: list[str] = []
-    return OwnerConnection(OwnerAddress(url, token), say=said.append, patience=patience), said
+    lines: list[str] = []
+    return OwnerConnection(OwnerAddress(url, token), say=lines.append, patience=patience), lines
 
 
 def test_a_wrong_token_another_version_and_no_owner_are_told(
@@ -112,12 +112,12 @@ def test_a_wrong_token_another_version_and_no_owner_are_told(
 
 def test_a_clock_that_differs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with start_owner(tmp_path / "s.sqlite") as owner:
-        asker, said = connected(owner.url, owner.token)
+        asker, lines = connected(owner.url, owner.token)
         late = SimpleNamespace(time=lambda: time.time() + 600)
         monkeypatch.setattr("calm.owner.service.time", late)
         assert asker.call("models") == []
         asker.close()
-    assert "ahead of this machine's" in said[0]
+    assert "ahead of this machine's" in lines[0]
 
 
 def test_requests_that_are_none_are_refused_and_the_next_is_answered(tmp_path: Path) -> None:
