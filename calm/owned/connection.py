@@ -31,6 +31,9 @@ from calm.version import VERSION
 WAIT = "CALM_OWNER_WAIT"
 """Environment variable: seconds that an owner may be away before work ends, 900 where it is not
 set."""
+TLS_GOODBYE = 0.25
+"""Seconds that the event loop is kept after the last TLS connection was closed: aiohttp does not
+wait for the end of TLS, and asks for this (docs.aiohttp.org, "Graceful shutdown")."""
 _HEARTBEAT = 20.0
 _CLOCKS = 60.0  # seconds by which clocks may differ in silence
 _LONGEST_PAUSE = 5.0  # seconds between two tries to connect
@@ -116,6 +119,8 @@ class OwnerConnection:
     def close(self) -> None:
         """Ends the connection; what is under way is cancelled."""
         self._thread.cancel()
+        if self.owner.url.startswith("https://"):
+            self._thread.run(asyncio.sleep(TLS_GOODBYE))
         self._thread.close()
 
     def _start(

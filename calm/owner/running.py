@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -19,6 +20,7 @@ from calm.endpoint.loop_thread import LoopThread
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.owned.address import ADDRESS, TOKEN, check_token, is_loopback, token_beside
+from calm.owned.connection import TLS_GOODBYE
 from calm.owner.models import OwnerOptions
 from calm.owner.service import Service
 from calm.store.store import Store
@@ -118,6 +120,8 @@ def start_owner(
         async def stop() -> None:
             await runner.cleanup()
             await service.aclose()
+            if listening.cert is not None:
+                await asyncio.sleep(TLS_GOODBYE)
 
         closing.callback(lambda: thread.run(stop()))
         port = listener.getsockname()[1]
