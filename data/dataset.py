@@ -20,7 +20,8 @@ from typing import Any
 from calm.errors import UsageError, unknown
 from calm.files import sha256_of, write_file
 from calm.records import LabelledTransition, Task, content_hash
-from data.parquet import MAX_ROWS, Transitions, read_transitions, write_transitions
+from data.parquet import Transitions, read_transitions, write_transitions
+from data.parquet_file import MAX_ROWS
 from data.schema import SCHEMA_VERSION
 from data.stored import open_part, outlines
 

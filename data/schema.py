@@ -1,7 +1,8 @@
 """The tables on disk: transitions with the engine's truth, judgements, people's labels.
 
-A row of each is a frozen record here and a row of an Arrow table in a file (`data.parquet` reads
-and writes them). Rendered text is stored, so whoever reads the tables needs no game.
+A row of each is a frozen record here and a row of an Arrow table in a file (`data.parquet` and
+`data.judgements` read and write them). Rendered text is stored, so whoever reads the tables needs
+no game.
 """
 
 from __future__ import annotations

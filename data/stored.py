@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.records import LabelledTransition
+from data.judgement_spool import JudgementSpool
 from data.parquet import (
-    JudgementSpool,
     Transitions,
     count_rows,
     iterate_outlines,

@@ -82,7 +82,7 @@ def annotate_command(
     from data.annotation import AnnotationPlan, annotate_rows, plan_cost
     from data.cli.progress import Watch
     from data.evaluation.unreadable import UnreadableCount
-    from data.parquet import judgement_writer
+    from data.judgements import judgement_writer
     from data.report.annotation import describe_plans, describe_summary
     from data.rows import read_shard
 

@@ -19,7 +19,7 @@ from calm.errors import UsageError, unknown
 from calm.records import NONE
 from data.label.files import read_label_file
 from data.label.labels_csv import active
-from data.parquet import MAX_CELL_BYTES, MAX_FILE_BYTES
+from data.parquet_file import MAX_CELL_BYTES, MAX_FILE_BYTES
 from data.schema import UNSURE, Label, label_of
 
 FIELDS = ("id", "annotator", "achieved", "asked", "unsure", "seconds", "at")

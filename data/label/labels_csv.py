@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calm.errors import UsageError
 from calm.files import write_file
-from data.parquet import MAX_CELL_BYTES, MAX_FILE_BYTES
+from data.parquet_file import MAX_CELL_BYTES, MAX_FILE_BYTES
 from data.schema import Label, label_of
 
 COLUMNS = ("id", "annotator", "achieved", "asked", "unsure", "seconds", "at")

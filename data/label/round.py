@@ -9,11 +9,11 @@ from pathlib import Path
 from calm.errors import UsageError, unknown
 from calm.records import LabelledTransition, Subgoal, Task
 from data.dataset import Dataset, load
+from data.judgements import read_judgements
 from data.label.assignment import assign, read_people
 from data.label.export_page import write_page
 from data.label.session import Session
 from data.label.store import LabelStore, check_annotator
-from data.parquet import read_judgements
 from data.sampling import HOW, draw, draw_disputed, draw_even
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calm.files import write_file
 from data.evaluation.evaluate import EvaluationTable
-from data.parquet import write_judgements
+from data.judgements import write_judgements
 from data.report.page import write_report
 from data.schema import ENGINE
 

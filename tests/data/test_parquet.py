@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,16 +12,13 @@ from hypothesis import strategies as st
 import data.parquet as tables
 from calm.errors import UsageError
 from calm.records import (
-    Judgement,
     LabelledTransition,
     Screen,
     Subgoal,
     Task,
     Transition,
-    Usage,
-    Verdict,
 )
-from data.schema import JudgedTransition, Label, label_of, label_row
+from data.schema import Label, label_of, label_row
 
 KEY = Subgoal("pick up the key", "The key enters the inventory.")
 DOOR = Subgoal("open the door", "A closed door becomes an open one.")
@@ -75,17 +70,7 @@ def test_same_rows_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_judgements_and_labels_come_back(tmp_path: Path) -> None:
-    readable = Judgement(
-        Verdict.OK, {KEY.name: True}, {KEY.name: 0.75}, "{}", "", Usage(1, 20, 5, 3, 0.5, None)
-    )
-    lost = Judgement(Verdict.REFUSED, raw="I'd rather not.", reason="refusal")
-    judged = [
-        JudgedTransition("ab" * 32, "openai:m", "events", readable, 2, "role=none"),
-        JudgedTransition("cd" * 32, "openai:m", "crop", lost),
-    ]
-    tables.write_judgements(tmp_path / "j.parquet", judged)
-    assert tables.read_judgements(tmp_path / "j.parquet") == judged
+def test_labels_come_back(tmp_path: Path) -> None:
     labels = [Label("ab" * 32, "ann", (KEY.name,), (KEY.name, DOOR.name), False, 1.5, "2026-01-02")]
     tables.write_labels(tmp_path / "l.parquet", labels)
     assert tables.read_labels(tmp_path / "l.parquet") == labels
@@ -122,53 +107,3 @@ def test_a_subgoal_may_have_no_truth_in_any_row(tmp_path: Path) -> None:
     tables.write_transitions(tmp_path / "t", [blind], {TASK.id: TASK})
     (read,) = tables.read_transitions(tmp_path / "t").rows
     assert read.truth == {KEY.name: True}
-
-
-def written(path: Path) -> pa.Table:
-    tables.write_transitions(path, [row(i) for i in range(3)], {TASK.id: TASK})
-    return pq.read_table(path)
-
-
-def test_errors_name_the_file_and_the_column(tmp_path: Path) -> None:
-    path = tmp_path / "t.parquet"
-    with pytest.raises(UsageError, match=r"t\.parquet: no such file"):
-        tables.read_transitions(path)
-    path.write_bytes(b"PAR1 but not really")
-    with pytest.raises(UsageError, match=r"t\.parquet: cannot be read as parquet"):
-        tables.read_transitions(path)
-    good = written(path)
-    pq.write_table(good.drop_columns(["events"]), path)
-    with pytest.raises(UsageError, match=r"t\.parquet: column events is missing"):
-        tables.read_transitions(path)
-    step = good.schema.get_field_index("step")
-    pq.write_table(good.set_column(step, "step", pa.array(["0", "1", "2"])), path)
-    with pytest.raises(UsageError, match="column step is string, expected int32"):
-        tables.read_transitions(path)
-    action = good.schema.get_field_index("action")
-    pq.write_table(good.set_column(action, "action", pa.array(["a", None, "c"])), path)
-    with pytest.raises(UsageError, match="column action, row 1: empty"):
-        tables.read_transitions(path)
-    pq.write_table(good.set_column(action, "action", pa.array(["forged"] * 3)), path)
-    with pytest.raises(UsageError, match="row 0: its id is"):
-        tables.read_transitions(path)
-    pq.write_table(good.replace_schema_metadata({"calm.table": "labels"}), path)
-    with pytest.raises(UsageError, match="a table of labels, expected transitions"):
-        tables.read_transitions(path)
-    pq.write_table(good.replace_schema_metadata({}), path)
-    with pytest.raises(UsageError, match="does not describe the tasks"):
-        tables.read_transitions(path)
-
-
-def test_size_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "t.parquet"
-    written(path)
-    for limit, message in [
-        ("MAX_CELL_BYTES", "column id: a text of 64 bytes"),
-        ("MAX_ROWS", "3 rows"),
-        ("MAX_UNPACKED_BYTES", "bytes unpacked"),
-        ("MAX_FILE_BYTES", "bytes, more than"),
-    ]:
-        with monkeypatch.context() as patch:
-            patch.setattr(tables, limit, 2)
-            with pytest.raises(UsageError, match=message):
-                tables.read_transitions(path)

@@ -8,7 +8,8 @@ import pytest
 from calm.errors import UsageError
 from calm.records import LabelledTransition, Subgoal, Task, Transition
 from data.annotation import AnnotationPlan, annotate_rows
-from data.parquet import read_judgements, read_transitions, write_judgements, write_transitions
+from data.judgements import read_judgements, write_judgements
+from data.parquet import read_transitions, write_transitions
 from data.rows import Shard, open_rows, read_shard
 from data.schema import JudgedTransition
 from tests.support.command_line import calm
@@ -41,7 +42,7 @@ def ids(path: Path, shard: Shard | None = None, limit: int = 0) -> list[str]:
 def test_blocks_hold_every_row_once_task_after_task(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.parquet._BATCH_ROWS", 4)
+    monkeypatch.setattr("data.parquet_file.BATCH_ROWS", 4)
     whole = read_transitions(path).rows
     expected = [r.transition.id for task in TASKS for r in whole if r.transition.task == task]
     assert ids(path) == expected
@@ -73,7 +74,7 @@ def test_the_table_is_the_same_bytes_in_blocks_in_shards_and_at_once(
 ) -> None:
     words = ["annotate", "--data", path, "--judge", "always-yes", "--out"]
     calm(*words, tmp_path / "whole.parquet")
-    monkeypatch.setattr("data.parquet._BATCH_ROWS", 4)
+    monkeypatch.setattr("data.parquet_file.BATCH_ROWS", 4)
     calm(*words, tmp_path / "blocks.parquet")
     assert (tmp_path / "blocks.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     rows = []
@@ -87,7 +88,7 @@ def test_the_table_is_the_same_bytes_in_blocks_in_shards_and_at_once(
 def test_a_summary_over_blocks_is_that_of_the_whole(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.parquet._BATCH_ROWS", 4)
+    monkeypatch.setattr("data.parquet_file.BATCH_ROWS", 4)
     taken: list[JudgedTransition] = []
     plan = AnnotationPlan("always-no", str(path), store=tmp_path / "s.sqlite")
     a, b = annotate_rows(plan, taken.extend)
@@ -100,7 +101,7 @@ def test_a_summary_over_blocks_is_that_of_the_whole(
 def test_memory_does_not_grow_with_the_number_of_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data.parquet._BATCH_ROWS", 256)
+    monkeypatch.setattr("data.parquet_file.BATCH_ROWS", 256)
     peaks = []
     for rows in (1_000, 8_000):
         path = tmp_path / f"{rows}.parquet"

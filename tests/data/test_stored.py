@@ -25,7 +25,7 @@ from tests.support.key_and_door import KEY, TASK, key_and_door_rows, says
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """23 rows, read five at a time."""
-    monkeypatch.setattr("data.parquet._BATCH_ROWS", 5)
+    monkeypatch.setattr("data.parquet_file.BATCH_ROWS", 5)
     monkeypatch.setattr("data.stored.BLOCK", 5)
     screen = Screen("@.", "77")
     rows = [

@@ -8,8 +8,8 @@ import pytest
 from agents.watch.contents import Contents, contents_of
 from calm.errors import UsageError
 from calm.store.store import Store
+from data.judgements import write_judgements
 from data.label.store import LabelStore
-from data.parquet import write_judgements
 from tests.support.watched import write_set, write_store
 
 

@@ -6,7 +6,7 @@ from agents.watch.outcome_view import read_answers, read_evaluation
 from calm.judges import make_judge
 from calm.records import Judgement, Verdict
 from data.evaluation.evaluate import evaluate
-from data.parquet import write_judgements
+from data.judgements import write_judgements
 from data.report.save import save_evaluation
 from data.schema import JudgedTransition
 from tests.support.key_and_door import TASK, key_and_door_rows

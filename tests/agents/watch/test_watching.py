@@ -8,7 +8,7 @@ from agents.watch import watching as module
 from agents.watch.truths import KnownTruths
 from agents.watch.watching import Watching
 from calm.errors import UsageError
-from data.parquet import write_judgements
+from data.judgements import write_judgements
 from tests.support.measured_runs import rows, run
 from tests.support.watched import write_set, write_store
 

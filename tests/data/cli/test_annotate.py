@@ -8,7 +8,7 @@ from pathlib import Path
 from calm.errors import BudgetError, StoreError, UsageError
 from calm.loopback import Loopback
 from calm.records import Verdict
-from data.parquet import read_judgements
+from data.judgements import read_judgements
 from tests.support.command_line import run_calm as calm
 from tests.support.key_and_door import KEY, TASK
 

@@ -13,7 +13,7 @@ import pytest
 from calm.errors import BudgetError, PartialError, UsageError
 from calm.loopback import Loopback
 from calm.records import Verdict
-from data.parquet import read_judgements
+from data.judgements import read_judgements
 from tests.support.command_line import run_calm as calm
 from tests.support.key_and_door import DOOR, KEY, TASK
 from tests.support.processes import eventually, python

@@ -128,7 +128,11 @@ def test_rows_that_are_not_in_memory_give_the_same_files_to_the_byte(
     folders = [tmp_path / "whole", tmp_path / "streamed"]
     whole = run_evaluation(plan)
     save_evaluation(folders[0], whole)
-    for name, size in (("stored.IN_MEMORY", 0), ("stored.BLOCK", 5), ("parquet._BATCH_ROWS", 5)):
+    for name, size in (
+        ("stored.IN_MEMORY", 0),
+        ("stored.BLOCK", 5),
+        ("parquet_file.BATCH_ROWS", 5),
+    ):
         monkeypatch.setattr(f"data.{name}", size)
     streamed = run_evaluation(plan)
     save_evaluation(folders[1], streamed)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from calm.errors import UsageError
+from data.judgements import write_judgements
 from data.label.round import LabellingRound, session_of, write_pages
 from data.label.store import LabelStore
-from data.parquet import write_judgements
 from data.schema import JudgedTransition
 from tests.support.key_and_door import KEY, key_and_door_rows, key_and_door_set, says
 

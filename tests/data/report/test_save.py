@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from data.evaluation.evaluate import TableOptions, evaluate
-from data.parquet import read_judgements
+from data.judgements import read_judgements
 from data.report.save import save_evaluation
 from tests.support.key_and_door import TASK, key_and_door_rows, says
 from tests.support.scripted_judge import Scripted
