@@ -144,7 +144,7 @@ class Joined(Sequence[T]):
 
 def joined(parts: Sequence[Sequence[T]]) -> Sequence[T]:
     """Returns sequences one after the other: a list of lists, and what is stored stays so."""
-    if any(isinstance(part, Stored) for part in parts):
+    if any(isinstance(part, Stored | Joined) for part in parts):
         return Joined(parts)
     return [item for part in parts for item in part]
 

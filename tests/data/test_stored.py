@@ -95,3 +95,6 @@ def test_answers_lie_where_the_rows_do(path: Path) -> None:
     )  # fmt: skip
     assert both[21:24] == [answers[21], answers[22], answers[0]]
     assert joined([answers[:1], answers[:1]]) == answers[:1] * 2
+    of_tables = joined([both, both])  # what lies in files is not read into memory by joining twice
+    assert not isinstance(of_tables, list)
+    assert list(of_tables) == list(both) * 2
