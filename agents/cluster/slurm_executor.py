@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterable, Sequence
@@ -19,14 +20,14 @@ from typing import Any
 from agents.cluster.answers import copy_of_answers
 from agents.cluster.cell import CellNeeds, Ending
 from agents.cluster.questions import Asking
-from agents.cluster.slurm_job import CellJob
+from agents.cluster.slurm_job import CellJob, Submission
 from agents.cluster.versions import versions
 from agents.training.executor import Lost, News
 from agents.training.run_folder import Run
 from agents.training.status import StatusReader
 from calm.errors import UsageError
 from calm.files import write_file
-from calm.owned.address import TOKEN
+from calm.owned.address import ADDRESS, TOKEN
 
 LOCAL = "local"
 """Instead of a partition: submitit's executor of this machine, to try things out."""
@@ -148,6 +149,10 @@ class SlurmExecutor:
         Raises:
             UsageError: Slurm refuses, as for a partition that it does not have.
         """
+        owner = self._environment.get(ADDRESS, "")
+        submissions = {i: Submission(secrets.token_hex(8), owner) for i in self._new}
+        for i, submission in submissions.items():
+            submission.write(self._runs[i].folder)
         cells = [
             CellJob(
                 self._runs[i].folder.resolve(),
@@ -156,6 +161,7 @@ class SlurmExecutor:
                 self._expected,
                 self._answers,
                 self._environment,
+                submissions[i],
             )
             for i in self._new
         ]
@@ -228,7 +234,11 @@ class SlurmExecutor:
         write_file(self._index, json.dumps(jobs, indent=1))
 
     def _find_jobs(self, local: bool) -> None:
-        """Takes up the jobs of an earlier command that Slurm, or this machine, still has."""
+        """Takes up the jobs of an earlier command that Slurm, or this machine, still has.
+
+        Those whose judge asks an owner at another address than that of now would wait for it until
+        they give up; they are cancelled, and their cells submitted anew.
+        """
         try:
             jobs = json.loads(self._index.read_text("utf-8"))
         except (OSError, ValueError):
@@ -241,8 +251,13 @@ class SlurmExecutor:
                     if local
                     else self._submitit.SlurmJob(self._folder, str(number))
                 )
-                if not job.done(force_check=True):
+                if job.done(force_check=True):
+                    continue
+                submission = Submission.read(run.folder)
+                if submission is None or submission.owner == self._environment.get(ADDRESS, ""):
                     self._jobs[i] = job
+                else:
+                    job.cancel(check=False)
 
 
 class _Process:

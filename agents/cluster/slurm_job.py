@@ -6,8 +6,9 @@ the queue again. The job holds no state of training, only where it is: the run's
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,44 @@ from agents.cluster.cell import CellNeeds, Ending, train_cell
 from agents.training.folder_lock import forget_dead_owner
 from agents.training.run_folder import Run
 from agents.training.status import TrainingStatus, remove_status
+from calm.errors import CalmError
+from calm.files import write_file
+
+SUPERSEDED = "a later command has submitted this cell as another job"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Which job of a cell counts, as the run's folder says.
+
+    A command that was killed between handing jobs to Slurm and noting them leaves some that no
+    later command knows of; they end when they find another's name in the folder.
+    """
+
+    name: str
+    """Random."""
+    owner: str = ""
+    """Address of the owner of questions that the job's judge asks; "" where it asks none."""
+
+    def write(self, folder: Path) -> None:
+        """Writes it into a run's folder: from now on no other job counts there."""
+        write_file(_submission_file(folder), json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: Path) -> Submission | None:
+        """Returns that of a run's folder; None where there is none that can be read."""
+        try:
+            return cls(**json.loads(_submission_file(folder).read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def counts(self, folder: Path) -> bool:
+        """Returns whether it is that of the folder."""
+        return Submission.read(folder) == self
+
+
+def _submission_file(folder: Path) -> Path:
+    return folder / "submission.json"
 
 
 @dataclass(frozen=True)
@@ -33,9 +72,12 @@ class CellJob:
     """Copy of the study's store, for cells that read it."""
     environment: dict[str, str]
     """Variables of the job."""
+    submission: Submission
 
     def __call__(self) -> Ending:
-        """Trains the cell and returns how that has ended."""
+        """Trains the cell and returns how that has ended; at once, if another job counts."""
+        if not self.submission.counts(self.folder):
+            return Ending("lost", SUPERSEDED)
         os.environ.update(self.environment)
         # Slurm runs a job once at a time, so whoever held the folder on another node is gone.
         forget_dead_owner(self.folder)
@@ -43,13 +85,18 @@ class CellJob:
         def report(_: TrainingStatus) -> None:
             if self.stop.exists():
                 raise KeyboardInterrupt
+            if not self.submission.counts(self.folder):
+                raise CalmError(SUPERSEDED)
 
         run = Run(self.folder)
         try:
             with store_of_attempt(self.answers) as store:
-                return train_cell(run, self.needs, self.expected, store, report)
+                ending = train_cell(run, self.needs, self.expected, store, report)
         finally:
             remove_status(self.folder)
+        if not ending.kind and self.submission.counts(self.folder):
+            _submission_file(self.folder).unlink(missing_ok=True)
+        return ending
 
     def checkpoint(self) -> Any:
         """Returns this job once more; submitit then ends this process, which saves a checkpoint."""

@@ -3,18 +3,23 @@
 import json
 import os
 import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from agents.cluster.cell import CellNeeds
 from agents.cluster.questions import Asking
 from agents.cluster.slurm_executor import SlurmExecutor
+from agents.cluster.slurm_job import Submission
 from agents.study.results import read_results
 from agents.training.config import TrainConfig
 from agents.training.executor import train_all
 from agents.training.run_folder import Run
 from calm.errors import UsageError
+from calm.owned.address import ADDRESS, TOKEN
 from tests.support.processes import eventually, python
 from tests.support.slurm import fake_slurm
 from tests.support.tiny_study import PLAN
@@ -50,6 +55,33 @@ def test_a_partition_that_does_not_exist_is_told_in_slurms_words(
 def test_local_is_no_partition_among_others(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be among others"):
         train_all([run(tmp_path)], executor(tmp_path, "local", "day"))
+
+
+@pytest.mark.parametrize(("address", "is_taken_up"), [("http://a:1", True), ("http://a:2", False)])
+def test_a_job_that_asks_an_owner_which_is_elsewhere_now_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, is_taken_up: bool
+) -> None:
+    """The owner of a later command could not have the port of the earlier one."""
+    one = run(tmp_path)
+    Submission("first", "http://a:1").write(one.folder)
+    (tmp_path / "slurm").mkdir()
+    jobs = {str(one.folder.resolve()): "7"}
+    (tmp_path / "slurm" / "jobs.json").write_text(json.dumps(jobs))
+    job = Mock(**{"done.return_value": False})
+    monkeypatch.setattr("submitit.AutoExecutor", Mock())
+    monkeypatch.setattr("submitit.SlurmJob", Mock(return_value=job))
+
+    @contextmanager
+    def owner(self: Asking, runs: Sequence[Run], host: str | None) -> Iterator[dict[str, str]]:
+        yield {ADDRESS: address, TOKEN: "secret"}
+
+    monkeypatch.setattr(Asking, "owner", owner)
+    slurm = executor(tmp_path, "day")
+    slurm.begin([one])
+    assert list(slurm._jobs) == [0] * is_taken_up
+    assert job.cancel.called == (not is_taken_up)
+    slurm.start(0)
+    assert slurm._new == [0] * (not is_taken_up)
 
 
 def pid_of(state: Path, folder: Path) -> int | None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from agents.cluster.cell import CellNeeds
-from agents.cluster.slurm_job import CellJob
+from agents.cluster.slurm_job import SUPERSEDED, CellJob, Submission
 from agents.cluster.versions import versions
 from agents.training.config import TrainConfig
+from agents.training.executor import Lost
 from agents.training.run_folder import Run
 from agents.training.status import FILE
 
@@ -19,8 +20,16 @@ def job(folder: Path) -> CellJob:
         judge="none", n_envs=4, n_steps=16, steps=128, eval_episodes=2, features_dim=16
     )
     Run.create(folder / "run", config)
+    submission = Submission("first")
+    submission.write(folder / "run")
     return CellJob(
-        folder / "run", folder / "stop", CellNeeds(), versions(), None, {"CALM_TEST": "1"}
+        folder / "run",
+        folder / "stop",
+        CellNeeds(),
+        versions(),
+        None,
+        {"CALM_TEST": "1"},
+        submission,
     )
 
 
@@ -46,3 +55,32 @@ def test_a_job_ends_with_a_checkpoint_once_the_file_is_there(tmp_path: Path) -> 
     one.stop.unlink()
     assert one.checkpoint().function == one
     assert one().news() is None
+
+
+def test_a_job_ends_at_once_where_a_later_command_has_submitted_another(tmp_path: Path) -> None:
+    """As one that Slurm had queued for a command that died before it noted its jobs."""
+    one = job(tmp_path)
+    Submission("second", "https://owner:1").write(one.folder)
+    news = one().news()
+    assert isinstance(news, Lost)
+    assert news.reason == SUPERSEDED
+    assert not Run(one.folder).metrics()
+    assert Submission.read(one.folder) == Submission("second", "https://owner:1")
+
+
+def test_a_job_ends_in_its_training_once_another_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.cluster.cell.REPORT_SECONDS", 0.0)
+    one = job(tmp_path)
+    looks = []
+
+    def counts(self: Submission, folder: Path) -> bool:
+        looks.append(folder)
+        return len(looks) < 3
+
+    monkeypatch.setattr(Submission, "counts", counts)
+    news = one().news()
+    assert isinstance(news, Lost)
+    assert SUPERSEDED in news.reason
+    assert Run(one.folder).metrics()[-1]["steps"] < 128
