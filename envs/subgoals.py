@@ -31,6 +31,7 @@ THE = {
     "staircase down": "the staircase down",
     "boulder": "a boulder",
     "lava": "the lava",
+    "monster": "a monster",
 }
 """How subgoals name the things they speak of."""
 
@@ -81,7 +82,8 @@ def _with_steps(thing: str, carrying: str | None = None) -> list[Approach]:
 
 
 _APPROACHES = [
-    *(a for thing in THE for a in _with_steps(thing)),
+    *(a for thing in THE if thing != "monster" for a in _with_steps(thing)),
+    Approach("monster", 1),  # descriptions tell no other distance of monsters
     *_with_steps("closed door", "key"),
 ]
 
@@ -101,6 +103,10 @@ DEEDS: dict[str, str] = {
     "push a boulder": "The hero pushes a boulder out of its place.",
     "fill water or lava with a boulder": (
         "A boulder goes into water or lava and fills it, so that the hero can walk there."
+    ),
+    "push a boulder onto a fountain": "A boulder that the hero pushes comes onto a fountain.",
+    "fill a pit with a boulder": (
+        "A boulder that the hero pushes falls into a pit or a hole and fills it."
     ),
     "pick up a wand": "A wand enters the hero's inventory.",
     "pick up a horn": "A horn enters the hero's inventory.",
@@ -125,6 +131,8 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "step into a room": ("the hero stepped into a room",),
     "push a boulder": ("the hero pushed a boulder",),
     "fill water or lava with a boulder": ("water or lava turned into solid ground",),
+    "push a boulder onto a fountain": ("the boulder came onto a fountain",),
+    "fill a pit with a boulder": ("the hero pushed a boulder", "the boulder filled a pit"),
     "pick up a wand": ("a wand entered the inventory",),
     "pick up a horn": ("a horn entered the inventory",),
     "pick up an object": ("an object entered the inventory",),

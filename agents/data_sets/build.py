@@ -20,7 +20,6 @@ from data.dataset import read_manifest, write_manifest, write_part
 from envs.collect import play, versions
 from envs.seeding import SPLITS
 from envs.tasks import task as find_task
-from envs.tasks.skills import SKILLS
 
 KEYROOM_PLAYERS = ("scripted", "half-trained", "random")
 """Who plays for keyroom-v1."""
@@ -184,7 +183,7 @@ MINIHACK = (
     "MiniHack-Room-Ultimate-15x15-v0",
     "MiniHack-Quest-Easy-v0",
     "MiniHack-Quest-Medium-v0",
-    *SKILLS,
+    *(f"MiniHack-{skill}-v0" for skill in ("Eat", "Wear", "Wield", "Zap")),
     HARD,
 )
 

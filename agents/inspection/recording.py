@@ -28,7 +28,7 @@ from calm.files import write_file
 from calm.records import Screen, Task
 from envs.collect import screen_of
 from envs.events.stream import EventStream
-from envs.game.engine import ABORTED, DIED, WON
+from envs.game.engine import ABORTED, DIED, LOST, WON
 from envs.implementations import make_event_stream
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.observer import Actions, Bools, Rows
@@ -39,7 +39,7 @@ Observation = Mapping[str, npt.NDArray[Any]]
 _TTY = ("tty_chars", "tty_colors")
 MAP = (21, 79)
 """Rows and columns of a level's map."""
-_ENDS = {WON: "reached the goal", DIED: "died", ABORTED: "stopped"}
+_ENDS = {WON: "reached the goal", LOST: "failed", DIED: "died", ABORTED: "stopped"}
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from envs.subgoals import SUBGOALS
 from envs.tasks.described import TASKS
 from envs.tasks.families import words_of
 from envs.tasks.registered import registered_ids
-from envs.tasks.skills import SKILLS
+from envs.tasks.skills import BY_ID
 
 
 def training_settings() -> str:
@@ -128,7 +128,7 @@ def bonuses() -> str:
 
 def tasks() -> str:
     """Returns the tasks that have a goal in words, with their given subgoals."""
-    described: dict[str, Task] = {**TASKS, **{id: skill.task for id, skill in SKILLS.items()}}
+    described: dict[str, Task] = {**TASKS, **{id: skill.task for id, skill in BY_ID.items()}}
     groups: dict[tuple[str, tuple[Any, ...]], list[str]] = {}
     for id, task in described.items():
         groups.setdefault((task.goal, task.subgoals), []).append(id)

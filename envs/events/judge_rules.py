@@ -43,7 +43,8 @@ def _approach(approach: Approach) -> tuple[str, ...]:
     lines = [rf"^{subject} came into view, {near}\.$"]
     if least > tables.FAR:
         coming = _either([came(n) for n in range(least, _NEAREST + 1)])
-        farther = _either([NEARNESS[n] for n in range(tables.FAR, least)])
+        coarse = [] if tables.is_fine(approach.thing) else ["in view, farther away"]
+        farther = _either([*(NEARNESS[n] for n in range(tables.FAR, least)), *coarse])
         lines.append(rf"^The hero came {coming} {thing} \(before: {farther}\)\.$")
         lines.append(rf"^{subject} is {near} now \(before: {farther}\)\.$")
     if approach.carrying is None:
@@ -67,6 +68,11 @@ _DEEDS = {
     "push a boulder": (r"^The hero pushed a boulder\.$",),
     "fill water or lava with a boulder": (
         r"^The hero pushed a boulder\.\n(?:Water|Lava) turned into solid ground\.$",
+    ),
+    "push a boulder onto a fountain": (r"^The boulder came onto a fountain\.$",),
+    "fill a pit with a boulder": (
+        r'^Message: ".*\b[Bb]oulder (?:fills a pit|plugs a hole|fills a hole)[\s\S]*'
+        r"^The hero pushed a boulder\.$",
     ),
     "pick up a wand": (r"^A wand entered the inventory[.:]",),
     "pick up a horn": (r"^A horn entered the inventory[.:]",),

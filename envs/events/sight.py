@@ -35,6 +35,7 @@ from envs.events.signature import (
     LEVEL,
     MESSAGE,
     MOVED,
+    ON_FOUNTAIN,
     OPENED,
     PUSHED,
     QUESTION,
@@ -58,6 +59,7 @@ from envs.game.glyphs import (
     CELLS,
     COLUMNS,
     CORRIDORS,
+    FOUNTAIN,
     GROUND,
     GROUND_OF_GLYPH,
     LIES_AS,
@@ -202,6 +204,8 @@ class Sight:
         if hidden.any():
             pushed = np.flatnonzero(moved & (under == _BOULDER))
             flags[pushed] |= PUSHED
+            for row in pushed.tolist():
+                out[row, ON_FOUNTAIN] = self._onto_fountain(row, int(hero[row]))
             self._again += pushed.tolist()
             under = np.where(hidden, self._covered[self._envs, hero], under)
         self._under = np.where(moved, under, self._under)
@@ -236,6 +240,18 @@ class Sight:
         for row in np.flatnonzero(terminated | truncated).tolist():
             alive = blstats[row, nethack.NLE_BL_HP] > 0
             set_end(out[row], bool(terminated[row]), bool(alive), int(self._under[row]))
+
+    def _onto_fountain(self, row: int, hero: int) -> bool:
+        """Returns whether a step to cell `hero` pushed a boulder from there onto a fountain."""
+        dy, dx = (
+            hero // COLUMNS - self._hero[row] // COLUMNS,
+            hero % COLUMNS - self._hero[row] % COLUMNS,
+        )
+        ahead = hero + dy * COLUMNS + dx
+        if max(abs(dy), abs(dx)) > 1 or not 0 <= ahead < CELLS:
+            return False
+        now = self._arrays["glyphs"][row].reshape(-1)[ahead]
+        return bool(self._glyphs[row, ahead] == FOUNTAIN and THING_OF_GLYPH[now] == _BOULDER)
 
     def _look(self) -> npt.NDArray[np.uint8]:
         """Returns the level of the nearest thing of each kind, (B, kinds)."""

@@ -189,6 +189,8 @@ def words(
     ):
         if flags & bit:
             lines.append(text)
+    if signature[layout.ON_FOUNTAIN]:
+        lines.append("The boulder came onto a fountain.")
     if flags & layout.MOVED:
         lines.append("The hero moved.")
     elif action.startswith("move") and not flags & layout.ASKED and end != layout.DIED:

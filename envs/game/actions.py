@@ -23,6 +23,16 @@ _COMPASS = {
     "NW": "northwest",
 }
 
+_STEPS = (
+    nethack.CompassDirection,
+    nethack.CompassCardinalDirection,
+    nethack.CompassIntercardinalDirection,
+)
+_LONGER = (
+    nethack.CompassDirectionLonger,
+    nethack.CompassCardinalDirectionLonger,
+    nethack.CompassIntercardinalDirectionLonger,
+)
 _ENGLISH = {
     "PICKUP": "pick up",
     "APPLY": "apply",
@@ -57,9 +67,9 @@ _ENGLISH = {
 
 def english(action: enum.IntEnum) -> str:
     """Returns the English name of one of nle's actions: "move east", "move far east", "pick up"."""
-    if isinstance(action, nethack.CompassDirection):
+    if isinstance(action, _STEPS):
         return f"move {_COMPASS[action.name]}"
-    if isinstance(action, nethack.CompassDirectionLonger):
+    if isinstance(action, _LONGER):
         return f"move far {_COMPASS[action.name]}"
     if isinstance(action, nethack.MiscDirection):
         return {"UP": "go up", "DOWN": "go down", "WAIT": "wait"}[action.name]

@@ -41,6 +41,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # minihack 1.0.2 imports pkg_resources
     import gymnasium
     import minihack.base
+    import minihack.envs.boxohack
     import minihack.envs.minigrid
     from gymnasium.envs.registration import load_env_creator
     from minihack.base import PATH_DAT_DIR, MiniHack
@@ -50,11 +51,13 @@ with warnings.catch_warnings():
     from nle.env.tasks import NetHackScore
 
 from envs.game.actions import english
+from envs.game.boxoban import use_level_files
 from envs.game.level_compiler import use_level_compiler
 from envs.game.minigrid_levels import use_minigrid_3
 
 use_level_compiler(minihack.base)
 use_minigrid_3(minihack.envs.minigrid)
+use_level_files(minihack.envs.boxohack)
 
 Array = npt.NDArray[Any]
 Path = Literal["rules", "keyroom", "minihack"]
@@ -85,8 +88,9 @@ START_LIMIT = 1000
 """Presses of SPACE to get through the game's opening screens, as in nle."""
 
 
-RUNNING, WON, DIED, ABORTED = 0, 2, 1, -1
-"""How a game stands after a step: MiniHack's own `StepStatus`. ABORTED is the time limit."""
+RUNNING, WON, LOST, DIED, ABORTED = 0, 2, 3, 1, -1
+"""How a game stands after a step: MiniHack's own `StepStatus`, whose ABORTED is the time limit; but
+LOST where MiniHack calls an end successful and pays less than nothing for it, as Memento does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,12 +337,13 @@ class Game:
         """Steps once by an action's index; the rows hold what it led to.
 
         Returns:
-            MiniHack's reward, and one of `RUNNING`, `WON`, `DIED`, `ABORTED`.
+            MiniHack's reward, and one of `RUNNING`, `WON`, `LOST`, `DIED`, `ABORTED`.
         """
         rules = self.rules
         if rules.path == "minihack":
             _, reward, _, _, info = self._env.step(action)
-            return reward, int(info["end_status"])
+            status = int(info["end_status"])
+            return reward, LOST if status == WON and reward < 0 else status
         press = rules.presses[action]
         done = False
         if press == APPLY and rules.path == "keyroom":

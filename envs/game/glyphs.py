@@ -28,6 +28,8 @@ THINGS = (
     "open door",
     "staircase up",
     "trap",
+    "altar",
+    "sink",
 )
 """Kinds of notable things; a kind's number is its place here, 0 is nothing of note."""
 
@@ -96,11 +98,18 @@ HORNS = (_OBJECT + 224, _OBJECT + 225, _OBJECT + 226, _OBJECT + 227)
 """Tooled horn, frost horn, fire horn and horn of plenty: all look like a horn."""
 FROST_HORN = HORNS[1]
 BOULDER = _OBJECT + 447
-WANDS = tuple(
-    _OBJECT + number
-    for number in range(nethack.NUM_OBJECTS)
-    if ord(nethack.objclass(number).oc_class) == nethack.WAND_CLASS
-)
+
+
+def of_class(kind: int) -> tuple[int, ...]:
+    """Returns the glyphs of all objects of one of nle's classes, such as `nethack.WAND_CLASS`."""
+    return tuple(
+        _OBJECT + number
+        for number in range(nethack.NUM_OBJECTS)
+        if ord(nethack.objclass(number).oc_class) == kind
+    )
+
+
+WANDS = of_class(nethack.WAND_CLASS)
 
 # Places of the map's symbols (defsym in NetHack's drawing.c), as glyphs.
 _CMAP = nethack.GLYPH_CMAP_OFF
@@ -117,6 +126,9 @@ LADDER_UP, LADDER_DOWN = _CMAP + 25, _CMAP + 26
 WATERS = (_CMAP + 32, _CMAP + 41)
 ICE = _CMAP + 33
 LAVA = _CMAP + 34
+ALTAR, SINK, FOUNTAIN = _CMAP + 27, _CMAP + 30, _CMAP + 31
+PITS = (_CMAP + 52, _CMAP + 53, _CMAP + 54)
+"""Pit, spiked pit and hole."""
 
 _OBJECT_CLASSES = {
     nethack.WEAPON_CLASS: "weapon",
@@ -175,6 +187,8 @@ _FEATURES = {
     **dict.fromkeys((STAIRCASE_DOWN, LADDER_DOWN), "staircase down"),
     **dict.fromkeys(WATERS, "water"),
     LAVA: "lava",
+    ALTAR: "altar",
+    SINK: "sink",
 }
 
 

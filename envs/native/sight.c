@@ -103,6 +103,19 @@ static bool over_bed(const uint8_t *bed, int start, int end)
     return false;
 }
 
+/* Whether a step to `hero`, from where the row says that it stood, pushed the boulder that was there
+ * onto a fountain. */
+static bool onto_fountain(const calm_sight *s, int e, int hero)
+{
+    const int before = s->rows[e].hero;
+    const int dy = hero / COLS - before / COLS, dx = hero % COLS - before % COLS;
+    const int ahead = hero + dy * COLS + dx;
+    if (abs(dy) > 1 || abs(dx) > 1 || ahead < 0 || ahead >= CELLS)
+        return false;
+    return s->seen_glyphs[e * CELLS + ahead] == s->fountain_glyph
+        && s->thing_of[s->glyphs[e * CELLS + ahead]] == s->boulder;
+}
+
 /* Whether any cell did. Line by line, since most steps change cells around the hero alone. */
 static bool changed_cells(calm_sight *s, int e, uint8_t *seen, bool *again)
 {
@@ -315,6 +328,7 @@ void calm_see(calm_sight *s, int e)
         if (under == s->boulder || under == s->monster) {
             if (under == s->boulder) {
                 seen |= (uint8_t) s->pushed;
+                out[s->on_fountain_column] = onto_fountain(s, e, hero);
                 again = true;
             }
             under = s->covered[e * CELLS + hero];

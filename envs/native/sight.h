@@ -26,11 +26,11 @@ typedef struct {
     int32_t n, kinds, width, n_status;
     /* Columns of a signature, bits of its column `seen`, kinds of things, ways to end. */
     int32_t action_column, seen_column, ground_column, end_column, hp_column;
-    int32_t entered_column, left_column, gained_column, ended_column;
+    int32_t entered_column, left_column, gained_column, ended_column, on_fountain_column;
     int32_t message_column, question_column;
     int32_t moved, with_key_bit, opened, pushed, water_filled, lava_filled, asked_bit, crossed;
     int32_t closed, open, boulder, monster, water, lava, key, stairs, in_hand, state;
-    int32_t carried_key, room, corridor;
+    int32_t fountain_glyph, carried_key, room, corridor;
     int32_t on_stairs, died, out_of_time, other_end;
     /* From here on there are pointers alone. Tables. */
     const uint8_t *thing_of, *ground_of, *passable, *solid, *level_of, *change_of, *carried_of;

@@ -43,7 +43,9 @@ LAYERS = ("first", "second", "action")
 
 SOUGHT = ("key", "closed door", "open door", "staircase down")
 """Things of which the network observes the nearest: whether there is one, and which way."""
-KINDS = len(THINGS) + len(GROUNDS) + 2
+_THINGS = THINGS.index("altar")
+"""Kinds of things that there were when the weights were trained."""
+KINDS = _THINGS + len(GROUNDS) + 2
 """What a cell next to the hero can be: a thing, a ground, a wall, beyond the map."""
 _WALL, _BEYOND = KINDS - 2, KINDS - 1
 WIDTH = 5 * len(SOUGHT) + 8 * KINDS + 1
@@ -53,7 +55,8 @@ _AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
 
 def _kinds() -> npt.NDArray[np.int64]:
     """Returns what a cell next to the hero is by its glyph, see `KIND_OF_GLYPH`."""
-    table = np.where(THING_OF_GLYPH > 0, THING_OF_GLYPH, len(THINGS) + GROUND_OF_GLYPH)
+    thing = np.where(THING_OF_GLYPH < _THINGS, THING_OF_GLYPH, 0)
+    table = np.where(thing > 0, thing, _THINGS + GROUND_OF_GLYPH)
     table = table.astype(np.int64)
     table[list(WALLS)] = _WALL
     table[NO_GLYPH] = _BEYOND

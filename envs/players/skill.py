@@ -1,4 +1,4 @@
-"""Plays MiniHack's skill tasks by a script."""
+"""Plays the rooms of `envs.tasks.skills` by a script."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from envs.game.actions import SKILLS as ACTIONS
+from envs.game.actions import BY_NAME
+from envs.game.glyphs import HORNS
 from envs.players.player import KEYS, Array
 from envs.tasks.skills import Skill, glyphs_of
 
@@ -15,6 +16,7 @@ _MOVES = {
     (-1, 1): "move northeast", (1, 1): "move southeast",
     (1, -1): "move southwest", (-1, -1): "move northwest",
 }  # fmt: skip
+_YES = ("Are you sure you want to pray", "Drink from the sink", "Improvise")
 
 
 class SkillPlayer:
@@ -32,7 +34,7 @@ class SkillPlayer:
         self._skill, self._sloppy = skill, sloppy
         self._glyphs = glyphs_of(skill.thing)
         self._index = {name: i for i, name in enumerate(skill.task.actions)}
-        self._key = {int(a): i for i, a in enumerate(ACTIONS)}
+        self._key = {int(BY_NAME[name]): i for name, i in self._index.items()}
         self.begin(np.random.default_rng(0))
 
     def begin(self, rng: np.random.Generator) -> None:
@@ -52,7 +54,8 @@ class SkillPlayer:
         if len(cells):
             self._place = (int(cells[0][0]), int(cells[0][1]))
         if len(holding) and self._skill.taken:
-            return self._index[self._skill.verb]
+            horn = int(arrays["inv_glyphs"][holding[0]]) in HORNS
+            return self._index["apply" if horn else self._skill.verb]
         x, y = (int(v) for v in arrays["blstats"][:2])
         if self._place is None:
             return int(self._rng.integers(8))
@@ -65,8 +68,12 @@ class SkillPlayer:
         """Returns the action that answers a question: yes to the thing, its letter, or cancel."""
         if f"{self._skill.thing} here" in message and "ynq" in message:
             return self._key[ord("y")]
+        if message.startswith(_YES):
+            return self._key[ord("y")]
+        if message.startswith("In what direction"):
+            return self._index["move east"]
         if message.startswith("What do you want to") and len(holding):
             letter = int(arrays["inv_letters"][holding[0]])
             if letter in self._key:
                 return self._key[letter]
-        return self._index["cancel"]
+        return self._index.get("cancel", 0)  # a move is no answer, and cancels too

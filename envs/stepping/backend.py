@@ -47,7 +47,8 @@ class Backend(Protocol):
     reward: npt.NDArray[np.float32]
     """(B,) of the last step."""
     status: npt.NDArray[np.int8]
-    """(B,) of the last step: `RUNNING`, `WON`, `DIED` or `ABORTED` of `envs.game.engine`."""
+    """(B,) of the last step: `RUNNING`, `WON`, `LOST`, `DIED` or `ABORTED`, see
+    `envs.game.engine`."""
     steps: npt.NDArray[np.int32]
     """(B,) steps of the running episode."""
     level_seed: npt.NDArray[np.int64]

@@ -99,8 +99,10 @@ class Batch:
         """By key, (B, ...): the last observation of the episode that the last step ended, in the
         rows where it ended one."""
         self.status: npt.NDArray[np.int8] = self.backend.status
-        """(B,) how games stand after the last step: `RUNNING`, `WON`, `DIED` or `ABORTED` of
-        `envs.game.engine`."""
+        """(B,) how games stand after the last step: `RUNNING`, `WON`, `LOST`, `DIED` or `ABORTED`
+        of `envs.game.engine`."""
+        self.rewards: npt.NDArray[np.float32] = self.backend.reward
+        """(B,) the environment's own, of the last step; overwritten by the next."""
         self.any_ended = False
         """Whether the last step ended an episode: most don't, and need not be looked at closer."""
         self.level_seeds: npt.NDArray[np.int64] = self.backend.level_seed

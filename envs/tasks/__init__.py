@@ -12,7 +12,7 @@ from calm.tasks import full_id, is_task_file, read_task
 from envs.tasks.described import TASKS
 from envs.tasks.own import OwnTask, own_task
 from envs.tasks.registered import registered, registered_ids
-from envs.tasks.skills import SKILLS
+from envs.tasks.skills import BY_ID
 
 __all__ = ["INSTALLED", "TASKS", "OwnTask", "environment_of", "own_task", "task", "task_id"]
 
@@ -23,8 +23,8 @@ class _Installed(Mapping[str, Task]):
     def __getitem__(self, id: str) -> Task:
         if id in TASKS:
             return TASKS[id]
-        if id in SKILLS:
-            return SKILLS[id].task
+        if id in BY_ID:
+            return BY_ID[id].task
         if id in registered_ids():
             return registered(id)
         raise KeyError(id)

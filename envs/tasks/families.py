@@ -1,8 +1,10 @@
 """Names goal and given subgoals of MiniHack's families that `described` has not.
 
 No subgoal is of one family alone: the truth of each, and what the judge `rules` looks for, go by
-the names in `envs.subgoals`. Families whose deeds nothing here can see (the cue of Memento,
-Sokoban's pits, a sink, a prayer) are not listed.
+the names in `envs.subgoals`. Deeds that MiniHack itself looks for are in `skills`.
+
+What no `events` text shows is no subgoal: in which branch of Memento's corridor the hero is. Its
+cue is in view from the first observation on, so no step achieves seeing it.
 """
 
 from __future__ import annotations
@@ -30,7 +32,25 @@ class _Family(NamedTuple):
 
 
 _ROOMS = ("step into a doorway", "step into a room", *_FIND)
+_PUSH = ("come within 2 steps of a boulder", "stand next to a boulder", "push a boulder")
 _FAMILIES = (
+    _Family(
+        "Memento(-Short)?-F[24]",
+        "Kill the grid bug that sleeps at the end of one branch of the corridor, and keep off the"
+        " squeaky boards in the other branches; which monster is caged beside the start says which"
+        " branch it is.",
+        ("stand next to a monster", "kill a monster"),
+    ),
+    _Family(
+        "Sokoban[1-4][ab]",
+        f"{_REACH} once every pit is filled: push a boulder into each.",
+        (*_PUSH, "fill a pit with a boulder", *_NEAR),
+    ),
+    _Family(
+        "Boxoban-(Unfiltered|Medium|Hard)",
+        "Push every boulder onto a fountain.",
+        (*_PUSH, "push a boulder onto a fountain"),
+    ),
     _Family("Labyrinth-(Big|Small)", f"{_REACH} of the labyrinth.", _FIND),
     _Family(
         "HideNSeek-Mapped",

@@ -12,7 +12,7 @@ from calm.records import Subgoal, Task
 from envs.observer import Observer
 from envs.stepping.batch import Batch
 from envs.subgoals import SUBGOALS
-from envs.tasks.skills import SKILLS
+from envs.tasks.skills import BY_ID
 from envs.truth.skills import SkillTruth
 from envs.truth.stream import TruthStream, check_known
 
@@ -35,7 +35,7 @@ def with_truth(task: Task) -> tuple[Subgoal, ...]:
     They are the subgoals of `envs.subgoals`, and those of the skill tasks. A subgoal of one's own
     is one of them if its name and its definition are the same, word for word.
     """
-    skill = SKILLS.get(task.id)
+    skill = BY_ID.get(task.id)
     if skill is not None and task.subgoals == skill.task.subgoals:
         return task.subgoals
     return known_truth(task.subgoals)
@@ -60,7 +60,7 @@ def truth_of(task_id: str, subgoals: Sequence[Subgoal], batch: Batch) -> Truth:
     Raises:
         UsageError: the truth of one of them is not known.
     """
-    skill = SKILLS.get(task_id)
+    skill = BY_ID.get(task_id)
     if skill is not None and tuple(subgoals) == skill.task.subgoals:
         return SkillTruth(skill, batch)
     return TruthStream(task_id, subgoals, batch)
@@ -72,6 +72,6 @@ def check_truth(task_id: str, subgoals: Sequence[Subgoal]) -> None:
     Raises:
         UsageError: names the first of which it is not.
     """
-    skill = SKILLS.get(task_id)
+    skill = BY_ID.get(task_id)
     if skill is None or tuple(subgoals) != skill.task.subgoals:
         check_known(subgoals)

@@ -1,4 +1,4 @@
-"""Computes the truth of MiniHack's skill tasks from the engine's state."""
+"""Computes the truth of tasks whose deed MiniHack itself sees, from the engine's state."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ from envs.game.engine import WON
 from envs.observer import Actions, Bools, Rows
 from envs.stepping.batch import Batch
 from envs.tasks.skills import Skill, glyphs_of
+from envs.truth.stream import TruthStream
 
 Array = npt.NDArray[Any]
+PAID = 0.25
+"""A reward above it, in a step that does not win, is for the deed of a task that goes on."""
 
 
 class SkillTruth:
-    """Observes the truth of every step of a batch of one skill task.
+    """Observes the truth of every step of a batch of one task of `envs.tasks.skills`.
 
-    An observer like `envs.truth.stream.TruthStream`. The deed (the second subgoal) is done in the
-    step that MiniHack itself ends as won. The first subgoal is achieved when the thing enters the
-    inventory (counted there), or the hero comes to stand where the map showed it.
+    An observer like `envs.truth.stream.TruthStream`. The first subgoal is achieved when the thing
+    enters the inventory (counted there), or the hero comes to stand where the map showed it. The
+    deed (the second) is done in the step that MiniHack itself ends as won, or for which it pays
+    where the task goes on.
     """
 
-    keys: tuple[str, ...] = ("glyphs", "blstats", "inv_glyphs")
+    keys: tuple[str, ...] = TruthStream.keys
 
     def __init__(self, skill: Skill, batch: Batch) -> None:
         self._skill, self._batch = skill, batch
         self.subgoals = skill.task.subgoals
+        more = self.subgoals[2:]
+        self._stream = TruthStream(skill.task.id, more, batch) if more else None
         self._glyphs = glyphs_of(skill.thing)
         self._before: tuple[Array, Array, Array] | None = None
-        self.achieved: npt.NDArray[np.int8] = np.zeros((batch.n_envs, 2), np.int8)
-        """(B, 2) of the last step, in the order of the task's subgoals."""
+        self.achieved: npt.NDArray[np.int8] = np.zeros((batch.n_envs, len(self.subgoals)), np.int8)
+        """(B, G) of the last step, in the order of the task's subgoals."""
 
     def on_reset(self, rows: Rows) -> None:
         now = self._state()
@@ -39,6 +45,8 @@ class SkillTruth:
             self._before = now
         for before, current in zip(self._before, now, strict=True):
             before[rows] = current[rows]
+        if self._stream is not None:
+            self._stream.on_reset(rows)
 
     def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         assert self._before is not None, "reset the batch first"
@@ -50,7 +58,11 @@ class SkillTruth:
             rows = np.arange(len(at))
             prepared = there[rows, now_at[:, 0], now_at[:, 1]] & (now_at != at).any(1)
         won = self._batch.status == WON
-        self.achieved = np.stack([prepared, won], axis=1).astype(np.int8)
+        deed = won if self._skill.ends else ~won & (self._batch.rewards > PAID)
+        self.achieved[:, :2] = np.stack([prepared, deed], axis=1)
+        if self._stream is not None:
+            self._stream.on_step(actions, terminated, truncated)
+            self.achieved[:, 2:] = self._stream.achieved
         # A place under the hero shows the hero: what lay there is remembered until seen again.
         hidden = np.zeros_like(there)
         hidden[np.arange(len(at)), now_at[:, 0], now_at[:, 1]] = True

@@ -25,11 +25,13 @@ from envs.game.glyphs import (
     CLOSED_DOORS,
     CORRIDORS,
     DOORWAY,
+    FOUNTAIN,
     HORNS,
     ICE,
     LAVA,
     NO_GLYPH,
     OPEN_DOORS,
+    PITS,
     ROOM_FLOORS,
     SKELETON_KEY,
     STAIRCASE_DOWN,
@@ -54,8 +56,17 @@ _GLYPHS: dict[str, tuple[int, ...]] = {
     "staircase down": (STAIRCASE_DOWN,),
     "boulder": (BOULDER,),
     "lava": (LAVA,),
+    "monster": tuple(
+        glyph
+        for glyph in range(nethack.MAX_GLYPH)
+        if nethack.glyph_is_monster(glyph)
+        or nethack.glyph_is_invisible(glyph)
+        or nethack.glyph_is_warning(glyph)
+    ),
 }
 """The glyphs of each kind of thing that can be approached."""
+_TAKEN_PLACES = ("boulder", "monster")
+"""Kinds that are not under the hero where it has come to stand in their place."""
 _FAR = 1000
 """More moves than any map is wide: no such thing is in view."""
 _CROSS = "cross the water or lava"
@@ -123,6 +134,14 @@ class TruthStream:
         """The arrays of s' by key, (B, ...)."""
         return self._arrays
 
+    @property
+    def ahead(self) -> tuple[Array, Array]:
+        """The glyphs before and after the step of the cell ahead of the hero, (B,) each."""
+        dx, dy = self.direction.T
+        x = (self.now["blstats"][:, 0] + dx).clip(0, 78)
+        y = (self.now["blstats"][:, 1] + dy).clip(0, 20)
+        return self.glyphs[self._rows, y, x], self.now["glyphs"][self._rows, y, x]
+
     def on_reset(self, rows: Rows) -> None:
         for thing in self._things:
             self._covers[thing][rows] = False
@@ -162,7 +181,7 @@ class TruthStream:
         for thing in self._things:
             covers = np.where(
                 moved,
-                _among(glyphs, _GLYPHS[thing]) & (thing != "boulder"),
+                _among(glyphs, _GLYPHS[thing]) & (thing not in _TAKEN_PLACES),
                 self._covers[thing],
             )
             if thing == "key":
@@ -197,13 +216,19 @@ class TruthStream:
         env, cell = np.divmod(np.flatnonzero(_among(glyphs, _GLYPHS[thing])), glyphs[0].size)
         y, x = np.divmod(cell, glyphs.shape[2])
         away = np.maximum(np.abs(x - blstats[env, 0]), np.abs(y - blstats[env, 1]))
+        if thing == "monster":
+            away[away == 0] = _FAR  # the hero itself
         np.minimum.at(nearest, env, away)
         return nearest
 
 
 def _among(glyphs: Array, kinds: tuple[int, ...]) -> Bools:
     """Returns which glyphs are of some kinds; the same shape."""
-    members: Bools = glyphs == kinds[0]
+    members: Bools
+    if len(kinds) > 50:
+        members = np.isin(glyphs, kinds)
+        return members
+    members = glyphs == kinds[0]
     for kind in kinds[1:]:
         members = members | (glyphs == kind)
     return members
@@ -273,11 +298,20 @@ def _pushed(t: TruthStream) -> Bools:
 
 def _filled(t: TruthStream) -> Bools:
     """Returns where a pushed boulder has turned the liquid before it into ground, (B,)."""
-    dx, dy = t.direction.T
-    x = (t.now["blstats"][:, 0] + dx).clip(0, 78)
-    y = (t.now["blstats"][:, 1] + dy).clip(0, 20)
-    before, after = t.glyphs[t._rows, y, x], t.now["glyphs"][t._rows, y, x]
+    before, after = t.ahead
     return _pushed(t) & _among(before, (*WATERS, LAVA)) & _among(after, _BARE)
+
+
+def _onto_fountain(t: TruthStream) -> Bools:
+    """Returns where a pushed boulder covers the fountain that was before it, (B,)."""
+    before, after = t.ahead
+    return _pushed(t) & _among(before, (FOUNTAIN,)) & _among(after, (BOULDER,))
+
+
+def _filled_pit(t: TruthStream) -> Bools:
+    """Returns where a pushed boulder has made a pit before it into ground, (B,)."""
+    before, after = t.ahead
+    return _pushed(t) & _among(before, PITS) & _among(after, _BARE)
 
 
 def _reached(t: TruthStream) -> Bools:
@@ -311,6 +345,8 @@ _DEEDS: dict[str, Deed] = {
     "step into a room": _stepped_into(1),
     "push a boulder": _pushed,
     "fill water or lava with a boulder": _filled,
+    "push a boulder onto a fountain": _onto_fountain,
+    "fill a pit with a boulder": _filled_pit,
     "pick up a wand": _gained(WANDS),
     "pick up a horn": _gained(HORNS),
     "pick up an object": _gained_any,

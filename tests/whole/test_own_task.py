@@ -19,6 +19,8 @@ from tests.support.command_line import calm
 from tests.support.own_task import write_own_task
 
 NAMED = [("see the stairs", "They come into view."), ("reach them", "The hero stands on them.")]
+PRAYER = "goal: Say a prayer.\nenvironment: MiniHack-Pray-v0\n"
+"""A task that has no given subgoals."""
 RULES = {"see the stairs": ["staircase down came into view"], "reach them": ["the goal"]}
 TINY = ["n_envs=2", "n_steps=32", "eval_every=1000", "eval_episodes=2", "features_dim=16"]
 
@@ -36,7 +38,7 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("own", [True, False], ids=["own", "registered"])
 def test_from_play_to_a_trained_agent(own: bool, tmp_path: Path) -> None:
-    task = str(write_own_task(tmp_path)) if own else "MiniHack-Pray-v0"
+    task = str(write_own_task(tmp_path) if own else write_own_task(tmp_path, PRAYER))
     name = "Cellar-v0" if own else "MiniHack-Pray-v0"
     summary = json.loads(calm("collect", task, "--out", "rows.parquet", "--episodes", 1, "--json"))
     with_truth = {"pick up an object", "step onto the apple"} if own else set()
@@ -84,5 +86,5 @@ def test_what_the_truth_does_not_tell_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="subgoal with a truth 'step onto the apple'"):
         calm(*tiny(task, "--judge", "truth"))
     with pytest.raises(UsageError, match=r"no given subgoals"):
-        calm(*tiny("MiniHack-Pray-v0", "--judge", "rules"))
+        calm(*tiny(str(write_own_task(tmp_path, PRAYER)), "--judge", "rules"))
     assert not Path("runs").exists()

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from envs.events.sight import Sight
+from envs.events.signature import ON_FOUNTAIN
 from envs.events.stream import EventStream
 from envs.native.build import built
 from envs.native.events import NativeEventStream
 from envs.native.sight import NativeSight
 from envs.players.make import make_player
 from envs.stepping.batch import Batch
+from tests.support import pushing
 
 TASKS = ("KeyRoom-S5", "KeyRoom-Dark-S15", "River-Lava", "Corridor-R3", "Room-Ultimate-15x15",
          "Quest-Easy")  # fmt: skip
@@ -43,6 +45,26 @@ def test_same_signatures(task: str, n: int) -> None:
             assert np.array_equal(plain.signatures, native.signatures), f"step {step}"
             questions = np.flatnonzero(plain.signatures[:, 17] & 64)
             assert np.array_equal(plain.questions[questions], native.questions[questions])
+
+
+@pytest.mark.parametrize("n", [3, 4])
+def test_same_signatures_of_boulders_pushed_onto_fountains(n: int) -> None:
+    stepper = built()
+    assert stepper is not None
+    rng = np.random.default_rng(2)
+    options = {"des_file": pushing.LEVEL}
+    with Batch(pushing.TASK, n, Sight.keys, options=options, workers=1) as batch:
+        kinds = np.arange(batch.n_actions, dtype=np.uint8)
+        plain, native = Sight(batch, kinds), NativeSight(batch, kinds, stepper)
+        batch.observers += [plain, native]
+        batch.reset()
+        placed = 0
+        for step in range(300):
+            actions = rng.choice([0, 2, 3, *(5 * [pushing.EAST])], size=n)
+            batch.step(actions)
+            assert np.array_equal(plain.signatures, native.signatures), f"step {step}"
+            placed += int(plain.signatures[:, ON_FOUNTAIN].sum())
+        assert placed >= 3
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Truth of the given subgoals, in situations played out on real MiniHack."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ from nle import nethack
 
 from calm.errors import UsageError
 from calm.records import Subgoal
+from envs.events.judge_rules import RULES
 from envs.events.stream import EventStream
 from envs.game import actions
 from envs.players.player import KEYS
@@ -17,6 +19,7 @@ from envs.stepping.batch import Batch
 from envs.subgoals import SUBGOALS
 from envs.tasks import TASKS, task
 from envs.truth.stream import TruthStream
+from tests.support import pushing
 
 KEY = nethack.GLYPH_OBJ_OFF + 196
 BOULDER = nethack.GLYPH_OBJ_OFF + 447
@@ -294,6 +297,27 @@ def test_water_is_crossed_each_time_anew() -> None:
         assert "cross the water or lava" not in g.do("move west")
         assert "cross the water or lava" in g.do("move west")
         assert "The hero came to the other side of the water or lava." in g.text
+
+
+def test_pits_fountains_and_monsters() -> None:
+    """East past all of it: what steps achieve by the engine, and by the rules over their texts."""
+    names = ("push a boulder", "fill a pit with a boulder", "push a boulder onto a fountain",
+             "stand next to a monster", "kill a monster")  # fmt: skip
+    push, fill, place, beside, _ = names
+    goals = [SUBGOALS[name] for name in names]
+    done, by_rules = [], []
+    options = {"des_file": pushing.LEVEL}
+    with Batch(pushing.TASK, 1, EventStream.keys, options=options, native=False) as batch:
+        events, truth = EventStream(batch.task, batch), TruthStream(batch.task, goals, batch)
+        batch.observers += [events, truth]
+        batch.reset([3])
+        for _ in range(9):
+            batch.step([pushing.EAST])
+            text = events.texts[events.ids[0]]
+            done.append({n for n, yes in zip(names, truth.achieved[0], strict=True) if yes})
+            by_rules.append({n for n in names if any(re.search(p, text, re.M) for p in RULES[n])})
+    assert done[:7] == [{push, fill}, set(), set(), {push, place}, {push}, {push}, {push, beside}]
+    assert done == by_rules
 
 
 def test_ground_of_corridors() -> None:
