@@ -10,7 +10,8 @@ starts near the identity. The modules are imported when one is made.
 The classes are here too, `from agents.encoders import AgentAttention`, with every option of their
 own. Class-semantics attention gates features over time rather than over a map and so is a class
 alone, `ClassSemanticsAttention`, and not in `MECHANISMS`.
-The scan itself is the function `agents.encoders.selective_scan.selective_scan`. What several
+The scan itself is the function `agents.encoders.selective_scan.selective_scan`. `from_authors` maps
+the state dicts of the authors' modules to ours, and `torch.export` takes every class. What several
 mechanisms share lies beside them: masks, pooling, routes over a map, scans along routes.
 """
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from agents.encoders.agent import AgentAttention
+    from agents.encoders.authors import from_authors
     from agents.encoders.gaussian import GaussianAdaptiveAttention
     from agents.encoders.scan import GatedScan, MultiHeadScan
     from agents.encoders.semantics import ClassSemanticsAttention
@@ -45,6 +47,7 @@ __all__ = [
     "PooledSoftmaxAttention",
     "SoftmaxAttention",
     "SqueezeExcitation",
+    "from_authors",
     "make_mechanism",
 ]
 
@@ -94,6 +97,7 @@ MECHANISMS: dict[str, Mechanism] = {
 
 _HOMES = {entry.name: f"{__name__}.{entry.module}" for entry in MECHANISMS.values()} | {
     "ClassSemanticsAttention": f"{__name__}.semantics",
+    "from_authors": f"{__name__}.authors",
 }
 
 

@@ -53,7 +53,7 @@ def _sum(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     grid = x.unflatten(1, (rows.shape[1], columns.shape[1]))
     across = torch.matmul(columns, grid)  # (batch, height, Q, dim)
     pooled = torch.matmul(rows, across.flatten(2))  # (batch, P, Q * dim)
-    return pooled.view(len(x), len(rows) * len(columns), x.shape[2])
+    return pooled.view(x.shape[0], rows.shape[0] * columns.shape[0], x.shape[2])
 
 
 def resizing(size: int, table: int) -> Tensor:

@@ -10,6 +10,7 @@ One custom autograd function serves every device; the device chooses its two ker
 they are C, compiled when first needed (`native.py`), or, where there is no compiler, plain torch
 (`plain.py`). On CUDA they are Triton programs (`cuda.py`), loaded when first needed. All keep the
 state only at the start of each block of time for the backward pass, which runs the block again.
+A program that `torch.export` writes holds torch's own operations instead (`doubling.py`).
 
 `selective_scan` is Mamba's; `scan_map` walks the cells of a map along several routes at once, the
 routes of a head reading the same features.
@@ -26,7 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.encoders.selective_scan import native, plain
+from agents.encoders.selective_scan import doubling, native, plain
 
 
 def selective_scan(
@@ -94,7 +95,10 @@ def scan_map(
     """
     wide = torch.float64 if u.dtype == torch.float64 else torch.float32
     with torch.autocast(device_type=u.device.type, enabled=False):
-        y: Tensor = _scan(*(x.to(wide) for x in (u, delta, A, B, C)), order, back)
+        tensors = [x.to(wide) for x in (u, delta, A, B, C)]
+        if torch.compiler.is_exporting():
+            return doubling.scan_map(*tensors, order, back)
+        y: Tensor = _scan(*tensors, order, back)
     return y
 
 

@@ -3,6 +3,7 @@
 import copy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -33,6 +34,12 @@ COMPILED = [  # one that torch traces whole, and one whose scan stays as it is, 
     pytest.param(v, marks=[] if v in ("agent", "scan") else [pytest.mark.slow])
     for v in VARIANTS
     if "," not in v
+]
+EXPORTED = [  # of the scans, which take longest to trace, one will do
+    pytest.param(
+        v, marks=[pytest.mark.slow] if "scan," in v or v.startswith(("gated", "ss2d")) else []
+    )
+    for v in VARIANTS
 ]
 every = pytest.mark.parametrize("variant", VARIANTS)
 
@@ -294,6 +301,36 @@ def test_it_can_be_compiled(variant: str) -> None:
     for a, p in zip(grads, [p for p in m.parameters() if p.grad is not None], strict=True):
         assert p.grad is not None
         assert torch.allclose(a, p.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("variant", EXPORTED)
+@pytest.mark.parametrize("masked", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_an_exported_program_gives_equal_numbers(variant: str, masked: bool) -> None:
+    """For any batch, in float64; an exported scan computes in another order."""
+    m = mechanism_of(variant).double()
+
+    def drawn(batch: int) -> tuple[Tensor, ...]:
+        x, mask = inputs(batch)
+        return (x.double(), mask) if masked else (x.double(),)
+
+    small, large = drawn(BATCH), drawn(BATCH + 2)
+    sizes = ({0: torch.export.Dim.DYNAMIC},) * len(small)
+    program = torch.export.export(m, small, dynamic_shapes=sizes)
+    assert torch.allclose(program.module()(*large), m(*large), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.slow
+def test_an_exported_program_needs_nothing_of_ours(tmp_path: Path) -> None:
+    m, (x, mask) = mechanism_of("scan"), inputs()
+    torch.export.save(torch.export.export(m, (x, mask)), tmp_path / "scan.pt2")
+    torch.save((x, mask, m(x, mask)), tmp_path / "numbers.pt")
+    code = (
+        "import sys, torch; program = torch.export.load('scan.pt2').module();"
+        "x, mask, y = torch.load('numbers.pt');"
+        "assert torch.allclose(program(x, mask), y, rtol=1e-5, atol=1e-6);"
+        "assert 'agents' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
 def test_the_list_is_imported_without_torch() -> None:

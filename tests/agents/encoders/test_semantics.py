@@ -180,3 +180,18 @@ def test_what_is_no_number_before_an_episode_reaches_nothing() -> None:
         (y * weight).sum().backward()
         results.append([y, r.grad, f.grad, *(p.grad for p in m.parameters())])
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_exported_program_gives_equal_numbers(masked: bool) -> None:
+    torch.manual_seed(0)
+    m = ClassSemanticsAttention(5, 6, 4).double()
+
+    def inputs(batch: int) -> tuple[Tensor, ...]:
+        parts = torch.randn(batch, 5, 4), torch.randn(batch, 6, 4), torch.rand(batch, 4)
+        return (parts[0].double(), parts[1].double(), *((parts[2] < 0.7,) if masked else ()))
+
+    small, large = inputs(3), inputs(5)
+    sizes = [{0: torch.export.Dim.DYNAMIC}] * len(small)
+    program = torch.export.export(m, small, dynamic_shapes=tuple(sizes))
+    assert torch.allclose(program.module()(*large), m(*large), rtol=1e-12, atol=1e-13)
