@@ -95,10 +95,10 @@ def scan_map(
     """
     wide = torch.float64 if u.dtype == torch.float64 else torch.float32
     with torch.autocast(device_type=u.device.type, enabled=False):
-        tensors = [x.to(wide) for x in (u, delta, A, B, C)]
+        u, delta, A, B, C = (x.to(wide) for x in (u, delta, A, B, C))
         if torch.compiler.is_exporting():
-            return doubling.scan_map(*tensors, order, back)
-        y: Tensor = _scan(*tensors, order, back)
+            return doubling.scan_map(u, delta, A, B, C, order, back)
+        y: Tensor = _scan(u, delta, A, B, C, order, back)
     return y
 
 
