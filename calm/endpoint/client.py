@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from calm.endpoint.budget import Budget
+from calm.endpoint.card import learned_from_refusal, request_body
 from calm.endpoint.envelope import Call, Reply
 from calm.endpoint.extras import extras_of, without_extras
 from calm.endpoint.faults import RowFault, Transient, Unsupported
@@ -76,7 +77,7 @@ class Endpoint:
     """Asks one model at one address, at the pace it takes and within a budget.
 
     Args:
-        card: what is known of its abilities (see `calm.asking.probe`); grows while asking.
+        card: what is known of its abilities (see `calm.endpoint.card`); grows while asking.
         transport: the way there; None goes to the connection's base URL.
 
     Raises:
@@ -309,23 +310,7 @@ class Endpoint:
         trial: Mapping[str, Any] = MappingProxyType({}),
     ) -> dict[str, Any]:
         """Returns the request as this endpoint takes it, by its card and what `trial` adds."""
-        card = self.card | dict(trial)
-        body = {"model": self.model, "messages": [{"role": "user", "content": prompt}], **params}
-        if prefill := body.pop("prefill", ""):
-            body["messages"].append({"role": "assistant", "content": prefill})
-        if card.get("max_completion_tokens") and "max_tokens" in body:
-            body["max_completion_tokens"] = body.pop("max_tokens")
-        for name in card.get("drop", ()):
-            body.pop(name, None)
-        form = card.get("format", "schema")
-        if schema is not None and form == "schema":
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "strict": True, "schema": dict(schema)},
-            }
-        elif schema is not None and form == "json":
-            body["response_format"] = {"type": "json_object"}
-        return body
+        return request_body(self.model, prompt, params, schema, self.card | dict(trial))
 
     # --- learning and giving up ------------------------------------------------------------------
 
@@ -365,17 +350,7 @@ class Endpoint:
         now = self.body("", request.params, request.schema).get(name)
         if now != fault.sent:
             return  # learned meanwhile from another request
-        news: dict[str, Any]
-        if name == "response_format":
-            # JSON mode may be known where schemas are not; only a second refusal rules it out.
-            now = now or {}
-            news = {"format": "json" if now.get("type") == "json_schema" else "plain"}
-        elif name == "max_tokens":
-            news = {"max_completion_tokens": True}
-        else:
-            both = {"logprobs", "top_logprobs"}
-            drop = {*self.card.get("drop", ()), *(both if name in both else {name})}
-            news = {"drop": sorted(drop)}
+        news = learned_from_refusal(self.card, name, now)
         self.card |= news
         self.keep_card(news)
 
