@@ -56,6 +56,8 @@ class Survey:
     """Different `events` texts."""
     rewarded: int = 0
     """Episodes in which some step was rewarded; MiniHack's penalty for idle steps left out."""
+    steps_rewarded: int = 0
+    """Steps that were rewarded, those of episodes that have not ended among them."""
     won: int = 0
     """Episodes that reached the task's goal."""
     steps_a_second: float = 0.0
@@ -64,13 +66,14 @@ class Survey:
     """Why it can't be played; "" where it can."""
 
 
-def survey(name: str, steps: int = STEPS, seed: int = 0) -> Survey:
+def survey(name: str, steps: int = STEPS, seed: int = 0, timed: bool = True) -> Survey:
     """Plays a task at random.
 
     Args:
         name: id, short or whole, or file of a task.
         steps: over all environments, rounded up to whole steps of `ENVS`.
         seed: of levels and actions.
+        timed: False leaves the steps a second at 0; all else is the same on every machine.
 
     Raises:
         UsageError: no such task, or one that needs what is not here.
@@ -86,11 +89,12 @@ def survey(name: str, steps: int = STEPS, seed: int = 0) -> Survey:
         batch.observers.append(stream)
         batch.reset()
         paid = np.zeros(ENVS, bool)
-        episodes = rewarded = won = 0
+        episodes = rewarded = won = steps_rewarded = 0
         turns = -(-steps // ENVS)
         started = time.perf_counter()
         for _ in range(turns):
             rewards, terminated, truncated = batch.step(rng.integers(batch.n_actions, size=ENVS))
+            steps_rewarded += int((rewards > 0).sum())
             paid |= rewards > 0
             ended = terminated | truncated
             if batch.any_ended:
@@ -110,13 +114,18 @@ def survey(name: str, steps: int = STEPS, seed: int = 0) -> Survey:
             episodes,
             len(stream.texts),
             rewarded,
+            steps_rewarded,
             won,
-            round(turns * ENVS / seconds, 1),
+            round(turns * ENVS / seconds, 1) if timed else 0.0,
         )
 
 
 def survey_all(
-    names: Iterable[str], steps: int, seed: int, done: Callable[[Survey], None]
+    names: Iterable[str],
+    steps: int,
+    seed: int,
+    done: Callable[[Survey], None],
+    timed: bool = True,
 ) -> list[Survey]:
     """Plays one task after the other; one that can't be played is listed with its error.
 
@@ -125,6 +134,7 @@ def survey_all(
         steps: of each.
         seed: of levels and actions.
         done: called with each survey.
+        timed: see `survey`.
 
     Raises:
         UsageError: a name of no task.
@@ -132,7 +142,7 @@ def survey_all(
     surveys = []
     for name in names:
         try:
-            one = survey(name, steps, seed)
+            one = survey(name, steps, seed, timed)
         except CalmError as error:
             one = Survey(name if is_task_file(name) else task_id(name), error=str(error))
         surveys.append(one)

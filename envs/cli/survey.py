@@ -23,6 +23,9 @@ def survey_command(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Random steps of each task.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, help="Of levels and actions.")] = 0,
+    timed: Annotated[
+        bool, typer.Option(help="Measure steps a second; without, runs give equal files.")
+    ] = True,
     out: Annotated[
         Path | None,
         typer.Option(help="JSON file to write to; tasks that it holds already are replaced."),
@@ -45,12 +48,14 @@ def survey_command(
             line = (
                 f"{one.task}: {one.events:,} events in {one.steps:,} steps, reward in"
                 f" {one.rewarded:,} of {one.episodes:,} episodes, {one.actions} actions,"
-                f" {one.path}, {one.steps_a_second:,.0f} steps/s"
+                f" {one.path}"
             )
+            if timed:
+                line += f", {one.steps_a_second:,.0f} steps/s"
         (sys.stderr if as_json else sys.stdout).write(line + "\n")
         if out is not None:
             save_surveys(out, [one])  # as it comes, so that Ctrl-C loses one task at most
 
-    surveys = survey_all(tasks or registered_ids(), steps, seed, show)
+    surveys = survey_all(tasks or registered_ids(), steps, seed, show, timed)
     if as_json:
         sys.stdout.write(json.dumps([asdict(one) for one in surveys], indent=2) + "\n")

@@ -25,6 +25,7 @@ from calm.errors import UsageError
 FOLDER = "CALM_BOXOBAN"
 """The environment variable that names the folder of levels."""
 URL = "https://github.com/google-deepmind/boxoban-levels"
+_HOW = f"download them (git clone {URL}) and name that folder in {FOLDER}"
 _SYMBOLS = set("# @$.\n")
 _MOST_ROWS, _MOST_COLUMNS = 20, 76
 
@@ -45,10 +46,7 @@ def read_levels(folder: Path) -> list[str]:
                 _check(level, f"{path}, level {number}")
                 levels.append(level)
     if not levels:
-        raise UsageError(
-            f"Boxoban needs level files, and there are none in {folder}; download {URL}"
-            f" (git clone {URL}) and name its folder in {FOLDER}"
-        )
+        raise UsageError(f"there are no levels of Boxoban in {folder}; {_HOW}")
     return levels
 
 
@@ -89,8 +87,10 @@ def use_level_files(module: Any) -> None:
     packaged = Path(module.LEVELS_PATH)
 
     def load(path: str) -> tuple[str, ...]:
+        if FOLDER not in os.environ and not packaged.exists():
+            raise UsageError(f"Boxoban's levels are no part of MiniHack; {_HOW}")
         within = Path(path).relative_to(packaged)
-        return _levels_in(str(Path(os.environ.get(FOLDER) or packaged) / within))
+        return _levels_in(str(Path(os.environ.get(FOLDER, packaged)) / within))
 
     def remember(self: Any, core: int | None = None, *rest: Any, **more: Any) -> Any:
         self._level_core = core

@@ -9,14 +9,15 @@ import numpy as np
 from envs.game.actions import BY_NAME
 from envs.game.glyphs import HORNS
 from envs.players.player import KEYS, Array
-from envs.tasks.skills import Skill, glyphs_of
+from envs.tasks.skills import BOLT, Skill, glyphs_of
 
 _MOVES = {
     (-1, 0): "move north", (0, 1): "move east", (1, 0): "move south", (0, -1): "move west",
     (-1, 1): "move northeast", (1, 1): "move southeast",
     (1, -1): "move southwest", (-1, -1): "move northwest",
 }  # fmt: skip
-_YES = ("Are you sure you want to pray", "Drink from the sink", "Improvise")
+_YES = {"pray": "Are you sure you want to pray", "quaff": "Drink from the sink"}
+"""By verb, the question to which the deed is to say yes."""
 
 
 class SkillPlayer:
@@ -32,6 +33,7 @@ class SkillPlayer:
     def __init__(self, skill: Skill, sloppy: float = 0.0) -> None:
         self.name = "scripted" if sloppy == 0 else "random" if sloppy == 1 else "sloppy-scripted"
         self._skill, self._sloppy = skill, sloppy
+        self._shoots = skill.task.subgoals[1] == BOLT
         self._glyphs = glyphs_of(skill.thing)
         self._index = {name: i for i, name in enumerate(skill.task.actions)}
         self._key = {int(BY_NAME[name]): i for name, i in self._index.items()}
@@ -68,9 +70,11 @@ class SkillPlayer:
         """Returns the action that answers a question: yes to the thing, its letter, or cancel."""
         if f"{self._skill.thing} here" in message and "ynq" in message:
             return self._key[ord("y")]
-        if message.startswith(_YES):
+        if message.startswith(_YES.get(self._skill.verb, "\n")):
             return self._key[ord("y")]
-        if message.startswith("In what direction"):
+        if self._shoots and message.startswith("Improvise"):
+            return self._key[ord("y")]
+        if self._shoots and message.startswith("In what direction"):
             return self._index["move east"]
         if message.startswith("What do you want to") and len(holding):
             letter = int(arrays["inv_letters"][holding[0]])

@@ -7,14 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError, unknown
-from calm.records import Task
+from calm.records import Subgoal, Task
 from calm.tasks import full_id, is_task_file, read_task
+from envs.subgoals import SUBGOALS
+from envs.tasks import families
 from envs.tasks.described import TASKS
 from envs.tasks.own import OwnTask, own_task
 from envs.tasks.registered import registered, registered_ids
 from envs.tasks.skills import BY_ID
 
-__all__ = ["INSTALLED", "TASKS", "OwnTask", "environment_of", "own_task", "task", "task_id"]
+__all__ = [
+    "INSTALLED",
+    "TASKS",
+    "OwnTask",
+    "environment_of",
+    "own_task",
+    "task",
+    "task_id",
+    "words_of",
+]
 
 
 class _Installed(Mapping[str, Task]):
@@ -41,6 +52,16 @@ class _Installed(Mapping[str, Task]):
 
 INSTALLED: Mapping[str, Task] = _Installed()
 """Every task of MiniHack by its id, described or not."""
+
+
+def words_of(id: str) -> tuple[str, tuple[Subgoal, ...]] | None:
+    """Returns goal and given subgoals of a whole id; None where nothing but the engine knows it."""
+    if id in TASKS:
+        return TASKS[id].goal, TASKS[id].subgoals
+    if id in BY_ID:
+        return BY_ID[id].task.goal, BY_ID[id].task.subgoals
+    words = families.words_of(id)
+    return words and (words[0], tuple(SUBGOALS[name] for name in words[1]))
 
 
 def task_id(name: str) -> str:

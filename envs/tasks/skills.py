@@ -76,7 +76,7 @@ def _step_onto(thing: str, where: str) -> Subgoal:
 
 _ALL = actions.SKILLS
 _EAT = Subgoal("eat the apple", "The hero finishes eating the apple.")
-_BOLT = Subgoal(
+BOLT = Subgoal(
     "bounce a bolt of cold off a wall",
     "A bolt of cold that the hero has let loose flies and bounces off a wall.",
 )
@@ -209,7 +209,7 @@ _ROOMS = (
             [f"Freeze-{id}-{kind}"],
             f"Let loose a bolt of cold that bounces off a wall, with the {thing} that lies in the"
             " room.",
-            (get, _BOLT),
+            (get, BOLT),
             thing,
             "apply" if thing == "horn" else "zap",
             extra=None if kind == "Full" else extra,

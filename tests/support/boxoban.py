@@ -25,6 +25,10 @@ SOUTH = """#####
 LEVELS = (ONE_PUSH, TWO_BOXES, SOUTH)
 
 
+SETS = ("hard", "medium/train", "unfiltered/train")
+"""The folders that MiniHack's ids play."""
+
+
 def write_levels(
     folder: Path, set_and_mode: str = "hard", levels: tuple[str, ...] = LEVELS
 ) -> Path:

@@ -43,7 +43,10 @@ def test_what_is_no_level_is_named(level: str, why: str, tmp_path: Path) -> None
 
 def test_where_the_files_come_from_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER, str(tmp_path))
-    with pytest.raises(UsageError, match=r"git clone .*boxoban-levels.* CALM_BOXOBAN"):
+    with pytest.raises(UsageError, match=rf"{tmp_path}.*git clone .*boxoban-levels.* CALM_BOXOBAN"):
+        Batch(HARD, 1)
+    monkeypatch.delenv(FOLDER)
+    with pytest.raises(UsageError, match=r"no part of MiniHack; download"):
         Batch(HARD, 1)
 
 
