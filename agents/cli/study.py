@@ -67,7 +67,7 @@ class CellOptions:
 def study(
     *,
     name: Annotated[
-        str, typer.Argument(help="Which study: keyroom, rivals or rivals-tune.")
+        str, typer.Argument(help="Which study: keyroom, rivals, rivals-tune or encoders.")
     ] = "keyroom",
     cells: CellOptions,
     plan: Annotated[

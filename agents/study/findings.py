@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -171,6 +171,28 @@ def find(plan: Plan, results: Sequence[Result]) -> Findings:
         for arm in plan.arms
         if (task, arm) in by_arm
     }
+    return Findings(arms, planned_pairs(plan, arms))
+
+
+class Scored(Protocol):
+    """An arm on a task, with what it is compared by."""
+
+    @property
+    def areas(self) -> Values:
+        """(S,) mean success of each seed on the way."""
+
+    @property
+    def finals(self) -> Values:
+        """(S,) success of each seed at the end."""
+
+
+def planned_pairs(plan: Plan, arms: Mapping[tuple[str, str], Scored]) -> list[Pair]:
+    """Returns the plan's comparisons of arms that both have results, by task and over all tasks.
+
+    Args:
+        plan: of the study.
+        arms: by task and arm.
+    """
     pairs = []
     for first, second in plan.compare:
         both = [t for t in plan.tasks if (t, first) in arms and (t, second) in arms]
@@ -187,7 +209,7 @@ def find(plan: Plan, results: Sequence[Result]) -> Findings:
                     compare([(a.finals, b.finals) for a, b in sides]),
                 )
             )
-    return Findings(arms, pairs)
+    return pairs
 
 
 def _arm(task: str, arm: str, results: list[Result]) -> ArmFindings:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from agents.report.page import Report, Section
 from agents.report.tables import Table
+from agents.study.equal_time import NOTE, at_equal_time, equal_time_table
 from agents.study.figures import draw_curves, draw_finals, draw_repeats
 from agents.study.findings import Findings, find
 from agents.study.plan import Plan
@@ -173,6 +174,8 @@ def _readme(
     lines += ["## Success", "", markdown(success_table(plan, findings))]
     lines += [_picture("final", "Success at the end"), ""]
     lines += ["## Who does better", "", BETTER, "", markdown(comparison_table(plan, findings))]
+    for heading, text, table in _by_seconds(plan, findings):
+        lines += [f"## {heading}", "", text, "", markdown(table)]
     lines += ["## Repeated subgoals", "", REPEATS, "", markdown(farming_table(plan, findings))]
     lines += [_picture("repeats", "Repeated subgoals"), ""]
     lines += ["## What the judges were asked", "", HEARD, "", markdown(cost_table(plan, findings))]
@@ -183,6 +186,18 @@ def _readme(
     lines += ["", "Every cell's settings and versions are in cells.json, every evaluation in"]
     lines += ["cells.parquet, every subgoal's counts in subgoals.parquet."]
     return "\n".join(lines)
+
+
+def _by_seconds(plan: Plan, findings: Findings) -> list[tuple[str, str, Table]]:
+    """Returns heading, text and table of each section at equal time; none unless planned."""
+    if not plan.by_seconds:
+        return []
+    timed = at_equal_time(plan, findings)
+    better = comparison_table(plan, findings, timed.pairs, "the time")
+    return [
+        ("Success at equal time", NOTE, equal_time_table(plan, timed)),
+        ("Who does better at equal time", "As above, after as many seconds.", better),
+    ]
 
 
 def _report(
@@ -213,6 +228,10 @@ def _report(
             table=success_table(plan, findings),
         ),
         Section("Who does better", [BETTER], table=comparison_table(plan, findings)),
+        *(
+            Section(heading, [text], table=table)
+            for heading, text, table in _by_seconds(plan, findings)
+        ),
         Section(
             "Reward hacking: repeated subgoals",
             [REPEATS],

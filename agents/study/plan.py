@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from agents.training.config import TrainConfig, make_config
 from calm.errors import UsageError, unknown
+from calm.tasks import is_task_file
 from calm.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parent / "plans"
@@ -41,6 +42,8 @@ class ArmPlan:
     """The reward that it is trained on, in words."""
     settings: Mapping[str, Any]
     """Fields of `TrainConfig`."""
+    not_on: Sequence[str] = ()
+    """Tasks that it is not trained on."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,15 @@ class Plan:
     common: Mapping[str, Any]
     """Settings of all cells."""
     tasks: Mapping[str, Mapping[str, Any]]
-    """Settings by task. A `task` among them is the file that describes it."""
+    """Settings by task. A `task` among them is its id or the file that describes it."""
     arms: Mapping[str, ArmPlan]
     """By name."""
     compare: Sequence[tuple[str, str]]
     """Pairs of arms: does the first do better than the second?"""
     figures: Mapping[str, Sequence[str]]
     """Arms drawn together, by the question they answer."""
+    by_seconds: bool = False
+    """Whether arms are compared at equal time too."""
 
     def cells(
         self,
@@ -89,8 +94,8 @@ class Plan:
             for seed in range(first_seed, first_seed + seeds)
             for task in self.tasks
             if not tasks or task in tasks
-            for arm in self.arms
-            if not arms or arm in arms
+            for arm, planned in self.arms.items()
+            if (not arms or arm in arms) and task not in planned.not_on
         ]
 
     def config(self, cell: Cell, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
@@ -136,11 +141,17 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
                 for task, values in read["tasks"].items()
             },
             arms={
-                arm: ArmPlan(values["label"], values["reward"], dict(values["set"]))
+                arm: ArmPlan(
+                    values["label"],
+                    values["reward"],
+                    dict(values["set"]),
+                    list(values.get("not_on") or ()),
+                )
                 for arm, values in read["arms"].items()
             },
             compare=[(first, second) for first, second in read.get("compare") or ()],
             figures={title: list(arms) for title, arms in (read.get("figures") or {}).items()},
+            by_seconds=bool(read.get("by_seconds")),
         )
         if not plan.tasks or not plan.arms:
             raise ValueError("no task or no arm")
@@ -152,6 +163,9 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     for arm in {a for pair in plan.compare for a in pair}.union(*plan.figures.values()):
         if arm not in plan.arms:
             raise unknown(f"arm of the study {name}", arm, plan.arms)
+    for task in {task for planned in plan.arms.values() for task in planned.not_on}:
+        if task not in plan.tasks:
+            raise unknown(f"task of the study {name}", task, plan.tasks)
     for cell in plan.cells(1):
         plan.config(cell)
     return plan
@@ -159,6 +173,6 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
 
 def _task_settings(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Returns a task's settings; the path of a file that describes it counts from the plan's."""
-    if "task" in values:
+    if is_task_file(values.get("task", "")):
         return {**values, "task": str(folder / values["task"])}
     return dict(values)

@@ -226,28 +226,28 @@ def area(steps: npt.ArrayLike, success: npt.ArrayLike) -> float:
 
 
 class Reached(NamedTuple):
-    """When seeds reached a rate; those that did not within their budget are censored."""
+    """When seeds reached a rate, in steps or in seconds; who did not in the budget is censored."""
 
     n: int
     """Seeds that reached it."""
     of: int
     """Seeds in all."""
     median: float | None
-    """The step of the median seed; None where it lies beyond the budget."""
+    """When the median seed did; None where that lies beyond the budget."""
     least: float | None
-    """The step of the first seed; None where none reached it."""
+    """When the first seed did; None where none reached it."""
     most: float | None
-    """The step of the last seed; None where one did not reach it."""
-    budget: int
-    """Steps of each seed."""
+    """When the last seed did; None where one did not reach it."""
+    budget: float
+    """Steps or seconds of each seed."""
 
 
-def reached(when: Sequence[int | None], budget: int) -> Reached:
-    """Returns a summary of the steps at which seeds first reached a rate.
+def reached(when: Sequence[float | None], budget: float) -> Reached:
+    """Returns a summary of when seeds first reached a rate.
 
     Args:
-        when: the step of each seed; None for one that did not within `budget`.
-        budget: steps of each seed.
+        when: steps or seconds of each seed; None for one that did not within `budget`.
+        budget: steps or seconds of each seed.
     """
     reached_at = sorted(float(w) for w in when if w is not None)
     ordered = [*reached_at, *[math.inf] * (len(when) - len(reached_at))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -31,14 +31,19 @@ def fmt_steps(steps: float) -> str:
     return f"{steps / 1e3:.4g}k" if steps >= 1e4 else f"{steps:,.0f}"
 
 
-def fmt_reached(r: Reached) -> str:
-    """Formats the median step with least and most; what lies beyond the budget is censored."""
-    beyond = f"> {fmt_steps(r.budget)}"
+def fmt_reached(r: Reached, fmt: Callable[[float], str] = fmt_steps) -> str:
+    """Formats when the median seed got there, with least and most; beyond the budget is censored.
+
+    Args:
+        r: in steps, or in what `fmt` formats.
+        fmt: formats one of its numbers.
+    """
+    beyond = f"> {fmt(r.budget)}"
     if r.least is None:
         return f"{beyond}, in none of {r.of}"
-    median = beyond if r.median is None else fmt_steps(r.median)
-    most = beyond if r.most is None else fmt_steps(r.most)
-    return f"{median} [{fmt_steps(r.least)}, {most}], in {r.n} of {r.of}"
+    median = beyond if r.median is None else fmt(r.median)
+    most = beyond if r.most is None else fmt(r.most)
+    return f"{median} [{fmt(r.least)}, {most}], in {r.n} of {r.of}"
 
 
 def fmt_soonest(r: Reached) -> str:
@@ -128,8 +133,17 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f}"
 
 
-def comparison_table(plan: Plan, findings: Findings) -> Table:
-    """Returns the compared pairs of arms with the chance that a seed of the first does better."""
+def comparison_table(
+    plan: Plan, findings: Findings, pairs: Sequence[Pair] | None = None, over: str = "the steps"
+) -> Table:
+    """Returns the compared pairs of arms with the chance that a seed of the first does better.
+
+    Args:
+        plan: of the study.
+        findings: of its results.
+        pairs: of arms; None for those of the findings.
+        over: what the pairs' mean success is taken over.
+    """
 
     def cells(c: Comparison) -> tuple[str, str, str]:
         return fmt_number(c.probability), f"{c.p:.2g}", c.verdict
@@ -143,7 +157,7 @@ def comparison_table(plan: Plan, findings: Findings) -> Table:
             *cells(pair.by_area),
             *cells(pair.by_final),
         )
-        for pair in sorted(findings.pairs, key=lambda p: p.task is None)
+        for pair in sorted(findings.pairs if pairs is None else pairs, key=lambda p: p.task is None)
     ]
     return Table(
         (
@@ -151,7 +165,7 @@ def comparison_table(plan: Plan, findings: Findings) -> Table:
             "agent",
             "against",
             "seeds",
-            "P(better), over the steps",
+            f"P(better), over {over}",
             "p",
             "so it is",
             "P(better), at the end",

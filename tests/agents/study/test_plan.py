@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from gymnasium.spaces import Dict
 
+from agents.bench.encoder_table import observation_space
 from agents.bonus.make import make_bonus
+from agents.network.extractor import NetHackExtractor
 from agents.study.plan import Cell, load_plan
 from agents.training.environment import credit_source_of, make_env, subgoals_of
 from calm.errors import UsageError
@@ -151,6 +153,48 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
         if arm == "rules-novelty":
             tried = [one for one in tune.arms if "-novelty-" in one]
         assert len(tried) == (0 if arm == "fair" else 3), arm
+
+
+def test_the_encoders_have_as_many_weights_on_every_task() -> None:
+    """Within a hundredth of the CNN's; `semantics` can't see a whole level."""
+    plan = load_plan("encoders")
+    assert plan.by_seconds
+    sizes: dict[str, dict[str, int]] = {}
+    for cell in plan.cells(1, tasks=["KeyRoom-S15", "KeyRoom-S15-level"]):
+        config = plan.config(cell)
+        space = observation_space(config, config.encoder)
+        network = NetHackExtractor(space, config.features_dim, config.encoder)
+        sizes.setdefault(cell.task, {})[cell.arm] = sum(p.numel() for p in network.parameters())
+    for task_name, by_arm in sizes.items():
+        assert set(by_arm) == set(plan.arms) - ({"semantics"} if "level" in task_name else set())
+        for arm, size in by_arm.items():
+            assert size == pytest.approx(by_arm["cnn"], rel=0.011), (task_name, arm)
+
+
+def test_the_arms_of_the_encoders_differ_in_what_sees_alone() -> None:
+    plan = load_plan("encoders")
+    for name in plan.tasks:
+        cells = [cell for cell in plan.cells(1) if cell.task == name]
+        configs = [plan.config(cell).model_dump() for cell in cells]
+        for field in set(configs[0]) - {"encoder", "features_dim"}:
+            assert all(c[field] == configs[0][field] for c in configs), field
+    level = plan.config(Cell("KeyRoom-S15-level", "agent", 1))
+    assert (level.task, level.keys[0]) == ("MiniHack-KeyRoom-S15-v0", "glyphs")
+
+
+def test_an_arm_may_leave_a_task_out(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    text = (
+        "title: x\ntasks: {KeyRoom-S5: {}, KeyRoom-S15: {}}\narms:\n"
+        "  a: {label: A, reward: r, set: {judge: none}, not_on: [KeyRoom-S15]}\n"
+        "  b: {label: B, reward: r, set: {judge: rules}}\n"
+    )
+    path.write_text(text)
+    cells = [str(cell) for cell in load_plan("mine", path).cells(1)]
+    assert cells == ["KeyRoom-S5/a/seed0", "KeyRoom-S5/b/seed0", "KeyRoom-S15/b/seed0"]
+    path.write_text(text.replace("[KeyRoom-S15]", "[KeyRoom-S51]"))
+    with pytest.raises(UsageError, match="unknown task of the study mine 'KeyRoom-S51'"):
+        load_plan("mine", path)
 
 
 def test_a_task_of_a_plan_may_be_a_file_beside_it(tmp_path: Path) -> None:

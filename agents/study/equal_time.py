@@ -1,0 +1,149 @@
+"""Compares a study's arms at equal time: after as many seconds of training, whatever the steps.
+
+An arm whose network costs more makes fewer steps in the same time, which a comparison by steps does
+not show. The time of a task is that in which its quickest cell made all of its steps, so that every
+cell has been trained for so long. It counts collecting and updates, not evaluations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.report.tables import Table
+from agents.study.findings import RATE, Findings, Pair, planned_pairs
+from agents.study.plan import Plan
+from agents.study.seed_statistics import (
+    Reached,
+    Values,
+    area,
+    iqm_estimate,
+    reached,
+    success_estimate,
+)
+from agents.study.tables import fmt_reached, fmt_share, fmt_steps
+from agents.training.run_folder import Row
+
+NOTE = (
+    "Success after as many seconds of training rather than steps: of a task, those in which its"
+    " quickest cell made all of its steps, without evaluations; between evaluations it is"
+    " interpolated. Seconds compare only where all cells were trained on one kind of machine, as"
+    " many at once."
+)
+
+
+class TimedArm(NamedTuple):
+    """One arm on one task after the task's time."""
+
+    task: str
+    arm: str
+    seconds: float
+    """The task's time."""
+    steps: Values
+    """(S,) steps that each seed had made by then."""
+    finals: Values
+    """(S,) success of each seed by then, in [0, 1]."""
+    areas: Values
+    """(S,) mean success of each seed over the time."""
+    episodes: int
+    """Held-out levels of one evaluation."""
+    reached: Reached
+    """Seconds to the first evaluation with success of `RATE`."""
+
+
+class EqualTime(NamedTuple):
+    """What a study shows at equal time."""
+
+    arms: Mapping[tuple[str, str], TimedArm]
+    """By task and arm, in the plan's order."""
+    pairs: Sequence[Pair]
+    """The planned comparisons, over the time and at its end."""
+
+
+def at_equal_time(plan: Plan, findings: Findings) -> EqualTime:
+    """Returns the arms and the planned comparisons of a study's findings at equal time."""
+    seconds = {
+        task: min(r.rows[-1]["seconds"] for one in findings.of(task) for r in one.results)
+        for task in findings.tasks
+    }
+    arms = {
+        key: _timed(key, [r.rows for r in one.results], seconds[one.task], one.episodes)
+        for key, one in findings.arms.items()
+    }
+    return EqualTime(arms, planned_pairs(plan, arms))
+
+
+def _timed(
+    key: tuple[str, str], seeds: Sequence[Sequence[Row]], seconds: float, episodes: int
+) -> TimedArm:
+    """Returns an arm after so many seconds, from the evaluations of its seeds."""
+
+    def by_then(name: str) -> Values:
+        return np.array(
+            [np.interp(seconds, _column(rows, "seconds"), _column(rows, name)) for rows in seeds]
+        )
+
+    areas = []
+    for rows in seeds:
+        at, success = _column(rows, "seconds"), _column(rows, "success")
+        clock = np.array([0.0, *at[(at > 0) & (at < seconds)], seconds])
+        areas.append(area(clock, np.interp(clock, at, success)))
+    soonest = [
+        next((row["seconds"] for row in rows if row["success"] >= RATE), np.inf) for rows in seeds
+    ]
+    when = [at if at <= seconds else None for at in soonest]
+    return TimedArm(
+        *key,
+        seconds,
+        by_then("steps"),
+        by_then("success"),
+        np.array(areas),
+        episodes,
+        reached(when, seconds),
+    )
+
+
+def _column(rows: Sequence[Row], name: str) -> Values:
+    """Returns one number of each evaluation, (T,)."""
+    return np.array([row[name] for row in rows], float)
+
+
+def equal_time_table(plan: Plan, timed: EqualTime) -> Table:
+    """Returns success after a task's time, a row an arm of a task."""
+    rows = [
+        (
+            one.task,
+            plan.arms[one.arm].label,
+            len(one.finals),
+            fmt_seconds(one.seconds),
+            fmt_steps(float(one.steps.mean())),
+            fmt_share(success_estimate(one.finals, one.episodes)),
+            fmt_share(iqm_estimate([one.areas])),
+            fmt_reached(one.reached, fmt_seconds),
+            " ".join(f"{100 * f:.0f}" for f in one.finals),
+        )
+        for one in timed.arms.values()
+    ]
+    return Table(
+        (
+            "task",
+            "agent",
+            "seeds",
+            "time",
+            "steps in it",
+            "success after it",
+            "mean success over it",
+            "90 % at",
+            "each seed after it, %",
+        ),
+        rows,
+    )
+
+
+def fmt_seconds(seconds: float) -> str:
+    """Formats a time: 95 s, 12 min or 3.4 h."""
+    if seconds >= 7200:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 600 else f"{seconds:.0f} s"
