@@ -67,6 +67,10 @@ def refuse_owner(command: str) -> None:
         )
 
 
+_NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python gives no name."""
+
+
 def certificate_of_environment() -> ssl.SSLContext:
     """Returns how the owner's certificate is checked: by the one named, else as any server's.
 
@@ -79,6 +83,9 @@ def certificate_of_environment() -> ssl.SSLContext:
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=text)
+        # It is trusted for being that very one; a clock that runs behind would take one that was
+        # just made for not yet valid.
+        context.verify_flags |= _NO_CHECK_TIME
     except (ssl.SSLError, ValueError) as error:
         raise UsageError(f"{CERTIFICATE} is to hold a certificate as PEM text: {error}") from None
     return context

@@ -1,6 +1,8 @@
 """A certificate made for an owner: kept, private, trusted alone by whoever is given it."""
 
 import gc
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,30 @@ def test_an_owner_is_reached_by_the_certificate_made_for_its_host(
             asker.close()
     del asker, owner
     gc.collect()  # a connection that was left open is told here, and fails this test
+
+
+def test_clocks_that_differ_do_not_part_an_asker_from_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A certificate is valid from when it was made, by the clock of the owner's machine.
+
+    Here it is the asker's that is a second ahead of one that is no longer valid.
+    """
+    key, request, cert = (tmp_path / name for name in ("key.pem", "request.pem", "cert.pem"))
+    make = ["openssl", "req", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    make += ["-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*make, "-keyout", key, "-out", request], check=True, capture_output=True)
+    sign = ["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "0"]
+    sign += ["-copy_extensions", "copy", "-out", cert]
+    subprocess.run(sign, check=True, capture_output=True)
+    time.sleep(2)
+    monkeypatch.setenv(CERTIFICATE, cert.read_text())
+    with start_owner(tmp_path / "s.sqlite", listening=Listening(cert=cert, key=key)) as owner:
+        asker = OwnerConnection(OwnerAddress(owner.url, owner.token))
+        assert asker.call("models") == []
+        asker.close()
+    del asker, owner
+    gc.collect()
 
 
 def test_what_is_no_certificate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
