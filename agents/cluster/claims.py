@@ -60,6 +60,11 @@ class Claims:
         self._mine = Held(me, 0, 0, 0, "held")
         self._number: int | None = None
         """Of this worker's claim; None where it has none."""
+        number = self._highest()
+        last = self._read(number)
+        self._failed_before = number if last is not None and last.state == "failed" else None
+        """Of a claim under which the cell had failed before this worker came; it is tried anew, as
+        a study on one machine does."""
         self._last_sign: tuple[int, Held | None] = (0, None)
         self._since = time.monotonic()
 
@@ -75,7 +80,7 @@ class Claims:
     def take(self, steps: Callable[[], int]) -> bool:
         """Claims the cell, if nobody who lives does; returns whether it is claimed now.
 
-        A cell that is done or has failed is not claimed again.
+        A cell that is done is not claimed again, nor one that failed while this worker was there.
 
         Args:
             steps: tells those of the cell's checkpoint, where a holder was lost.
@@ -85,9 +90,10 @@ class Claims:
         if not number:
             return self._create(1, 0, 0)
         held = self._read(number)
-        if held is not None and held.state in ("done", "failed"):
+        tried_anew = number == self._failed_before
+        if held is not None and held.state in ("done", "failed") and not tried_anew:
             return False
-        if held is not None and held.state == "released":
+        if held is not None and (held.state == "released" or tried_anew):
             return self._create(number + 1, held.steps, 0)
         if held is None or held.state == "held":
             if (number, held) != self._last_sign:
@@ -99,7 +105,11 @@ class Claims:
         return self._create(number + 1, now, 0 if now > before else losses + 1)
 
     def beat(self) -> bool:
-        """Gives a sign of life; returns False where another worker has taken the claim over."""
+        """Gives a sign of life; returns False where another worker has taken the claim over.
+
+        Raises:
+            OSError: the sign can't be written; the last one is still there.
+        """
         if self._number is None or self._highest() != self._number:
             self._number = None
             return False
@@ -108,14 +118,22 @@ class Claims:
         return True
 
     def release(self, state: State, reason: str = "") -> None:
-        """Gives the claim up, and says to all workers how it has ended."""
-        if self._number is not None and self._highest() == self._number:
-            self._mine = replace(self._mine, state=state, reason=reason[:2000])
-            self._write()
+        """Gives the claim up, and says to all workers how it has ended.
+
+        Where that can't be written, they will take this worker for dead, and look for themselves.
+        """
+        with contextlib.suppress(OSError):
+            if self._number is not None and self._highest() == self._number:
+                self._mine = replace(self._mine, state=state, reason=reason[:2000])
+                self._write()
         self._number = None
 
     def _create(self, number: int, steps: int, losses: int) -> bool:
-        """Creates a claim, which one worker of many can; returns whether it is this one."""
+        """Creates a claim, which one worker of many can; returns whether it is this one.
+
+        Raises:
+            OSError: the folder can't be written.
+        """
         try:
             file = os.open(self._folder / str(number), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError:
@@ -127,9 +145,15 @@ class Claims:
         return True
 
     def _write(self) -> None:
-        """Rewrites this worker's claim in its place."""
-        text = json.dumps(asdict(self._mine))
-        (self._folder / str(self._number)).write_text(text, "utf-8")
+        """Replaces this worker's claim, whole: on a full disk the last one stays."""
+        target = self._folder / str(self._number)
+        beside = self._folder / f".{self._number}.{self._mine.holder.rpartition(':')[2]}"
+        try:
+            beside.write_text(json.dumps(asdict(self._mine)), "utf-8")
+            beside.replace(target)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
 
     def _highest(self) -> int:
         """Returns the highest number of a claim, 0 where there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -10,12 +11,14 @@ from pathlib import Path
 
 from agents.cluster.answers import copy_of_answers, store_of_attempt
 from agents.cluster.claims import BEAT_SECONDS, DEAD_SECONDS, Claims
+from agents.cluster.versions import differences, host, versions
 from agents.training.executor import Lost, News
-from agents.training.folder_lock import forget_dead_owner
+from agents.training.folder_lock import FolderInUse, forget_dead_owner
 from agents.training.parallel import LocalProcesses
 from agents.training.run_folder import Run
 from agents.training.status import StatusReader, TrainingStatus, remove_status
 from calm.errors import CalmError, UsageError
+from calm.files import write_file
 from calm.judges import asks_model
 
 LOOK_SECONDS = 5.0
@@ -61,15 +64,40 @@ class Worker(LocalProcesses):
         self._closing = ExitStack()
 
     def begin(self, runs: Sequence[Run]) -> None:
-        """Takes the runs that will be trained, and begins to give signs of life."""
+        """Takes the runs that will be trained, and begins to give signs of life.
+
+        Raises:
+            UsageError: the workers before this one had other versions.
+        """
         if self._store is not None and not any(asks_model(run.config.judge) for run in runs):
             # SQLite's files can't be used on a network's file system; who only reads has a copy.
             copy = store_of_attempt(copy_of_answers(runs, self._store))
             self._store = self._closing.enter_context(copy)
         super().begin(runs)
-        names = ["-".join(run.folder.parts[-3:]) for run in runs]
+        self._check_versions()
+        # As the runs lie: joined into one name, those of two cells could be equal.
+        names = [Path(*run.folder.parts[-3:]) for run in runs]
         self._claims = [Claims(self._folder / name, self._dead_seconds) for name in names]
         threading.Thread(target=self._give_signs, daemon=True).start()
+
+    def _check_versions(self) -> None:
+        """Compares this machine's versions with those of the first worker, which notes them.
+
+        Raises:
+            UsageError: they differ, so its cells would have other results.
+        """
+        note, here = self._folder / "versions.json", versions()
+        try:
+            first = json.loads(note.read_text("utf-8"))
+        except (OSError, ValueError):
+            write_file(note, json.dumps(here, indent=1))
+            return
+        if differing := differences(first, here):
+            raise UsageError(
+                f"{host()} has {differing}, which the workers of this study began with: its results"
+                " would be others. Make its environment that of theirs; if none of them trains any"
+                f" more, and you want the rest trained with this one, remove {note}"
+            )
 
     def _give_signs(self) -> None:
         """Rewrites the claims that are held, every few seconds."""
@@ -124,6 +152,10 @@ class Worker(LocalProcesses):
         others = {i: run.folder for i, run in enumerate(self._runs) if i not in self._held}
         yield from self._statuses.changed(others, time.monotonic())
         for i, news in super().news():
+            if isinstance(news, FolderInUse):  # by who is no worker; the cell has not failed
+                self._let_go(i, KeyboardInterrupt())
+                yield i, Lost(str(news))
+                continue
             if not isinstance(news, TrainingStatus):
                 self._let_go(i, news)
             yield i, news

@@ -24,6 +24,11 @@ from calm.errors import UsageError
 FILE = "owner.json"
 """The file that is locked, in the folder."""
 
+
+class FolderInUse(UsageError):
+    """Another process owns a folder, or may own it on another machine."""
+
+
 _held: set[tuple[int, int]] = set()
 """Folders that this process owns, by device and inode: the system lets a process lock twice."""
 
@@ -35,8 +40,9 @@ def owned(folder: Path) -> Iterator[None]:
     The folder may be moved meanwhile; the lock moves with it.
 
     Raises:
-        UsageError: another process owns it, or may own it on another machine; or it can't be
-            written. The message names the process, and what to do.
+        FolderInUse: another process owns it, or may own it on another machine; the message names
+            the process, and what to do.
+        UsageError: it can't be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +53,7 @@ def owned(folder: Path) -> Iterator[None]:
         status = os.fstat(place)
         key = (status.st_dev, status.st_ino)
         if key in _held:
-            raise UsageError(f"{folder} is in use by this very process")
+            raise FolderInUse(f"{folder} is in use by this very process")
         lock = _lock(folder, place)
         _held.add(key)
         try:
@@ -70,7 +76,8 @@ def owned_in_turn(folder: Path, seconds: float = 600.0) -> Iterator[None]:
         seconds: to wait at most.
 
     Raises:
-        UsageError: it is still owned then, or can't be written.
+        FolderInUse: it is still owned then.
+        UsageError: it can't be written, which is told at once.
     """
     end = time.monotonic() + seconds
     with ExitStack() as stack:
@@ -78,7 +85,7 @@ def owned_in_turn(folder: Path, seconds: float = 600.0) -> Iterator[None]:
             try:
                 stack.enter_context(owned(folder))
                 break
-            except UsageError:
+            except FolderInUse:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.2)
@@ -129,7 +136,7 @@ def _lock(folder: Path, place: int) -> int:
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 if error.errno in (errno.EACCES, errno.EAGAIN):
-                    raise UsageError(
+                    raise FolderInUse(
                         f"{folder} is in use by {_described(_owner(lock))}; wait until that has"
                         " ended, or name another folder"
                     ) from None
@@ -139,7 +146,7 @@ def _lock(folder: Path, place: int) -> int:
                 continue
             owner = _owner(lock)
             if owner.get("host", _host()) != _host():
-                raise UsageError(
+                raise FolderInUse(
                     f"{folder} is in use by {_described(owner)}, or was left so when that died,"
                     f" which can't be seen from here; if it has ended, remove {folder / FILE}"
                 )

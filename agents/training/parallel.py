@@ -158,7 +158,9 @@ class LocalProcesses:
         except queue.Empty:
             return []
         if not isinstance(news, TrainingStatus):
-            self._working.pop(i).join()
+            if (process := self._working.pop(i, None)) is None:
+                return []  # its last word, from a process that was ended meanwhile
+            process.join()
         return [(i, news)]
 
     def end(self, interrupt: bool) -> None:

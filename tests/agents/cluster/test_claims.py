@@ -1,5 +1,6 @@
 """Claims of two workers on one cell: one holds, a dead one's is taken over, whatever clocks say."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -27,6 +28,10 @@ def no_steps() -> int:
     return 0
 
 
+def no_space(*_: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def test_one_of_two_workers_holds_a_cell(tmp_path: Path) -> None:
     ann, bob = Claims(tmp_path), Claims(tmp_path)
     assert ann.take(no_steps)
@@ -45,6 +50,23 @@ def test_a_done_or_failed_cell_is_not_claimed_again(tmp_path: Path) -> None:
         latest = bob.latest()
         assert latest is not None
         assert (latest.state, latest.reason) == (state, "a reason")
+
+
+def test_on_a_full_disk_the_last_sign_of_life_stays_and_the_worker_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = Claims(tmp_path), Claims(tmp_path)
+    assert ann.take(no_steps)
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_text", no_space)
+        with pytest.raises(OSError, match="No space left"):
+            ann.beat()
+        latest = bob.latest()
+        assert latest is not None
+        assert latest.state == "held"
+        ann.release("done")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1"]
+    assert not bob.take(no_steps)  # until it is taken for dead
 
 
 def test_a_holder_without_signs_of_life_is_dead_after_a_while(tmp_path: Path, clock: Clock) -> None:

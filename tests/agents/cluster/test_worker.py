@@ -7,15 +7,17 @@ import pytest
 
 from agents.cluster import worker as worker_module
 from agents.cluster.claims import Claims, State
+from agents.cluster.versions import versions
 from agents.cluster.worker import Worker
 from agents.study.plan import load_plan
 from agents.study.results import read_results
 from agents.study.run import Order, run_study
 from agents.training.config import TrainConfig
 from agents.training.executor import Lost, train_all
+from agents.training.folder_lock import FolderInUse
 from agents.training.parallel import LocalProcesses
 from agents.training.run_folder import Run
-from calm.errors import CalmError
+from calm.errors import CalmError, UsageError
 from tests.support.processes import eventually, python
 from tests.support.tiny_study import PLAN
 
@@ -37,7 +39,7 @@ def runs(folder: Path, n: int) -> list[Run]:
 
 
 def claims(folder: Path, seed: int) -> Claims:
-    return Claims(folder / "claims" / f"KeyRoom-S5-fair-seed{seed}")
+    return Claims(folder / "claims" / "KeyRoom-S5" / "fair" / f"seed{seed}")
 
 
 def begun(folder: Path, n: int, losses: int = 3) -> Worker:
@@ -68,8 +70,8 @@ def test_how_a_cell_ended_elsewhere_is_told(
 ) -> None:
     other = claims(tmp_path, 0)
     assert other.take(lambda: 0)
-    other.release(state, "its judge refused")
     worker = begun(tmp_path, 1)
+    other.release(state, "its judge refused")
     assert worker.start(0)
     ((i, news),) = worker.news()
     assert (i, started) == (0, [])
@@ -113,7 +115,7 @@ def test_a_worker_that_was_taken_for_dead_stops(
             return True
 
     worker._working[0] = Process()  # type: ignore[assignment]
-    (tmp_path / "claims" / "KeyRoom-S5-fair-seed0" / "2").write_text("{}")
+    (tmp_path / "claims" / "KeyRoom-S5" / "fair" / "seed0" / "2").write_text("{}")
     assert not worker._claims[0].beat()
     worker._taken_over.add(0)
     assert (0, Lost("another worker has taken it over, as this one gave no sign of life")) in (
@@ -121,6 +123,55 @@ def test_a_worker_that_was_taken_for_dead_stops(
     )
     assert ends == ["killed"]
     worker.end(interrupt=False)
+
+
+def test_cells_whose_joined_names_are_equal_have_a_claim_each(
+    tmp_path: Path, started: list[int]
+) -> None:
+    config = TrainConfig(judge="none", n_envs=4, n_steps=16, steps=64)
+    worker = Worker(tmp_path / "claims", at_once=9)
+    cells = [
+        tmp_path / "cells" / task / arm / "seed0" for task, arm in (("A-B", "c"), ("A", "B-c"))
+    ]
+    worker.begin([Run.create(cell, config) for cell in cells])
+    assert [worker.start(i) for i in (0, 1)] == [True, True]
+    assert started == [0, 1]
+    worker.end(interrupt=False)
+
+
+def test_a_cell_that_had_failed_before_is_tried_anew(tmp_path: Path, started: list[int]) -> None:
+    other = claims(tmp_path, 0)
+    assert other.take(lambda: 0)
+    other.release("failed", "no key for the endpoint")
+    worker = begun(tmp_path, 1)
+    assert worker.start(0)
+    assert started == [0]
+    worker.end(interrupt=False)
+
+
+def test_a_cell_that_someone_else_trains_in_its_folder_has_not_failed(
+    tmp_path: Path, started: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = begun(tmp_path, 1)
+    assert worker.start(0)
+    in_use = FolderInUse("seed0 is in use by process 7")
+    monkeypatch.setattr(LocalProcesses, "news", lambda _: [(0, in_use)])
+    assert list(worker.news()) == [(0, Lost("seed0 is in use by process 7"))]
+    latest = claims(tmp_path, 0).latest()
+    assert latest is not None
+    assert latest.state == "released"
+    worker.end(interrupt=False)
+
+
+def test_a_worker_of_other_versions_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = begun(tmp_path, 1)
+    begun(tmp_path / "elsewhere", 1).end(interrupt=False)
+    monkeypatch.setattr(worker_module, "versions", lambda: versions() | {"torch": "1.0"})
+    with pytest.raises(UsageError, match=r"has torch 1\.0 and not .* remove .*versions\.json"):
+        Worker(tmp_path / "claims").begin([])
+    first.end(interrupt=False)
 
 
 PROGRAM = """
@@ -145,7 +196,7 @@ def test_a_killed_workers_cell_is_finished_by_another(tmp_path: Path) -> None:
     with python("-c", PROGRAM, plan, out) as first:
         assert eventually((folders[0] / "checkpoint.pt").exists, 600)
         first.send_signal(signal.SIGKILL)
-    assert (out / "claims" / "KeyRoom-S5-one-seed0" / "1").exists()  # and it holds no more
+    assert (out / "claims" / "KeyRoom-S5" / "one" / "seed0" / "1").exists()  # and it holds no more
     with python("-c", PROGRAM, plan, out) as second:
         assert second.wait(1000) == 0
     assert {cell.arm for cell in read_results(out / "results")} == {"one", "two"}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.training.folder_lock import FILE, is_owned, owned
+from agents.training import folder_lock
+from agents.training.folder_lock import FILE, is_owned, owned, owned_in_turn
 from calm.errors import UsageError
 from tests.support.owner import owning_process
 
@@ -54,6 +55,15 @@ def test_a_file_that_says_nothing_of_use_is_no_owner(content: str, tmp_path: Pat
     (tmp_path / FILE).write_text(content)
     with owned(tmp_path):
         pass
+
+
+def test_only_an_owner_is_waited_for_and_not_a_place_that_can_t_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(folder_lock.time, "sleep", lambda _: pytest.fail("waits"))
+    with pytest.raises(UsageError, match="can't be used"), owned_in_turn(tmp_path / "file"):
+        pytest.fail("owned")
 
 
 def test_a_process_owns_a_folder_once(tmp_path: Path) -> None:

@@ -107,6 +107,15 @@ def test_a_killed_run_makes_room_while_others_report(
     assert ended == [2, 0]
 
 
+def test_the_last_word_of_a_process_that_was_ended_is_passed_over() -> None:
+    executor = LocalProcesses(at_once=1)
+    executor.begin([])
+    executor._messages = queue.Queue()
+    executor._messages.put((0, None))
+    assert executor.news() == []
+    executor.end(interrupt=False)
+
+
 def test_ctrl_c_while_a_run_is_being_started_waits_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
