@@ -1,18 +1,47 @@
-"""`calm bench train`: training loops, ours and others."""
+"""`calm bench train`: training loops, ours and others; or ours with each encoder."""
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+import typer
+
 from calm.bench.harness import run_bench
 from calm.cli.options import Json, Quick
+from calm.errors import UsageError
 
 
-def bench_train(quick: Quick = False, as_json: Json = False) -> None:
+def bench_train(
+    quick: Quick = False,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure our loop with this encoder instead; or `all`. Repeatable."),
+    ] = None,
+    only: Annotated[
+        Literal["crop", "level"] | None,
+        typer.Option("--map", help="With --encoder: one map. [both]"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Measure training: ours, stable-baselines3, Sample Factory and PufferLib.
 
     Whole loops, collection and update, on KeyRoom-S5 with the same keys, network, batches and
     epochs, in turns; with a network of 528 thousand parameters and a small one. Our environments
     alone and our update alone say what is left to gain. `make bench-peers` installs the peers.
+
+    With --encoder ours alone, as `calm train` trains on KeyRoom-S15: each encoder beside `cnn` and
+    `softmax`, by the hero's crop and by the whole level.
     """
+    if encoder:
+        from agents.bench.train_encoders import KEYS
+        from agents.bench.train_encoders import run as run_encoders
+
+        names = [] if "all" in encoder else encoder
+        maps = [kind for kind in KEYS if only in (None, kind)]
+        run_bench(lambda say: run_encoders(names, maps, quick, say), as_json)
+        return
+    if only:
+        raise UsageError("--map says which map encoders are measured by; name some with --encoder")
     from agents.bench.training import run
 
     run_bench(lambda say: run(quick, say), as_json)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agents.bench import training
+from agents.bench import train_encoders, training
+from calm.errors import UsageError
 from tests.support.command_line import calm
 
 RESULT: dict[str, Any] = {
@@ -26,3 +27,13 @@ def test_what_is_measured_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "small: ours" in table
     assert "sb3_small" in table
     assert calls == [True, False]
+
+
+def test_encoders_are_measured_by_the_maps_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(train_encoders, "run", lambda *call: calls.append(call[:3]) or RESULT)
+    assert json.loads(calm("bench", "train", "--encoder", "agent", "--json")) == RESULT
+    calm("bench", "train", "--encoder", "all", "--map", "level", "--quick")
+    assert calls == [(["agent"], ["crop", "level"], False), ([], ["level"], True)]
+    with pytest.raises(UsageError, match="name some with --encoder"):
+        calm("bench", "train", "--map", "crop")

@@ -1,0 +1,123 @@
+"""Measures steps a second of PPO with each encoder: `calm bench train --encoder`.
+
+Rollout and update as `calm train` does them, on KeyRoom-S15 judged by `rules`, with the hero's crop
+or with the whole level for a map. All encoders of a map take turns, one rollout each a round, after
+one to warm up.
+
+Ratios, ours over theirs in steps a second, larger is better:
+    crop_NAME     an encoder over `cnn` on the crop
+    level_NAME    an encoder over `softmax` on the whole level
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+from agents.bench import settings
+from agents.network.names import ENCODERS
+from agents.training.config import TrainConfig, make_config
+from calm.bench.harness import Row, Say, machine, ratio, row
+from calm.errors import unknown
+
+MapKind = Literal["crop", "level"]
+KEYS: dict[MapKind, tuple[str, ...]] = {"crop": ("glyphs_crop",), "level": ("glyphs",)}
+"""Keys of each kind of map; the encoder `semantics` looks back on crops in any case."""
+BASELINE: dict[MapKind, str] = {"crop": "cnn", "level": "softmax"}
+TASK = "KeyRoom-S15"
+
+
+class Contestant(NamedTuple):
+    """An agent that trains with one encoder."""
+
+    train: Callable[[], None]
+    """Makes one rollout and its update."""
+    steps: int
+    """Of a rollout."""
+    close: Callable[[], None]
+    """Ends its environments."""
+
+
+def run(
+    encoders: Sequence[str],
+    maps: Sequence[MapKind] = ("crop", "level"),
+    quick: bool = False,
+    progress: Say = lambda text: None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Measures encoders, and what they are compared with; returns the report of a bench.
+
+    Args:
+        encoders: names of `ENCODERS`; none for all.
+        maps: kinds of map.
+        quick: one round of a quarter of the steps instead of three.
+        progress: called with what is being measured.
+        **more: settings of `TrainConfig`, over the bench's.
+
+    Raises:
+        UsageError: no such encoder.
+    """
+    for name in encoders:
+        if name not in ENCODERS:
+            raise unknown("encoder", name, ENCODERS)
+    rows: list[Row] = []
+    ratios: dict[str, float] = {}
+    for kind in maps:
+        chosen = {"cnn", "softmax", *(encoders or ENCODERS)}
+        names = [name for name in ENCODERS if name in chosen]
+        contestants = {name: contestant(config_of(name, kind, quick, **more)) for name in names}
+        rates: dict[str, list[float]] = {name: [] for name in names}
+        try:
+            for turn in range(2 if quick else 4):
+                for name, one in contestants.items():
+                    progress(f"{kind}: {name}, {f'round {turn}' if turn else 'warming up'}")
+                    start = time.perf_counter()
+                    one.train()
+                    if turn:
+                        rates[name].append(one.steps / (time.perf_counter() - start))
+        finally:
+            for one in contestants.values():
+                one.close()
+        rows += [row(f"{kind}: {name}", "steps/s", of) for name, of in rates.items()]
+        beside = BASELINE[kind]
+        ratios |= {
+            f"{kind}_{name}": round(ratio(of, rates[beside]), 2)
+            for name, of in rates.items()
+            if name != beside
+        }
+    return {"bench": "train", "machine": machine(), "rows": rows, "ratios": ratios}
+
+
+def config_of(encoder: str, kind: MapKind, quick: bool, **more: Any) -> TrainConfig:
+    """Returns the settings of a contestant: those of `calm train`, but for task and keys."""
+    crop = KEYS["crop"] if encoder == "semantics" and kind == "level" else ()
+    values = {
+        "task": TASK,
+        "encoder": encoder,
+        "keys": (*crop, *KEYS[kind], "inv_glyphs", "blstats"),
+        "n_steps": 32 if quick else 128,
+    }
+    return make_config(values | more)
+
+
+def contestant(config: TrainConfig) -> Contestant:
+    """Returns an agent of these settings, on all cores as `calm train` trains one agent."""
+    import torch
+
+    from agents.ppo.glibc_memory import keep_memory
+    from agents.training.agent import make_ppo
+    from agents.training.environment import credit_source_of, make_env, subgoals_of
+
+    torch.set_num_threads(1)
+    keep_memory()
+    subgoals = subgoals_of(config)
+    source = credit_source_of(config, subgoals)
+    env = make_env(config, config.n_envs, source, subgoals, split="train", seed=config.seed)
+    model = make_ppo(config, env, threads=settings.CORES)
+    steps = config.n_envs * config.n_steps
+
+    def train() -> None:
+        model.learn(steps, reset_num_timesteps=False)
+
+    return Contestant(train, steps, env.close)

@@ -1,0 +1,43 @@
+"""Encoders in training: each trains by crop and by level, and is set beside what it is due."""
+
+import pytest
+
+from agents.bench.train_encoders import BASELINE, config_of, run
+from agents.network.names import ENCODERS
+from calm.errors import UsageError
+
+SMALL = {"n_envs": 2, "n_steps": 8, "crop": 5, "features_dim": 16, "minibatches": 2, "n_epochs": 1}
+
+
+def test_an_encoder_is_set_beside_the_cnn_and_full_attention() -> None:
+    report = run(["gaussian"], ("crop",), quick=True, **SMALL)
+    rows = {row["name"]: row for row in report["rows"]}
+    assert list(rows) == ["crop: cnn", "crop: gaussian", "crop: softmax"]
+    assert {row["unit"] for row in rows.values()} == {"steps/s"}
+    ours, cnn = rows["crop: gaussian"]["value"], rows["crop: cnn"]["value"]
+    assert set(report["ratios"]) == {"crop_gaussian", "crop_softmax"}
+    assert report["ratios"]["crop_gaussian"] == pytest.approx(ours / cnn, abs=0.006)
+
+
+def test_a_level_is_compared_with_full_attention() -> None:
+    report = run(["semantics"], ("level",), quick=True, **SMALL)
+    assert set(report["ratios"]) == {"level_cnn", "level_semantics"}
+    assert BASELINE["level"] == "softmax"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", BASELINE)
+def test_every_encoder_trains_by_both_maps(kind: str) -> None:
+    report = run([], (kind,), quick=True, **SMALL)  # type: ignore[arg-type]
+    assert [row["name"] for row in report["rows"]] == [f"{kind}: {name}" for name in ENCODERS]
+
+
+def test_the_window_of_semantics_needs_crops() -> None:
+    assert config_of("semantics", "level", quick=True).keys[:2] == ("glyphs_crop", "glyphs")
+    assert config_of("agent", "level", quick=True).keys[0] == "glyphs"
+    assert config_of("agent", "crop", quick=True).keys[0] == "glyphs_crop"
+
+
+def test_an_unknown_encoder_is_told() -> None:
+    with pytest.raises(UsageError, match="unknown encoder 'agnt': did you mean 'agent'"):
+        run(["agnt"])
