@@ -15,7 +15,7 @@ from calm.asking.prompt import (
 )
 from calm.endpoint.envelope import Reply
 from calm.errors import UsageError
-from calm.judges import asks_model, make_judge
+from calm.judges import asks_model, make_judge, teacher_of
 from calm.judges.protocol import Judge, RemoteJudge
 from calm.open_question import OpenQuestion, first_usable
 from calm.records import Subgoal, Task
@@ -61,12 +61,15 @@ def name_subgoals(
         CalmError: no answer was usable.
     """
     judge = make_judge(
-        spec, store=store, base_url=base_url, **(options or {} if asks_model(spec) else {})
+        teacher_of(spec),
+        store=store,
+        base_url=base_url,
+        **(options or {} if asks_model(spec) else {}),
     )
     if isinstance(judge, RemoteJudge):
         with closing(judge):
             subgoals = decompose(task, judge, store)
-    elif spec == "rules":
+    elif teacher_of(spec) == "rules":
         subgoals = decompose(task, judge, store)
     else:
         raise UsageError(

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
-from calm.judges import asks_model
+from calm.judges import asks_model, teacher_of
 from calm.store.store import Store
 
 
 def reads_answers(config: TrainConfig) -> bool:
     """Returns whether a cell reads a store."""
-    kind = config.judge.partition(":")[0]
+    kind = teacher_of(config.judge).partition(":")[0]
     return asks_model(config.judge) or kind == "replay" or config.subgoals != "given"
 
 

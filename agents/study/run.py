@@ -32,6 +32,7 @@ from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run
 from calm.cli.waiting import waiting
 from calm.errors import CalmError, UsageError
+from calm.judges import teacher_of
 from calm.local.weights import find_path
 
 
@@ -219,7 +220,7 @@ def _absent_models(plan: Plan, cells: Mapping[str, Cell]) -> dict[str, str]:
     """
     reasons = {}
     for arm, cell in cells.items():
-        kind, _, model = plan.config(cell).judge.partition(":")
+        kind, _, model = teacher_of(plan.config(cell).judge).partition(":")
         if kind == "local":
             try:
                 find_path(model)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from agents.training.noisy_spec import parse_noisy
 from calm.annotation.live import Annotator, Ask
 from calm.errors import UsageError, unknown
-from calm.judges import JUDGES, make_judge
+from calm.judges import JUDGES, make_judge, teacher_of
 from calm.records import Subgoal, Task, Verdict
 from calm.store.store import Store
 from envs.credit.noisy import NoisyTruth
@@ -46,7 +46,7 @@ class Asking:
         Raises:
             UsageError: something is named that the judge has no use for.
         """
-        kind = spec.partition(":")[0]
+        kind = teacher_of(spec).partition(":")[0]
         waits = {"deadline": self.patience, "timeout": min(120.0, self.patience), "patient": True}
         again = {"again": tuple(self.ask_again)}
         reading: dict[str, Any] = {"form": self.form} if self.form else {}
@@ -87,7 +87,7 @@ def make_credit_source(
     Raises:
         UsageError: no such judge, or one that can't be built.
     """
-    kind = spec.partition(":")[0]
+    kind = teacher_of(spec).partition(":")[0]
     if spec == "none":
         return None
     if spec == "truth":

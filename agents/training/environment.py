@@ -10,7 +10,7 @@ from agents.training.credit_source import Asking, CreditSource, make_credit_sour
 from agents.training.run_folder import Run
 from calm.decompose import decompose
 from calm.errors import UsageError
-from calm.judges import make_judge
+from calm.judges import asks_model, make_judge, teacher_of
 from calm.judges.openai import OpenAIJudge
 from calm.records import Subgoal
 from calm.store.store import Store
@@ -39,19 +39,14 @@ def subgoals_of(
     if config.judge == "none":
         return ()
     task = config.described
-    if config.subgoals == "given" and not task.subgoals and _is_model(config.judge):
-        judge = make_judge(config.judge, store=store, base_url=base_url)
+    if config.subgoals == "given" and not task.subgoals and asks_model(config.judge):
+        judge = make_judge(teacher_of(config.judge), store=store, base_url=base_url)
         try:
             return decompose(task, judge, store)
         finally:
             if isinstance(judge, OpenAIJudge):
                 judge.close()
     return find_subgoals(config.subgoals, task, store)
-
-
-def _is_model(judge: str) -> bool:
-    """Returns whether a judge's spec names a model that can name subgoals."""
-    return judge.partition(":")[0] in ("openai", "local")
 
 
 def subgoals_of_run(

@@ -52,7 +52,7 @@ def why_command(
     questions: the first that is not stored is explained. Exits with 1 if any is not.
     """
     from calm.asking.form import BOOLEANS, form_of
-    from calm.judges import asks_model, make_judge
+    from calm.judges import asks_model, make_judge, teacher_of
     from calm.judges.openai import OpenAIJudge
     from calm.store.explain_miss import why_each
     from calm.store.store import Store
@@ -65,7 +65,7 @@ def why_command(
         raise UsageError("only local:MODEL and openai:MODEL have answers in a store")
     with Store.existing(store) as opened:
         asker = make_judge(
-            judge,
+            teacher_of(judge),
             mode=mode,
             store=opened,
             base_url="http://localhost/v1",  # nobody is asked

@@ -14,6 +14,7 @@ from calm.judges.owned import owned_judge
 from calm.judges.protocol import Judge
 from calm.judges.rules import RulesJudge
 from calm.judges.stored import ReplayJudge
+from calm.judges.student import StudentJudge, student_agreement, teacher_of
 from calm.owned.address import owner_of_environment
 from calm.records import MODES, Mode
 from calm.store.store import Store
@@ -27,15 +28,19 @@ JUDGES = (
     "always-yes",
     "always-no",
     "random:P",
+    "student:JUDGE",
 )
 """The specs that `make_judge` understands."""
 
-__all__ = ["JUDGES", "asks_model", "make_judge"]
+__all__ = ["JUDGES", "asks_model", "make_judge", "teacher_of"]
 
 
 def asks_model(spec: str) -> bool:
-    """Returns whether a spec names a judge that asks a language model, here or at an address."""
-    return spec.startswith(("openai:", "local:"))
+    """Returns whether a spec names a judge that asks a language model, here or at an address.
+
+    A student does if the judge that it learns from does.
+    """
+    return teacher_of(spec).startswith(("openai:", "local:"))
 
 
 def asking_judge(
@@ -72,6 +77,9 @@ def make_judge(
 ) -> Judge:
     """Returns the judge that a spec names: `local:MODEL`, `openai:MODEL`, `rules`, ...
 
+    `student:JUDGE`, or `student@.99:JUDGE` for the share of its own answers in which it is to
+    agree with that judge (.98 if none is named), takes what that judge takes.
+
     Where the environment names an owner of questions (`CALM_OWNER`, see `calm.owner`), a model is
     asked through it, and `store` and `base_url` are the owner's.
 
@@ -89,6 +97,11 @@ def make_judge(
     """
     if mode not in MODES:
         raise unknown("mode", mode, MODES)
+    if (agreement := student_agreement(spec)) is not None:
+        teacher = make_judge(
+            teacher_of(spec), mode=mode, store=store, base_url=base_url, seed=seed, **options
+        )
+        return StudentJudge(teacher, agreement)
     kind, _, rest = spec.partition(":")
     if asks_model(spec) and (owner := owner_of_environment()) is not None:
         return owned_judge(spec, mode, owner, options)

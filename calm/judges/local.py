@@ -13,6 +13,7 @@ from calm.asking.tally import Tally
 from calm.endpoint.pricing import Price, price_of
 from calm.errors import UsageError, unknown
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
+from calm.judges.student import teacher_of
 from calm.local.lease import ServerLease
 from calm.local.machine import MAX_SLOTS
 from calm.local.registry import BestForm, known_weights
@@ -113,7 +114,7 @@ def best_form(spec: str, mode: Mode = "events") -> BestForm | None:
     Raises:
         UsageError: there are no such weights here.
     """
-    kind, _, name = spec.partition(":")
+    kind, _, name = teacher_of(spec).partition(":")
     if kind != "local":
         return None
     return _best_form(find_weights(name, say), mode)

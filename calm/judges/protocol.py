@@ -3,7 +3,8 @@
 Kinds (`calm.judges.make_judge` builds one from its spec):
 `local:MODEL` a model on this machine · `openai:MODEL` any OpenAI-compatible endpoint ·
 `rules` written rules over the same text · `replay` only what a store holds ·
-`always-yes`, `always-no`, `random:P` baselines that ignore the text.
+`always-yes`, `always-no`, `random:P` baselines that ignore the text ·
+`student:JUDGE` learns from another judge's answers, and asks it where it is not sure.
 """
 
 from __future__ import annotations

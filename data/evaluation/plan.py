@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError, unknown
-from calm.judges import asks_model
+from calm.judges import asks_model, teacher_of
 from calm.records import MODES, Mode, Subgoal, Task
 from data.dataset import Dataset
 from data.evaluation.discovered import task_named
@@ -91,7 +91,7 @@ def chosen_half(plan: EvaluationPlan) -> str:
 
 def takes_form(spec: str) -> bool:
     """Returns whether a judge is asked, or was asked, in a form of question that one can choose."""
-    return asks_model(spec) or spec.startswith("replay")
+    return asks_model(spec) or teacher_of(spec).startswith("replay")
 
 
 def _check_fold(plan: EvaluationPlan, tunes: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from calm.annotation.many import Progress
 from calm.asking.form import BOOLEANS, form_named
 from calm.errors import UsageError
-from calm.judges import asks_model, make_judge
+from calm.judges import asks_model, make_judge, teacher_of
 from calm.judges.protocol import Judge
 from calm.judges.stored import ReplayJudge
 from calm.judges.thresholds import write_thresholds
@@ -93,8 +93,8 @@ def run_evaluation(
         fixed = {FORM: form_named(form).name} | fixed
     wordings = variants(fixed, plan.sweep)
     parts = chosen_parts(dataset, plan.parts, plan.tasks)
-    need_store = [s for s in plan.judges if asks_model(s) or s.startswith("replay")]
-    replayed = [spec for spec in need_store if spec.startswith("replay")]
+    need_store = [s for s in plan.judges if asks_model(s) or teacher_of(s).startswith("replay")]
+    replayed = [spec for spec in need_store if teacher_of(spec).startswith("replay")]
     is_owned = owner_of_environment() is not None
     if plan.store and not plan.store.exists() and replayed and not is_owned:
         raise UsageError(
