@@ -93,7 +93,7 @@ def least_certainty(certainty: Shares, right: npt.NDArray[np.bool_], agreement: 
 
 def _certainty(yes: Shares) -> Shares:
     """Returns (N,) how certain each text's least certain answer is, from (N, G) odds of yes."""
-    return np.maximum(yes, 1 - yes).min(1)
+    return np.asarray(np.maximum(yes, 1 - yes).min(1))
 
 
 def _fit(x: Any, answers: npt.NDArray[np.int8]) -> list[Any]:
