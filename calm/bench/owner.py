@@ -21,9 +21,8 @@ from typing import Any
 from calm.bench.harness import Row, Say, machine, row
 from calm.errors import CalmError
 from calm.owned.address import OwnerAddress, read_token
-from calm.owned.client import QUESTIONS
 from calm.owned.connection import OwnerConnection
-from calm.owned.wire import context_value, read_judgement
+from calm.owned.wire import QUESTIONS, context_value, read_judgement
 from calm.records import Subgoal
 from calm.store.question import Context
 from calm.store.store import Store

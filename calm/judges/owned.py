@@ -11,7 +11,8 @@ from calm.errors import UsageError
 from calm.judges.local import SERVER_OPTIONS
 from calm.judges.openai import OpenAIJudge, OpenAIOptions
 from calm.owned.address import OwnerAddress
-from calm.owned.client import OwnerAsker, OwnerEndpoint, OwnerStore
+from calm.owned.asker import OwnerAsker, OwnerEndpoint
+from calm.owned.client import OwnerStore
 from calm.owned.connection import connection_to
 from calm.records import Mode
 from calm.store.question import Context, Question

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -34,12 +34,21 @@ set."""
 TLS_GOODBYE = 0.25
 """Seconds that the event loop is kept after the last TLS connection was closed: aiohttp does not
 wait for the end of TLS, and asks for this (docs.aiohttp.org, "Graceful shutdown")."""
+_HANDSHAKE = aiohttp.ClientTimeout(total=30)
 _HEARTBEAT = 20.0
+_UNREADABLE = {
+    1002: "is none of a WebSocket's",
+    1003: "is none of an owner's or an asker's",
+    1007: "is no text",
+    1009: "is too long",
+}
+"""Codes by which WebSockets are closed (RFC 6455, 7.4.1) over a message, and what that is."""
 _CLOCKS = 60.0  # seconds by which clocks may differ in silence
 _LONGEST_PAUSE = 5.0  # seconds between two tries to connect
 _LAG = 5.0  # seconds away before it is said again
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 def say(line: str) -> None:
@@ -80,6 +89,9 @@ class OwnerConnection:
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._running: asyncio.Task[None] | None = None
         self._was_there = False
+        self._answered = False
+        """Whether the owner has answered anything on the connection of now."""
+        self._told_of_clocks = False
 
     def number(self) -> int:
         """Returns a number that names something on this connection."""
@@ -87,14 +99,19 @@ class OwnerConnection:
 
     # --- requests --------------------------------------------------------------------------------
 
-    def call(self, do: str, **fields: Any) -> Any:
+    def call(
+        self, do: str, on_part: Callable[[Any], None] = lambda part: None, **fields: Any
+    ) -> Any:
         """Returns the value that the owner answers with; Ctrl-C ends the wait.
+
+        Args:
+            on_part: called in another thread with each part that comes before the value.
 
         Raises:
             CalmError, RowFault: what the owner says. EndpointError: it is away for too long.
             UsageError: it wants another token, or speaks another version.
         """
-        return wait_for(self._start(do, fields))
+        return wait_for(self._start(do, fields, on_part))
 
     async def acall(
         self, do: str, on_part: Callable[[Any], None] = lambda part: None, **fields: Any
@@ -111,6 +128,23 @@ class OwnerConnection:
                 loop.call_soon_threadsafe(on_part, part)
 
         return await asyncio.wrap_future(self._start(do, fields, pass_on))
+
+    def understood(self, read: Callable[[Any], T], value: Any) -> T:
+        """Returns what an answer of the owner holds.
+
+        Args:
+            read: makes that of the plain value.
+
+        Raises:
+            EndpointError: the value is none of an owner's.
+        """
+        try:
+            return read(value)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+            raise EndpointError(
+                f"the owner at {self.owner.url} answered what can't be read ({error!r}): is it one,"
+                " of the same version?"
+            ) from None
 
     def open(self, do: str, **fields: Any) -> Any:
         """Returns what `call` does; the same frame also begins every connection made later."""
@@ -166,7 +200,7 @@ class OwnerConnection:
     async def _run(self) -> None:
         """Keeps a connection while there are requests; fails them where there can be none."""
         try:
-            async with aiohttp.ClientSession() as session:
+            async with aiohttp.ClientSession(timeout=_HANDSHAKE) as session:
                 await self._keep_connected(session)
         except CalmError as error:
             self._fail(error)
@@ -175,14 +209,22 @@ class OwnerConnection:
 
     async def _keep_connected(self, session: aiohttp.ClientSession) -> None:
         gone: float | None = None
-        said, pause = 0.0, 0.05
+        said, pause, told_away = 0.0, 0.05, False
         while True:
             try:
+                self._answered = False
                 async with self._connect(session) as socket:
-                    if gone is not None and said:
+                    began = time.monotonic()
+                    if told_away:
                         self.say(f"the owner at {self.owner.url} is there; going on")
-                    gone, said, pause, self._was_there = None, 0.0, 0.05, True
-                    await self._read(socket)
+                    told_away, self._was_there = False, True
+                    try:
+                        await self._read(socket)
+                    finally:
+                        # One that takes connections and drops them at once is not there.
+                        if self._answered or time.monotonic() >= began + _LONGEST_PAUSE:
+                            gone, pause = None, 0.05
+                self._check_closing(socket.close_code)
             except aiohttp.WSServerHandshakeError as refusal:
                 if refusal.status not in (502, 503, 504):
                     raise self._refused(refusal) from None
@@ -211,7 +253,7 @@ class OwnerConnection:
                     " `calm owner serve --store STORE`, then run this again"
                 )
             if self._requests and now - said >= _LAG and (self._was_there or away > 1):
-                said = now
+                said, told_away = now, True
                 left = patience - away
                 self.say(
                     f"the owner at {self.owner.url} is away ({why}); waiting for it, up to"
@@ -250,7 +292,17 @@ class OwnerConnection:
             if message.type is aiohttp.WSMsgType.TEXT:
                 self._take(json.loads(message.data))
 
+    def _check_closing(self, code: int | None) -> None:
+        """Raises EndpointError where a connection was ended for what it was sent: sent again, that
+        would end the next one too."""
+        if code in _UNREADABLE:
+            raise EndpointError(
+                f"the connection to the owner at {self.owner.url} was ended for a message that"
+                f" {_UNREADABLE[code]} (code {code}). All answers so far are kept in its store"
+            )
+
     def _take(self, frame: dict[str, Any]) -> None:
+        self._answered = True
         if (request := self._requests.get(frame["id"])) is None or request.done.done():
             return
         if "part" in frame:
@@ -262,7 +314,8 @@ class OwnerConnection:
 
     def _compare_clocks(self, greeting: dict[str, Any]) -> None:
         ahead = float(greeting["clock"]) - time.time()
-        if abs(ahead) > _CLOCKS:
+        if abs(ahead) > _CLOCKS and not self._told_of_clocks:
+            self._told_of_clocks = True
             self.say(
                 f"the clock of the owner at {self.owner.url} is {abs(ahead):.0f} s"
                 f" {'ahead of' if ahead > 0 else 'behind'} this machine's: times in its store are"

@@ -19,11 +19,15 @@ from calm.endpoint.faults import RowFault
 from calm.records import Judgement, Subgoal, Task, Usage, Verdict
 from calm.store.question import Answer, Context, Reading
 
-PROTOCOL = "1"
+PROTOCOL = "2"
 """Goes up when an owner would misunderstand an older asker, or the other way round."""
 PATH = "/calm-owner"
 MAX_FRAME = 64 << 20
 """Bytes of one frame, at most."""
+QUESTIONS = 500
+"""In one frame, at most."""
+PART = 16 << 20
+"""Bytes of answers in one frame, about; more go in parts."""
 
 Json = Any
 

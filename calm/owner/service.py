@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -22,6 +22,7 @@ from calm.errors import CalmError, UsageError
 from calm.owned.address import is_token
 from calm.owned.wire import (
     MAX_FRAME,
+    PART,
     PATH,
     PROTOCOL,
     answer_value,
@@ -210,7 +211,10 @@ class Session:
             listed = [bytes.fromhex(keys[i : i + _KEY]) for i in range(0, len(keys), _KEY)]
             again = do == "look_up"
             texts = await self._service.questions.look_up(opened, listed, again=again)
-            return f'{{"id":{int(number)},"value":[{",".join(texts)}]}}'
+            *parts, last = _portions(texts)
+            for part in parts:
+                await self._send(f'{{"id":{int(number)},"part":[{",".join(part)}]}}')
+            return f'{{"id":{int(number)},"value":[{",".join(last)}]}}'
         if do == "ask":
             return await self._ask(frame)
         if do == "open":
@@ -265,13 +269,19 @@ class Session:
                 if ask.error is not None:
                     raise ask.error
                 if ask.waiting:
-                    await self._send(f'{{"id":{number},"part":{_part(ask)}}}')
+                    await self._send_parts(number, _parts(ask))
         except CalmError as error:
-            await self._send(f'{{"id":{number},"part":{_part(ask)}}}')
+            await self._send_parts(number, _parts(ask))
             raise error
         finally:
             ask.ended = True
-        return f'{{"id":{number},"value":{_part(ask)}}}'
+        *parts, last = _parts(ask)
+        await self._send_parts(number, parts)
+        return f'{{"id":{number},"value":{last}}}'
+
+    async def _send_parts(self, number: int, parts: Sequence[str]) -> None:
+        for part in parts:
+            await self._send(f'{{"id":{number},"part":{part}}}')
 
     async def _ask_once(self, frame: dict[str, Any]) -> Any:
         model = await self._service.models.model(frame["spec"])
@@ -284,14 +294,30 @@ class Session:
         return reply_value(reply)
 
 
-def _part(ask: Ask) -> str:
-    """Returns the answers that have come to an ask since the last part, as JSON."""
+def _parts(ask: Ask) -> list[str]:
+    """Returns the answers that have come to an ask since the last time, as JSON: one part, or more
+    where one frame would not hold them."""
     answers, ask.answers = ask.answers, []
     failures, cut = dict(ask.failures), ask.cut_prompts
     ask.failures.clear()
     ask.cut_prompts = 0
-    listed = ",".join(f"[{text},{paid}]" for text, paid in answers)
-    return f'{{"answers":[{listed}],"failures":{dump(failures)},"cut_prompts":{cut}}}'
+    *before, last = _portions([f"[{text},{paid}]" for text, paid in answers])
+    counts = f'"failures":{dump(failures)},"cut_prompts":{cut}'
+    parts = [f'{{"answers":[{",".join(some)}]}}' for some in before]
+    return [*parts, f'{{"answers":[{",".join(last)}],{counts}}}']
+
+
+def _portions(texts: Sequence[str]) -> list[list[str]]:
+    """Returns texts in portions that a frame holds each; one that is empty, if there are none."""
+    portions: list[list[str]] = [[]]
+    size = 0
+    for text in texts:
+        size += len(text)
+        if size > PART and portions[-1]:
+            portions.append([])
+            size = len(text)
+        portions[-1].append(text)
+    return portions
 
 
 def _answers(store: Store, frame: dict[str, Any]) -> Any:

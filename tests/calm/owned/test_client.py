@@ -57,6 +57,24 @@ def test_judgements_are_those_of_a_judge_that_asks_by_itself(
     assert judge.name == "openai:m"
 
 
+def test_answers_that_no_frame_holds_come_in_parts(
+    task: Task,
+    transitions: list[Transition],
+    rules: dict[str, tuple[str, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("calm.owner.service.PART", 1)
+    with Loopback(rules) as server:
+        alone = by_itself(server).judge(task, task.subgoals, transitions)
+        with owner_of(server, None, monkeypatch):
+            for _ in range(2):
+                judge = through_owner()
+                judged = judge.judge(task, task.subgoals, transitions)
+                assert [j.achieved for j in judged] == [j.achieved for j in alone]
+            known = judge.recall(task, task.subgoals, transitions)
+            assert [j and j.achieved for j in known] == [j.achieved for j in alone]
+
+
 def test_a_store_that_an_owner_filled_is_the_one_that_a_file_would_be(
     task: Task,
     transitions: list[Transition],
