@@ -26,19 +26,16 @@ from calm import errors
 from calm.asking.form import FORMS
 from calm.asking.prompt import decompose_prompt
 from calm.judges import JUDGES
-from calm.records import MODES, Task, Verdict
+from calm.records import MODES, Verdict
 from calm.store.schema import MIGRATIONS
 from calm.subgoals import LEAST, MOST
 from calm.tasks import TaskFile
 from data.schema import JUDGEMENTS, LABELS, TRANSITIONS
 from docs.generate.commands import commands
+from docs.generate.minihack_table import minihack_table
 from docs.generate.tables import code, fence, table
 from docs.generate.transition import one_transition, question, shown_row
-from envs.subgoals import SUBGOALS
-from envs.tasks.described import TASKS
-from envs.tasks.families import words_of
-from envs.tasks.registered import registered_ids
-from envs.tasks.skills import BY_ID
+from envs.tasks import INSTALLED, TASKS, words_of
 
 
 def training_settings() -> str:
@@ -128,14 +125,10 @@ def bonuses() -> str:
 
 def tasks() -> str:
     """Returns the tasks that have a goal in words, with their given subgoals."""
-    described: dict[str, Task] = {**TASKS, **{id: skill.task for id, skill in BY_ID.items()}}
     groups: dict[tuple[str, tuple[Any, ...]], list[str]] = {}
-    for id, task in described.items():
-        groups.setdefault((task.goal, task.subgoals), []).append(id)
-    for id in registered_ids():
+    for id in INSTALLED:
         if words := words_of(id):
-            goal, names = words
-            groups.setdefault((goal, tuple(SUBGOALS[name] for name in names)), []).append(id)
+            groups.setdefault(words, []).append(id)
     parts = []
     for (goal, subgoals), ids in groups.items():
         parts.append(f"**{goal}**\n\n{', '.join(map(code, ids))}")
@@ -192,6 +185,7 @@ def generated() -> dict[str, str]:
         "descriptions": descriptions,
         "exit codes": exit_codes,
         "file formats": file_formats,
+        "minihack table": minihack_table,
         "names": names,
         "one transition": one_transition,
         "prompts": prompts,

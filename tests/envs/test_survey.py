@@ -34,9 +34,10 @@ def test_every_episode_of_a_task_that_one_step_wins_is_won(closet: str) -> None:
     one = survey(closet, steps=ENVS + 1)  # two steps of each environment
     assert (one.task, one.actions, one.path) == ("Closet-v0", 1, "native")
     assert one.steps == 2 * ENVS
-    assert one.episodes == one.rewarded == one.won == 2 * ENVS
+    assert one.episodes == one.rewarded == one.steps_rewarded == one.won == 2 * ENVS
     assert one.events == 1
     assert one.steps_a_second > 0
+    assert survey(closet, ENVS, timed=False).steps_a_second == 0
 
 
 def test_events_subgoals_and_truth_of_a_known_task() -> None:

@@ -12,7 +12,8 @@ import pytest
 from minihack.base import MH_DEFAULT_OBS_KEYS
 from nle.env.base import NLE_SPACE_ITEMS
 
-from envs.game.engine import ABORTED, DIED, ENGINE_KEYS, WON, make_minihack
+from docs.generate.minihack_table import surveys
+from envs.game.engine import ABORTED, DIED, ENGINE_KEYS, LOST, WON, make_minihack
 from envs.game.glyphs import NO_GLYPH
 from envs.players.make import make_player
 from envs.stepping.batch import Batch
@@ -55,6 +56,11 @@ GRIDS = (  # a new level is compiled at every reset
     "MiniHack-LavaCrossingS9N2-v0",
     "MiniHack-SimpleCrossingS9N1-v0",
 )
+NATIVE = [s.task for s in surveys() if s.path == "native" and s.task not in TASKS]
+"""Every id that our C steps, but for those of `TASKS`, which are compared for longer."""
+NATIVE_SHORT = ("CorridorBattle", "HideNSeek-Lava", "Labyrinth-Small", "ClosedDoor", "LockedDoor",
+                "WoD-Medium-Restricted", "Freeze-Lava-Restricted", "LavaCross-Full")  # fmt: skip
+"""One of each family of them."""
 
 
 class Theirs:
@@ -104,7 +110,7 @@ def side_by_side(
     seeds: list[Iterator[int]] = [count(100_000 * i) for i in range(n)]
     theirs = [Theirs(task, batch.get("options")) for _ in range(n)]
     lengths = [0] * n
-    ends = {WON: 0, DIED: 0, ABORTED: 0}
+    ends = {WON: 0, LOST: 0, DIED: 0, ABORTED: 0}
     rng = np.random.default_rng(5)
     with Batch(task, n, (*compared, "internal"), level_seeds=seeds, **batch) as ours:
         acting = [make_player(name, task) if name == "scripted" else None for name in players]
@@ -178,6 +184,22 @@ def test_a_keyroom_with_a_level_of_its_own_equals_minihack(native: bool) -> None
         native=native,
         options=junk.options,
     )
+
+
+@pytest.mark.parametrize("name", [*NATIVE_SHORT, "MazeWalk-9x9", "Quest-Easy"])
+def test_each_native_family_equals_minihack(name: str) -> None:
+    side_by_side(f"MiniHack-{name}-v0", 300, ("random", "random"), TRAINED, native=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", NATIVE)
+def test_every_native_id_equals_minihack(task: str) -> None:
+    side_by_side(task, 2000, ("random", "random"), TRAINED, native=True)
+
+
+def test_every_native_family_has_one_in_the_fast_suite() -> None:
+    families = {id.removeprefix("MiniHack-").split("-")[0] for id in NATIVE}
+    assert families == {name.split("-")[0] for name in NATIVE_SHORT}
 
 
 @pytest.mark.parametrize("native", [False, True])
