@@ -17,17 +17,18 @@ import re
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx2
-import openai
-from openai import AsyncOpenAI
 
 from calm.endpoint.envelope import Malformed, Reply, read_body
 from calm.endpoint.environment import certificates, proxy_for, read_key
 from calm.endpoint.faults import Transient, fault_of
 from calm.errors import EndpointError, UsageError
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 _A_POOL = 32  # requests at once on one connection pool of httpx2
@@ -90,6 +91,8 @@ class Transport:
         theirs = urlsplit(base_url).hostname == urlsplit(DEFAULT_BASE_URL).hostname
         if theirs and not (self._key or self._login):
             raise EndpointError(f"no key: set {key_env}, or name another endpoint with --base-url")
+        import openai  # noqa: F401 - here: it takes most of a second, and few commands ask a model
+
         self._cap = cap
         self._clients: list[AsyncOpenAI] = []
         self._load: list[int] = []
@@ -152,6 +155,8 @@ class Transport:
         files: Mapping[str, Any] | None = None,
     ) -> httpx2.Response:
         """Returns the response to one HTTP request; whatever fails is one of our own faults."""
+        import openai
+
         client = self._least_loaded()
         self._load[client] += 1
         try:
@@ -206,6 +211,8 @@ class Transport:
         )
 
     def _least_loaded(self) -> int:
+        from openai import AsyncOpenAI
+
         if not self._clients:
             self._clients = [
                 AsyncOpenAI(
@@ -260,6 +267,8 @@ def _http_clients(
     aiohttp takes half the time on the processor; without it several small pools do, as the cost of
     one of httpx2's grows with its size.
     """
+    import openai
+
     if importlib.util.find_spec("aiohttp") is not None:
         limits = httpx2.Limits(max_connections=cap + 8, keepalive_expiry=60)
         return [

@@ -1,4 +1,4 @@
-"""Noise is fitted to a short play: how well it fits is tested in tests/envs/credit."""
+"""Noise is fitted to a short play (tests/envs/credit tests its fit); a run trained once."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -7,6 +7,9 @@ import pytest
 
 from calm.records import Subgoal
 from envs.truth.reference_play import Frequencies, frequencies
+from tests.support.small_run import run, trained_once
+
+__all__ = ["run", "trained_once"]
 
 
 @cache

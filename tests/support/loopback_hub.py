@@ -10,12 +10,21 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 TOKEN = "hf_loopback"
 """What has the right to write, and to read what is private."""
 SMALL = 10_000
 """Bytes of a file whose download is never cut."""
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Makes the hub's client take small bites, and try again at once what broke off."""
+    patch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
+    patch.setattr("huggingface_hub.file_download.time", SimpleNamespace(sleep=lambda seconds: None))
 
 
 @dataclass

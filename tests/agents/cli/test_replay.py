@@ -6,23 +6,9 @@ from pathlib import Path
 import pytest
 
 from agents.report.page import report_runs
-from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
-from agents.training.train import train
 from calm.errors import UsageError
 from tests.support.command_line import calm
-
-SMALL = {
-    "task": "Room-5x5", "steps": 64, "n_envs": 2, "n_steps": 32, "eval_every": 64,
-    "eval_episodes": 2, "features_dim": 16,
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    new_run = Run.create(tmp_path_factory.mktemp("runs") / "run", TrainConfig(**SMALL))
-    train(new_run)
-    return new_run
 
 
 def test_records_makes_the_page_and_the_report_links_it(run: Run, tmp_path: Path) -> None:

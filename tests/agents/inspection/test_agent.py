@@ -8,6 +8,7 @@ import pytest
 from agents import load_agent
 from agents.inspection.agent import agent_folder, pretrained_agents
 from agents.training.policy_file import write_policy
+from agents.training.run_folder import Run
 from calm.errors import UsageError
 from calm.files import sha256_of
 from calm.hub.package import FILE, read_description
@@ -15,8 +16,7 @@ from tests.support.command_line import calm
 from tests.support.small_run import small_run
 
 
-def test_a_policy_alone_plays_as_its_checkpoint_does(tmp_path: Path) -> None:
-    run = small_run(tmp_path / "run")
+def test_a_policy_alone_plays_as_its_checkpoint_does(run: Run) -> None:
     with load_agent(run.folder, 2, seed=3) as agent:
         assert agent.steps == 64
         before = agent.success(4)
@@ -34,8 +34,7 @@ def test_a_policy_alone_plays_as_its_checkpoint_does(tmp_path: Path) -> None:
         run.load_checkpoint()
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    run = small_run(tmp_path / "run")
+def test_weights_of_another_network_are_refused(run: Run, tmp_path: Path) -> None:
     other = small_run(tmp_path / "other", features_dim=8)
     write_policy(run.policy_path, *other.load_policy())
     run.checkpoint_path.unlink()

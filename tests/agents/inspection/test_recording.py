@@ -85,14 +85,14 @@ def test_the_same_again_and_kept_until_the_agent_has_changed(run: Run, tmp_path:
     assert latest(run, path, seed=9) != first
 
 
-def test_a_models_answers_are_those_the_run_got_and_nobody_is_asked(tmp_path: Path) -> None:
+def test_a_models_answers_are_those_the_run_got_and_nobody_is_asked(
+    run: Run, tmp_path: Path
+) -> None:
     """No endpoint is there; one event has an answer, the others are said to have none."""
     config = TrainConfig(**SMALL, judge="openai:nobody")
     new_run = Run.create(tmp_path / "run", config)
-    plain = Run.create(tmp_path / "plain", TrainConfig(**SMALL))
-    train(plain)
-    new_run.save_checkpoint(plain.load_checkpoint())
-    events = [s.event for episode in record_run(plain, 2).episodes for s in episode[1:]]
+    new_run.save_checkpoint(run.load_checkpoint())
+    events = [s.event for episode in record_run(run, 2).episodes for s in episode[1:]]
     text = Counter(events).most_common(1)[0][0]
     new_run.write_judged({text: ["stand next to the staircase down"]})
     steps = [s for episode in record_run(new_run, 2).episodes for s in episode[1:]]

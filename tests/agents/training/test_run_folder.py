@@ -15,7 +15,7 @@ from agents.training.run_folder import Run, provenance
 from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.records import Subgoal
-from tests.support.processes import python
+from tests.support.processes import line, python
 
 CONFIG = TrainConfig(judge="none", seed=3)
 
@@ -144,8 +144,12 @@ def test_a_result_names_the_processor_that_made_it() -> None:
     assert machine.endswith(f"{os.cpu_count()} cores, {platform.system()}")
 
 
-def test_metrics_are_read_without_loading_torch(tmp_path: Path) -> None:
-    """`calm watch` and `calm report` need no second and no 300 MB for it."""
-    code = "import sys, agents.report.page, agents.watch.server; sys.exit('torch' in sys.modules)"
+def test_metrics_are_read_without_loading_torch_or_openai() -> None:
+    """`calm watch` and `calm report` need no seconds and no 300 MB for them."""
+    code = "import sys, agents.report.page, agents.watch.server; print({*sys.modules})"
     with python("-c", code) as process:
+        modules = line(process)
         assert process.wait(240) == 0
+    assert "'agents.watch.server'" in modules
+    assert "'torch'" not in modules
+    assert "'openai'" not in modules

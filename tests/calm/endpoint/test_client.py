@@ -59,9 +59,20 @@ def test_every_fault_is_accounted_for() -> None:
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
-def test_a_transient_fault_is_tried_again(fault: str, task: Task, rules: dict) -> None:
+def test_a_transient_fault_is_tried_again(
+    fault: str, task: Task, rules: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Loopback(rules, script=[fault]) as server:
-        judge = judge_of(server, timeout=5.0 if fault in ("hang", "drip") else 60.0)
+        judge = judge_of(server, timeout=2.0 if fault in ("hang", "drip") else 60.0)
+        transport = judge.endpoint.transport
+        note_timeout = judge.endpoint.pace.note_timeout
+
+        def allow_a_minute() -> None:
+            """For the second request, on a machine that is busy."""
+            note_timeout()
+            transport.timeout = 60.0
+
+        monkeypatch.setattr(judge.endpoint.pace, "note_timeout", allow_a_minute)
         began = time.monotonic()
         judged = one(judge, task)
         seconds = time.monotonic() - began
@@ -159,7 +170,7 @@ def test_a_500_that_differs_in_the_number_of_its_request_is_the_same(task: Task)
 
 def test_an_endpoint_that_is_away_for_a_while_costs_no_rows(task: Task, rules: dict) -> None:
     with Loopback(rules, script=["", *["500"] * 9, "", *["malformed"] * 7]) as server:
-        judge = judge_of(server, concurrency=1)
+        judge = judge_of(server, concurrency=1, backoff=0.001)
         for text in ("a", "b", "c"):
             assert one(judge, task, text).verdict is Verdict.OK
         assert server.requests == 3 + 9 + 7

@@ -11,7 +11,7 @@ from calm.errors import CalmError, UsageError
 from calm.hub.alone import alone
 from calm.hub.package import FILE, Package, describe_folder
 from calm.hub.transfer import pull, push
-from tests.support.loopback_hub import LoopbackHub, Repository
+from tests.support.loopback_hub import LoopbackHub, Repository, hurry
 
 NAME = "maker/answers"
 LARGE = bytes(range(256)) * 1200
@@ -104,7 +104,7 @@ def test_a_push_without_the_right_to_is_told(
 def test_a_pull_that_breaks_off_resumes(
     pushed: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
+    hurry(monkeypatch)
     pushed.cut = [100_000, 0]
     with pytest.raises(CalmError, match="The same command resumes there"):
         pull(NAME, tmp_path / "here")

@@ -20,7 +20,7 @@ from calm.local import registry
 from calm.local.pull import pull, remove
 from calm.local.registry import KnownModel, Packages
 from calm.local.weights import models_folder
-from tests.support.loopback_hub import LoopbackHub
+from tests.support.loopback_hub import LoopbackHub, hurry
 from tests.support.processes import eventually, line, python
 from tests.support.tiny_gguf import gguf_bytes, write_gguf
 
@@ -62,7 +62,7 @@ def test_a_file_of_the_hub_is_pulled_once(hub: LoopbackHub) -> None:
 def test_a_download_that_breaks_off_goes_on_where_it_was(
     hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 10_000)
+    hurry(monkeypatch)
     hub.cut = [100_000, 50_000, 0]  # two are worth another try, the third brings nothing
     with pytest.raises(CalmError, match=r"broke off after 1.*The same command resumes there"):
         pull(SPEC)
