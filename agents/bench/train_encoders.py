@@ -114,7 +114,7 @@ def contestant(config: TrainConfig) -> Contestant:
     subgoals = subgoals_of(config)
     source = credit_source_of(config, subgoals)
     env = make_env(config, config.n_envs, source, subgoals, split="train", seed=config.seed)
-    model = make_ppo(config, env, threads=settings.CORES)
+    model = make_ppo(config, env, settings.CORES, subgoals)
     steps = config.n_envs * config.n_steps
 
     def train() -> None:

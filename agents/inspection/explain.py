@@ -146,8 +146,8 @@ def explain_run(
             files.append(draw_situation(at, chars[i], importance[i], f"{source}, observation {i}"))
         checked = check(model, batch, importance, episodes, hide, seed)
         drawings.append(Drawing(source, checked, by_kind(importance, crops(batch))))
-    if run.config.encoder == "semantics":
-        files.append(draw_time(out / "steps.png", step_gates(model, batch)))
+    if run.config.encoder == "semantics" and (gates := step_gates(model, batch)) is not None:
+        files.append(draw_time(out / "steps.png", gates))
     explanation = Explanation(
         str(folder), run.config.encoder, drawings, [*map(str, files), str(folder / "explain.html")]
     )
@@ -245,13 +245,18 @@ def stretched(weights: Tensor, known: Tensor) -> Importance:
     return importance
 
 
-def step_gates(model: PPO, batch: Observations) -> npt.NDArray[np.float32]:
-    """Returns the gate of each step of the window, (T,) in (0, 1), mean over observations."""
+def step_gates(model: PPO, batch: Observations) -> npt.NDArray[np.float32] | None:
+    """Returns the gate of each step of the window, (T,) in (0, 1), mean over observations.
+
+    None where steps have no gates.
+    """
     window = model.policy.features_extractor.parts["window"]
     assert isinstance(window, WindowEncoder)
     with torch.no_grad():
-        gates = window.gates(batch["semantics"], batch["window_valid"])[1]
-    mean: npt.NDArray[np.float32] = gates.mean(0).cpu().numpy()
+        gates = window.gates(batch["semantics"], batch["window_valid"])
+    if gates is None:
+        return None
+    mean: npt.NDArray[np.float32] = gates[1].mean(0).cpu().numpy()
     return mean
 
 

@@ -15,7 +15,7 @@ them in the layer that reads the cells out, where a weight costs one multiplicat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -57,8 +57,10 @@ class NetHackExtractor(BaseFeaturesExtractor):
         glyph_dim: width of the glyph embedding, shared by maps and inventory.
         fine: mix every cell of a crop rather than every second one; None for the mechanism's
             default, see `agents.network.glyph_map.FINE`.
-        encoder_options: of the mechanism's class.
+        encoder_options: of the mechanism's class; of `semantics` what its gates are learned from,
+            such as {"gates": "judged"}, see `agents.network.history.WindowEncoder`.
         past: look at the earlier crops of `envs.interfaces.history` too.
+        subgoal_names: in the order of `progress`, for the gates of `semantics` by words.
 
     Raises:
         UsageError: no such encoder, options that it does not take, or an observation without the
@@ -77,12 +79,18 @@ class NetHackExtractor(BaseFeaturesExtractor):
         fine: bool | None = None,
         encoder_options: dict[str, Any] | None = None,
         past: bool = False,
+        subgoal_names: Sequence[str] = (),
     ) -> None:
         super().__init__(observation_space, features_dim)
         if encoder not in ENCODERS:
             raise unknown("encoder", encoder, ENCODERS)
-        if encoder_options and encoder not in MECHANISMS:
-            raise UsageError(f"the encoder {encoder} takes no options, got {encoder_options}")
+        options = dict(encoder_options or {})
+        taken = ["gates"] if encoder == "semantics" else []
+        if encoder not in MECHANISMS and set(options) - set(taken):
+            raise UsageError(
+                f"the encoder {encoder} takes {'the option gates' if taken else 'no options'}, got"
+                f" {encoder_options}"
+            )
         sizes = {key: space.shape or () for key, space in observation_space.spaces.items()}
         keys = [key for key in READS if key in sizes]
         if not keys:
@@ -103,7 +111,13 @@ class NetHackExtractor(BaseFeaturesExtractor):
                     " window=4, say"
                 )
             window = WindowEncoder(
-                self.glyphs, sizes["window_crop"], sizes["semantics"][0], 3 * features_dim // 4
+                self.glyphs,
+                sizes["window_crop"],
+                sizes["semantics"][0],
+                3 * features_dim // 4,
+                sizes.get("progress", (0,))[0],
+                **options,
+                names=subgoal_names,
             )
             parts["window"], widths["window"] = window, window.out
             keys = [key for key in keys if key != "glyphs_crop"]  # the window ends with it
@@ -117,7 +131,13 @@ class NetHackExtractor(BaseFeaturesExtractor):
                 # A level has many more cells to read: half the features make up for it.
                 widths[key] = features_dim // (2 if size[0] * size[1] > LARGE else 1)
                 parts[key] = MapEncoder(
-                    self.glyphs, size, widths[key], kind, len(self.joining), fine, encoder_options
+                    self.glyphs,
+                    size,
+                    widths[key],
+                    kind,
+                    len(self.joining),
+                    fine,
+                    None if kind == "cnn" else options,
                 )
             elif key == "message":
                 parts[key] = MessageEncoder(PART)

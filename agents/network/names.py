@@ -12,3 +12,5 @@ JOIN = ("message", "inv_glyphs", "blstats")
 """Keys that become a token each among the cells of a map, where the mechanism lets them join."""
 READS = (*MAPS, *JOIN, "progress")
 """Every key that the features extractor reads by itself."""
+GATES = ("all", "judged", "words", "seen", "none")
+"""What the gates of `semantics` may be learned from, see `agents.network.history.WindowEncoder`."""

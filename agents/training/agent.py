@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,15 +14,20 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.network.extractor import NetHackExtractor
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.config import TrainConfig
+from calm.records import Subgoal
 
 
-def make_ppo(config: TrainConfig, env: VecEnv, threads: int = 1) -> OnPolicyAlgorithm:
+def make_ppo(
+    config: TrainConfig, env: VecEnv, threads: int = 1, subgoals: Sequence[Subgoal] = ()
+) -> OnPolicyAlgorithm:
     """Returns an untrained agent.
 
     Args:
         config: names encoder, memory and PPO's settings; its seed fixes weights and actions.
         env: B environments whose observations the encoder reads.
         threads: that compute an update; the numbers don't depend on it.
+        subgoals: that the judge answers about, whose words an encoder may read; of an agent whose
+            weights are loaded they are in those.
     """
     rate: Any = config.learning_rate
     if config.learning_rate_end is not None:
@@ -31,6 +37,7 @@ def make_ppo(config: TrainConfig, env: VecEnv, threads: int = 1) -> OnPolicyAlgo
         "encoder": config.encoder,
         "encoder_options": config.encoder_options,
         "past": config.memory == "stack",
+        "subgoal_names": [subgoal.name for subgoal in subgoals],
     }
     settings: dict[str, Any] = {
         "n_steps": config.n_steps,

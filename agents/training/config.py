@@ -90,7 +90,8 @@ class TrainConfig(BaseModel):
     encoder: str = "cnn"
     """The mechanism that sees the map."""
     encoder_options: dict[str, Any] = Field(default_factory=dict)
-    """Of the mechanism's class, such as {form: softmax}."""
+    """Of the mechanism's class, such as {form: softmax}; of semantics {gates: ...}: all, judged,
+    words, seen or none."""
     memory: Memory = "none"
     """none, stack (the last `window` crops) or lstm (sb3-contrib's RecurrentPPO, on its own loop,
     which is slower)."""

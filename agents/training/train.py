@@ -110,7 +110,7 @@ def _train(
         held_out = make(n_envs=n_eval, split="test", extra_keys=TALLIED, workers=workers)
         closing.callback(held_out.close)
         tally = Tally(held_out.batch, held_out.episodes.shaping, config.described)
-        model = make_ppo(config, env, threads)
+        model = make_ppo(config, env, threads, subgoals)
         env.seed(config.seed)
         model.set_logger(make_logger(run, state["steps"] if state else None))
 

@@ -3,14 +3,18 @@
 from pathlib import Path
 
 import pytest
+import torch
 from sb3_contrib import RecurrentPPO
 
+from agents.network.subgoal_words import hashed_words
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.agent import make_ppo
 from agents.training.callback import RunCallback
 from agents.training.config import TrainConfig
+from agents.training.environment import credit_source_of, make_env, subgoals_of
 from agents.training.run_folder import Run
 from agents.training.train import train
+from calm.errors import UsageError
 from envs import make_vec
 from envs.interfaces.sb3_vec import Sb3Vec
 
@@ -75,5 +79,26 @@ def test_a_stack_is_on_the_fast_path_and_an_lstm_on_its_own() -> None:
         assert isinstance(stacked, FastPPO)
         assert stacked.is_fast
         assert isinstance(make_ppo(TrainConfig(**SMALL, memory="lstm"), env), RecurrentPPO)
+    finally:
+        env.close()
+
+
+def test_the_words_of_the_judged_subgoals_reach_the_encoder() -> None:
+    config = TrainConfig(
+        **SMALL | {"task": "KeyRoom-S5", "judge": "rules"},
+        encoder="semantics",
+        encoder_options={"gates": "words"},
+    )
+    subgoals = subgoals_of(config)
+    source = credit_source_of(config, subgoals)
+    env = make_env(config, 2, source, subgoals, split="train", seed=0)
+    try:
+        model = make_ppo(config, env, subgoals=subgoals)
+        names = [subgoal.name for subgoal in subgoals]
+        window = model.policy.features_extractor.parts["window"]
+        assert torch.equal(window.words, hashed_words(names))
+        assert model.learn(16).num_timesteps == 16
+        with pytest.raises(UsageError, match="takes the option gates, got"):
+            make_ppo(config.model_copy(update={"encoder_options": {"gate": 1}}), env)
     finally:
         env.close()
