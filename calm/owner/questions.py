@@ -254,7 +254,12 @@ class Questions:
         for number, (ask, its) in enumerate(flight.waiters):
             own = text
             if its.asker.repair != opened.asker.repair:  # it reads the same reply otherwise
-                stored = its.asker.stored(its.context, [Question(key, "")])
+                try:
+                    stored = its.asker.stored(its.context, [Question(key, "")])
+                except CalmError as error:  # of its own; the others have their answer
+                    ask.error = error
+                    ask.news.set()
+                    continue
                 own = self._encode(its, key, stored.get(key, judgement))
             ask.waiting.discard(key)
             ask.answers.append((own, int(number == 0 and not was_stored)))

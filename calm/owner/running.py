@@ -17,13 +17,16 @@ from typing import Self
 from aiohttp import web
 
 from calm.endpoint.loop_thread import LoopThread
-from calm.errors import UsageError
+from calm.errors import StoreError, UsageError
 from calm.files import write_file
 from calm.owned.address import ADDRESS, TOKEN, check_token, is_loopback, token_beside
 from calm.owned.connection import TLS_GOODBYE
 from calm.owner.models import OwnerOptions
 from calm.owner.service import Service
 from calm.store.store import Store
+
+STRANGER_SECONDS = 30.0
+"""That a connection may take to name the token; one that does not would hold its place for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,6 @@ def start_owner(
     with contextlib.ExitStack() as closing:
         token_file = None
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
             closing.enter_context(_held(path))
         opened = closing.enter_context(Store(path))
         if token is None:
@@ -108,16 +110,27 @@ def start_owner(
         thread = LoopThread()
         closing.callback(thread.close)
 
-        async def start() -> tuple[Service, web.AppRunner]:
+        async def start() -> tuple[Service, web.AppRunner, asyncio.Server]:
             service = Service(opened, token or "", options)
             runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=1.0)
             await runner.setup()
-            await web.SockSite(runner, listener, ssl_context=_tls(listening), backlog=1024).start()
-            return service, runner
+            loop, handlers = asyncio.get_running_loop(), runner.server
+            assert handlers is not None
 
-        service, runner = thread.run(start())
+            def take_connection() -> web.RequestHandler:
+                handler = handlers()
+                loop.call_later(STRANGER_SECONDS, service.drop_stranger, handler)
+                return handler
+
+            listening_at = await loop.create_server(
+                take_connection, sock=listener, ssl=_tls(listening), backlog=1024
+            )
+            return service, runner, listening_at
+
+        service, runner, listening_at = thread.run(start())
 
         async def stop() -> None:
+            listening_at.close()
             await runner.cleanup()
             await service.aclose()
             if listening.cert is not None:
@@ -158,13 +171,23 @@ def _tls(listening: Listening) -> ssl.SSLContext | None:
 
 
 def _state(store: Path) -> Path:
+    store = store.resolve()  # one store has one owner, whatever link leads to it
     return store.with_name(f"{store.name}.owner.json")
 
 
 @contextlib.contextmanager
 def _held(store: Path) -> Iterator[None]:
     """Keeps others from owning the same store while it is entered; freed by death as well."""
-    with store.with_name(f"{store.name}.owner.lock").open("w") as file:
+    lock = store.resolve().with_name(f"{store.resolve().name}.owner.lock")
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        opened = lock.open("w")
+    except OSError as error:
+        raise StoreError(
+            f"no owner can hold the store {store}: {lock} can't be written ({error.strerror}); name"
+            " a store in another folder"
+        ) from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -68,6 +68,8 @@ class Service:
         self.models = Models(store, options, self._writer)
         self.questions = Questions()
         self._sockets: set[web.WebSocketResponse] = set()
+        self._askers: set[web.RequestHandler] = set()
+        """The connections whose token was right."""
         self._once: dict[bytes, asyncio.Task[Reply]] = {}
         """Questions that are no judge's and are under way."""
 
@@ -105,14 +107,21 @@ class Service:
             refusal = "".join(c for c in words if c.isprintable() and c.isascii())
             return web.Response(status=409, headers={"x-calm-refusal": refusal})
         socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=MAX_FRAME, compress=False)
-        await socket.prepare(request)
-        await socket.send_str(dump({"owner": VERSION, "clock": time.time()}))
-        self._sockets.add(socket)
+        self._askers.add(request.protocol)
         try:
+            await socket.prepare(request)
+            await socket.send_str(dump({"owner": VERSION, "clock": time.time()}))
+            self._sockets.add(socket)
             await Session(self, socket).serve()
         finally:
             self._sockets.discard(socket)
+            self._askers.discard(request.protocol)
         return socket
+
+    def drop_stranger(self, handler: web.RequestHandler) -> None:
+        """Ends a connection on which nobody has named the token."""
+        if handler not in self._askers:
+            handler.force_close()
 
     # --- questions that are no judge's -----------------------------------------------------------
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calm.errors import UsageError
-from calm.store.database import Database
+from calm.errors import StoreError, UsageError
+from calm.store.database import DAMAGED, Database
 from calm.store.store import Store
 from calm.store.tables.merging import Merging
 
@@ -113,8 +113,21 @@ def _merge(
             report.there += answers - new - len(rows)
             key, done = end, done + answers
             progress(str(source), done)
+    except StoreError:
+        _check_sound(source)  # SQLite does not tell which of two files it could not read
+        raise
     finally:
         merging.close()
+
+
+def _check_sound(source: Path) -> None:
+    """Raises StoreError where a file to be merged is damaged."""
+    with Store(source, readonly=True) as opened:
+        if opened.database.problems():
+            raise StoreError(
+                f"the store {source}: the file is {DAMAGED}; what was merged before it was met is"
+                " kept"
+            ) from None
 
 
 def _conflict(

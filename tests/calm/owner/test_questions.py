@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from calm.asking.prompt import JudgePrompt
+from calm.errors import StoreError
 from calm.owner.questions import Ask, Line, OpenContext, Questions, _Group
 from calm.records import Judgement, Subgoal, Task, Verdict
 from calm.store.question import Context, Question
@@ -101,6 +102,27 @@ def test_what_lands_while_another_asks_it_is_handed_on_and_never_dropped() -> No
         await asyncio.sleep(0.01)
         assert third.error is None
         assert len(third.answers) == 1
+
+    asyncio.run(run())
+
+
+def test_whose_reading_fails_is_told_and_the_others_have_their_answer() -> None:
+    class Mending(Asker):
+        repair = True
+
+        def stored(self, context: Context, questions: list[Question]) -> dict[bytes, Judgement]:
+            raise StoreError("the disk is full")
+
+    async def run() -> None:
+        asker, questions, model = Asker(), Questions(), Model(4)
+        first, second, third = Ask("a"), Ask("b"), Ask("c")
+        questions.ask(first, opened(asker, model), [question("x")])
+        questions.ask(second, opened(Mending(), model), [question("x")])
+        questions.ask(third, opened(asker, model), [question("x")])
+        asker.go.set()
+        await asyncio.sleep(0.01)
+        assert [len(ask.answers) for ask in (first, second, third)] == [1, 0, 1]
+        assert "the disk is full" in str(second.error)
 
     asyncio.run(run())
 

@@ -1,6 +1,7 @@
 """An owner's address, token and death, as whoever asks meets them."""
 
 import os
+import socket
 import stat
 import subprocess
 import threading
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from calm.errors import EndpointError, UsageError
+from calm.errors import EndpointError, StoreError, UsageError
 from calm.judges import make_judge
 from calm.loopback import Loopback
 from calm.owned.address import OwnerAddress, owner_of_environment
@@ -42,6 +43,40 @@ def test_one_store_has_one_owner(tmp_path: Path) -> None:
         pytest.raises(UsageError, match=f"has an owner already, at {owner.url}"),
     ):
         start_owner(tmp_path / "s.sqlite")
+
+
+def test_one_store_has_one_owner_whatever_link_leads_to_it(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "elsewhere" / "link.sqlite"
+    with start_owner(tmp_path / "s.sqlite") as owner:
+        link.symlink_to(tmp_path / "s.sqlite")
+        with pytest.raises(UsageError, match=f"has an owner already, at {owner.url}"):
+            start_owner(link)
+
+
+def test_a_folder_that_can_t_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="name a store in another folder"):
+        start_owner(tmp_path / "file" / "s.sqlite")
+
+
+@pytest.mark.parametrize("begin", [b"", b"GET /calm-owner HTTP/1.1\r\nHost: x\r\n"])
+def test_a_connection_that_names_no_token_is_ended_and_askers_stay(
+    begin: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calm.owner.running.STRANGER_SECONDS", 0.3)
+    with start_owner(tmp_path / "s.sqlite") as owner:
+        host, port = owner.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), 30) as stranger:
+            stranger.sendall(begin)
+            while stranger.recv(1000):
+                pass
+        asker, lines = connected(owner.url, owner.token)
+        for _ in range(5):
+            assert asker.call("models") == []
+            time.sleep(0.1)
+        asker.close()
+    assert lines == []
 
 
 def test_beyond_this_machine_it_needs_tls_or_a_word(tmp_path: Path) -> None:

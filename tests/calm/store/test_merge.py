@@ -123,6 +123,21 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
         merge_stores([tmp_path / "text"], tmp_path / "c.sqlite")
 
 
+def test_of_two_files_the_damaged_one_is_named(tmp_path: Path) -> None:
+    bad, into = tmp_path / "bad.sqlite", tmp_path / "c.sqlite"
+    with Store(bad) as store:
+        for i in range(300):
+            add(store, CONTEXT, f"a text of some length, {i} " * 20, True, float(i))
+    content = bytearray(bad.read_bytes())
+    middle = len(content) // 8192 * 4096
+    content[middle : middle + 8192] = b"\xff" * 8192
+    bad.write_bytes(content)
+    with pytest.raises(StoreError, match=f"the store {bad}: the file is damaged"):
+        merge_stores([bad], into)
+    with Store(into) as store:
+        assert store.database.problems() == []
+
+
 def test_the_command_tells_what_it_did(tmp_path: Path) -> None:
     a, b = two(tmp_path)
     printed = calm("store", "merge", a, b, "--into", tmp_path / "c.sqlite")
