@@ -7,6 +7,7 @@ that cell alone is hidden.
 
 Both are checked alike (`agents.inspection.occlusion`): hiding the cells drawn as most important
 must move the policy more than hiding as many random known cells, or the drawing means nothing.
+Where there is a judge, `agents.inspection.by_subgoal` tells how importance moves with its subgoals.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
+from agents.inspection import by_subgoal
+from agents.inspection.by_subgoal import Shift
 from agents.inspection.explain_page import clear, draw_situation, draw_time, write_page
 from agents.inspection.load import trained
 from agents.inspection.occlusion import (
@@ -37,6 +40,7 @@ from agents.inspection.occlusion import (
 )
 from agents.network.glyph_map import MapEncoder
 from agents.network.history import WindowEncoder
+from agents.training.environment import subgoals_of_run
 from agents.training.run_folder import Run
 from calm.errors import UsageError
 from envs.game.glyphs import GROUPS, STONE, group_of
@@ -70,11 +74,17 @@ class Drawing:
     check: Check
     by_kind: dict[str, float]
     """Importance (0 to 1 in each observation) by kind of cell: mean over its cells."""
+    by_subgoal: list[Shift]
+    """How importance moves when a subgoal is achieved; none without a judge."""
 
     def lines(self) -> list[str]:
         """Returns the check and the importance by kind of cell as text."""
         kinds = ", ".join(f"{name} {value:.2f}" for name, value in self.by_kind.items())
-        return [*self.check.lines(), f"importance by kind of cell: {kinds}"]
+        return [
+            *self.check.lines(),
+            f"importance by kind of cell: {kinds}",
+            *by_subgoal.lines(self.by_subgoal),
+        ]
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,9 @@ class Explanation:
         importances = asdict(self)
         for values, drawing in zip(importances["drawings"], self.drawings, strict=True):
             values["check"]["verdict"] = drawing.check.verdict
+            for shift in values["by_subgoal"]:
+                for name in ("before", "after", "more"):
+                    shift[name] = shift[name] and shift[name]._asdict()
         return importances
 
     def lines(self) -> list[str]:
@@ -145,7 +158,9 @@ def explain_run(
             at = out / f"{source}-{n}.png"
             files.append(draw_situation(at, chars[i], importance[i], f"{source}, observation {i}"))
         checked = check(model, batch, importance, episodes, hide, seed)
-        drawings.append(Drawing(source, checked, by_kind(importance, crops(batch))))
+        kinds = by_kind(importance, crops(batch))
+        moves = moves_of(run, batch, importance, episodes, seed)
+        drawings.append(Drawing(source, checked, kinds, moves))
     if run.config.encoder == "semantics" and (gates := step_gates(model, batch)) is not None:
         files.append(draw_time(out / "steps.png", gates))
     explanation = Explanation(
@@ -260,8 +275,50 @@ def step_gates(model: PPO, batch: Observations) -> npt.NDArray[np.float32] | Non
     return mean
 
 
+def moves_of(
+    run: Run,
+    batch: Observations,
+    importance: Importance,
+    episodes: npt.NDArray[np.int64],
+    seed: int,
+) -> list[Shift]:
+    """Returns how the importance of kinds of cells moves with the run's subgoals.
+
+    Args:
+        run: whose judge says what was achieved; without one nothing is returned.
+        batch: observations by key, (B, ...).
+        importance: of their cells, (B, h, w).
+        episodes: (B,), which episode an observation is of.
+        seed: of the bootstrap.
+    """
+    if "progress" not in batch:
+        return []
+    kinds, names = kinds_of(crops(batch))
+    means = {}
+    for i, name in names.items():
+        cells = kinds == i
+        if cells.any():
+            counts = cells.sum((1, 2))
+            sums = np.where(cells, importance, 0).sum((1, 2))
+            means[name] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    achieved = batch["progress"].cpu().numpy() > 0
+    subgoals = [subgoal.name for subgoal in subgoals_of_run(run)]
+    return by_subgoal.shifts(means, achieved, subgoals, episodes, seed)
+
+
 def by_kind(importance: Importance, glyphs: Tensor) -> dict[str, float]:
-    """Returns the mean importance of the cells of each kind that was in sight, largest first.
+    """Returns the mean importance of the cells of each kind that was in sight, largest first."""
+    kinds, names = kinds_of(glyphs)
+    importances = {
+        name: float(importance[kinds == i].mean())
+        for i, name in names.items()
+        if (kinds == i).any()
+    }
+    return dict(sorted(importances.items(), key=lambda item: -item[1]))
+
+
+def kinds_of(glyphs: Tensor) -> tuple[npt.NDArray[np.int64], dict[int, str]]:
+    """Returns the kind of each cell (B, h, w), and the kinds' names.
 
     Kinds are nle's groups of glyphs, dungeon features told apart, and the hero, in the middle.
     """
@@ -274,9 +331,4 @@ def by_kind(importance: Importance, glyphs: Tensor) -> dict[str, float]:
     kinds = np.where(kinds == ground, len(names) + 1 + finer, kinds)
     kinds[:, ids.shape[1] // 2, ids.shape[2] // 2] = -1
     names += ["", *(name for name, _ in (*KINDS, OTHER))]
-    importances = {
-        name: float(importance[kinds == i].mean())
-        for i, name in ((-1, "hero"), *enumerate(names))
-        if name and (kinds == i).any()
-    }
-    return dict(sorted(importances.items(), key=lambda item: -item[1]))
+    return kinds, {-1: "hero"} | {i: name for i, name in enumerate(names) if name}

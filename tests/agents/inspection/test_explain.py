@@ -67,6 +67,26 @@ def test_a_run_is_drawn_and_checked(encoder: str, tmp_path: Path) -> None:
     assert len(page) < 300_000
 
 
+def test_importance_is_followed_through_the_judges_subgoals(tmp_path: Path) -> None:
+    config = TrainConfig(task="KeyRoom-S5", judge="rules", encoder="agent", **SMALL)
+    run = Run.create(tmp_path / "run", config)
+    train(run)
+    explanation = explain_run(run.folder, situations=1, observations=160, hide=3)
+    names = {subgoal.name for subgoal in config.described.subgoals}
+    for values, drawing in zip(
+        explanation.to_dict()["drawings"], explanation.drawings, strict=True
+    ):
+        assert drawing.by_subgoal
+        assert {shift.subgoal for shift in drawing.by_subgoal} <= names
+        assert "floor" in {shift.kind for shift in drawing.by_subgoal}
+        for shift in values["by_subgoal"]:
+            for side in ("before", "after"):
+                if shift[side] is not None:
+                    assert 0 <= shift[side]["low"] <= shift[side]["high"] <= 1
+    page = (run.folder / "explain.html").read_text("utf-8")
+    assert f"importance when “{explanation.drawings[0].by_subgoal[0].subgoal}” was achieved" in page
+
+
 def test_a_run_that_is_not_drawn_has_no_drawings_in_its_report(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", judge="none", **SMALL))
     report = report_runs([run], tmp_path / "report.html").read_text("utf-8")

@@ -1,0 +1,174 @@
+"""Tells whether importance moves when a subgoal is achieved: from the key to the door, say.
+
+For each subgoal and each kind of cell: the mean importance of such cells in observations before the
+episode achieved the subgoal and after it, each with its interval, and what after has more than
+before. Intervals are bootstraps over episodes, since the observations of one are alike. A kind that
+is in sight on one side alone, as a key is that has been taken, has no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from data.scoring.metrics import RESAMPLES, Estimate
+
+Values = npt.NDArray[np.float64]
+LEAST_EPISODES = 2
+"""On a side, for an interval."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """The importance of one kind of cell before and after one subgoal, 0 to 1."""
+
+    subgoal: str
+    kind: str
+    before: Estimate | None
+    """None where the kind was in sight in fewer than `LEAST_EPISODES` episodes before it."""
+    after: Estimate | None
+    """Likewise after it."""
+    more: Estimate | None
+    """After less before; None where one of them is."""
+
+    @property
+    def moved(self) -> bool:
+        """Whether the interval of the difference leaves out 0."""
+        return self.more is not None and (self.more.low > 0 or self.more.high < 0)
+
+
+def shifts(
+    by_kind: Mapping[str, Values],
+    achieved: npt.NDArray[np.bool_],
+    names: Sequence[str],
+    episodes: npt.NDArray[np.int64],
+    seed: int = 0,
+) -> list[Shift]:
+    """Returns a shift for each subgoal that was achieved in some of B observations, and each kind.
+
+    Args:
+        by_kind: mean importance (B,) of an observation's cells of each kind; NaN where none is in
+            sight.
+        achieved: (B, G), which subgoals the episode had achieved by then.
+        names: of the subgoals.
+        episodes: (B,), which episode an observation is of.
+        seed: of the bootstrap.
+    """
+    moves = []
+    for name, after in zip(names, achieved.T, strict=True):
+        if not after.any() or after.all():
+            continue
+        for kind, values in by_kind.items():
+            rng = np.random.default_rng(seed)
+            sides = [_drawn(values, ~after, episodes, rng), _drawn(values, after, episodes, rng)]
+            before, later = (_estimate(side) for side in sides)
+            more = None
+            if before is not None and later is not None:
+                rng = np.random.default_rng(seed)
+                more = _difference(values, after, episodes, rng)
+            if before is not None or later is not None:
+                moves.append(Shift(name, kind, before, later, more))
+    return moves
+
+
+def lines(moves: Sequence[Shift]) -> list[str]:
+    """Returns a line for each subgoal: what moved, then what shows no difference."""
+    texts = []
+    for name in dict.fromkeys(one.subgoal for one in moves):
+        of = [one for one in moves if one.subgoal == name]
+        parts = [_moved(one) for one in of if one.moved]
+        parts += [
+            f"{one.kind} {_fmt(one.before)} before, not in sight after"
+            for one in of
+            if one.before is not None and one.after is None
+        ]
+        parts += [
+            f"{one.kind} {_fmt(one.after)} after, not in sight before"
+            for one in of
+            if one.after is not None and one.before is None
+        ]
+        if still := [one.kind for one in of if one.more is not None and not one.moved]:
+            parts.append(f"no difference shown of {', '.join(still)}")
+        texts.append(f"importance when “{name}” was achieved: {'; '.join(parts)}")
+    return texts
+
+
+def _moved(one: Shift) -> str:
+    """Returns what a kind had before and after, and the difference."""
+    assert one.before is not None
+    assert one.after is not None
+    assert one.more is not None
+    return (
+        f"{one.kind} from {one.before.value:.2f} to {one.after.value:.2f}"
+        f" ({one.more.value:+.2f}, 95 % [{one.more.low:+.2f}, {one.more.high:+.2f}])"
+    )
+
+
+def _fmt(estimate: Estimate | None) -> str:
+    """Formats an importance with its interval: 0.40 [0.31, 0.52]."""
+    assert estimate is not None
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def _sums(
+    values: Values, which: npt.NDArray[np.bool_], episodes: npt.NDArray[np.int64]
+) -> tuple[Values, npt.NDArray[np.int64]]:
+    """Returns sum and number of the chosen values of each episode, (E,); NaNs are left out."""
+    _, of = np.unique(episodes, return_inverse=True)
+    chosen = which & ~np.isnan(values)
+    count = int(of.max()) + 1
+    sums = np.bincount(of[chosen], values[chosen], count).astype(np.float64)
+    return sums, np.bincount(of[chosen], minlength=count).astype(np.int64)
+
+
+def _drawn(
+    values: Values,
+    which: npt.NDArray[np.bool_],
+    episodes: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Values | None:
+    """Returns the mean of the chosen values and then that of each draw of episodes.
+
+    None where they are of fewer than `LEAST_EPISODES` episodes.
+    """
+    sums, counts = _sums(values, which, episodes)
+    sums, counts = sums[counts > 0], counts[counts > 0]
+    if len(counts) < LEAST_EPISODES:
+        return None
+    draws = rng.integers(len(counts), size=(RESAMPLES, len(counts)))
+    means = sums[draws].sum(1) / counts[draws].sum(1)
+    return np.concatenate([[sums.sum() / counts.sum()], means])
+
+
+def _difference(
+    values: Values,
+    after: npt.NDArray[np.bool_],
+    episodes: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+) -> Estimate:
+    """Returns the mean after less that before; episodes are drawn with both of their sides."""
+    (later, n_later), (before, n_before) = (
+        _sums(values, which, episodes) for which in (after, ~after)
+    )
+    draws = rng.integers(len(later), size=(RESAMPLES, len(later)))
+    n_later_drawn, n_before_drawn = n_later[draws].sum(1), n_before[draws].sum(1)
+    both = (n_later_drawn > 0) & (n_before_drawn > 0)
+    means = [
+        sums[draws].sum(1)[both] / counts[both]
+        for sums, counts in ((later, n_later_drawn), (before, n_before_drawn))
+    ]
+    whole = later.sum() / n_later.sum() - before.sum() / n_before.sum()
+    estimate = _estimate(np.concatenate([[whole], means[0] - means[1]]))
+    assert estimate is not None
+    return estimate
+
+
+def _estimate(drawn: Values | None) -> Estimate | None:
+    """Returns the first value with the 95 % interval of those after it."""
+    if drawn is None:
+        return None
+    low, high = np.quantile(drawn[1:], [0.025, 0.975])
+    return Estimate(float(drawn[0]), float(low), float(high))
