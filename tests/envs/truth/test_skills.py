@@ -37,12 +37,12 @@ SHORT = ("Eat", "Wear", "Wield", "Zap", "PutOn", "Read", "Pray", "Sink", "Wield-
 def test_the_player_does_the_deed_and_truth_and_rules_see_it(id: str) -> None:
     skill = SKILLS[id]
     rows = list(play(skill.task, "scripted", episodes=3, seed=4))
-    ends = [p for p in rows if p.transition.terminated]
-    assert len(ends) == 3
     get, deed = (s.name for s in skill.task.subgoals)
-    # A bolt of cold that bounces back may kill.
-    assert [p.truth[deed] for p in rows] == [float(p.provenance["reward"]) > 0.5 for p in rows]
-    assert sum(p.truth[deed] for p in rows) >= 1
+    # A bolt of cold that bounces back may kill, and so may a god; of two apples none is eaten.
+    won = [p.transition.texts["events"].endswith("\nThe episode ended.") for p in rows]
+    assert [p.truth[deed] for p in rows] == won
+    assert sum(won) >= 1
+    assert all(float(p.provenance["reward"]) == 1 for p, yes in zip(rows, won, strict=True) if yes)
     assert sum(p.truth[get] for p in rows) == 3
     judged = RulesJudge(rules=RULES).judge(
         skill.task, skill.task.subgoals, [p.transition for p in rows]
