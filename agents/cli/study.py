@@ -67,7 +67,8 @@ class CellOptions:
 def study(
     *,
     name: Annotated[
-        str, typer.Argument(help="Which study: keyroom, rivals, rivals-tune or encoders.")
+        str,
+        typer.Argument(help="Which study: keyroom, rivals, rivals-tune, encoders or semantics."),
     ] = "keyroom",
     cells: CellOptions,
     plan: Annotated[

@@ -155,29 +155,42 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
         assert len(tried) == (0 if arm == "fair" else 3), arm
 
 
-def test_the_encoders_have_as_many_weights_on_every_task() -> None:
+@pytest.mark.parametrize(
+    ("name", "rooms"),
+    [("encoders", ["KeyRoom-S15", "KeyRoom-S15-level"]), ("semantics", ["KeyRoom-S15"])],
+)
+def test_encoders_are_compared_at_equal_weights(name: str, rooms: list[str]) -> None:
     """Within a hundredth of the CNN's; `semantics` can't see a whole level."""
-    plan = load_plan("encoders")
+    plan = load_plan(name)
     assert plan.by_seconds
     sizes: dict[str, dict[str, int]] = {}
-    for cell in plan.cells(1, tasks=["KeyRoom-S15", "KeyRoom-S15-level"]):
+    for cell in plan.cells(1, tasks=rooms):
         config = plan.config(cell)
-        space = observation_space(config, config.encoder)
-        network = NetHackExtractor(space, config.features_dim, config.encoder)
+        network = NetHackExtractor(
+            observation_space(config, config.encoder),
+            config.features_dim,
+            config.encoder,
+            encoder_options=config.encoder_options,
+        )
         sizes.setdefault(cell.task, {})[cell.arm] = sum(p.numel() for p in network.parameters())
-    for task_name, by_arm in sizes.items():
-        assert set(by_arm) == set(plan.arms) - ({"semantics"} if "level" in task_name else set())
+    for room, by_arm in sizes.items():
+        assert set(by_arm) == set(plan.arms) - ({"semantics"} if "level" in room else set())
         for arm, size in by_arm.items():
-            assert size == pytest.approx(by_arm["cnn"], rel=0.011), (task_name, arm)
+            assert size == pytest.approx(by_arm["cnn"], rel=0.011), (room, arm)
 
 
-def test_the_arms_of_the_encoders_differ_in_what_sees_alone() -> None:
-    plan = load_plan("encoders")
-    for name in plan.tasks:
-        cells = [cell for cell in plan.cells(1) if cell.task == name]
+@pytest.mark.parametrize("name", ["encoders", "semantics"])
+def test_the_arms_of_the_encoders_differ_in_what_sees_alone(name: str) -> None:
+    plan = load_plan(name)
+    for room in plan.tasks:
+        cells = [cell for cell in plan.cells(1) if cell.task == room]
         configs = [plan.config(cell).model_dump() for cell in cells]
-        for field in set(configs[0]) - {"encoder", "features_dim"}:
+        for field in set(configs[0]) - {"encoder", "encoder_options", "features_dim"}:
             assert all(c[field] == configs[0][field] for c in configs), field
+
+
+def test_a_room_may_stand_in_a_plan_twice() -> None:
+    plan = load_plan("encoders")
     level = plan.config(Cell("KeyRoom-S15-level", "agent", 1))
     assert (level.task, level.keys[0]) == ("MiniHack-KeyRoom-S15-v0", "glyphs")
 
