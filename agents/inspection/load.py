@@ -66,7 +66,8 @@ def trained(
         extra_keys=extra_keys,
     )
     try:
-        model = make_ppo(config.model_copy(update={"n_envs": n_envs, "minibatches": 1}), env)
+        played = config.model_copy(update={"n_envs": n_envs, "minibatches": 1})
+        model = make_ppo(played, env, learns=False)
         _load_weights(model, weights, run)
         model.policy.set_training_mode(False)
         env.seed(seed)  # an agent that is made seeds its environments by the run's own

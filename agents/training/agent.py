@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -17,8 +17,23 @@ from agents.training.config import TrainConfig
 from calm.records import Subgoal
 
 
+class NoOptimizer:
+    """Stands in the place of an optimizer of a policy that is not trained.
+
+    torch loads its compiler with the first optimizer, which takes seconds.
+    """
+
+    def __init__(self, parameters: Iterable[torch.nn.Parameter], **settings: Any) -> None:
+        self.param_groups: list[dict[str, Any]] = []
+
+
 def make_ppo(
-    config: TrainConfig, env: VecEnv, threads: int = 1, subgoals: Sequence[Subgoal] = ()
+    config: TrainConfig,
+    env: VecEnv,
+    threads: int = 1,
+    subgoals: Sequence[Subgoal] = (),
+    *,
+    learns: bool = True,
 ) -> OnPolicyAlgorithm:
     """Returns an untrained agent.
 
@@ -28,6 +43,7 @@ def make_ppo(
         threads: that compute an update; the numbers don't depend on it.
         subgoals: that the judge answers about, whose words an encoder may read; of an agent whose
             weights are loaded they are in those.
+        learns: False for one that plays alone.
     """
     rate: Any = config.learning_rate
     if config.learning_rate_end is not None:
@@ -56,6 +72,8 @@ def make_ppo(
             "net_arch": [],  # the extractor's joint layer is what policy and value share
         },
     }
+    if not learns:
+        settings["policy_kwargs"] |= {"optimizer_class": NoOptimizer, "optimizer_kwargs": {}}
     if config.memory != "lstm":
         return FastPPO("MultiInputPolicy", env, threads=threads, **settings)
     # One recurrent layer that policy and value share, as they share the extractor.

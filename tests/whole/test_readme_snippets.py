@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from calm.loopback import Loopback
+from calm.native_build import cache_folder
 from docs.generate.commands import command_helps
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,7 @@ def test_a_snippet_runs(text: str, tmp_path: Path) -> None:
                 "PATH": "/usr/bin:/bin",
                 "PYTHONPATH": str(ROOT),
                 "HOME": str(tmp_path),
+                "XDG_CACHE_HOME": str(cache_folder().parent),  # C that is compiled already
                 "OMP_NUM_THREADS": "1",
             },
             capture_output=True,

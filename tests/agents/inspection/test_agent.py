@@ -13,6 +13,7 @@ from calm.errors import UsageError
 from calm.files import sha256_of
 from calm.hub.package import FILE, read_description
 from tests.support.command_line import calm
+from tests.support.processes import line, python
 from tests.support.small_run import small_run
 
 
@@ -53,6 +54,17 @@ def test_an_unknown_agent_is_told_with_those_there_are(tmp_path: Path) -> None:
 def test_a_packaged_agent_finishes_levels(name: str) -> None:
     with load_agent(name, 4, seed=2026) as agent:
         assert agent.success(4).successes == 4
+
+
+@pytest.mark.slow
+def test_an_agent_that_plays_loads_no_compiler() -> None:
+    code = (
+        "import sys; from agents import load_agent\n"
+        "with load_agent('keyroom-s5', 2) as agent: agent.success(2)\n"
+        "print('torch' in sys.modules, 'torch._dynamo' in sys.modules)"
+    )
+    with python("-c", code) as process:
+        assert line(process) == "True False"
 
 
 def test_packaged_agents_are_as_they_are_described(tmp_path: Path) -> None:
