@@ -68,7 +68,9 @@ def study(
     *,
     name: Annotated[
         str,
-        typer.Argument(help="Which study: keyroom, rivals, rivals-tune, encoders or semantics."),
+        typer.Argument(
+            help="Which study: keyroom, message, rivals, rivals-tune, encoders or semantics."
+        ),
     ] = "keyroom",
     cells: CellOptions,
     plan: Annotated[

@@ -48,7 +48,8 @@ def run(
     Returns:
         {"bench", "machine", "rows", "ratios"}; of each task and agreement the share of the texts
         that were asked, and of those that were not the share about which both said the same of
-        every subgoal (1 without any). Ratios are texts over questions: the geometric mean over the
+        every subgoal (1 without any). "yes" are the texts of which the judge said that they achieve
+        something, "own_yes" those of them that were not asked. Ratios are texts over questions: the geometric mean over the
         tasks.
     """
     rows: list[Row] = []
@@ -73,7 +74,17 @@ def run(
             ]
             asked = len(texts) - len(equal)
             label = f"student@{agreement:g}"
-            about = {"task": task.id, "texts": len(texts), "audited": studied.agreement}
+            about = {
+                "task": task.id,
+                "texts": len(texts),
+                "yes": sum(any(answer.achieved.values()) for answer in answers),
+                "own_yes": sum(
+                    any(theirs.achieved.values())
+                    for ours, theirs in zip(judged, answers, strict=True)
+                    if ours is not theirs
+                ),
+                "audited": studied.agreement,
+            }
             rows.append(row(f"{label}: asked", "share of the texts", [asked / len(texts)], **about))
             share = float(np.mean(equal)) if equal else 1.0
             rows.append(row(f"{label}: agrees", "share of its own", [share], **about))

@@ -12,7 +12,7 @@ COMMANDS = {
     "evaluate": ["evaluate", "--judge", "always-no", "--judge", "random"],
     "evaluate a draw": ["evaluate", "--judge", "always-no", "--limit", 1000],
 }
-BYTES_A_ROW = 1000
+BYTES_A_ROW = 400
 """That a row may take, numbers kept of each row and what an allocator holds back included; a row in
 memory took 1,190 with its texts of seventy letters, before its answer."""
 ROWS = (70_000, 210_000)
