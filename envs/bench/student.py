@@ -49,8 +49,8 @@ def run(
         {"bench", "machine", "rows", "ratios"}; of each task and agreement the share of the texts
         that were asked, and of those that were not the share about which both said the same of
         every subgoal (1 without any). "yes" are the texts of which the judge said that they achieve
-        something, "own_yes" those of them that were not asked. Ratios are texts over questions: the geometric mean over the
-        tasks.
+        something, "own_yes" those of them that were not asked. Ratios are texts over questions:
+        the geometric mean over the tasks.
     """
     rows: list[Row] = []
     saved: dict[str, list[float]] = {}
