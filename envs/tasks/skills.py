@@ -282,7 +282,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "pick up the scroll": (r"^A scroll entered the inventory\.$",),
     "eat the apple": (r"(?i)core dumped|delicious|rotten food|last bite of your meal",),
     "wear the robe": (r"You are now wearing a robe",),
-    "wield the dagger": (r"dagger \(weapon in hand\)",),
+    "wield the dagger": (r"dagger \(weapon in hand\)", r"dagger welds itself to your hand"),
     "zap the wand": (r"The feeling subsides",),
     "put on the amulet": (r"amulet \(being worn\)",),
     "read the scroll": (r"This scroll seems to be blank",),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from nle import nethack
 
 from envs.game.engine import WON
 from envs.observer import Actions, Bools, Rows
@@ -57,6 +58,7 @@ class SkillTruth:
         else:
             rows = np.arange(len(at))
             prepared = there[rows, now_at[:, 0], now_at[:, 1]] & (now_at != at).any(1)
+        prepared &= ~terminated | (self._batch.arrays["blstats"][:, nethack.NLE_BL_HP] > 0)
         won = self._batch.status == WON
         deed = won if self._skill.ends else ~won & (self._batch.rewards > PAID)
         self.achieved[:, :2] = np.stack([prepared, deed], axis=1)

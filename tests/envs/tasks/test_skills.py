@@ -52,6 +52,7 @@ def test_every_registered_skill_is_there_with_the_engines_actions() -> None:
             'Message: "You see here a pear."\nThe hero came onto an object (before: …).',
             0,
         ),
+        ("wield the dagger", 'Message: "The dagger welds itself to your hand!"', 1),
         ("pray on the altar", 'Action: move, answering "Are you sure you want to pray? [yn]"', 0),
     ],
 )
