@@ -90,8 +90,8 @@ def train_cell(
         on_progress: called every few seconds, between two rollouts.
     """
     if differing := differences(expected, versions()):
-        return Ending(
-            "UsageError",
+        return Ending(  # another machine may have the same
+            "lost",
             f"{host()} has {differing}: its results would be others; make its environment that of"
             " the machine which runs the study",
         )

@@ -22,7 +22,8 @@ from agents.cluster.answers import copy_of_answers
 from agents.cluster.cell import CellNeeds
 from agents.cluster.folder_files import ChangedFiles, write_files
 from agents.cluster.questions import Asking
-from agents.cluster.ray_task import train_in_task
+from agents.cluster.ray_nodes import selector_without
+from agents.cluster.ray_task import train_on_node
 from agents.cluster.versions import ROOT, differences, versions
 from agents.training.executor import Lost, News
 from agents.training.folder_lock import owned
@@ -62,6 +63,8 @@ class _Attempt:
     number: int
     ownership: ExitStack
     """Holds the lock of the run's folder."""
+    node: str = ""
+    """Id of the node that trains it; "" until that is known."""
 
 
 class RayExecutor:
@@ -87,6 +90,8 @@ class RayExecutor:
         self._runs: Sequence[Run] = ()
         self._attempts: dict[Any, _Attempt] = {}
         """By the task's reference."""
+        self._lost_on: dict[int, set[str]] = {}
+        """By cell, the nodes on which it was lost, by their id."""
         self._count = 0
         self._ray: Any = None
         self._temporary: Path | None = None
@@ -128,7 +133,7 @@ class RayExecutor:
             memory=int(self._needs.memory * 2**30),
             max_retries=0,  # `train_all` tries again, from the last checkpoint
             max_calls=1,
-        )(train_in_task)
+        )(train_on_node)
 
     def _connect(self) -> None:
         """Connects this process to the cluster, or starts one of this machine."""
@@ -218,7 +223,10 @@ class RayExecutor:
         ownership = ExitStack()
         ownership.enter_context(owned(run.folder))
         self._count += 1
-        reference = self._task.remote(
+        avoided = self._lost_on.get(i, set())
+        selector = selector_without(avoided, self._ray.nodes(), self._needs) if avoided else {}
+        task = self._task.options(label_selector=selector) if selector else self._task
+        reference = task.remote(
             self._count,
             ChangedFiles(run.folder).take(),
             self._queue,
@@ -241,19 +249,24 @@ class RayExecutor:
         for reference in ended:
             attempt = self._attempts.pop(reference)
             with attempt.ownership:
-                yield attempt.cell, self._ending(reference, attempt)
+                news = self._ending(reference, attempt)
+                if isinstance(news, Lost) and attempt.node:
+                    self._lost_on.setdefault(attempt.cell, set()).add(attempt.node)
+                yield attempt.cell, news
 
     def _messages(self) -> Iterable[tuple[int, TrainingStatus]]:
         """Empties the queue: yields each status, and writes files into their cells' folders."""
-        cells = {attempt.number: attempt.cell for attempt in self._attempts.values()}
+        attempts = {attempt.number: attempt for attempt in self._attempts.values()}
         for message in self._queue.get_nowait_batch(self._queue.qsize()):
-            i = cells.get(message.attempt)
-            if i is None:  # of an attempt that was taken for lost
+            attempt = attempts.get(message.attempt)
+            if attempt is None:  # of an attempt that was taken for lost
                 continue
             if isinstance(message.news, TrainingStatus):
-                yield i, message.news
+                yield attempt.cell, message.news
+            elif isinstance(message.news, str):
+                attempt.node = message.news
             else:
-                write_files(self._runs[i].folder, message.news)
+                write_files(self._runs[attempt.cell].folder, message.news)
 
     def _ending(self, reference: Any, attempt: _Attempt) -> News:
         """Returns how an attempt has ended, once its last files are written."""

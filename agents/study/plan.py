@@ -19,6 +19,10 @@ FOLDER = Path(__file__).parent / "plans"
 """Of the studies that have a name."""
 
 
+MOST_BYTES = 200
+"""Of the name of a task or an arm, which file systems take with an ending."""
+
+
 class Cell(NamedTuple):
     """One run of a study."""
 
@@ -155,6 +159,8 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
         )
         if not plan.tasks or not plan.arms:
             raise ValueError("no task or no arm")
+        for cell_name in (*plan.tasks, *plan.arms):
+            _check_folder_name(cell_name)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"{path} is no study: {type(error).__name__}: {error}; it needs title, tasks and arms,"
@@ -169,6 +175,16 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     for cell in plan.cells(1):
         plan.config(cell)
     return plan
+
+
+def _check_folder_name(name: object) -> None:
+    """Raises ValueError where the name of a task or an arm is none for a folder of its own."""
+    good = isinstance(name, str) and name.strip() and name.isprintable() and "/" not in name
+    if not good or str(name).startswith(".") or len(str(name).encode()) > MOST_BYTES:
+        raise ValueError(
+            f"the name {str(name)[:80]!r} is to be text that a folder can have: without / and"
+            " control characters, and no . in front"
+        )
 
 
 def _task_settings(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -6,16 +6,19 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agents.cluster.cell import CellNeeds
+from agents.cluster.cell import CellNeeds, Ending
 from agents.cluster.questions import Asking
 from agents.cluster.ray_executor import RayExecutor, _check_answers
+from agents.cluster.ray_task import Message
 from agents.study.plan import Cell, load_plan
 from agents.study.results import read_results
 from agents.study.run import Order, run_study
+from agents.training.executor import Lost
 from agents.training.run_folder import Run
 from agents.training.train import train
 from calm.errors import EndpointError, UsageError
@@ -95,6 +98,63 @@ def test_what_answers_and_is_no_cluster_is_told_at_once(answer: bytes) -> None:
 
 def test_an_executor_that_never_began_ends(tmp_path: Path) -> None:
     RayExecutor("auto", CellNeeds(), Asking(tmp_path / "store.sqlite")).end(interrupt=True)
+
+
+class OneNode:
+    """As much of Ray as an executor needs whose only task says where it is, and is lost there."""
+
+    def __init__(self) -> None:
+        self.exceptions = SimpleNamespace(
+            **dict.fromkeys(
+                (
+                    "TaskCancelledError",
+                    "OutOfMemoryError",
+                    "NodeDiedError",
+                    "RuntimeEnvSetupError",
+                    "RayTaskError",
+                    "RayError",
+                ),
+                ValueError,
+            )
+        )
+        self.selectors: list[dict[str, str]] = []
+
+    def nodes(self) -> list[dict[str, Any]]:
+        resources = {"CPU": 4, "memory": 2**40}
+        return [{"NodeID": n, "Alive": True, "Resources": resources} for n in ("bad", "good")]
+
+    def wait(self, references: list[Any], **_: object) -> tuple[list[Any], list[Any]]:
+        return references, []
+
+    def get(self, reference: Any) -> Any:
+        return Ending("lost", "no space is left"), {}
+
+    def options(self, label_selector: dict[str, str]) -> "OneNode":
+        self.selectors.append(label_selector)
+        return self
+
+    def remote(self, attempt: int, *_: object) -> int:
+        return attempt
+
+    def qsize(self) -> int:
+        return 1
+
+    def get_nowait_batch(self, n: int) -> list[Message]:
+        return [Message(1, "bad")]
+
+
+def test_a_cell_is_not_tried_again_on_the_node_that_lost_it(tmp_path: Path) -> None:
+    executor, ray = RayExecutor("local", CellNeeds(), Asking(tmp_path / "s.sqlite")), OneNode()
+    executor._ray = executor._task = executor._queue = ray
+    executor._runs = [Run(tmp_path / "run")]
+    executor._expected, executor._answers, executor._environment = {}, None, {}
+    assert executor.start(0)
+    assert ray.selectors == []
+    assert list(executor.news()) == [(0, Lost("no space is left"))]
+    assert executor.start(0)
+    assert ray.selectors == [{"ray.io/node-id": "!in(bad)"}]
+    for attempt in executor._attempts.values():
+        attempt.ownership.close()
 
 
 class StoppedRun(Run):

@@ -132,6 +132,17 @@ def test_what_is_wrong_in_a_choice_or_a_file_is_named(tmp_path: Path) -> None:
         load_plan("mine", path)
 
 
+@pytest.mark.parametrize(
+    "name", ["../../up", "a/b", ".hidden", '"a\\u001b[2J"', '" "', "7", "x" * 201]
+)
+def test_a_name_that_is_none_for_a_folder_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    arm = "{label: A, reward: r, set: {judge: none}}"
+    path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{}}}}\narms:\n  {name}: {arm}\n")
+    with pytest.raises(UsageError, match="text that a folder can have"):
+        load_plan("mine", path)
+
+
 @pytest.mark.parametrize("name", ["rivals", "rivals-tune"])
 def test_the_arms_of_the_rivals_differ_in_what_pays_alone(name: str) -> None:
     plan = load_plan(name)
