@@ -20,7 +20,8 @@ from docs.generate.includes import section_of
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "agents" / "results"
-STUDIES = ("keyroom", "keyroom-dark-s15")
+STUDIES = {"keyroom": "keyroom", "keyroom-dark-s15": "keyroom", "rivals": "rivals"}
+"""By folder of results, the plan."""
 TITLE = "calm-credit-assignment-with-language-models"
 
 
@@ -99,7 +100,8 @@ def test_the_demo_says_how_much_was_asked_and_on_which_machine() -> None:
 def test_a_studys_page_shows_the_table_of_its_cells(name: str) -> None:
     folder = RESULTS / name
     results = list(read_results(folder).values())
-    table = readme_table(load_plan("keyroom"), find(load_plan("keyroom"), results))
+    plan = load_plan(STUDIES[name])
+    table = readme_table(plan, find(plan, results))
     assert table.strip() in (folder / "README.md").read_text("utf-8")
 
 
