@@ -100,7 +100,7 @@ def ray_cluster(monkeypatch: pytest.MonkeyPatch, nodes: int) -> Iterator[Any]:
 def trains(node: Any) -> bool:
     """Whether a node trains a cell just now."""
     raylet = node.all_processes["raylet"][0].process.pid
-    return any("train_in_task" in _title(pid) for pid in _descendants(raylet))
+    return any("train_on_node" in _title(pid) for pid in _descendants(raylet))
 
 
 def _descendants(pid: int) -> Iterator[int]:
