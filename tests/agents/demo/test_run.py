@@ -15,8 +15,8 @@ from calm.loopback import Loopback
 from calm.store.store import Store
 from envs.events.judge_rules import RULES
 from envs.tasks import task
-from tests.support.command_line import calm
 from tests.support.owner import owning_process
+from tests.support.processes import python
 from tests.support.questions_owner import owner_of
 
 DISCOVERED = [
@@ -148,10 +148,13 @@ def test_the_demo_asks_through_the_owner_that_the_environment_names(
     settings = [
         word for name, value in PLAN.settings.items() for word in ("--set", f"{name}={value}")
     ]
-    command = ["demo", "--judge", PLAN.judge, "--steps", PLAN.steps, "--episodes", 2]
+    command = ["-m", "calm", "demo", "--judge", PLAN.judge, "--steps", PLAN.steps, "--episodes", 2]
     with Loopback(rules=RULES, subgoals=DISCOVERED) as server:
-        with owner_of(server, tmp_path / "owners.sqlite", monkeypatch):
-            calm(*command, "--out", tmp_path / "demo", *settings)
+        with (
+            owner_of(server, tmp_path / "owners.sqlite", monkeypatch),
+            python(*command, "--out", tmp_path / "demo", *settings) as demo,
+        ):
+            assert demo.wait(300) == 0
         assert set(server.answered.values()) == {1}
         asked = json.loads((tmp_path / "demo" / "outcome.json").read_text("utf-8"))["asked"]
         assert asked + 1 == server.requests

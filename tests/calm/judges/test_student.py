@@ -11,7 +11,6 @@ from calm.judges import asks_model, make_judge, teacher_of
 from calm.judges.protocol import Immediate
 from calm.judges.rules import RulesJudge
 from calm.judges.student import AGREEMENT, StudentJudge, student_agreement
-from calm.judges.student_model import StudentModel, least_certainty
 from calm.loopback import Loopback
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 from calm.store.store import Store
@@ -180,24 +179,3 @@ def test_a_spec_names_the_teacher(spec: str, teacher: str, agreement: float | No
 def test_an_agreement_that_is_none_is_told(share: str) -> None:
     with pytest.raises(UsageError, match=r"above .5 and below 1, as in student@.99:rules"):
         make_judge(f"student@{share}:rules")
-
-
-def test_least_certainty_by_hand() -> None:
-    certainty = np.array([0.9, 0.7, 0.7, 0.6, 0.99])
-    right = np.array([True, True, False, True, True])
-    # In order: 1 of 1, 2 of 2, 3 of 4 (equal ones together), 4 of 5.
-    assert least_certainty(certainty, right, 0.75) == 0.9  # (2 + 1) / (2 + 2)
-    assert least_certainty(certainty, right, 0.7) == 0.6  # (4 + 1) / (5 + 2) = .714
-    assert least_certainty(certainty, right, 0.66) == 0.6
-    assert least_certainty(certainty, right, 0.8) == 2.0
-    assert least_certainty(np.zeros(100), np.ones(100, bool), 0.75) == 2.0
-
-
-def test_a_word_that_was_never_read_makes_unsure() -> None:
-    some = texts(0, 200)
-    answers = np.array([["took the key" in t, "opened the door" in t] for t in some], np.int8)
-    model = StudentModel(some, answers, 0.95)
-    sure, yes = model.judge(["took the key in the hall and alone, quickly", "took the sword"])
-    assert sure.tolist() == [True, False]
-    assert (yes[0] > 0.5).tolist() == [True, False]
-    assert ((yes >= 0) & (yes <= 1)).all()
