@@ -20,7 +20,12 @@ from docs.generate.includes import section_of
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "agents" / "results"
-STUDIES = {"keyroom": "keyroom", "keyroom-dark-s15": "keyroom", "rivals": "rivals"}
+STUDIES = {
+    "keyroom": "keyroom",
+    "keyroom-dark-s15": "keyroom",
+    "message": "message",
+    "rivals": "rivals",
+}
 """By folder of results, the plan."""
 TITLE = "calm-credit-assignment-with-language-models"
 
