@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from calm.judges import make_judge
+from calm.judges.openai import OpenAIJudge
+from calm.judges.owned import OwnedJudge
 from calm.loopback import Loopback
 from calm.owned.address import OwnerAddress
 from calm.owned.connection import connection_to
 from calm.owner.models import OwnerOptions
 from calm.owner.running import RunningOwner, start_owner
+from calm.store.store import Store
 
 
 @contextmanager
@@ -29,3 +33,17 @@ def owner_of(
             for name in owner.environment:
                 monkeypatch.delenv(name)
             connection_to(OwnerAddress(owner.url, owner.token)).close()
+
+
+def by_itself(server: Loopback, **options: object) -> OpenAIJudge:
+    """A judge that asks a server without an owner, with a store in memory."""
+    judge = make_judge("openai:m", base_url=server.url, store=Store(), **options)
+    assert type(judge) is OpenAIJudge
+    return judge
+
+
+def through_owner(**options: object) -> OwnedJudge:
+    """A judge that asks the owner that the environment names."""
+    judge = make_judge("openai:m", **options)
+    assert type(judge) is OwnedJudge
+    return judge

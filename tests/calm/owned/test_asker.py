@@ -9,27 +9,12 @@ from calm.decompose import decompose
 from calm.endpoint.budget import Limits
 from calm.errors import BudgetError, UsageError
 from calm.judges import make_judge
-from calm.judges.openai import OpenAIJudge
-from calm.judges.owned import OwnedJudge
 from calm.loopback import Loopback
 from calm.owned.client import open_store
 from calm.records import Task, Transition, Verdict
-from calm.store.store import Store
-from tests.support.questions_owner import owner_of
+from tests.support.questions_owner import by_itself, owner_of, through_owner
 
 FORMS = ["booleans", "skeleton", "statements", "lines"]
-
-
-def by_itself(server: Loopback, **options: object) -> OpenAIJudge:
-    judge = make_judge("openai:m", base_url=server.url, store=Store(), **options)
-    assert type(judge) is OpenAIJudge
-    return judge
-
-
-def through_owner(**options: object) -> OwnedJudge:
-    judge = make_judge("openai:m", **options)
-    assert type(judge) is OwnedJudge
-    return judge
 
 
 @pytest.mark.parametrize("form", FORMS)

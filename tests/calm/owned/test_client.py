@@ -6,25 +6,10 @@ import pytest
 
 from calm.errors import StoreError
 from calm.judges import make_judge
-from calm.judges.openai import OpenAIJudge
-from calm.judges.owned import OwnedJudge
 from calm.loopback import Loopback
 from calm.owned.client import OwnerStore, open_store
 from calm.records import Task, Transition
-from calm.store.store import Store
-from tests.support.questions_owner import owner_of
-
-
-def by_itself(server: Loopback, **options: object) -> OpenAIJudge:
-    judge = make_judge("openai:m", base_url=server.url, store=Store(), **options)
-    assert type(judge) is OpenAIJudge
-    return judge
-
-
-def through_owner(**options: object) -> OwnedJudge:
-    judge = make_judge("openai:m", **options)
-    assert type(judge) is OwnedJudge
-    return judge
+from tests.support.questions_owner import owner_of, through_owner
 
 
 def test_a_store_that_an_owner_filled_is_the_one_that_a_file_would_be(
