@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import copy
 import os
-import subprocess
-import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -46,14 +44,15 @@ with warnings.catch_warnings():
     from gymnasium.envs.registration import load_env_creator
     from minihack.base import PATH_DAT_DIR, MiniHack
     from minihack.envs.keyroom import MiniHackKeyDoor
+    from minihack.envs.minigrid import MiniGridHack
     from nle import nethack
     from nle.env.base import NLE
     from nle.env.tasks import NetHackScore
 
 from envs.game.actions import english
 from envs.game.boxoban import use_level_files
-from envs.game.level_compiler import use_level_compiler
-from envs.game.minigrid_levels import use_minigrid_3
+from envs.game.level_compiler import lev_comp, take_level_out, use_level_compiler, write_level
+from envs.game.minigrid_levels import SeededLevels, use_minigrid_3
 
 use_level_compiler(minihack.base)
 use_minigrid_3(minihack.envs.minigrid)
@@ -217,24 +216,17 @@ def check_level(task: str, des_file: str) -> None:
             raise GameError(f"the level of {task} does not compile: there is no {des_file!r}")
         with open(path) as file:
             des_file = file.read()
-    with tempfile.TemporaryDirectory(prefix="calm-") as folder:
-        with open(os.path.join(folder, "level.des"), "w") as file:
-            file.write(des_file)
-        compiled = subprocess.run(
-            [os.path.join(nethack.nethack.HACKDIR, "lev_comp"), "level.des"],
-            cwd=folder, capture_output=True, text=True, errors="replace", check=False,
-        )  # fmt: skip
-        named = os.path.exists(os.path.join(folder, "mylevel.lev"))
-    if compiled.returncode or not named:
-        why = compiled.stderr.strip() or 'it must be named "mylevel"'
-        raise GameError(f"the level of {task} does not compile: {why}")
+    try:
+        lev_comp(des_file)
+    except GameError as error:
+        raise GameError(f"the level of {task} does not compile: {error}") from error
 
 
 def read_rules(env: Any) -> Rules:
     """Returns the rules in MiniHack's environment object, and which path steps it exactly."""
     cls = type(env)
     ours = {
-        "reset": (MiniHack,),
+        "reset": (MiniHack, MiniGridHack),
         "step": (MiniHack, MiniHackKeyDoor),
         "_reward_fn": (MiniHack,),
         "_is_episode_end": (MiniHack,),
@@ -243,6 +235,8 @@ def read_rules(env: Any) -> Rules:
         "_check_abort": (NLE,),
         "_perform_known_steps": (NLE,),
     }
+    if isinstance(env, MiniGridHack):
+        ours |= {"get_env_desc": (MiniGridHack,), "get_env_map": (MiniGridHack,)}
     plain = (
         all(
             any(getattr(cls, name) is getattr(base, name) for base in bases)
@@ -281,6 +275,17 @@ def rule_keys(path: Path) -> tuple[str, ...]:
     return RULE_KEYS + (MACRO_KEYS if path == "keyroom" else ())
 
 
+def seeded_levels(env: Any, rules: Rules) -> SeededLevels | None:
+    """Returns what makes the level of a level seed, where a task has a level for each; else None.
+
+    The level that MiniHack has compiled is taken out of the object's folder then.
+    """
+    if rules.path == "minihack" or not isinstance(env, MiniGridHack):
+        return None
+    take_level_out(FilePath(env.nethack._vardir))
+    return SeededLevels(env)
+
+
 class Game:
     """Plays one game, whose observations are written into the caller's arrays.
 
@@ -293,6 +298,7 @@ class Game:
     def __init__(self, env: Any, rows: Mapping[str, Array], penalty: bool = True) -> None:
         self.rules = read_rules(env)
         self._env = env
+        self._levels = seeded_levels(env, self.rules)
         self._nethack = env.nethack._pynethack
         stop_clock(FilePath(env.nethack.dlpath))
         rows = {"screen_descriptions": UNREAD_DESCRIPTIONS, **rows}
@@ -318,13 +324,15 @@ class Game:
         """Starts an episode on the level of `seed`; the rows hold its first observation.
 
         Raises:
-            GameError: the game never comes to its first move.
+            GameError: the game never comes to its first move, or its level can't be made.
         """
         self._steps = 0
         if self.rules.path == "minihack":
             self._env.seed(seed, seed, False)
             self._env.reset()
             return
+        if self._levels:
+            write_level(FilePath(self._env.nethack._vardir), self._levels.compile(seed))
         self._nethack.set_initial_seeds(seed, seed, False, None)
         self._nethack.reset()
         for _ in range(START_LIMIT):

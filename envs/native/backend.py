@@ -15,10 +15,11 @@ import numpy.typing as npt
 from nle import nethack
 
 from calm.errors import GameError
-from envs.game.engine import ABORTED, Array, Rules
+from envs.game.engine import ABORTED, Array, Rules, seeded_levels
 from envs.native.build import Built
 from envs.native.folders import Folder
 from envs.native.layout import Memory
+from envs.native.next_levels import NextLevels
 from envs.native.sight import SharedSightBuffers, space_for
 from envs.native.workers import LOOK_UP_US, Workers
 from envs.observer import Actions, Rows
@@ -47,9 +48,7 @@ class NativeBackend:
 
     def __init__(self, built: Built, env: Any, rules: Rules, games: Games, n_workers: int) -> None:
         self.rules = rules
-        self._next_seed = games.next_seed
         n_envs = games.n_envs
-        seeds = [games.next_seed(i) for i in range(n_envs)]
         self._library = _library(str(built.library))
         self._memory = memory = Memory(n_envs, n_workers, games.keys, games.crop, space_for(n_envs))
         self.arrays: Mapping[str, Array] = memory.arrays
@@ -62,22 +61,24 @@ class NativeBackend:
         self.final_steps: npt.NDArray[np.int32] = rows["final_steps"]
         self.final_level_seed: npt.NDArray[np.int64] = rows["final_level_seed"]
         self._action = rows["action"]
-        self._seed = rows["next_seed"]
         self._flag = rows["flag"]
-        self._seed[:] = seeds
         self.level_seed[:] = -1
         memory.place[:] = -1
         self._lost: set[int] = set()
         self._ended = 0  # rows, by the last turn, or one of the numbers above
         self._busy = False
+        levels = seeded_levels(env, rules)
         folder = Folder(env, n_envs)
         self._root = folder.path
+        self._next = NextLevels(rows["next_seed"], games.next_seed, levels, self._root)
         _describe(memory, env, rules, games.penalty, self._root)
         self._address = ctypes.c_void_p(memory.address)
         self._games: int | None = None
         self._workers: Workers | None = None
         end: Callable[[], object] | None = None
         try:
+            for i in range(n_envs):
+                self._next.draw(i)
             if n_workers:
                 self._workers = Workers(built.worker, memory, games.task)
             else:
@@ -107,6 +108,7 @@ class NativeBackend:
     def step(self, actions: Actions, reset: bool) -> int:
         if self._busy:
             self._end_turn()
+        self._next.complete()
         self._action[:] = actions
         command = STEP_AND_RESET if reset else STEP
         if self._lost:  # what was seen of them is of another game: nothing is paid in this turn
@@ -123,15 +125,17 @@ class NativeBackend:
             self._ended = int(np.count_nonzero(self.status))
         if reset and self._ended:
             for i in np.flatnonzero(self.status).tolist():
-                self._seed[i] = self._next_seed(i)
+                self._next.draw(i)
         return self._ended
 
     def reset(self, rows: Rows, seeds: Sequence[int] | None) -> None:
         if self._busy:
             self._end_turn()
-        ahead = self._seed[rows]
+        ahead = [self._next.get(i) for i in rows.tolist()]
         if seeds is not None:
-            self._seed[rows] = seeds
+            for i, seed in zip(rows.tolist(), seeds, strict=True):
+                self._next.set(i, seed)
+        self._next.complete()
         self._flag[:] = 0
         self._flag[rows] = 1
         todo = set(rows.tolist())
@@ -140,19 +144,22 @@ class NativeBackend:
             # next step. Levels that kill the engine are not tried again.
             self._lost |= lost - todo
             for i in lost:
-                self._seed[i] = self._next_seed(i)
+                self._next.draw(i)
             self._flag[:] = 0
             self._flag[sorted(lost)] = 1
         if seeds is None:
             for i in rows.tolist():
-                self._seed[i] = self._next_seed(i)
+                self._next.draw(i)
         else:
-            self._seed[rows] = ahead
+            for i, seed in zip(rows.tolist(), ahead, strict=True):
+                self._next.set(i, seed)
         self._lost.difference_update(todo)
 
     def redraw(self, rows: Sequence[int]) -> None:
+        if self._busy:
+            self._end_turn()
         for i in rows:
-            self._seed[i] = self._next_seed(i)
+            self._next.draw(i)
 
     def play_raw(self, steps: int) -> None:
         """Plays random actions by the engine alone, for the bench.

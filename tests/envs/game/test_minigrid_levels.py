@@ -1,10 +1,17 @@
 """Levels that minigrid draws: MultiRoom, LavaCrossing and SimpleCrossing."""
 
+import os
+import signal
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
 import gymnasium
-import minihack  # noqa: F401  registers the tasks
 import numpy as np
 import pytest
 
+from calm.errors import GameError
+from envs.game.engine import make_minihack, read_rules, seeded_levels
 from envs.game.minigrid_levels import grid_source
 from envs.stepping.batch import Batch
 
@@ -15,10 +22,10 @@ TASKS = [
 ]
 
 
-def maps(task: str, *seeds: int) -> list[bytes]:
+def maps(task: str, *seeds: int, native: bool | None = None) -> list[bytes]:
     """What the first observations on these levels show."""
     first_maps = []
-    with Batch(task, 1, ("chars",)) as batch:
+    with Batch(task, 1, ("chars",), native=native) as batch:
         for seed in seeds:
             batch.reset([seed])
             first_maps.append(batch.arrays["chars"].tobytes())
@@ -37,7 +44,21 @@ def test_a_level_seed_fixes_the_level(task: str) -> None:
     first, other, again = maps(task, 5, 6, 5)
     assert first == again
     assert first != other
-    assert maps(task, 6) == [other]  # whatever was played before
+    assert maps(task, 6, native=False) == [other]  # whatever was played before, and by Python
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_task_is_stepped_by_minihack(task: str) -> None:
+    env = make_minihack(task)
+    assert read_rules(env).path == "rules"
+    env.close()
+
+
+def test_minihack_steps_a_class_that_makes_its_levels_otherwise() -> None:
+    env = make_minihack(TASKS[0])
+    env.__class__ = type("Mine", (type(env),), {"get_env_desc": lambda self: ""})
+    assert read_rules(env).path == "minihack"
+    env.close()
 
 
 @pytest.mark.parametrize(("task", "rooms"), [("N2-S4-v0", 2), ("N4-S5-v0", 4), ("N6-v0", 6)])
@@ -66,3 +87,104 @@ def test_a_seed_holds_for_one_grid() -> None:
     assert first != second
     source.seed(3)
     assert [grid(), grid()] == [first, second]
+
+
+ROOMS = "MiniHack-MultiRoom-N2-Lava-v0"
+
+
+class Counted(Iterator[int]):
+    """Level seeds from a number on."""
+
+    def __init__(self, first: int) -> None:
+        self._numbers = count(first)
+
+    def __next__(self) -> int:
+        return next(self._numbers)
+
+
+def assert_levels(batch: Batch, *seeds: int) -> None:
+    assert batch.level_seeds.tolist() == list(seeds)
+    assert [row.tobytes() for row in batch.arrays["chars"]] == maps(ROOMS, *seeds)
+
+
+@pytest.mark.parametrize(
+    ("native", "workers"), [(False, None), (True, 0), (True, 2)], ids=["plain", "here", "workers"]
+)
+def test_every_way_to_reset_plays_the_level_of_its_seed(native: bool, workers: int | None) -> None:
+    streams = [Counted(100), Counted(200)]
+    with Batch(ROOMS, 2, ("chars",), level_seeds=streams, native=native, workers=workers) as batch:
+        batch.reset()
+        assert_levels(batch, 100, 200)
+        batch.reset([7, 8])  # in between
+        assert_levels(batch, 7, 8)
+        batch.reset()
+        assert_levels(batch, 101, 201)
+        batch.streams[:] = [Counted(300), Counted(400)]
+        batch.backend.redraw([0, 1])
+        batch.reset()
+        assert_levels(batch, 300, 400)
+        ends = 0
+        while ends < 3:  # resets within a step
+            batch.step(np.random.default_rng(ends).integers(batch.n_actions, size=2))
+            fresh = batch.steps == 0
+            if fresh.any():
+                ends += 1
+                rows = batch.arrays["chars"][fresh]
+                assert [r.tobytes() for r in rows] == maps(
+                    ROOMS, *batch.level_seeds[fresh].tolist()
+                )
+
+
+def test_games_of_a_worker_that_died_go_on_with_levels_of_their_seeds() -> None:
+    streams = [Counted(100), Counted(200)]
+    with Batch(ROOMS, 2, ("chars",), level_seeds=streams, native=True, workers=2) as batch:
+        batch.reset()
+        os.kill(batch.backend.pids[0], signal.SIGKILL)  # type: ignore[attr-defined]
+        batch.step([0, 0])
+        seed = int(batch.level_seeds[0])
+        assert seed > 100
+        assert batch.arrays["chars"][0].tobytes() == maps(ROOMS, seed)[0]
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_level_that_cannot_be_written_is_an_error_and_no_other_is_played(native: bool) -> None:
+    with Batch(ROOMS, 1, ("chars",), level_seeds=[Counted(5)], native=native, workers=0) as batch:
+        batch.reset()
+        backend = batch.backend
+        folder = (
+            backend._root / "0"  # type: ignore[attr-defined]
+            if native
+            else Path(backend._games[0]._env.nethack._vardir)  # type: ignore[attr-defined]
+        )
+        obstacle = folder / "mylevel.lev.new"
+        obstacle.mkdir()
+        for _ in range(2):
+            with pytest.raises(GameError, match="can't be written to"):
+                batch.reset([9])
+        obstacle.rmdir()
+        batch.reset([9])
+        assert_levels(batch, 9)
+
+
+def test_a_grid_that_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make_minihack(ROOMS)
+    levels = seeded_levels(env, read_rules(env))
+    assert levels is not None
+    monkeypatch.setattr(env.minigrid_env.unwrapped, "width", 2)
+    with pytest.raises(GameError, match="level seed 3"):
+        levels.draw(3)
+    env.close()
+
+
+def test_levels_are_compiled_by_nethack_where_ours_would_differ(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env = make_minihack(ROOMS)
+    levels = seeded_levels(env, read_rules(env))
+    assert levels is not None
+    ours = levels.compile(3)
+    monkeypatch.setattr("envs.game.grid_level.GridLevel.encode", lambda self, version: b"")
+    others = seeded_levels(env, read_rules(env))
+    assert others is not None
+    assert others.compile(3) == ours
+    env.close()
