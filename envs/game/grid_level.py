@@ -170,7 +170,7 @@ def read_grid(grid_env: Any, wall: str, door_state: str, monsters: int, traps: i
         wall: MiniHack's character for a wall.
         door_state, monsters, traps: as in `GridLevel`.
     """
-    signs = {None: ".", "wall": wall, "door": "+", "floor": ".", "lava": "L", "goal": "."}
+    signs = {"wall": wall, "door": "+", "floor": ".", "lava": "L", "goal": "."}
     cells, width, height = grid_env.grid.grid, grid_env.grid.width, grid_env.grid.height
     goal: Position | None = None
     doors: list[Position] = []
@@ -182,12 +182,16 @@ def read_grid(grid_env: Any, wall: str, door_state: str, monsters: int, traps: i
             above += not begun
             continue
         begun = True
-        kinds = [cell and cell.type for cell in row]
-        doors += [(x, y - above) for x, kind in enumerate(kinds) if kind == "door"]
-        if "goal" in kinds:
-            goal = kinds.index("goal"), y - above
-        text = "".join([signs.get(kind, "") for kind in kinds])
-        if y < height - 1 and set(text) != {"."}:
+        written = ["."] * width
+        for x in [x for x, cell in enumerate(row) if cell is not None]:
+            kind = row[x].type
+            written[x] = signs.get(kind, "")
+            if kind == "door":
+                doors.append((x, y - above))
+            elif kind == "goal":
+                goal = x, y - above
+        text = "".join(written)
+        if y < height - 1 and text.strip("."):
             # Outside of the first and the last wall there is rock.
             text = text.replace(".", " ", text.index(wall))[::-1]
             rows.append(text.replace(".", " ", text.index(wall))[::-1])

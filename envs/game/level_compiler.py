@@ -104,10 +104,12 @@ def write_level(game: Path, level: bytes) -> None:
     Raises:
         GameError: it can't be written; the level of before is there still.
     """
-    beside = game / f"{LEVEL}.new"
+    place = os.path.join(game, LEVEL)
+    beside = f"{place}.new"
     try:
-        beside.write_bytes(level)
-        beside.replace(game / LEVEL)
+        with open(beside, "wb") as file:
+            file.write(level)
+        os.replace(beside, place)
     except OSError as error:
         raise GameError(
             f"a level can't be written to {game}: {error.strerror}; free some space there"

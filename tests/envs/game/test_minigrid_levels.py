@@ -12,7 +12,7 @@ import pytest
 
 from calm.errors import GameError
 from envs.game.engine import make_minihack, read_rules, seeded_levels
-from envs.game.minigrid_levels import grid_source
+from envs.game.minigrid_levels import grid_source, small_integers
 from envs.stepping.batch import Batch
 
 TASKS = [
@@ -173,6 +173,34 @@ def test_a_grid_that_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(env.minigrid_env.unwrapped, "width", 2)
     with pytest.raises(GameError, match="level seed 3"):
         levels.draw(3)
+    env.close()
+
+
+def test_integers_are_those_that_numpy_draws() -> None:
+    ranges = np.random.default_rng(1)
+    sizes = [1, 2, 3, 10, 2**31 + 1, 2**32 - 1, *ranges.integers(1, 2**32 - 1, 1000).tolist()]
+    draw = small_integers(np.random.default_rng(7))
+    single = np.random.default_rng(7)
+    for size in sizes:  # half of those above 2^31 are thrown away, as they must be
+        assert draw(-5, size - 5) == single.integers(-5, size - 5)
+    with pytest.raises(ValueError, match="no integer from 3 on and below 3"):
+        draw(3, 3)
+
+
+def test_integers_are_drawn_by_numpy_where_ours_would_differ(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env = make_minihack(ROOMS)
+    levels = seeded_levels(env, read_rules(env))
+    assert levels is not None
+    ours = levels.draw(3)
+    monkeypatch.setattr(
+        "envs.game.minigrid_levels.small_integers",
+        lambda generator: lambda low, high: int(generator.integers(low, high, dtype=np.uint8)),
+    )
+    others = seeded_levels(env, read_rules(env))
+    assert others is not None
+    assert others.draw(3) == ours
     env.close()
 
 
