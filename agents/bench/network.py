@@ -10,7 +10,7 @@ Two convolutions over the crop of glyphs, message and status beside it, one join
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from gymnasium import spaces
@@ -98,7 +98,7 @@ class BenchExtractor(BaseFeaturesExtractor):
     """
 
     reads_native = True
-    repeats = ("glyphs_crop",)
+    repeats: ClassVar = {"glyphs_crop": 2}
 
     def __init__(self, observation_space: spaces.Dict, size: str, ours: bool = False) -> None:
         super().__init__(observation_space, SIZES[size].joint)

@@ -232,8 +232,8 @@ def attended(model: PPO, batch: Observations) -> Tensor | None:
     if look is None:
         return None
     with torch.no_grad():
-        features = {k: extractor.parts[k](batch[k]) for k in extractor.joining}
-        tokens, mask = part.tokens(*part.cells(batch[CROP]), *extractor.extra(batch, features))
+        _, joining = extractor.beside_maps(batch)
+        tokens, mask = part.tokens(*part.cells(batch[CROP]), *joining)
         on_map = look(part.mix.prepared(tokens), mask)[:, part.extra :]
     weights = on_map.unflatten(1, part.grid)
     return weights if part.fine else spread(weights, crops(batch).shape[1:])

@@ -15,7 +15,9 @@ them in the layer that reads the cells out, where a weight costs one multiplicat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,6 +41,10 @@ from calm.errors import UsageError, unknown
 
 PART = 32
 """Features of the message, of the inventory and of the status, each."""
+
+
+ROW_AXES = {**dict.fromkeys((*MAPS, "window_crop"), 2), "message": 1, "inv_glyphs": 1}
+"""Axes of one row, of the keys of which many rows are equal and each is encoded by itself."""
 
 
 class NetHackExtractor(BaseFeaturesExtractor):
@@ -149,55 +155,65 @@ class NetHackExtractor(BaseFeaturesExtractor):
                 parts[key] = nn.Identity()
         self.parts = nn.ModuleDict(parts)
         self.joint = nn.Linear(sum(widths[key] for key in parts), features_dim)
-        self.repeats = () if self.joining else tuple(key for key in parts if key in MAPS)
+        readers = Counter("window_crop" if key in ("window", "past") else key for key in parts)
+        self.repeats = {
+            key: ROW_AXES[key] for key, n in readers.items() if key in ROW_AXES and n == 1
+        }
         """Keys whose equal rows may come once, as
-        `agents.network.kernels.minibatch_chunks.Repeated`: the part that sees the map sees nothing
-        else."""
+        `agents.network.kernels.minibatch_chunks.Repeated`, and how many axes a row has: those that
+        one part reads, row by row."""
 
     def forward(self, observations: Mapping[str, Tensor | Repeated]) -> Tensor:
         """Returns features (B, D) of observations by key, (B, ...)."""
-        observations, repeated = parted(observations)
+        features, extra = self.beside_maps(observations)
+        for key, part in self.parts.items():
+            if isinstance(part, MapEncoder) and self.joining:
+                features[key] = part.joined(through(part.marked_cells, observations[key]), *extra)
+            elif key in MAPS:
+                features[key] = through(part, observations[key])
+        return torch.relu(self.joint(torch.cat([features[key] for key in self.parts], dim=1)))
+
+    def beside_maps(
+        self, observations: Mapping[str, Tensor | Repeated]
+    ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor] | tuple[()]]:
+        """Encodes all but the maps.
+
+        Args:
+            observations: by key, (B, ...).
+
+        Returns:
+            Features by part, (B, ...); and what joins the maps' cells: tokens (B, n, WIDE), and
+            which of them hold something, (B, n), or nothing at all.
+        """
         features: dict[str, Tensor] = {}
+        tokens, present = [], []
         for key, part in self.parts.items():
             if key == "window":
                 features[key] = part(*(observations[name] for name in WINDOW_KEYS))
             elif key == "past":
                 features[key] = part(observations["window_crop"], observations["window_valid"])
+            elif key in self.joining:
+                marked = through(partial(marked_features, key, part), observations[key])
+                features[key] = marked[:, :-1]
+                tokens.append(self.tokens[key](features[key]))
+                present.append(marked[:, -1] > 0)
             elif key not in MAPS:
-                features[key] = part(observations[key])
-        extra = self.extra(observations, features)
-        for key, part in self.parts.items():
-            if key in repeated:
-                features[key] = repeated[key].through(part)
-            elif key in MAPS:
-                features[key] = part(observations[key], *extra)
-        return torch.relu(self.joint(torch.cat([features[key] for key in self.parts], dim=1)))
-
-    def extra(
-        self, observations: dict[str, Tensor], features: dict[str, Tensor]
-    ) -> tuple[Tensor, Tensor] | tuple[()]:
-        """Returns tokens to join the maps' cells, (B, n, WIDE), and which hold something, (B, n).
-
-        Nothing at all where no token joins.
-
-        Args:
-            observations: by key, (B, ...).
-            features: of the parts beside the maps, by key, (B, PART).
-        """
-        if not self.joining:
-            return ()
-        tokens = [self.tokens[key](features[key]) for key in self.joining]
-        present = [present_in(key, observations[key]) for key in self.joining]
-        return torch.stack(tokens, 1), torch.stack(present, 1)
+                features[key] = through(part, observations[key])
+        return features, (torch.stack(tokens, 1), torch.stack(present, 1)) if tokens else ()
 
 
-def parted(
-    observations: Mapping[str, Tensor | Repeated],
-) -> tuple[dict[str, Tensor], dict[str, Repeated]]:
-    """Splits observations into those with a row a sample and those whose equal rows come once."""
-    whole = {key: value for key, value in observations.items() if isinstance(value, Tensor)}
-    repeated = {key: value for key, value in observations.items() if isinstance(value, Repeated)}
-    return whole, repeated
+def through(part: Callable[[Tensor], Tensor], observed: Tensor | Repeated) -> Tensor:
+    """Returns features (B, ...) by a part of the network, of observations (B, ...) of one key."""
+    return observed.through(part) if isinstance(observed, Repeated) else part(observed)
+
+
+def marked_features(key: str, part: nn.Module, observed: Tensor) -> Tensor:
+    """Returns features of an observation (B, ...) of a key, and after them whether it is there.
+
+    (B, n + 1) float32; the last is 1 where the observation holds something, else 0.
+    """
+    there = present_in(key, observed).float().unsqueeze(1)
+    return torch.cat([part(observed), there], 1)
 
 
 def present_in(key: str, observed: Tensor) -> Tensor:

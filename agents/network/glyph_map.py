@@ -165,9 +165,28 @@ class MapEncoder(nn.Module):
         if self.fine:
             cells = torch.relu(self.down(self._mixed(cells, known)))
         elif self.mix is not None:
-            tokens, mask = self.tokens(cells, known, extra, present)
-            return torch.relu(self.read(self.mix(tokens, mask).transpose(1, 2).flatten(1)))
+            return self._joined(cells, known, extra, present)
         return torch.relu(self.read(cells.flatten(1)))
+
+    def marked_cells(self, glyphs: Tensor) -> Tensor:
+        """Returns the cells of glyphs (batch, h, w), with 1 for known and 0 for others as the last.
+
+        (batch, dim + 1, rows, columns): one tensor, so that it can be had once for equal maps.
+        """
+        cells, known = self.cells(glyphs)
+        return torch.cat([cells, known.unsqueeze(1).to(cells.dtype)], 1)
+
+    def joined(self, marked: Tensor, extra: Tensor, present: Tensor) -> Tensor:
+        """Returns features (batch, out) of `marked_cells` and of tokens, as `forward` does."""
+        return self._joined(marked[:, :-1], marked[:, -1] > 0, extra, present)
+
+    def _joined(
+        self, cells: Tensor, known: Tensor, extra: Tensor | None, present: Tensor | None
+    ) -> Tensor:
+        """Returns features (batch, out) of cells mixed with tokens, after both convolutions."""
+        assert self.mix is not None
+        tokens, mask = self.tokens(cells, known, extra, present)
+        return torch.relu(self.read(self.mix(tokens, mask).transpose(1, 2).flatten(1)))
 
     def cells(self, glyphs: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the mechanism's cells (batch, dim, rows, columns), and which are known.

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from agents.encoders.semantics import ClassSemanticsAttention
 from agents.encoders.squeeze import SqueezeExcitation
 from agents.network.glyph_map import MapEncoder, Unchanged
+from agents.network.kernels.minibatch_chunks import Repeated
 from agents.network.names import GATES
 from agents.network.subgoal_words import WORDS, hashed_words
 from calm.errors import UsageError, unknown
@@ -86,10 +87,10 @@ class WindowEncoder(nn.Module):
         self.scale = nn.Parameter(torch.full((width, 1), 0.1))  # near the identity at first
         self.out = 2 * width
 
-    def forward(self, crops: Tensor, semantics: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, crops: Tensor | Repeated, semantics: Tensor, valid: Tensor) -> Tensor:
         """Returns features (B, 2 * width); no gradient flows back into the semantics."""
         real = valid > 0
-        steps = self.crops(crops.flatten(0, 1)).unflatten(0, crops.shape[:2])
+        steps = each(self.crops, crops)
         features = (steps * real.unsqueeze(-1)).transpose(1, 2)
         if self.learned_from == "none":
             gated = self.attention.module(features.transpose(1, 2), real).transpose(1, 2)
@@ -137,14 +138,24 @@ class PastEncoder(nn.Module):
         self.crops = MapEncoder(embedding, (height, columns), width)
         self.out = (window - 1) * width
 
-    def forward(self, crops: Tensor, valid: Tensor) -> Tensor:
+    def forward(self, crops: Tensor | Repeated, valid: Tensor) -> Tensor:
         """Returns features (B, (T - 1) * width) of crops (B, T, h, w); 0 before an episode's start.
 
         Args:
             crops: the present one last.
             valid: (B, T), above 0 for steps of this episode.
         """
-        past = crops[:, :-1]
-        steps: Tensor = self.crops(past.flatten(0, 1)).unflatten(0, past.shape[:2])
+        if isinstance(crops, Repeated):
+            steps = each(self.crops, crops)[:, :-1]
+        else:
+            steps = each(self.crops, crops[:, :-1])
         of_this_episode: Tensor = steps * (valid[:, :-1] > 0).unsqueeze(-1)
         return of_this_episode.flatten(1)
+
+
+def each(encoder: nn.Module, crops: Tensor | Repeated) -> Tensor:
+    """Returns features (B, T, n) of crops (B, T, h, w), each by itself."""
+    if isinstance(crops, Repeated):
+        return crops.through(encoder)
+    features: Tensor = encoder(crops.flatten(0, 1)).unflatten(0, crops.shape[:2])
+    return features

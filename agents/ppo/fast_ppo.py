@@ -11,9 +11,10 @@ What is faster, on a CPU:
 
 - observations keep their own dtype until the network looks at them, and the rollout's memory is
   used again;
-- actions are sampled and scored without `torch.distributions`; maps met before in a rollout are not
-  computed again; values of truncated episodes are computed together at its end;
-- a minibatch is computed in chunks that fit the caches, equal maps once
+- actions are sampled and scored without `torch.distributions`; maps, messages and inventories met
+  before in a rollout are not computed again; values of truncated episodes are computed together at
+  its end;
+- a minibatch is computed in chunks that fit the caches, equal maps and messages once
   (`agents.network.kernels.minibatch_chunks`), several chunks at a time on as many threads, linear
   layers by oneDNN (`agents.network.kernels.onednn_linear`). The gradient is the sum over chunks in
   their order, so the number of threads changes not even the last digit;
@@ -23,8 +24,8 @@ On a GPU a minibatch is one chunk, and the rollout is moved there once.
 
 Callbacks, loggers, `evaluate_policy`, `save` and `load` are SB3's. An extractor whose class has
 `reads_native = True` takes observations in their own dtypes (int16, uint8, ...), others get what
-SB3 would pass them; one that lists keys in `repeats` takes
-`agents.network.kernels.minibatch_chunks.Repeated` for those in an update.
+SB3 would pass them; one that has keys in `repeats`, with the axes of one row of each, takes
+`agents.network.kernels.minibatch_chunks.Repeated` for those.
 """
 
 from __future__ import annotations
@@ -115,8 +116,8 @@ class FastPPO(PPO):
         )
         extractor = self.policy.features_extractor
         self._native = getattr(extractor, "reads_native", False)
-        repeats = getattr(extractor, "repeats", ()) if self.device.type == "cpu" else ()
-        self._repeats = [key for key in repeats if key in self.observation_space.spaces]
+        repeats = getattr(extractor, "repeats", {}) if self.device.type == "cpu" else {}
+        self._repeats: dict[str, int] = dict(repeats)
         if self.is_fast and self.device.type == "cpu":
             use_onednn(self.policy)
             for layer in extractor.modules():
@@ -321,7 +322,7 @@ class FastPPO(PPO):
     def _as_tensors(self, observation: Any, memories: dict[str, Memory]) -> Observation:
         """Turns observations (B, ...) into what the network takes while playing."""
         return {
-            key: memories[key].look(values)
+            key: memories[key].look(values, self._repeats[key])
             if key in memories
             else torch.from_numpy(values).to(self.device)
             for key, values in observation.items()
@@ -370,7 +371,9 @@ class _Rollout:
         self.actions = flat(buffer.actions).long()
         self.values, self.returns = flat(buffer.values), flat(buffer.returns)
         self.log_probs, self.advantages = flat(buffer.log_probs), flat(buffer.advantages)
-        self.repeats = {key: number_rows(self.stored[key].numpy()) for key in model._repeats}
+        self.repeats = {
+            key: number_rows(self.stored[key].numpy(), ndim) for key, ndim in model._repeats.items()
+        }
 
     def minibatches(self, size: int) -> Iterator[Indices]:
         """Yields random rows, as SB3 draws them: it counts environment by environment."""

@@ -1,13 +1,15 @@
 """Cuts a minibatch into chunks that fit the caches, with equal observations once in each.
 
 An agent that bumps into a wall sees the same map again: of 1,024 random transitions of KeyRoom-S5
-half hold different 9x9 crops, of KeyRoom-S15 seven tenths. A part of the network that sees the crop
-alone need not be computed twice for equal ones; features and gradients are the same to rounding.
+half hold different 9x9 crops, of KeyRoom-S15 seven tenths; messages and inventories differ less
+often still, and a window of crops shares most of them with those before it. A part of the network
+that sees one of these alone need not be computed twice for equal ones; features and gradients are
+the same to rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,15 +40,20 @@ class Repeated:
     rows: Tensor
     """(distinct, ...); some may be there only to fill up."""
     index: Tensor
-    """(B,) int64."""
+    """(B,) int64; of windows of T rows each, (B, T)."""
 
     def through(self, part: Callable[[Tensor], Tensor]) -> Tensor:
-        """Returns features (B, ...) of the observations.
+        """Returns features (B, ...) of the observations, of windows (B, T, ...).
 
         Args:
             part: of the network, which looks at rows one by one: (n, ...) to features (n, ...).
         """
-        return part(self.rows).index_select(0, self.index)
+        return self._at_index(part(self.rows))
+
+    def _at_index(self, features: Tensor) -> Tensor:
+        """Returns the features (B, ...) or (B, T, ...) of features (rows, ...)."""
+        rows = features.index_select(0, self.index.flatten())
+        return rows.view(*self.index.shape, *features.shape[1:])
 
 
 class Memory:
@@ -59,15 +66,19 @@ class Memory:
         self._number: dict[bytes, int] = {}
         self._features = torch.empty(0)
 
-    def look(self, values: npt.NDArray[np.generic]) -> Remembered:
-        """Returns observations (B, ...), of which those met before are not computed again."""
+    def look(self, values: npt.NDArray[np.generic], ndim: int) -> Remembered:
+        """Returns observations (B, ...), of which those met before are not computed again.
+
+        Args:
+            values: (B, ...), of windows (B, T, ...).
+            ndim: axes of one row.
+        """
         number, known = self._number, len(self._number)
-        raw, width = np.ascontiguousarray(values).tobytes(), values[0].nbytes
-        index = [
-            number.setdefault(raw[at : at + width], len(number)) for at in range(0, len(raw), width)
-        ]
+        rows = _rows(values, ndim)
+        index = [number.setdefault(row, len(number)) for row in _as_bytes(rows)]
         new = [index.index(i) for i in range(known, len(number))]
-        return Remembered(torch.from_numpy(values[new]), torch.tensor(index), self, known)
+        at = torch.tensor(index).view(values.shape[: values.ndim - ndim])
+        return Remembered(torch.from_numpy(rows[new]), at, self, known)
 
     def keep(self, known: int, features: Tensor) -> None:
         """Adds the features of new rows, numbered from `known` on."""
@@ -79,9 +90,10 @@ class Memory:
             self._features = grown
         self._features[known:needed] = features
 
-    def recall(self, index: Tensor) -> Tensor:
-        """Returns the features (B, ...) of rows by their numbers (B,)."""
-        return self._features.index_select(0, index)
+    @property
+    def features(self) -> Tensor:
+        """Of all rows met so far, by their numbers; there may be room behind them."""
+        return self._features
 
 
 @dataclass(frozen=True)
@@ -96,16 +108,34 @@ class Remembered(Repeated):
     def through(self, part: Callable[[Tensor], Tensor]) -> Tensor:
         if len(self.rows):
             self.memory.keep(self.known, part(self.rows))
-        return self.memory.recall(self.index)
+        return self._at_index(self.memory.features)
 
 
-def number_rows(rows: npt.NDArray[np.generic]) -> Indices:
-    """Returns a number for each of N rows (N, ...): equal rows share one, by first appearance."""
-    width = rows[0].nbytes
-    raw = np.ascontiguousarray(rows).tobytes()
+def number_rows(values: npt.NDArray[np.generic], ndim: int) -> Indices:
+    """Returns a number for each row: equal rows share one, by first appearance.
+
+    Args:
+        values: (N, ...), of windows (N, T, ...).
+        ndim: axes of one row.
+
+    Returns:
+        (N,), of windows (N, T).
+    """
     number: dict[bytes, int] = {}
-    rows_as_bytes = [raw[at : at + width] for at in range(0, len(raw), width)]
-    return np.asarray([number.setdefault(row, len(number)) for row in rows_as_bytes], np.int64)
+    rows = _rows(values, ndim)
+    numbers = [number.setdefault(row, len(number)) for row in _as_bytes(rows)]
+    return np.asarray(numbers, np.int64).reshape(values.shape[: values.ndim - ndim])
+
+
+def _rows(values: npt.NDArray[np.generic], ndim: int) -> npt.NDArray[np.generic]:
+    """Returns values as rows of `ndim` axes, one after the other."""
+    return np.ascontiguousarray(values).reshape(-1, *values.shape[values.ndim - ndim :])
+
+
+def _as_bytes(rows: npt.NDArray[np.generic]) -> Iterator[bytes]:
+    """Yields the memory of each row."""
+    raw, width = rows.tobytes(), rows[0].nbytes
+    return (raw[at : at + width] for at in range(0, len(raw), width))
 
 
 def cut(rows: Indices, numbers: Indices | None, size: int = CHUNK) -> list[Indices]:
@@ -113,11 +143,12 @@ def cut(rows: Indices, numbers: Indices | None, size: int = CHUNK) -> list[Indic
 
     Args:
         rows: (M,) rows of the rollout in the minibatch.
-        numbers: (N,) of the rollout's rows, by `number_rows`: rows of the same number come one
-            after the other. None leaves the order as it is.
+        numbers: of the rollout's rows, by `number_rows`: rows of the same number come one after
+            the other, of windows those that end alike. None leaves the order as it is.
     """
     if numbers is None:
         return np.split(rows, range(size, len(rows), size))
+    numbers = numbers.reshape(len(numbers), -1)[:, -1]
     rows = rows[np.argsort(numbers[rows], kind="stable")]
     new = np.diff(numbers[rows], prepend=-1) != 0
     work = np.cumsum(1 + NEW * new)
@@ -142,10 +173,12 @@ def pick(
     picked: dict[str, Tensor | Repeated] = {}
     for key, values in stored.items():
         if key in repeats:
-            _, first, index = np.unique(repeats[key][rows], return_index=True, return_inverse=True)
+            numbers = repeats[key][rows]  # (M,), of windows (M, T)
+            _, first, index = np.unique(numbers, return_index=True, return_inverse=True)
             some = np.concatenate([first, np.zeros(-len(first) % PAD, first.dtype)])
-            distinct = values.index_select(0, torch.from_numpy(rows[some]))
-            picked[key] = Repeated(distinct, torch.from_numpy(index))
+            at = tuple(map(torch.from_numpy, np.unravel_index(some, numbers.shape)))
+            distinct = values[(where[at[0]], *at[1:])]
+            picked[key] = Repeated(distinct, torch.from_numpy(index.reshape(numbers.shape)))
         else:
             picked[key] = values.index_select(0, where.to(values.device))
     return picked

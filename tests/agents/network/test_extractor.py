@@ -7,6 +7,7 @@ from gymnasium import spaces
 
 from agents.encoders import make_mechanism
 from agents.network.extractor import NetHackExtractor
+from agents.network.kernels.minibatch_chunks import Memory, number_rows, pick
 from agents.network.names import ENCODERS
 from agents.network.vector_parts import NO_GLYPH, STONE, InventoryEncoder
 from calm.errors import UsageError
@@ -65,6 +66,45 @@ def test_no_sample_sees_another_and_batch_size_does_not_matter(encoder: str) -> 
     for i in range(7):
         alone = model({k: v[i : i + 1] for k, v in batch.items()})
         torch.testing.assert_close(alone[0], whole[i], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("past", [False, True])
+def test_equal_rows_that_come_once_give_the_same_features_and_gradients(
+    encoder: str, past: bool
+) -> None:
+    """In an update (`pick`), and while playing (`Memory`), where some were met before."""
+    keys = [*SPACE, *WINDOW] if past else keys_for(encoder, list(SPACE))
+    model = extractor(keys, encoder=encoder, past=past).double()
+    rows = np.array([4, 0, 2, 2, 1, 4, 3, 0])
+    batch = {k: v.double() for k, v in observations(keys, 5).items()}
+    batch["message"][2] = 0
+    batch["inv_glyphs"][3] = NO_GLYPH
+    if "window_crop" in batch:
+        batch["window_crop"][1, :3] = batch["window_crop"][0, 2:]
+    whole = {k: v[rows] for k, v in batch.items()}
+    expected = model(whole)
+    expected.sum().backward()
+    gradients = {name: p.grad for name, p in model.named_parameters()}
+    once = {"glyphs", "message", "inv_glyphs"}
+    once |= {"glyphs_crop"} if encoder != "semantics" else set()
+    once |= {"window_crop"} if past != (encoder == "semantics") else set()  # read by one part
+    assert set(model.repeats) == once
+    numbers = {k: number_rows(batch[k].numpy(), ndim) for k, ndim in model.repeats.items()}
+    model.zero_grad()
+    features = model(pick(batch, rows, numbers))
+    torch.testing.assert_close(features, expected, rtol=0, atol=1e-12)
+    features.sum().backward()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-9, atol=1e-12)
+    memories = {key: Memory() for key in model.repeats}
+    with torch.no_grad():
+        for some in (slice(0, 3), slice(2, 8)):
+            part = {
+                k: memories[k].look(v[some].numpy(), model.repeats[k]) if k in memories else v[some]
+                for k, v in whole.items()
+            }
+            torch.testing.assert_close(model(part), expected[some], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
@@ -134,8 +174,7 @@ def test_what_has_no_place_joins_the_cells_unless_it_is_blank(encoder: str) -> N
     observed = observations(keys, 3)
     observed["message"][0] = 0
     observed["inv_glyphs"][1] = NO_GLYPH
-    features = {key: model.parts[key](observed[key]) for key in model.joining}
-    tokens, present = model.extra(observed, features)
+    _, (tokens, present) = model.beside_maps(observed)
     assert tokens.shape == (3, 2, 64)
     assert present.tolist() == [[False, True], [True, False], [True, True]]
     part = model.parts["glyphs_crop"]
