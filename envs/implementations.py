@@ -44,7 +44,7 @@ def make_backend(games: Games, workers: int | None, native: bool | None) -> Back
     env = make_minihack(games.task, games.options)
     try:
         rules = read_rules(env)
-        games = replace(games, keys=tuple(dict.fromkeys((*games.keys, *rule_keys(rules.path)))))
+        games = replace(games, keys=tuple(dict.fromkeys((*games.keys, *rule_keys(rules)))))
         stepper = None
         if native is not False and rules.path != "minihack":
             stepper = trusted_stepper()

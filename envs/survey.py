@@ -19,7 +19,7 @@ from calm.errors import CalmError
 from calm.files import write_file
 from calm.tasks import is_task_file
 from envs.events.stream import EventStream
-from envs.game.engine import WON
+from envs.game.goal import WON
 from envs.implementations import make_event_stream
 from envs.stepping.batch import Batch
 from envs.tasks import environment_of, task_id

@@ -28,7 +28,7 @@ from calm.files import write_file
 from calm.records import Screen, Task
 from envs.collect import screen_of
 from envs.events.stream import EventStream
-from envs.game.engine import ABORTED, DIED, LOST, WON
+from envs.game.goal import ABORTED, DIED, LOST, WON
 from envs.implementations import make_event_stream
 from envs.interfaces.sb3_vec import Sb3Vec
 from envs.observer import Actions, Bools, Rows

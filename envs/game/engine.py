@@ -45,12 +45,14 @@ with warnings.catch_warnings():
     from minihack.base import PATH_DAT_DIR, MiniHack
     from minihack.envs.keyroom import MiniHackKeyDoor
     from minihack.envs.minigrid import MiniGridHack
+    from minihack.envs.sokoban import Sokoban
     from nle import nethack
     from nle.env.base import NLE
     from nle.env.tasks import NetHackScore
 
 from envs.game.actions import english
 from envs.game.boxoban import use_level_files
+from envs.game.goal import ABORTED, DIED, LOST, RUNNING, WON, Condition, Goal, read_conditions
 from envs.game.level_compiler import lev_comp, take_level_out, use_level_compiler, write_level
 from envs.game.minigrid_levels import SeededLevels, use_minigrid_3
 
@@ -87,11 +89,6 @@ START_LIMIT = 1000
 """Presses of SPACE to get through the game's opening screens, as in nle."""
 
 
-RUNNING, WON, LOST, DIED, ABORTED = 0, 2, 3, 1, -1
-"""How a game stands after a step: MiniHack's own `StepStatus`, whose ABORTED is the time limit; but
-LOST where MiniHack calls an end successful and pays less than nothing for it, as Memento does."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules of a task, as MiniHack's object has them."""
@@ -115,6 +112,15 @@ class Rules:
     """Of the step in which the hero dies or time runs out."""
     penalty_step: float
     """Added (negative) for a step in which no game time passes."""
+    reward_step: float
+    """Of a step that ends nothing."""
+    to_be_gone: str
+    """Symbol on the map of what has to be gone before the stairs win: Sokoban's pits; or ""."""
+    reward_gone: float
+    """Of a step for each one of these that it makes fewer."""
+    conditions: tuple[Condition, ...]
+    """What the reward manager looks for. Where there are some, they decide beside the stairs when
+    an episode is won, and they alone pay, and none of the rewards above but the penalty."""
     spawn_monsters: bool
     """Whether the game makes new monsters as time goes by."""
     fix_moon_phase: bool
@@ -228,8 +234,8 @@ def read_rules(env: Any) -> Rules:
     ours = {
         "reset": (MiniHack, MiniGridHack),
         "step": (MiniHack, MiniHackKeyDoor),
-        "_reward_fn": (MiniHack,),
-        "_is_episode_end": (MiniHack,),
+        "_reward_fn": (MiniHack, Sokoban),
+        "_is_episode_end": (MiniHack, Sokoban),
         "_get_time_penalty": (NetHackScore,),
         "_get_end_status": (NLE,),
         "_check_abort": (NLE,),
@@ -237,12 +243,15 @@ def read_rules(env: Any) -> Rules:
     }
     if isinstance(env, MiniGridHack):
         ours |= {"get_env_desc": (MiniGridHack,), "get_env_map": (MiniGridHack,)}
+    fills_pits = cls._reward_fn is Sokoban._reward_fn
+    conditions = read_conditions(env.reward_manager)
     plain = (
         all(
             any(getattr(cls, name) is getattr(base, name) for base in bases)
             for name, bases in ours.items()
         )
-        and env.reward_manager is None
+        and fills_pits == (cls._is_episode_end is Sokoban._is_episode_end)
+        and (env.reward_manager is None or (conditions is not None and not fills_pits))
         and env._level_seeds is None
         and env.penalty_mode == "constant"
         and env.penalty_time == 0
@@ -260,19 +269,30 @@ def read_rules(env: Any) -> Rules:
         max_steps=int(env._max_episode_steps),
         allow_all_yn=bool(env._allow_all_yn_questions),
         allow_all_modes=bool(env._allow_all_modes),
-        reward_win=float(env.reward_win),
-        reward_lose=float(env.reward_lose),
-        penalty_step=float(env.penalty_step),
+        reward_win=1.0 if fills_pits else float(env.reward_win),
+        reward_lose=0.0 if fills_pits else float(env.reward_lose),
+        penalty_step=0.0 if fills_pits else float(env.penalty_step),
+        reward_step=float(env._time_penalty) if fills_pits else 0.0,
+        to_be_gone="^" if fills_pits else "",
+        reward_gone=float(env._reward_shaping_coefficient) if fills_pits else 0.0,
+        conditions=conditions or (),
         spawn_monsters=bool(env.spec.kwargs.get("spawn_monsters", False)),
         fix_moon_phase=bool(env.spec.kwargs.get("fix_moon_phase", False)),
     )
 
 
-def rule_keys(path: Path) -> tuple[str, ...]:
-    """Returns the nle keys that must be filled to step a task on this path."""
-    if path == "minihack":
+def rule_keys(rules: Rules) -> tuple[str, ...]:
+    """Returns the nle keys that must be filled to step a task by these rules."""
+    if rules.path == "minihack":
         return tuple(ENGINE_KEYS)
-    return RULE_KEYS + (MACRO_KEYS if path == "keyroom" else ())
+    keys: tuple[str, ...] = RULE_KEYS
+    if rules.path == "keyroom":
+        keys += MACRO_KEYS
+    if rules.to_be_gone:
+        keys += ("chars",)
+    if any(condition.kind == "deed" for condition in rules.conditions):
+        keys += ("screen_descriptions",)
+    return keys
 
 
 def seeded_levels(env: Any, rules: Rules) -> SeededLevels | None:
@@ -319,6 +339,7 @@ class Game:
         self._internal = rows["internal"].data
         self._blstats = rows["blstats"].data
         self._message = rows["message"]
+        self._goal = Goal(self.rules, rows)
 
     def reset(self, seed: int) -> None:
         """Starts an episode on the level of `seed`; the rows hold its first observation.
@@ -337,6 +358,7 @@ class Game:
         self._nethack.reset()
         for _ in range(START_LIMIT):
             if self._state[3]:  # in the move loop
+                self._goal.begin()
                 return
             self._press(SPACE)
         raise GameError(f"the game of level seed {seed} does not start: it asks for ever")
@@ -362,15 +384,18 @@ class Game:
             if self._state[0] == 1 or not rules.allow_all_modes:
                 done = self._known_steps(done)
         self._steps += 1
-        reward, status = rules.reward_lose, RUNNING
+        late = self._steps >= rules.max_steps
+        reached = not late and self._goal.reached(press)
+        status = RUNNING
         if done:
-            status = DIED  # even on the stairs, as in nle: a game that is over counts as a death
-        elif self._steps >= rules.max_steps:
-            status = ABORTED  # even on the stairs
-        elif self._internal[4]:  # on the stairs down
-            reward, status = rules.reward_win, WON
-        else:
-            reward = 0.0
+            status = DIED  # even at the goal, as in nle: a game that is over counts as a death
+        elif late:
+            status = ABORTED
+        elif reached:
+            status = WON
+        reward = self._goal.reward(status)
+        if status == WON and reward < 0:
+            status = LOST
         if self._penalty and self._blstats[20] == before:
             reward += rules.penalty_step
         return reward, status

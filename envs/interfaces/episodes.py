@@ -12,7 +12,8 @@ from gymnasium import spaces
 from nle.env.base import NLE_SPACE_ITEMS
 
 from calm.errors import UsageError
-from envs.game.engine import ENGINE_KEYS, WON, Array
+from envs.game.engine import ENGINE_KEYS, Array
+from envs.game.goal import WON
 from envs.interfaces.history import Window
 from envs.observer import Bools
 from envs.stepping.batch import Batch, Rewards

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from nle import nethack
 
 from calm.errors import GameError
-from envs.game.engine import ABORTED, Array, Rules, seeded_levels
+from envs.game.engine import Array, Rules, seeded_levels
+from envs.game.goal import ABORTED, KINDS, packed
 from envs.native.build import Built
 from envs.native.folders import Folder
 from envs.native.layout import Memory
@@ -251,7 +252,16 @@ def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path)
     header.n_actions = len(rules.presses)
     header.spin_us = SPIN_US
     header.reward_win, header.reward_lose = rules.reward_win, rules.reward_lose
+    header.reward_step, header.reward_gone = rules.reward_step, rules.reward_gone
     header.penalty_step = rules.penalty_step
+    header.to_be_gone = ord(rules.to_be_gone or "\0")
+    header.n_conditions = len(rules.conditions)
+    for slot, condition in zip(header.conditions, rules.conditions, strict=False):
+        slot.kind = KINDS.index(condition.kind)
+        for name in ("key", "repeatable", "required", "sufficient", "reward"):
+            setattr(slot, name, getattr(condition, name))
+        texts = packed(condition)
+        slot.texts[: len(texts)] = texts
     header.presses[: len(rules.presses)] = rules.presses
     header.library = os.fsencode(nethack.nethack.DLPATH)
     header.root = os.fsencode(root)

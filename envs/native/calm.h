@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { N_KEYS = 17, N_CROPS = 4, HISTORY = 16 };
+enum { N_KEYS = 17, N_CROPS = 4, HISTORY = 16, MOST_CONDITIONS = 4 };
 
 /* Order of the pointers in nle_obs. layout.py has the same list. */
 enum {
@@ -50,10 +50,17 @@ typedef struct {
     bool time_seed_given;
 } nle_settings;
 
-enum { RUNNING = 0, DIED = 1, WON = 2, ABORTED = -1 };
+enum { RUNNING = 0, DIED = 1, WON = 2, LOST = 3, ABORTED = -1 };
 enum { STEP = 1, STEP_AND_RESET = 2, RESET = 3, STOP = 4, RAW = 5 };
 enum { PATH_RULES = 0, PATH_KEYROOM = 1 };
 enum { NOT_PAID = -1 };
+
+/* What a reward manager looks for; `Condition` of envs/game/goal.py says what the fields mean. */
+typedef struct {
+    int32_t kind, key, repeatable, required, sufficient;
+    double reward;
+    char texts[256]; /* each ended by a zero, the last by two or by the end */
+} calm_condition;
 
 /* Start of the shared memory. layout.py has the same structure in ctypes. Offsets count bytes
  * from the start of the memory; 0 means absent. */
@@ -62,7 +69,9 @@ typedef struct {
     int32_t n_envs, n_workers;
     int32_t path, allow_all_yn, allow_all_modes, max_steps, penalty;
     int32_t spawn_monsters, fix_moon_phase, crop, n_actions, spin_us, raw_steps;
-    double reward_win, reward_lose, penalty_step;
+    int32_t n_conditions, to_be_gone;
+    double reward_win, reward_lose, reward_step, reward_gone, penalty_step;
+    calm_condition conditions[MOST_CONDITIONS];
     int32_t presses[256];
     char library[4096]; /* libnethack.so */
     char root[4096];    /* game i plays in root/i */
@@ -180,6 +189,20 @@ void calm_free_blocks(calm_library *l);
 void *calm_memcpy(void *to, const void *from, size_t bytes);
 time_t calm_time(time_t *out);
 void calm_describe(void *window, int x, int y, int glyph);
+
+/* How far an episode has come towards its goal: bits by condition, what they have paid since the
+ * last reward, and how many of what has to be gone are left and were gone by the last step. */
+typedef struct {
+    uint32_t achieved, begun;
+    double earned;
+    int left, gone;
+} calm_progress;
+
+/* See goal.c. `keys` are nle's, `key` is the action's. */
+bool calm_says(const char *message, const char *text);
+void calm_begin_goal(const calm_header *h, calm_progress *p, void *const *keys);
+bool calm_reached(const calm_header *h, calm_progress *p, void *const *keys, int key);
+double calm_reward(const calm_header *h, calm_progress *p, int status);
 
 /* Where the engine writes descriptions of the screen that nobody reads. */
 extern uint8_t calm_unread[21 * 79 * 80];

@@ -18,6 +18,7 @@ struct calm_game {
     void *engine;
     nle_obs obs;
     nle_settings settings;
+    calm_progress progress;
 };
 
 calm_game *calm_open(calm_header *h, int row, char why[256])
@@ -91,8 +92,10 @@ static int start(calm_game *g)
     ((int32_t *) calm_at(h, h->steps))[g->row] = 0;
     const int32_t *state = g->obs.keys[K_PROGRAM_STATE];
     for (int i = 0; i < START_LIMIT && !g->obs.done; i++) {
-        if (state[3]) /* in the move loop */
+        if (state[3]) { /* in the move loop */
+            calm_begin_goal(h, &g->progress, g->obs.keys);
             return 0;
+        }
         press(g, SPACE);
     }
     return -1;
@@ -110,11 +113,8 @@ int calm_reset(calm_game *g)
 static bool asked(const char *message)
 {
     static const char *const words[] = { "eat", "attack", "direction?", "pray" };
-    char text[257];
-    memcpy(text, message, 256);
-    text[256] = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strstr(text, words[i]))
+        if (calm_says(message, words[i]))
             return true;
     return false;
 }
@@ -184,7 +184,6 @@ void calm_step(calm_game *g)
     const int key = h->presses[action];
     const int64_t *blstats = g->obs.keys[K_BLSTATS];
     const int32_t *state = g->obs.keys[K_PROGRAM_STATE];
-    const int32_t *internal = g->obs.keys[K_INTERNAL];
     bool done = h->path == PATH_KEYROOM && key == APPLY && open_door(g);
     const int64_t before = blstats[TIME];
     if (!done) {
@@ -193,17 +192,13 @@ void calm_step(calm_game *g)
             done = known_steps(g, done);
     }
     ++*steps;
-    double reward = h->reward_lose;
-    int8_t status = RUNNING;
-    if (done)
-        status = DIED; /* even on the stairs, as in nle */
-    else if (*steps >= h->max_steps)
-        status = ABORTED; /* even on the stairs */
-    else if (internal[4]) { /* on the stairs down */
-        reward = h->reward_win;
-        status = WON;
-    } else
-        reward = 0.0;
+    const bool late = *steps >= h->max_steps;
+    const bool reached = !late && calm_reached(h, &g->progress, g->obs.keys, key);
+    /* As in nle, whoever is dead or late does not win. */
+    int8_t status = done ? DIED : late ? ABORTED : reached ? WON : RUNNING;
+    double reward = calm_reward(h, &g->progress, status);
+    if (status == WON && reward < 0)
+        status = LOST;
     if (h->penalty && blstats[TIME] == before)
         reward += h->penalty_step;
     ((float *) calm_at(h, h->reward))[row] = (float) reward;

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from envs.game.crops import PADDING
 from envs.game.engine import ENGINE_KEYS
+from envs.game.goal import MOST_BYTES, MOST_CONDITIONS
 
 NLE_ORDER = (
     "glyphs", "chars", "colors", "specials", "blstats", "message", "program_state", "internal",
@@ -45,6 +46,18 @@ ROWS: Mapping[str, tuple[type, tuple[int, ...]]] = {
 """Arrays with a row for every environment, beside the observations."""
 
 
+class ConditionSlot(ctypes.Structure):
+    """`calm_condition` of calm.h: one of `envs.game.goal.Condition`."""
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in (
+            "kind", "key", "repeatable", "required", "sufficient"
+        )),
+        ("reward", ctypes.c_double),
+        ("texts", ctypes.c_uint8 * MOST_BYTES),
+    ]  # fmt: skip
+
+
 class Header(ctypes.Structure):
     """`calm_header` of calm.h, which says what the fields mean."""
 
@@ -52,9 +65,12 @@ class Header(ctypes.Structure):
         *((name, ctypes.c_int32) for name in (
             "n_envs", "n_workers", "path", "allow_all_yn", "allow_all_modes", "max_steps",
             "penalty", "spawn_monsters", "fix_moon_phase", "crop", "n_actions", "spin_us",
-            "raw_steps",
+            "raw_steps", "n_conditions", "to_be_gone",
         )),
-        *((name, ctypes.c_double) for name in ("reward_win", "reward_lose", "penalty_step")),
+        *((name, ctypes.c_double) for name in (
+            "reward_win", "reward_lose", "reward_step", "reward_gone", "penalty_step",
+        )),
+        ("conditions", ConditionSlot * MOST_CONDITIONS),
         ("presses", ctypes.c_int32 * 256),
         ("library", ctypes.c_char * 4096),
         ("root", ctypes.c_char * 4096),

@@ -48,7 +48,7 @@ class Backend(Protocol):
     """(B,) of the last step."""
     status: npt.NDArray[np.int8]
     """(B,) of the last step: `RUNNING`, `WON`, `LOST`, `DIED` or `ABORTED`, see
-    `envs.game.engine`."""
+    `envs.game.goal`."""
     steps: npt.NDArray[np.int32]
     """(B,) steps of the running episode."""
     level_seed: npt.NDArray[np.int64]

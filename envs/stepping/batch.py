@@ -100,7 +100,7 @@ class Batch:
         rows where it ended one."""
         self.status: npt.NDArray[np.int8] = self.backend.status
         """(B,) how games stand after the last step: `RUNNING`, `WON`, `LOST`, `DIED` or `ABORTED`
-        of `envs.game.engine`."""
+        of `envs.game.goal`."""
         self.rewards: npt.NDArray[np.float32] = self.backend.reward
         """(B,) the environment's own, of the last step; overwritten by the next."""
         self.any_ended = False

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from nle import nethack
 
-from envs.game.engine import WON
+from envs.game.goal import WON
 from envs.observer import Actions, Bools, Rows
 from envs.stepping.batch import Batch
 from envs.tasks.skills import Skill, glyphs_of

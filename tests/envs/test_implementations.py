@@ -25,14 +25,17 @@ from envs.stepping.batch import Batch
 from envs.stepping.plain import PlainBackend
 
 TASK = "MiniHack-KeyRoom-S5-v0"
-OWN_STEP = "MiniHack-Eat-v0"
-"""It has a reward manager, so MiniHack's own `step` plays it."""
+OWN_STEP = {"penalty_mode": "square"}
+"""Options of MiniHack that our rules do not have, so that its own `step` plays."""
 
 
-def backend(task: str = TASK, workers: int | None = 0, native: bool | None = None) -> Backend:
+def backend(
+    workers: int | None = 0, native: bool | None = None, options: dict[str, str] | None = None
+) -> Backend:
     """The backend of two games."""
     seeds = count()
-    result = make_backend(Games(task, 2, ("glyphs",), lambda _: next(seeds)), workers, native)
+    games = Games(TASK, 2, ("glyphs",), lambda _: next(seeds), options=options)
+    result = make_backend(games, workers, native)
     result.close()
     return result
 
@@ -71,9 +74,9 @@ def test_the_plain_path_is_taken_where_nothing_compiles() -> None:
 
 
 def test_a_task_with_a_step_of_its_own_takes_the_plain_path() -> None:
-    assert isinstance(backend(OWN_STEP), PlainBackend)
-    with pytest.raises(UsageError, match=f"{OWN_STEP} can't take the native path"):
-        backend(OWN_STEP, native=True)
+    assert isinstance(backend(options=OWN_STEP), PlainBackend)
+    with pytest.raises(UsageError, match=f"{TASK} can't take the native path"):
+        backend(native=True, options=OWN_STEP)
 
 
 def test_fewer_than_no_workers_are_refused() -> None:

@@ -14,8 +14,9 @@ from minihack.base import MH_DEFAULT_OBS_KEYS
 from nle.env.base import NLE_SPACE_ITEMS
 
 from docs.generate.minihack_table import surveys
-from envs.game.engine import ABORTED, DIED, ENGINE_KEYS, LOST, WON, make_minihack
+from envs.game.engine import ENGINE_KEYS, make_minihack
 from envs.game.glyphs import NO_GLYPH
+from envs.game.goal import ABORTED, DIED, LOST, WON
 from envs.players.make import make_player
 from envs.stepping.batch import Batch
 from envs.tasks import TASKS, OwnTask, task
@@ -58,9 +59,15 @@ GRIDS = (  # a level of its own for every seed
 )
 NATIVE = [s.task for s in surveys() if s.path == "native" and s.task not in TASKS]
 """Every id that our C steps, but for those of `TASKS`, which are compared for longer."""
-NATIVE_SHORT = ("CorridorBattle", "HideNSeek-Lava", "Labyrinth-Small", "ClosedDoor", "LockedDoor",
-                "WoD-Medium-Restricted", "Freeze-Lava-Restricted", "LavaCross-Full")  # fmt: skip
-"""One of each family of them."""
+NATIVE_SHORT = (
+    "CorridorBattle-v0", "HideNSeek-Lava-v0", "Labyrinth-Small-v0", "ClosedDoor-v0",
+    "LockedDoor-v0", "WoD-Medium-Restricted-v0", "Freeze-Lava-Restricted-v0", "LavaCross-Full-v0",
+    "Sokoban3b-v1",
+)  # fmt: skip
+"""One of each family of them, but for those whose deed is played below."""
+DEEDS = ("Eat", "Wear", "Wield", "PutOn", "Zap", "Read", "Pray", "Sink", "Freeze-Wand-Restricted",
+         "Memento-Short-F2", "ExploreMaze-Easy")  # fmt: skip
+"""One of each family with a reward manager for which there is a scripted player."""
 
 
 class Theirs:
@@ -186,9 +193,21 @@ def test_a_keyroom_with_a_level_of_its_own_equals_minihack(native: bool) -> None
     )
 
 
-@pytest.mark.parametrize("name", [*NATIVE_SHORT, "MazeWalk-9x9", "Quest-Easy"])
+@pytest.mark.parametrize(
+    "name", [*NATIVE_SHORT, "Levitate-Boots-Full-v0", "MazeWalk-9x9-v0", "Quest-Easy-v0"]
+)
 def test_each_native_family_equals_minihack(name: str) -> None:
-    side_by_side(f"MiniHack-{name}-v0", 300, ("random", "random"), TRAINED, native=True)
+    side_by_side(f"MiniHack-{name}", 300, ("random", "random"), TRAINED, native=True)
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("name", DEEDS)
+def test_deeds_are_paid_as_minihack_pays_them(name: str, native: bool) -> None:
+    """Of two environments, so that one's state is not the other's."""
+    id = f"MiniHack-{name}-v0"
+    ends = side_by_side(id, 200, ("scripted", "scripted"), TRAINED, native=native)
+    assert ends[WON] >= 1
+    assert (ends[LOST] >= 1) == name.startswith("Memento")
 
 
 @pytest.mark.parametrize("task", GRIDS)
@@ -204,9 +223,10 @@ def test_every_native_id_equals_minihack(task: str) -> None:
 
 def test_every_native_family_has_one_in_the_fast_suite() -> None:
     def family(id: str) -> str:
-        return re.sub(r"S\d+N\d+", "", id.removeprefix("MiniHack-")).split("-")[0]
+        return re.sub(r"S\d+N\d+|\d[ab]", "", id.removeprefix("MiniHack-")).split("-")[0]
 
-    assert {family(id) for id in NATIVE} == {family(name) for name in (*NATIVE_SHORT, *GRIDS)}
+    names = (*NATIVE_SHORT, *GRIDS, *DEEDS, "Levitate")
+    assert {family(id) for id in NATIVE} == {family(name) for name in names}
 
 
 @pytest.mark.parametrize("native", [False, True])
@@ -231,11 +251,8 @@ def test_a_level_seed_fixes_the_episode_whatever_is_observed(
     assert hit_points == [12, 12, 12, 11, 11, 11, 11, 11, 11, 8, 8, 6]
 
 
-@pytest.mark.parametrize("task", ["MiniHack-Eat-v0", "MiniHack-Sokoban1a-v1"])
-def test_tasks_with_a_step_of_their_own_equal_minihack(task: str) -> None:
-    with Batch(task, 1) as batch:
-        assert batch.rules.path == "minihack"
-    side_by_side(task, 600, ("random", "random"))
+def test_sokoban_without_our_c_equals_minihack() -> None:
+    side_by_side("MiniHack-Sokoban1a-v1", 300, ("random", "random"), native=False)
 
 
 @pytest.mark.parametrize("task", GRIDS[1:3])

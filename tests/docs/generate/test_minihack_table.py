@@ -41,7 +41,7 @@ def test_a_row_says_what_was_counted() -> None:
     (row,) = (line for line in rows if "`Eat-v0`" in line)
     one = next(one for one in PLAYED if one.task == "MiniHack-Eat-v0")
     assert row == (
-        "| `Eat-v0` | MiniHack | 85 | 250 | Eat the apple that lies in the room. | 2"
+        "| `Eat-v0` | native | 85 | 250 | Eat the apple that lies in the room. | 2"
         f" | {one.steps:,} | {one.events:,} | {one.steps_rewarded:,} |"
     )
 

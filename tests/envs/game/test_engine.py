@@ -1,11 +1,19 @@
 """What is wrong with a task or level that can't be played; `tests/whole` plays those that can."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from calm.errors import GameError, UsageError
-from envs.game.engine import ENGINE_KEYS, check_level, make_minihack, read_rules, rule_keys
+from envs.game.engine import (
+    ENGINE_KEYS,
+    Rules,
+    check_level,
+    make_minihack,
+    read_rules,
+    rule_keys,
+)
 
 ROOM = """MAZE: "mylevel", ' '
 GEOMETRY: center, center
@@ -42,13 +50,36 @@ def test_a_keyroom_takes_a_level_and_keeps_its_limit_and_macro(id: str, limit: i
     env.close()
 
 
-def test_rules_read_few_keys_and_minihacks_own_step_all() -> None:
-    assert set(rule_keys("keyroom")) - set(rule_keys("rules")) == {
-        "glyphs",
-        "inv_glyphs",
-        "inv_letters",
-    }
-    assert set(rule_keys("minihack")) == set(ENGINE_KEYS)
+def rules_of(id: str) -> Rules:
+    env = make_minihack(f"MiniHack-{id}")
+    rules = read_rules(env)
+    env.close()
+    return rules
+
+
+@pytest.mark.parametrize(
+    ("id", "more"),
+    [
+        ("KeyRoom-S5-v0", {"glyphs", "inv_glyphs", "inv_letters"}),
+        ("Eat-v0", set()),
+        ("Pray-v0", {"screen_descriptions"}),
+        ("Sokoban1a-v1", {"chars"}),
+    ],
+)
+def test_rules_read_few_keys(id: str, more: set[str]) -> None:
+    assert set(rule_keys(rules_of(id))) - set(rule_keys(rules_of("Room-5x5-v0"))) == more
+
+
+def test_minihacks_own_step_reads_all_keys() -> None:
+    rules = replace(rules_of("Room-5x5-v0"), path="minihack")
+    assert set(rule_keys(rules)) == set(ENGINE_KEYS)
+
+
+def test_sokoban_pays_by_pits_and_not_for_idle_steps() -> None:
+    rules = rules_of("Sokoban1a-v1")
+    assert (rules.path, rules.to_be_gone, rules.ends_on_stairs) == ("rules", "^", False)
+    assert (rules.reward_win, rules.reward_lose, rules.penalty_step) == (1.0, 0.0, 0.0)
+    assert (rules.reward_step, rules.reward_gone) == (-0.001, 0.1)
 
 
 @pytest.mark.parametrize(

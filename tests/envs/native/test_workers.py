@@ -17,7 +17,7 @@ import pytest
 
 from calm.errors import GameError
 from envs.events.sight import Sight
-from envs.game.engine import ABORTED
+from envs.game.goal import ABORTED
 from envs.implementations import make_event_stream
 from envs.native import workers
 from envs.native.backend import STEP, NativeBackend

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from calm.errors import GameError, UsageError
-from envs.game.engine import DIED, Game, make_minihack, read_rules
+from envs.game.engine import Game, make_minihack, read_rules
+from envs.game.goal import DIED
 from envs.stepping.batch import Batch
 
 TASK = "MiniHack-KeyRoom-S5-v0"
@@ -136,7 +137,7 @@ def test_wrong_actions(actions: Any, words: str) -> None:
         (lambda: Batch(TASK, 1, ("glyphs_crop",), crop=0), "odd"),
         (lambda: Batch(TASK, 2, level_seeds=[count()]), "as many streams"),
         (lambda: Batch(TASK, 2, workers=-1), "workers"),
-        (lambda: Batch("MiniHack-Eat-v0", 1, native=True), "native"),
+        (lambda: Batch(TASK, 1, native=True, options={"penalty_mode": "exp"}), "native"),
         (lambda: Batch(TASK, 1, options={"colour": 1}), "colour"),
         (lambda: Batch("MiniHack-Navigation-Custom-v0", 1), "can't be made"),
     ],

@@ -8,7 +8,8 @@ from itertools import count
 import numpy as np
 import pytest
 
-from envs.game.engine import ABORTED, make_minihack
+from envs.game.engine import make_minihack
+from envs.game.goal import ABORTED
 from envs.stepping.backend import Games
 from envs.stepping.plain import PlainBackend
 

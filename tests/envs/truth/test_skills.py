@@ -13,7 +13,7 @@ from calm.judges.rules import RulesJudge
 from calm.records import Transition
 from envs.collect import play
 from envs.events.stream import EventStream
-from envs.game.engine import LOST, WON
+from envs.game.goal import LOST, WON
 from envs.players.skill import SkillPlayer
 from envs.stepping.batch import Batch
 from envs.tasks.skills import MAZES, RULES, SKILLS

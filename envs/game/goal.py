@@ -1,0 +1,168 @@
+"""Says when a step reaches its task's goal and what the step pays, by MiniHack's own rules.
+
+Three kinds of rule stand behind MiniHack's tasks: the staircase down wins; a reward manager looks
+for conditions after every step; or, in Sokoban, the stairs win once no pit is left, and every pit
+that is filled pays. `envs/native/goal.c` says the same in C. Rewritten from what minihack 1.0.2
+does (minihack/base.py, minihack/reward_manager.py, minihack/envs/exploremaze.py, sokoban.py).
+
+Where we differ, on purpose: a deed counts within its episode. MiniHack looks at the first
+observation of an episode with the last action of the one before, so that "pray", pressed as time
+ran out, is begun already where the next hero starts on an altar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from envs.game.engine import Rules
+
+Kind = Literal["message", "deed", "stairs"]
+"""The message holds one of the texts; or `key` and then y is pressed while no cell of the screen is
+described by the text, for the hero stands on what it names; or the hero is on the staircase down.
+"""
+KINDS: tuple[Kind, ...] = ("message", "deed", "stairs")
+"""In the order of goal.c."""
+MOST_CONDITIONS, MOST_BYTES = 4, 256
+"""Conditions of a task, and bytes of the texts of one, for which calm.h has room."""
+
+RUNNING, WON, LOST, DIED, ABORTED = 0, 2, 3, 1, -1
+"""How a game stands after a step: MiniHack's own `StepStatus`, whose ABORTED is the time limit; but
+LOST where MiniHack calls an end successful and pays less than nothing for it, as Memento does."""
+
+_YES, _NO_KEY = ord("y"), 0
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that a reward manager looks for after every step; MiniHack calls it an event."""
+
+    kind: Kind
+    reward: float
+    """Of a step in which it holds."""
+    texts: tuple[bytes, ...] = ()
+    """What is looked for, see `Kind`."""
+    key: int = 0
+    """Code of a deed's key."""
+    repeatable: bool = False
+    """Whether it pays every time, and never counts as achieved; else it does both once."""
+    required: bool = True
+    """Whether the goal is not reached before it is achieved, unless a sufficient one is."""
+    sufficient: bool = False
+    """Whether the goal is reached as soon as it is achieved."""
+
+
+def packed(condition: Condition) -> bytes:
+    """Returns the texts of a condition as goal.c reads them: each ended by a zero."""
+    return b"".join(text + b"\0" for text in condition.texts)
+
+
+def read_conditions(manager: Any) -> tuple[Condition, ...] | None:
+    """Returns the conditions of MiniHack's reward manager; None where it has others than ours."""
+    from minihack.envs.exploremaze import stairs_reward_function
+    from minihack.reward_manager import LocActionEvent, MessageEvent, RewardManager
+
+    if type(manager) is not RewardManager:
+        return None
+    conditions = []
+    for event in manager.events:
+        flags = (event.repeatable, event.terminal_required, event.terminal_sufficient)
+        if type(event) is MessageEvent:
+            texts = tuple(text.encode() for text in event.messages)
+            condition = Condition("message", float(event.reward), texts, 0, *flags)
+        elif type(event) is LocActionEvent:
+            place = (event.loc.encode(),)
+            condition = Condition("deed", float(event.reward), place, int(event.action), *flags)
+        else:
+            return None
+        conditions.append(condition)
+    for function in manager.custom_reward_functions:
+        if function is not stairs_reward_function:
+            return None
+        conditions.append(Condition("stairs", 1.0, repeatable=True, required=False))
+    fit = all(len(packed(one)) < MOST_BYTES for one in conditions)
+    return tuple(conditions) if fit and 0 < len(conditions) <= MOST_CONDITIONS else None
+
+
+class Goal:
+    """Follows one game: whether a step reaches the goal, and what it pays.
+
+    Args:
+        rules: of the task.
+        rows: by nle key, the game's arrays, which hold what a step led to.
+    """
+
+    def __init__(self, rules: Rules, rows: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._rules = rules
+        self._rows = rows
+        self._internal = rows["internal"].data
+
+    def begin(self) -> None:
+        """Starts an episode; MiniHack looks for its conditions in the first observation too."""
+        self._achieved: set[int] = set()
+        self._begun: set[int] = set()
+        self._earned = 0.0
+        self._left = self._count()
+        self.reached(_NO_KEY)
+
+    def reached(self, key: int) -> bool:
+        """Returns whether the goal is reached by a step whose action is this key."""
+        on_stairs = bool(self._internal[4])
+        if self._rules.conditions:
+            return self._meets_conditions(key) or on_stairs
+        left = self._count()
+        self._gone, self._left = self._left - left, left
+        return on_stairs and not left
+
+    def reward(self, status: int) -> float:
+        """Returns what the step pays that was looked at last and ended so."""
+        rules = self._rules
+        if rules.conditions:
+            earned, self._earned = self._earned, 0.0
+            return earned
+        if status == RUNNING:
+            return rules.reward_step + self._gone * rules.reward_gone
+        return rules.reward_win if status == WON else rules.reward_lose
+
+    def _count(self) -> int:
+        """Returns how many cells of the screen show the symbol that has to be gone."""
+        symbol = self._rules.to_be_gone
+        return int(np.count_nonzero(self._rows["chars"] == ord(symbol))) if symbol else 0
+
+    def _meets_conditions(self, key: int) -> bool:
+        """Looks for all conditions; returns whether those that the goal takes are achieved."""
+        conditions = self._rules.conditions
+        for i, condition in enumerate(conditions):
+            if i not in self._achieved and self._holds(i, condition, key):
+                self._earned += condition.reward
+                if not condition.repeatable:
+                    self._achieved.add(i)
+        return any(conditions[i].sufficient for i in self._achieved) or all(
+            i in self._achieved for i, condition in enumerate(conditions) if condition.required
+        )
+
+    def _holds(self, i: int, condition: Condition, key: int) -> bool:
+        """Returns whether condition number i holds after a step whose action is this key."""
+        if condition.kind == "stairs":
+            return bool(self._internal[4])
+        if condition.kind == "message":
+            message = self._rows["message"].tobytes()
+            return any(text in message for text in condition.texts)
+        begun = i in self._begun
+        self._begun.discard(i)
+        if key == condition.key and not self._described(condition.texts[0]):
+            self._begun.add(i)
+            return False
+        return begun and key == _YES
+
+    def _described(self, word: bytes) -> bool:
+        """Returns whether a cell of the screen is described by a word."""
+        cells = self._rows["screen_descriptions"]
+        return any(
+            word in bytes(cell).split(b"\0")[0] for cell in cells.reshape(-1, cells.shape[-1])
+        )

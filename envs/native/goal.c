@@ -1,0 +1,103 @@
+/* Whether a step reaches its task's goal, and what it pays; see envs/game/goal.py, which says the
+ * same in Python. */
+#define _GNU_SOURCE
+#include "calm.h"
+
+#include <string.h>
+
+enum { MESSAGE, DEED, STAIRS }; /* kinds of conditions */
+enum { CELLS = 21 * 79, MESSAGE_BYTES = 256, DESCRIPTION_BYTES = 80, YES = 'y', NO_KEY = 0 };
+
+bool calm_says(const char *message, const char *text)
+{
+    return memmem(message, MESSAGE_BYTES, text, strlen(text)) != NULL;
+}
+
+static bool says_one(const char *message, const char *texts)
+{
+    for (; *texts; texts += strlen(texts) + 1)
+        if (calm_says(message, texts))
+            return true;
+    return false;
+}
+
+/* Whether a cell of the screen is described by a word. */
+static bool described(const char *cells, const char *word)
+{
+    for (int i = 0; i < CELLS; i++, cells += DESCRIPTION_BYTES)
+        if (memmem(cells, strnlen(cells, DESCRIPTION_BYTES), word, strlen(word)))
+            return true;
+    return false;
+}
+
+static int count(const calm_header *h, void *const *keys)
+{
+    const uint8_t *chars = keys[K_CHARS];
+    int n = 0;
+    for (int i = 0; h->to_be_gone && i < CELLS; i++)
+        n += chars[i] == h->to_be_gone;
+    return n;
+}
+
+static bool holds(const calm_condition *c, calm_progress *p, uint32_t bit, void *const *keys,
+                  int key)
+{
+    if (c->kind == STAIRS)
+        return ((const int32_t *) keys[K_INTERNAL])[4];
+    if (c->kind == MESSAGE)
+        return says_one(keys[K_MESSAGE], c->texts);
+    const bool begun = p->begun & bit;
+    p->begun &= ~bit;
+    if (key == c->key && !described(keys[K_SCREEN_DESCRIPTIONS], c->texts)) {
+        p->begun |= bit;
+        return false;
+    }
+    return begun && key == YES;
+}
+
+static bool meets_conditions(const calm_header *h, calm_progress *p, void *const *keys, int key)
+{
+    bool enough = false, all = true;
+    for (int i = 0; i < h->n_conditions; i++) {
+        const calm_condition *c = &h->conditions[i];
+        const uint32_t bit = 1u << i;
+        if (!(p->achieved & bit) && holds(c, p, bit, keys, key)) {
+            p->earned += c->reward;
+            if (!c->repeatable)
+                p->achieved |= bit;
+        }
+        const bool achieved = p->achieved & bit;
+        enough |= achieved && c->sufficient;
+        all &= achieved || !c->required;
+    }
+    return enough || all;
+}
+
+void calm_begin_goal(const calm_header *h, calm_progress *p, void *const *keys)
+{
+    *p = (calm_progress){ .left = count(h, keys) };
+    calm_reached(h, p, keys, NO_KEY); /* MiniHack looks at the first observation too */
+}
+
+bool calm_reached(const calm_header *h, calm_progress *p, void *const *keys, int key)
+{
+    const bool on_stairs = ((const int32_t *) keys[K_INTERNAL])[4];
+    if (h->n_conditions)
+        return meets_conditions(h, p, keys, key) || on_stairs;
+    const int left = count(h, keys);
+    p->gone = p->left - left;
+    p->left = left;
+    return on_stairs && !left;
+}
+
+double calm_reward(const calm_header *h, calm_progress *p, int status)
+{
+    if (h->n_conditions) {
+        const double earned = p->earned;
+        p->earned = 0.0;
+        return earned;
+    }
+    if (status == RUNNING)
+        return h->reward_step + p->gone * h->reward_gone;
+    return status == WON ? h->reward_win : h->reward_lose;
+}

@@ -1,0 +1,137 @@
+"""Conditions of reward managers and Sokoban's pits, on arrays written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from minihack.envs.exploremaze import stairs_reward_function
+from minihack.reward_manager import RewardManager, SequentialRewardManager
+from nle import nethack
+
+from envs.game.engine import ENGINE_KEYS, make_minihack, read_rules
+from envs.game.goal import RUNNING, WON, Condition, Goal, packed, read_conditions
+
+PRAY, YES, NORTH = int(nethack.Command.PRAY), ord("y"), ord("k")
+SQUEAK = Condition("message", -1.0, (b"squeak",), sufficient=True)
+KILL = Condition("message", 1.0, (b"You kill the grid bug",), sufficient=True)
+
+
+class Screen:
+    """One game's arrays, and its goal by some conditions or none."""
+
+    def __init__(self, *conditions: Condition, **rules: Any) -> None:
+        env = make_minihack("MiniHack-Eat-v0")
+        shown = {"conditions": conditions, **rules}
+        own = read_rules(env)
+        env.close()
+        self.rows = {key: np.zeros(*ENGINE_KEYS[key]) for key in ENGINE_KEYS}
+        fields = {name: getattr(own, name) for name in own.__slots__}
+        self.goal = Goal(type(own)(**(fields | shown)), self.rows)
+        self.goal.begin()
+
+    def step(self, message: str = "", key: int = NORTH, stairs: bool = False) -> tuple[bool, float]:
+        """Shows what a step led to; returns whether the goal is reached, and the reward."""
+        self.rows["message"][:] = np.frombuffer(message.encode().ljust(256, b"\0"), np.uint8)
+        self.rows["internal"][4] = stairs
+        reached = self.goal.reached(key)
+        return reached, self.goal.reward(WON if reached else RUNNING)
+
+
+def test_any_of_the_texts_reaches_a_goal_of_one_condition() -> None:
+    screen = Screen(Condition("message", 1.0, (b"delicious", b"Core dumped.")))
+    assert screen.step("You see here an apple.") == (False, 0.0)
+    assert screen.step("Core dumped.  Really.") == (True, 1.0)
+
+
+def test_a_sufficient_condition_ends_it_without_the_other() -> None:
+    assert Screen(SQUEAK, KILL).step("A board beneath you squeaks.") == (True, -1.0)
+    assert Screen(SQUEAK, KILL).step("You kill the grid bug!") == (True, 1.0)
+
+
+def test_all_that_are_required_have_to_be_achieved_and_each_pays_once() -> None:
+    first, second = (Condition("message", r, (t,)) for r, t in ((0.5, b"one"), (2.0, b"two")))
+    screen = Screen(first, second)
+    assert [screen.step(text) for text in ("one", "one", "two")] == [
+        (False, 0.5),
+        (False, 0.0),
+        (True, 2.0),
+    ]
+
+
+def test_what_is_repeatable_pays_every_time_and_the_stairs_end_it() -> None:
+    """ExploreMaze: half a point for an apple, one for the stairs."""
+    apple = Condition("message", 0.5, (b"delicious",), repeatable=True, required=False)
+    never = Condition("message", 1.0, (b"Mission Complete.",), sufficient=True)
+    stairs = Condition("stairs", 1.0, repeatable=True, required=False)
+    screen = Screen(apple, never, stairs)
+    assert screen.step("This is delicious!") == (False, 0.5)
+    assert screen.step("This is delicious!") == (False, 0.5)
+    assert screen.step("This is delicious!", stairs=True) == (True, 1.5)
+
+
+def test_a_deed_is_its_key_where_nothing_shows_the_place_and_then_yes() -> None:
+    screen = Screen(Condition("deed", 1.0, (b"altar",), PRAY))
+    altar = screen.rows["screen_descriptions"][3, 4]
+    altar[:13] = np.frombuffer(b"lawful altar\0", np.uint8)
+    assert [screen.step(key=key)[0] for key in (PRAY, YES)] == [False, False]
+    altar[0] = 0  # what follows a zero is left over from before
+    assert [screen.step(key=key)[0] for key in (PRAY, NORTH, YES)] == [False, False, False]
+    assert [screen.step(key=key) for key in (PRAY, YES)] == [(False, 0.0), (True, 1.0)]
+
+
+def test_an_episode_begins_with_nothing_achieved_or_begun() -> None:
+    screen = Screen(Condition("message", 1.0, (b"one",)), Condition("deed", 1.0, (b"sink",), PRAY))
+    screen.step("one", PRAY)
+    screen.step()
+    screen.goal.begin()
+    assert screen.step(key=YES) == (False, 0.0)
+    assert screen.step("one") == (False, 1.0)
+
+
+def test_a_first_observation_pays_with_the_first_step() -> None:
+    screen = Screen(Condition("message", 1.0, (b"one",)))
+    screen.rows["message"][:3] = np.frombuffer(b"one", np.uint8)
+    screen.goal.begin()
+    assert screen.step() == (True, 1.0)
+
+
+def test_every_pit_that_is_gone_pays_and_the_stairs_win_without_pits() -> None:
+    screen = Screen(reward_win=1.0, reward_step=-0.001, to_be_gone="^", reward_gone=0.1)
+    chars = screen.rows["chars"]
+    chars[2, 3:5] = ord("^")
+    screen.goal.begin()
+    assert screen.step() == (False, -0.001)
+    chars[2, 3] = ord(".")
+    assert screen.step(stairs=True) == (False, pytest.approx(0.099))
+    chars[2, 3] = ord("^")
+    assert screen.step() == (False, pytest.approx(-0.101))
+    chars[2, 3:5] = ord(".")
+    assert screen.step(stairs=True) == (True, 1.0)
+
+
+def test_conditions_are_those_of_minihacks_manager() -> None:
+    manager = RewardManager()
+    manager.add_eat_event("pear", reward=0.5, repeatable=True, terminal_required=False)
+    manager.add_positional_event("Altar", "pray")
+    manager.add_custom_reward_fn(stairs_reward_function)
+    pear, altar, stairs = read_conditions(manager) or ()
+    assert pear == Condition("message", 0.5, pear.texts, 0, True, False, False)
+    assert pear.texts[0] == b"This pear is delicious"
+    assert altar == Condition("deed", 1.0, (b"altar",), PRAY)
+    assert stairs == Condition("stairs", 1.0, repeatable=True, required=False)
+    assert packed(altar) == b"altar\0"
+
+
+def test_a_manager_with_other_conditions_is_left_to_minihack() -> None:
+    assert read_conditions(None) is None
+    assert read_conditions(SequentialRewardManager()) is None
+    assert read_conditions(RewardManager()) is None  # which is won at once
+    managers = [RewardManager() for _ in range(4)]
+    managers[0].add_location_event("fountain")
+    managers[1].add_custom_reward_fn(lambda *_: 0.0)
+    managers[2].add_message_event(["a" * 256])
+    for _ in range(5):
+        managers[3].add_message_event(["a"])
+    assert [read_conditions(manager) for manager in managers] == [None] * 4
