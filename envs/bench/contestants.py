@@ -16,6 +16,7 @@ from envs.environments import make_vec
 from envs.game.engine import make_minihack
 from envs.implementations import engine_alone
 from envs.stepping.batch import Batch
+from envs.tasks import environment_of
 
 KEYS = ("glyphs_crop", "blstats", "message")
 """Observation keys that all contestants fill."""
@@ -44,7 +45,8 @@ def _rate(step: Callable[[], int], seconds: float) -> float:
 
 def engine(task: str, cores: int) -> Contestant:
     """Returns nle's C engine alone, one game a core: no observations, no Python between steps."""
-    batch = Batch(task, cores, KEYS, workers=cores, native=True)
+    environment, options = environment_of(task)
+    batch = Batch(environment, cores, KEYS, workers=cores, native=True, options=options)
     play_raw = engine_alone(batch.backend)
 
     def play(seconds: float) -> float:
@@ -59,7 +61,7 @@ def engine(task: str, cores: int) -> Contestant:
 
 def minihack(task: str) -> Contestant:
     """Returns MiniHack's own environment, one game, with random actions and resets."""
-    env = make_minihack(task, {"observation_keys": KEYS})
+    env = _one_minihack(task)()
     actions = np.random.default_rng(0)
     env.reset()
 
@@ -74,7 +76,8 @@ def minihack(task: str) -> Contestant:
 
 def _one_minihack(task: str) -> Callable[[], Any]:
     """Returns a function that makes MiniHack's own environment of a task."""
-    return lambda: make_minihack(task, {"observation_keys": KEYS})
+    environment, options = environment_of(task)
+    return lambda: make_minihack(environment, {"observation_keys": KEYS, **options})
 
 
 def _sb3(kind: str) -> Callable[[str], Contestant]:

@@ -7,7 +7,7 @@ resets and level generation, interleaved, medians over rounds.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,28 +49,33 @@ class _Contest:
         return ratio(self.rates[ours], self.rates[theirs])
 
 
-def run(quick: bool = False, progress: Say | None = None) -> dict[str, Any]:
+def run(
+    tasks: Sequence[str] = (), quick: bool = False, progress: Say | None = None
+) -> dict[str, Any]:
     """Measures all contestants; returns rates and ratios.
 
     Args:
-        quick: one task and short rounds (about half a minute) instead of four (some minutes).
+        tasks: ids or files; none are `TASKS`, of which `quick` takes the first.
+        quick: fewer and shorter rounds (about half a minute a task).
         progress: called with what is being measured.
 
     Returns:
-        {"bench", "machine", "rows", "ratios", "by_task", "missing"}: rows of {"name", "task",
-        "value", "unit", "min", "max"}; ratios are ours over theirs, the geometric mean over tasks:
-        "minihack" one core against one core, "best_peer" 16 environments on all cores against the
-        fastest of the vector environments, "engine" against the engine alone on the same cores;
-        "credit_cost" and "credit_cost_all_cores" are what judged credit adds to the time of a step,
-        as a share of it (their arithmetic mean; smaller is better).
+        {"bench", "machine", "rows", "ratios", "by_task", "missing", "left_out"}: rows of {"name",
+        "task", "value", "unit", "min", "max"}; ratios are ours over theirs, the geometric mean over
+        tasks: "minihack" one core against one core, "best_peer" 16 environments on all cores
+        against the fastest of the vector environments, "engine" against the engine alone on the
+        same cores, left out where it can't play one of the tasks; "credit_cost" and
+        "credit_cost_all_cores" are what judged credit adds to the time of a step, as a share of it
+        (their arithmetic mean; smaller is better).
     """
     say = progress or (lambda text: None)
     rounds, seconds = (3, 0.25) if quick else (5, 0.5)
     rows: list[Row] = []
     by_task: dict[str, dict[str, float]] = {}
     missing: list[str] = []
-    for task in TASKS[:1] if quick else TASKS:
-        contest = _measure(task, rounds, seconds, say, missing)
+    left_out: list[str] = []
+    for task in tasks or (TASKS[:1] if quick else TASKS):
+        contest = _measure(task, rounds, seconds, say, missing, left_out)
         for name, rates in contest.rates.items():
             rows.append(row(name, UNIT, rates, task=task))
         by_task[task] = _ratios(contest)
@@ -79,6 +84,7 @@ def run(quick: bool = False, progress: Say | None = None) -> dict[str, Any]:
             of_task[name] for of_task in by_task.values()
         )
         for name in next(iter(by_task.values()))
+        if all(name in of_task for of_task in by_task.values())
     }
     return {
         "bench": "env",
@@ -87,6 +93,7 @@ def run(quick: bool = False, progress: Say | None = None) -> dict[str, Any]:
         "ratios": ratios,
         "by_task": by_task,
         "missing": sorted(set(missing)),
+        "left_out": left_out,
     }
 
 
@@ -98,7 +105,9 @@ MINIHACK = "MiniHack, 1 core"
 
 def _ratios(contest: _Contest) -> dict[str, float]:
     """Returns the ratios that `run` describes, of one task."""
-    ratios = {"minihack": contest.ratio(OURS_1, MINIHACK), "engine": contest.ratio(OURS, ENGINE)}
+    ratios = {"minihack": contest.ratio(OURS_1, MINIHACK)}
+    if ENGINE in contest.rates:
+        ratios["engine"] = contest.ratio(OURS, ENGINE)
     peers = [contest.ratio(OURS, f"{name}, {ENVS} envs") for name in PEERS
              if f"{name}, {ENVS} envs" in contest.rates]  # fmt: skip
     if peers:
@@ -108,16 +117,20 @@ def _ratios(contest: _Contest) -> dict[str, float]:
     return ratios
 
 
-def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str]) -> _Contest:
+def _measure(
+    task: str, rounds: int, seconds: float, say: Say, missing: list[str], left_out: list[str]
+) -> _Contest:
     """Lets all contestants play one task in turns; returns their rates.
 
     Args:
-        task: MiniHack's id.
+        task: id or file.
         rounds: how often each plays.
         seconds: that it plays for, each time.
         say: called with what is being measured.
-        missing: gets a line for each contestant that can't play here.
+        missing: gets a line for each contestant that is not installed.
+        left_out: gets a line for each that can't play this task.
     """
+    described = find_task(task)
     contest = _Contest()
     with ExitStack() as stack:
         players: dict[str, Play] = {}
@@ -130,7 +143,7 @@ def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str
                 missing.append(f"{name.split(',')[0]}: {error.name} is not installed")
                 return
             except UsageError as error:
-                missing.append(f"{name}: {error}")
+                left_out.append(f"{name}: {error}")
                 return
             stack.callback(close)
             players[name] = play
@@ -142,7 +155,6 @@ def _measure(task: str, rounds: int, seconds: float, say: Say, missing: list[str
             enter(f"{peer}, {ENVS} envs", lambda make=make: make(task))  # type: ignore[misc]
         for play in players.values():
             play(seconds / 2)  # warm up
-        described = find_task(task)
         judge = Annotator(make_judge("rules"), described, described.subgoals)
         play, close = ours(task, ENVS_1, 0, judge)
         play(10 * seconds)  # the descriptions of random play are judged

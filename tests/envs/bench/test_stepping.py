@@ -3,14 +3,24 @@ from __future__ import annotations
 import pytest
 
 from envs.bench.contestants import PEERS
-from envs.bench.stepping import run
+from envs.bench.stepping import (
+    ENGINE,
+    JUDGED,
+    JUDGED_1,
+    MINIHACK,
+    OURS,
+    OURS_1,
+    _Contest,
+    _ratios,
+    run,
+)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the peers
 def test_bench_has_the_shape_that_scripts_read() -> None:
     lines: list[str] = []
-    result = run(quick=True, progress=lines.append)
+    result = run(("Eat",), quick=True, progress=lines.append)
     assert result["bench"] == "env"
     assert result["machine"]["cores"] >= 1
     assert lines
@@ -25,3 +35,11 @@ def test_bench_has_the_shape_that_scripts_read() -> None:
     }  # fmt: skip
     assert result["ratios"]["minihack"] > 1
     assert result["missing"] == []
+
+
+def test_where_the_engine_alone_can_not_play_its_ratio_is_left_out() -> None:
+    names = (OURS, OURS_1, JUDGED, JUDGED_1, MINIHACK)
+    rates = dict(zip(names, ([8.0], [4.0], [4.0], [2.0], [0.5]), strict=True))
+    shares = {"credit_cost": 1.0, "credit_cost_all_cores": 1.0}
+    assert _ratios(_Contest(rates)) == {"minihack": 8.0, **shares}
+    assert _ratios(_Contest(rates | {ENGINE: [16.0]})) == {"minihack": 8.0, "engine": 0.5, **shares}

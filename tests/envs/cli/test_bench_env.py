@@ -21,10 +21,10 @@ RESULT: dict[str, Any] = {
 
 
 def test_what_is_measured_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[bool] = []
-    monkeypatch.setattr(stepping, "run", lambda quick, _say: calls.append(quick) or RESULT)
-    assert json.loads(calm("bench", "env", "--quick", "--json")) == RESULT
+    calls: list[object] = []
+    monkeypatch.setattr(stepping, "run", lambda *args: calls.append(args[:2]) or RESULT)
+    assert json.loads(calm("bench", "env", "Eat", "--quick", "--json")) == RESULT
     table = calm("bench", "env")
     assert "ours" in table
     assert "minihack" in table
-    assert calls == [True, False]
+    assert calls == [(["Eat"], True), ((), False)]
