@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError
+from envs.game.level_compiler import lev_comp
 
 FOLDER = "CALM_BOXOBAN"
 """The environment variable that names the folder of levels."""
@@ -78,6 +79,26 @@ def _levels_in(folder: str) -> tuple[str, ...]:
 def pick(levels: Sequence[str], seed: int) -> str:
     """Returns the level that a level seed plays, each about equally often."""
     return levels[random.Random(seed).randrange(len(levels))]
+
+
+class BoxobanLevels:
+    """Compiles the level that a task of Boxoban's has for a level seed.
+
+    Args:
+        env: MiniHack's object; it may be closed afterwards.
+    """
+
+    def __init__(self, env: Any) -> None:
+        self._env = env
+
+    def compile(self, seed: int) -> bytes:
+        """Returns the compiled level of a level seed.
+
+        Raises:
+            GameError: it does not compile.
+        """
+        self._env._level_core = seed
+        return lev_comp(self._env.get_lvl_gen().get_des())
 
 
 def use_level_files(module: Any) -> None:

@@ -43,6 +43,7 @@ with warnings.catch_warnings():
     import minihack.envs.minigrid
     from gymnasium.envs.registration import load_env_creator
     from minihack.base import PATH_DAT_DIR, MiniHack
+    from minihack.envs.boxohack import BoxoHack
     from minihack.envs.keyroom import MiniHackKeyDoor
     from minihack.envs.minigrid import MiniGridHack
     from minihack.envs.sokoban import Sokoban
@@ -51,9 +52,15 @@ with warnings.catch_warnings():
     from nle.env.tasks import NetHackScore
 
 from envs.game.actions import english
-from envs.game.boxoban import use_level_files
+from envs.game.boxoban import BoxobanLevels, use_level_files
 from envs.game.goal import ABORTED, DIED, LOST, RUNNING, WON, Condition, Goal, read_conditions
-from envs.game.level_compiler import lev_comp, take_level_out, use_level_compiler, write_level
+from envs.game.level_compiler import (
+    Levels,
+    lev_comp,
+    take_level_out,
+    use_level_compiler,
+    write_level,
+)
 from envs.game.minigrid_levels import SeededLevels, use_minigrid_3
 
 use_level_compiler(minihack.base)
@@ -116,6 +123,9 @@ class Rules:
     """Of a step that ends nothing."""
     to_be_gone: str
     """Symbol on the map of what has to be gone before the stairs win: Sokoban's pits; or ""."""
+    covered_by: str
+    """Symbol of what has to cover it instead, and then wins without stairs: Boxoban's boulders on
+    fountains; or ""."""
     reward_gone: float
     """Of a step for each one of these that it makes fewer."""
     conditions: tuple[Condition, ...]
@@ -231,27 +241,30 @@ def check_level(task: str, des_file: str) -> None:
 def read_rules(env: Any) -> Rules:
     """Returns the rules in MiniHack's environment object, and which path steps it exactly."""
     cls = type(env)
+    # The class whose goal and rewards it has.
+    family = next((b for b in (Sokoban, BoxoHack) if cls._reward_fn is b._reward_fn), MiniHack)
     ours = {
-        "reset": (MiniHack, MiniGridHack),
+        "reset": (family, MiniGridHack),
         "step": (MiniHack, MiniHackKeyDoor),
-        "_reward_fn": (MiniHack, Sokoban),
-        "_is_episode_end": (MiniHack, Sokoban),
+        "_reward_fn": (family,),
+        "_is_episode_end": (family,),
         "_get_time_penalty": (NetHackScore,),
         "_get_end_status": (NLE,),
         "_check_abort": (NLE,),
         "_perform_known_steps": (NLE,),
     }
+    if isinstance(env, BoxoHack):
+        ours |= dict.fromkeys(("get_lvl_gen", "get_env_map", "seed"), (BoxoHack,))
     if isinstance(env, MiniGridHack):
         ours |= {"get_env_desc": (MiniGridHack,), "get_env_map": (MiniGridHack,)}
-    fills_pits = cls._reward_fn is Sokoban._reward_fn
+    counts = family is not MiniHack
     conditions = read_conditions(env.reward_manager)
     plain = (
         all(
             any(getattr(cls, name) is getattr(base, name) for base in bases)
             for name, bases in ours.items()
         )
-        and fills_pits == (cls._is_episode_end is Sokoban._is_episode_end)
-        and (env.reward_manager is None or (conditions is not None and not fills_pits))
+        and (env.reward_manager is None or (conditions is not None and not counts))
         and env._level_seeds is None
         and env.penalty_mode == "constant"
         and env.penalty_time == 0
@@ -269,12 +282,13 @@ def read_rules(env: Any) -> Rules:
         max_steps=int(env._max_episode_steps),
         allow_all_yn=bool(env._allow_all_yn_questions),
         allow_all_modes=bool(env._allow_all_modes),
-        reward_win=1.0 if fills_pits else float(env.reward_win),
-        reward_lose=0.0 if fills_pits else float(env.reward_lose),
-        penalty_step=0.0 if fills_pits else float(env.penalty_step),
-        reward_step=float(env._time_penalty) if fills_pits else 0.0,
-        to_be_gone="^" if fills_pits else "",
-        reward_gone=float(env._reward_shaping_coefficient) if fills_pits else 0.0,
+        reward_win=1.0 if counts else float(env.reward_win),
+        reward_lose=0.0 if counts else float(env.reward_lose),
+        penalty_step=0.0 if counts else float(env.penalty_step),
+        reward_step=float(env._time_penalty) if counts else 0.0,
+        to_be_gone={Sokoban: "^", BoxoHack: "{"}.get(family, ""),
+        covered_by="`" if family is BoxoHack else "",
+        reward_gone=float(env._reward_shaping_coefficient) if counts else 0.0,
         conditions=conditions or (),
         spawn_monsters=bool(env.spec.kwargs.get("spawn_monsters", False)),
         fix_moon_phase=bool(env.spec.kwargs.get("fix_moon_phase", False)),
@@ -295,15 +309,15 @@ def rule_keys(rules: Rules) -> tuple[str, ...]:
     return keys
 
 
-def seeded_levels(env: Any, rules: Rules) -> SeededLevels | None:
+def seeded_levels(env: Any, rules: Rules) -> Levels | None:
     """Returns what makes the level of a level seed, where a task has a level for each; else None.
 
     The level that MiniHack has compiled is taken out of the object's folder then.
     """
-    if rules.path == "minihack" or not isinstance(env, MiniGridHack):
+    if rules.path == "minihack" or not isinstance(env, MiniGridHack | BoxoHack):
         return None
     take_level_out(FilePath(env.nethack._vardir))
-    return SeededLevels(env)
+    return SeededLevels(env) if isinstance(env, MiniGridHack) else BoxobanLevels(env)
 
 
 class Game:

@@ -1,9 +1,10 @@
 """Says when a step reaches its task's goal and what the step pays, by MiniHack's own rules.
 
 Three kinds of rule stand behind MiniHack's tasks: the staircase down wins; a reward manager looks
-for conditions after every step; or, in Sokoban, the stairs win once no pit is left, and every pit
-that is filled pays. `envs/native/goal.c` says the same in C. Rewritten from what minihack 1.0.2
-does (minihack/base.py, minihack/reward_manager.py, minihack/envs/exploremaze.py, sokoban.py).
+for conditions after every step; or something has to be gone, and pays for each one that is: in
+Sokoban the pits, before the stairs win, in Boxoban fountains without a boulder, which wins at once.
+`envs/native/goal.c` says the same in C. Rewritten from what minihack 1.0.2 does (minihack/base.py,
+reward_manager.py, envs/exploremaze.py, envs/sokoban.py, envs/boxohack.py).
 
 Where we differ, on purpose: a deed counts within its episode. MiniHack looks at the first
 observation of an episode with the last action of the one before, so that "pray", pressed as time
@@ -107,6 +108,8 @@ class Goal:
         self._achieved: set[int] = set()
         self._begun: set[int] = set()
         self._earned = 0.0
+        if self._rules.covered_by:
+            self._to_cover = self._rows["chars"] == ord(self._rules.to_be_gone)
         self._left = self._count()
         self.reached(_NO_KEY)
 
@@ -117,7 +120,7 @@ class Goal:
             return self._meets_conditions(key) or on_stairs
         left = self._count()
         self._gone, self._left = self._left - left, left
-        return on_stairs and not left
+        return not left and (on_stairs or bool(self._rules.covered_by))
 
     def reward(self, status: int) -> float:
         """Returns what the step pays that was looked at last and ended so."""
@@ -130,9 +133,14 @@ class Goal:
         return rules.reward_win if status == WON else rules.reward_lose
 
     def _count(self) -> int:
-        """Returns how many cells of the screen show the symbol that has to be gone."""
-        symbol = self._rules.to_be_gone
-        return int(np.count_nonzero(self._rows["chars"] == ord(symbol))) if symbol else 0
+        """Returns how much of what has to be gone is left."""
+        rules = self._rules
+        if not rules.to_be_gone:
+            return 0
+        chars = self._rows["chars"]
+        if rules.covered_by:
+            return int(np.count_nonzero(self._to_cover & (chars != ord(rules.covered_by))))
+        return int(np.count_nonzero(chars == ord(rules.to_be_gone)))
 
     def _meets_conditions(self, key: int) -> bool:
         """Looks for all conditions; returns whether those that the goal takes are achieved."""

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from nle import nethack
 
@@ -25,6 +25,13 @@ HACKDIR: str = nethack.nethack.HACKDIR
 LEVEL = "mylevel.lev"
 """The compiled level that MiniHack's games start on. NetHack reads it from its archive, nhdat, or,
 if it is not in there, from the folder."""
+
+
+class Levels(Protocol):
+    """Makes the levels of a task that has one for each level seed."""
+
+    def compile(self, seed: int) -> bytes:
+        """Returns the compiled level of a level seed; raises a GameError where it can't be made."""
 
 
 def compile_level(command: Sequence[str]) -> int:

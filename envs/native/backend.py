@@ -255,6 +255,7 @@ def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path)
     header.reward_step, header.reward_gone = rules.reward_step, rules.reward_gone
     header.penalty_step = rules.penalty_step
     header.to_be_gone = ord(rules.to_be_gone or "\0")
+    header.covered_by = ord(rules.covered_by or "\0")
     header.n_conditions = len(rules.conditions)
     for slot, condition in zip(header.conditions, rules.conditions, strict=False):
         slot.kind = KINDS.index(condition.kind)

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { N_KEYS = 17, N_CROPS = 4, HISTORY = 16, MOST_CONDITIONS = 4 };
+enum { N_KEYS = 17, N_CROPS = 4, HISTORY = 16, MOST_CONDITIONS = 4, CELLS = 21 * 79 };
 
 /* Order of the pointers in nle_obs. layout.py has the same list. */
 enum {
@@ -69,7 +69,7 @@ typedef struct {
     int32_t n_envs, n_workers;
     int32_t path, allow_all_yn, allow_all_modes, max_steps, penalty;
     int32_t spawn_monsters, fix_moon_phase, crop, n_actions, spin_us, raw_steps;
-    int32_t n_conditions, to_be_gone;
+    int32_t n_conditions, to_be_gone, covered_by;
     double reward_win, reward_lose, reward_step, reward_gone, penalty_step;
     calm_condition conditions[MOST_CONDITIONS];
     int32_t presses[256];
@@ -191,11 +191,13 @@ time_t calm_time(time_t *out);
 void calm_describe(void *window, int x, int y, int glyph);
 
 /* How far an episode has come towards its goal: bits by condition, what they have paid since the
- * last reward, and how many of what has to be gone are left and were gone by the last step. */
+ * last reward; how many of what has to be gone are left and were gone by the last step, and where
+ * they were at first if something is to cover them. */
 typedef struct {
     uint32_t achieved, begun;
     double earned;
     int left, gone;
+    bool to_cover[CELLS];
 } calm_progress;
 
 /* See goal.c. `keys` are nle's, `key` is the action's. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { MESSAGE, DEED, STAIRS }; /* kinds of conditions */
-enum { CELLS = 21 * 79, MESSAGE_BYTES = 256, DESCRIPTION_BYTES = 80, YES = 'y', NO_KEY = 0 };
+enum { MESSAGE_BYTES = 256, DESCRIPTION_BYTES = 80, YES = 'y', NO_KEY = 0 };
 
 bool calm_says(const char *message, const char *text)
 {
@@ -30,12 +30,15 @@ static bool described(const char *cells, const char *word)
     return false;
 }
 
-static int count(const calm_header *h, void *const *keys)
+/* How much of what has to be gone is left: cells that show it, or that did at first and do not show
+ * what has to cover it. */
+static int count(const calm_header *h, const calm_progress *p, void *const *keys)
 {
     const uint8_t *chars = keys[K_CHARS];
     int n = 0;
     for (int i = 0; h->to_be_gone && i < CELLS; i++)
-        n += chars[i] == h->to_be_gone;
+        n += h->covered_by ? p->to_cover[i] && chars[i] != h->covered_by
+                           : chars[i] == h->to_be_gone;
     return n;
 }
 
@@ -75,7 +78,11 @@ static bool meets_conditions(const calm_header *h, calm_progress *p, void *const
 
 void calm_begin_goal(const calm_header *h, calm_progress *p, void *const *keys)
 {
-    *p = (calm_progress){ .left = count(h, keys) };
+    const uint8_t *chars = keys[K_CHARS];
+    *p = (calm_progress){ 0 };
+    for (int i = 0; h->covered_by && i < CELLS; i++)
+        p->to_cover[i] = chars[i] == h->to_be_gone;
+    p->left = count(h, p, keys);
     calm_reached(h, p, keys, NO_KEY); /* MiniHack looks at the first observation too */
 }
 
@@ -84,10 +91,10 @@ bool calm_reached(const calm_header *h, calm_progress *p, void *const *keys, int
     const bool on_stairs = ((const int32_t *) keys[K_INTERNAL])[4];
     if (h->n_conditions)
         return meets_conditions(h, p, keys, key) || on_stairs;
-    const int left = count(h, keys);
+    const int left = count(h, p, keys);
     p->gone = p->left - left;
     p->left = left;
-    return on_stairs && !left;
+    return !left && (on_stairs || h->covered_by);
 }
 
 double calm_reward(const calm_header *h, calm_progress *p, int status)

@@ -65,7 +65,7 @@ class Header(ctypes.Structure):
         *((name, ctypes.c_int32) for name in (
             "n_envs", "n_workers", "path", "allow_all_yn", "allow_all_modes", "max_steps",
             "penalty", "spawn_monsters", "fix_moon_phase", "crop", "n_actions", "spin_us",
-            "raw_steps", "n_conditions", "to_be_gone",
+            "raw_steps", "n_conditions", "to_be_gone", "covered_by",
         )),
         *((name, ctypes.c_double) for name in (
             "reward_win", "reward_lose", "reward_step", "reward_gone", "penalty_step",

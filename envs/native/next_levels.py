@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from envs.game.level_compiler import write_level
-from envs.game.minigrid_levels import SeededLevels
+from envs.game.level_compiler import Levels, write_level
 from envs.stepping.backend import NextSeed
 
 
@@ -26,7 +25,7 @@ class NextLevels:
         self,
         seeds: npt.NDArray[np.uint64],
         draw: NextSeed,
-        levels: SeededLevels | None,
+        levels: Levels | None,
         root: Path,
     ) -> None:
         self._seeds = seeds

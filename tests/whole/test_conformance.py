@@ -14,12 +14,14 @@ from minihack.base import MH_DEFAULT_OBS_KEYS
 from nle.env.base import NLE_SPACE_ITEMS
 
 from docs.generate.minihack_table import surveys
+from envs.game.boxoban import FOLDER
 from envs.game.engine import ENGINE_KEYS, make_minihack
 from envs.game.glyphs import NO_GLYPH
 from envs.game.goal import ABORTED, DIED, LOST, WON
 from envs.players.make import make_player
 from envs.stepping.batch import Batch
 from envs.tasks import TASKS, OwnTask, task
+from tests.support.boxoban import SETS, write_levels
 
 ROOT = Path(__file__).parents[2]
 # MiniHack's own, when a menu keeps it from quitting a game; it goes on all the same.
@@ -205,7 +207,7 @@ def test_each_native_family_equals_minihack(name: str) -> None:
 def test_deeds_are_paid_as_minihack_pays_them(name: str, native: bool) -> None:
     """Of two environments, so that one's state is not the other's."""
     id = f"MiniHack-{name}-v0"
-    ends = side_by_side(id, 200, ("scripted", "scripted"), TRAINED, native=native)
+    ends = side_by_side(id, 120, ("scripted", "scripted"), TRAINED, native=native)
     assert ends[WON] >= 1
     assert (ends[LOST] >= 1) == name.startswith("Memento")
 
@@ -217,15 +219,30 @@ def test_native_levels_of_minigrid_equal_minihack(task: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", NATIVE)
-def test_every_native_id_equals_minihack(task: str) -> None:
+def test_every_native_id_equals_minihack(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for which in SETS:
+        write_levels(tmp_path, which)
+    monkeypatch.setenv(FOLDER, str(tmp_path))
     side_by_side(task, 2000, ("random", "random"), TRAINED, native=True)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_boxoban_equals_minihack(
+    native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(write_levels(tmp_path)))
+    id = "MiniHack-Boxoban-Hard-v0"
+    ends = side_by_side(id, 400, ("random", "random"), TRAINED, native=native)
+    assert ends[WON] >= 1
 
 
 def test_every_native_family_has_one_in_the_fast_suite() -> None:
     def family(id: str) -> str:
         return re.sub(r"S\d+N\d+|\d[ab]", "", id.removeprefix("MiniHack-")).split("-")[0]
 
-    names = (*NATIVE_SHORT, *GRIDS, *DEEDS, "Levitate")
+    names = (*NATIVE_SHORT, *GRIDS, *DEEDS, "Levitate", "Boxoban")
     assert {family(id) for id in NATIVE} == {family(name) for name in names}
 
 

@@ -56,11 +56,12 @@ def test_a_seed_always_plays_the_same_level_and_seeds_play_all() -> None:
     assert min(drawn.count(level) for level in LEVELS) >= 10
 
 
-def test_a_push_onto_the_target_wins(folder: Path) -> None:
+@pytest.mark.parametrize("native", [False, True])
+def test_a_push_onto_the_target_wins(folder: Path, native: bool) -> None:
     seeds = [s for s in range(30) if pick(LEVELS, s) == ONE_PUSH][:2]
-    with Batch(HARD, 1, ("chars",)) as batch:
+    with Batch(HARD, 1, ("chars",), native=native, workers=0) as batch:
         assert batch.rules.actions == ("move north", "move east", "move south", "move west")
-        assert batch.rules.path == "minihack"
+        assert batch.rules.path == "rules"
         for seed in seeds:
             batch.reset([seed])
             chars = batch.arrays["chars"][0]
@@ -71,9 +72,10 @@ def test_a_push_onto_the_target_wins(folder: Path) -> None:
             assert reward[0] == 1
 
 
-def test_both_boxes_must_be_on_targets(folder: Path) -> None:
+@pytest.mark.parametrize("native", [False, True])
+def test_both_boxes_must_be_on_targets(folder: Path, native: bool) -> None:
     seed = next(s for s in range(30) if pick(LEVELS, s) == TWO_BOXES)
-    with Batch(HARD, 2, ("chars",)) as batch:
+    with Batch(HARD, 2, ("chars",), native=native, workers=0) as batch:
         batch.reset([seed, seed])
         assert np.array_equal(*batch.arrays["chars"])
         rewards, terminated, _ = batch.step([3, 3])  # a boulder to the west, onto a fountain

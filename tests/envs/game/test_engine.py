@@ -70,6 +70,14 @@ def test_rules_read_few_keys(id: str, more: set[str]) -> None:
     assert set(rule_keys(rules_of(id))) - set(rule_keys(rules_of("Room-5x5-v0"))) == more
 
 
+def test_a_manager_of_a_kind_that_we_do_not_read_is_left_to_minihack() -> None:
+    env = make_minihack("MiniHack-Eat-v0")
+    env.reward_manager.add_location_event("fountain")
+    rules = read_rules(env)
+    env.close()
+    assert (rules.path, rules.conditions) == ("minihack", ())
+
+
 def test_minihacks_own_step_reads_all_keys() -> None:
     rules = replace(rules_of("Room-5x5-v0"), path="minihack")
     assert set(rule_keys(rules)) == set(ENGINE_KEYS)

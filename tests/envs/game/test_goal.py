@@ -1,4 +1,4 @@
-"""Conditions of reward managers and Sokoban's pits, on arrays written by hand."""
+"""Conditions of reward managers, pits and fountains, on arrays written by hand."""
 
 from __future__ import annotations
 
@@ -109,6 +109,22 @@ def test_every_pit_that_is_gone_pays_and_the_stairs_win_without_pits() -> None:
     assert screen.step() == (False, pytest.approx(-0.101))
     chars[2, 3:5] = ord(".")
     assert screen.step(stairs=True) == (True, 1.0)
+
+
+def test_all_boulders_on_fountains_win_without_stairs_and_each_pays() -> None:
+    screen = Screen(
+        reward_win=1.0, reward_step=-0.001, to_be_gone="{", covered_by="`", reward_gone=0.1
+    )
+    chars = screen.rows["chars"]
+    chars[2, 3:5] = ord("{")
+    screen.goal.begin()
+    assert screen.step(stairs=True) == (False, -0.001)
+    chars[2, 3] = ord("@")  # the hero stands on it: it is no less to be covered
+    assert screen.step() == (False, -0.001)
+    chars[2, 3] = ord("`")
+    assert screen.step() == (False, pytest.approx(0.099))
+    chars[2, 4] = ord("`")
+    assert screen.step() == (True, 1.0)
 
 
 def test_conditions_are_those_of_minihacks_manager() -> None:
