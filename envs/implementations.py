@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from calm.errors import UsageError
 from envs.events.stream import EventStream
-from envs.game.engine import make_minihack, read_rules, rule_keys
+from envs.game.engine import make_minihack
+from envs.game.rules import read_rules, rule_keys
 from envs.native.backend import NativeBackend
 from envs.native.build import Built, built
 from envs.native.check import CROP, ENVS, KEYS, TASK, trusted

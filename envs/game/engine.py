@@ -24,9 +24,8 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path as FilePath
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,14 +45,10 @@ with warnings.catch_warnings():
     from minihack.envs.boxohack import BoxoHack
     from minihack.envs.keyroom import MiniHackKeyDoor
     from minihack.envs.minigrid import MiniGridHack
-    from minihack.envs.sokoban import Sokoban
     from nle import nethack
-    from nle.env.base import NLE
-    from nle.env.tasks import NetHackScore
 
-from envs.game.actions import english
 from envs.game.boxoban import BoxobanLevels, use_level_files
-from envs.game.goal import ABORTED, DIED, LOST, RUNNING, WON, Condition, Goal, read_conditions
+from envs.game.goal import ABORTED, DIED, LOST, RUNNING, WON, Goal
 from envs.game.level_compiler import (
     Levels,
     lev_comp,
@@ -62,14 +57,13 @@ from envs.game.level_compiler import (
     write_level,
 )
 from envs.game.minigrid_levels import SeededLevels, use_minigrid_3
+from envs.game.rules import Rules, read_rules
 
 use_level_compiler(minihack.base)
 use_minigrid_3(minihack.envs.minigrid)
 use_level_files(minihack.envs.boxohack)
 
 Array = npt.NDArray[Any]
-Path = Literal["rules", "keyroom", "minihack"]
-"""How a task is stepped: our rules, our rules with KeyRoom's APPLY macro, or MiniHack's `step`."""
 
 ENGINE_KEYS: dict[str, tuple[tuple[int, ...], type]] = {
     name: (tuple(desc["shape"]), desc["dtype"]) for name, desc in nethack.OBSERVATION_DESC.items()
@@ -80,11 +74,6 @@ UNREAD_DESCRIPTIONS: Array = np.zeros(*ENGINE_KEYS["screen_descriptions"])
 """Where games write their descriptions of the screen if nobody reads them. MiniHack always asks for
 them, and to describe an object that it remembers NetHack may draw random numbers."""
 
-RULE_KEYS = ("message", "blstats", "program_state", "internal")
-"""What MiniHack's rules read at every step."""
-MACRO_KEYS = ("glyphs", "inv_glyphs", "inv_letters")
-"""What KeyRoom's macro reads besides."""
-
 SPACE, ESC, APPLY, YES = 32, 27, int(nethack.Command.APPLY), ord("y")
 AGENTS_QUESTIONS = (b"eat", b"attack", b"direction?", b"pray")
 """Words of questions that are left to the agent even where others are declined."""
@@ -94,47 +83,6 @@ MACRO_LIMIT = 100
 """Tries to open the door. MiniHack has no limit; a door that is not stuck takes one to five."""
 START_LIMIT = 1000
 """Presses of SPACE to get through the game's opening screens, as in nle."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The rules of a task, as MiniHack's object has them."""
-
-    path: Path
-    presses: tuple[int, ...]
-    """Key code of every action, by index."""
-    actions: tuple[str, ...]
-    """English name of every action, by index."""
-    ends_on_stairs: bool
-    """Whether the staircase down is all that wins: no reward manager, no ending of its own."""
-    max_steps: int
-    """Steps after which an episode is truncated."""
-    allow_all_yn: bool
-    """Whether every y/n question is left to the agent."""
-    allow_all_modes: bool
-    """Whether menus, prompts and --More-- are left to the agent too."""
-    reward_win: float
-    """Of the step that wins."""
-    reward_lose: float
-    """Of the step in which the hero dies or time runs out."""
-    penalty_step: float
-    """Added (negative) for a step in which no game time passes."""
-    reward_step: float
-    """Of a step that ends nothing."""
-    to_be_gone: str
-    """Symbol on the map of what has to be gone before the stairs win: Sokoban's pits; or ""."""
-    covered_by: str
-    """Symbol of what has to cover it instead, and then wins without stairs: Boxoban's boulders on
-    fountains; or ""."""
-    reward_gone: float
-    """Of a step for each one of these that it makes fewer."""
-    conditions: tuple[Condition, ...]
-    """What the reward manager looks for. Where there are some, they decide beside the stairs when
-    an episode is won, and they alone pay, and none of the rewards above but the penalty."""
-    spawn_monsters: bool
-    """Whether the game makes new monsters as time goes by."""
-    fix_moon_phase: bool
-    """Whether the level seed decides the phase of the moon, rather than the calendar."""
 
 
 def minihack_ids() -> list[str]:
@@ -238,77 +186,6 @@ def check_level(task: str, des_file: str) -> None:
         raise GameError(f"the level of {task} does not compile: {error}") from error
 
 
-def read_rules(env: Any) -> Rules:
-    """Returns the rules in MiniHack's environment object, and which path steps it exactly."""
-    cls = type(env)
-    # The class whose goal and rewards it has.
-    family = next((b for b in (Sokoban, BoxoHack) if cls._reward_fn is b._reward_fn), MiniHack)
-    ours = {
-        "reset": (family, MiniGridHack),
-        "step": (MiniHack, MiniHackKeyDoor),
-        "_reward_fn": (family,),
-        "_is_episode_end": (family,),
-        "_get_time_penalty": (NetHackScore,),
-        "_get_end_status": (NLE,),
-        "_check_abort": (NLE,),
-        "_perform_known_steps": (NLE,),
-    }
-    if isinstance(env, BoxoHack):
-        ours |= dict.fromkeys(("get_lvl_gen", "get_env_map", "seed"), (BoxoHack,))
-    if isinstance(env, MiniGridHack):
-        ours |= {"get_env_desc": (MiniGridHack,), "get_env_map": (MiniGridHack,)}
-    counts = family is not MiniHack
-    conditions = read_conditions(env.reward_manager)
-    plain = (
-        all(
-            any(getattr(cls, name) is getattr(base, name) for base in bases)
-            for name, bases in ours.items()
-        )
-        and (env.reward_manager is None or (conditions is not None and not counts))
-        and env._level_seeds is None
-        and env.penalty_mode == "constant"
-        and env.penalty_time == 0
-    )
-    path: Path = "minihack"
-    if plain:
-        path = "keyroom" if cls.step is MiniHackKeyDoor.step else "rules"
-    return Rules(
-        path=path,
-        presses=tuple(int(action) for action in env.actions),
-        actions=tuple(english(action) for action in env.actions),
-        ends_on_stairs=cls._is_episode_end is MiniHack._is_episode_end
-        and cls._reward_fn is MiniHack._reward_fn
-        and env.reward_manager is None,
-        max_steps=int(env._max_episode_steps),
-        allow_all_yn=bool(env._allow_all_yn_questions),
-        allow_all_modes=bool(env._allow_all_modes),
-        reward_win=1.0 if counts else float(env.reward_win),
-        reward_lose=0.0 if counts else float(env.reward_lose),
-        penalty_step=0.0 if counts else float(env.penalty_step),
-        reward_step=float(env._time_penalty) if counts else 0.0,
-        to_be_gone={Sokoban: "^", BoxoHack: "{"}.get(family, ""),
-        covered_by="`" if family is BoxoHack else "",
-        reward_gone=float(env._reward_shaping_coefficient) if counts else 0.0,
-        conditions=conditions or (),
-        spawn_monsters=bool(env.spec.kwargs.get("spawn_monsters", False)),
-        fix_moon_phase=bool(env.spec.kwargs.get("fix_moon_phase", False)),
-    )
-
-
-def rule_keys(rules: Rules) -> tuple[str, ...]:
-    """Returns the nle keys that must be filled to step a task by these rules."""
-    if rules.path == "minihack":
-        return tuple(ENGINE_KEYS)
-    keys: tuple[str, ...] = RULE_KEYS
-    if rules.path == "keyroom":
-        keys += MACRO_KEYS
-    if rules.to_be_gone:
-        keys += ("chars",)
-    if any(condition.kind == "deed" for condition in rules.conditions):
-        keys += ("screen_descriptions",)
-    return keys
-
-
 def seeded_levels(env: Any, rules: Rules) -> Levels | None:
     """Returns what makes the level of a level seed, where a task has a level for each; else None.
 
@@ -316,7 +193,7 @@ def seeded_levels(env: Any, rules: Rules) -> Levels | None:
     """
     if rules.path == "minihack" or not isinstance(env, MiniGridHack | BoxoHack):
         return None
-    take_level_out(FilePath(env.nethack._vardir))
+    take_level_out(Path(env.nethack._vardir))
     return SeededLevels(env) if isinstance(env, MiniGridHack) else BoxobanLevels(env)
 
 
@@ -334,7 +211,7 @@ class Game:
         self._env = env
         self._levels = seeded_levels(env, self.rules)
         self._nethack = env.nethack._pynethack
-        stop_clock(FilePath(env.nethack.dlpath))
+        stop_clock(Path(env.nethack.dlpath))
         rows = {"screen_descriptions": UNREAD_DESCRIPTIONS, **rows}
         self._nethack.set_buffers(**rows)
         self._rows = rows  # the engine keeps bare pointers
@@ -367,7 +244,7 @@ class Game:
             self._env.reset()
             return
         if self._levels:
-            write_level(FilePath(self._env.nethack._vardir), self._levels.compile(seed))
+            write_level(Path(self._env.nethack._vardir), self._levels.compile(seed))
         self._nethack.set_initial_seeds(seed, seed, False, None)
         self._nethack.reset()
         for _ in range(START_LIMIT):

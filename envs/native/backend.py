@@ -15,8 +15,10 @@ import numpy.typing as npt
 from nle import nethack
 
 from calm.errors import GameError
-from envs.game.engine import Array, Rules, seeded_levels
-from envs.game.goal import ABORTED, KINDS, packed
+from envs.game.conditions import KINDS, packed
+from envs.game.engine import Array, seeded_levels
+from envs.game.goal import ABORTED
+from envs.game.rules import Rules
 from envs.native.build import Built
 from envs.native.folders import Folder
 from envs.native.layout import Memory

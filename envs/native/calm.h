@@ -55,7 +55,7 @@ enum { STEP = 1, STEP_AND_RESET = 2, RESET = 3, STOP = 4, RAW = 5 };
 enum { PATH_RULES = 0, PATH_KEYROOM = 1 };
 enum { NOT_PAID = -1 };
 
-/* What a reward manager looks for; `Condition` of envs/game/goal.py says what the fields mean. */
+/* What a reward manager looks for; `Condition` of envs/game/conditions.py says what the fields mean. */
 typedef struct {
     int32_t kind, key, repeatable, required, sufficient;
     double reward;

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from envs.game.conditions import MOST_BYTES, MOST_CONDITIONS
 from envs.game.crops import PADDING
 from envs.game.engine import ENGINE_KEYS
-from envs.game.goal import MOST_BYTES, MOST_CONDITIONS
 
 NLE_ORDER = (
     "glyphs", "chars", "colors", "specials", "blstats", "message", "program_state", "internal",
@@ -47,7 +47,7 @@ ROWS: Mapping[str, tuple[type, tuple[int, ...]]] = {
 
 
 class ConditionSlot(ctypes.Structure):
-    """`calm_condition` of calm.h: one of `envs.game.goal.Condition`."""
+    """`calm_condition` of calm.h: one of `envs.game.conditions.Condition`."""
 
     _fields_ = [
         *((name, ctypes.c_int32) for name in (

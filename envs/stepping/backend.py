@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from envs.game.engine import Array, Rules
+from envs.game.engine import Array
+from envs.game.rules import Rules
 from envs.observer import Actions, Rows
 
 NextSeed = Callable[[int], int]

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
 from envs.game.crops import PADDING
-from envs.game.engine import ENGINE_KEYS, Array, Rules
+from envs.game.engine import ENGINE_KEYS, Array
+from envs.game.rules import Rules
 from envs.implementations import make_backend
 from envs.observer import Bools, Observer
 from envs.seeding import LevelSeeds, as_level_seed

@@ -31,7 +31,8 @@ def registered(id: str) -> Task:
     Raises:
         UsageError: MiniHack can't make it: it needs a des-file, or levels that are not here.
     """
-    from envs.game.engine import make_minihack, read_rules
+    from envs.game.engine import make_minihack
+    from envs.game.rules import read_rules
 
     if "-Custom-" in id:
         raise UsageError(

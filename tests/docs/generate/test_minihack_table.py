@@ -3,7 +3,8 @@
 import pytest
 
 from docs.generate.minihack_table import minihack_table, surveys
-from envs.game.engine import make_minihack, read_rules
+from envs.game.engine import make_minihack
+from envs.game.rules import read_rules
 from envs.subgoals import SUBGOALS
 from envs.survey import Survey
 from envs.tasks import words_of

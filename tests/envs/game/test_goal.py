@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from minihack.envs.exploremaze import stairs_reward_function
-from minihack.reward_manager import RewardManager, SequentialRewardManager
 from nle import nethack
 
-from envs.game.engine import ENGINE_KEYS, make_minihack, read_rules
-from envs.game.goal import RUNNING, WON, Condition, Goal, packed, read_conditions
+from envs.game.conditions import Condition
+from envs.game.engine import ENGINE_KEYS, make_minihack
+from envs.game.goal import RUNNING, WON, Goal
+from envs.game.rules import read_rules
 
 PRAY, YES, NORTH = int(nethack.Command.PRAY), ord("y"), ord("k")
 SQUEAK = Condition("message", -1.0, (b"squeak",), sufficient=True)
@@ -125,29 +125,3 @@ def test_all_boulders_on_fountains_win_without_stairs_and_each_pays() -> None:
     assert screen.step() == (False, pytest.approx(0.099))
     chars[2, 4] = ord("`")
     assert screen.step() == (True, 1.0)
-
-
-def test_conditions_are_those_of_minihacks_manager() -> None:
-    manager = RewardManager()
-    manager.add_eat_event("pear", reward=0.5, repeatable=True, terminal_required=False)
-    manager.add_positional_event("Altar", "pray")
-    manager.add_custom_reward_fn(stairs_reward_function)
-    pear, altar, stairs = read_conditions(manager) or ()
-    assert pear == Condition("message", 0.5, pear.texts, 0, True, False, False)
-    assert pear.texts[0] == b"This pear is delicious"
-    assert altar == Condition("deed", 1.0, (b"altar",), PRAY)
-    assert stairs == Condition("stairs", 1.0, repeatable=True, required=False)
-    assert packed(altar) == b"altar\0"
-
-
-def test_a_manager_with_other_conditions_is_left_to_minihack() -> None:
-    assert read_conditions(None) is None
-    assert read_conditions(SequentialRewardManager()) is None
-    assert read_conditions(RewardManager()) is None  # which is won at once
-    managers = [RewardManager() for _ in range(4)]
-    managers[0].add_location_event("fountain")
-    managers[1].add_custom_reward_fn(lambda *_: 0.0)
-    managers[2].add_message_event(["a" * 256])
-    for _ in range(5):
-        managers[3].add_message_event(["a"])
-    assert [read_conditions(manager) for manager in managers] == [None] * 4

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from envs.game.engine import make_minihack, minihack_ids, read_rules, seeded_levels
+from envs.game.engine import make_minihack, minihack_ids, seeded_levels
 from envs.game.grid_level import VERSION_BYTES, GridLevel
 from envs.game.level_compiler import lev_comp
+from envs.game.rules import read_rules
 
 TASKS = [id for id in minihack_ids() if "MultiRoom" in id or "Crossing" in id]
 LEVEL = GridLevel(

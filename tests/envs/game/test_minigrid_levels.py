@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from calm.errors import GameError
-from envs.game.engine import make_minihack, read_rules, seeded_levels
+from envs.game.engine import make_minihack, seeded_levels
 from envs.game.minigrid_levels import grid_source, small_integers
+from envs.game.rules import read_rules
 from envs.stepping.batch import Batch
 
 TASKS = [

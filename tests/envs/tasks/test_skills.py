@@ -5,8 +5,9 @@ import re
 import pytest
 from nle import nethack
 
-from envs.game.engine import make_minihack, read_rules
+from envs.game.engine import make_minihack
 from envs.game.glyphs import WANDS
+from envs.game.rules import read_rules
 from envs.subgoals import SUBGOALS
 from envs.tasks.registered import registered_ids
 from envs.tasks.skills import BY_ID, MAZES, RULES, SKILLS, glyphs_of
