@@ -99,7 +99,7 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
 
     Raises:
         UsageError: no such task, or options it does not take.
-        GameError: the level does not compile.
+        GameError: the level does not compile, or there is no space for it.
     """
     if task not in gymnasium.registry:
         raise unknown("task", task, minihack_ids())
@@ -117,6 +117,10 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
         raise UsageError(f"{task} can't be made with {dict(options or {})}: {error}") from error
     except ModuleNotFoundError as error:
         raise UsageError(f"{task} needs what is not installed here: {error}") from error
+    except OSError as error:
+        raise GameError(
+            f"{task} can't be set up: {error}; is there space for temporary files?"
+        ) from error
     if not isinstance(env, MiniHack):
         raise UsageError(f"{task} is not a MiniHack task but a {type(env).__name__}")
     try:

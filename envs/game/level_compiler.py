@@ -79,19 +79,21 @@ def lev_comp(des_file: str) -> bytes:
         des_file: its text.
 
     Raises:
-        GameError: it does not compile; the message says why.
+        GameError: it does not compile, or there is no room for it; the message says why.
     """
-    with tempfile.TemporaryDirectory(prefix="calm-") as folder:
-        with open(os.path.join(folder, "level.des"), "w") as file:
-            file.write(des_file)
-        compiled = subprocess.run(
-            [os.path.join(HACKDIR, "lev_comp"), "level.des"],
-            cwd=folder, capture_output=True, text=True, errors="replace", check=False,
-        )  # fmt: skip
-        level = Path(folder, LEVEL)
-        if compiled.returncode or not level.exists():
-            raise GameError(compiled.stderr.strip() or 'it must be named "mylevel"')
-        return level.read_bytes()
+    try:
+        with tempfile.TemporaryDirectory(prefix="calm-") as folder:
+            Path(folder, "level.des").write_text(des_file)
+            compiled = subprocess.run(
+                [os.path.join(HACKDIR, "lev_comp"), "level.des"],
+                cwd=folder, capture_output=True, text=True, errors="replace", check=False,
+            )  # fmt: skip
+            level = Path(folder, LEVEL)
+            if compiled.returncode or not level.exists():
+                raise GameError(compiled.stderr.strip() or 'it must be named "mylevel"')
+            return level.read_bytes()
+    except OSError as error:
+        raise GameError(f"{error}; free some space there") from error
 
 
 def take_level_out(game: Path) -> None:

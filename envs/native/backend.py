@@ -136,9 +136,12 @@ class NativeBackend:
             self._end_turn()
         ahead = [self._next.get(i) for i in rows.tolist()]
         if seeds is not None:
-            for i, seed in zip(rows.tolist(), seeds, strict=True):
-                self._next.set(i, seed)
-        self._next.complete()
+            self._take_seeds(rows, seeds)
+        try:
+            self._next.complete()
+        except GameError:
+            self._take_seeds(rows, ahead)
+            raise
         self._flag[:] = 0
         self._flag[rows] = 1
         todo = set(rows.tolist())
@@ -148,15 +151,20 @@ class NativeBackend:
             self._lost |= lost - todo
             for i in lost:
                 self._next.draw(i)
+            self._next.complete()
             self._flag[:] = 0
             self._flag[sorted(lost)] = 1
         if seeds is None:
             for i in rows.tolist():
                 self._next.draw(i)
         else:
-            for i, seed in zip(rows.tolist(), ahead, strict=True):
-                self._next.set(i, seed)
+            self._take_seeds(rows, ahead)
         self._lost.difference_update(todo)
+
+    def _take_seeds(self, rows: Rows, seeds: Sequence[int]) -> None:
+        """Takes these level seeds for the next episodes of these rows."""
+        for i, seed in zip(rows.tolist(), seeds, strict=True):
+            self._next.set(i, seed)
 
     def redraw(self, rows: Sequence[int]) -> None:
         if self._busy:

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from calm.errors import GameError
+
 PREFIX = "calm-"
 _NAME = re.compile(r"calm-(\d+)-[a-z0-9_]{8}")  # process id, and what mkdtemp adds
 LEVEL = "nhdat"
@@ -29,6 +31,9 @@ class Folder:
     Args:
         env: MiniHack's object, whose level is compiled.
         n_envs: games.
+
+    Raises:
+        GameError: there is no space for it.
     """
 
     def __init__(self, env: Any, n_envs: int) -> None:
@@ -38,6 +43,16 @@ class Folder:
         self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=where))
         self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            self._fill(env, n_envs)
+        except OSError as error:
+            self.remove()
+            raise GameError(
+                f"there is no place for {n_envs} games in {where}: {error}; free some space there"
+            ) from error
+
+    def _fill(self, env: Any, n_envs: int) -> None:
+        """Makes the folders of the games."""
         level = self.path / LEVEL
         shutil.copyfile(Path(env.nethack._vardir) / LEVEL, level)
         for i in range(n_envs):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from calm.errors import GameError
 from envs.game.level_compiler import Levels, write_level
 from envs.stepping.backend import NextSeed
 
@@ -36,18 +38,22 @@ class NextLevels:
         """Rows whose level of before still lies there: it could not be written, or Ctrl-C came."""
 
     def draw(self, row: int) -> None:
-        """Takes the next of a row's seeds; raises a GameError where its level can't be made."""
+        """Takes the next of a row's seeds."""
         self.set(row, self._draw(row))
 
     def set(self, row: int, seed: int) -> None:
-        """Takes this seed for a row; raises a GameError where its level can't be made."""
+        """Takes this seed for a row. Whether its level can be made is said by `complete`."""
         if self._levels is None:
             self._seeds[row] = seed
             return
         self._missing.add(row)
         self._seeds[row] = seed
-        write_level(self._root / str(row), self._levels.compile(seed))
-        self._missing.discard(row)
+        with suppress(GameError):
+            self._make(row, self._levels)
+
+    def get(self, row: int) -> int:
+        """Returns the seed of a row's next episode."""
+        return int(self._seeds[row])
 
     def complete(self) -> None:
         """Makes the levels that are missing: to be called before any game is reset.
@@ -55,9 +61,11 @@ class NextLevels:
         Raises:
             GameError: one can't be made.
         """
-        for row in sorted(self._missing):
-            self.set(row, int(self._seeds[row]))
+        if self._levels is not None:
+            for row in sorted(self._missing):
+                self._make(row, self._levels)
 
-    def get(self, row: int) -> int:
-        """Returns the seed of a row's next episode."""
-        return int(self._seeds[row])
+    def _make(self, row: int, levels: Levels) -> None:
+        """Lays the level of a row's seed ready; raises a GameError where it can't be made."""
+        write_level(self._root / str(row), levels.compile(self.get(row)))
+        self._missing.discard(row)

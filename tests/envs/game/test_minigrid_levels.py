@@ -148,7 +148,7 @@ def test_games_of_a_worker_that_died_go_on_with_levels_of_their_seeds() -> None:
 
 
 @pytest.mark.parametrize("native", [False, True])
-def test_a_level_that_cannot_be_written_is_an_error_and_no_other_is_played(native: bool) -> None:
+def test_no_other_level_is_played_where_a_full_disk_takes_none(native: bool) -> None:
     with Batch(ROOMS, 1, ("chars",), level_seeds=[Counted(5)], native=native, workers=0) as batch:
         batch.reset()
         backend = batch.backend
@@ -157,14 +157,24 @@ def test_a_level_that_cannot_be_written_is_an_error_and_no_other_is_played(nativ
             if native
             else Path(backend._games[0]._env.nethack._vardir)  # type: ignore[attr-defined]
         )
-        obstacle = folder / "mylevel.lev.new"
-        obstacle.mkdir()
+        full = folder / "mylevel.lev.new"
+        full.symlink_to("/dev/full")
         for _ in range(2):
-            with pytest.raises(GameError, match="can't be written to"):
+            with pytest.raises(GameError, match=r"can't be written to .*No space left on device"):
                 batch.reset([9])
-        obstacle.rmdir()
+        full.unlink()
         batch.reset([9])
         assert_levels(batch, 9)
+        if native:  # the level of the next episode is laid ready while this one is played
+            full.symlink_to("/dev/full")
+            batch.backend.redraw([0])
+            with pytest.raises(GameError, match="can't be written to"):
+                batch.step([0])
+            assert batch.steps.tolist() == [0]
+            full.unlink()
+            batch.step([0])
+            batch.reset()
+            assert_levels(batch, 7)  # 5 was played first, 6 forgotten
 
 
 def test_a_grid_that_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
