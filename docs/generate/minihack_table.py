@@ -4,8 +4,7 @@ The survey stands in `tasks.json` beside this file. With Boxoban's levels at han
 
     calm survey --steps 10000 --no-timed --out docs/generate/tasks.json
 
-makes it again, the same on every machine; tasks whose row has fewer steps, each of whose resets
-once took long, were named in a second call with `--steps 2000`.
+makes it again, the same on every machine.
 """
 
 from __future__ import annotations
