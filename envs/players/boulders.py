@@ -1,4 +1,4 @@
-"""Plans how to push a boulder into the river, by a search over places of the hero and a boulder."""
+"""Plans how to push a boulder to where it belongs, by a search over places of hero and boulder."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ _STEPS = tuple(dy * _WIDTH + dx for dy, dx in MOVES)
 _SIZE = (ROWS + 2) * _WIDTH
 
 
-def push_plan(terrain: Terrain, boulder: Cell, targets: set[Cell]) -> list[int] | None:
+def push_plan(
+    terrain: Terrain, boulder: Cell, targets: set[Cell], moves: int = len(MOVES)
+) -> list[int] | None:
     """Returns the fewest moves that push one boulder into one of the cells; None if none do.
 
     Args:
         terrain: other boulders, walls and water stay where they are.
         boulder: where the boulder is.
-        targets: cells of water or lava.
+        targets: cells of water or lava, pits, or other cells that it shall come to.
+        moves: how many of `MOVES` may be used; the first four are not diagonal.
     """
     free = bytearray(_SIZE)
     for y in range(ROWS):
@@ -32,7 +35,7 @@ def push_plan(terrain: Terrain, boulder: Cell, targets: set[Cell]) -> list[int] 
         following = []
         for state in level:
             hero, stone = divmod(state, _SIZE)
-            for move, step in enumerate(_STEPS):
+            for move, step in enumerate(_STEPS[:moves]):
                 to = hero + step
                 if to == stone:
                     beyond = to + step

@@ -10,18 +10,20 @@ from calm.errors import unknown
 from calm.records import Task
 from envs.game.actions import MOVES, english
 from envs.players.chance import Random, Sloppy
+from envs.players.forager import Forager
 from envs.players.half_trained import HalfTrained
 from envs.players.player import Array, Player
+from envs.players.pusher import Pusher
 from envs.players.quest import Quester
 from envs.players.scripted import Scripted
 from envs.players.skill import SkillPlayer
 from envs.tasks import task as find_task
-from envs.tasks.skills import SKILLS
+from envs.tasks.skills import MAZES, SKILLS
 
 PLAYERS = ("scripted", "sloppy", "random")
 """Play every task."""
-SPECIALISTS = ("quester", "half-trained")
-"""Play some: the quests; the tasks with weights in `envs/players/weights`."""
+SPECIALISTS = ("quester", "sloppy-quester", "half-trained")
+"""Play some: the quests and the like; the tasks with weights in `envs/players/weights`."""
 
 _SHARE_OF_CHANCE = {"scripted": 0.0, "sloppy": 0.3, "random": 1.0}
 
@@ -53,13 +55,18 @@ class Renumbered:
         return int(self._rng.integers(self._n)) if index is None else index
 
 
-def _scripted(actions: tuple[str, ...]) -> Player:
+def _scripted(task: Task) -> Player:
     """Returns the scripted player for any order of actions; its own begins with the moves."""
+    script: type[Scripted] = Scripted
+    if task.id in MAZES:
+        script = Forager
+    elif task.id.startswith(("MiniHack-Sokoban", "MiniHack-Boxoban-")):
+        script = Pusher
     moves = tuple(english(move) for move in MOVES)
-    if actions[: len(moves)] == moves:
-        return Scripted(actions)
-    names = (*moves, *(name for name in actions if name not in moves))
-    return Renumbered(Scripted(names), names, actions)
+    if task.actions[: len(moves)] == moves:
+        return script(task.actions)
+    names = (*moves, *(name for name in task.actions if name not in moves))
+    return Renumbered(script(names), names, task.actions)
 
 
 def make_player(name: str, task: str | Task) -> Player:
@@ -79,11 +86,13 @@ def make_player(name: str, task: str | Task) -> Player:
     if name == "random":
         return Random(len(task.actions))
     if name == "scripted":
-        return _scripted(task.actions)
+        return _scripted(task)
     if name == "sloppy":
-        return Sloppy(_scripted(task.actions), len(task.actions))
+        return Sloppy(_scripted(task), len(task.actions))
     if name == "quester":
         return Quester(task)
+    if name == "sloppy-quester":
+        return Sloppy(Quester(task), len(task.actions))
     if name == "half-trained":
         return HalfTrained(task.id)
     raise unknown("player", name, (*PLAYERS, *SPECIALISTS))

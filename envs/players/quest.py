@@ -1,4 +1,4 @@
-"""Plays the quests: takes what helps, crosses the lava, kills what guards the stairs.
+"""Plays quests and the like: takes what helps, crosses the lava, kills what guards the stairs.
 
 MiniHack's quests (`quest_easy.des`, `quest_medium.des`, `quest_hard.des`): Easy and Medium give a
 wand of cold and a frost horn at the start. Hard hides a wand of death and one of five things that
@@ -6,6 +6,9 @@ help across five cells of lava behind a maze, and a minotaur sleeps on the other
 shows what a thing looks like, not what it is: of two wands one makes cold, and trying tells which.
 Where both of Hard's things lie on one cell it has to give up: the list that NetHack shows then is
 closed by nle before anyone can choose from it.
+
+The same serves in smaller tasks, where one thing lies there or is carried: Levitate, Freeze-Lava,
+LavaCross and WoD; and in CorridorBattle, where there are only monsters.
 """
 
 from __future__ import annotations
@@ -17,15 +20,14 @@ from nle import nethack
 
 from calm.errors import UsageError
 from calm.records import Task
-from envs.game.actions import SKILLS
+from envs.game.actions import BY_NAME
 from envs.game.glyphs import COLUMNS, FROST_HORN, ROWS, STONE, THING, THING_OF_GLYPH
 from envs.players.player import Array
 from envs.players.scripted import Scripted
 from envs.players.terrain import MOVES, Cell
 
-_KEYS = [int(a) for a in SKILLS]
-"""Key of each action of the quests, by index. The first eight are the directions of `MOVES`."""
-
+_TASKS = ("Quest-", "Levitate-", "Freeze-Lava-", "LavaCross-", "WoD-", "CorridorBattle-")
+"""How the names of the tasks begin that it plays."""
 _USES = {
     nethack.WAND_CLASS: "zap",
     nethack.RING_CLASS: "put on",
@@ -53,7 +55,7 @@ class Quester(Scripted):
     """Explores as `Scripted` does, and uses what it finds.
 
     Args:
-        task: one of MiniHack's quests.
+        task: a quest of MiniHack's, or one of the tasks that are done by the same means.
 
     Raises:
         UsageError: another task.
@@ -62,9 +64,18 @@ class Quester(Scripted):
     name = "quester"
 
     def __init__(self, task: Task) -> None:
-        if not task.id.startswith("MiniHack-Quest-"):
-            raise UsageError(f"the quester plays the quests, not {task.id}")
-        self._hard = task.id == "MiniHack-Quest-Hard-v0"
+        name = task.id.removeprefix("MiniHack-")
+        if not name.startswith(_TASKS):
+            families = ", ".join(family.rstrip("-") for family in _TASKS)
+            raise UsageError(
+                f"the quester plays the quests and the like ({families}), not {task.id}"
+            )
+        self._hard = name.startswith("Quest-Hard-")
+        self._only_death = name.startswith("WoD-")  # every wand there is of death
+        self._only_floats = name.startswith("Levitate-")  # that is all there is to do
+        self._carries = "-Inv-" in name  # as its object f, from the start
+        # By key; the first eight actions are the directions of `MOVES`.
+        self._action_of = {int(BY_NAME[action]): i for i, action in enumerate(task.actions)}
         super().__init__(task.actions)
 
     def begin(self, rng: np.random.Generator) -> None:
@@ -96,14 +107,14 @@ class Quester(Scripted):
         if "In what direction" in message:
             return self._kick if self._kick is not None else self._toward
         if "[rl]" in message or "Right or Left" in message:
-            return _KEYS.index(ord("r"))
+            return self._action_of[ord("r")]
         if "[yn" in message:  # "Improvise?", "Really attack?": y is the key for northwest too
-            return _KEYS.index(ord("y"))
+            return self._action_of[ord("y")]
         if "What do you want to" in message:
             letter = self._letter(arrays, self._use)
-            if letter in _KEYS:
-                return _KEYS.index(letter)
-        return self._actions.index("cancel")
+            if letter in self._action_of:
+                return self._action_of[letter]
+        return self._can("cancel") or 0  # a move is no answer, and cancels too
 
     def _letter(self, arrays: Mapping[str, Array], glyph: int) -> int:
         places = np.flatnonzero(arrays["inv_glyphs"] == glyph)
@@ -111,11 +122,13 @@ class Quester(Scripted):
 
     def _held(self, arrays: Mapping[str, Array]) -> list[int]:
         """Returns glyphs of what is carried and may be used: wands, horns, what was picked up."""
+        useful = set(self._picked_up)
+        if self._carries:
+            useful.update(arrays["inv_glyphs"][arrays["inv_letters"] == ord("f")].tolist())
         return [
             g
             for g in dict.fromkeys(arrays["inv_glyphs"].tolist())
-            if (_use_of(g) in ("zap", "apply") or g in self._picked_up)
-            and self._spent.get(g, 0) < 12
+            if (_use_of(g) in ("zap", "apply") or g in useful) and self._spent.get(g, 0) < 12
         ]
 
     def _cold(self, arrays: Mapping[str, Array]) -> int | None:
@@ -128,6 +141,8 @@ class Quester(Scripted):
 
     def _death(self, arrays: Mapping[str, Array]) -> int | None:
         wands = [g for g in self._held(arrays) if _use_of(g) == "zap"]
+        if self._only_death:
+            return next(iter(wands), None)
         if not self._hard or (len(wands) > 1 and not self._makes_cold):
             return None
         return next((g for g in wands if not self._makes_cold.get(g)), None)
@@ -141,8 +156,8 @@ class Quester(Scripted):
         return self._actions.index(action)
 
     def _take(self, arrays: Mapping[str, Array]) -> int | None:
-        here = self._map
-        if here.afloat:
+        here, pick = self._map, self._can("pick up")
+        if here.afloat or pick is None:
             return None
         cells = {
             (int(y), int(x))
@@ -156,7 +171,7 @@ class Quester(Scripted):
             return way[0][0]
         self._tried.add(here.hero)
         self._picked_up.add(int(here.glyphs[here.hero]))
-        return self._actions.index("pick up")
+        return pick
 
     def _monsters(self, arrays: Mapping[str, Array], far: int) -> list[tuple[int, int, int]]:
         """Returns (steps, direction, level) of monsters in open lines; the nearest first.
@@ -198,6 +213,8 @@ class Quester(Scripted):
 
     def _float(self, arrays: Mapping[str, Array]) -> int | None:
         held = [g for g in self._held(arrays) if _use_of(g) not in ("zap", "apply")]
+        if held and self._only_floats:
+            return self._begin_to_use(held[0])
         way = self._to_bank() if held and not self._map.afloat else None
         if way is None:
             return None

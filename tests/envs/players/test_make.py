@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from calm.errors import UsageError
+from envs.players.forager import Forager
 from envs.players.half_trained import HalfTrained
 from envs.players.make import Renumbered, make_player
+from envs.players.pusher import Pusher
 from envs.players.quest import Quester
 from envs.players.skill import SkillPlayer
 
@@ -17,6 +19,9 @@ def test_unknown_player() -> None:
 
 def test_the_specialists_and_what_they_play() -> None:
     assert isinstance(make_player("quester", "Quest-Easy"), Quester)
+    assert make_player("sloppy-quester", "WoD-Easy-Full").name == "sloppy-quester"
+    assert isinstance(make_player("scripted", "ExploreMaze-Easy"), Forager)
+    assert isinstance(make_player("scripted", "MiniHack-Sokoban1a-v1"), Pusher)
     assert isinstance(make_player("half-trained", "KeyRoom-S5"), HalfTrained)
     assert isinstance(make_player("scripted", "Eat"), SkillPlayer)
     with pytest.raises(UsageError, match="plays the quests"):

@@ -1,4 +1,4 @@
-"""The quester: through all three quests, by what it finds."""
+"""The quester: through all three quests and the like, by what it finds."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ def test_it_freezes_lava_and_reaches_the_stairs() -> None:
     assert counts["reach the staircase down"] == 2
     assert counts["turn lava into solid ground"] >= 2
     assert counts["cross the water or lava"] == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "deed"),
+    [("Levitate-Boots-Restricted", "float in the air"), ("Levitate-Ring-Full", "float in the air"),
+     ("LavaCross-Levitate-Ring-Inv-Restricted", "cross the water or lava"),
+     ("LavaCross-Levitate-Potion-Pickup-Restricted", "reach the staircase down"),
+     ("Freeze-Lava-Restricted", "turn lava into solid ground"),
+     ("WoD-Easy-Restricted", "kill a monster"), ("WoD-Medium-Full", "kill a monster")],
+)  # fmt: skip
+def test_it_does_the_deed_of_smaller_tasks(task: str, deed: str) -> None:
+    assert deeds(task, 2, 5)[deed] >= 2
+
+
+def test_it_fights_where_nothing_lies() -> None:
+    assert deeds("CorridorBattle-Dark", 2, 5)["kill a monster"] >= 2
 
 
 def test_it_takes_the_items_crosses_and_kills_the_minotaur() -> None:
