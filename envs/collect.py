@@ -13,6 +13,7 @@ from calm.errors import UsageError
 from calm.records import LabelledTransition, Screen, Task, Transition
 from envs.events import screen
 from envs.events.stream import EventStream
+from envs.events.words import PRINTABLE
 from envs.observer import Actions, Bools, Rows
 from envs.players.make import make_player
 from envs.players.player import KEYS as PLAYER_KEYS
@@ -52,10 +53,16 @@ class _Recorder:
 
 def screen_of(chars: Array, colours: Array) -> Screen:
     """Returns the terminal of nle's `tty_chars` and `tty_colors`; blank where not printable."""
-    return Screen(
-        "\n".join("".join(chr(c) if 32 <= c < 127 else " " for c in row) for row in chars.tolist()),
-        "\n".join("".join(f"{c & 15:x}" for c in row) for row in colours.tolist()),
-    )
+    return Screen(_lines(chars, PRINTABLE), _lines(colours, _HEX_DIGIT))
+
+
+_HEX_DIGIT = bytes(ord(f"{code & 15:x}") for code in range(256))
+"""A table for `bytes.translate`: the digit of a colour."""
+
+
+def _lines(cells: Array, table: bytes) -> str:
+    """Returns cells (H, W) of one byte each as H lines of characters, by a table of all bytes."""
+    return "\n".join(row.tobytes().translate(table).decode("ascii") for row in cells)
 
 
 def versions() -> str:
@@ -71,6 +78,7 @@ def play(
     first: int = 0,
     split: str = "data",
     seed: int = 0,
+    descriptions: int = 1,
 ) -> Iterator[LabelledTransition]:
     """Yields every step of so many episodes, one after the other.
 
@@ -89,9 +97,11 @@ def play(
         first: number of the first one; those before it are passed over, not played.
         split: of the levels; `data` for transitions that are stored or shown to a judge.
         seed: of the levels and of the players' chance.
+        descriptions: version of the `events` text, see `envs.events.words.VERSIONS`; one that is
+            not the first is told in the provenance.
 
     Raises:
-        UsageError: unknown task, player or split, no episodes.
+        UsageError: unknown task, player, split or version, no episodes.
     """
     known = find_task(task) if isinstance(task, str) else task
     if isinstance(player, str) or not isinstance(player, Sequence):
@@ -102,16 +112,28 @@ def play(
     if first < 0:
         raise UsageError(f"episodes are numbered from 0, got {first}")
     crew = [make_player(p, known) if isinstance(p, str) else p for p in turns]
-    return _play(known, crew, range(first, first + episodes), split, seed)
+    return _play(known, crew, range(first, first + episodes), split, seed, descriptions)
 
 
 def _play(
-    task: Task, crew: Sequence[Player], numbers: range, split: str, seed: int
+    task: Task,
+    crew: Sequence[Player],
+    numbers: range,
+    split: str,
+    seed: int,
+    descriptions: int,
 ) -> Iterator[LabelledTransition]:
     keys = tuple(dict.fromkeys((*_Recorder.keys, *EventStream.keys, *TRUTH_KEYS)))
     environment, options = environment_of(task)
     with Batch(
-        environment, 1, keys, split=split, seed=seed, options=options, native=False
+        environment,
+        1,
+        keys,
+        split=split,
+        seed=seed,
+        options=options,
+        native=False,
+        descriptions=descriptions,
     ) as batch:
         events, truth = EventStream(task.id, batch, task.actions), make_truth(task, batch)
         recorder = _Recorder(batch)
@@ -131,6 +153,8 @@ def _play(
                 "seed": seed,
                 "number": number,
             }
+            if descriptions != 1:
+                provenance["descriptions"] = descriptions
             before = recorder.first
             step, ended = 0, False
             while not ended:

@@ -85,6 +85,8 @@ def make_vec(
         extra_keys: keys of `batch.arrays` for observers, beside `keys`; no observations.
         options: keyword arguments of the MiniHack class.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
+        descriptions: version of the `events` text that judges and bonuses read, see
+            `envs.events.words.VERSIONS`.
 
     Raises:
         UsageError: a task, key, judge, bonus or kind that there is none of, a value out of range,
@@ -130,6 +132,7 @@ class _Settings:
     extra_keys: Sequence[str] = ()
     options: Mapping[str, Any] | None = None
     workers: int | None = None
+    descriptions: int = 1
 
 
 def _episodes(task: str | Task, n_envs: int, settings: _Settings) -> Episodes:
@@ -160,6 +163,7 @@ def _episodes(task: str | Task, n_envs: int, settings: _Settings) -> Episodes:
         seed=settings.seed,
         options={**own_options, **(settings.options or {})},
         workers=settings.workers,
+        descriptions=settings.descriptions,
     )
     try:
         credit, subgoals = None, settings.subgoals

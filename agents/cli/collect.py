@@ -30,6 +30,9 @@ def collect(
     split: Annotated[
         str, typer.Option(help="Which levels: data, test or train; they never meet.")
     ] = "data",
+    descriptions: Annotated[
+        int, typer.Option(help="Version of the events text; 2 names no key that answers.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Play a task and keep every step in words.
@@ -49,6 +52,7 @@ def collect(
         episodes=episodes,
         seed=seed,
         split=split,
+        descriptions=descriptions,
         console=Console(stderr=True),
     )
     if as_json:

@@ -28,6 +28,7 @@ def played_rows(
     first: int = 0,
     seed: int,
     split: str,
+    descriptions: int = 1,
     console: Console,
 ) -> Iterator[LabelledTransition]:
     """Yields every step of `episodes` episodes with each of the players, who take turns.
@@ -44,7 +45,15 @@ def played_rows(
         bar = progress.add_task("episodes played", total=total, completed=min(first, total))
         if first >= total:
             return
-        for row in play(task, players, episodes=total - first, first=first, split=split, seed=seed):
+        for row in play(
+            task,
+            players,
+            episodes=total - first,
+            first=first,
+            split=split,
+            seed=seed,
+            descriptions=descriptions,
+        ):
             if _ends(row):
                 progress.advance(bar)
             yield row
@@ -58,6 +67,7 @@ def collect_file(
     episodes: int,
     seed: int,
     split: str,
+    descriptions: int = 1,
     console: Console,
 ) -> dict[str, Any]:
     """Plays a task and writes every step to `path`; returns what `write_rows` says is in it.
@@ -71,7 +81,7 @@ def collect_file(
             off included, is in the file `partial_path(path)`, and the console says so.
     """
     partial = partial_path(path)
-    rows = _whole_episodes(partial, task, players, seed, split)
+    rows = _whole_episodes(partial, task, players, seed, split, descriptions)
     finished = sum(map(_ends, rows))
     if finished:
         console.print(Text(f"resuming after {finished} episodes of {partial}"), soft_wrap=True)
@@ -85,6 +95,7 @@ def collect_file(
             first=finished,
             seed=seed,
             split=split,
+            descriptions=descriptions,
             console=console,
         ):
             rows.append(row)
@@ -102,7 +113,7 @@ def partial_path(path: Path) -> Path:
 
 
 def _whole_episodes(
-    partial: Path, task: str, players: Sequence[str], seed: int, split: str
+    partial: Path, task: str, players: Sequence[str], seed: int, split: str, descriptions: int
 ) -> list[LabelledTransition]:
     """Returns the rows of the whole episodes that an interrupted call has left, if any.
 
@@ -128,6 +139,7 @@ def _whole_episodes(
     same = {name: task_dict(t) for name, t in content.tasks.items()} == {known.id: task_dict(known)}
     for row in rows:
         same = same and expected(number).items() <= row.provenance.items()
+        same = same and row.provenance.get("descriptions", "1") == str(descriptions)
         number += _ends(row)
     if not same:
         raise UsageError(

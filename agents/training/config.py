@@ -87,6 +87,9 @@ class TrainConfig(BaseModel):
     `e3b`."""
     penalty: bool = False
     """Keep MiniHack's -0.01 for every step in which no game time passes."""
+    descriptions: Literal[1, 2] = 1
+    """Version of the `events` text: 1 names the action on the key that answers a question of the
+    game, 2 does not, which leaves fewer texts to judge where a task has all 85 actions."""
     encoder: str = "cnn"
     """The mechanism that sees the map."""
     encoder_options: dict[str, Any] = Field(default_factory=dict)

@@ -147,4 +147,5 @@ def make_env(
         bonus_weight=config.bonus_weight,
         window=config.looks_back,
         workers=workers,
+        descriptions=config.descriptions,
     )

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from envs.events.words import clean, named
+from envs.events.words import PRINTABLE, clean, named
 from envs.game.glyphs import CARRIED, CARRIED_OF_GLYPH, NO_GLYPH
 
 Array = npt.NDArray[Any]
@@ -107,7 +107,7 @@ def inventory_changes(before: Frame, after: Frame) -> list[str]:
 
 def _line(row: Array) -> str:
     """Returns a row of character codes as text, blank where not printable."""
-    return "".join(chr(c) if 32 <= c < 127 else " " for c in row.tolist())
+    return row.astype(np.uint8).tobytes().translate(PRINTABLE).decode("ascii")
 
 
 def _message_line(moment: Frame) -> str:
@@ -117,7 +117,8 @@ def _message_line(moment: Frame) -> str:
 
 def _cut(*maps: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the maps without the margins that are empty in all of them, so that they line up."""
-    filled = np.array([[[c != " " for c in line] for line in lines] for lines in maps])
+    characters = np.array(maps).view("U1").reshape(len(maps), len(maps[0]), -1)
+    filled = characters != " "
     rows, columns = np.flatnonzero(filled.any((0, 2))), np.flatnonzero(filled.any((0, 1)))
     if not rows.size:
         return tuple(BLANK for _ in maps)

@@ -23,7 +23,8 @@ class EventStream:
 
     Args:
         task_id: names the actions.
-        batch: has `arrays` with the keys in `EventStream.keys`.
+        batch: has `arrays` with the keys in `EventStream.keys`; and `descriptions`, where the
+            texts are not of the first of `envs.events.words.VERSIONS`.
         actions: English names of the batch's actions, where they aren't the task's own.
         sight: makes what packs the changes of a step; `envs.native.sight` has a faster one.
 
@@ -49,6 +50,7 @@ class EventStream:
         self._kinds = list(dict.fromkeys(names))
         numbers = np.array([self._kinds.index(name) for name in names], np.uint8)
         self._arrays = batch.arrays
+        self._version: int = getattr(batch, "descriptions", 1)
         self._sight = sight(batch, numbers)
         self.ids: npt.NDArray[np.int64] = np.zeros(len(self._sight.signatures), np.int64)
         """(B,) event of the last step: equal events have equal ids."""
@@ -85,6 +87,7 @@ class EventStream:
             self._kinds[int(values[layout.ACTION])],
             quote(self._message_in(row)),
             quote(sight.questions[row]),
+            self._version,
         )
         number = self._by_text.setdefault(text, len(self.texts))
         if number == len(self.texts):

@@ -80,11 +80,14 @@ _ENDS = {
 }
 
 
+PRINTABLE = bytes(code if 32 <= code < 127 else 32 for code in range(256))
+"""A table for `bytes.translate`: printable ASCII stays, every other byte becomes a blank."""
+
+
 def clean(message: npt.NDArray[Any] | bytes) -> str:
     """Returns a message as plain text: up to the first NUL, printable ASCII, single spaces."""
     raw = bytes(message).split(b"\0", 1)[0]
-    text = "".join(chr(c) if 32 <= c < 127 else " " for c in raw)
-    return " ".join(text.split())
+    return " ".join(raw.translate(PRINTABLE).decode("ascii").split())
 
 
 _NUMBERS = re.compile(r"\d+")
@@ -153,11 +156,21 @@ def _conditions(low_high: npt.NDArray[np.uint8]) -> list[str]:
     return [name for bit, name in _CONDITIONS.items() if mask & bit]
 
 
+VERSIONS = (1, 2)
+"""Versions of the `events` text, which differ in what they say of an answer to the game's question.
+
+The first names the action on the key that answers: "Action: fire, answering ...", for the key f.
+The second says "Action: a key, answering ...", since what the key did shows in what came of it: a
+task that has every key of the game as an action then has far fewer texts.
+"""
+
+
 def words(
     signature: npt.NDArray[np.uint8],
     action: str,
     message: str,
     question: str,
+    version: int = 1,
 ) -> str:
     """Returns the `events` text of one signature of `Sight`.
 
@@ -166,11 +179,13 @@ def words(
         action: kind of the action, "move".
         message: the game's after the step, as `quote` returns it; "" for none.
         question: the game's before the step, likewise.
+        version: one of `VERSIONS`.
     """
     flags, end = int(signature[layout.FLAGS]), int(signature[layout.END])
     head = [f"Action: {action}."]
     if flags & layout.ASKED:
-        head[0] = f'Action: {action}, answering "{question}"'
+        named_action = action if version == 1 else "a key"
+        head[0] = f'Action: {named_action}, answering "{question}"'
     if flags & layout.WITH_KEY:
         head.append("The hero carries the key.")
     if message:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
+from envs.events.words import VERSIONS
 from envs.game.crops import PADDING
 from envs.game.engine import ENGINE_KEYS, Array
 from envs.game.rules import Rules
@@ -49,9 +50,11 @@ class Batch:
             engine then ends.
         native: True insists on the native path, False on the plain one; by default the native one
             where the task and the machine allow it.
+        descriptions: version of the `events` text that observers write, see
+            `envs.events.words.VERSIONS`.
 
     Raises:
-        UsageError: unknown task or key, no environments, a crop without a centre.
+        UsageError: unknown task, key or version, no environments, a crop without a centre.
         GameError: the level does not compile.
     """
 
@@ -70,8 +73,12 @@ class Batch:
         options: Mapping[str, Any] | None = None,
         workers: int | None = None,
         native: bool | None = None,
+        descriptions: int = 1,
     ) -> None:
         _check(n_envs, (*keys, *extra_keys), crop)
+        if descriptions not in VERSIONS:
+            versions = " and ".join(map(str, VERSIONS))
+            raise UsageError(f"descriptions come in versions {versions}, got {descriptions!r}")
         if level_seeds is None:
             level_seeds = [LevelSeeds(split, seed, i) for i in range(n_envs)]
         elif len(level_seeds) != n_envs:
@@ -80,6 +87,7 @@ class Batch:
             )
         self.task = task
         self.n_envs = n_envs
+        self.descriptions = descriptions
         self.keys = tuple(dict.fromkeys(keys))
         """The observation keys without `extra_keys`; `arrays` may hold more."""
         self.streams: list[Iterator[int]] = list(level_seeds)

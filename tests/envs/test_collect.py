@@ -39,6 +39,25 @@ def test_a_step_holds_all() -> None:
     assert len({s.transition.episode for s in steps}) == 2
 
 
+def test_the_second_version_of_the_events_text() -> None:
+    """Pray asks "Are you sure": the key that answers is named by the first version alone."""
+    first, second = (
+        list(play("Pray-Distr", "scripted", episodes=1, seed=5, descriptions=version))
+        for version in (1, 2)
+    )
+    assert [r.transition.action for r in first] == [r.transition.action for r in second]
+    assert [r.truth for r in first] == [r.truth for r in second]
+    events = [[r.transition.texts["events"] for r in rows] for rows in (first, second)]
+    heads = {
+        (one.split(",")[0], two.split(",")[0])
+        for one, two in zip(*events, strict=True)
+        if one != two
+    }
+    assert heads == {("Action: move", "Action: a key")}
+    assert "descriptions" not in first[0].provenance
+    assert second[0].provenance["descriptions"] == 2
+
+
 def test_episodes_can_be_passed_over() -> None:
     players = ("random", "scripted")
     steps = list(play("KeyRoom-S5", players, episodes=4, seed=5))

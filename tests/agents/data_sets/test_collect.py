@@ -87,7 +87,8 @@ def test_fewer_episodes_are_taken_from_what_was_played(
 
 
 @pytest.mark.parametrize(
-    "other", [{"seed": 2}, {"split": "test"}, {"players": ("scripted", "random")}]
+    "other",
+    [{"seed": 2}, {"split": "test"}, {"players": ("scripted", "random")}, {"descriptions": 2}],
 )
 def test_what_other_arguments_have_played_is_refused(
     other: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,7 +6,7 @@ import pytest
 
 from agents.inspection.recording import record_run
 from agents.training.config import TrainConfig
-from agents.training.environment import subgoals_of_run
+from agents.training.environment import make_env, subgoals_of_run
 from agents.training.run_folder import Run
 from agents.training.train import train
 from calm.errors import UsageError
@@ -47,3 +47,11 @@ def test_a_run_on_a_list_of_the_store_is_replayed_without_the_store(tmp_path: Pa
             subgoals_of_run(run)
         train(run, store=store)
     assert record_run(run, 1).subgoals == [s.name for s in LIST]
+
+
+def test_the_version_of_descriptions_reaches_the_batch() -> None:
+    for version in (1, 2):
+        config = TrainConfig(**SMALL, descriptions=version)
+        env = make_env(config, 1, None, (), split="train", seed=0)
+        assert env.batch.descriptions == version
+        env.close()

@@ -32,6 +32,16 @@ def signature(**columns: int) -> np.ndarray:
     return row
 
 
+def test_the_second_version_names_no_key_that_answers() -> None:
+    asked, question = signature(FLAGS=layout.ASKED), "What do you want to wear? [X or ?*]"
+    texts = [[words(asked, action, "", question, version) for action in ("fire", "read")]
+             for version in (1, 2)]  # fmt: skip
+    assert texts[0][0].startswith(f'Action: fire, answering "{question}"')
+    assert texts[0][0] != texts[0][1]
+    assert texts[1] == [f'Action: a key, answering "{question}"\nNothing changed.'] * 2
+    assert words(signature(), "fire", "", "", 2) == words(signature(), "fire", "", "")
+
+
 def test_words_of_a_signature() -> None:
     row = signature(
         FLAGS=layout.MOVED | layout.WITH_KEY | layout.CROSSED, GROUND_NOW=3, HP=1, HUNGER=3

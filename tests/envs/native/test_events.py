@@ -33,6 +33,25 @@ def test_same_ids_and_texts_also_when_the_table_grows() -> None:
         assert native._table.size >= 2 * len(native._by_signature) > 8
 
 
+def test_the_second_version_has_the_same_ids_and_texts_in_both() -> None:
+    stepper = built()
+    assert stepper is not None
+    task = "MiniHack-Quest-Easy-v0"
+    rng = np.random.default_rng(2)
+    with Batch(task, 8, Sight.keys, seed=4, workers=1, descriptions=2) as batch:
+        plain, native = EventStream(task, batch), NativeEventStream(task, batch, stepper)
+        batch.observers += [plain, native]
+        batch.reset()
+        for _ in range(150):
+            batch.step(rng.integers(batch.n_actions, size=8))
+            assert np.array_equal(plain.ids, native.ids)
+        assert plain.texts == native.texts
+        assert len(native._by_signature) > len(native.texts)  # keys that are told as one
+        answers = [text for text in native.texts if ", answering" in text]
+        assert answers
+        assert all(text.startswith('Action: a key, answering "') for text in answers)
+
+
 def test_a_batch_without_the_keys_can_still_be_played() -> None:
     stepper = built()
     assert stepper is not None
