@@ -9,7 +9,7 @@ import typer
 
 
 def data_build(
-    name: Annotated[str, typer.Argument(help="Which set: keyroom-v1 or minihack-v1.")],
+    name: Annotated[str, typer.Argument(help="Which set: keyroom-v1, minihack-v1 or -v2.")],
     out: Annotated[Path | None, typer.Option(help="Folder; its own in data/ by default.")] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Build apart and compare with what is shipped.")

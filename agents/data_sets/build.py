@@ -7,17 +7,17 @@ compares with what is shipped. Every choice is drawn from generators whose seeds
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
-from calm.errors import CalmError, UsageError, unknown
-from calm.records import LabelledTransition, Task
+from agents.data_sets.minihack_v2 import minihack_v2
+from agents.data_sets.picking import Part, Picker, steps
+from calm.errors import UsageError, unknown
+from calm.records import LabelledTransition
 from data.dataset import read_manifest, write_manifest, write_part
-from envs.collect import play, versions
+from envs.collect import versions
 from envs.seeding import SPLITS
 from envs.tasks import task as find_task
 
@@ -27,116 +27,6 @@ PLAYERS = ("scripted", "sloppy", "random")
 """Who plays for minihack-v1, but for the quests."""
 PAPER = ("pick up the key", "open the locked door")
 """The two subgoals of the paper's design, as our tasks name them."""
-EPISODES = 400
-"""Most episodes played for one quota; none needs so many."""
-
-
-def steps(task: str, player: str | tuple[str, ...], seed: int) -> Iterator[LabelledTransition]:
-    """Yields the steps of up to `EPISODES` episodes of a task on levels of the split `data`.
-
-    Args:
-        task: id.
-        player: by name; several take turns.
-        seed: of the levels and of the players' chance.
-    """
-    for row in play(task, player, episodes=EPISODES, split="data", seed=seed):
-        # The packaged sets hold no rewards: they were made before steps had any.
-        known = {name: value for name, value in row.provenance.items() if name != "reward"}
-        yield replace(row, provenance=known)
-
-
-def episodes(rows: Iterable[LabelledTransition]) -> Iterator[list[LabelledTransition]]:
-    """Yields the rows of each episode; a new one starts at step 0."""
-    episode: list[LabelledTransition] = []
-    for row in rows:
-        if row.transition.step == 0 and episode:
-            yield episode
-            episode = []
-        episode.append(row)
-    yield episode
-
-
-class Picker:
-    """Draws rows for a set from played steps, each content once.
-
-    The methods return the rows that they pick. Those with a quota raise CalmError where too few
-    were played.
-
-    Args:
-        seed: of the draws.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        self._picked: set[str] = set()  # ids
-
-    def one_an_episode(
-        self,
-        rows: Iterator[LabelledTransition],
-        of_kind: Callable[[LabelledTransition], bool],
-        quota: int,
-    ) -> list[LabelledTransition]:
-        """Picks one row of a kind from each episode, drawn evenly, until there are `quota`."""
-        picked: list[LabelledTransition] = []
-        for episode in episodes(rows):
-            fresh = [r for r in episode if of_kind(r) and r.transition.id not in self._picked]
-            if fresh:
-                picked.append(self._pick(fresh[int(self._rng.integers(len(fresh)))]))
-            if len(picked) == quota:
-                return picked
-        raise CalmError(f"only {len(picked)} of {quota} rows in {EPISODES} episodes")
-
-    def sample(
-        self, rows: Iterator[LabelledTransition], each: int, quota: int
-    ) -> list[LabelledTransition]:
-        """Picks at most `each` rows of an episode, drawn evenly, in order, until `quota`."""
-        picked: list[LabelledTransition] = []
-        for episode in episodes(rows):
-            n = min(each, len(episode))
-            for i in sorted(self._rng.choice(len(episode), n, replace=False)):
-                row = episode[i]
-                if row.transition.id not in self._picked and len(picked) < quota:
-                    picked.append(self._pick(row))
-            if len(picked) == quota:
-                return picked
-        raise CalmError(f"only {len(picked)} of {quota} rows in {EPISODES} episodes")
-
-    def first_of_each(
-        self, rows: Iterable[LabelledTransition], names: Iterable[str], most: int
-    ) -> list[LabelledTransition]:
-        """Picks the first rows that achieve each subgoal in `names`, at most `most` of each."""
-        missing = dict.fromkeys(names, most)
-        picked: list[LabelledTransition] = []
-        for row in rows:
-            useful = any(row.truth[n] and missing[n] for n in missing)
-            if useful and row.transition.id not in self._picked:
-                for name in missing:
-                    missing[name] -= row.truth[name] and missing[name] > 0
-                picked.append(self._pick(row))
-        return picked
-
-    def idle(self, rows: Iterable[LabelledTransition], quota: int) -> list[LabelledTransition]:
-        """Picks `quota` rows that achieve nothing, drawn evenly, in order."""
-        idle = {r.transition.id: r for r in rows if not any(r.truth.values())}
-        fresh = [r for id, r in idle.items() if id not in self._picked]
-        if len(fresh) < quota:
-            raise CalmError(f"only {len(fresh)} of {quota} rows that achieve nothing")
-        places = self._rng.choice(len(fresh), quota, replace=False)
-        return [self._pick(fresh[i]) for i in sorted(places)]
-
-    def _pick(self, row: LabelledTransition) -> LabelledTransition:
-        self._picked.add(row.transition.id)
-        return row
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a set: its rows, and the tasks with the subgoals that judges are asked about."""
-
-    rows: list[LabelledTransition]
-    """In the order in which they are written."""
-    tasks: Mapping[str, Task]
-    """By id, the tasks of the rows."""
 
 
 def keyroom() -> dict[str, Part]:
@@ -215,6 +105,7 @@ def minihack() -> dict[str, Part]:
 SETS: Mapping[str, Callable[[], dict[str, Part]]] = {
     "keyroom-v1": keyroom,
     "minihack-v1": minihack,
+    "minihack-v2": minihack_v2,
 }
 
 

@@ -17,7 +17,7 @@ class EvaluationOptions:
 
     data: Annotated[
         str,
-        typer.Option(help="A labelled set: keyroom-v1, minihack-v1, a folder or a parquet file."),
+        typer.Option(help="A labelled set: keyroom-v1, minihack-v2, a folder or a parquet file."),
     ] = "keyroom-v1"
     judge: Annotated[
         list[str] | None,
