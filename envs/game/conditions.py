@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from envs.game.glyphs import ALTAR, SINK
+
 Kind = Literal["message", "deed", "stairs"]
-"""The message holds one of the texts; or `key` and then y is pressed while no cell of the screen is
-described by the text, for the hero stands on what it names; or the hero is on the staircase down.
-"""
+"""The message holds one of the texts; or `key` and then y is pressed while no cell of the map shows
+the place, for the hero stands on it; or the hero is on the staircase down."""
 KINDS: tuple[Kind, ...] = ("message", "deed", "stairs")
 """In the order of goal.c."""
+PLACES = {"altar": ALTAR, "sink": SINK}
+"""Glyphs of places of deeds. MiniHack looks for the word in the descriptions of all cells; of what
+NetHack knows, these alone are described by it."""
 MOST_CONDITIONS, MOST_BYTES = 4, 256
 """Conditions of a task, and bytes of the texts of one, for which calm.h has room."""
 
@@ -23,7 +27,9 @@ class Condition:
     reward: float
     """Of a step in which it holds."""
     texts: tuple[bytes, ...] = ()
-    """What is looked for, see `Kind`."""
+    """What a message may hold."""
+    place: int = 0
+    """Glyph of a deed's place."""
     key: int = 0
     """Code of a deed's key."""
     repeatable: bool = False
@@ -51,10 +57,10 @@ def read_conditions(manager: Any) -> tuple[Condition, ...] | None:
         flags = (event.repeatable, event.terminal_required, event.terminal_sufficient)
         if type(event) is MessageEvent:
             texts = tuple(text.encode() for text in event.messages)
-            condition = Condition("message", float(event.reward), texts, 0, *flags)
-        elif type(event) is LocActionEvent:
-            place = (event.loc.encode(),)
-            condition = Condition("deed", float(event.reward), place, int(event.action), *flags)
+            condition = Condition("message", float(event.reward), texts, 0, 0, *flags)
+        elif type(event) is LocActionEvent and event.loc in PLACES:
+            deed = PLACES[event.loc], int(event.action)
+            condition = Condition("deed", float(event.reward), (), *deed, *flags)
         else:
             return None
         conditions.append(condition)

@@ -102,14 +102,7 @@ class Goal:
             return any(text in message for text in condition.texts)
         begun = i in self._begun
         self._begun.discard(i)
-        if key == condition.key and not self._described(condition.texts[0]):
+        if key == condition.key and not (self._rows["glyphs"] == condition.place).any():
             self._begun.add(i)
             return False
         return begun and key == _YES
-
-    def _described(self, word: bytes) -> bool:
-        """Returns whether a cell of the screen is described by a word."""
-        cells = self._rows["screen_descriptions"]
-        return any(
-            word in bytes(cell).split(b"\0")[0] for cell in cells.reshape(-1, cells.shape[-1])
-        )

@@ -137,5 +137,5 @@ def rule_keys(rules: Rules) -> tuple[str, ...]:
     if rules.to_be_gone:
         keys += ("chars",)
     if any(condition.kind == "deed" for condition in rules.conditions):
-        keys += ("screen_descriptions",)
+        keys += ("glyphs",)
     return keys

@@ -269,7 +269,7 @@ def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path)
     header.n_conditions = len(rules.conditions)
     for slot, condition in zip(header.conditions, rules.conditions, strict=False):
         slot.kind = KINDS.index(condition.kind)
-        for name in ("key", "repeatable", "required", "sufficient", "reward"):
+        for name in ("place", "key", "repeatable", "required", "sufficient", "reward"):
             setattr(slot, name, getattr(condition, name))
         texts = packed(condition)
         slot.texts[: len(texts)] = texts

@@ -57,7 +57,7 @@ enum { NOT_PAID = -1 };
 
 /* What a reward manager looks for; `Condition` of envs/game/conditions.py says what the fields mean. */
 typedef struct {
-    int32_t kind, key, repeatable, required, sufficient;
+    int32_t kind, place, key, repeatable, required, sufficient;
     double reward;
     char texts[256]; /* each ended by a zero, the last by two or by the end */
 } calm_condition;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { MESSAGE, DEED, STAIRS }; /* kinds of conditions */
-enum { MESSAGE_BYTES = 256, DESCRIPTION_BYTES = 80, YES = 'y', NO_KEY = 0 };
+enum { MESSAGE_BYTES = 256, YES = 'y', NO_KEY = 0 };
 
 bool calm_says(const char *message, const char *text)
 {
@@ -21,11 +21,10 @@ static bool says_one(const char *message, const char *texts)
     return false;
 }
 
-/* Whether a cell of the screen is described by a word. */
-static bool described(const char *cells, const char *word)
+static bool shows(const int16_t *glyphs, int glyph)
 {
-    for (int i = 0; i < CELLS; i++, cells += DESCRIPTION_BYTES)
-        if (memmem(cells, strnlen(cells, DESCRIPTION_BYTES), word, strlen(word)))
+    for (int i = 0; i < CELLS; i++)
+        if (glyphs[i] == glyph)
             return true;
     return false;
 }
@@ -51,7 +50,7 @@ static bool holds(const calm_condition *c, calm_progress *p, uint32_t bit, void 
         return says_one(keys[K_MESSAGE], c->texts);
     const bool begun = p->begun & bit;
     p->begun &= ~bit;
-    if (key == c->key && !described(keys[K_SCREEN_DESCRIPTIONS], c->texts)) {
+    if (key == c->key && !shows(keys[K_GLYPHS], c->place)) {
         p->begun |= bit;
         return false;
     }

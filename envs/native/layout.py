@@ -51,7 +51,7 @@ class ConditionSlot(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_int32) for name in (
-            "kind", "key", "repeatable", "required", "sufficient"
+            "kind", "place", "key", "repeatable", "required", "sufficient"
         )),
         ("reward", ctypes.c_double),
         ("texts", ctypes.c_uint8 * MOST_BYTES),

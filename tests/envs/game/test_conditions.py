@@ -7,6 +7,7 @@ from minihack.reward_manager import RewardManager, SequentialRewardManager
 from nle import nethack
 
 from envs.game.conditions import Condition, packed, read_conditions
+from envs.game.glyphs import ALTAR
 
 PRAY = int(nethack.Command.PRAY)
 
@@ -17,21 +18,23 @@ def test_conditions_are_those_of_minihacks_manager() -> None:
     manager.add_positional_event("Altar", "pray")
     manager.add_custom_reward_fn(stairs_reward_function)
     pear, altar, stairs = read_conditions(manager) or ()
-    assert pear == Condition("message", 0.5, pear.texts, 0, True, False, False)
+    assert pear == Condition("message", 0.5, pear.texts, 0, 0, True, False, False)
     assert pear.texts[0] == b"This pear is delicious"
-    assert altar == Condition("deed", 1.0, (b"altar",), PRAY)
+    assert altar == Condition("deed", 1.0, (), ALTAR, PRAY)
     assert stairs == Condition("stairs", 1.0, repeatable=True, required=False)
-    assert packed(altar) == b"altar\0"
+    assert packed(pear).startswith(b"This pear is delicious\0Blecch!")
+    assert packed(pear).endswith(b"Core dumped.\0")
 
 
 def test_a_manager_with_other_conditions_is_left_to_minihack() -> None:
     assert read_conditions(None) is None
     assert read_conditions(SequentialRewardManager()) is None
     assert read_conditions(RewardManager()) is None  # which is won at once
-    managers = [RewardManager() for _ in range(4)]
+    managers = [RewardManager() for _ in range(5)]
     managers[0].add_location_event("fountain")
     managers[1].add_custom_reward_fn(lambda *_: 0.0)
     managers[2].add_message_event(["a" * 256])
+    managers[4].add_positional_event("fountain", "quaff")
     for _ in range(5):
         managers[3].add_message_event(["a"])
-    assert [read_conditions(manager) for manager in managers] == [None] * 4
+    assert [read_conditions(manager) for manager in managers] == [None] * 5

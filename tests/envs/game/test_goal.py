@@ -10,6 +10,7 @@ from nle import nethack
 
 from envs.game.conditions import Condition
 from envs.game.engine import ENGINE_KEYS, make_minihack
+from envs.game.glyphs import ALTAR, SINK
 from envs.game.goal import RUNNING, WON, Goal
 from envs.game.rules import read_rules
 
@@ -72,17 +73,16 @@ def test_what_is_repeatable_pays_every_time_and_the_stairs_end_it() -> None:
 
 
 def test_a_deed_is_its_key_where_nothing_shows_the_place_and_then_yes() -> None:
-    screen = Screen(Condition("deed", 1.0, (b"altar",), PRAY))
-    altar = screen.rows["screen_descriptions"][3, 4]
-    altar[:13] = np.frombuffer(b"lawful altar\0", np.uint8)
+    screen = Screen(Condition("deed", 1.0, (), ALTAR, PRAY))
+    screen.rows["glyphs"][3, 4] = ALTAR
     assert [screen.step(key=key)[0] for key in (PRAY, YES)] == [False, False]
-    altar[0] = 0  # what follows a zero is left over from before
+    screen.rows["glyphs"][3, 4] = SINK
     assert [screen.step(key=key)[0] for key in (PRAY, NORTH, YES)] == [False, False, False]
     assert [screen.step(key=key) for key in (PRAY, YES)] == [(False, 0.0), (True, 1.0)]
 
 
 def test_an_episode_begins_with_nothing_achieved_or_begun() -> None:
-    screen = Screen(Condition("message", 1.0, (b"one",)), Condition("deed", 1.0, (b"sink",), PRAY))
+    screen = Screen(Condition("message", 1.0, (b"one",)), Condition("deed", 1.0, (), SINK, PRAY))
     screen.step("one", PRAY)
     screen.step()
     screen.goal.begin()

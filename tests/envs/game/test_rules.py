@@ -32,7 +32,7 @@ def rules_of(id: str) -> Rules:
     [
         ("KeyRoom-S5-v0", {"glyphs", "inv_glyphs", "inv_letters"}),
         ("Eat-v0", set()),
-        ("Pray-v0", {"screen_descriptions"}),
+        ("Pray-v0", {"glyphs"}),
         ("Sokoban1a-v1", {"chars"}),
     ],
 )
