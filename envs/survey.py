@@ -66,7 +66,9 @@ class Survey:
     """Why it can't be played; "" where it can."""
 
 
-def survey(name: str, steps: int = STEPS, seed: int = 0, timed: bool = True) -> Survey:
+def survey(
+    name: str, steps: int = STEPS, seed: int = 0, timed: bool = True, descriptions: int = 1
+) -> Survey:
     """Plays a task at random.
 
     Args:
@@ -74,16 +76,24 @@ def survey(name: str, steps: int = STEPS, seed: int = 0, timed: bool = True) -> 
         steps: over all environments, rounded up to whole steps of `ENVS`.
         seed: of levels and actions.
         timed: False leaves the steps a second at 0; all else is the same on every machine.
+        descriptions: version of the `events` texts that are counted, see
+            `envs.events.words.VERSIONS`.
 
     Raises:
-        UsageError: no such task, or one that needs what is not here.
+        UsageError: no such task or version, or one that needs what is not here.
         GameError: its level does not compile.
     """
     task = find_task(name)
     environment, options = environment_of(task)
     rng = np.random.default_rng(seed)
     with Batch(
-        environment, ENVS, EventStream.keys, penalty=False, seed=seed, options=options
+        environment,
+        ENVS,
+        EventStream.keys,
+        penalty=False,
+        seed=seed,
+        options=options,
+        descriptions=descriptions,
     ) as batch:
         stream = make_event_stream(environment, batch)
         batch.observers.append(stream)
@@ -126,6 +136,7 @@ def survey_all(
     seed: int,
     done: Callable[[Survey], None],
     timed: bool = True,
+    descriptions: int = 1,
 ) -> list[Survey]:
     """Plays one task after the other; one that can't be played is listed with its error.
 
@@ -134,7 +145,7 @@ def survey_all(
         steps: of each.
         seed: of levels and actions.
         done: called with each survey.
-        timed: see `survey`.
+        timed, descriptions: see `survey`.
 
     Raises:
         UsageError: a name of no task.
@@ -142,7 +153,7 @@ def survey_all(
     surveys = []
     for name in names:
         try:
-            one = survey(name, steps, seed, timed)
+            one = survey(name, steps, seed, timed, descriptions)
         except CalmError as error:
             one = Survey(name if is_task_file(name) else task_id(name), error=str(error))
         surveys.append(one)

@@ -26,6 +26,9 @@ def survey_command(
     timed: Annotated[
         bool, typer.Option(help="Measure steps a second; without, runs give equal files.")
     ] = True,
+    descriptions: Annotated[
+        int, typer.Option(help="Version of the events text; 2 names no key that answers.")
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(help="JSON file to write to; tasks that it holds already are replaced."),
@@ -56,6 +59,6 @@ def survey_command(
         if out is not None:
             save_surveys(out, [one])  # as it comes, so that Ctrl-C loses one task at most
 
-    surveys = survey_all(tasks or registered_ids(), steps, seed, show, timed)
+    surveys = survey_all(tasks or registered_ids(), steps, seed, show, timed, descriptions)
     if as_json:
         sys.stdout.write(json.dumps([asdict(one) for one in surveys], indent=2) + "\n")

@@ -47,6 +47,14 @@ def test_events_subgoals_and_truth_of_a_known_task() -> None:
     assert survey("KeyRoom-S5", ENVS, seed=0).events == few.events
 
 
+def test_the_second_version_of_texts_has_fewer() -> None:
+    first, second = (
+        survey("Quest-Easy", 40 * ENVS, timed=False, descriptions=version) for version in (1, 2)
+    )
+    assert 0 < second.events < first.events
+    assert (second.steps, second.episodes) == (first.steps, first.episodes)
+
+
 def test_a_task_that_cant_be_played_is_listed_with_its_reason(closet: str) -> None:
     seen: list[Survey] = []
     surveys = survey_all(["Boxoban-Hard", closet], ENVS, 0, seen.append)
