@@ -26,6 +26,11 @@ CORES = len(os.sched_getaffinity(0))
 ENVS_1 = max(ENVS // CORES, 1)
 """Environments on one core where all cores have `ENVS`."""
 
+FEW_STEPS, MANY_STEPS = 100, 10_000
+"""Of the engine alone in the first call, and at most in one."""
+CALL_SECONDS = 0.05
+"""Calls of the engine alone that take longer are not made longer still."""
+
 Play = Callable[[float], float]
 """Steps for about so many seconds; returns environment steps a second."""
 Contestant = tuple[Play, Callable[[], Any]]
@@ -47,16 +52,28 @@ def engine(task: str, cores: int) -> Contestant:
     """Returns nle's C engine alone, one game a core: no observations, no Python between steps."""
     environment, options = environment_of(task)
     batch = Batch(environment, cores, KEYS, workers=cores, native=True, options=options)
-    play_raw = engine_alone(batch.backend)
+    return _playing_raw(engine_alone(batch.backend), cores), batch.close
+
+
+def _playing_raw(play_raw: Callable[[int], object], cores: int) -> Play:
+    """Returns a function that plays so many steps a call that one takes about `CALL_SECONDS`.
+
+    Where episodes last four steps, a step takes a hundred times as long as elsewhere, and workers
+    that say nothing for long are killed.
+    """
+    size = FEW_STEPS
 
     def play(seconds: float) -> float:
+        nonlocal size
         steps, start = 0, time.perf_counter()
         while (taken := time.perf_counter() - start) < seconds:
-            play_raw(10_000)
-            steps += 10_000 * cores
+            play_raw(size)
+            steps += size * cores
+            if time.perf_counter() - start - taken < CALL_SECONDS:
+                size = min(2 * size, MANY_STEPS)
         return steps / taken
 
-    return play, batch.close
+    return play
 
 
 def minihack(task: str) -> Contestant:

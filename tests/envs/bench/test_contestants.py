@@ -1,8 +1,10 @@
 """How a contestant of `calm bench env` plays: whole batches of actions, counted as steps."""
 
+from itertools import pairwise
+
 import numpy as np
 
-from envs.bench.contestants import _stepping
+from envs.bench.contestants import FEW_STEPS, MANY_STEPS, _playing_raw, _stepping
 
 
 def test_actions_are_drawn_beforehand_and_every_environment_counts() -> None:
@@ -12,3 +14,12 @@ def test_actions_are_drawn_beforehand_and_every_environment_counts() -> None:
     assert len(calls) == 8  # as many before it looks at the clock
     assert {len(actions) for actions in calls} == {2}
     assert set(np.concatenate(calls).tolist()) <= {0, 1, 2}
+
+
+def test_the_engine_begins_with_few_steps_a_call_for_an_episode_may_last_four() -> None:
+    sizes: list[int] = []
+    play = _playing_raw(sizes.append, cores=2)
+    assert play(0.02) > 0
+    assert sizes[0] == FEW_STEPS
+    for before, after in pairwise(sizes):
+        assert after in (before, min(2 * before, MANY_STEPS))
