@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from calm.errors import UsageError
-from calm.judges import asks_model, teacher_of
+from calm.judges import asks_model, reads_store
 from calm.judges.openai import OpenAIOptions
 
 
@@ -21,7 +21,7 @@ def options_for(spec: str, options: Mapping[str, Any]) -> dict[str, Any]:
     options = {name: value for name, value in options.items() if value not in ("", None)}
     if asks_model(spec):
         return dict(options)
-    names = {"repair", "form", "thresholds"} if teacher_of(spec).startswith("replay") else set()
+    names = {"repair", "form", "thresholds"} if reads_store(spec) else set()
     return {name: value for name, value in options.items() if name in names}
 
 

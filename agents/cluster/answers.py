@@ -14,14 +14,13 @@ from pathlib import Path
 
 from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
-from calm.judges import asks_model, teacher_of
+from calm.judges import reads_store
 from calm.store.store import Store
 
 
 def reads_answers(config: TrainConfig) -> bool:
     """Returns whether a cell reads a store."""
-    kind = teacher_of(config.judge).partition(":")[0]
-    return asks_model(config.judge) or kind == "replay" or config.subgoals != "given"
+    return reads_store(config.judge) or config.subgoals != "given"
 
 
 def copy_of_answers(runs: Sequence[Run], store: Path) -> bytes | None:

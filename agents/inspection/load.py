@@ -18,7 +18,7 @@ from agents.training.environment import make_env, subgoals_of_run
 from agents.training.run_folder import Run
 from calm.annotation.live import Annotator
 from calm.errors import UsageError
-from calm.judges import asks_model, teacher_of
+from calm.judges import reads_store
 from calm.judges.protocol import Immediate
 from calm.records import Judgement, Mode, Subgoal, Task, Transition, Verdict
 from envs.interfaces.sb3_vec import Sb3Vec
@@ -96,7 +96,7 @@ def recalled_source(run: Run, subgoals: Sequence[Subgoal]) -> CreditSource:
     """Returns the source of a run's credit, a language model replaced by its stored answers."""
     config = run.config
     task = config.described
-    if asks_model(config.judge) or teacher_of(config.judge).startswith("replay"):
+    if reads_store(config.judge):
         return Annotator(SavedJudge(config.judge, run.judged()), task, subgoals)
     return make_credit_source(config.judge, task, subgoals, seed=config.seed)
 

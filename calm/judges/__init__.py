@@ -32,7 +32,7 @@ JUDGES = (
 )
 """The specs that `make_judge` understands."""
 
-__all__ = ["JUDGES", "asks_model", "make_judge", "teacher_of"]
+__all__ = ["JUDGES", "asks_model", "make_judge", "reads_store", "teacher_of"]
 
 
 def asks_model(spec: str) -> bool:
@@ -41,6 +41,14 @@ def asks_model(spec: str) -> bool:
     A student does if the judge that it learns from does.
     """
     return teacher_of(spec).startswith(("openai:", "local:"))
+
+
+def reads_store(spec: str) -> bool:
+    """Returns whether a spec names a judge whose answers are a model's, in a store now or then.
+
+    Such a judge answers in a form of question, and can be made with a store alone.
+    """
+    return asks_model(spec) or teacher_of(spec).partition(":")[0] == "replay"
 
 
 def asking_judge(

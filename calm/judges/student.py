@@ -59,11 +59,16 @@ def student_agreement(spec: str) -> float | None:
     (0.99, 0.98)
 
     Raises:
-        UsageError: what is named is no share between a half and 1.
+        UsageError: what is named is no share between a half and 1, or another student.
     """
     matched = _PREFIX.fullmatch(spec)
     if matched is None:
         return None
+    if _PREFIX.fullmatch(matched[2]):
+        raise UsageError(
+            f"{spec}: a student learns from a judge and not from another student; name the judge,"
+            f" as in student:{teacher_of(matched[2])}"
+        )
     try:
         share = float(matched[1] or AGREEMENT)
     except ValueError:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError, unknown
-from calm.judges import asks_model, teacher_of
+from calm.judges import reads_store
 from calm.records import MODES, Mode, Subgoal, Task
 from data.dataset import Dataset
 from data.evaluation.discovered import task_named
@@ -89,11 +89,6 @@ def chosen_half(plan: EvaluationPlan) -> str:
     return plan.half or (TUNE if tunes else "")
 
 
-def takes_form(spec: str) -> bool:
-    """Returns whether a judge is asked, or was asked, in a form of question that one can choose."""
-    return asks_model(spec) or teacher_of(spec).startswith("replay")
-
-
 def _check_fold(plan: EvaluationPlan, tunes: str) -> None:
     """Raises UsageError where each half can't be judged by what is learned on the other."""
     half = f"--half {plan.half}" if plan.half else ""
@@ -104,7 +99,7 @@ def _check_fold(plan: EvaluationPlan, tunes: str) -> None:
         raise UsageError(
             "--fold learns from the truth, which nobody knows of discovered subgoals: leave it out"
         )
-    if not any(takes_form(spec) for spec in plan.judges):
+    if not any(reads_store(spec) for spec in plan.judges):
         raise UsageError(
             "--fold is for a model's answers: --judge local:MODEL, openai:MODEL or replay"
         )

@@ -13,7 +13,7 @@ import numpy as np
 from calm.annotation.many import Progress
 from calm.asking.form import BOOLEANS, form_named
 from calm.errors import UsageError
-from calm.judges import asks_model, make_judge, teacher_of
+from calm.judges import asks_model, make_judge, reads_store
 from calm.judges.protocol import Judge
 from calm.judges.stored import ReplayJudge
 from calm.judges.thresholds import write_thresholds
@@ -44,7 +44,6 @@ from data.evaluation.plan import (
     chosen_modes,
     chosen_parts,
     chosen_subgoals,
-    takes_form,
 )
 from data.evaluation.prompt_variants import (
     FORM,
@@ -93,8 +92,8 @@ def run_evaluation(
         fixed = {FORM: form_named(form).name} | fixed
     wordings = variants(fixed, plan.sweep)
     parts = chosen_parts(dataset, plan.parts, plan.tasks)
-    need_store = [s for s in plan.judges if asks_model(s) or teacher_of(s).startswith("replay")]
-    replayed = [spec for spec in need_store if teacher_of(spec).startswith("replay")]
+    need_store = [spec for spec in plan.judges if reads_store(spec)]
+    replayed = [spec for spec in need_store if not asks_model(spec)]
     is_owned = owner_of_environment() is not None
     if plan.store and not plan.store.exists() and replayed and not is_owned:
         raise UsageError(
@@ -108,7 +107,7 @@ def run_evaluation(
             for spec in plan.judges
             for mode in modes
             for wording in (
-                _askable(wordings, mode) if takes_form(spec) else _without_form(wordings)
+                _askable(wordings, mode) if reads_store(spec) else _without_form(wordings)
             )
         ]
         tables = []
@@ -222,7 +221,7 @@ def _contestant(
     def judge(repeat: int) -> Judge:
         options = options_for(spec, plan.options)
         seed = plan.seed + repeat
-        if takes_form(spec) and FORM in wording:
+        if reads_store(spec) and FORM in wording:
             options[FORM] = wording[FORM]
         if asks_model(spec):
             if wording.get("role") == "off":
@@ -234,7 +233,7 @@ def _contestant(
         )
 
     judges = [judge(repeat) for repeat in range(plan.repeats)]
-    fold = plan.fold and takes_form(spec)
+    fold = plan.fold and reads_store(spec)
     if fold:
         wording = {**wording, "thresholds": "fold"}
     name = " ".join(x for x in (spec, mode, title(wording)) if x)

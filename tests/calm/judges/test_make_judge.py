@@ -5,7 +5,7 @@ import math
 import pytest
 
 from calm.errors import EndpointError, UsageError
-from calm.judges import make_judge
+from calm.judges import make_judge, reads_store
 from calm.judges.protocol import Judge, RemoteJudge
 from calm.store.store import Store
 
@@ -26,6 +26,13 @@ def test_a_judge_is_built_from_its_name_and_named_by_it(spec: str) -> None:
 def test_a_wrong_name_says_what_would_be_right(spec: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         make_judge(spec)
+
+
+def test_answers_of_models_are_in_a_store_and_no_others() -> None:
+    """Also where they are asked for again, and where a student learns from them."""
+    judges = ("openai:m", "local:m", "replay", "replay:m", "student:openai:m", "student@.9:replay")
+    assert all(map(reads_store, judges))
+    assert not any(map(reads_store, ("none", "truth", "rules", "random", "student:rules")))
 
 
 def test_a_wrong_mode_or_option_names_the_valid() -> None:

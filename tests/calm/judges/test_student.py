@@ -175,6 +175,11 @@ def test_a_spec_names_the_teacher(spec: str, teacher: str, agreement: float | No
     assert asks_model(spec) == teacher.startswith("openai:")
 
 
+def test_a_student_learns_from_no_other_student() -> None:
+    with pytest.raises(UsageError, match="name the judge, as in student:rules"):
+        make_judge("student:student@.9:rules")
+
+
 @pytest.mark.parametrize("share", ["1", "0.5", "much", "-1"])
 def test_an_agreement_that_is_none_is_told(share: str) -> None:
     with pytest.raises(UsageError, match=r"above .5 and below 1, as in student@.99:rules"):
