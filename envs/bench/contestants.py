@@ -49,7 +49,10 @@ def _rate(step: Callable[[], int], seconds: float) -> float:
 
 
 def engine(task: str, cores: int) -> Contestant:
-    """Returns nle's C engine alone, one game a core: no observations, no Python between steps."""
+    """Returns nle's C engine alone, one game a core: no observations, no Python between steps.
+
+    Where each level seed has a map of its own, it plays one map again and again.
+    """
     environment, options = environment_of(task)
     batch = Batch(environment, cores, KEYS, workers=cores, native=True, options=options)
     return _playing_raw(engine_alone(batch.backend), cores), batch.close
