@@ -25,6 +25,8 @@ TASKS = ("Quest-Easy", "WoD-Medium-Full", "Eat")
 AGREEMENTS = (0.9, 0.95, 0.98, 0.99)
 ENVS = 32
 """Environments stepped together."""
+BLOCK = 50
+"""Texts judged between two words of how far it is."""
 
 
 def run(
@@ -59,8 +61,11 @@ def run(
         say(f"{task.id}: {steps:,} random steps")
         texts = played_texts(name, steps)[:most_texts]
         transitions = [Transition(task.id, {judge.mode: text}, "") for text in texts]
-        say(f"{task.id}: {judge.name} judges {len(texts):,} texts")
-        answers = judge.judge(task, task.subgoals, transitions)
+        answers: list[Judgement] = []
+        while len(answers) < len(texts):
+            say(f"{task.id}: {judge.name} has judged {len(answers):,} of {len(texts):,} texts")
+            some = transitions[len(answers) : len(answers) + BLOCK]
+            answers += judge.judge(task, task.subgoals, some)
         known = _Known(judge.name, judge.mode, dict(zip(texts, answers, strict=True)))
         for agreement in agreements:
             say(f"{task.id}: a student that is to agree in {agreement:g}")

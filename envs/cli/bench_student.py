@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from calm.bench.harness import run_bench
-from calm.cli.options import BaseUrl, Json
+from calm.cli.options import FORMS, BaseUrl, Json
 
 
 def bench_student(
@@ -23,6 +23,9 @@ def bench_student(
     texts: Annotated[
         int, typer.Option(min=1, help="Different texts of a task at most, the first ones.")
     ] = 1_000,
+    form: Annotated[
+        str, typer.Option(help=f"Form of question and answer of a model: {FORMS}. [booleans]")
+    ] = "",
     store: Annotated[Path, typer.Option(help="Where a model's answers are kept.")] = Path(
         "calm.sqlite"
     ),
@@ -39,5 +42,6 @@ def bench_student(
     from envs.bench.student import TASKS, run
 
     with open_store(store if asks_model(judge) else None) as opened:
-        made = make_judge(judge, store=opened, base_url=base_url)
+        options: dict[str, Any] = {"form": form} if form else {}
+        made = make_judge(judge, store=opened, base_url=base_url, **options)
         run_bench(lambda say: run(tasks or TASKS, made, steps, texts, say), as_json)

@@ -19,7 +19,7 @@ def test_shares_and_ratios_are_of_the_same_texts() -> None:
     assert 50 <= questions <= 90
     assert report["ratios"] == {"student@0.9": 90 / questions}
     assert 0 <= agrees["value"] <= 1
-    assert any("rules judges 90 texts" in line for line in lines)
+    assert any("rules has judged 50 of 90 texts" in line for line in lines)
 
 
 def test_a_task_of_few_texts_has_all_asked() -> None:
