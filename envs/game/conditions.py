@@ -57,8 +57,12 @@ def read_conditions(manager: Any) -> tuple[Condition, ...] | None:
         flags = (event.repeatable, event.terminal_required, event.terminal_sufficient)
         if type(event) is MessageEvent:
             texts = tuple(text.encode() for text in event.messages)
+            if any(not text or b"\0" in text for text in texts):
+                return None
             condition = Condition("message", float(event.reward), texts, 0, 0, *flags)
-        elif type(event) is LocActionEvent and event.loc in PLACES:
+        elif (
+            type(event) is LocActionEvent and event.loc in PLACES and isinstance(event.action, int)
+        ):
             deed = PLACES[event.loc], int(event.action)
             condition = Condition("deed", float(event.reward), (), *deed, *flags)
         else:

@@ -84,6 +84,9 @@ MACRO_LIMIT = 100
 START_LIMIT = 1000
 """Presses of SPACE to get through the game's opening screens, as in nle."""
 
+PENALTY_MODES = ("constant", "exp", "square", "linear", "always")
+"""What MiniHack takes as its option `penalty_mode`; it looks at it in the first step only."""
+
 
 def minihack_ids() -> list[str]:
     """Returns MiniHack's ids in gymnasium's registry."""
@@ -113,8 +116,8 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
             if "des_file" in spec.kwargs:
                 _take_a_level(spec)
             env = gymnasium.make(spec, disable_env_checker=True).unwrapped
-    except (AttributeError, TypeError) as error:
-        raise UsageError(f"{task} can't be made with {dict(options or {})}: {error}") from error
+    except (AssertionError, AttributeError, TypeError, ValueError) as error:
+        raise _not_taken(task, options, error) from error
     except ModuleNotFoundError as error:
         raise UsageError(f"{task} needs what is not installed here: {error}") from error
     except OSError as error:
@@ -125,10 +128,22 @@ def make_minihack(task: str, options: Mapping[str, Any] | None = None) -> Any:
         raise UsageError(f"{task} is not a MiniHack task but a {type(env).__name__}")
     try:
         check_level(task, level[-1])
+        if env.penalty_mode not in PENALTY_MODES:
+            raise unknown("penalty_mode", str(env.penalty_mode), PENALTY_MODES)
+        read_rules(env)
+    except (AttributeError, TypeError, ValueError) as error:
+        env.close()
+        raise _not_taken(task, options, error) from error
     except BaseException:
         env.close()
         raise
     return env
+
+
+def _not_taken(task: str, options: Mapping[str, Any] | None, error: Exception) -> UsageError:
+    """Returns the error for options that MiniHack does not take, or that no game can have."""
+    why = str(error) or type(error).__name__
+    return UsageError(f"{task} can't be made with {dict(options or {})}: {why}")
 
 
 def _take_a_level(spec: gymnasium.envs.registration.EnvSpec) -> None:
@@ -227,8 +242,13 @@ class Game:
             # The rows are the observation; and see "where we differ" above.
             env._get_observation = lambda observation: None
             env._quit_game = lambda observation, done: None
-            if not penalty:
-                env._get_time_penalty = lambda before, after: 0.0
+            time_penalty = env._get_time_penalty
+
+            def set_apart(before: Any, after: Any) -> float:
+                self._time_penalty = float(time_penalty(before, after))
+                return 0.0
+
+            env._get_time_penalty = set_apart
         # Plain ints out of a memoryview cost a third of numpy's scalars.
         self._state = rows["program_state"].data
         self._internal = rows["internal"].data
@@ -266,9 +286,12 @@ class Game:
         """
         rules = self.rules
         if rules.path == "minihack":
+            self._time_penalty = 0.0
             _, reward, _, _, info = self._env.step(action)
             status = int(info["end_status"])
-            return reward, LOST if status == WON and reward < 0 else status
+            if status == WON and reward < 0:
+                status = LOST
+            return reward + self._time_penalty if self._penalty else reward, status
         press = rules.presses[action]
         done = False
         if press == APPLY and rules.path == "keyroom":

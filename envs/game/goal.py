@@ -100,9 +100,9 @@ class Goal:
         if condition.kind == "message":
             message = self._rows["message"].tobytes()
             return any(text in message for text in condition.texts)
-        begun = i in self._begun
-        self._begun.discard(i)
         if key == condition.key and not (self._rows["glyphs"] == condition.place).any():
             self._begun.add(i)
             return False
-        return begun and key == _YES
+        if key != _YES:
+            self._begun.discard(i)
+        return i in self._begun

@@ -28,6 +28,9 @@ RULE_KEYS = ("message", "blstats", "program_state", "internal")
 MACRO_KEYS = ("glyphs", "inv_glyphs", "inv_letters")
 """What KeyRoom's macro reads besides."""
 
+MOST_STEPS, MOST_ACTIONS = 2**31 - 1, 256
+"""Steps of an episode and actions that our counters and tables hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -84,9 +87,10 @@ def read_rules(env: Any) -> Rules:
         "_get_end_status": (NLE,),
         "_check_abort": (NLE,),
         "_perform_known_steps": (NLE,),
+        "seed": (NLE, MiniGridHack, BoxoHack),
     }
     if isinstance(env, BoxoHack):
-        ours |= dict.fromkeys(("get_lvl_gen", "get_env_map", "seed"), (BoxoHack,))
+        ours |= dict.fromkeys(("get_lvl_gen", "get_env_map"), (BoxoHack,))
     if isinstance(env, MiniGridHack):
         ours |= {"get_env_desc": (MiniGridHack,), "get_env_map": (MiniGridHack,)}
     counts = family is not MiniHack
@@ -98,6 +102,7 @@ def read_rules(env: Any) -> Rules:
         )
         and (env.reward_manager is None or (conditions is not None and not counts))
         and env._level_seeds is None
+        and len(env.actions) <= MOST_ACTIONS
         and env.penalty_mode == "constant"
         and env.penalty_time == 0
     )
@@ -111,7 +116,7 @@ def read_rules(env: Any) -> Rules:
         ends_on_stairs=cls._is_episode_end is MiniHack._is_episode_end
         and cls._reward_fn is MiniHack._reward_fn
         and env.reward_manager is None,
-        max_steps=int(env._max_episode_steps),
+        max_steps=int(min(env._max_episode_steps, MOST_STEPS)),
         allow_all_yn=bool(env._allow_all_yn_questions),
         allow_all_modes=bool(env._allow_all_modes),
         reward_win=1.0 if counts else float(env.reward_win),

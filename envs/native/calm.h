@@ -59,7 +59,7 @@ enum { NOT_PAID = -1 };
 typedef struct {
     int32_t kind, place, key, repeatable, required, sufficient;
     double reward;
-    char texts[256]; /* each ended by a zero, the last by two or by the end */
+    char texts[256]; /* none is empty, each is ended by a zero, the last by two */
 } calm_condition;
 
 /* Start of the shared memory. layout.py has the same structure in ctypes. Offsets count bytes

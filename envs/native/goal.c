@@ -48,13 +48,13 @@ static bool holds(const calm_condition *c, calm_progress *p, uint32_t bit, void 
         return ((const int32_t *) keys[K_INTERNAL])[4];
     if (c->kind == MESSAGE)
         return says_one(keys[K_MESSAGE], c->texts);
-    const bool begun = p->begun & bit;
-    p->begun &= ~bit;
     if (key == c->key && !shows(keys[K_GLYPHS], c->place)) {
         p->begun |= bit;
         return false;
     }
-    return begun && key == YES;
+    if (key != YES)
+        p->begun &= ~bit;
+    return p->begun & bit;
 }
 
 static bool meets_conditions(const calm_header *h, calm_progress *p, void *const *keys, int key)

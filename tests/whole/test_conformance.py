@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from minihack.base import MH_DEFAULT_OBS_KEYS
+from minihack.reward_manager import LocActionEvent, RewardManager
 from nle.env.base import NLE_SPACE_ITEMS
+from nle.nethack import Command, CompassDirection
 
 from docs.generate.minihack_table import surveys
 from envs.game.boxoban import FOLDER
@@ -207,9 +209,20 @@ def test_each_native_family_equals_minihack(name: str) -> None:
 def test_deeds_are_paid_as_minihack_pays_them(name: str, native: bool) -> None:
     """Of two environments, so that one's state is not the other's."""
     id = f"MiniHack-{name}-v0"
-    ends = side_by_side(id, 120, ("scripted", "scripted"), TRAINED, native=native)
+    steps = 300 if name.startswith("ExploreMaze") else 120  # it eats all apples first
+    ends = side_by_side(id, steps, ("scripted", "scripted"), TRAINED, native=native)
     assert ends[WON] >= 1
     assert (ends[LOST] >= 1) == name.startswith("Memento")
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_a_reward_manager_of_ones_own_pays_as_minihack_pays(native: bool) -> None:
+    manager = RewardManager()
+    manager.add_event(LocActionEvent(2, True, True, False, loc="altar", action=Command.SEARCH))
+    manager.add_message_event(["It's a wall.", "solid stone"], 0.25, True, False)
+    actions = (Command.SEARCH, CompassDirection.NW)
+    options = {"reward_manager": manager, "actions": actions, "max_episode_steps": 1000}
+    side_by_side("MiniHack-Room-5x5-v0", 80, ("random",) * 2, native=native, options=options)
 
 
 @pytest.mark.parametrize("task", GRIDS)

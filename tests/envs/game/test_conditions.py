@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from minihack.envs.exploremaze import stairs_reward_function
-from minihack.reward_manager import RewardManager, SequentialRewardManager
+from minihack.reward_manager import LocActionEvent, RewardManager, SequentialRewardManager
 from nle import nethack
 
 from envs.game.conditions import Condition, packed, read_conditions
@@ -30,11 +30,14 @@ def test_a_manager_with_other_conditions_is_left_to_minihack() -> None:
     assert read_conditions(None) is None
     assert read_conditions(SequentialRewardManager()) is None
     assert read_conditions(RewardManager()) is None  # which is won at once
-    managers = [RewardManager() for _ in range(5)]
+    managers = [RewardManager() for _ in range(8)]
     managers[0].add_location_event("fountain")
     managers[1].add_custom_reward_fn(lambda *_: 0.0)
     managers[2].add_message_event(["a" * 256])
     managers[4].add_positional_event("fountain", "quaff")
     for _ in range(5):
         managers[3].add_message_event(["a"])
-    assert [read_conditions(manager) for manager in managers] == [None] * 5
+    managers[5].add_message_event(["a", ""])
+    managers[6].add_message_event(["a\0b"])
+    managers[7].add_event(LocActionEvent(1, False, True, False, loc="altar", action="pray"))
+    assert [read_conditions(manager) for manager in managers] == [None] * 8

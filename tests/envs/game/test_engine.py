@@ -21,6 +21,24 @@ def test_a_task_that_is_none_is_named() -> None:
         make_minihack("MiniHack-Room-5x6-v0")
 
 
+@pytest.mark.parametrize(
+    ("id", "options", "message"),
+    [
+        ("Room-5x5-v0", {"penalty_mode": "sqare"}, "did you mean 'square'|unknown penalty_mode"),
+        ("Room-5x5-v0", {"reward_win": "much"}, "can't be made with .*could not convert"),
+        ("Room-5x5-v0", {"max_episode_steps": None}, "can't be made with .*NoneType"),
+        ("Room-5x5-v0", {"actions": ()}, "can't be made with .*positive"),
+        ("Room-5x5-v0", {"actions": (107,)}, "can't be made with .*'int'"),
+        ("MultiRoom-N2-v0", {"door_state": "ajar"}, "can't be made with .*'ajar'"),
+    ],
+)
+def test_an_option_that_can_not_be_is_told_at_once(
+    id: str, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        make_minihack(f"MiniHack-{id}", options)
+
+
 @pytest.mark.parametrize(("id", "limit"), [("KeyRoom-S5", 200), ("KeyRoom-S15", 400)])
 def test_a_keyroom_takes_a_level_and_keeps_its_limit_and_macro(id: str, limit: int) -> None:
     env = make_minihack(f"MiniHack-{id}-v0", {"des_file": ROOM})

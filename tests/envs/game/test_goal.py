@@ -81,6 +81,12 @@ def test_a_deed_is_its_key_where_nothing_shows_the_place_and_then_yes() -> None:
     assert [screen.step(key=key) for key in (PRAY, YES)] == [(False, 0.0), (True, 1.0)]
 
 
+def test_a_deed_that_is_repeatable_pays_for_every_yes_until_another_key() -> None:
+    screen = Screen(Condition("deed", 1.0, (), ALTAR, PRAY, repeatable=True))
+    paid = [screen.step(key=key)[1] for key in (PRAY, YES, YES, NORTH, YES)]
+    assert paid == [0.0, 1.0, 1.0, 0.0, 0.0]
+
+
 def test_an_episode_begins_with_nothing_achieved_or_begun() -> None:
     screen = Screen(Condition("message", 1.0, (b"one",)), Condition("deed", 1.0, (), SINK, PRAY))
     screen.step("one", PRAY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from nle.nethack import CompassDirection
 
 from envs.game.engine import ENGINE_KEYS, make_minihack
 from envs.game.rules import Rules, read_rules, rule_keys
@@ -46,6 +47,33 @@ def test_a_manager_of_a_kind_that_we_do_not_read_is_left_to_minihack() -> None:
     rules = read_rules(env)
     env.close()
     assert (rules.path, rules.conditions) == ("minihack", ())
+
+
+@pytest.mark.parametrize("limit", [2**31, 2**40, float("inf")])
+def test_a_limit_that_no_episode_reaches_is_the_largest_that_is_counted(limit: float) -> None:
+    env = make_minihack("MiniHack-Room-5x5-v0", {"max_episode_steps": limit})
+    rules = read_rules(env)
+    env.close()
+    assert (rules.path, rules.max_steps) == ("rules", 2**31 - 1)
+
+
+def test_more_actions_than_a_byte_numbers_are_left_to_minihack() -> None:
+    for n, path in ((256, "rules"), (257, "minihack")):
+        env = make_minihack("MiniHack-Room-5x5-v0", {"actions": (CompassDirection.N,) * n})
+        assert read_rules(env).path == path
+        env.close()
+
+
+def test_a_class_that_seeds_in_its_own_way_is_left_to_minihack() -> None:
+    env = make_minihack("MiniHack-MultiRoom-N2-v0")
+
+    class OneLevel(type(env)):  # type: ignore[misc]
+        def seed(self, *_: object) -> None:
+            super().seed(5, 5, False)
+
+    env.__class__ = OneLevel
+    assert read_rules(env).path == "minihack"
+    env.close()
 
 
 def test_minihacks_own_step_reads_all_keys() -> None:

@@ -7,9 +7,11 @@ from itertools import count
 
 import numpy as np
 import pytest
+from minihack.reward_manager import RewardManager
+from nle.nethack import Command
 
-from envs.game.engine import make_minihack
-from envs.game.goal import ABORTED
+from envs.game.engine import ENGINE_KEYS, make_minihack
+from envs.game.goal import ABORTED, WON
 from envs.stepping.backend import Games
 from envs.stepping.plain import PlainBackend
 
@@ -75,3 +77,35 @@ def test_an_action_that_is_none_steps_no_game(backend: PlainBackend) -> None:
     for wrong in ([0, -1], [len(backend.rules.presses), 0]):
         assert backend.step(np.array(wrong), reset=True) == -1
     assert backend.steps.tolist() == [0, 0]
+
+
+def games_of_a_manager(manager: RewardManager, penalty: bool) -> PlainBackend:
+    """Returns two games that MiniHack's own `step` plays, whose manager this is."""
+    options = {"reward_manager": manager, "actions": (Command.KICK,)}
+    env = make_minihack("MiniHack-Room-5x5-v0", options)
+    keys = tuple(ENGINE_KEYS)
+    games = Games("MiniHack-Room-5x5-v0", 2, keys, lambda row: row, 5, penalty, options)
+    plain = PlainBackend(env, games)
+    assert plain.rules.path == "minihack"
+    plain.reset(np.arange(2), None)
+    return plain
+
+
+def test_what_one_game_achieves_is_not_achieved_in_another() -> None:
+    manager = RewardManager()
+    manager.add_message_event([""])
+    manager.add_coordinate_event((-1, -1))
+    plain = games_of_a_manager(manager, penalty=False)
+    plain.step(np.zeros(2, np.int64), True)
+    plain.close()
+    assert plain.reward.tolist() == [1.0, 1.0]
+
+
+def test_a_penalty_makes_no_loss_of_a_goal_that_pays_nothing() -> None:
+    """The kick asks for a direction, so that no game time passes."""
+    manager = RewardManager()
+    manager.add_message_event([""], reward=0)
+    plain = games_of_a_manager(manager, penalty=True)
+    plain.step(np.zeros(2, np.int64), False)
+    plain.close()
+    assert (plain.reward.tolist(), plain.status.tolist()) == ([np.float32(-0.01)] * 2, [WON] * 2)
