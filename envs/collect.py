@@ -13,7 +13,7 @@ from calm.errors import UsageError
 from calm.records import LabelledTransition, Screen, Task, Transition
 from envs.events import screen
 from envs.events.stream import EventStream
-from envs.events.words import PRINTABLE
+from envs.events.words import PRINTABLE, check_version
 from envs.observer import Actions, Bools, Rows
 from envs.players.make import make_player
 from envs.players.player import KEYS as PLAYER_KEYS
@@ -111,6 +111,7 @@ def play(
         raise UsageError(f"play needs episodes and a player, got {episodes} and {turns}")
     if first < 0:
         raise UsageError(f"episodes are numbered from 0, got {first}")
+    check_version(descriptions)
     crew = [make_player(p, known) if isinstance(p, str) else p for p in turns]
     return _play(known, crew, range(first, first + episodes), split, seed, descriptions)
 

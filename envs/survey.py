@@ -19,6 +19,7 @@ from calm.errors import CalmError
 from calm.files import write_file
 from calm.tasks import is_task_file
 from envs.events.stream import EventStream
+from envs.events.words import check_version
 from envs.game.goal import WON
 from envs.implementations import make_event_stream
 from envs.stepping.batch import Batch
@@ -54,6 +55,8 @@ class Survey:
     """That ended within them."""
     events: int = 0
     """Different `events` texts."""
+    descriptions: int = 1
+    """Version of these texts."""
     rewarded: int = 0
     """Episodes in which some step was rewarded; MiniHack's penalty for idle steps left out."""
     steps_rewarded: int = 0
@@ -115,18 +118,19 @@ def survey(
         seconds = time.perf_counter() - started
         return Survey(
             task.id,
-            "MiniHack" if batch.rules.path == "minihack" else "native",
-            batch.n_actions,
-            batch.rules.max_steps,
-            len(task.subgoals),
-            len(with_truth(task)) if task.subgoals else 0,
-            turns * ENVS,
-            episodes,
-            len(stream.texts),
-            rewarded,
-            steps_rewarded,
-            won,
-            round(turns * ENVS / seconds, 1) if timed else 0.0,
+            path="MiniHack" if batch.rules.path == "minihack" else "native",
+            actions=batch.n_actions,
+            limit=batch.rules.max_steps,
+            subgoals=len(task.subgoals),
+            with_truth=len(with_truth(task)) if task.subgoals else 0,
+            steps=turns * ENVS,
+            episodes=episodes,
+            events=len(stream.texts),
+            descriptions=descriptions,
+            rewarded=rewarded,
+            steps_rewarded=steps_rewarded,
+            won=won,
+            steps_a_second=round(turns * ENVS / seconds, 1) if timed else 0.0,
         )
 
 
@@ -148,8 +152,9 @@ def survey_all(
         timed, descriptions: see `survey`.
 
     Raises:
-        UsageError: a name of no task.
+        UsageError: a name of no task, no such version.
     """
+    check_version(descriptions)
     surveys = []
     for name in names:
         try:

@@ -31,7 +31,11 @@ def collect(
         str, typer.Option(help="Which levels: data, test or train; they never meet.")
     ] = "data",
     descriptions: Annotated[
-        int, typer.Option(help="Version of the events text; 2 names no key that answers.")
+        int,
+        typer.Option(
+            help="Version of the events text: 1 names the action on a key that answers a question"
+            " of the game, 2 does not."
+        ),
     ] = 1,
     as_json: Json = False,
 ) -> None:

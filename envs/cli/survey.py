@@ -27,7 +27,11 @@ def survey_command(
         bool, typer.Option(help="Measure steps a second; without, runs give equal files.")
     ] = True,
     descriptions: Annotated[
-        int, typer.Option(help="Version of the events text; 2 names no key that answers.")
+        int,
+        typer.Option(
+            help="Version of the events text: 1 names the action on a key that answers a question"
+            " of the game, 2 does not."
+        ),
     ] = 1,
     out: Annotated[
         Path | None,

@@ -3,7 +3,7 @@
 It holds the kind of action, the message, what entered or left the inventory, what opened, filled
 or was pushed, how near the hero has come to notable things, what ground it steps on, changes of
 status, and how the episode ended. Never where: no position, no direction, and no letter of the
-inventory. So few different texts arise (hundreds in a million steps), each of which is judged once.
+inventory. So few different texts arise (hundreds in a million steps of KeyRoom), each judged once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from nle import nethack
 
+from calm.errors import UsageError
 from envs.events import signature as layout
 from envs.events import tables
 from envs.game.glyphs import CARRIED, GROUNDS, THINGS
@@ -163,6 +164,13 @@ The first names the action on the key that answers: "Action: fire, answering ...
 The second says "Action: a key, answering ...", since what the key did shows in what came of it: a
 task that has every key of the game as an action then has far fewer texts.
 """
+
+
+def check_version(version: int) -> None:
+    """Raises UsageError where `version` is none of `VERSIONS`."""
+    if version not in VERSIONS:
+        versions = " and ".join(map(str, VERSIONS))
+        raise UsageError(f"descriptions come in versions {versions}, got {version!r}")
 
 
 def words(

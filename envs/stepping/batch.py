@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
-from envs.events.words import VERSIONS
+from envs.events.words import check_version
 from envs.game.crops import PADDING
 from envs.game.engine import ENGINE_KEYS, Array
 from envs.game.rules import Rules
@@ -76,9 +76,7 @@ class Batch:
         descriptions: int = 1,
     ) -> None:
         _check(n_envs, (*keys, *extra_keys), crop)
-        if descriptions not in VERSIONS:
-            versions = " and ".join(map(str, VERSIONS))
-            raise UsageError(f"descriptions come in versions {versions}, got {descriptions!r}")
+        check_version(descriptions)
         if level_seeds is None:
             level_seeds = [LevelSeeds(split, seed, i) for i in range(n_envs)]
         elif len(level_seeds) != n_envs:

@@ -53,6 +53,14 @@ def test_the_second_version_of_texts_has_fewer() -> None:
     )
     assert 0 < second.events < first.events
     assert (second.steps, second.episodes) == (first.steps, first.episodes)
+    assert (first.descriptions, second.descriptions) == (1, 2)
+
+
+def test_a_version_that_there_is_none_of_is_no_fault_of_the_task() -> None:
+    surveys: list[Survey] = []
+    with pytest.raises(UsageError, match="versions 1 and 2, got 3"):
+        survey_all(["KeyRoom-S5"], ENVS, 0, surveys.append, descriptions=3)
+    assert surveys == []  # nothing that `calm survey --out` would write over a survey of before
 
 
 def test_a_task_that_cant_be_played_is_listed_with_its_reason(closet: str) -> None:
