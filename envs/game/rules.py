@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from nle.env.base import NLE
     from nle.env.tasks import NetHackScore
 
-Path = Literal["rules", "keyroom", "minihack"]
+SteppingPath = Literal["rules", "keyroom", "minihack"]
 """How a task is stepped: our rules, our rules with KeyRoom's APPLY macro, or MiniHack's `step`."""
 
 RULE_KEYS = ("message", "blstats", "program_state", "internal")
@@ -36,7 +36,7 @@ MOST_STEPS, MOST_ACTIONS = 2**31 - 1, 256
 class Rules:
     """The rules of a task, as MiniHack's object has them."""
 
-    path: Path
+    path: SteppingPath
     presses: tuple[int, ...]
     """Key code of every action, by index."""
     actions: tuple[str, ...]
@@ -90,10 +90,13 @@ def read_rules(env: Any) -> Rules:
         "seed": (NLE, MiniGridHack, BoxoHack),
     }
     if isinstance(env, BoxoHack):
-        ours |= dict.fromkeys(("get_lvl_gen", "get_env_map"), (BoxoHack,))
+        names = ("get_lvl_gen", "get_env_map", "_count_boulders_on_fountains")
+        ours |= dict.fromkeys(names, (BoxoHack,))
     if isinstance(env, MiniGridHack):
         ours |= {"get_env_desc": (MiniGridHack,), "get_env_map": (MiniGridHack,)}
     counts = family is not MiniHack
+    if counts:
+        ours["_object_positions"] = (family,)
     conditions = read_conditions(env.reward_manager)
     plain = (
         all(
@@ -106,7 +109,7 @@ def read_rules(env: Any) -> Rules:
         and env.penalty_mode == "constant"
         and env.penalty_time == 0
     )
-    path: Path = "minihack"
+    path: SteppingPath = "minihack"
     if plain:
         path = "keyroom" if cls.step is MiniHackKeyDoor.step else "rules"
     return Rules(

@@ -21,7 +21,7 @@ from envs.game.goal import ABORTED
 from envs.game.rules import Rules
 from envs.native.build import Built
 from envs.native.folders import Folder
-from envs.native.layout import Memory
+from envs.native.layout import Header, Memory
 from envs.native.next_levels import NextLevels
 from envs.native.sight import SharedSightBuffers, space_for
 from envs.native.workers import LOOK_UP_US, Workers
@@ -250,17 +250,25 @@ def _library(path: str) -> ctypes.CDLL:
 
 
 def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path) -> None:
-    """Fills the header with the task's rules and MiniHack's options, as the C code reads them."""
+    """Fills the header with all that the C code reads of a task and of where its games play."""
     header = memory.header
+    write_rules(header, rules)
+    header.penalty = penalty
+    header.spin_us = SPIN_US
+    header.library = os.fsencode(nethack.nethack.DLPATH)
+    header.root = os.fsencode(root)
+    header.options = env.nethack._nethackoptions.encode()
+
+
+def write_rules(header: Header, rules: Rules) -> None:
+    """Fills a header with a task's rules."""
     header.path = ("rules", "keyroom").index(rules.path)
     header.allow_all_yn = rules.allow_all_yn
     header.allow_all_modes = rules.allow_all_modes
     header.max_steps = rules.max_steps
-    header.penalty = penalty
     header.spawn_monsters = rules.spawn_monsters
     header.fix_moon_phase = rules.fix_moon_phase
     header.n_actions = len(rules.presses)
-    header.spin_us = SPIN_US
     header.reward_win, header.reward_lose = rules.reward_win, rules.reward_lose
     header.reward_step, header.reward_gone = rules.reward_step, rules.reward_gone
     header.penalty_step = rules.penalty_step
@@ -274,9 +282,6 @@ def _describe(memory: Memory, env: Any, rules: Rules, penalty: bool, root: Path)
         texts = packed(condition)
         slot.texts[: len(texts)] = texts
     header.presses[: len(rules.presses)] = rules.presses
-    header.library = os.fsencode(nethack.nethack.DLPATH)
-    header.root = os.fsencode(root)
-    header.options = env.nethack._nethackoptions.encode()
 
 
 def _tidy(

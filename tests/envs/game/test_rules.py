@@ -76,6 +76,18 @@ def test_a_class_that_seeds_in_its_own_way_is_left_to_minihack() -> None:
     env.close()
 
 
+def test_a_class_that_counts_pits_in_its_own_way_is_left_to_minihack() -> None:
+    env = make_minihack("MiniHack-Sokoban1a-v1")
+
+    class NoPits(type(env)):  # type: ignore[misc]
+        def _object_positions(self, *_: object) -> set[object]:
+            return set()
+
+    env.__class__ = NoPits
+    assert read_rules(env).path == "minihack"
+    env.close()
+
+
 def test_minihacks_own_step_reads_all_keys() -> None:
     rules = replace(rules_of("Room-5x5-v0"), path="minihack")
     assert set(rule_keys(rules)) == set(ENGINE_KEYS)
