@@ -182,15 +182,15 @@ def read_grid(grid_env: Any, wall: str, door_state: str, monsters: int, traps: i
             above += not begun
             continue
         begun = True
-        written = ["."] * width
+        characters = ["."] * width
         for x in [x for x, cell in enumerate(row) if cell is not None]:
             kind = row[x].type
-            written[x] = signs.get(kind, "")
+            characters[x] = signs.get(kind, "")
             if kind == "door":
                 doors.append((x, y - above))
             elif kind == "goal":
                 goal = x, y - above
-        text = "".join(written)
+        text = "".join(characters)
         if y < height - 1 and text.strip("."):
             # Outside of the first and the last wall there is rock.
             text = text.replace(".", " ", text.index(wall))[::-1]

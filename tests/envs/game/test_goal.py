@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,10 @@ class Screen:
 
     def __init__(self, *conditions: Condition, **rules: Any) -> None:
         env = make_minihack("MiniHack-Eat-v0")
-        shown = {"conditions": conditions, **rules}
-        own = read_rules(env)
+        rules_of_eat = read_rules(env)
         env.close()
         self.rows = {key: np.zeros(*ENGINE_KEYS[key]) for key in ENGINE_KEYS}
-        fields = {name: getattr(own, name) for name in own.__slots__}
-        self.goal = Goal(type(own)(**(fields | shown)), self.rows)
+        self.goal = Goal(replace(rules_of_eat, conditions=conditions, **rules), self.rows)
         self.goal.begin()
 
     def step(self, message: str = "", key: int = NORTH, stairs: bool = False) -> tuple[bool, float]:
