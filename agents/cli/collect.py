@@ -23,7 +23,10 @@ def collect(
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
     player: Annotated[
         list[str] | None,
-        typer.Option(help="scripted, sloppy or random; several take turns. Scripted and random."),
+        typer.Option(
+            help="scripted, sloppy or random; of some tasks also quester, sloppy-quester or"
+            " half-trained. Several take turns. [scripted and random]"
+        ),
     ] = None,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes of each player.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the levels and the play.")] = 0,

@@ -1,10 +1,12 @@
 """`calm study` as a shell sees it: which cells its options mean, and bad input."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from agents.cli.study import CellOptions
+from agents.study.plan import FOLDER
 from agents.study.run import Order
 from calm.errors import UsageError
 from tests.support.command_line import calm
@@ -21,6 +23,11 @@ def test_options_name_a_part_of_a_study() -> None:
         train=False,
         replace=True,
     )
+
+
+def test_help_names_every_study() -> None:
+    named = set(re.findall(r"[\w-]+", calm("study", "--help")))
+    assert {plan.stem for plan in FOLDER.glob("*.yaml")} <= named
 
 
 def test_a_study_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

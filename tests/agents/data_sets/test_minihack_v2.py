@@ -12,8 +12,8 @@ from data.dataset import load
 from envs.game.boxoban import FOLDER
 
 
-def told(row: LabelledTransition) -> list[object]:
-    """All that a row holds; a file has its provenance in words."""
+def content(row: LabelledTransition) -> list[object]:
+    """Returns all that a row holds; a file has its provenance as text."""
     provenance = {name: str(value) for name, value in row.provenance.items()}
     return [row.transition, row.truth, row.before, row.after, provenance]
 
@@ -25,7 +25,7 @@ def test_a_task_is_built_as_it_is_shipped(name: str, monkeypatch: pytest.MonkeyP
     shipped = load("minihack-v2")
     for part, rows in zip(("picked", "natural"), play_task(id), strict=True):
         of_task = [row for row in shipped.parts[part].rows if row.transition.task == id]
-        assert [told(row) for row in rows] == [told(row) for row in of_task]
+        assert [content(row) for row in rows] == [content(row) for row in of_task]
     assert os.environ[FOLDER] == "/elsewhere"
 
 
