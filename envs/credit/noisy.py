@@ -212,7 +212,7 @@ class NoisyStream:
         self.subgoals = tuple(subgoals)
         self.noise = noise
         self.truth = TruthStream(batch.task, self.subgoals, batch)
-        play = reference(batch.task, self.subgoals)
+        play = reference(batch.task, self.subgoals, batch.descriptions)
         self._false = noise.false_rates(play)
         self._batch = batch
         n = len(self.subgoals)

@@ -52,13 +52,18 @@ class Frequencies:
 
 
 @cache
-def reference(task_id: str, subgoals: tuple[Subgoal, ...]) -> Frequencies:
+def reference(task_id: str, subgoals: tuple[Subgoal, ...], descriptions: int = 1) -> Frequencies:
     """Returns frequencies in the reference play of a task, the same in every process; cached."""
-    return frequencies(task_id, subgoals, ENVS_EACH, STEPS, seed=0)
+    return frequencies(task_id, subgoals, ENVS_EACH, STEPS, seed=0, descriptions=descriptions)
 
 
 def frequencies(
-    task_id: str, subgoals: Sequence[Subgoal], envs_each: int, steps: int, seed: int
+    task_id: str,
+    subgoals: Sequence[Subgoal],
+    envs_each: int,
+    steps: int,
+    seed: int,
+    descriptions: int = 1,
 ) -> Frequencies:
     """Plays a task with all of `envs.players.make.PLAYERS`; returns how often each event occurred.
 
@@ -68,13 +73,22 @@ def frequencies(
         envs_each: environments of each player.
         steps: of each environment.
         seed: of the levels, out of the split `data`, and of the players' chance.
+        descriptions: version of the events' texts, see `envs.events.words.VERSIONS`.
 
     Raises:
         UsageError: unknown task, or a subgoal without a truth.
     """
     names = PLAYERS * envs_each
     keys = dict.fromkeys((*PLAYER_KEYS, *EventStream.keys, *TruthStream.keys))
-    with Batch(task_id, len(names), tuple(keys), split="data", seed=seed, workers=0) as batch:
+    with Batch(
+        task_id,
+        len(names),
+        tuple(keys),
+        split="data",
+        seed=seed,
+        workers=0,
+        descriptions=descriptions,
+    ) as batch:
         events, truth = make_event_stream(task_id, batch), TruthStream(task_id, subgoals, batch)
         batch.observers += [events, truth]
         batch.reset()

@@ -13,8 +13,10 @@ __all__ = ["run", "trained_once"]
 
 
 @cache
-def _short_reference(task_id: str, subgoals: tuple[Subgoal, ...]) -> Frequencies:
-    return frequencies(task_id, subgoals, envs_each=1, steps=300, seed=0)
+def _short_reference(
+    task_id: str, subgoals: tuple[Subgoal, ...], descriptions: int = 1
+) -> Frequencies:
+    return frequencies(task_id, subgoals, 1, steps=300, seed=0, descriptions=descriptions)
 
 
 @pytest.fixture(autouse=True)

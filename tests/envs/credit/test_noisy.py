@@ -103,6 +103,22 @@ def test_what_can_not_be_is_said() -> None:
         choose(NoisyTruth(0.5, 0.5), never, GOALS)
 
 
+def test_it_is_fitted_to_texts_of_the_version_that_the_batch_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    versions = []
+
+    def by_hand(task_id: str, subgoals: Sequence[Subgoal], descriptions: int = 1) -> Frequencies:
+        versions.append(descriptions)
+        return MET
+
+    monkeypatch.setattr("envs.credit.noisy.reference", by_hand)
+    for version in (1, 2):
+        with Batch(TASK.id, 1, NoisyTruth.keys, workers=0, descriptions=version) as batch:
+            NoisyTruth(1.0, 1.0)(batch, TASK.subgoals[:2])
+    assert versions == [1, 2]
+
+
 # --- on real play --------------------------------------------------------------------------------
 
 QUALITIES = ((0.96, 0.32), (0.63, 0.53), (0.75, 0.93), (1.0, 1.0))

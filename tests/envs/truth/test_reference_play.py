@@ -43,3 +43,16 @@ def test_the_same_play_again_and_another_for_another_seed() -> None:
 def test_a_subgoal_without_a_truth_is_named() -> None:
     with pytest.raises(UsageError, match="subgoal with a truth 'be happy'"):
         frequencies(ROOM.id, [Subgoal("be happy", "Smile.")], envs_each=1, steps=2, seed=0)
+
+
+def test_events_are_told_in_the_version_of_the_batch_that_is_judged() -> None:
+    subgoals = task("Quest-Easy").subgoals
+    first, second = (
+        frequencies("MiniHack-Quest-Easy-v0", subgoals, 1, 200, seed=0, descriptions=version)
+        for version in (1, 2)
+    )
+    answers = [text for text in second.texts if ", answering" in text]
+    assert answers
+    assert all(text.startswith("Action: a key, answering") for text in answers)
+    assert not any(text.startswith("Action: a key, answering") for text in first.texts)
+    assert first.count.sum() == second.count.sum() == 3 * 200
