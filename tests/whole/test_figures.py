@@ -25,6 +25,7 @@ STUDIES = {
     "keyroom-dark-s15": "keyroom",
     "message": "message",
     "rivals": "rivals",
+    "sixteen": "sixteen",
 }
 """By folder of results, the plan."""
 TITLE = "calm-credit-assignment-with-language-models"
