@@ -182,6 +182,16 @@ def _differing(settings: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) 
     ]
 
 
+def in_questions(asked: float, by_student: float) -> str:
+    """Returns how many questions a judge was asked, and of them those that a student answered.
+
+    >>> in_questions(1204, 0), in_questions(1204, 977)
+    ('1,204', '1,204, of which a student answered 977 itself')
+    """
+    words = f"{asked:,.0f}"
+    return f"{words}, of which a student answered {by_student:,.0f} itself" if by_student else words
+
+
 def costs_table(arms: Sequence[Arm]) -> Table | None:
     """Returns the judge's questions, answers and cost by run; None where no run had a judge."""
     rows = []
@@ -193,7 +203,7 @@ def costs_table(arms: Sequence[Arm]) -> Table | None:
         rows.append(
             (
                 title,
-                f"{last['asked']:,}",
+                in_questions(last["asked"], last.get("by_student") or 0),
                 f"{last['judged']:,}",
                 f"{100 * (1 - last['asked'] / max(1, last['judged'])):.2f} %",
                 f"{last['unreadable']:,}",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from agents.report.tables import Table, plain
+from agents.report.tables import Table, in_questions, plain
 from agents.study.findings import Findings, Pair
 from agents.study.plan import Plan
 from agents.study.results import Result
@@ -263,7 +263,7 @@ def cost_table(plan: Plan, findings: Findings) -> Table:
             dollars = [row["cost"] for row in last]
             tokens = fmean([row["prompt_tokens"] + row["completion_tokens"] for row in last])
             costs = (
-                f"{questions:,.0f}",
+                in_questions(questions, fmean([row.get("by_student") or 0 for row in last])),
                 f"{100 * (1 - questions / max(1.0, judged)):.2f} %",
                 f"{fmean([row['unreadable'] for row in last]):,.0f}",
                 f"{tokens:,.0f}",

@@ -19,6 +19,7 @@ from agents.training.evaluation import Success, measure_success
 from agents.training.run_folder import Row, Run
 from agents.training.status import TrainingStatus
 from calm.annotation.live import PENDING, Annotator, Waiting
+from calm.judges.student import StudentJudge
 from calm.records import Judgement, Usage
 from envs.credit.noisy import NoisyStream
 from envs.credit.shaping import BatchCredit
@@ -138,6 +139,7 @@ class RunCallback(BaseCallback):
                 "judged": self.num_timesteps,
                 "unreadable": sum(n for v, n in judge.verdicts.items() if not v.readable),
                 "pending": judge.pending,
+                "by_student": _by_student(judge),
                 "requests": usage.requests,
                 "prompt_tokens": usage.prompt_tokens,
                 "completion_tokens": usage.completion_tokens,
@@ -177,6 +179,7 @@ class RunCallback(BaseCallback):
                 waiting.answered,
                 waiting.questions,
                 waiting.per_second,
+                _by_student(self.annotator),
             )
         )
 
@@ -285,3 +288,9 @@ def answers(annotator: Annotator) -> dict[str, list[str] | None]:
         for text, row in zip(annotator.texts, annotator.table.tolist(), strict=True)
         if PENDING not in row
     }
+
+
+def _by_student(annotator: Annotator | None) -> int:
+    """Returns how many texts a student judge has answered itself; 0 where none judges."""
+    judge = annotator.judge if annotator else None
+    return judge.own if isinstance(judge, StudentJudge) else 0

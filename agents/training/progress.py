@@ -115,6 +115,8 @@ def figures(status: TrainingStatus) -> list[str]:
     questions = f"asked {status.questions}" if status.questions else ""
     if status.pending:
         questions += f", {status.pending} pending"
+    if status.by_student:
+        questions += f", {status.by_student} answered by the student"
     parts = [f"{min(status.steps, status.total):,} of {status.total:,} steps"]
     if status.waiting:
         parts.append(waiting_in_words(status))

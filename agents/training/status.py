@@ -40,6 +40,8 @@ class TrainingStatus:
     """Of so many; 0 where the judge does not count them."""
     answers_per_second: float = 0.0
     """How fast it does."""
+    by_student: int = 0
+    """Of the questions, those that a student judge has answered itself."""
 
 
 def write_status(folder: Path, status: TrainingStatus) -> None:

@@ -28,6 +28,7 @@ _COUNTS = (
     "judged",
     "unreadable",
     "pending",
+    "by_student",
     "requests",
     "prompt_tokens",
     "completion_tokens",
@@ -154,6 +155,7 @@ def _now(status: TrainingStatus | None, last: Row) -> dict[str, Any]:
         "rate": status.steps_per_second if status.steps else None,
         "questions": status.questions,
         "pending": status.pending,
+        "by_student": status.by_student,
         "waiting": [status.waiting, status.answered, status.to_answer] if status.waiting else None,
     }
 

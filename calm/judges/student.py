@@ -127,6 +127,11 @@ class StudentJudge:
         """Returns what it has learned and done about a task's subgoals; it grows meanwhile."""
         return self._studied.setdefault((task.id, tuple(subgoals)), Studied())
 
+    @property
+    def own(self) -> int:
+        """Returns how many different texts it has answered itself, of all tasks."""
+        return sum(studied.own for studied in self._studied.values())
+
     def judge(
         self, task: Task, subgoals: Sequence[Subgoal], transitions: Sequence[Transition]
     ) -> list[Judgement]:

@@ -51,6 +51,8 @@ function asked(run) {
   const words = [`${number(Math.max(run.questions || 0, counts ? counts.asked : 0))} questions`];
   const pending = run.pending ?? (counts ? counts.pending : 0);
   if (pending) words.push(`${number(pending)} pending`);
+  const student = run.by_student ?? (counts ? counts.by_student : 0);
+  if (student) words.push(`${number(student)} answered by the student`);
   if (counts) {
     words.push(`${number(counts.unreadable)} unreadable`);
     if (counts.requests) {

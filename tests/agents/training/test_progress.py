@@ -105,7 +105,7 @@ def test_a_log_is_told_of_waiting_too(tmp_path: Path, monkeypatch: pytest.Monkey
             waiting = (now[0], int(now[0]), 45, 1.0)
             on_progress(0, TrainingStatus(128, 4096, 50.0, 0.0, 5, 2, *waiting))
         now[0] = 60.0
-        on_progress(0, TrainingStatus(512, 4096, 50.0, 0.0, 5))
+        on_progress(0, TrainingStatus(512, 4096, 50.0, 0.0, 5, by_student=3))
 
     monkeypatch.setattr(progress, "train_all", train_all)
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
@@ -118,5 +118,6 @@ def test_a_log_is_told_of_waiting_too(tmp_path: Path, monkeypatch: pytest.Monkey
         "  asked 5, 2 pending",
         "one: 128 of 4,096 steps  waiting for the judge for 25 s: 25 of 45 answers, 1.0/s"
         "  asked 5, 2 pending",
-        "one: 512 of 4,096 steps  success 0%  left 1:11  50 steps/s  asked 5",
+        "one: 512 of 4,096 steps  success 0%  left 1:11  50 steps/s  asked 5,"
+        " 3 answered by the student",
     ]

@@ -58,6 +58,14 @@ def test_a_shaped_run_logs_three_rewards_and_reaches_its_last_step(tmp_path: Pat
     )
     assert last["test_credit"] > 0
     assert run.metrics() == rows
+
+
+def test_what_a_student_answers_itself_is_counted(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(**SMALL, judge="student@.6:rules"))
+    statuses: list[TrainingStatus] = []
+    last = train(run, on_progress=statuses.append)[-1]
+    assert 0 < last["by_student"] < last["asked"]
+    assert statuses[-1].by_student == last["by_student"]
     assert statuses[-1].steps == 1024
     assert list(run.tensorboard.glob("events*"))
 

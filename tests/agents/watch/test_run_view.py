@@ -45,10 +45,13 @@ def test_whether_it_is_trained_is_seen_without_a_lock(tmp_path: Path) -> None:
     view = RunView(one.folder)
     assert view.look()["state"] == "stopped"
     with owned(one.folder):
-        write_status(one.folder, TrainingStatus(2000, 9000, 50.0, 0.5, 8, 1, 31.0, 12, 45))
+        write_status(
+            one.folder, TrainingStatus(2000, 9000, 50.0, 0.5, 8, 1, 31.0, 12, 45, by_student=6)
+        )
         look = view.look()
         assert (look["state"], look["steps"], look["total"]) == ("running", 2000, 9000)
         assert (look["questions"], look["pending"], look["waiting"]) == (8, 1, [31.0, 12, 45])
+        assert look["by_student"] == 6
     one.lengthen(1000)
     assert RunView(one.folder).look()["state"] == "done"
     (tmp_path / "b").mkdir()

@@ -64,7 +64,7 @@ def test_most_texts_are_answered_as_the_teacher_would_without_asking() -> None:
     assert [j.achieved for j in judged] == [j.achieved for j in truth]
     studied = student.studied(TASK, TASK.subgoals)
     assert len(teacher.asked) == len(set(teacher.asked)) == studied.asked < 270
-    assert studied.own == 540 - studied.asked
+    assert student.own == studied.own == 540 - studied.asked
     assert studied.audited > 0
     assert studied.agreement == 1
     other = StudentJudge(Teacher())
