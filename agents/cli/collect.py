@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from calm.cli.options import Json
+from calm.cli.options import Descriptions, Json
 from calm.files import check_writable
 
 
@@ -33,13 +33,7 @@ def collect(
     split: Annotated[
         str, typer.Option(help="Which levels: data, test or train; they never meet.")
     ] = "data",
-    descriptions: Annotated[
-        int,
-        typer.Option(
-            help="Version of the events text: 1 names the action on a key that answers a question"
-            " of the game, 2 does not."
-        ),
-    ] = 1,
+    descriptions: Descriptions = 1,
     as_json: Json = False,
 ) -> None:
     """Play a task and keep every step in words.

@@ -52,6 +52,13 @@ AskAgain = Annotated[
         " answer counts from then on.",
     ),
 ]
+Descriptions = Annotated[
+    int,
+    typer.Option(
+        help="Version of the events text: 1 names the action on a key that answers a question of"
+        " the game, 2 does not."
+    ),
+]
 Quick = Annotated[bool, typer.Option(help="Less work in less time; figures are rougher.")]
 
 TaskArgument = Annotated[

@@ -9,6 +9,7 @@ import typer
 
 from calm.bench.harness import run_bench
 from calm.cli.options import FORMS, BaseUrl, Json
+from calm.errors import UsageError
 
 
 def bench_student(
@@ -37,11 +38,13 @@ def bench_student(
     Random play's different texts are judged in the order in which they came, by the judge and by
     students of it that are to agree in .9, .95, .98 and .99 of what they answer themselves.
     """
-    from calm.judges import asks_model, make_judge
+    from calm.judges import make_judge, reads_store
     from calm.owned.client import open_store
     from envs.bench.student import TASKS, run
 
-    with open_store(store if asks_model(judge) else None) as opened:
-        options: dict[str, Any] = {"form": form} if form else {}
-        made = make_judge(judge, store=opened, base_url=base_url, **options)
-        run_bench(lambda say: run(tasks or TASKS, made, steps, texts, say), as_json)
+    if form and not reads_store(judge):
+        raise UsageError(f"--form is of a model's answers; {judge} is none")
+    options: dict[str, Any] = {"form": form} if form else {}
+    with open_store(store if reads_store(judge) else None) as opened:
+        teacher = make_judge(judge, store=opened, base_url=base_url, **options)
+        run_bench(lambda say: run(tasks or TASKS, teacher, steps, texts, say), as_json)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from calm.cli.options import Json
+from calm.cli.options import Descriptions, Json
 
 if TYPE_CHECKING:
     from envs.survey import Survey
@@ -26,13 +26,7 @@ def survey_command(
     timed: Annotated[
         bool, typer.Option(help="Measure steps a second; without, runs give equal files.")
     ] = True,
-    descriptions: Annotated[
-        int,
-        typer.Option(
-            help="Version of the events text: 1 names the action on a key that answers a question"
-            " of the game, 2 does not."
-        ),
-    ] = 1,
+    descriptions: Descriptions = 1,
     out: Annotated[
         Path | None,
         typer.Option(help="JSON file to write to; tasks that it holds already are replaced."),

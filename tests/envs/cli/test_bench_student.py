@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from calm.errors import UsageError
 from calm.loopback import Loopback
 from calm.store.store import Store
 from tests.support.command_line import calm
@@ -25,3 +28,8 @@ def test_a_model_is_asked_in_the_form_that_is_named(tmp_path: Path) -> None:
     assert {row["texts"] for row in report["rows"]} == {9}
     with Store(store) as opened:
         assert opened.models() == ["m"]
+
+
+def test_a_form_without_a_model_is_refused() -> None:
+    with pytest.raises(UsageError, match="--form is of a model's answers; rules is none"):
+        calm("bench", "student", "Eat", "--form", "lines")
