@@ -18,8 +18,8 @@ import numpy as np
 from gymnasium.utils.seeding import np_random
 
 from calm.errors import GameError
-from envs.game.grid_level import VERSION_BYTES, GridLevel, read_grid
-from envs.game.level_compiler import lev_comp
+from envs.game.grid_level import GridLevel, read_grid
+from envs.game.level_code import CheckedCompiler
 
 _RENAMED = {"MiniGrid-MultiRoom-N4-S5-v0": "MiniGrid-MultiRoom-N4-S5-v1"}
 """Ids whose grids are not what their names say, and those that have taken their place."""
@@ -118,9 +118,7 @@ class SeededLevels:
         self._integers = small_integers
         if self.draw(0) != level:
             self._integers = _numpy_integers
-        compiled = lev_comp(level.des_file())
-        self._version = compiled[:VERSION_BYTES]
-        self._encodes = level.encode(self._version) == compiled
+        self._compiler = CheckedCompiler(level)
 
     def draw(self, seed: int) -> GridLevel:
         """Returns the level of a level seed.
@@ -142,10 +140,7 @@ class SeededLevels:
     def compile(self, seed: int) -> bytes:
         """Returns the compiled level of a level seed.
 
-        By NetHack's own compiler if `GridLevel.encode` writes something else than that does.
-
         Raises:
             GameError: as in `draw`.
         """
-        level = self.draw(seed)
-        return level.encode(self._version) if self._encodes else lev_comp(level.des_file())
+        return self._compiler.compile(self.draw(seed))
