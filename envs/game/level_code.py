@@ -178,8 +178,9 @@ class CheckedCompiler:
 
     def __init__(self, first: Level) -> None:
         compiled = lev_comp(first.des_file())
-        self._version = compiled[:VERSION_BYTES]
-        self._encodes = first.encode(self._version) == compiled
+        self.version = compiled[:VERSION_BYTES]
+        """What every compiled level starts with."""
+        self._encodes = first.encode(self.version) == compiled
 
     def compile(self, level: Level) -> bytes:
         """Returns the compiled level.
@@ -187,4 +188,4 @@ class CheckedCompiler:
         Raises:
             GameError: it does not compile, where `lev_comp` is used.
         """
-        return level.encode(self._version) if self._encodes else lev_comp(level.des_file())
+        return level.encode(self.version) if self._encodes else lev_comp(level.des_file())

@@ -9,17 +9,18 @@ right; all else is MiniHack's. `SeededLevels` makes the same levels without Mini
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
-import numpy as np
-from gymnasium.utils.seeding import np_random
 
 from calm.errors import GameError
 from envs.game.grid_level import GridLevel, read_grid
+from envs.game.grids.native import NativeLevels, library, read_task
 from envs.game.level_code import CheckedCompiler
+
+log = logging.getLogger(__name__)
 
 _RENAMED = {"MiniGrid-MultiRoom-N4-S5-v0": "MiniGrid-MultiRoom-N4-S5-v1"}
 """Ids whose grids are not what their names say, and those that have taken their place."""
@@ -62,42 +63,8 @@ def use_minigrid_3(module: Any) -> None:
     module.gym = SimpleNamespace(make=grid_source)
 
 
-_Integers = Callable[[int, int], int]
-"""Draws an integer from a number on, and below another."""
-_WORDS = 128
-"""Numbers of 32 bits that are drawn together."""
-
-
-def _numpy_integers(generator: np.random.Generator) -> _Integers:
-    """Returns what minigrid draws integers with."""
-    return generator.integers
-
-
-def small_integers(generator: np.random.Generator) -> _Integers:
-    """Returns what draws the integers of `generator.integers`, from words that are drawn together.
-
-    For ranges of less than 2^32, each of which numpy takes from a word by Lemire's method (2019).
-    The generator is ahead of the last integer afterwards. Of the time that minigrid takes for six
-    rooms, numpy's single draws are more than half.
-    """
-    words: list[int] = []
-
-    def draw(low: int, high: int) -> int:
-        size = high - low
-        if size <= 1:
-            if size < 1:
-                raise ValueError(f"there is no integer from {low} on and below {high}")
-            return low
-        while True:
-            if not words:
-                drawn = generator.integers(0, 1 << 32, size=_WORDS, dtype=np.uint32)
-                words.extend(reversed(drawn.tolist()))
-            scaled = words.pop() * size
-            rest = scaled & 0xFFFFFFFF
-            if rest >= size or rest >= (1 << 32) % size:
-                return low + (scaled >> 32)
-
-    return draw
+_COMPARED = (*range(8), (1 << 40) + 3)
+"""Level seeds on which the C has to draw what minigrid draws before it is trusted."""
 
 
 class SeededLevels:
@@ -113,34 +80,48 @@ class SeededLevels:
         self._grid_env: Any = env.minigrid_env.unwrapped
         self._wall: str = env.wall
         self._options: tuple[str, int, int] = env.door_state, env.num_mon, env.num_trap
-        self._integers: Callable[[np.random.Generator], _Integers] = _numpy_integers
-        level = self.draw(0)
-        self._integers = small_integers
-        if self.draw(0) != level:
-            self._integers = _numpy_integers
-        self._compiler = CheckedCompiler(level)
+        self._compiler = CheckedCompiler(self.draw(0))
+        self._native = self._trusted()
+
+    def _trusted(self) -> NativeLevels | None:
+        """Returns what makes the levels in C; None where it can't, or makes others."""
+        task = read_task(self._grid_env, self._wall, *self._options)
+        grids = library()
+        if task is None or grids is None:
+            return None
+        native = NativeLevels(grids, task, self._compiler.version)
+        try:
+            if all(native.compile(seed) == self._compile(seed) for seed in _COMPARED):
+                return native
+            differs = "ours differ from its own"
+        except GameError as error:
+            differs = str(error)
+        log.warning("minigrid draws levels itself, which is slower: %s", differs)
+        return None
 
     def draw(self, seed: int) -> GridLevel:
-        """Returns the level of a level seed.
+        """Returns the level of a level seed as minigrid itself draws it.
 
         Raises:
             GameError: minigrid can't draw it, or MiniHack could make no level of its grid.
         """
-        grid_env = self._grid_env
-        grid_env.np_random, _ = np_random(seed)  # as a reset with a seed does
-        grid_env._rand_int = self._integers(grid_env.np_random)
         try:
-            grid_env.reset()
-            return read_grid(grid_env, self._wall, *self._options)
+            self._grid_env.reset(seed=seed)
+            return read_grid(self._grid_env, self._wall, *self._options)
         except (AssertionError, RecursionError, TypeError, ValueError) as error:
             raise GameError(
                 f"minigrid can't draw the level of level seed {seed}: {error}"
             ) from error
 
     def compile(self, seed: int) -> bytes:
-        """Returns the compiled level of a level seed.
+        """Returns the compiled level of a level seed: in C, or else drawn by minigrid itself.
 
         Raises:
             GameError: as in `draw`.
         """
+        level = self._native.compile(seed) if self._native else None
+        return self._compile(seed) if level is None else level
+
+    def _compile(self, seed: int) -> bytes:
+        """Returns what `compile` does, without our C."""
         return self._compiler.compile(self.draw(seed))

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -12,7 +12,8 @@ import pytest
 
 from calm.errors import GameError
 from envs.game.engine import make_minihack, seeded_levels
-from envs.game.minigrid_levels import grid_source, small_integers
+from envs.game.grids.native import NativeLevels
+from envs.game.minigrid_levels import SeededLevels, grid_source
 from envs.game.rules import read_rules
 from envs.stepping.batch import Batch
 
@@ -187,31 +188,65 @@ def test_a_grid_that_cannot_be_drawn_is_an_error(monkeypatch: pytest.MonkeyPatch
     env.close()
 
 
-def test_integers_are_those_that_numpy_draws() -> None:
-    ranges = np.random.default_rng(1)
-    sizes = [1, 2, 3, 10, 2**31 + 1, 2**32 - 1, *ranges.integers(1, 2**32 - 1, 1000).tolist()]
-    draw = small_integers(np.random.default_rng(7))
-    single = np.random.default_rng(7)
-    for size in sizes:  # half of those above 2^31 are thrown away, as they must be
-        assert draw(-5, size - 5) == single.integers(-5, size - 5)
-    with pytest.raises(ValueError, match="no integer from 3 on and below 3"):
-        draw(3, 3)
+def levels_of(task: str) -> SeededLevels:
+    env = make_minihack(task)
+    levels = seeded_levels(env, read_rules(env))
+    env.close()
+    assert isinstance(levels, SeededLevels)
+    return levels
 
 
-def test_integers_are_drawn_by_numpy_where_ours_would_differ(
+def test_minigrid_is_not_asked_for_levels_that_the_c_can_draw(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    levels = levels_of(ROOMS)
+    others = [levels.draw(seed).encode(levels._compiler.version) for seed in range(10)]
+    monkeypatch.setattr(levels, "draw", None)
+    assert [levels.compile(seed) for seed in range(10)] == others
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        lambda self, seed: b"other levels",
+        lambda self, seed: None,
+        lambda self, seed: None if seed else b"one other level",
+    ],
+    ids=["others", "none", "one"],
+)
+def test_minigrid_draws_levels_where_ours_would_differ(
+    way: Callable[[NativeLevels, int], bytes | None],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ours = levels_of(ROOMS).compile(3)
+    monkeypatch.setattr(NativeLevels, "compile", way)
+    assert levels_of(ROOMS).compile(3) == ours
+    assert "minigrid draws levels itself, which is slower: ours differ" in caplog.text
+
+
+def test_minigrid_draws_levels_where_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = levels_of(ROOMS).compile(3)
+    monkeypatch.setattr("envs.game.minigrid_levels.library", lambda: None)
+    levels = levels_of(ROOMS)
+    assert levels._native is None
+    assert levels.compile(3) == ours
+
+
+def test_minigrid_draws_the_level_of_a_seed_that_the_c_does_not_take() -> None:
+    levels = levels_of(ROOMS)
+    seed = 1 << 64
+    assert levels.compile(seed) == levels.draw(seed).encode(levels._compiler.version)
+
+
+def test_minigrid_draws_what_the_c_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
     env = make_minihack(ROOMS)
+    grid_env = env.minigrid_env.unwrapped
+    grid_env.__class__ = type("Mine", (type(grid_env),), {})
     levels = seeded_levels(env, read_rules(env))
-    assert levels is not None
-    ours = levels.draw(3)
-    monkeypatch.setattr(
-        "envs.game.minigrid_levels.small_integers",
-        lambda generator: lambda low, high: int(generator.integers(low, high, dtype=np.uint8)),
-    )
-    others = seeded_levels(env, read_rules(env))
-    assert others is not None
-    assert others.draw(3) == ours
+    assert isinstance(levels, SeededLevels)
+    assert levels._native is None
+    assert levels.compile(3) == levels_of(ROOMS).compile(3)
     env.close()
 
 
