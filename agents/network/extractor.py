@@ -88,34 +88,16 @@ class NetHackExtractor(BaseFeaturesExtractor):
         subgoal_names: Sequence[str] = (),
     ) -> None:
         super().__init__(observation_space, features_dim)
-        if encoder not in ENCODERS:
-            raise unknown("encoder", encoder, ENCODERS)
-        options = dict(encoder_options or {})
-        taken = ["gates"] if encoder == "semantics" else []
-        if encoder not in MECHANISMS and set(options) - set(taken):
-            raise UsageError(
-                f"the encoder {encoder} takes {'the option gates' if taken else 'no options'}, got"
-                f" {encoder_options}"
-            )
+        options = _checked_options(encoder, encoder_options or {})
         sizes = {key: space.shape or () for key, space in observation_space.spaces.items()}
-        keys = [key for key in READS if key in sizes]
-        if not keys:
-            raise UsageError(
-                f"the observation has none of the keys the extractor reads ({', '.join(READS)});"
-                f" it has {', '.join(sizes)}"
-            )
+        keys = _checked_keys(encoder, sizes)
         self.encoder = encoder
         self.glyphs = nn.Embedding(GLYPHS, glyph_dim)
-        widths = {key: sizes[key][0] if key == "progress" else PART for key in keys}
         self.joining = [key for key in keys if key in JOIN] if can_join(encoder, fine) else []
         self.tokens = nn.ModuleDict({key: nn.Linear(PART, WIDE) for key in self.joining})
         parts: dict[str, nn.Module] = {}
+        widths: dict[str, int] = {}
         if encoder == "semantics":
-            if missing := [key for key in WINDOW_KEYS if key not in sizes]:
-                raise UsageError(
-                    f"the encoder semantics reads {', '.join(missing)}; make the environments with"
-                    " window=4, say"
-                )
             window = WindowEncoder(
                 self.glyphs,
                 sizes["window_crop"],
@@ -131,28 +113,7 @@ class NetHackExtractor(BaseFeaturesExtractor):
             earlier = PastEncoder(self.glyphs, sizes["window_crop"], features_dim // 4)
             parts["past"], widths["past"] = earlier, earlier.out
         for key in keys:
-            if key in MAPS:
-                kind = "cnn" if encoder == "semantics" else encoder
-                size = (sizes[key][0], sizes[key][1])
-                # A level has many more cells to read: half the features make up for it.
-                widths[key] = features_dim // (2 if size[0] * size[1] > LARGE else 1)
-                parts[key] = MapEncoder(
-                    self.glyphs,
-                    size,
-                    widths[key],
-                    kind,
-                    len(self.joining),
-                    fine,
-                    None if kind == "cnn" else options,
-                )
-            elif key == "message":
-                parts[key] = MessageEncoder(PART)
-            elif key == "inv_glyphs":
-                parts[key] = InventoryEncoder(self.glyphs, PART)
-            elif key == "blstats":
-                parts[key] = StatusEncoder(sizes[key][0], PART)
-            else:
-                parts[key] = nn.Identity()
+            parts[key], widths[key] = self._part(key, sizes[key], fine, options)
         self.parts = nn.ModuleDict(parts)
         self.joint = nn.Linear(sum(widths[key] for key in parts), features_dim)
         readers = Counter("window_crop" if key in ("window", "past") else key for key in parts)
@@ -162,6 +123,27 @@ class NetHackExtractor(BaseFeaturesExtractor):
         """Keys whose equal rows may come once, as
         `agents.network.kernels.minibatch_chunks.Repeated`, and how many axes a row has: those that
         one part reads, row by row."""
+
+    def _part(
+        self, key: str, size: tuple[int, ...], fine: bool | None, options: dict[str, Any]
+    ) -> tuple[nn.Module, int]:
+        """Returns what encodes the observations of a key, and how many features it has of each."""
+        if key in MAPS:
+            rows, columns = size
+            # A level has many more cells to read: half the features make up for it.
+            width = self.features_dim // (2 if rows * columns > LARGE else 1)
+            kind = "cnn" if self.encoder == "semantics" else self.encoder
+            taken = None if kind == "cnn" else options
+            n_joining = len(self.joining)
+            of_map = MapEncoder(self.glyphs, (rows, columns), width, kind, n_joining, fine, taken)
+            return of_map, width
+        if key == "message":
+            return MessageEncoder(PART), PART
+        if key == "inv_glyphs":
+            return InventoryEncoder(self.glyphs, PART), PART
+        if key == "blstats":
+            return StatusEncoder(size[0], PART), PART
+        return nn.Identity(), size[0]
 
     def forward(self, observations: Mapping[str, Tensor | Repeated]) -> Tensor:
         """Returns features (B, D) of observations by key, (B, ...)."""
@@ -200,6 +182,41 @@ class NetHackExtractor(BaseFeaturesExtractor):
             elif key not in MAPS:
                 features[key] = through(part, observations[key])
         return features, (torch.stack(tokens, 1), torch.stack(present, 1)) if tokens else ()
+
+
+def _checked_options(encoder: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a copy of the options of an encoder; raises a UsageError for those it can't have."""
+    if encoder not in ENCODERS:
+        raise unknown("encoder", encoder, ENCODERS)
+    taken = {"gates"} if encoder == "semantics" else set()
+    if encoder not in MECHANISMS and set(options) - taken:
+        raise UsageError(
+            f"the encoder {encoder} takes {'the option gates' if taken else 'no options'}, got"
+            f" {dict(options)}"
+        )
+    return dict(options)
+
+
+def _checked_keys(encoder: str, sizes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Returns the keys of an observation that are read; raises a UsageError where some lack.
+
+    Args:
+        encoder: that reads them.
+        sizes: of every key of the observation.
+    """
+    keys = [key for key in READS if key in sizes]
+    if not keys:
+        raise UsageError(
+            f"the observation has none of the keys the extractor reads ({', '.join(READS)});"
+            f" it has {', '.join(sizes)}"
+        )
+    missing = [key for key in WINDOW_KEYS if key not in sizes]
+    if encoder == "semantics" and missing:
+        raise UsageError(
+            f"the encoder semantics reads {', '.join(missing)}; make the environments with"
+            " window=4, say"
+        )
+    return keys
 
 
 def through(part: Callable[[Tensor], Tensor], observed: Tensor | Repeated) -> Tensor:
