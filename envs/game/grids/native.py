@@ -14,10 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from minigrid.core.world_object import Lava, Wall
-from minigrid.envs.crossing import CrossingEnv
-from minigrid.envs.multiroom import MultiRoomEnv
-
 from calm.native_build import build, failure, why_not
 from envs.game.level_code import DOORS
 
@@ -27,7 +23,7 @@ HERE = Path(__file__).parent
 SOURCES = ("grids.c", "random.c", "rooms.c", "crossings.c", "level.c")
 FLAGS = ("-std=gnu11", "-O2")
 _ROOMS, _CROSSINGS = range(2)
-_OBSTACLES = {Wall: 1, Lava: 3}
+_OBSTACLES = {"minigrid.core.world_object.Wall": 1, "minigrid.core.world_object.Lava": 3}
 _MOST_BYTES = 1 << 14
 """A level takes less than 4,096 unless a task strews monsters or traps by the hundred."""
 
@@ -87,17 +83,23 @@ def read_task(
         monsters=monsters,
         traps=traps,
     )
-    if type(grid_env) is MultiRoomEnv:
+    name = _name(type(grid_env))
+    if name == "minigrid.envs.multiroom.MultiRoomEnv":
         task.kind = _ROOMS
         task.least_rooms, task.most_rooms = grid_env.minNumRooms, grid_env.maxNumRooms
         task.largest_room = grid_env.maxRoomSize
-    elif type(grid_env) is CrossingEnv and grid_env.obstacle_type in _OBSTACLES:
+    elif name == "minigrid.envs.crossing.CrossingEnv":
         task.kind = _CROSSINGS
         task.crossings = grid_env.num_crossings
-        task.obstacle = _OBSTACLES[grid_env.obstacle_type]
+        task.obstacle = _OBSTACLES.get(_name(grid_env.obstacle_type), 0)  # 0: the C refuses
     else:
         return None
     return task
+
+
+def _name(kind: type) -> str:
+    """Returns the full name of a class, which need not be imported for it."""
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -99,6 +101,11 @@ def test_orders_are_those_that_numpy_shuffles_to(seed: int) -> None:
             order[i], order[j] = order[j], order[i]
         numpys.shuffle(theirs)
         assert order == theirs
+
+
+def test_the_game_is_loaded_without_minigrid() -> None:
+    code = "import sys, envs.game.engine; sys.exit('pygame' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_rooms_that_find_no_place_are_given_up() -> None:
