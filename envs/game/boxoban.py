@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError
-from envs.game.level_compiler import lev_comp
+from envs.game.boxoban_level import BoxobanLevel
+from envs.game.level_code import CheckedCompiler
 
 FOLDER = "CALM_BOXOBAN"
 """The environment variable that names the folder of levels."""
@@ -61,6 +62,8 @@ def _check(level: str, where: str) -> None:
         why = f"it has {level.count('@')} players"
     elif level.count("$") != level.count(".") or "$" not in level:
         why = f"it has {level.count('$')} boxes and {level.count('.')} targets"
+    elif "" in rows:
+        why = "there is an empty line in it"
     elif len(rows) > _MOST_ROWS or max(map(len, rows)) > _MOST_COLUMNS:
         why = f"it has more than {_MOST_ROWS} rows of {_MOST_COLUMNS}"
     if why:
@@ -89,7 +92,13 @@ class BoxobanLevels:
     """
 
     def __init__(self, env: Any) -> None:
-        self._env = env
+        self._levels: Sequence[str] = env._levels
+        self._flags: tuple[str, ...] = (*env._flags, "noteleport", "premapped")
+        self._compiler = CheckedCompiler(self.draw(0))
+
+    def draw(self, seed: int) -> BoxobanLevel:
+        """Returns the level of a level seed."""
+        return BoxobanLevel(tuple(pick(self._levels, seed).splitlines()), self._flags)
 
     def compile(self, seed: int) -> bytes:
         """Returns the compiled level of a level seed.
@@ -97,8 +106,7 @@ class BoxobanLevels:
         Raises:
             GameError: it does not compile.
         """
-        self._env._level_core = seed
-        return lev_comp(self._env.get_lvl_gen().get_des())
+        return self._compiler.compile(self.draw(seed))
 
 
 def use_level_files(module: Any) -> None:

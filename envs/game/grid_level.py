@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from envs.game.level_code import HARD_FLOOR, LevelCode, Position
+from envs.game.level_code import LevelCode, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class GridLevel:
     def encode(self, version: bytes) -> bytes:
         """Returns the level as `lev_comp` compiles it, see `LevelCode`."""
         code = LevelCode(version)
-        code.maze(HARD_FLOOR, self.rows)
+        code.maze(("hardfloor",), self.rows)
         code.stairs_down(self.goal)
         code.start(*self.start)
         for door in self.doors:

@@ -8,7 +8,9 @@ levels of this package hold. `CheckedCompiler` makes sure of it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Protocol
 
 from envs.game.level_compiler import lev_comp
@@ -19,8 +21,14 @@ Position = tuple[int, int]
 VERSION_BYTES = 40
 """What a compiled level starts with: the version of NetHack for which it was compiled."""
 
-NO_TELEPORT, HARD_FLOOR, PREMAPPED = 1, 2, 64
-"""Flags of a level, to be added up."""
+FLAGS = {
+    name: 1 << bit
+    for bit, name in enumerate(
+        ("noteleport", "hardfloor", "nommap", "shortsighted", "arboreal", "mazelevel", "premapped",
+         "shroud", "graveyard", "icedpools", "solidify", "corrmaze", "inaccessibles")
+    )
+}  # fmt: skip
+"""Flags of a level."""
 DOORS = {"nodoor": 0, "open": 2, "closed": 4, "locked": 8, "random": -1}
 """States of a door."""
 
@@ -52,11 +60,11 @@ class LevelCode:
         self._pieces: list[bytes] = []
         self._operations = 0
 
-    def maze(self, flags: int, rows: Sequence[str]) -> None:
+    def maze(self, flags: Iterable[str], rows: Sequence[str]) -> None:
         """Fills the level with rock, and puts a map of lit places into its middle.
 
         Args:
-            flags: of the level.
+            flags: keys of `FLAGS`.
             rows: of one length, in MiniHack's characters.
         """
         width, height = len(rows[0]), len(rows)
@@ -64,7 +72,7 @@ class LevelCode:
         self._do(_INITIALIZE)
         self._numbers(ord(" "))
         self._do(_FLAGS)
-        self._numbers(flags)
+        self._numbers(reduce(or_, (FLAGS[flag] for flag in flags)))
         self._do(_FLAGS)
         self._numbers(1, 0, 0, -2, 0, 0, 0, 0)
         self._do(_INITIALIZE)

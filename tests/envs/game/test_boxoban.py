@@ -32,6 +32,7 @@ def test_every_level_of_every_file_is_read(folder: Path) -> None:
         (ONE_PUSH.replace(".", "*"), r"000.txt, level 2 .*'\*' in it"),
         (ONE_PUSH.replace("@", " "), "0 players"),
         (ONE_PUSH.replace("$.", "$ "), "1 boxes and 0 targets"),
+        (ONE_PUSH.replace("#    #", "", 1), "an empty line"),
         ("#" * 77 + "\n" + ONE_PUSH, "20 rows of 76"),
     ],
 )
