@@ -94,17 +94,20 @@ def installed_tasks() -> Mapping[str, Task]:
 
 
 def full_id(spec: str, known: Container[str]) -> str | None:
-    """Returns the known id that a spec names, with or without `MiniHack-` and `-v0`; None for none.
+    """Returns the known id that a spec names; None for none.
 
-    >>> full_id("Room-5x5", {"MiniHack-Room-5x5-v0"})
-    'MiniHack-Room-5x5-v0'
+    `MiniHack-` before it and its version, `-v0` or `-v1`, may be left out.
+
+    >>> known = {"MiniHack-Room-5x5-v0", "MiniHack-Sokoban1a-v1"}
+    >>> full_id("Room-5x5", known), full_id("Sokoban1a", known)
+    ('MiniHack-Room-5x5-v0', 'MiniHack-Sokoban1a-v1')
     """
-    ids = (spec, f"{spec}-v0", f"MiniHack-{spec}", f"MiniHack-{spec}-v0")
+    ids = (f"{before}{spec}{after}" for before in ("", "MiniHack-") for after in ("", "-v0", "-v1"))
     return next((id for id in ids if id in known), None)
 
 
 def find_task(spec: str) -> Task:
-    """Returns the task of a YAML file, or of an id with or without `MiniHack-` and `-v0`.
+    """Returns the task of a YAML file, or of an id, short or whole, see `full_id`.
 
     Raises:
         UsageError: there is none; the message has names like it.

@@ -65,7 +65,7 @@ def words_of(id: str) -> tuple[str, tuple[Subgoal, ...]] | None:
 
 
 def task_id(name: str) -> str:
-    """Returns MiniHack's id of a task; `MiniHack-` before it and `-v0` after it may be left out.
+    """Returns MiniHack's id of a task, which may be short, see `calm.tasks.full_id`.
 
     Raises:
         UsageError: no such task; lists them all.
