@@ -191,13 +191,13 @@ time_t calm_time(time_t *out);
 void calm_describe(void *window, int x, int y, int glyph);
 
 /* How far an episode has come towards its goal: bits by condition, what they have paid since the
- * last reward; how many of what has to be gone are left and were gone by the last step, and where
- * they were at first if something is to cover them. */
+ * last reward; how many of what has to be gone are left and were gone by the last step, and in which
+ * cells they were at first if something is to cover them. */
 typedef struct {
     uint32_t achieved, begun;
     double earned;
-    int left, gone;
-    bool to_cover[CELLS];
+    int left, gone, n_to_cover;
+    int16_t to_cover[CELLS];
 } calm_progress;
 
 /* See goal.c. `keys` are nle's, `key` is the action's. */

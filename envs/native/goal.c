@@ -30,14 +30,17 @@ static bool shows(const int16_t *glyphs, int glyph)
 }
 
 /* How much of what has to be gone is left: cells that show it, or that did at first and do not show
- * what has to cover it. */
+ * what has to cover it. Few do, and this is looked at in every step. */
 static int count(const calm_header *h, const calm_progress *p, void *const *keys)
 {
     const uint8_t *chars = keys[K_CHARS];
     int n = 0;
-    for (int i = 0; h->to_be_gone && i < CELLS; i++)
-        n += h->covered_by ? p->to_cover[i] && chars[i] != h->covered_by
-                           : chars[i] == h->to_be_gone;
+    for (int i = 0; i < p->n_to_cover; i++)
+        n += chars[p->to_cover[i]] != h->covered_by;
+    if (h->to_be_gone && !h->covered_by)
+        for (const uint8_t *c = chars; (c = memchr(c, h->to_be_gone, CELLS - (size_t) (c - chars)));
+             c++)
+            n++;
     return n;
 }
 
@@ -80,7 +83,8 @@ void calm_begin_goal(const calm_header *h, calm_progress *p, void *const *keys)
     const uint8_t *chars = keys[K_CHARS];
     *p = (calm_progress){ 0 };
     for (int i = 0; h->covered_by && i < CELLS; i++)
-        p->to_cover[i] = chars[i] == h->to_be_gone;
+        if (chars[i] == h->to_be_gone)
+            p->to_cover[p->n_to_cover++] = (int16_t) i;
     p->left = count(h, p, keys);
     calm_reached(h, p, keys, NO_KEY); /* MiniHack looks at the first observation too */
 }
