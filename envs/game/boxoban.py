@@ -45,32 +45,31 @@ def read_levels(folder: Path) -> list[str]:
         for number, part in enumerate(re.split(r"^;.*\n", path.read_text("utf-8"), flags=re.M)):
             level = part.strip("\n") + "\n"
             if level.strip():
-                _check(level, f"{path}, level {number}")
+                if fault := _fault_of(level):
+                    raise UsageError(
+                        f"{path}, level {number} is no level of Boxoban: {fault}; a level is a map"
+                        " of # wall, @ player, $ box and . target, with as many boxes as targets"
+                    )
                 levels.append(level)
     if not levels:
         raise UsageError(f"there are no levels of Boxoban in {folder}; {_HOW}")
     return levels
 
 
-def _check(level: str, where: str) -> None:
-    """Raises a UsageError where a map is none of Boxoban's."""
+def _fault_of(level: str) -> str:
+    """Returns why a map is none of Boxoban's, or ""."""
     rows = level.splitlines()
-    why = ""
     if strange := set(level) - _SYMBOLS:
-        why = f"there is {min(strange)!r} in it"
-    elif level.count("@") != 1:
-        why = f"it has {level.count('@')} players"
-    elif level.count("$") != level.count(".") or "$" not in level:
-        why = f"it has {level.count('$')} boxes and {level.count('.')} targets"
-    elif "" in rows:
-        why = "there is an empty line in it"
-    elif len(rows) > _MOST_ROWS or max(map(len, rows)) > _MOST_COLUMNS:
-        why = f"it has more than {_MOST_ROWS} rows of {_MOST_COLUMNS}"
-    if why:
-        raise UsageError(
-            f"{where} is no level of Boxoban: {why}; a level is a map of # wall, @ player, $ box"
-            " and . target, with as many boxes as targets"
-        )
+        return f"there is {min(strange)!r} in it"
+    if level.count("@") != 1:
+        return f"it has {level.count('@')} players"
+    if level.count("$") != level.count(".") or "$" not in level:
+        return f"it has {level.count('$')} boxes and {level.count('.')} targets"
+    if "" in rows:
+        return "there is an empty line in it"
+    if len(rows) > _MOST_ROWS or max(map(len, rows)) > _MOST_COLUMNS:
+        return f"it has more than {_MOST_ROWS} rows of {_MOST_COLUMNS}"
+    return ""
 
 
 @cache

@@ -191,8 +191,8 @@ time_t calm_time(time_t *out);
 void calm_describe(void *window, int x, int y, int glyph);
 
 /* How far an episode has come towards its goal: bits by condition, what they have paid since the
- * last reward; how many of what has to be gone are left and were gone by the last step, and in which
- * cells they were at first if something is to cover them. */
+ * last reward; how many of what has to be gone are left and were gone by the last step, and in
+ * which cells they were at first if something is to cover them. */
 typedef struct {
     uint32_t achieved, begun;
     double earned;
