@@ -176,7 +176,8 @@ class NativeBackend:
         """Plays random actions by the engine alone, for the bench.
 
         Each worker plays its games one after the other, without batch or crops, and starts episodes
-        as nle does.
+        as nle does. The batch can do this again and nothing else afterwards: what a reset goes back
+        to is gone.
         """
         if self._busy:
             self._end_turn()
