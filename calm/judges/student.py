@@ -166,13 +166,14 @@ class StudentJudge:
         by_text = {t.texts[self.mode]: t for t in transitions}
         unreadable: dict[str, Judgement] = {}
         """Answers of the teacher; another time they may be asked anew."""
-        open_texts = [text for text in by_text if text not in studied.answers]
-        self._recall(studied, task, subgoals, [by_text[text] for text in open_texts])
-        open_texts = [text for text in open_texts if text not in studied.answers]
-        while open_texts:
+        new = [t for text, t in by_text.items() if text not in studied.answers]
+        self._recall(studied, task, subgoals, new)
+        while open_texts := [
+            t for t in by_text if t not in studied.answers and t not in unreadable
+        ]:
             foreseen = self._answer_sure(studied, subgoals, open_texts)
-            open_texts = [text for text in open_texts if text not in studied.answers]
-            block = open_texts[: BLOCK if studied.model else FIRST]
+            not_sure = [text for text in open_texts if text not in studied.answers]
+            block = not_sure[: BLOCK if studied.model else FIRST]
             if not block:
                 break
             judgements = yield [by_text[text] for text in block]
@@ -185,7 +186,6 @@ class StudentJudge:
                 if text in foreseen:
                     studied.audited += 1
                     studied.audited_equal += foreseen[text] == studied.learned[text]
-            open_texts = [text for text in open_texts[len(block) :] if text not in unreadable]
             self._learn(studied)
         texts = (t.texts[self.mode] for t in transitions)
         return [unreadable[t] if t in unreadable else studied.answers[t] for t in texts]

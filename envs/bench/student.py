@@ -61,41 +61,67 @@ def run(
         say(f"{task.id}: {steps:,} random steps")
         texts = played_texts(name, steps)[:most_texts]
         transitions = [Transition(task.id, {judge.mode: text}, "") for text in texts]
-        answers: list[Judgement] = []
-        while len(answers) < len(texts):
-            say(f"{task.id}: {judge.name} has judged {len(answers):,} of {len(texts):,} texts")
-            some = transitions[len(answers) : len(answers) + BLOCK]
-            answers += judge.judge(task, task.subgoals, some)
-        known = _Known(judge.name, judge.mode, dict(zip(texts, answers, strict=True)))
+        answers = _answers(judge, task, transitions, say)
         for agreement in agreements:
             say(f"{task.id}: a student that is to agree in {agreement:g}")
-            student = StudentJudge(known, agreement)
-            judged = student.judge(task, task.subgoals, transitions)
-            studied = student.studied(task, task.subgoals)
-            equal = [
-                ours.achieved == theirs.achieved
-                for ours, theirs in zip(judged, answers, strict=True)
-                if ours is not theirs
-            ]
-            asked = len(texts) - len(equal)
             label = f"student@{agreement:g}"
-            about = {
-                "task": task.id,
-                "texts": len(texts),
-                "yes": sum(any(answer.achieved.values()) for answer in answers),
-                "own_yes": sum(
-                    any(theirs.achieved.values())
-                    for ours, theirs in zip(judged, answers, strict=True)
-                    if ours is not theirs
-                ),
-                "audited": studied.agreement,
-            }
-            rows.append(row(f"{label}: asked", "share of the texts", [asked / len(texts)], **about))
-            share = float(np.mean(equal)) if equal else 1.0
-            rows.append(row(f"{label}: agrees", "share of its own", [share], **about))
+            asked, shares = _examine(judge, task, transitions, answers, agreement, label)
+            rows += shares
             saved.setdefault(label, []).append(len(texts) / asked)
     ratios = {name: float(np.exp(np.mean(np.log(many)))) for name, many in saved.items()}
     return {"bench": "student", "machine": machine(), "rows": rows, "ratios": ratios}
+
+
+def _answers(
+    judge: Judge, task: Task, transitions: Sequence[Transition], say: Say
+) -> list[Judgement]:
+    """Returns what a judge says of each transition, and says how far it is."""
+    answers: list[Judgement] = []
+    while len(answers) < len(transitions):
+        say(f"{task.id}: {judge.name} has judged {len(answers):,} of {len(transitions):,} texts")
+        answers += judge.judge(task, task.subgoals, transitions[len(answers) :][:BLOCK])
+    return answers
+
+
+def _examine(
+    judge: Judge,
+    task: Task,
+    transitions: Sequence[Transition],
+    answers: Sequence[Judgement],
+    agreement: float,
+    label: str,
+) -> tuple[int, list[Row]]:
+    """Lets a student judge transitions with different texts.
+
+    Args:
+        judge: whom it learns from.
+        task: with subgoals.
+        transitions: in the order in which they came.
+        answers: of the judge, about each of them.
+        agreement: that the student is to reach.
+        label: of the student, for the rows.
+
+    Returns:
+        How many transitions the judge was asked about; and the rows that `run` describes.
+    """
+    texts = [t.texts[judge.mode] for t in transitions]
+    known = _Known(judge.name, judge.mode, dict(zip(texts, answers, strict=True)))
+    student = StudentJudge(known, agreement)
+    judged = student.judge(task, task.subgoals, transitions)
+    own = [(a, b) for a, b in zip(judged, answers, strict=True) if a is not b]
+    asked = len(texts) - len(own)
+    about = {
+        "task": task.id,
+        "texts": len(texts),
+        "yes": sum(any(answer.achieved.values()) for answer in answers),
+        "own_yes": sum(any(theirs.achieved.values()) for _, theirs in own),
+        "audited": student.studied(task, task.subgoals).agreement,
+    }
+    share = float(np.mean([a.achieved == b.achieved for a, b in own])) if own else 1.0
+    return asked, [
+        row(f"{label}: asked", "share of the texts", [asked / len(texts)], **about),
+        row(f"{label}: agrees", "share of its own", [share], **about),
+    ]
 
 
 class _Known(Immediate):
