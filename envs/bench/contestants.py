@@ -97,7 +97,20 @@ def minihack(task: str) -> Contestant:
 def _one_minihack(task: str) -> Callable[[], Any]:
     """Returns a function that makes MiniHack's own environment of a task."""
     environment, options = environment_of(task)
-    return lambda: make_minihack(environment, {"observation_keys": KEYS, **options})
+
+    def make() -> Any:
+        env = make_minihack(environment, {"observation_keys": KEYS, **options})
+        return Unseeded(env) if environment.startswith("MiniHack-Boxoban") else env
+
+    return make
+
+
+class Unseeded(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Resets without a seed, for MiniHack's Boxoban, whose reset takes none."""
+
+    def reset(self, **_: Any) -> tuple[Any, dict[str, Any]]:
+        """Starts an episode."""
+        return self.env.reset()
 
 
 def _sb3(kind: str) -> Callable[[str], Contestant]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from docs.generate.minihack_table import minihack_table, surveys
+from docs.generate.minihack_table import minihack_table, speeds, surveys
 from envs.game.engine import make_minihack
 from envs.game.rules import read_rules
 from envs.subgoals import SUBGOALS
@@ -22,6 +22,8 @@ def test_it_holds_every_registered_id_with_words_or_the_reason() -> None:
         "MiniHack-Skill-Custom-v0",
     }
     assert len(PLAYED) == 159
+    assert set(speeds()) == {one.task for one in PLAYED}
+    assert min(speeds().values()) > 0
 
 
 @pytest.mark.parametrize("one", PLAYED, ids=lambda one: one.task)
@@ -43,7 +45,8 @@ def test_a_row_says_what_was_counted() -> None:
     one = next(one for one in PLAYED if one.task == "MiniHack-Eat-v0")
     assert row == (
         "| `Eat-v0` | native | 85 | 250 | Eat the apple that lies in the room. | 2"
-        f" | {one.steps:,} | {one.events:,} | {one.steps_rewarded:,} |"
+        f" | {one.steps:,} | {one.events:,} | {one.steps_rewarded:,}"
+        f" | {speeds()[one.task]:,.0f} |"
     )
 
 

@@ -2,9 +2,10 @@
 
 from itertools import pairwise
 
+import gymnasium
 import numpy as np
 
-from envs.bench.contestants import FEW_STEPS, MANY_STEPS, _playing_raw, _stepping
+from envs.bench.contestants import FEW_STEPS, MANY_STEPS, Unseeded, _playing_raw, _stepping
 
 
 def test_actions_are_drawn_beforehand_and_every_environment_counts() -> None:
@@ -23,3 +24,11 @@ def test_the_engine_begins_with_few_steps_a_call_for_an_episode_may_last_four() 
     assert sizes[0] == FEW_STEPS
     for before, after in pairwise(sizes):
         assert after in (before, min(2 * before, MANY_STEPS))
+
+
+def test_a_game_whose_reset_takes_no_seed_is_played_by_those_who_name_one() -> None:
+    class Boxes(gymnasium.Env[int, int]):
+        def reset(self) -> tuple[int, dict[str, int]]:  # type: ignore[override]
+            return 7, {}
+
+    assert Unseeded(Boxes()).reset(seed=3, options={}) == (7, {})
