@@ -116,11 +116,13 @@ def test_the_readmes_table_of_the_studies_is_theirs() -> None:
     arms = ("fair", "novelty", "rules", "model", "truth")
     assert len(header) == 1 + len(arms)
     assert len(rows) >= 8
+    arms_of = {
+        name: find(load_plan(name), list(read_results(RESULTS / name).values())).arms
+        for name in ("keyroom", "sixteen")
+    }
     for task, *cells in rows:
         task, _ = task.split(", ")
-        name = "keyroom" if task.startswith("KeyRoom") else "sixteen"
-        plan = load_plan(name)
-        findings = find(plan, list(read_results(RESULTS / name).values())).arms
+        findings = arms_of["keyroom" if task.startswith("KeyRoom") else "sixteen"]
         for arm, cell in zip(arms, cells, strict=True):
             found = findings.get((task, arm))
             if cell == "–":
