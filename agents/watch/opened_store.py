@@ -67,6 +67,8 @@ class OpenedStore:
     names: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """Of the subgoals, by context."""
     models: dict[str, ModelTotals] = field(default_factory=dict)
+    calls: int = 0
+    """That it held at the last look."""
     last_call: int = 0
     """Up to which calls are summed up."""
     _last_change: int = -1
@@ -89,6 +91,7 @@ class OpenedStore:
         for context in self.browsing.contexts(max(self.contexts, default=0)):
             self.contexts[context.number] = context
             self.names[context.number] = tuple(s.name for s in load_subgoals(context.subgoals))
+        self.calls = end
         stop = min(end, self.last_call + CALLS)
         for totals in self.browsing.totals_between(self.last_call, stop):
             if (of := self.contexts.get(totals.context)) is not None:

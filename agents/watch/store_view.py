@@ -97,7 +97,7 @@ class StoreView:
             "path": str(self.path),
             "problem": "",
             "asked_now": asked_now,
-            "calls": opened.browsing.last_call(),
+            "calls": opened.calls,
             "calls_counted": opened.last_call,
             "models": {model: vars(totals) for model, totals in opened.models.items()},
             "classes": opened.classes(),

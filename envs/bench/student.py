@@ -65,9 +65,9 @@ def run(
         for agreement in agreements:
             say(f"{task.id}: a student that is to agree in {agreement:g}")
             label = f"student@{agreement:g}"
-            asked, shares = _examine(judge, task, transitions, answers, agreement, label)
+            questions, shares = _examine(judge, task, transitions, answers, agreement, label)
             rows += shares
-            saved.setdefault(label, []).append(len(texts) / asked)
+            saved.setdefault(label, []).append(len(texts) / questions)
     ratios = {name: float(np.exp(np.mean(np.log(many)))) for name, many in saved.items()}
     return {"bench": "student", "machine": machine(), "rows": rows, "ratios": ratios}
 
@@ -109,7 +109,7 @@ def _examine(
     student = StudentJudge(known, agreement)
     judged = student.judge(task, task.subgoals, transitions)
     own = [(a, b) for a, b in zip(judged, answers, strict=True) if a is not b]
-    asked = len(texts) - len(own)
+    questions = len(texts) - len(own)
     about = {
         "task": task.id,
         "texts": len(texts),
@@ -118,8 +118,8 @@ def _examine(
         "audited": student.studied(task, task.subgoals).agreement,
     }
     share = float(np.mean([a.achieved == b.achieved for a, b in own])) if own else 1.0
-    return asked, [
-        row(f"{label}: asked", "share of the texts", [asked / len(texts)], **about),
+    return questions, [
+        row(f"{label}: asked", "share of the texts", [questions / len(texts)], **about),
         row(f"{label}: agrees", "share of its own", [share], **about),
     ]
 

@@ -124,13 +124,13 @@ def test_the_readmes_table_of_the_studies_is_theirs() -> None:
         task, _ = task.split(", ")
         findings = arms_of["keyroom" if task.startswith("KeyRoom") else "sixteen"]
         for arm, cell in zip(arms, cells, strict=True):
-            found = findings.get((task, arm))
+            result = findings.get((task, arm))
             if cell == "–":
-                assert found is None, (task, arm)
+                assert result is None, (task, arm)
             else:
-                assert found is not None, (task, arm)
-                assert found.seeds == 3
-                assert cell == f"{100 * found.final.value:.0f}", (task, arm)
+                assert result is not None, (task, arm)
+                assert result.seeds == 3
+                assert cell == f"{100 * result.final.value:.0f}", (task, arm)
 
 
 def said_of_the_studies() -> str:
