@@ -4,8 +4,7 @@ They stand beside this file. With Boxoban's levels at hand (`CALM_BOXOBAN`),
 
     calm survey --steps 100000 --no-timed --out docs/generate/tasks.json
 
-makes the counts again, the same on every machine (thirteen ids with lava, whose games are short and
-slow to start, are counted by `--steps 10000`), and, where nothing else runs,
+makes the counts again, the same on every machine, and, where nothing else runs,
 
     calm survey --steps 10000 --out docs/generate/speeds.json
 
