@@ -4,6 +4,8 @@ Rollout and update as `calm train` does them, on KeyRoom-S15 judged by `rules`, 
 or with the whole level for a map. All encoders of a map take turns, one rollout each a round, after
 one to warm up.
 
+An encoder is named as in `calm train`, or with the channels that its mechanism sees: `agent:16`.
+
 Ratios, ours over theirs in steps a second, larger is better:
     crop_NAME     an encoder over `cnn` on the crop
     level_NAME    an encoder over `softmax` on the whole level
@@ -19,7 +21,7 @@ from agents.bench import settings
 from agents.network.names import ENCODERS
 from agents.training.config import TrainConfig, make_config
 from calm.bench.harness import Row, Say, machine, ratio, row
-from calm.errors import unknown
+from calm.errors import UsageError, unknown
 
 MapKind = Literal["crop", "level"]
 KEYS: dict[MapKind, tuple[str, ...]] = {"crop": ("glyphs_crop",), "level": ("glyphs",)}
@@ -49,23 +51,20 @@ def run(
     """Measures encoders, and what they are compared with; returns the report of a bench.
 
     Args:
-        encoders: names of `ENCODERS`; none for all.
+        encoders: names of `ENCODERS`, or such with channels, `agent:16`; none for all.
         maps: kinds of map.
         quick: one round of a quarter of the steps instead of three.
         progress: called with what is being measured.
         **more: settings of `TrainConfig`, over the bench's.
 
     Raises:
-        UsageError: no such encoder.
+        UsageError: no such encoder, or it can't see so many channels.
     """
-    for name in encoders:
-        if name not in ENCODERS:
-            raise unknown("encoder", name, ENCODERS)
+    places = {name: _place(name) for name in ("cnn", "softmax", *(encoders or ENCODERS))}
+    names = sorted(places, key=places.__getitem__)
     rows: list[Row] = []
     ratios: dict[str, float] = {}
     for kind in maps:
-        chosen = {"cnn", "softmax", *(encoders or ENCODERS)}
-        names = [name for name in ENCODERS if name in chosen]
         contestants = {name: contestant(config_of(name, kind, quick, **more)) for name in names}
         rates: dict[str, list[float]] = {name: [] for name in names}
         try:
@@ -92,13 +91,25 @@ def run(
 def config_of(encoder: str, kind: MapKind, quick: bool, **more: Any) -> TrainConfig:
     """Returns the settings of a contestant: those of `calm train`, but for task and keys."""
     crop = KEYS["crop"] if encoder == "semantics" and kind == "level" else ()
+    name, _, channels = encoder.partition(":")
     values = {
         "task": TASK,
-        "encoder": encoder,
+        "encoder": name,
+        "encoder_options": {"channels": int(channels)} if channels else {},
         "keys": (*crop, *KEYS[kind], "inv_glyphs", "blstats"),
         "n_steps": 32 if quick else 128,
     }
     return make_config(values | more)
+
+
+def _place(encoder: str) -> tuple[int, int]:
+    """Returns where an encoder stands among the others: by name, then by channels."""
+    name, colon, channels = encoder.partition(":")
+    if name not in ENCODERS:
+        raise unknown("encoder", name, ENCODERS)
+    if colon and not channels.isdecimal():
+        raise UsageError(f"after {name}: comes the number of channels, as in {name}:16")
+    return ENCODERS.index(name), int(channels or 0)
 
 
 def contestant(config: TrainConfig) -> Contestant:

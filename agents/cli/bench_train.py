@@ -15,7 +15,10 @@ def bench_train(
     quick: Quick = False,
     encoder: Annotated[
         list[str] | None,
-        typer.Option(help="Measure our loop with this encoder instead; or `all`. Repeatable."),
+        typer.Option(
+            help="Measure our loop with this encoder instead, or with `all`; `agent:16` for 16 of"
+            " the 64 channels. Repeatable."
+        ),
     ] = None,
     only: Annotated[
         Literal["crop", "level"] | None,

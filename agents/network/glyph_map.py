@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from agents.encoders import MECHANISMS, make_mechanism
 from agents.network.kernels.glyph_conv import glyph_conv
 from agents.network.vector_parts import NO_GLYPH, STONE
+from calm.errors import UsageError
 
 THIN, WIDE = 16, 64
 """Channels after the first convolution, and after the second."""
@@ -26,8 +27,8 @@ between the two; others mix what the second leaves, every second cell."""
 
 SCANS = ("scan", "gated-scan", "ss2d")
 NARROW = 16
-"""Channels that a scan sees, of the `WIDE`: it costs most of all. The whole encoder's forward at
-batch 16 then takes 2.2 times the CNN's (`calm encoders`)."""
+"""Channels that a scan sees by default, of the `WIDE`: it costs most of all. The whole encoder's
+forward at batch 16 then takes 2.2 times the CNN's (`calm encoders`)."""
 
 
 class Unchanged(nn.Module):
@@ -49,7 +50,7 @@ class Unchanged(nn.Module):
 class Mix(nn.Module):
     """Adds to tokens (batch, N, dim) what a mechanism makes of them, normed and placed.
 
-    The scans, which cost most, see `NARROW` channels, projected there and back.
+    A mechanism that sees fewer channels than there are has them projected there and back.
 
     Args:
         name: of the mechanism.
@@ -57,7 +58,11 @@ class Mix(nn.Module):
         height: rows of the grid of cells.
         width: columns of the grid.
         extra: tokens in front of the cells that have no place on the map; N is with them.
-        options: of the mechanism's class.
+        options: of the mechanism's class; and "channels", those that it sees: all by default, of
+            a scan `NARROW`.
+
+    Raises:
+        UsageError: it can't have the options, or sees less than one channel or more than `dim`.
     """
 
     def __init__(
@@ -72,7 +77,9 @@ class Mix(nn.Module):
         super().__init__()
         sizes = {"extra_tokens": extra} if extra else {}
         options = {**default_options(name, height, width), **(options or {})}
-        inner = min(dim, NARROW) if name in SCANS else dim
+        inner = options.pop("channels", min(dim, NARROW) if name in SCANS else dim)
+        if not isinstance(inner, int) or not 1 <= inner <= dim:
+            raise UsageError(f"{name} can see 1 to {dim} channels here, not {inner!r}")
         self.place = nn.Parameter(torch.empty(extra + height * width, dim).normal_(std=0.02))
         self.norm = nn.LayerNorm(dim)
         self.inside = nn.Linear(dim, inner) if inner < dim else nn.Identity()
@@ -121,7 +128,7 @@ class MapEncoder(nn.Module):
         extra: number of extra tokens, `WIDE` features each; only for mechanisms that let them join.
         fine: mix every cell, between the convolutions, rather than every second one after both; by
             default as in `FINE`.
-        options: of the mechanism's class.
+        options: of the mechanism, as `Mix` takes them.
     """
 
     def __init__(

@@ -38,6 +38,22 @@ def test_the_window_of_semantics_needs_crops() -> None:
     assert config_of("agent", "crop", quick=True).keys[0] == "glyphs_crop"
 
 
-def test_an_unknown_encoder_is_told() -> None:
-    with pytest.raises(UsageError, match="unknown encoder 'agnt': did you mean 'agent'"):
-        run(["agnt"])
+def test_an_encoder_may_see_fewer_channels() -> None:
+    report = run(["agent:8", "agent"], ("crop",), quick=True, **SMALL)
+    names = [row["name"] for row in report["rows"]]
+    assert names == ["crop: cnn", "crop: agent", "crop: agent:8", "crop: softmax"]
+    assert config_of("agent:8", "crop", quick=True).encoder_options == {"channels": 8}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "message"),
+    [
+        ("agnt", "unknown encoder 'agnt': did you mean 'agent'"),
+        ("agent:few", "after agent: comes the number of channels, as in agent:16"),
+        ("agent:65", "agent can see 1 to 64 channels here, not 65"),
+        ("cnn:16", "cnn takes no options"),
+    ],
+)
+def test_an_encoder_that_there_is_not_is_told(encoder: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        run([encoder], ("crop",), quick=True, **SMALL)

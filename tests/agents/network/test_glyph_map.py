@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from agents.network.glyph_map import FINE, MapEncoder, can_join, default_options
+from agents.network.glyph_map import FINE, MapEncoder, Mix, can_join, default_options
 from agents.network.vector_parts import GLYPHS, STONE
+from calm.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,18 @@ def test_tokens_join_where_the_mechanism_lets_them() -> None:
         "softmax",
     ]
     assert not can_join("agent", fine=True)
+
+
+def test_a_mechanism_sees_as_many_channels_as_it_is_told() -> None:
+    whole, narrow = (Mix("agent", 64, 5, 5, 1, options) for options in ({}, {"channels": 16}))
+    tokens, valid = torch.randn(2, 26, 64), torch.ones(2, 26, dtype=torch.bool)
+    assert whole.prepared(tokens).shape == (2, 26, 64)
+    assert narrow.prepared(tokens).shape == (2, 26, 16)
+    assert narrow(tokens, valid).shape == (2, 26, 64)
+    assert Mix("scan", 64, 5, 5).prepared(tokens[:, 1:]).shape == (2, 25, 16)
+
+
+@pytest.mark.parametrize("channels", [0, 65, 1.5, "16"])
+def test_a_number_of_channels_that_there_are_not_is_refused(channels: object) -> None:
+    with pytest.raises(UsageError, match="agent can see 1 to 64 channels here, not"):
+        Mix("agent", 64, 5, 5, options={"channels": channels})

@@ -171,7 +171,7 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
     [("encoders", ["KeyRoom-S15", "KeyRoom-S15-level"]), ("semantics", ["KeyRoom-S15"])],
 )
 def test_encoders_are_compared_at_equal_weights(name: str, rooms: list[str]) -> None:
-    """Within a hundredth of the CNN's; `semantics` can't see a whole level."""
+    """Within 1.3 hundredths of the CNN's; `semantics` can't see a whole level."""
     plan = load_plan(name)
     assert plan.by_seconds
     sizes: dict[str, dict[str, int]] = {}
@@ -187,7 +187,7 @@ def test_encoders_are_compared_at_equal_weights(name: str, rooms: list[str]) -> 
     for room, by_arm in sizes.items():
         assert set(by_arm) == set(plan.arms) - ({"semantics"} if "level" in room else set())
         for arm, size in by_arm.items():
-            assert size == pytest.approx(by_arm["cnn"], rel=0.011), (room, arm)
+            assert size == pytest.approx(by_arm["cnn"], rel=0.013), (room, arm)
 
 
 @pytest.mark.parametrize("name", ["encoders", "semantics"])
