@@ -63,8 +63,9 @@ class NetHackExtractor(BaseFeaturesExtractor):
         glyph_dim: width of the glyph embedding, shared by maps and inventory.
         fine: mix every cell of a crop rather than every second one; None for the mechanism's
             default, see `agents.network.glyph_map.FINE`.
-        encoder_options: of the mechanism, see `agents.network.glyph_map.Mix`; of `semantics` what its gates are learned from,
-            such as {"gates": "judged"}, see `agents.network.history.WindowEncoder`.
+        encoder_options: of the mechanism, see `agents.network.glyph_map.Mix`; of `semantics` what
+            its gates are learned from, such as {"gates": "judged"}, see
+            `agents.network.history.WindowEncoder`.
         past: look at the earlier crops of `envs.interfaces.history` too.
         subgoal_names: in the order of `progress`, for the gates of `semantics` by words.
 

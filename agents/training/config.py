@@ -93,8 +93,8 @@ class TrainConfig(BaseModel):
     encoder: str = "cnn"
     """The mechanism that sees the map."""
     encoder_options: dict[str, Any] = Field(default_factory=dict)
-    """Of the mechanism's class, such as {form: softmax}; {channels: 16} of the 64 for it to see, which
-    is quicker; of semantics {gates: ...}: all, judged, words, seen or none."""
+    """Of the mechanism's class, such as {form: softmax}; {channels: 16} lets it see 16 of the 64,
+    which is quicker; of semantics {gates: ...}: all, judged, words, seen or none."""
     memory: Memory = "none"
     """none, stack (the last `window` crops) or lstm (sb3-contrib's RecurrentPPO, on its own loop,
     which is slower)."""
