@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 HEADERS = ("calm.h", "sight.h")
-_GAME = ("library.c", "heap.c", "hooks.c", "game.c", "goal.c", "sight.c")
+_GAME = ("library.c", "heap.c", "hooks.c", "overview.c", "game.c", "goal.c", "sight.c")
 PRODUCTS = {
     "stepper.so": (*_GAME, "turns.c", "events.c"),
     "worker": (*_GAME, "worker.c"),

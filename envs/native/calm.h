@@ -163,6 +163,12 @@ typedef struct calm_library {
     const signed char *hero_at;
     int hero_glyph; /* what shows the hero in this episode, -1 before it was shown */
     bool read;      /* somebody reads the descriptions */
+    /* See overview.c. */
+    void (*see)(int control);
+    void (*count)(void);
+    bool seeing; /* the first of the two is at work */
+    const void *sight, *level, *rooms, *hero; /* variables of the game, or NULL; so is the next */
+    void *types;
     struct calm_library *next;
 } calm_library;
 
@@ -179,7 +185,7 @@ void calm_rewind(calm_library *l);
 /* NULL, or why not. Afterwards it can't be rewound. */
 const char *calm_reload(calm_library *l);
 
-/* What a copy calls in place of functions of libc and its own, see heap.c and hooks.c. */
+/* What a copy calls in place of functions of libc and its own, see heap.c, hooks.c, overview.c. */
 extern _Thread_local calm_library *calm_playing;
 void *calm_malloc(size_t bytes);
 void *calm_calloc(size_t n, size_t bytes);
@@ -189,6 +195,10 @@ void calm_free_blocks(calm_library *l);
 void *calm_memcpy(void *to, const void *from, size_t bytes);
 time_t calm_time(time_t *out);
 void calm_describe(void *window, int x, int y, int glyph);
+void calm_see_dungeon(int control);
+void calm_count_dungeon(void);
+/* Finds what these two need; to be called once the copy is loaded. */
+void calm_find_overview(calm_library *l);
 
 /* How far an episode has come towards its goal: bits by condition, what they have paid since the
  * last reward; how many of what has to be gone are left and were gone by the last step, and in
