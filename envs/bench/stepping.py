@@ -7,7 +7,7 @@ resets and level generation, interleaved, medians over rounds.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +50,10 @@ class _Contest:
 
 
 def run(
-    tasks: Sequence[str] = (), quick: bool = False, progress: Say | None = None
+    tasks: Sequence[str] = (),
+    quick: bool = False,
+    progress: Say | None = None,
+    peers: bool = True,
 ) -> dict[str, Any]:
     """Measures all contestants; returns rates and ratios.
 
@@ -58,6 +61,8 @@ def run(
         tasks: ids or files; none are `TASKS`, of which `quick` takes the first.
         quick: fewer and shorter rounds (about half a minute a task).
         progress: called with what is being measured.
+        peers: measure the vector environments of others too, of which "best_peer" tells; starting
+            their processes takes longer than all the rest.
 
     Returns:
         {"bench", "machine", "rows", "ratios", "by_task", "missing", "left_out"}: rows of {"name",
@@ -75,7 +80,8 @@ def run(
     missing: list[str] = []
     left_out: list[str] = []
     for task in tasks or (TASKS[:1] if quick else TASKS):
-        contest = _measure(task, rounds, seconds, say, missing, left_out)
+        others = PEERS if peers else {}
+        contest = _measure(task, rounds, seconds, others, say, missing, left_out)
         for name, rates in contest.rates.items():
             rows.append(row(name, UNIT, rates, task=task))
         by_task[task] = _ratios(contest)
@@ -118,7 +124,13 @@ def _ratios(contest: _Contest) -> dict[str, float]:
 
 
 def _measure(
-    task: str, rounds: int, seconds: float, say: Say, missing: list[str], left_out: list[str]
+    task: str,
+    rounds: int,
+    seconds: float,
+    peers: Mapping[str, Callable[[str], Contestant]],
+    say: Say,
+    missing: list[str],
+    left_out: list[str],
 ) -> _Contest:
     """Lets all contestants play one task in turns; returns their rates.
 
@@ -126,6 +138,7 @@ def _measure(
         task: id or file.
         rounds: how often each plays.
         seconds: that it plays for, each time.
+        peers: by name, vector environments of others.
         say: called with what is being measured.
         missing: gets a line for each contestant that is not installed.
         left_out: gets a line for each that can't play this task.
@@ -151,7 +164,7 @@ def _measure(
         enter(ENGINE_1, lambda: engine(task, 1))
         enter(ENGINE, lambda: engine(task, CORES))
         enter(MINIHACK, lambda: minihack(task))
-        for peer, make in PEERS.items():
+        for peer, make in peers.items():
             enter(f"{peer}, {ENVS} envs", lambda make=make: make(task))  # type: ignore[misc]
         for play in players.values():
             play(seconds / 2)  # warm up

@@ -18,6 +18,10 @@ def bench_env(
         ),
     ] = None,
     quick: Quick = False,
+    peers: Annotated[
+        bool,
+        typer.Option(help="Or leave out other vector environments, which are slow to start."),
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Measure stepping: ours, the engine alone, MiniHack, and other vector environments.
@@ -29,4 +33,4 @@ def bench_env(
     """
     from envs.bench.stepping import run
 
-    run_bench(lambda say: run(tasks or (), quick, say), as_json)
+    run_bench(lambda say: run(tasks or (), quick, say, peers), as_json)

@@ -37,6 +37,15 @@ def test_bench_has_the_shape_that_scripts_read() -> None:
     assert result["missing"] == []
 
 
+@pytest.mark.slow
+def test_others_may_be_left_out() -> None:
+    result = run(("Eat",), quick=True, peers=False)
+    names = {row["name"] for row in result["rows"]}
+    assert MINIHACK in names
+    assert not any(name.startswith(tuple(PEERS)) for name in names)
+    assert "best_peer" not in result["ratios"]
+
+
 def test_where_the_engine_alone_can_not_play_its_ratio_is_left_out() -> None:
     names = (OURS, OURS_1, JUDGED, JUDGED_1, MINIHACK)
     rates = dict(zip(names, ([8.0], [4.0], [4.0], [2.0], [0.5]), strict=True))

@@ -22,9 +22,10 @@ RESULT: dict[str, Any] = {
 
 def test_what_is_measured_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[object] = []
-    monkeypatch.setattr(stepping, "run", lambda *args: calls.append(args[:2]) or RESULT)
+    monkeypatch.setattr(stepping, "run", lambda *args: calls.append((*args[:2], args[3])) or RESULT)
     assert json.loads(calm("bench", "env", "Eat", "--quick", "--json")) == RESULT
     table = calm("bench", "env")
     assert "ours" in table
     assert "minihack" in table
-    assert calls == [(["Eat"], True), ((), False)]
+    calm("bench", "env", "Eat", "--no-peers")
+    assert calls == [(["Eat"], True, True), ((), False, True), (["Eat"], False, False)]
