@@ -25,6 +25,7 @@ STUDIES = {
     "keyroom-dark-s15": "keyroom",
     "message": "message",
     "rivals": "rivals",
+    "rivals-tune": "rivals-tune",
     "sixteen": "sixteen",
 }
 """By folder of results, the plan."""
