@@ -1,4 +1,4 @@
-"""Every id of MiniHack is made, stepped as many and collected, with its truth."""
+"""Every id of MiniHack is made, stepped as many, collected with its truth, and has all commands."""
 
 from itertools import islice
 from pathlib import Path
@@ -7,12 +7,20 @@ import numpy as np
 import pytest
 
 import envs
+from calm.loopback import Loopback
 from docs.generate.minihack_table import surveys
 from envs.collect import play
 from tests.support.boxoban import SETS, write_levels
+from tests.support.command_line import calm
 
 SHORT = ("Boxoban-Medium", "Memento-F2", "Sokoban1a", "ExploreMaze-Easy", "Pray-Distr",
          "Freeze-Random-Restricted", "MultiRoom-N2", "Labyrinth-Small")  # fmt: skip
+PLAN = """
+title: One cell
+all: {{steps: 64, n_envs: 2, n_steps: 32, eval_every: 64, eval_episodes: 1, features_dim: 16}}
+tasks: {{it: {{task: {id}}}}}
+arms: {{judged: {{label: judged, reward: paid, set: {{judge: rules}}}}}}
+"""
 IDS = [one.task for one in surveys() if not one.error]
 
 
@@ -53,3 +61,26 @@ def test_it_is_made_stepped_and_collected(
     rows = list(islice(play(id, "sloppy"), 10))
     assert rows
     assert all(set(row.truth) == names for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("id", IDS)
+def test_it_has_all_commands(
+    id: str, boxoban: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Collected, decomposed, annotated, trained in a study of one cell, and replayed."""
+    monkeypatch.setenv("CALM_BOXOBAN", str(boxoban))
+    monkeypatch.chdir(tmp_path)
+    calm("collect", id, "--player", "random", "--episodes", 1, "--out", "rows.parquet")
+    named = [("get there", "The goal is reached."), ("come near", "The goal is next to the hero.")]
+    with Loopback(subgoals=named) as server:
+        asked = ("--judge", "openai:m", "--base-url", server.url)
+        calm("decompose", id, *asked, "--out", "subgoals.yaml")
+        calm(
+            "annotate", "--data", "rows.parquet", *asked, "--subgoals", "subgoals.yaml",
+            "--limit", 5, "--out", "answers.parquet",
+        )  # fmt: skip
+    Path("plan.yaml").write_text(PLAN.format(id=id))
+    calm("study", "one", "--plan", "plan.yaml", "--seeds", 1, "--out", "study")
+    (config,) = Path("study").rglob("config.yaml")
+    assert calm("replay", config.parent, "--episodes", 1, "--json")
