@@ -27,9 +27,9 @@ enum { PAGE = 4096, MAX_FILL = 256, PLACES = 2048, LARGEST = 1 << 24 };
 /* Branch predictors and caches of decoded instructions know code by some bits of its address. Copies
  * in whose addresses these are equal share what is learnt there, so that a game finds the processor
  * ready where another has left it: where the loader puts them a step takes half as long again or
- * more. Which bits these are we found by trying. On AMD's Zen 5 those below 32; on Zen 3 and 4 (family
- * 25) the exclusive or of bits 12 to 23, 24 to 35 and 36 to 47. Eight places suit both; further ones
- * are chosen for the processor.
+ * more. Which bits these are we found by trying: on AMD's Zen 5 those below 32, on Zen 4 the exclusive
+ * or of bits 12 to 23, 24 to 35 and 36 to 47 (Zen 3, of the same family 25, is taken to be alike).
+ * Eight places suit both; further ones are chosen for the processor.
  *
  * The loader takes the highest gap that is large enough. So space is reserved meanwhile, with a hole
  * of the right size where we want the library, and larger gaps above are filled. If that fails the
