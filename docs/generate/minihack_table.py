@@ -44,8 +44,8 @@ def minihack_table() -> str:
         f"{len(played)} ids. *Path*: who steps the game, our C (native) or MiniHack's own Python."
         f" *Events* and *rewarded*: different `events` texts, and steps with a reward, in so many"
         f" random *steps*, {ENVS} games at once; 0 rewarded says that random play met no reward. An"
-        " episode of a task with a long limit may not have ended in them. *Steps/s*: of the same"
-        f" random play on two cores with nothing else running, {ENVS} games, texts and counts"
+        " episode of a task with a long limit may not have ended in them. *Steps/s*: of 10,000"
+        f" such steps on two cores with nothing else running, {ENVS} games, texts and counts"
         " included; it tells which tasks are slow beside the others (those whose episodes are short"
         " or that need a new level each), and is another one on another machine."
     )

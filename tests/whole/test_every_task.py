@@ -74,10 +74,10 @@ def test_it_has_all_commands(
     calm("collect", id, "--player", "random", "--episodes", 1, "--out", "rows.parquet")
     named = [("get there", "The goal is reached."), ("come near", "The goal is next to the hero.")]
     with Loopback(subgoals=named) as server:
-        asked = ("--judge", "openai:m", "--base-url", server.url)
-        calm("decompose", id, *asked, "--out", "subgoals.yaml")
+        judge = ("--judge", "openai:m", "--base-url", server.url)
+        calm("decompose", id, *judge, "--out", "subgoals.yaml")
         calm(
-            "annotate", "--data", "rows.parquet", *asked, "--subgoals", "subgoals.yaml",
+            "annotate", "--data", "rows.parquet", *judge, "--subgoals", "subgoals.yaml",
             "--limit", 5, "--out", "answers.parquet",
         )  # fmt: skip
     Path("plan.yaml").write_text(PLAN.format(id=id))
