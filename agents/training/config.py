@@ -87,9 +87,10 @@ class TrainConfig(BaseModel):
     `e3b`."""
     penalty: bool = False
     """Keep MiniHack's -0.01 for every step in which no game time passes."""
-    descriptions: Literal[1, 2] = 1
+    descriptions: Literal[1, 2, 3] = 1
     """Version of the `events` text: 1 names the action on the key that answers a question of the
-    game, 2 does not, which leaves fewer texts to judge where a task has all 85 actions."""
+    game, 2 does not, 3 leaves out too what no given subgoal asks about. Fewer texts are left to
+    judge by 2 where a task has all 85 actions, by 3 also where monsters are about."""
     encoder: str = "cnn"
     """The mechanism that sees the map."""
     encoder_options: dict[str, Any] = Field(default_factory=dict)

@@ -56,7 +56,7 @@ Descriptions = Annotated[
     int,
     typer.Option(
         help="Version of the events text: 1 names the action on a key that answers a question of"
-        " the game, 2 does not."
+        " the game, 2 does not, 3 leaves out too what no given subgoal asks about."
     ),
 ]
 Quick = Annotated[bool, typer.Option(help="Less work in less time; figures are rougher.")]

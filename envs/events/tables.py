@@ -33,9 +33,14 @@ def is_fine(kind: str) -> bool:
     return kind in _FINE
 
 
+def has_levels(kind: str) -> bool:
+    """Returns whether more is described of a kind of thing than that it comes into view."""
+    return kind not in _DISTANT
+
+
 def _level(kind: str, distance: int) -> int:
     """Returns the level of nearness of a kind of thing that is so many moves away."""
-    if kind in _DISTANT:
+    if not has_levels(kind):
         return FAR
     if distance == 0:
         return ON

@@ -18,6 +18,7 @@ from nle import nethack
 from calm.errors import UsageError
 from envs.events import signature as layout
 from envs.events import tables
+from envs.events.essentials import action_essentials, message_essentials
 from envs.game.glyphs import CARRIED, GROUNDS, THINGS
 
 _ARTICLE = {
@@ -157,20 +158,27 @@ def _conditions(low_high: npt.NDArray[np.uint8]) -> list[str]:
     return [name for bit, name in _CONDITIONS.items() if mask & bit]
 
 
-VERSIONS = (1, 2)
-"""Versions of the `events` text, which differ in what they say of an answer to the game's question.
+def _is_aside(kind: int, code: int) -> bool:
+    """Returns whether no given subgoal asks about a change of nearness, as in `_nearness`."""
+    return code in (tables.AWAY, tables.LOST) or not tables.has_levels(THINGS[kind])
 
-The first names the action on the key that answers: "Action: fire, answering ...", for the key f.
-The second says "Action: a key, answering ...", since what the key did shows in what came of it: a
-task that has every key of the game as an action then has far fewer texts.
+
+VERSIONS = (1, 2, 3)
+"""Versions of the `events` text, each of which leaves out more.
+
+The first names the action on the key that answers a question of the game: "Action: fire, answering
+...", for the key f. The second says "Action: a key, answering ...", since what the key did shows in
+what came of it: a task that has every key of the game as an action then has far fewer texts. The
+third leaves out too what no given subgoal asks about: what went away or out of view, where an open
+door or the staircase up came into view, lost hit points, and what `envs.events.essentials` says.
 """
 
 
 def check_version(version: int) -> None:
     """Raises UsageError where `version` is none of `VERSIONS`."""
     if version not in VERSIONS:
-        versions = " and ".join(map(str, VERSIONS))
-        raise UsageError(f"descriptions come in versions {versions}, got {version!r}")
+        versions = ", ".join(map(str, VERSIONS))
+        raise UsageError(f"descriptions come in versions {versions}; got {version!r}")
 
 
 def words(
@@ -190,6 +198,10 @@ def words(
         version: one of `VERSIONS`.
     """
     flags, end = int(signature[layout.FLAGS]), int(signature[layout.END])
+    essential = version >= 3
+    if essential:
+        action = action_essentials(action, message)
+        message, question = message_essentials(message), message_essentials(question)
     head = [f"Action: {action}."]
     if flags & layout.ASKED:
         named_action = action if version == 1 else "a key"
@@ -225,9 +237,13 @@ def words(
         lines.append(f"The hero stepped into a {GROUNDS[ground]}.")
     codes = signature[layout.KINDS].tolist()
     moved = bool(flags & layout.MOVED)
-    lines += [_nearness(kind, code, moved) for kind, code in enumerate(codes, start=1) if code]
+    lines += [
+        _nearness(kind, code, moved)
+        for kind, code in enumerate(codes, start=1)
+        if code and not (essential and _is_aside(kind, code))
+    ]
     for column, fell, rose in _CHANGES:
-        if signature[column]:
+        if signature[column] and not (essential and (column, signature[column]) == (layout.HP, 1)):
             lines.append(fell if signature[column] == 1 else rose)
     for column, states in ((layout.HUNGER, _HUNGER), (layout.BURDEN, _BURDEN)):
         if signature[column]:

@@ -40,8 +40,8 @@ def test_a_step_holds_all() -> None:
 
 
 def test_a_version_that_there_is_none_of_is_refused_before_anything_is_played() -> None:
-    with pytest.raises(UsageError, match="versions 1 and 2, got 3"):
-        play("KeyRoom-S5", "random", episodes=1, descriptions=3)
+    with pytest.raises(UsageError, match="versions 1, 2, 3; got 4"):
+        play("KeyRoom-S5", "random", episodes=1, descriptions=4)
 
 
 def test_the_second_version_of_the_events_text() -> None:

@@ -21,7 +21,7 @@ TASK = "KeyRoom-S5"
         ({"kind": "sb3", "copy": False}, "copy"),
         ({"split": "training"}, "train"),
         ({"keys": ("glyfs",)}, "glyphs"),
-        ({"descriptions": 3}, "versions 1 and 2, got 3"),
+        ({"descriptions": 4}, "versions 1, 2, 3; got 4"),
         ({"judge": "rules"}, "Annotator"),
         ({"judge": "truth", "shaping": "twice"}, "once"),
         ({"judge": "truth", "gamma": 1.5}, "gamma"),

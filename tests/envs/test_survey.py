@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from calm.errors import CalmError, UsageError
+from envs.events.words import VERSIONS
 from envs.survey import ENVS, Survey, load_surveys, save_surveys, survey, survey_all
 
 LEVEL = """MAZE: "mylevel", ' '
@@ -47,19 +48,19 @@ def test_events_subgoals_and_truth_of_a_known_task() -> None:
     assert survey("KeyRoom-S5", ENVS, seed=0).events == few.events
 
 
-def test_the_second_version_of_texts_has_fewer() -> None:
-    first, second = (
-        survey("Quest-Easy", 40 * ENVS, timed=False, descriptions=version) for version in (1, 2)
+def test_each_version_of_texts_has_fewer() -> None:
+    first, second, third = (
+        survey("Quest-Easy", 40 * ENVS, timed=False, descriptions=version) for version in VERSIONS
     )
-    assert 0 < second.events < first.events
-    assert (second.steps, second.episodes) == (first.steps, first.episodes)
-    assert (first.descriptions, second.descriptions) == (1, 2)
+    assert 0 < third.events < second.events < first.events
+    assert len({(one.steps, one.episodes) for one in (first, second, third)}) == 1
+    assert (first.descriptions, second.descriptions, third.descriptions) == VERSIONS
 
 
 def test_a_version_that_there_is_none_of_is_no_fault_of_the_task() -> None:
     surveys: list[Survey] = []
-    with pytest.raises(UsageError, match="versions 1 and 2, got 3"):
-        survey_all(["KeyRoom-S5"], ENVS, 0, surveys.append, descriptions=3)
+    with pytest.raises(UsageError, match="versions 1, 2, 3; got 4"):
+        survey_all(["KeyRoom-S5"], ENVS, 0, surveys.append, descriptions=4)
     assert surveys == []  # nothing that `calm survey --out` would write over a survey of before
 
 

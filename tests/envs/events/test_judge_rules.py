@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from calm.judges import make_judge
 from calm.records import MODES, LabelledTransition
 from envs.collect import play
 from envs.events.judge_rules import RULES
@@ -57,6 +58,30 @@ def test_events_say_what_is_true(task_id: str, episodes: int) -> None:
     assert right >= 0.99 * true
     for subgoal in task(task_id).subgoals:
         assert steps[subgoal.name, True, True] or "8 steps" in subgoal.name, subgoal.name
+
+
+@pytest.mark.parametrize(
+    "task_id",
+    ["KeyRoom-S5", "Wield", "Pray-Distr", "LavaCross-Restricted", "MultiRoom-N2-Monster",
+     "Memento-Short-F2",
+     *(pytest.param(id, marks=pytest.mark.slow) for id in (
+         "Eat", "Wear", "PutOn", "Read", "Zap", "Sink-Distr", "Freeze-Wand-Full", "Quest-Easy",
+         "ExploreMaze-Easy", "River-MonsterLava", "CorridorBattle", "MultiRoom-N6-LavaMonsters"))],
+)  # fmt: skip
+def test_the_third_version_loses_nothing_that_a_given_subgoal_needs(task_id: str) -> None:
+    """The judge says of its texts what it says of the first version's."""
+    first, third = (
+        list(play(task_id, PLAYERS, episodes=3, seed=5, descriptions=version)) for version in (1, 3)
+    )
+    judge, given = make_judge("rules"), task(task_id).subgoals
+    verdicts = [
+        [one.row(given) for one in judge.judge(task(task_id), given, [r.transition for r in rows])]
+        for rows in (first, third)
+    ]
+    assert verdicts[0] == verdicts[1]
+    assert any(1 in row for row in verdicts[0])
+    texts = [{r.transition.texts["events"] for r in rows} for rows in (first, third)]
+    assert len(texts[1]) < len(texts[0])
 
 
 @pytest.mark.slow

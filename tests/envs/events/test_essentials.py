@@ -1,0 +1,63 @@
+"""What the third version of the events text leaves out of an action and of a message."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envs.events.essentials import action_essentials, message_essentials
+from envs.events.words import quote
+
+
+@pytest.mark.parametrize(
+    ("action", "message", "essential"),
+    [
+        ("move far", "", "move"),
+        ("rush around corners", "", "move"),
+        ("fight", "", "fight"),
+        ("pick up", "X - a newt corpse.", "pick up"),
+        ("fire", "Unknown command 'f'.", "a key"),
+        ("rush", "Invalid direction for 'F' prefix.", "a key"),
+    ],
+)
+def test_what_the_hero_did(action: str, message: str, essential: str) -> None:
+    assert action_essentials(action, message) == essential
+
+
+@pytest.mark.parametrize(
+    ("message", "essential"),
+    [
+        ("", ""),
+        ("The newt bites! The goblin lord wields a crude dagger!", ""),
+        ("It bites! You get zapped! You hear a door open.", ""),
+        ("You are almost hit by a dart. A dart misses you.", ""),
+        ("The saddled pony kicks!", ""),
+        ("You kill the newt! The gnome lord hits!", "You kill the newt!"),
+        ("You miss the giant rat.", "You miss the monster."),
+        ("The crude dagger welds itself to the goblin's hand!",
+         "The crude dagger welds itself to the monster's hand!"),
+        ("X - a lichen corpse.", "X - a corpse."),
+        ("X - an acid blob corpse. X - an apple.", "X - a corpse. X - an apple."),
+        ("You see here a partly eaten jackal corpse.", "You see here a corpse."),
+        ("X - an iron wand (N:N).", "X - a wand (N:N)."),
+        ("X - N sky blue potions.", "X - N potions."),
+        ("You see here a pair of mud boots.", "You see here a pair of boots."),
+        ("X - a scroll labeled VELOX NEB (unpaid).", "X - a scroll (unpaid)."),
+        ("X - an unlabeled scroll.", "X - a scroll."),
+        ("Unknown command '''.", "Unknown command 'X'."),
+        ("It's a wall.", "It's a wall."),
+        ("X - a wand of cold.", "X - a wand of cold."),
+        ("You see here a robe.", "You see here a robe."),
+        ("The lava cools and solidifies.", "The lava cools and solidifies."),
+        ("With great effort you move the boulder. The boulder fills a pit.",
+         "With great effort you move the boulder. The boulder fills a pit."),
+    ],
+)  # fmt: skip
+def test_what_a_message_says(message: str, essential: str) -> None:
+    assert message_essentials(message) == essential
+
+
+@given(st.text(max_size=256).map(lambda text: quote(text.encode())))
+def test_any_message_is_shortened_once(message: str) -> None:
+    short = message_essentials(message)
+    assert len(short) <= len(message)
+    assert message_essentials(short) == short
