@@ -67,7 +67,7 @@ class RunOptions:
     ] = None
     memory: Annotated[
         str | None,
-        typer.Option(help="none, stack (the last crops), lstm (on a slower loop). [none]"),
+        typer.Option(help="none, stack (the last crops), lstm (over the episode). [none]"),
     ] = None
     steps: Annotated[
         int | None,

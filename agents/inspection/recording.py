@@ -18,10 +18,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from sb3_contrib import RecurrentPPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.inspection.load import trained
+from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
 from agents.training.run_folder import Run
 from calm.errors import UsageError
 from calm.files import write_file
@@ -272,7 +272,7 @@ class _Agent:
         self.policy = model.policy
         self.memory: tuple[npt.NDArray[np.float32], ...] | None = None
         """Of an lstm: two arrays (layers, B, width)."""
-        if isinstance(model, RecurrentPPO):
+        if isinstance(model, FastRecurrentPPO):
             layers, _, width = self.policy.lstm_hidden_state_shape
             self.memory = (np.zeros((layers, n_envs, width), np.float32),) * 2
 

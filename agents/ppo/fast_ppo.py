@@ -51,6 +51,10 @@ from agents.network.kernels.minibatch_chunks import CHUNK, Indices, Memory, cut,
 from agents.network.kernels.onednn_linear import use_onednn
 
 Observation = dict[str, Any]
+Begun = npt.NDArray[np.bool_]
+"""(B,) which observations begin an episode."""
+Actor = Callable[[Observation, Begun], npt.NDArray[np.int64]]
+"""From observations by key, (B, ...), and which of them begin an episode, to actions (B,)."""
 UPDATE_STATISTICS = (
     "policy_gradient_loss",
     "value_loss",
@@ -153,7 +157,8 @@ class FastPPO(PPO):
             for key, values in self._last_obs.items():
                 observed[key][n_steps] = values
             with torch.inference_mode():
-                logits, values = self._logits_and_values(self._as_tensors(self._last_obs, memories))
+                observation = self._as_tensors(self._last_obs, memories)
+                logits, values = self._play(observation, n_steps)
                 actions, log_probs = sampled(logits)
             rollout_buffer.actions[n_steps] = actions.cpu().numpy()
             rollout_buffer.values[n_steps] = values.cpu().numpy()
@@ -179,9 +184,12 @@ class FastPPO(PPO):
             if truncated:  # a time limit is no end: the value of what would follow counts
                 steps, rows, last = zip(*truncated, strict=True)
                 stacked = {key: np.stack([one[key] for one in last]) for key in last[0]}
-                _, values = self._logits_and_values(self._as_tensors(stacked, memories))
+                values = self._values_after(self._as_tensors(stacked, memories), steps, rows)
                 rollout_buffer.rewards[steps, rows] += self.gamma * values.cpu().numpy()
-            _, values = self._logits_and_values(self._as_tensors(self._last_obs, memories))
+            rows = range(env.num_envs)
+            values = self._values_after(
+                self._as_tensors(self._last_obs, memories), [n_steps - 1] * len(rows), rows
+            )
         rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
         callback.update_locals(locals())
         callback.on_rollout_end()
@@ -197,7 +205,7 @@ class FastPPO(PPO):
         clip = self.clip_range(self._current_progress_remaining)
         clip_vf = self.clip_range_vf and self.clip_range_vf(self._current_progress_remaining)
         parameters = [p for p in self.policy.parameters() if p.requires_grad]
-        data = _Rollout(self)
+        data = self._rollout()
         stats: list[Tensor] = []
         last_epoch = 0
         stopped = False
@@ -220,7 +228,7 @@ class FastPPO(PPO):
 
     def _gradients(
         self,
-        data: _Rollout,
+        data: Rollout,
         rows: Indices,
         parameters: Sequence[Tensor],
         clip: float,
@@ -247,7 +255,7 @@ class FastPPO(PPO):
 
         def one(chunk: Indices) -> tuple[Sequence[Tensor | None], Tensor]:
             where = torch.from_numpy(chunk).to(self.device)
-            logits, values = self._logits_and_values(data.observations(chunk))
+            logits, values = self._of_chunk(data, chunk)
             scores = F.log_softmax(logits, -1)
             log_prob = scores.gather(1, data.actions[where]).flatten()
             log_ratio = log_prob - data.log_probs[where]
@@ -289,35 +297,66 @@ class FastPPO(PPO):
             )
         return self._pool.map(work, chunks)
 
+    def _play(self, observation: Observation, step: int) -> tuple[Tensor, Tensor]:
+        """Returns logits (B, A) and values (B,) for the observations before a step of a rollout."""
+        return self._logits_and_values(observation)
+
+    def _values_after(
+        self, observation: Observation, steps: Sequence[int], rows: Sequence[int]
+    ) -> Tensor:
+        """Returns values (K,) of the observations that step `steps[k]` of row `rows[k]` led to."""
+        return self._logits_and_values(observation)[1]
+
+    def _rollout(self) -> Rollout:
+        """Returns the rollout in the buffer as tensors."""
+        return Rollout(self)
+
+    def _of_chunk(self, data: Rollout, rows: Indices) -> tuple[Tensor, Tensor]:
+        """Returns logits (M, A) and values (M,) for a chunk's rows (M,) of a rollout."""
+        return self._logits_and_values(data.observations(rows))
+
     def _logits_and_values(self, observation: Observation) -> tuple[Tensor, Tensor]:
         """Returns logits (B, A) and values (B,) for observations (B, ...)."""
+        policy = self.policy
+        actor, critic = policy.mlp_extractor(self._features(observation))
+        return policy.action_net(actor), policy.value_net(critic).flatten()
+
+    def _features(self, observation: Observation) -> Tensor:
+        """Returns the extractor's features (B, features_dim) of observations (B, ...)."""
         policy = self.policy
         if not self._native:
             observation = preprocess_obs(
                 observation, self.observation_space, normalize_images=policy.normalize_images
             )
-        features = policy.features_extractor(observation)
-        actor, critic = policy.mlp_extractor(features)
-        return policy.action_net(actor), policy.value_net(critic).flatten()
+        features: Tensor = policy.features_extractor(observation)
+        return features
 
-    def actor(self, greedy: bool = False) -> Callable[[Observation], npt.NDArray[np.int64]]:
-        """Returns a function from observations (B, ...) to actions (B,), faster than `predict`.
+    def actor(self, greedy: bool = False) -> Actor:
+        """Returns a function that plays, faster than `predict`.
 
         It may be used as long as the weights stay as they are: features of maps are remembered.
+
+        Args:
+            greedy: take the likeliest action, rather than draw one.
         """
         if not self.is_fast:
-            return lambda batch: np.asarray(self.predict(batch, deterministic=greedy)[0])
+            return lambda batch, _: np.asarray(self.predict(batch, deterministic=greedy)[0])
         self.policy.set_training_mode(False)
         memories = {key: Memory() for key in self._repeats}
+        logits_of = self._player()
 
-        def act(observation: Observation) -> npt.NDArray[np.int64]:
+        def act(observation: Observation, begun: Begun) -> npt.NDArray[np.int64]:
             with torch.inference_mode():
-                logits, _ = self._logits_and_values(self._as_tensors(observation, memories))
+                logits = logits_of(self._as_tensors(observation, memories), begun)
                 chosen = logits.argmax(1) if greedy else sampled(logits)[0].flatten()
             actions: npt.NDArray[np.int64] = chosen.cpu().numpy()
             return actions
 
         return act
+
+    def _player(self) -> Callable[[Observation, Begun], Tensor]:
+        """Returns a function from observations and which begin an episode, (B,), to logits."""
+        return lambda observation, _: self._logits_and_values(observation)[0]
 
     def _as_tensors(self, observation: Any, memories: dict[str, Memory]) -> Observation:
         """Turns observations (B, ...) into what the network takes while playing."""
@@ -355,7 +394,7 @@ def sampled(logits: Tensor) -> tuple[Tensor, Tensor]:
     return actions, scores.gather(1, actions).flatten()
 
 
-class _Rollout:
+class Rollout:
     """A full rollout as tensors on the policy's device, one row a transition, step by step."""
 
     def __init__(self, model: FastPPO) -> None:

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from sb3_contrib import RecurrentPPO
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.network.extractor import NetHackExtractor
 from agents.ppo.fast_ppo import FastPPO
+from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
 from agents.training.config import TrainConfig
 from calm.records import Subgoal
 
@@ -34,7 +33,7 @@ def make_ppo(
     subgoals: Sequence[Subgoal] = (),
     *,
     learns: bool = True,
-) -> OnPolicyAlgorithm:
+) -> FastPPO:
     """Returns an untrained agent.
 
     Args:
@@ -76,11 +75,5 @@ def make_ppo(
         settings["policy_kwargs"] |= {"optimizer_class": NoOptimizer, "optimizer_kwargs": {}}
     if config.memory != "lstm":
         return FastPPO("MultiInputPolicy", env, threads=threads, **settings)
-    # One recurrent layer that policy and value share, as they share the extractor.
-    settings["policy_kwargs"] |= {
-        "lstm_hidden_size": config.features_dim,
-        "shared_lstm": True,
-        "enable_critic_lstm": False,
-    }
-    recurrent: OnPolicyAlgorithm = RecurrentPPO("MultiInputLstmPolicy", env, **settings)
-    return recurrent
+    settings["policy_kwargs"] |= {"lstm_hidden_size": config.features_dim}
+    return FastRecurrentPPO(env, threads=threads, **settings)

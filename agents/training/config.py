@@ -97,8 +97,8 @@ class TrainConfig(BaseModel):
     """Of the mechanism's class, such as {form: softmax}; {channels: 16} lets it see 16 of the 64,
     which is quicker; of semantics {gates: ...}: all, judged, words, seen or none."""
     memory: Memory = "none"
-    """none, stack (the last `window` crops) or lstm (sb3-contrib's RecurrentPPO, on its own loop,
-    which is slower)."""
+    """none, stack (the last `window` crops) or lstm (over the whole episode, `features_dim` wide,
+    shared by policy and value)."""
     window: int = Field(default=4, ge=1, le=256)
     """Steps that `stack` and the encoder `semantics` look back on, the present one included."""
     keys: tuple[str, ...] = ("glyphs_crop", "inv_glyphs", "blstats")

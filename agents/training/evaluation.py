@@ -108,8 +108,7 @@ def _actor(model: BaseAlgorithm, greedy: bool) -> Callable[[Any, Any], Any]:
         greedy: take the likeliest action, rather than draw one.
     """
     if isinstance(model, FastPPO):
-        act = model.actor(greedy)
-        return lambda observation, _: act(observation)
+        return model.actor(greedy)
     state = None
 
     def predict(observation: Any, begun: Any) -> Any:

@@ -1,15 +1,18 @@
 """Says what the third version of the `events` text leaves out: what no given subgoal asks about.
 
-Where monsters are about, a message tells of their blows beside whatever else a step did; where a
-task has all 85 actions, many of them do the same. Each such telling multiplies the texts that a
-judge must be asked about and decides none of them:
+Where monsters are about, a message tells of their blows beside whatever else a step did; a hero
+that takes all it walks over is told the name of each thing; where a task has all 85 actions, many
+of them do the same. Each such telling multiplies the texts that a judge must be asked about, and
+decides none of them:
 
-- what monsters do, what they throw, and noises; what monster it was, but for one that is killed;
-- how an object looks whose kind is not known ("a copper wand" is "a wand"), and of what monster a
-  corpse is;
+- what monsters do, what they throw, noises, and the load; what monster it was, but for one that is
+  killed;
+- names of things that are taken or lie here, but for those that a given subgoal names;
+- how an object looks whose kind is not known ("a copper wand" is "a wand"), whether it is cursed,
+  and of what monster a corpse is;
 - in which of its ways the hero tried to move, and which key it was that the game knew no use for.
 
-What a step did to the hero, to the level and to what is carried is all said.
+What a step did to the hero, to the level and to what is carried is said.
 """
 
 from __future__ import annotations
@@ -20,18 +23,38 @@ from functools import cache
 
 from nle import nethack
 
-_SENTENCES = re.compile(r"(?<=[.!?)]) (?=[A-Z$(])")
+_KINDS = frozenset(("key", "wand", "horn", "ring", "amulet", "potion", "scroll"))
+"""Kinds of `envs.game.glyphs.CARRIED` that given subgoals ask about."""
+_ASKED_BY_NAME = {
+    "weapon": re.compile(r"\bX - [^.]*\bdaggers?\b"),
+    "piece of armor": re.compile(r"\bX - [^.]*\b(?:robe|boots)\b"),
+}
+"""Kinds of which given subgoals ask about these alone, as a message names them."""
+_NAMED = re.compile(
+    r"\b(?:key|wand|horn|apple|robe|dagger|amulet|scroll|ring|potion|boots|boulder)s?\b"
+)
+"""Things that given subgoals name."""
+_TAKEN = re.compile(r"^(?:You have (?:a little|much|extreme) \w+ lifting )?(?=X - )")
+_LYING = "You see here "
+_AN_OBJECT = "an object."
+_TOLD_BY_ITS_LINE = re.compile(
+    r"^X - (?:an?|N) (?:object|wand|horn|potion|scroll|ring|amulet)s?\.$"
+)
+
+_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z$])")
 _KILLS = re.compile(r"^You (?:kill|destroy|dissolve) ")
-_BY_OTHERS = re.compile(
+_ASIDE = re.compile(
     r"^It (?:bites|breathes|butts|casts|claws|gazes|hits|just misses|kicks|misses|spits|stings|"
     r"touches)\b"
     r"|^You are (?:almost )?hit by |^You get zapped!$|^[\w' -]+ misses you[.!]$"
-    r"|^You hear "
+    r"|^You (?:hear |rebalance your load|can barely move|stagger )"
+    r"|^(?:Your movements are|Movement is) "
 )
 _WAYS_OF_MOVING = frozenset(
     ("move", "move far", "move without picking up", "move far without picking up", "rush",
      "rush around corners")
 )  # fmt: skip
+_CURSED = re.compile(r"\b(an? )?(?:uncursed|cursed|blessed) (\w+)")
 _LABEL = re.compile(
     r"\b(an? )?(?:unlabeled (scrolls?)|(scrolls?) labeled [A-Z](?:[A-Z0-9 ]*[A-Z0-9])?)"
 )
@@ -62,39 +85,72 @@ def action_essentials(action: str, message: str) -> str:
     return "move" if action in _WAYS_OF_MOVING else action
 
 
+def kind_essentials(kind: str, message: str) -> str:
+    """Returns what the third version calls a kind of thing that entered or left the inventory.
+
+    Args:
+        kind: one of `envs.game.glyphs.CARRIED`.
+        message: as `envs.events.words.quote` returns it.
+
+    >>> kind_essentials("weapon", "X - a dart."), kind_essentials("weapon", "X - a dagger.")
+    ('object', 'weapon')
+    """
+    if kind in _ASKED_BY_NAME:
+        unnamed = "X - " in message and not _ASKED_BY_NAME[kind].search(message)
+        return "object" if unnamed else kind
+    return kind if kind in _KINDS else "object"
+
+
 def message_essentials(message: str) -> str:
     """Returns of a message what the third version quotes; "" where nothing is left.
+
+    What was taken comes first, and of equal sentences one stays.
 
     Args:
         message: as `envs.events.words.quote` returns it.
 
-    >>> message_essentials("The newt bites! You miss the newt. X - a copper wand.")
-    'You miss the monster. X - a wand.'
+    >>> message_essentials("The newt bites! You miss the newt. X - a copper wand (N:N).")
+    'X - a wand (N:N). You miss the monster.'
     """
-    message = _NO_COMMAND.sub(r"\1 'X'", message)
-    kept = (_sentence(one) for one in _SENTENCES.split(message) if not _is_by_others(one))
-    return " ".join(kept)
+    taken: set[str] = set()
+    told: list[str] = []
+    for sentence in _SENTENCES.split(_NO_COMMAND.sub(r"\1 'X'", message)):
+        if _ASIDE.match(sentence) or _patterns()[0].match(sentence):
+            continue
+        sentence = _without_names(sentence)
+        if _TAKEN.match(sentence):
+            taken.add(_of_a_thing("X - ", _TAKEN.sub("", sentence)))
+        elif sentence.startswith(_LYING):
+            told.append(_of_a_thing(_LYING, sentence))
+        else:
+            told.append(sentence)
+    by_name = sorted(one for one in taken if not _TOLD_BY_ITS_LINE.match(one))
+    return " ".join([*by_name, *dict.fromkeys(told)])
 
 
-def _is_by_others(sentence: str) -> bool:
-    """Returns whether a sentence tells what a monster did, what it threw, or a noise."""
-    return bool(_BY_OTHERS.match(sentence) or _patterns()[0].match(sentence))
+def _of_a_thing(start: str, sentence: str) -> str:
+    """Returns a sentence that names a thing after its start, where no subgoal names that thing."""
+    return sentence if _NAMED.search(sentence) else start + _AN_OBJECT
 
 
-def _sentence(sentence: str) -> str:
-    """Returns a sentence without names that no subgoal asks about."""
+def _without_names(sentence: str) -> str:
+    """Returns a sentence without names that no given subgoal asks about."""
     _, corpse, monster, looks = _patterns()
-    sentence = corpse.sub(_with_article, sentence)
+    sentence = corpse.sub(_noun, sentence)
     if not _KILLS.match(sentence):
         sentence = monster.sub(r"\1he monster", sentence)
-    sentence = looks.sub(_with_article, sentence)
-    return _LABEL.sub(_with_article, sentence)
+    for pattern in (_CURSED, looks, _LABEL):
+        sentence = pattern.sub(_noun, sentence)
+    return sentence
 
 
-def _with_article(match: re.Match[str]) -> str:
+def _noun(match: re.Match[str]) -> str:
     """Returns the noun of a match, with an article where the match has one."""
     article, *nouns = match.groups()
-    return f"{'a ' if article else ''}{next(filter(None, nouns))}"
+    noun: str = next(filter(None, nouns))
+    if not article:
+        return noun
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 @cache
@@ -104,11 +160,13 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     The names and looks are NetHack's tables of monsters and objects.
     """
     monster = _any_of(nethack.permonst(i).mname for i in range(nethack.NUMMONS))
+    of_monster = rf"(?:The|An?) (?:invisible |saddled |peaceful |tame )*{monster}(?:'s)? "
+    by_its_hand = rf"[\w' -]+ (?:hits|misses|slips as|welds itself to) the {monster}\b"
     looks, nouns = _any_of(_looks()), _any_of(_NOUNS.values())
     return tuple(
         re.compile(pattern)
         for pattern in (
-            rf"^(?:The|An?) (?:invisible |saddled |peaceful |tame )*{monster}(?:'s)? ",
+            rf"^(?:{of_monster}|(?!You ){by_its_hand})",
             rf"\b(an? )?(?:partly eaten )?{monster} (corpse)",
             rf"\b([Tt])he {monster}\b",
             rf"\b(an? )?(?={looks})(?:[\w-]+ )+?((?:{nouns}s?|boots|gloves)\b)",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from envs.events.tables import NO_CHANGE, STATE
+from envs.events.tables import AWAY, DISTANT, LOST, NO_CHANGE, STATE
 from envs.game.glyphs import CARRIED, PORTABLE, THING, THINGS
 
 # Columns of a signature.
@@ -52,6 +52,21 @@ def drop_what_follows(row: npt.NDArray[np.uint8], levels: npt.NDArray[np.uint8])
             kinds[THING[name]] = NO_CHANGE
     if row[ENTERED][0] & 1 << CARRIED.index("key") and levels[closed]:
         kinds[closed] = STATE + levels[closed]
+
+
+def without_asides(signature: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Returns a signature (WIDTH,) with columns cleared that no given subgoal asks about.
+
+    What went away or out of view, the coming into view of what is described at a distance alone,
+    hit points that fell, and the load.
+    """
+    row = signature.copy()
+    kinds = row[: len(THINGS)]
+    kinds[(kinds == AWAY) | (kinds == LOST)] = NO_CHANGE
+    kinds[[THING[name] for name in DISTANT]] = NO_CHANGE
+    row[HP] = 0 if row[HP] == 1 else row[HP]
+    row[BURDEN] = 0
+    return row
 
 
 def set_end(row: npt.NDArray[np.uint8], terminated: bool, alive: bool, under: int) -> None:

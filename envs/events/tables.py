@@ -24,7 +24,7 @@ ABSENT, FAR, WITHIN_8, WITHIN_4, WITHIN_2, NEXT_TO, ON, IN_HAND = range(8)
 
 _FINE = ("key", "closed door", "staircase down", "boulder", "lava")
 """Kinds described with all levels; the others are in view, next to the hero or under it."""
-_DISTANT = ("open door", "staircase up")
+DISTANT = ("open door", "staircase up")
 """Kinds described only when they come into view."""
 
 
@@ -33,14 +33,9 @@ def is_fine(kind: str) -> bool:
     return kind in _FINE
 
 
-def has_levels(kind: str) -> bool:
-    """Returns whether more is described of a kind of thing than that it comes into view."""
-    return kind not in _DISTANT
-
-
 def _level(kind: str, distance: int) -> int:
     """Returns the level of nearness of a kind of thing that is so many moves away."""
-    if not has_levels(kind):
+    if kind in DISTANT:
         return FAR
     if distance == 0:
         return ON

@@ -18,7 +18,7 @@ from nle import nethack
 from calm.errors import UsageError
 from envs.events import signature as layout
 from envs.events import tables
-from envs.events.essentials import action_essentials, message_essentials
+from envs.events.essentials import action_essentials, kind_essentials, message_essentials
 from envs.game.glyphs import CARRIED, GROUNDS, THINGS
 
 _ARTICLE = {
@@ -158,9 +158,10 @@ def _conditions(low_high: npt.NDArray[np.uint8]) -> list[str]:
     return [name for bit, name in _CONDITIONS.items() if mask & bit]
 
 
-def _is_aside(kind: int, code: int) -> bool:
-    """Returns whether no given subgoal asks about a change of nearness, as in `_nearness`."""
-    return code in (tables.AWAY, tables.LOST) or not tables.has_levels(THINGS[kind])
+def _carried(low_high: npt.NDArray[np.uint8]) -> list[str]:
+    """Returns the kinds of `CARRIED` whose bits are set in two bytes."""
+    mask = _mask(low_high)
+    return [kind for number, kind in enumerate(CARRIED) if mask >> number & 1]
 
 
 VERSIONS = (1, 2, 3)
@@ -170,7 +171,8 @@ The first names the action on the key that answers a question of the game: "Acti
 ...", for the key f. The second says "Action: a key, answering ...", since what the key did shows in
 what came of it: a task that has every key of the game as an action then has far fewer texts. The
 third leaves out too what no given subgoal asks about: what went away or out of view, where an open
-door or the staircase up came into view, lost hit points, and what `envs.events.essentials` says.
+door or the staircase up came into view, lost hit points, the load, and what
+`envs.events.essentials` says.
 """
 
 
@@ -197,38 +199,57 @@ def words(
         question: the game's before the step, likewise.
         version: one of `VERSIONS`.
     """
-    flags, end = int(signature[layout.FLAGS]), int(signature[layout.END])
-    essential = version >= 3
-    if essential:
-        action = action_essentials(action, message)
-        message, question = message_essentials(message), message_essentials(question)
+    entered, left = (_carried(signature[columns]) for columns in (layout.ENTERED, layout.LEFT))
+    nothing = "Nothing changed."
+    if version >= 3:
+        signature = layout.without_asides(signature)
+        entered, left = (
+            list(dict.fromkeys(kind_essentials(kind, message) for kind in kinds))
+            for kinds in (entered, left)
+        )
+        action, question = action_essentials(action, message), message_essentials(question)
+        message, nothing = message_essentials(message), "Nothing of note changed."
+    flags = int(signature[layout.FLAGS])
     head = [f"Action: {action}."]
     if flags & layout.ASKED:
-        named_action = action if version == 1 else "a key"
-        head[0] = f'Action: {named_action}, answering "{question}"'
+        head[0] = f'Action: {action if version == 1 else "a key"}, answering "{question}"'
     if flags & layout.WITH_KEY:
         head.append("The hero carries the key.")
     if message:
         head.append(f'Message: "{message}"')
-    lines = []
-    for columns, verb in ((layout.ENTERED, "entered"), (layout.LEFT, "left")):
-        mask = _mask(signature[columns])
-        for number in range(len(CARRIED)):
-            if mask >> number & 1:
-                lines.append(f"{named(CARRIED[number], first=True)} {verb} the inventory.")
-    for bit, text in (
-        (layout.OPENED, "A closed door is open now."),
-        (layout.PUSHED, "The hero pushed a boulder."),
-        (layout.WATER_FILLED, "Water turned into solid ground."),
-        (layout.LAVA_FILLED, "Lava turned into solid ground."),
-    ):
-        if flags & bit:
-            lines.append(text)
+    lines = [f"{named(kind, first=True)} entered the inventory." for kind in entered]
+    lines += [f"{named(kind, first=True)} left the inventory." for kind in left]
+    lines += _deeds(signature, action.startswith("move"))
+    lines += _status(signature)
+    if signature[layout.END]:
+        lines.append(_ENDS[int(signature[layout.END])])
+    return "\n".join([*head, *(lines or [nothing])])
+
+
+def _deeds(signature: npt.NDArray[np.uint8], moves: bool) -> list[str]:
+    """Returns the sentences on what was done to the level, where the hero went, and what is near.
+
+    Args:
+        signature: (WIDTH,) uint8.
+        moves: whether the action is to move.
+    """
+    flags = int(signature[layout.FLAGS])
+    lines = [
+        text
+        for bit, text in (
+            (layout.OPENED, "A closed door is open now."),
+            (layout.PUSHED, "The hero pushed a boulder."),
+            (layout.WATER_FILLED, "Water turned into solid ground."),
+            (layout.LAVA_FILLED, "Lava turned into solid ground."),
+        )
+        if flags & bit
+    ]
     if signature[layout.ON_FOUNTAIN]:
         lines.append("The boulder came onto a fountain.")
-    if flags & layout.MOVED:
+    moved = bool(flags & layout.MOVED)
+    if moved:
         lines.append("The hero moved.")
-    elif action.startswith("move") and not flags & layout.ASKED and end != layout.DIED:
+    elif moves and not flags & layout.ASKED and signature[layout.END] != layout.DIED:
         lines.append("The hero did not move.")
     if flags & layout.CROSSED:
         lines.append("The hero came to the other side of the water or lava.")
@@ -236,23 +257,20 @@ def words(
     if ground:
         lines.append(f"The hero stepped into a {GROUNDS[ground]}.")
     codes = signature[layout.KINDS].tolist()
-    moved = bool(flags & layout.MOVED)
-    lines += [
-        _nearness(kind, code, moved)
-        for kind, code in enumerate(codes, start=1)
-        if code and not (essential and _is_aside(kind, code))
+    return lines + [_nearness(kind, code, moved) for kind, code in enumerate(codes, 1) if code]
+
+
+def _status(signature: npt.NDArray[np.uint8]) -> list[str]:
+    """Returns the sentences on what changed of the hero in a signature (WIDTH,)."""
+    lines = [
+        fell if signature[column] == 1 else rose
+        for column, fell, rose in _CHANGES
+        if signature[column]
     ]
-    for column, fell, rose in _CHANGES:
-        if signature[column] and not (essential and (column, signature[column]) == (layout.HP, 1)):
-            lines.append(fell if signature[column] == 1 else rose)
     for column, states in ((layout.HUNGER, _HUNGER), (layout.BURDEN, _BURDEN)):
         if signature[column]:
             state = int(signature[column]) - 1
             lines.append(f"The hero is now {states[min(state, len(states) - 1)]}.")
     lines += [f"The hero is now {name}." for name in _conditions(signature[layout.GAINED])]
     lines += [f"The hero is no longer {name}." for name in _conditions(signature[layout.ENDED])]
-    if end:
-        lines.append(_ENDS[end])
-    if not lines:
-        lines.append("Nothing changed.")
-    return "\n".join(head + lines)
+    return lines

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from sb3_contrib import RecurrentPPO
 
 from agents.network.subgoal_words import hashed_words
-from agents.ppo.fast_ppo import FastPPO
+from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
 from agents.training.agent import make_ppo
 from agents.training.callback import RunCallback
 from agents.training.config import TrainConfig
@@ -71,14 +70,15 @@ def test_credit_can_pay_less_and_less(tmp_path: Path, monkeypatch: pytest.Monkey
     assert weights == [0.3, 0.2, 0.1]
 
 
-def test_a_stack_is_on_the_fast_path_and_an_lstm_on_its_own() -> None:
+def test_a_stack_and_an_lstm_are_on_the_fast_path() -> None:
     config = TrainConfig(**SMALL, memory="stack", window=3)
     env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, window=3, workers=0)
     try:
-        stacked = make_ppo(config, env)
-        assert isinstance(stacked, FastPPO)
+        stacked, lstm = make_ppo(config, env), make_ppo(TrainConfig(**SMALL, memory="lstm"), env)
         assert stacked.is_fast
-        assert isinstance(make_ppo(TrainConfig(**SMALL, memory="lstm"), env), RecurrentPPO)
+        assert lstm.is_fast
+        assert not isinstance(stacked, FastRecurrentPPO)
+        assert isinstance(lstm, FastRecurrentPPO)
     finally:
         env.close()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.events.essentials import action_essentials, message_essentials
+from envs.events.essentials import action_essentials, kind_essentials, message_essentials
 from envs.events.words import quote
 
 
@@ -24,6 +24,22 @@ def test_what_the_hero_did(action: str, message: str, essential: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "message", "essential"),
+    [
+        ("key", "", "key"),
+        ("gem or stone", "", "object"),
+        ("weapon", "", "weapon"),  # it may be a dagger
+        ("weapon", "X - N daggers.", "weapon"),
+        ("weapon", "X - a dart. You kill the newt!", "object"),
+        ("piece of armor", "X - a robe.", "piece of armor"),
+        ("piece of armor", "X - an iron skull cap. X - a dagger.", "object"),
+    ],
+)
+def test_what_was_taken(kind: str, message: str, essential: str) -> None:
+    assert kind_essentials(kind, message) == essential
+
+
+@pytest.mark.parametrize(
     ("message", "essential"),
     [
         ("", ""),
@@ -33,16 +49,24 @@ def test_what_the_hero_did(action: str, message: str, essential: str) -> None:
         ("The saddled pony kicks!", ""),
         ("You kill the newt! The gnome lord hits!", "You kill the newt!"),
         ("You miss the giant rat.", "You miss the monster."),
-        ("The crude dagger welds itself to the goblin's hand!",
-         "The crude dagger welds itself to the monster's hand!"),
-        ("X - a lichen corpse.", "X - a corpse."),
-        ("X - an acid blob corpse. X - an apple.", "X - a corpse. X - an apple."),
-        ("You see here a partly eaten jackal corpse.", "You see here a corpse."),
+        ("The crude dagger welds itself to the goblin's hand! The dart hits the newt.", ""),
+        ("The dagger welds itself to your hand!", "The dagger welds itself to your hand!"),
+        ("X - a lichen corpse.", ""),
+        ("X - an acid blob corpse. X - an apple. X - N darts.", "X - an apple."),
+        ("You kill the newt! X - a newt corpse.", "You kill the newt!"),
+        ("Your newt corpse rots away.", "Your corpse rots away."),
+        ("You see here a partly eaten jackal corpse.", "You see here an object."),
+        ("You have a little trouble lifting X - an uncursed robe.", "X - a robe."),
+        ("You rebalance your load. Movement is difficult.", ""),
+        ("X - a +N dagger (weapon in hand).", "X - a +N dagger (weapon in hand)."),
+        ("X - a +N club (alternate weapon; not wielded).", ""),
+        ("X - an iron wand. X - a cursed circular amulet.", ""),  # their lines tell
+        ("X - a circular amulet (being worn).", "X - an amulet (being worn)."),
         ("X - an iron wand (N:N).", "X - a wand (N:N)."),
-        ("X - N sky blue potions.", "X - N potions."),
+        ("X - N sky blue potions (unpaid).", "X - N potions (unpaid)."),
         ("You see here a pair of mud boots.", "You see here a pair of boots."),
         ("X - a scroll labeled VELOX NEB (unpaid).", "X - a scroll (unpaid)."),
-        ("X - an unlabeled scroll.", "X - a scroll."),
+        ("You see here an unlabeled scroll.", "You see here a scroll."),
         ("Unknown command '''.", "Unknown command 'X'."),
         ("It's a wall.", "It's a wall."),
         ("X - a wand of cold.", "X - a wand of cold."),

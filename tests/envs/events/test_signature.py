@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from envs.events import signature
-from envs.events.tables import LOST, NEXT_TO, NO_CHANGE, STATE
+from envs.events.tables import ABSENT, AWAY, FAR, LOST, NEXT_TO, NO_CHANGE, STATE, WITHIN_8
 from envs.game.glyphs import CARRIED_KEY, THING
 
 CLOSED, OPEN, BOULDER, KEY = (
@@ -56,3 +56,16 @@ def test_an_end_is_one_number(terminated: bool, alive: bool, under: int, end: in
     assert values[signature.END] == end
     assert values[signature.ACTION] == 3
     assert bool(values[signature.FLAGS]) == alive  # a dead hero's screen is blank
+
+
+def test_asides_are_what_no_given_subgoal_asks_about() -> None:
+    full = np.zeros(signature.WIDTH, np.uint8)
+    full[THING["lava"]], full[THING["monster"]] = AWAY, LOST
+    full[THING["open door"]] = 8 * ABSENT + FAR
+    full[THING["key"]] = 8 * FAR + WITHIN_8
+    full[signature.HP], full[signature.BURDEN], full[signature.HUNGER] = 1, 2, 3
+    left = signature.without_asides(full)
+    assert np.flatnonzero(left).tolist() == [THING["key"], signature.HUNGER]
+    assert np.count_nonzero(full) == 7  # as it was
+    full[signature.HP] = 2
+    assert signature.without_asides(full)[signature.HP] == 2

@@ -73,7 +73,8 @@ def test_words_of_a_signature() -> None:
 
 
 def test_the_third_version_leaves_out_what_no_given_subgoal_asks_about() -> None:
-    row = signature(FLAGS=layout.MOVED, HP=1)
+    row = signature(FLAGS=layout.MOVED, HP=1, BURDEN=2)
+    row[layout.ENTERED] = (1 << CARRIED.index("weapon") | 1 << CARRIED.index("horn"), 1 << 1)
     row[THING["staircase down"]] = 8 * tables.ABSENT + tables.WITHIN_4
     row[THING["monster"]] = 8 * tables.FAR + tables.NEXT_TO
     row[THING["boulder"]] = tables.AWAY
@@ -81,11 +82,14 @@ def test_the_third_version_leaves_out_what_no_given_subgoal_asks_about() -> None
     row[THING["open door"]] = 8 * tables.ABSENT + tables.FAR
     assert words(row, "rush", "The newt bites!", "", 3).splitlines() == [
         "Action: move.",
+        "A horn entered the inventory.",
+        "A weapon entered the inventory.",
+        "An object entered the inventory.",
         "The hero moved.",
         "The staircase down came into view, within 4 steps.",
         "The hero came next to a monster (before: in view, farther away).",
     ]
-    assert len(words(row, "rush", "The newt bites!", "", 2).splitlines()) == 9
+    assert len(words(row, "rush", "The newt bites!", "", 2).splitlines()) == 13
     healed = words(signature(HP=2), "quaff", "You feel better.", "", 3)
     assert healed == 'Action: quaff.\nMessage: "You feel better."\nHit points rose.'
 
@@ -93,7 +97,8 @@ def test_the_third_version_leaves_out_what_no_given_subgoal_asks_about() -> None
 def test_the_third_version_of_a_question() -> None:
     question = "Are you really sure you want to break your iron wand? [yn] (n)"
     text = words(signature(FLAGS=layout.ASKED), "fire", "", question, 3)
-    assert text == f'Action: a key, answering "{question.replace("iron ", "")}"\nNothing changed.'
+    asked = question.replace("iron ", "")
+    assert text == f'Action: a key, answering "{asked}"\nNothing of note changed.'
 
 
 def test_a_hero_that_stood_still_has_neither_come_nor_gone() -> None:
