@@ -27,6 +27,9 @@ import numpy as np
 from agents.bench import settings
 from agents.bench.network import BenchExtractor
 
+LSTM = 128
+"""Width of an LSTM."""
+
 Contestant = Callable[[str, float], settings.StepsAndSeconds]
 """Trains a network of a size of `agents.bench.network.SIZES` for about so many seconds."""
 
@@ -39,7 +42,7 @@ def ours_env(workers: int | None) -> Any:
 
 
 def ppo(kind: Any, env: Any, size: str, device: str = settings.DEVICE, **more: Any) -> Any:
-    """Returns an SB3 PPO, or ours, with the settings of the bench.
+    """Returns an SB3 PPO, or ours, recurrent or not, with the settings of the bench.
 
     Args:
         kind: its class.
@@ -48,10 +51,8 @@ def ppo(kind: Any, env: Any, size: str, device: str = settings.DEVICE, **more: A
         device: where the network is.
         **more: arguments of the class; `policy` is added to `policy_kwargs`.
     """
-    from stable_baselines3 import PPO
-
     return kind(
-        "MultiInputPolicy",
+        "MultiInputLstmPolicy" if "Recurrent" in kind.__name__ else "MultiInputPolicy",
         env,
         n_steps=settings.STEPS,
         batch_size=settings.ROLLOUT // settings.MINIBATCHES,
@@ -63,7 +64,10 @@ def ppo(kind: Any, env: Any, size: str, device: str = settings.DEVICE, **more: A
         device=device,
         policy_kwargs={
             "features_extractor_class": BenchExtractor,
-            "features_extractor_kwargs": {"size": size, "ours": kind is not PPO},
+            "features_extractor_kwargs": {
+                "size": size,
+                "ours": kind.__module__.startswith("agents."),
+            },
             "net_arch": [],
             **more.pop("policy", {}),
         },
@@ -119,22 +123,47 @@ def ours_one_core(size: str, seconds: float) -> settings.StepsAndSeconds:
     return learn(our_model(size, 1), seconds)
 
 
+def sb3_env(vec_env: str) -> Any:
+    """Returns MiniHack's environments in a class of stable-baselines3."""
+    from stable_baselines3.common import vec_env as kinds
+    from stable_baselines3.common.monitor import Monitor
+
+    return getattr(kinds, vec_env)([lambda: Monitor(settings.minihack())] * settings.ENVS)
+
+
 def sb3(vec_env: str) -> Contestant:
     """Returns stable-baselines3 as its documentation sets it up, with its own threads."""
 
     def contest(size: str, seconds: float) -> settings.StepsAndSeconds:
         from stable_baselines3 import PPO
-        from stable_baselines3.common import vec_env as kinds
-        from stable_baselines3.common.monitor import Monitor
 
-        return learn(
-            ppo(
-                PPO,
-                getattr(kinds, vec_env)([lambda: Monitor(settings.minihack())] * settings.ENVS),
-                size,
-            ),
-            seconds,
-        )
+        return learn(ppo(PPO, sb3_env(vec_env), size), seconds)
+
+    return contest
+
+
+def ours_lstm(size: str, seconds: float) -> settings.StepsAndSeconds:
+    """Trains as `calm train --memory lstm` trains one agent on all cores."""
+    import torch
+
+    from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
+    from agents.ppo.glibc_memory import keep_memory
+
+    torch.set_num_threads(1)
+    keep_memory()
+    more = {"lstm_hidden_size": LSTM, "optimizer_kwargs": {"eps": 1e-5, "fused": True}}
+    env = ours_env(0)
+    return learn(ppo(FastRecurrentPPO, env, size, threads=settings.CORES, policy=more), seconds)
+
+
+def sb3_contrib(vec_env: str) -> Contestant:
+    """Returns sb3-contrib's recurrent PPO, its LSTM shared by policy and value as ours."""
+
+    def contest(size: str, seconds: float) -> settings.StepsAndSeconds:
+        from sb3_contrib import RecurrentPPO
+
+        more = {"lstm_hidden_size": LSTM, "shared_lstm": True, "enable_critic_lstm": False}
+        return learn(ppo(RecurrentPPO, sb3_env(vec_env), size, policy=more), seconds)
 
     return contest
 
@@ -214,12 +243,21 @@ CONTESTANTS: dict[str, Contestant] = {
 }
 
 
+REMEMBERING: dict[str, Contestant] = {
+    "ours, lstm": ours_lstm,
+    "ours, no memory": ours,
+    "sb3-contrib DummyVecEnv, lstm": sb3_contrib("DummyVecEnv"),
+    "sb3-contrib SubprocVecEnv, lstm": sb3_contrib("SubprocVecEnv"),
+}
+"""Contestants of `calm bench train --memory`."""
+
+
 def main() -> None:
     """Trains by the contestant that the command line names, and prints its steps and seconds."""
     name, size, seconds = sys.argv[1:]
     output = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):
-        steps, taken = CONTESTANTS[name](size, float(seconds))
+        steps, taken = (CONTESTANTS | REMEMBERING)[name](size, float(seconds))
     output.write(json.dumps({"steps": steps, "seconds": taken}) + "\n")
     output.flush()
     os._exit(0)  # some leave threads and processes behind

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agents.bench.one_contestant import CONTESTANTS
+from agents.bench.one_contestant import CONTESTANTS, REMEMBERING
 from calm.bench.harness import Say, machine, ratio, row
 from calm.errors import CalmError
 
@@ -30,6 +30,7 @@ FAMILIES = {
     "sb3": ("SB3 DummyVecEnv", "SB3 SubprocVecEnv"),
     "sample_factory": ("Sample Factory, sync", "Sample Factory, async"),
     "pufferlib": ("PufferLib, serial", "PufferLib, multiprocessing"),
+    "sb3_contrib": ("sb3-contrib DummyVecEnv, lstm", "sb3-contrib SubprocVecEnv, lstm"),
 }
 """Ways to set each peer up; the faster one counts."""
 SIZES = {"M": "528k", "S": "small"}
@@ -46,6 +47,8 @@ class Contest:
     """By size and contestant, one for each round."""
     missing: dict[str, str] = field(default_factory=dict)
     """Why a contestant has no rates, by name."""
+    names: tuple[str, ...] = tuple(CONTESTANTS)
+    """Of the contestants; the first is ours."""
 
     def play(self, seconds: float, say: Say) -> None:
         """Plays one round, which counts when it is whole; who fails is left out of all rounds.
@@ -55,14 +58,14 @@ class Contest:
         """
         rates = {}
         for size in SIZES:
-            for name in CONTESTANTS:
+            for name in self.names:
                 if name in self.missing:
                     continue
                 say(f"{SIZES[size]}: {name}")
                 try:
                     rates[size, name] = measure(name, size, seconds)
                 except CalmError as error:
-                    if name not in (*FAMILIES["sample_factory"], *FAMILIES["pufferlib"]):
+                    if python_of(name) == Path(sys.executable):
                         raise
                     self.missing[name] = str(error)
         for key, rate in rates.items():
@@ -75,7 +78,45 @@ class Contest:
         if not theirs:
             return None
         best = max(theirs, key=statistics.median)
-        return ratio(self.rates[size, "ours"], best)
+        return ratio(self.rates[size, self.names[0]], best)
+
+    def hold(self, quick: bool, progress: Say) -> bool:
+        """Plays all rounds; returns whether Ctrl-C ended it after some whole ones."""
+        rounds, seconds = (1, 2.0) if quick else (3, 5.0)
+        for number in range(1, rounds + 1):
+            try:
+                self.play(seconds, partial(_say, progress, f"round {number} of {rounds}"))
+            except KeyboardInterrupt:
+                if not self.rates:
+                    raise
+                return True
+        return False
+
+    def figures(self) -> dict[str, Any]:
+        """Returns the machine, and a row of each size and contestant."""
+        rows = [
+            row(f"{SIZES[size]}: {name}", UNIT, rates) for (size, name), rates in self.rates.items()
+        ]
+        return {"bench": "train", "machine": machine(), "rows": rows}
+
+
+def run_memory(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any]:
+    """Measures agents with an LSTM: ours beside sb3-contrib's, and beside ours without memory.
+
+    Args:
+        quick: as for `run` (about a minute).
+        progress: called with what is being measured.
+
+    Returns:
+        As `run` does, with the ratios "sb3_contrib_528k" and "sb3_contrib_small".
+
+    Raises:
+        CalmError: one of the contestants failed.
+    """
+    contest = Contest(names=tuple(REMEMBERING))
+    stopped = contest.hold(quick, progress)
+    ratios = {f"sb3_contrib_{SIZES[size]}": contest.ratio(size, "sb3_contrib") for size in SIZES}
+    return contest.figures() | {"ratios": ratios, "missing": [], "stopped": stopped}
 
 
 def run(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any]:
@@ -94,27 +135,13 @@ def run(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any
     Raises:
         CalmError: our own loop or stable-baselines3's failed.
     """
-    rounds, seconds = (1, 2.0) if quick else (3, 5.0)
-    contest, stopped = Contest(), False
-    for number in range(1, rounds + 1):
-        try:
-            contest.play(seconds, partial(_say, progress, f"round {number} of {rounds}"))
-        except KeyboardInterrupt:
-            if not contest.rates:
-                raise
-            stopped = True
-            break
-    rows = [
-        row(f"{SIZES[size]}: {name}", UNIT, rates) for (size, name), rates in contest.rates.items()
-    ]
+    contest = Contest()
+    stopped = contest.hold(quick, progress)
     ratios = {f"sb3_{SIZES[size]}": contest.ratio(size, "sb3") for size in SIZES}
     for family in ("sample_factory", "pufferlib"):
         by_size = [contest.ratio(size, family) for size in SIZES]
         ratios[family] = min((r for r in by_size if r is not None), default=None)
-    return {
-        "bench": "train",
-        "machine": machine(),
-        "rows": rows,
+    return contest.figures() | {
         "ratios": {name: value for name, value in ratios.items() if value is not None},
         "missing": [f"{name}: {why}" for name, why in contest.missing.items()],
         "stopped": stopped,

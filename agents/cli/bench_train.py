@@ -24,6 +24,9 @@ def bench_train(
         Literal["crop", "level"] | None,
         typer.Option("--map", help="With --encoder: one map. [both]"),
     ] = None,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Measure agents with an LSTM instead.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure training: ours, stable-baselines3, Sample Factory and PufferLib.
@@ -33,8 +36,11 @@ def bench_train(
     alone and our update alone say what is left to gain. `make bench-peers` installs the peers.
 
     With --encoder ours alone, as `calm train` trains on KeyRoom-S15: each encoder beside `cnn` and
-    `softmax`, by the hero's crop and by the whole level.
+    `softmax`, by the hero's crop and by the whole level. With --memory an LSTM of ours beside
+    sb3-contrib's, and beside ours without one.
     """
+    if memory and encoder:
+        raise UsageError("--memory measures no encoders; leave out --encoder, or --memory")
     if encoder:
         from agents.bench.train_encoders import KEYS
         from agents.bench.train_encoders import run as run_encoders
@@ -45,6 +51,6 @@ def bench_train(
         return
     if only:
         raise UsageError("--map says which map encoders are measured by; name some with --encoder")
-    from agents.bench.training import run
+    from agents.bench.training import run, run_memory
 
-    run_bench(lambda say: run(quick, say), as_json)
+    run_bench(lambda say: (run_memory if memory else run)(quick, say), as_json)

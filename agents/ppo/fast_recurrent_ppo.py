@@ -12,7 +12,7 @@ rounding (tests/agents/ppo/test_fast_recurrent_ppo.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ class FastRecurrentPPO(FastPPO):
     """Trains an agent with an LSTM by PPO, as sb3-contrib's RecurrentPPO does, faster.
 
     Args:
+        policy: "MultiInputLstmPolicy", or a class like it.
         env: B environments with dictionaries of observations and discrete actions.
         values_train_memory: let the value's loss train the LSTM and what is below it, which policy
             and value share; sb3-contrib's does not.
@@ -38,11 +39,17 @@ class FastRecurrentPPO(FastPPO):
         ValueError: the policy is none that the fast loop can train.
     """
 
-    def __init__(self, env: Any, *, values_train_memory: bool = True, **settings: Any) -> None:
+    policy_aliases: ClassVar[dict[str, Any]] = {
+        "MultiInputLstmPolicy": RecurrentMultiInputActorCriticPolicy
+    }
+
+    def __init__(
+        self, policy: Any, env: Any, *, values_train_memory: bool = True, **settings: Any
+    ) -> None:
         self.values_train_memory = values_train_memory
         shared = {"shared_lstm": True, "enable_critic_lstm": False}
         settings["policy_kwargs"] = settings.get("policy_kwargs", {}) | shared
-        super().__init__(RecurrentMultiInputActorCriticPolicy, env, **settings)
+        super().__init__(policy, env, **settings)
 
     def _setup_model(self) -> None:
         super()._setup_model()

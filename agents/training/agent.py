@@ -76,4 +76,4 @@ def make_ppo(
     if config.memory != "lstm":
         return FastPPO("MultiInputPolicy", env, threads=threads, **settings)
     settings["policy_kwargs"] |= {"lstm_hidden_size": config.features_dim}
-    return FastRecurrentPPO(env, threads=threads, **settings)
+    return FastRecurrentPPO("MultiInputLstmPolicy", env, threads=threads, **settings)

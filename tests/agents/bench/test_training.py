@@ -13,7 +13,7 @@ import torch
 from agents.bench import training as bench_train
 from agents.bench.network import BenchNetwork
 from agents.bench.settings import ROLLOUT
-from agents.bench.training import FAMILIES, Contest, measure, python_of, run
+from agents.bench.training import FAMILIES, Contest, measure, python_of, run, run_memory
 from agents.network.kernels.minibatch_chunks import Repeated
 from calm.errors import CalmError
 
@@ -113,8 +113,19 @@ def test_our_own_failure_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert python_of("ours") == Path(sys.executable)
 
 
+def test_an_lstm_is_measured_beside_sb3_contribs(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"ours, lstm": 6.0, "sb3-contrib DummyVecEnv, lstm": 2.0}
+    monkeypatch.setattr(bench_train, "measure", lambda name, size, seconds: rates.get(name, 1.0))
+    result = run_memory(quick=True)
+    assert result["ratios"] == {"sb3_contrib_528k": 3.0, "sb3_contrib_small": 3.0}
+    assert len(result["rows"]) == 8
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ours", "SB3 DummyVecEnv", "our update alone"])
+@pytest.mark.parametrize(
+    "name",
+    ["ours", "SB3 DummyVecEnv", "our update alone", "ours, lstm", "sb3-contrib DummyVecEnv, lstm"],
+)
 def test_a_contestant_tells_whole_rollouts(name: str, tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -1,5 +1,6 @@
 """Our recurrent PPO beside sb3-contrib's: the same actions, losses and weights; no state leaks."""
 
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -25,7 +26,7 @@ def recurrent(**more: Any) -> dict[str, Any]:
 
 
 def ours(env: VecEnv, rollouts: int = 3, **more: Any) -> tuple[FastRecurrentPPO, Kept]:
-    model = FastRecurrentPPO(env, **recurrent(**more))
+    model = FastRecurrentPPO("MultiInputLstmPolicy", env, **recurrent(**more))
     return model, kept_of_learning(model, env, rollouts)
 
 
@@ -112,11 +113,24 @@ def test_values_train_the_memory_unless_told_otherwise(env: VecEnv) -> None:
     assert not torch.equal(*weights)
 
 
+def test_a_saved_agent_loads_acts_the_same_and_resumes(env: VecEnv, tmp_path: Path) -> None:
+    model, _ = ours(env, rollouts=1)
+    model.save(tmp_path / "agent.zip")
+    loaded = FastRecurrentPPO.load(tmp_path / "agent.zip", env, device="cpu")
+    observation, begun = env.reset(), np.ones(3, np.bool_)
+    actors = [one.actor(greedy=True) for one in (model, loaded)]
+    for _ in range(9):
+        first, second = (act(observation, begun) for act in actors)
+        assert first.tolist() == second.tolist()
+        observation, _, begun, _ = env.step(first)
+    assert loaded.learn(21).num_timesteps == 21
+
+
 def test_what_the_fast_loop_cant_train_is_refused(env: VecEnv) -> None:
     apart = recurrent()
     apart["policy_kwargs"] |= {"share_features_extractor": False}
     with pytest.raises((ValueError, AssertionError)):
-        FastRecurrentPPO(env, **apart)
+        FastRecurrentPPO("MultiInputLstmPolicy", env, **apart)
 
 
 class Recall(gymnasium.Env):
@@ -146,7 +160,9 @@ class Recall(gymnasium.Env):
 def test_it_learns_what_must_be_remembered() -> None:
     env = DummyVecEnv([lambda: Monitor(Recall())] * 8)
     more = {"n_steps": 32, "batch_size": 64, "n_epochs": 4, "learning_rate": 3e-3, "ent_coef": 0.0}
-    model = FastRecurrentPPO(env, **recurrent(extractor={"features_dim": 16}, **more))
+    model = FastRecurrentPPO(
+        "MultiInputLstmPolicy", env, **recurrent(extractor={"features_dim": 16}, **more)
+    )
     env.seed(1)
     model.learn(4096)
     act, right = model.actor(greedy=True), []
