@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from calm.annotation.live import Annotator
@@ -40,13 +41,32 @@ UNIT = "steps/s"
 
 @dataclass
 class _Contest:
-    """Steps a second by contestant, one number for each round."""
+    """What came of letting all contestants play one task in turns."""
 
     rates: dict[str, list[float]] = field(default_factory=dict)
+    """Steps a second by contestant, one number for each round."""
+    missing: list[str] = field(default_factory=list)
+    """A line for each contestant that is not installed."""
+    left_out: list[str] = field(default_factory=list)
+    """A line for each that can't play this task."""
 
     def ratio(self, ours: str, theirs: str) -> float:
         """Returns the median over rounds of ours over theirs."""
         return ratio(self.rates[ours], self.rates[theirs])
+
+    def play(self, name: str, play: Play, seconds: float) -> None:
+        """Lets a contestant play for so many seconds."""
+        self.rates.setdefault(name, []).append(play(seconds))
+
+    def started(self, name: str, make: Callable[[], Contestant]) -> Contestant | None:
+        """Returns a contestant; None, and why, where it is not there or can't play the task."""
+        try:
+            return make()
+        except ModuleNotFoundError as error:
+            self.missing.append(f"{name.split(',')[0]}: {error.name} is not installed")
+        except UsageError as error:
+            self.left_out.append(f"{name}: {error}")
+        return None
 
 
 def run(
@@ -77,11 +97,13 @@ def run(
     rounds, seconds = (3, 0.25) if quick else (5, 0.5)
     rows: list[Row] = []
     by_task: dict[str, dict[str, float]] = {}
-    missing: list[str] = []
+    missing: set[str] = set()
     left_out: list[str] = []
     for task in tasks or (TASKS[:1] if quick else TASKS):
         others = PEERS if peers else {}
-        contest = _measure(task, rounds, seconds, others, say, missing, left_out)
+        contest = _measure(task, rounds, seconds, others, say)
+        missing.update(contest.missing)
+        left_out += contest.left_out
         for name, rates in contest.rates.items():
             rows.append(row(name, UNIT, rates, task=task))
         by_task[task] = _ratios(contest)
@@ -98,7 +120,7 @@ def run(
         "rows": rows,
         "ratios": ratios,
         "by_task": by_task,
-        "missing": sorted(set(missing)),
+        "missing": sorted(missing),
         "left_out": left_out,
     }
 
@@ -129,10 +151,8 @@ def _measure(
     seconds: float,
     peers: Mapping[str, Callable[[str], Contestant]],
     say: Say,
-    missing: list[str],
-    left_out: list[str],
 ) -> _Contest:
-    """Lets all contestants play one task in turns; returns their rates.
+    """Lets all contestants play one task in turns.
 
     Args:
         task: id or file.
@@ -140,42 +160,29 @@ def _measure(
         seconds: that it plays for, each time.
         peers: by name, vector environments of others.
         say: called with what is being measured.
-        missing: gets a line for each contestant that is not installed.
-        left_out: gets a line for each that can't play this task.
     """
-    described = find_task(task)
     contest = _Contest()
+    makers: dict[str, Callable[[], Contestant]] = {
+        ENGINE_1: lambda: engine(task, 1),
+        ENGINE: lambda: engine(task, CORES),
+        MINIHACK: lambda: minihack(task),
+        **{f"{peer}, {ENVS} envs": partial(make, task) for peer, make in peers.items()},
+    }
     with ExitStack() as stack:
         players: dict[str, Play] = {}
-
-        def enter(name: str, make: Callable[[], Contestant]) -> None:
+        for name, make in makers.items():
             say(f"{task}: {name}")
-            try:
-                play, close = make()
-            except ModuleNotFoundError as error:
-                missing.append(f"{name.split(',')[0]}: {error.name} is not installed")
-                return
-            except UsageError as error:
-                left_out.append(f"{name}: {error}")
-                return
-            stack.callback(close)
-            players[name] = play
-
-        enter(ENGINE_1, lambda: engine(task, 1))
-        enter(ENGINE, lambda: engine(task, CORES))
-        enter(MINIHACK, lambda: minihack(task))
-        for peer, make in peers.items():
-            enter(f"{peer}, {ENVS} envs", lambda make=make: make(task))  # type: ignore[misc]
+            started = contest.started(name, make)
+            if started is not None:
+                players[name], close = started
+                stack.callback(close)
         for play in players.values():
             play(seconds / 2)  # warm up
-        judge = Annotator(make_judge("rules"), described, described.subgoals)
-        play, close = ours(task, ENVS_1, 0, judge)
-        play(10 * seconds)  # the descriptions of random play are judged
-        close()
+        judge = _judge_of_random_play(task, 10 * seconds)
         for number in range(rounds):
             say(f"{task}: round {number + 1} of {rounds}")
             for name, play in players.items():
-                contest.rates.setdefault(name, []).append(play(seconds))
+                contest.play(name, play, seconds)
             # Ours are set up anew: where a batch lies in memory makes 5 % of its speed.
             for name, n_envs, workers, by in (
                 (OURS_1, ENVS_1, 0, None),
@@ -185,6 +192,16 @@ def _measure(
             ):
                 play, close = ours(task, n_envs, workers, by)
                 play(seconds)
-                contest.rates.setdefault(name, []).append(play(seconds))
+                contest.play(name, play, seconds)
                 close()
     return contest
+
+
+def _judge_of_random_play(task: str, seconds: float) -> Annotator:
+    """Returns the judge `rules`, asked already about what so many seconds of random play meet."""
+    described = find_task(task)
+    judge = Annotator(make_judge("rules"), described, described.subgoals)
+    play, close = ours(task, ENVS_1, 0, judge)
+    play(seconds)
+    close()
+    return judge
