@@ -168,6 +168,13 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
         assert len(tried) == weights, arm
 
 
+@pytest.mark.parametrize("room", ["KeyRoom-S15", "KeyRoom-Dark-S15"])
+def test_agents_without_memory_are_the_judged_ones_of_keyroom(room: str) -> None:
+    memory = load_plan("memory")
+    assert memory.config(Cell(room, "none", 2)) == PLAN.config(Cell(room, "rules", 2))
+    assert memory.config(Cell(room, "lstm", 2)).memory == "lstm"
+
+
 @pytest.mark.parametrize(
     ("name", "rooms"),
     [("encoders", ["KeyRoom-S15", "KeyRoom-S15-level"]), ("semantics", ["KeyRoom-S15"])],
