@@ -41,24 +41,26 @@ _TOLD_BY_ITS_LINE = re.compile(
     r"^X - (?:an?|N) (?:object|wand|horn|potion|scroll|ring|amulet)s?\.$"
 )
 
-_SENTENCES = re.compile(r"(?<=[.!?]) (?=[A-Z$])")
+_SENTENCES = re.compile(r"(?:(?<=[.!?])|(?<=[.!?]')) (?=['A-Z$])")
 _KILLS = re.compile(r"^You (?:kill|destroy|dissolve) ")
 _ASIDE = re.compile(
     r"^It (?:bites|breathes|butts|casts|claws|gazes|hits|just misses|kicks|misses|spits|stings|"
     r"touches)\b"
     r"|^You are (?:almost )?hit by |^You get zapped!$|^[\w' -]+ misses you[.!]$"
-    r"|^You (?:hear |rebalance your load|can barely move|stagger )"
-    r"|^(?:Your movements are|Movement is) "
+    r"|^You (?:hear (?!a monster behind)|rebalance your load|can barely move|stagger )"
+    r"|^(?:Your movements are|Movement is) |^There is a staircase up here\.$"
 )
 _WAYS_OF_MOVING = frozenset(
     ("move", "move far", "move without picking up", "move far without picking up", "rush",
      "rush around corners")
 )  # fmt: skip
-_CURSED = re.compile(r"\b(an? )?(?:uncursed|cursed|blessed) (\w+)")
+_CURSED = re.compile(r"\b([Aa]n? )?(?:uncursed|cursed|blessed) (?:[+-]N )?(\w+)")
 _LABEL = re.compile(
-    r"\b(an? )?(?:unlabeled (scrolls?)|(scrolls?) labeled [A-Z](?:[A-Z0-9 ]*[A-Z0-9])?)"
+    r"\b([Aa]n? )?(?:unlabeled (scrolls?)|(scrolls?) labeled [A-Z](?:[A-Z0-9 ]*[A-Z0-9])?)"
 )
-_NO_COMMAND = re.compile(r"^(Unknown command|Invalid direction for) '(?:[^']+|')'")
+_NO_COMMAND = re.compile(
+    r"^(Unknown command|Unknown direction:|Invalid direction for) '(?:[^']+|')'"
+)
 _NOUNS = {
     nethack.WAND_CLASS: "wand",
     nethack.POTION_CLASS: "potion",
@@ -136,12 +138,9 @@ def _of_a_thing(start: str, sentence: str) -> str:
 def _without_names(sentence: str) -> str:
     """Returns a sentence without names that no given subgoal asks about."""
     _, corpse, monster, looks = _patterns()
-    sentence = corpse.sub(_noun, sentence)
-    if not _KILLS.match(sentence):
-        sentence = monster.sub(r"\1he monster", sentence)
-    for pattern in (_CURSED, looks, _LABEL):
+    for pattern in (_CURSED, looks, _LABEL, corpse):
         sentence = pattern.sub(_noun, sentence)
-    return sentence
+    return sentence if _KILLS.match(sentence) else monster.sub(r"\1he monster", sentence)
 
 
 def _noun(match: re.Match[str]) -> str:
@@ -150,7 +149,8 @@ def _noun(match: re.Match[str]) -> str:
     noun: str = next(filter(None, nouns))
     if not article:
         return noun
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    vowel = noun[0] in "aeiou" and not noun.startswith(("eu", "uni", "ura"))
+    return f"{article[0]}{'n' if vowel else ''} {noun}"
 
 
 @cache
@@ -159,17 +159,20 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 
     The names and looks are NetHack's tables of monsters and objects.
     """
-    monster = _any_of(nethack.permonst(i).mname for i in range(nethack.NUMMONS))
-    of_monster = rf"(?:The|An?) (?:invisible |saddled |peaceful |tame )*{monster}(?:'s)? "
+    names = _any_of(nethack.permonst(i).mname for i in range(nethack.NUMMONS))
+    monster = (
+        rf"(?:invisible |saddled |peaceful |tame )*{names}(?! (?:eye|eared|key|scales?|shield)\b)"
+    )
+    of_monster = rf"(?:The|An?) {monster}(?: of [A-Z][\w-]+)?(?:'s)? "
     by_its_hand = rf"[\w' -]+ (?:hits|misses|slips as|welds itself to) the {monster}\b"
     looks, nouns = _any_of(_looks()), _any_of(_NOUNS.values())
     return tuple(
         re.compile(pattern)
         for pattern in (
             rf"^(?:{of_monster}|(?!You ){by_its_hand})",
-            rf"\b(an? )?(?:partly eaten )?{monster} (corpse)",
-            rf"\b([Tt])he {monster}\b",
-            rf"\b(an? )?(?={looks})(?:[\w-]+ )+?((?:{nouns}s?|boots|gloves)\b)",
+            rf"\b([Aa]n? )?(?:partly eaten )?{monster} (corpse)",
+            rf"\b([Tt])he {monster}\b(?: of [A-Z][\w-]+)?",
+            rf"\b([Aa]n? )?(?={looks})(?:[\w-]+ )+?((?:{nouns}s?|boots|gloves)\b)",
         )
     )
 

@@ -71,7 +71,7 @@ _DEEDS = {
     ),
     "push a boulder onto a fountain": (r"^The boulder came onto a fountain\.$",),
     "fill a pit with a boulder": (
-        r'^Message: ".*\b[Bb]oulder (?:fills a pit|plugs a hole|fills a hole)[\s\S]*'
+        r'^Message: ".*\b[Bb]oulder (?:[a-z ]+ and )?(?:fills|plugs) a (?:pit|hole)\b[\s\S]*'
         r"^The hero pushed a boulder\.$",
     ),
     "pick up a wand": (r"^A wand entered the inventory[.:]",),

@@ -58,7 +58,8 @@ def without_asides(signature: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Returns a signature (WIDTH,) with columns cleared that no given subgoal asks about.
 
     What went away or out of view, the coming into view of what is described at a distance alone,
-    hit points that fell, and the load.
+    that the hero carries the key where no closed door has come nearer, hit points that fell, the
+    load, and that time ran out.
     """
     row = signature.copy()
     kinds = row[: len(THINGS)]
@@ -66,6 +67,9 @@ def without_asides(signature: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     kinds[[THING[name] for name in DISTANT]] = NO_CHANGE
     row[HP] = 0 if row[HP] == 1 else row[HP]
     row[BURDEN] = 0
+    if not kinds[THING["closed door"]]:
+        row[FLAGS] &= 255 - WITH_KEY
+    row[END] = RUNNING if row[END] == OUT_OF_TIME else row[END]
     return row
 
 

@@ -171,8 +171,8 @@ The first names the action on the key that answers a question of the game: "Acti
 ...", for the key f. The second says "Action: a key, answering ...", since what the key did shows in
 what came of it: a task that has every key of the game as an action then has far fewer texts. The
 third leaves out too what no given subgoal asks about: what went away or out of view, where an open
-door or the staircase up came into view, lost hit points, the load, and what
-`envs.events.essentials` says.
+door or the staircase up came into view, that the hero carries the key where no door has come
+nearer, lost hit points, the load, that time ran out, and what `envs.events.essentials` says.
 """
 
 

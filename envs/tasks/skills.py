@@ -253,20 +253,21 @@ BY_ID: Mapping[str, Skill] = MappingProxyType({**SKILLS, **MAZES})
 """All of them."""
 
 
-def _unless_named(line: str, message: str, noun: str) -> str:
-    """Returns a pattern of a line, of texts whose message does not begin by naming another thing.
+def _unless_named(line: str, start: str, noun: str) -> str:
+    """Returns a pattern of a line, of texts whose message does not name another thing instead.
 
     Args:
         line: a pattern.
-        message: how a message begins that names the thing.
+        start: of the sentences of a message that name such things.
         noun: of the thing, a pattern.
     """
-    return rf'\A(?![\s\S]*^Message: "{message}(?![^"]*\b{noun}\b))[\s\S]*^{line}$'
+    named, ours = rf'[^"\n]*{start}', rf'[^"\n]*{start}[^".!?\n]*\b{noun}\b'
+    return rf'\A(?![\s\S]*^Message: "(?={named})(?!{ours}))[\s\S]*^{line}$'
 
 
 RULES: Mapping[str, tuple[str, ...]] = {
     "step onto the apple": (
-        r'^Message: "You see here [^"]*\bapples?\b[\s\S]*^The hero moved\.$',
+        r'^Message: "(?:[^"\n]*[.!?] )?You see here [^".!?\n]*\bapples?\b[\s\S]*^The hero moved\.$',
         _unless_named("The hero came onto an object .*", "You see here ", "apples?"),
     ),
     "step onto the altar": (r"^The hero came onto an altar\b",),

@@ -4,20 +4,19 @@ import re
 from collections import Counter
 from functools import cache
 
+import numpy as np
 import pytest
 
 from calm.judges import make_judge
 from calm.records import MODES, LabelledTransition
 from envs.collect import play
 from envs.events.judge_rules import RULES
+from envs.events.words import VERSIONS, words
 from envs.subgoals import SUBGOALS
-from envs.tasks import task
+from envs.tasks import skills, task
+from tests.envs.events.steps import achieved, says
 
 PLAYERS = ("scripted", "sloppy", "random")
-
-
-def says(name: str, text: str) -> bool:
-    return any(re.search(rule, text, re.MULTILINE) for rule in RULES[name])
 
 
 @cache
@@ -58,6 +57,16 @@ def test_events_say_what_is_true(task_id: str, episodes: int) -> None:
     assert right >= 0.99 * true
     for subgoal in task(task_id).subgoals:
         assert steps[subgoal.name, True, True] or "8 steps" in subgoal.name, subgoal.name
+
+
+@pytest.mark.parametrize("name", [*RULES, *skills.RULES])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_step_that_achieves_a_subgoal_is_heard_in_every_version(name: str, version: int) -> None:
+    """Whatever else the game says, and that nothing of it was done is heard as well."""
+    row, message, question = achieved(name)
+    for before in ("", "The newt bites! ", "You hear a door open. "):
+        assert says(name, words(row, "move", before + message, question, version))
+    assert not says(name, words(np.zeros_like(row), "move", "The newt bites!", "", version))
 
 
 @pytest.mark.parametrize(

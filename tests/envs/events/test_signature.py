@@ -64,8 +64,13 @@ def test_asides_are_what_no_given_subgoal_asks_about() -> None:
     full[THING["open door"]] = 8 * ABSENT + FAR
     full[THING["key"]] = 8 * FAR + WITHIN_8
     full[signature.HP], full[signature.BURDEN], full[signature.HUNGER] = 1, 2, 3
+    full[signature.FLAGS], full[signature.END] = signature.WITH_KEY, signature.OUT_OF_TIME
     left = signature.without_asides(full)
     assert np.flatnonzero(left).tolist() == [THING["key"], signature.HUNGER]
-    assert np.count_nonzero(full) == 7  # as it was
+    assert np.count_nonzero(full) == 9  # as it was
     full[signature.HP] = 2
     assert signature.without_asides(full)[signature.HP] == 2
+    full[CLOSED] = 8 * FAR + WITHIN_8  # now it matters that the key is carried
+    assert signature.without_asides(full)[signature.FLAGS] == signature.WITH_KEY
+    full[signature.END] = signature.DIED
+    assert signature.without_asides(full)[signature.END] == signature.DIED
