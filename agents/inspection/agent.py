@@ -60,21 +60,33 @@ class Agent:
             loaded = stack.enter_context(trained(run, n_envs, self.seed))
             self._closing = stack.pop_all()
         self.model = loaded.model
-        """stable-baselines3's, to `predict`, save or train on."""
+        """stable-baselines3's, to `predict` and to save; its optimiser stayed with the run."""
         self.env = loaded.env
         """A `VecEnv` of held-out levels, with what the agent observes."""
         self.steps = loaded.steps
         """For which it was trained."""
+        self._memory: tuple[npt.NDArray[np.float32], ...] | None = None
 
     def act(
-        self, observation: Mapping[str, npt.NDArray[Any]], *, greedy: bool = False
+        self,
+        observation: Mapping[str, npt.NDArray[Any]],
+        begun: npt.NDArray[np.bool_] | None = None,
+        *,
+        greedy: bool = False,
     ) -> npt.NDArray[np.int64]:
-        """Returns actions (B,) for observations by key, (B, ...), without memory of earlier ones.
+        """Returns actions (B,) for observations by key, (B, ...).
+
+        An agent with an LSTM remembers the episodes in these B environments from call to call.
 
         Args:
+            observation: as `env` returns it.
+            begun: (B,) which of them begin an episode, the `dones` of the step before; without it
+                an LSTM takes all calls for one episode. Other agents don't need it.
             greedy: the likeliest ones; by default they are drawn, as in training.
         """
-        actions, _ = self.model.predict(dict(observation), deterministic=greedy)
+        actions, self._memory = self.model.predict(
+            dict(observation), self._memory, begun, deterministic=greedy
+        )
         return np.asarray(actions, np.int64)
 
     def success(self, episodes: int = 100, *, greedy: bool = False) -> Success:

@@ -6,7 +6,8 @@ where an episode begins or the environment changes, so that no state leaks from 
 next, and pieces are computed side by side.
 
 Where values don't train the memory, as in sb3-contrib, the numbers are those of its RecurrentPPO to
-rounding (tests/agents/ppo/test_fast_recurrent_ppo.py).
+rounding (tests/agents/ppo/test_fast_recurrent_ppo.py), but for a minibatch of one transition, whose
+advantage there is no number.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from sb3_contrib.common.recurrent.policies import RecurrentMultiInputActorCriticPolicy
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
@@ -48,21 +50,33 @@ class FastRecurrentPPO(FastPPO):
     ) -> None:
         self.values_train_memory = values_train_memory
         shared = {"shared_lstm": True, "enable_critic_lstm": False}
-        settings["policy_kwargs"] = settings.get("policy_kwargs", {}) | shared
+        given = settings.get("policy_kwargs") or {}
+        if any(given.get(name, flag) != flag for name, flag in shared.items()):
+            raise ValueError("FastRecurrentPPO's LSTM is shared by policy and value")
+        settings["policy_kwargs"] = given | shared
         super().__init__(policy, env, **settings)
 
     def _setup_model(self) -> None:
-        super()._setup_model()
-        if not self.is_fast:
+        if (
+            not issubclass(self.policy_class, RecurrentMultiInputActorCriticPolicy)
+            or not isinstance(self.observation_space, spaces.Dict)
+            or not isinstance(self.action_space, spaces.Discrete)
+            or not self.policy_kwargs.get("share_features_extractor", True)
+            or self.use_sde
+        ):
             raise ValueError(
-                "FastRecurrentPPO takes dictionaries, discrete actions and one extractor"
+                "FastRecurrentPPO takes MultiInputLstmPolicy, dictionaries of observations,"
+                " discrete actions, a shared extractor and no gSDE"
             )
+        super()._setup_model()
         lstm = self.policy.lstm_actor
         self._states = torch.zeros(
             (self.n_steps + 1, 2, lstm.num_layers, self.n_envs, lstm.hidden_size),
             device=self.device,
         )
         """Hidden and cell states (2, layers, B, width) before each step, and after the last."""
+        self._at = 0
+        """Before which step of `_states` the last observations are; a rollout may be stopped."""
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "_states"]
@@ -70,10 +84,15 @@ class FastRecurrentPPO(FastPPO):
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
     ) -> bool:
-        self._states[0] = self._states[-1]
-        return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
+        self._states[0] = self._states[self._at]
+        self._at = 0
+        whole = super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
+        if whole:
+            self._at = n_rollout_steps
+        return whole
 
     def _play(self, observation: Observation, step: int) -> tuple[Tensor, Tensor]:
+        self._at = step
         state = _without(self._states[step], self._last_episode_starts)
         latent, self._states[step + 1] = self._remember(self._features(observation)[None], state)
         return self._heads(latent[0])
@@ -127,7 +146,7 @@ class FastRecurrentPPO(FastPPO):
         def logits(observation: Observation, begun: Begun) -> Tensor:
             nonlocal state
             features = self._features(observation)
-            if state is None:
+            if state is None or (state.shape[2] != len(features) and np.all(begun)):
                 kinds, layers, _, width = self._states.shape[1:]
                 state = features.new_zeros((kinds, layers, len(features), width))
             latent, state = self._remember(features[None], _without(state, begun))

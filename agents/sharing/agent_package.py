@@ -57,6 +57,7 @@ def write_agent_package(
         "task": config.task,
         "judge": config.judge,
         "encoder": config.encoder,
+        "memory": config.memory,
         "steps": steps,
         "seed": config.seed,
         "commit": run.started_with.get("commit", UNKNOWN),
@@ -110,17 +111,19 @@ def _card(run: Run, name: str, licence: str, about: dict[str, Any], half: bool) 
         else f"the environment's reward and credit ({config.shaping}, weight {config.weight}) by"
         f" the judge {config.judge}"
     )
+    remembers = "" if config.memory == "none" else f" and the memory {config.memory}"
     bonus = "" if config.bonus == "none" else f", and the bonus {config.bonus}"
     return card(
         header,
         (
             f"# {name}",
-            f"A PPO agent with the encoder {config.encoder} for {config.task}, trained for"
-            f" {about['steps']:,} steps on {paid}{bonus}; seed {config.seed}.",
+            f"A PPO agent with the encoder {config.encoder}{remembers} for {config.task}, trained"
+            f" for {about['steps']:,} steps on {paid}{bonus}; seed {config.seed}.",
             "Numbers are stored with 16 bits." if half else "",
             "```python\nfrom agents import load_agent  # in a clone of CALM\n\n"
             f'print(load_agent("{name}").success(20))  # its folder, or a packaged one\n```',
-            "`calm replay FOLDER` shows it play, `calm explain FOLDER` where it looks.",
+            "`calm replay FOLDER` shows it play"
+            + (", `calm explain FOLDER` where it looks." if config.memory != "lstm" else "."),
             "## Measured at the end of training",
             markdown_table(("what", "value"), figures) if figures else "Nothing was measured.",
             "## Made with",

@@ -25,6 +25,10 @@ class NoOptimizer:
     def __init__(self, parameters: Iterable[torch.nn.Parameter], **settings: Any) -> None:
         self.param_groups: list[dict[str, Any]] = []
 
+    def state_dict(self) -> dict[str, Any]:
+        """Returns nothing: it has learned nothing. stable-baselines3 saves it with the policy."""
+        return {}
+
 
 def make_ppo(
     config: TrainConfig,
@@ -76,4 +80,5 @@ def make_ppo(
     if config.memory != "lstm":
         return FastPPO("MultiInputPolicy", env, threads=threads, **settings)
     settings["policy_kwargs"] |= {"lstm_hidden_size": config.features_dim}
+    settings["values_train_memory"] = config.values_train_memory
     return FastRecurrentPPO("MultiInputLstmPolicy", env, threads=threads, **settings)

@@ -99,6 +99,8 @@ class TrainConfig(BaseModel):
     memory: Memory = "none"
     """none, stack (the last `window` crops) or lstm (over the whole episode, `features_dim` wide,
     shared by policy and value)."""
+    values_train_memory: bool = True
+    """Let the value's loss train an lstm and what is below it; sb3-contrib's does not."""
     window: int = Field(default=4, ge=1, le=256)
     """Steps that `stack` and the encoder `semantics` look back on, the present one included."""
     keys: tuple[str, ...] = ("glyphs_crop", "inv_glyphs", "blstats")
@@ -227,6 +229,11 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 f"a rollout of n_envs x n_steps = {self.n_envs * self.n_steps:,} transitions does"
                 f" not fit into memory; at most {MOST_TRANSITIONS:,}"
+            )
+        if self.memory == "lstm" and 8 * self.n_envs * self.n_steps * self.features_dim > 1 << 30:
+            raise ValueError(
+                "memory=lstm keeps 8 x n_envs x n_steps x features_dim bytes of a rollout, at most"
+                " 1 GiB; take fewer"
             )
         return self
 

@@ -7,6 +7,7 @@ import pytest
 
 from agents import load_agent
 from agents.inspection.agent import agent_folder, pretrained_agents
+from agents.sharing.agent_package import write_agent_package
 from agents.training.policy_file import write_policy
 from agents.training.run_folder import Run
 from calm.errors import UsageError
@@ -33,6 +34,23 @@ def test_a_policy_alone_plays_as_its_checkpoint_does(run: Run) -> None:
             agent.success(3)
     with pytest.raises(UsageError, match=r"its policy can play, and .* can't be trained on"):
         run.load_checkpoint()
+
+
+def test_an_agent_with_an_lstm_remembers_from_call_to_call(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "run", memory="lstm")
+    with load_agent(run.folder, 2, seed=3) as agent:
+        act = agent.model.actor(greedy=True)
+        observation, begun = agent.env.reset(), np.ones(2, np.bool_)
+        for _ in range(6):
+            actions = agent.act(observation, begun, greedy=True)
+            assert actions.tolist() == act(observation, begun).tolist()
+            observation, _, begun, _ = agent.env.step(actions)
+        agent.model.save(tmp_path / "agent.zip")
+    package = tmp_path / "package"
+    write_agent_package(run, package)
+    card = (package / "README.md").read_text("utf-8")
+    assert "with the encoder cnn and the memory lstm for" in card
+    assert "calm explain" not in card
 
 
 def test_weights_of_another_network_are_refused(run: Run, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from sb3_contrib import RecurrentPPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
@@ -126,11 +127,57 @@ def test_a_saved_agent_loads_acts_the_same_and_resumes(env: VecEnv, tmp_path: Pa
     assert loaded.learn(21).num_timesteps == 21
 
 
-def test_what_the_fast_loop_cant_train_is_refused(env: VecEnv) -> None:
-    apart = recurrent()
-    apart["policy_kwargs"] |= {"share_features_extractor": False}
-    with pytest.raises((ValueError, AssertionError)):
-        FastRecurrentPPO("MultiInputLstmPolicy", env, **apart)
+@pytest.mark.parametrize(
+    "policy_kwargs", [{"share_features_extractor": False}, {"enable_critic_lstm": True}], ids=str
+)
+def test_what_the_fast_loop_cant_train_is_refused(
+    env: VecEnv, policy_kwargs: dict[str, Any]
+) -> None:
+    other = recurrent()
+    other["policy_kwargs"] |= policy_kwargs
+    with pytest.raises(ValueError, match="shared"):
+        FastRecurrentPPO("MultiInputLstmPolicy", env, **other)
+
+
+def test_other_spaces_are_refused() -> None:
+    with pytest.raises(ValueError, match="dictionaries of observations"):
+        FastRecurrentPPO("MultiInputLstmPolicy", "CartPole-v1", policy_kwargs=None, device="cpu")
+
+
+class StopAt(BaseCallback):
+    """Ends training after so many steps, in the middle of a rollout."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps = steps
+
+    def _on_step(self) -> bool:
+        return self.num_timesteps < self.steps
+
+
+def test_a_stopped_rollout_resumes_in_its_own_state(env: VecEnv) -> None:
+    """The first values after it are sb3-contrib's."""
+    firsts = []
+    for kind in (FastRecurrentPPO, RecurrentPPO):
+        more = recurrent(learning_rate=0.0)
+        more["policy_kwargs"] |= {"shared_lstm": True, "enable_critic_lstm": False}
+        model = kind("MultiInputLstmPolicy", env, **more)
+        env.seed(5)
+        model.learn(1000, callback=StopAt(2 * 21 + 9))
+        copies = Kept()
+        model.learn(21, reset_num_timesteps=False, callback=copies)
+        firsts.append(copies.rollouts[0]["values"][0])
+    np.testing.assert_allclose(*firsts, rtol=1e-4, atol=1e-5)
+
+
+def test_an_actor_begins_anew_where_there_are_other_environments(env: VecEnv) -> None:
+    model, _ = ours(env, rollouts=1)
+    env.seed(4)
+    observation, act = env.reset(), model.actor(greedy=True)
+    act({key: values[:1] for key, values in observation.items()}, np.ones(1, np.bool_))
+    begun = np.ones(3, np.bool_)
+    fresh = model.actor(greedy=True)(observation, begun)
+    assert act(observation, begun).tolist() == fresh.tolist()
 
 
 class Recall(gymnasium.Env):
