@@ -23,8 +23,10 @@ RESULTS = ROOT / "agents" / "results"
 STUDIES = {
     "keyroom": "keyroom",
     "keyroom-dark-s15": "keyroom",
+    "memory": "memory",
     "message": "message",
     "rivals": "rivals",
+    "rivals-junk": "rivals",
     "rivals-tune": "rivals-tune",
     "sixteen": "sixteen",
 }
@@ -44,6 +46,11 @@ def rows_of(text: str) -> list[list[str]]:
     lines = [line for line in text.splitlines() if line.startswith("|")]
     cells = [[cell.strip().strip("*`") for cell in line.strip("|").split("|")] for line in lines]
     return [row for row in cells if not set("".join(row)) <= set("-: ")]
+
+
+def tables_of(text: str) -> list[list[list[str]]]:
+    """Returns the rows of each table in a text; tables have other lines between them."""
+    return [rows for part in text.split("\n\n") if (rows := rows_of(part))]
 
 
 def percentages(text: str) -> list[int]:
@@ -113,7 +120,7 @@ def test_a_studys_page_shows_the_table_of_its_cells(name: str) -> None:
 
 
 def test_the_readmes_table_of_the_studies_is_theirs() -> None:
-    header, *rows = rows_of(readme("does-judged-credit-help"))
+    (header, *rows), _ = tables_of(readme("does-judged-credit-help"))
     arms = ("fair", "novelty", "rules", "model", "truth")
     assert len(header) == 1 + len(arms)
     assert len(rows) >= 8
@@ -132,6 +139,20 @@ def test_the_readmes_table_of_the_studies_is_theirs() -> None:
                 assert result is not None, (task, arm)
                 assert result.seeds == 3
                 assert cell == f"{100 * result.final.value:.0f}", (task, arm)
+
+
+def test_the_readmes_table_of_the_rivals_is_their_studys() -> None:
+    _, (header, *rows) = tables_of(readme("does-judged-credit-help"))
+    arms = ("fair", "novelty", "rnd", "e3b", "rules", "rules-novelty", "truth")
+    assert len(header) == 1 + len(arms)
+    plan = load_plan("rivals")
+    findings = find(plan, list(read_results(RESULTS / "rivals").values())).arms
+    assert {row[0].split(", ")[0] for row in rows} == {task for task, _ in findings}
+    for task, *cells in rows:
+        for arm, cell in zip(arms, cells, strict=True):
+            result = findings[task.split(", ")[0], arm]
+            assert result.seeds == 5
+            assert cell == f"{100 * result.final.value:.0f}", (task, arm)
 
 
 def said_of_the_studies() -> str:
