@@ -100,17 +100,21 @@ def learn(model: Any, seconds: float) -> settings.StepsAndSeconds:
     return after - before, end - start
 
 
-def our_model(size: str, threads: int) -> Any:
-    """Returns an agent of ours as `agents.training.train` sets it up."""
+def our_model(size: str, threads: int, lstm: int = 0) -> Any:
+    """Returns an agent of ours as `agents.training.train` sets it up; `lstm` is its width."""
     import torch
 
     from agents.ppo.fast_ppo import FastPPO
+    from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
     from agents.ppo.glibc_memory import keep_memory
 
     torch.set_num_threads(1)
     keep_memory()
-    adam = {"optimizer_kwargs": {"eps": 1e-5, "fused": True}}
-    return ppo(FastPPO, ours_env(0), size, threads=threads, policy=adam)
+    policy: dict[str, Any] = {"optimizer_kwargs": {"eps": 1e-5, "fused": True}}
+    if lstm:
+        policy["lstm_hidden_size"] = lstm
+    kind = FastRecurrentPPO if lstm else FastPPO
+    return ppo(kind, ours_env(0), size, threads=threads, policy=policy)
 
 
 def ours(size: str, seconds: float) -> settings.StepsAndSeconds:
@@ -144,16 +148,7 @@ def sb3(vec_env: str) -> Contestant:
 
 def ours_lstm(size: str, seconds: float) -> settings.StepsAndSeconds:
     """Trains as `calm train --memory lstm` trains one agent on all cores."""
-    import torch
-
-    from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
-    from agents.ppo.glibc_memory import keep_memory
-
-    torch.set_num_threads(1)
-    keep_memory()
-    more = {"lstm_hidden_size": LSTM, "optimizer_kwargs": {"eps": 1e-5, "fused": True}}
-    env = ours_env(0)
-    return learn(ppo(FastRecurrentPPO, env, size, threads=settings.CORES, policy=more), seconds)
+    return learn(our_model(size, settings.CORES, LSTM), seconds)
 
 
 def sb3_contrib(vec_env: str) -> Contestant:

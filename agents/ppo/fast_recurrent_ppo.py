@@ -50,10 +50,10 @@ class FastRecurrentPPO(FastPPO):
     ) -> None:
         self.values_train_memory = values_train_memory
         shared = {"shared_lstm": True, "enable_critic_lstm": False}
-        given = settings.get("policy_kwargs") or {}
-        if any(given.get(name, flag) != flag for name, flag in shared.items()):
+        policy_kwargs = settings.get("policy_kwargs") or {}
+        if any(policy_kwargs.get(name, flag) != flag for name, flag in shared.items()):
             raise ValueError("FastRecurrentPPO's LSTM is shared by policy and value")
-        settings["policy_kwargs"] = given | shared
+        settings["policy_kwargs"] = policy_kwargs | shared
         super().__init__(policy, env, **settings)
 
     def _setup_model(self) -> None:

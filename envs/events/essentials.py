@@ -11,8 +11,6 @@ decides none of them:
 - how an object looks whose kind is not known ("a copper wand" is "a wand"), whether it is cursed,
   and of what monster a corpse is;
 - in which of its ways the hero tried to move, and which key it was that the game knew no use for.
-
-What a step did to the hero, to the level and to what is carried is said.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
+from typing import NamedTuple
 
 from nle import nethack
 
@@ -115,19 +114,19 @@ def message_essentials(message: str) -> str:
     'X - a wand (N:N). You miss the monster.'
     """
     taken: set[str] = set()
-    told: list[str] = []
+    rest: list[str] = []
     for sentence in _SENTENCES.split(_NO_COMMAND.sub(r"\1 'X'", message)):
-        if _ASIDE.match(sentence) or _patterns()[0].match(sentence):
+        if _ASIDE.match(sentence) or _patterns().by_monster.match(sentence):
             continue
         sentence = _without_names(sentence)
         if _TAKEN.match(sentence):
             taken.add(_of_a_thing("X - ", _TAKEN.sub("", sentence)))
         elif sentence.startswith(_LYING):
-            told.append(_of_a_thing(_LYING, sentence))
+            rest.append(_of_a_thing(_LYING, sentence))
         else:
-            told.append(sentence)
+            rest.append(sentence)
     by_name = sorted(one for one in taken if not _TOLD_BY_ITS_LINE.match(one))
-    return " ".join([*by_name, *dict.fromkeys(told)])
+    return " ".join([*by_name, *dict.fromkeys(rest)])
 
 
 def _of_a_thing(start: str, sentence: str) -> str:
@@ -137,10 +136,10 @@ def _of_a_thing(start: str, sentence: str) -> str:
 
 def _without_names(sentence: str) -> str:
     """Returns a sentence without names that no given subgoal asks about."""
-    _, corpse, monster, looks = _patterns()
-    for pattern in (_CURSED, looks, _LABEL, corpse):
+    known = _patterns()
+    for pattern in (_CURSED, known.looks, _LABEL, known.corpse):
         sentence = pattern.sub(_noun, sentence)
-    return sentence if _KILLS.match(sentence) else monster.sub(r"\1he monster", sentence)
+    return sentence if _KILLS.match(sentence) else known.monster.sub(r"\1he monster", sentence)
 
 
 def _noun(match: re.Match[str]) -> str:
@@ -153,12 +152,22 @@ def _noun(match: re.Match[str]) -> str:
     return f"{article[0]}{'n' if vowel else ''} {noun}"
 
 
-@cache
-def _patterns() -> tuple[re.Pattern[str], ...]:
-    """Returns patterns of what a monster does, of a corpse, of a monster, and of looks.
+class _Patterns(NamedTuple):
+    """What is made of the names in NetHack's tables of monsters and objects."""
 
-    The names and looks are NetHack's tables of monsters and objects.
-    """
+    by_monster: re.Pattern[str]
+    """A sentence on what a monster does."""
+    corpse: re.Pattern[str]
+    """A corpse, with its article."""
+    monster: re.Pattern[str]
+    """A monster, after "the"."""
+    looks: re.Pattern[str]
+    """An object whose kind is not known, with its article."""
+
+
+@cache
+def _patterns() -> _Patterns:
+    """Returns the patterns; compiling them takes a moment, so at first use."""
     names = _any_of(nethack.permonst(i).mname for i in range(nethack.NUMMONS))
     monster = (
         rf"(?:invisible |saddled |peaceful |tame )*{names}(?! (?:eye|eared|key|scales?|shield)\b)"
@@ -166,14 +175,11 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
     of_monster = rf"(?:The|An?) {monster}(?: of [A-Z][\w-]+)?(?:'s)? "
     by_its_hand = rf"[\w' -]+ (?:hits|misses|slips as|welds itself to) the {monster}\b"
     looks, nouns = _any_of(_looks()), _any_of(_NOUNS.values())
-    return tuple(
-        re.compile(pattern)
-        for pattern in (
-            rf"^(?:{of_monster}|(?!You ){by_its_hand})",
-            rf"\b([Aa]n? )?(?:partly eaten )?{monster} (corpse)",
-            rf"\b([Tt])he {monster}\b(?: of [A-Z][\w-]+)?",
-            rf"\b([Aa]n? )?(?={looks})(?:[\w-]+ )+?((?:{nouns}s?|boots|gloves)\b)",
-        )
+    return _Patterns(
+        by_monster=re.compile(rf"^(?:{of_monster}|(?!You ){by_its_hand})"),
+        corpse=re.compile(rf"\b([Aa]n? )?(?:partly eaten )?{monster} (corpse)"),
+        monster=re.compile(rf"\b([Tt])he {monster}\b(?: of [A-Z][\w-]+)?"),
+        looks=re.compile(rf"\b([Aa]n? )?(?={looks})(?:[\w-]+ )+?((?:{nouns}s?|boots|gloves)\b)"),
     )
 
 

@@ -56,7 +56,7 @@ def test_an_update_sees_what_the_rollout_saw(env: VecEnv) -> None:
     model, _ = ours(env, rollouts=2, n_epochs=1, learning_rate=0.0)
     data = model._rollout()
     assert isinstance(data, _Stretches)
-    seen = []
+    rows_of_chunks = []
     for rows in data.minibatches(8):
         for chunk in data.chunks(rows):
             logits, values = model._of_chunk(data, chunk)
@@ -64,8 +64,8 @@ def test_an_update_sees_what_the_rollout_saw(env: VecEnv) -> None:
             scores = logits.log_softmax(1).gather(1, data.actions[where]).flatten()
             torch.testing.assert_close(scores, data.log_probs[where], rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(values, data.values[where], rtol=1e-4, atol=1e-5)
-            seen += chunk.tolist()
-    assert sorted(seen) == list(range(21))
+            rows_of_chunks += chunk.tolist()
+    assert sorted(rows_of_chunks) == list(range(21))
 
 
 def test_no_piece_goes_beyond_an_episode_or_an_environment(env: VecEnv) -> None:

@@ -97,8 +97,8 @@ def test_the_third_version_leaves_out_what_no_given_subgoal_asks_about() -> None
 def test_the_third_version_of_a_question() -> None:
     question = "Are you really sure you want to break your iron wand? [yn] (n)"
     text = words(signature(FLAGS=layout.ASKED), "fire", "", question, 3)
-    asked = question.replace("iron ", "")
-    assert text == f'Action: a key, answering "{asked}"\nNothing of note changed.'
+    without_look = question.replace("iron ", "")
+    assert text == f'Action: a key, answering "{without_look}"\nNothing of note changed.'
 
 
 def test_a_hero_that_stood_still_has_neither_come_nor_gone() -> None:
