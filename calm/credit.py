@@ -2,20 +2,23 @@
 
     r = r_env + weight * credit
 
-Three modes. With g_t(i) = 1 if subgoal i was judged achieved at step t, else 0:
+Three modes. With g_t(i) = 1 if subgoal i was judged achieved at step t, else 0, and n_i how often
+it is to be done (`Subgoal.times`: once, if nothing says more):
 
-`every`      credit = sum_i g_t(i): each achievement pays, as in the paper (arXiv 2409.12798). Can
-             be farmed: pick up, drop, pick up again.
-`once`       as `every`, but each subgoal pays at most once an episode. Still moves the optimum
-             (a detour is worth taking once), but cannot be farmed.
-`potential`  credit = gamma * Phi(s') - Phi(s), Phi = share of subgoals achieved so far, Phi = 0
-             after termination and kept at truncation. The optimal policy stays what it was
+`every`      credit = sum_i g_t(i) / n_i: each achievement pays, as in the paper (arXiv 2409.12798).
+             Can be farmed: pick up, drop, pick up again.
+`once`       as `every`, but each subgoal pays for its first n_i achievements in an episode, so that
+             it pays 1 at most. Still moves the optimum (a detour is worth taking once), but cannot
+             be farmed.
+`potential`  credit = gamma * Phi(s') - Phi(s), Phi = mean share of the subgoals that is done, Phi =
+             0 after termination and kept at truncation. The optimal policy stays what it was
              (Ng, Harada and Russell 1999), because the discounted sum over an episode telescopes
              to gamma^T Phi(s_T) - Phi(s_0), whatever the agent did in between.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -35,10 +38,16 @@ class Credit:
         n_subgoals: subgoals, G >= 1.
         mode: `every`, `once` (default) or `potential`.
         gamma: the agent's own discount, in [0, 1]; only `potential` uses it.
+        times: (G,) how often each subgoal is to be done, `Subgoal.times`; by default once.
     """
 
     def __init__(
-        self, n_envs: int, n_subgoals: int, mode: CreditMode = "once", gamma: float = 0.99
+        self,
+        n_envs: int,
+        n_subgoals: int,
+        mode: CreditMode = "once",
+        gamma: float = 0.99,
+        times: Sequence[int] | None = None,
     ) -> None:
         if mode not in CREDIT_MODES:
             raise unknown("credit mode", mode, CREDIT_MODES)
@@ -50,8 +59,11 @@ class Credit:
             raise UsageError(f"gamma must lie in [0, 1], got {gamma}")
         self.mode = mode
         self.gamma = gamma
-        self.progress: npt.NDArray[np.bool_] = np.zeros((n_envs, n_subgoals), dtype=np.bool_)
-        """(B, G) which subgoals this episode has achieved; rows are cleared when it ends."""
+        self.times = times_array(times, n_subgoals)
+        """(G,) float32, how often each subgoal is to be done."""
+        self.progress: npt.NDArray[np.float32] = np.zeros((n_envs, n_subgoals), np.float32)
+        """(B, G) the share of each subgoal that this episode has done, in [0, 1]; rows are cleared
+        when it ends."""
         self.unreadable = 0
         """Steps so far of which an answer could not be read. It pays nothing and is not a "no"."""
         self.pending = 0
@@ -77,17 +89,37 @@ class Credit:
             self.pending += int((achieved == -2).any(axis=1).sum())
         yes = achieved == 1
         before = self.progress
-        after = before | yes
+        after = self.after(achieved)
         if self.mode == "every":
-            credit = yes.sum(axis=1, dtype=np.float32)
+            credit = (yes / self.times).sum(axis=1, dtype=np.float32)
         elif self.mode == "once":
-            credit = (yes & ~before).sum(axis=1, dtype=np.float32)
+            credit = ((yes & (before < 1)) / self.times).sum(axis=1, dtype=np.float32)
         else:
             share = after.mean(axis=1, dtype=np.float32) * ~terminated
             credit = np.float32(self.gamma) * share - before.mean(axis=1, dtype=np.float32)
-        self.progress = after & ~(terminated | truncated)[:, None]
+        self.progress = after * ~(terminated | truncated)[:, None]
         return np.asarray(credit, dtype=np.float32)
+
+    def after(self, achieved: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+        """Returns `progress` after a step with these answers (B, G), before an end clears it."""
+        done = np.rint(self.progress * self.times) + (achieved == 1)  # exact: no sum of shares
+        share: npt.NDArray[np.float32] = np.minimum(done / self.times, np.float32(1))
+        return share
 
     def reset(self) -> None:
         """Forgets the progress of all environments."""
         self.progress = np.zeros_like(self.progress)
+
+
+def times_array(times: Sequence[int] | None, n_subgoals: int) -> npt.NDArray[np.float32]:
+    """Returns how often each of G subgoals is to be done, (G,) float32; once where `times` is None.
+
+    Raises:
+        UsageError: not one number for each, or one below 1.
+    """
+    array = np.ones(n_subgoals, np.float32) if times is None else np.array(times, np.float32)
+    if array.shape != (n_subgoals,) or (array < 1).any():
+        raise UsageError(
+            f"times must be {n_subgoals} numbers of at least 1, one for each subgoal, got {times}"
+        )
+    return array

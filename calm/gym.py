@@ -33,7 +33,8 @@ class JudgedCredit(
 
     Each step's `info` holds the three apart, as `r_env`, `credit` and the sum's parts `weight`,
     with `achieved` ((G,) int8; 1 yes, 0 no, -1 unreadable, -2 not answered yet) and `progress`
-    ((G,) bool; achieved so far in this episode). Measure success on `r_env`.
+    ((G,) float32, the share of each subgoal that this episode has done). Measure success on
+    `r_env`.
 
     Args:
         annotator: whom to ask, about which subgoals.
@@ -67,7 +68,8 @@ class JudgedCredit(
         self.annotator = annotator
         self.describe = describe
         self.weight = weight
-        self.credit = Credit(1, len(annotator.subgoals), mode, gamma)
+        times = [s.times for s in annotator.subgoals]
+        self.credit = Credit(1, len(times), mode, gamma, times)
         self._before: Any = None
 
     def reset(
@@ -84,7 +86,7 @@ class JudgedCredit(
         observation, r_env, terminated, truncated, info = self.env.step(action)
         text = self.describe(self._before, action, observation, terminated, truncated, info)
         achieved = self.annotator.judge_texts([text])
-        after = self.credit.progress[0] | (achieved[0] == 1)
+        after = self.credit.after(achieved)[0]
         credit = float(self.credit.step(achieved, np.array([terminated]), np.array([truncated]))[0])
         self._before = observation
         info = info | {

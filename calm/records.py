@@ -68,6 +68,10 @@ class Subgoal:
     inventory". It is achieved where all are true. Forms of question that ask whether a statement is
     true (see `calm.asking.form`) put these; empty where nobody has written any. They name nothing:
     lists that differ in them alone are equal and have the same hash."""
+    times: int = field(default=1, compare=False)
+    """How often it is to be done in an episode, at least once: "kill a giant rat" 6 times. Each of
+    these is a step of the subgoal, and earns that share of its credit (see `calm.credit`). It is no
+    part of the question, so it names nothing either."""
 
 
 @dataclass(frozen=True, slots=True)

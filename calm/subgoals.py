@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,8 @@ LEAST, MOST = 2, 8
 """Subgoals that a model is asked for."""
 MOST_WRITTEN = 32
 """Subgoals in a list that a person writes."""
+MOST_TIMES = 100
+"""How often a subgoal may be to be done in an episode."""
 MOST_CLAUSE = 160
 """Characters of a statement."""
 _ARTICLES = ("The", "A", "An")
@@ -37,29 +40,29 @@ class SubgoalLists(Protocol):
         """Returns the lists of one task, or of all, by hash."""
 
 
-def check_subgoals(
-    value: object, *, statements: bool = False, most: int = MOST
-) -> tuple[Subgoal, ...]:
+def check_subgoals(value: object, *, by_hand: bool = False) -> tuple[Subgoal, ...]:
     """Returns the subgoals in a list of `{name, definition}`: 2 at least, distinct, none compound.
 
     Args:
-        most: how many there may be; more from a person than from a model.
-        statements: whether each may have a list of `statements` too, see `Subgoal.statements`.
+        by_hand: whether a person wrote it and not a model: there may be more of them, and each may
+            have a list of `statements` too, and `times`, see `Subgoal`.
 
     Raises:
         UsageError: says which subgoal fails and how.
     """
+    most, more = (MOST_WRITTEN, {"statements", "times"}) if by_hand else (MOST, set())
     if not isinstance(value, list) or not LEAST <= len(value) <= most:
         size = len(value) if isinstance(value, list) else "no list"
         raise UsageError(f"a list of {LEAST} to {most} subgoals is needed, got {size}")
     subgoals = []
     for i, item in enumerate(value, 1):
-        allowed = {"name", "definition"} | ({"statements"} if statements else set())
-        if not isinstance(item, dict) or not {"name", "definition"} <= set(item) <= allowed:
+        must = {"name", "definition"}
+        if not isinstance(item, dict) or not must <= set(item) <= must | more:
             fields = item if isinstance(item, dict) else {}
             quote = "; text with a comma goes between quotes" if None in fields.values() else ""
             raise UsageError(
-                f"subgoal {i} must have a name and a definition, and nothing else; it has"
+                f"subgoal {i} must have a name and a definition, and nothing else"
+                f"{' but statements and times' if by_hand else ''}; it has"
                 f" {', '.join(map(repr, fields)) or 'none'}{quote}"
             )
         for field in ("name", "definition"):
@@ -67,7 +70,8 @@ def check_subgoals(
             if not isinstance(content, str) or not content.strip():
                 raise UsageError(f"subgoal {i}: its {field} must be text, not {content!r}")
         clauses = _clauses(i, item.get("statements", []))
-        subgoals.append(_one(i, item["name"].strip(), item["definition"].strip(), clauses))
+        subgoal = _one(i, item["name"].strip(), item["definition"].strip(), clauses)
+        subgoals.append(replace(subgoal, times=_times(i, item.get("times", 1))))
     names = [re.sub(r"\W+", " ", s.name).casefold().strip() for s in subgoals]
     if twice := sorted({n for n in names if names.count(n) > 1}):
         raise UsageError(f"subgoals must differ; named twice: {', '.join(twice)}")
@@ -82,6 +86,15 @@ def _clauses(i: int, value: object) -> tuple[str, ...]:
         return tuple(clause_of(v) for v in value)
     except UsageError as error:
         raise UsageError(f"subgoal {i}: {error}") from None
+
+
+def _times(i: int, value: object) -> int:
+    """Returns how often subgoal i is to be done."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_TIMES:
+        raise UsageError(
+            f"subgoal {i}: times must be a whole number from 1 to {MOST_TIMES}, got {value!r}"
+        )
+    return value
 
 
 def clause_of(text: str) -> str:
@@ -117,6 +130,7 @@ def plain_subgoals(subgoals: Sequence[Subgoal]) -> list[dict[str, Any]]:
     return [
         {"name": s.name, "definition": s.definition}
         | ({"statements": list(s.statements)} if s.statements else {})
+        | ({"times": s.times} if s.times > 1 else {})
         for s in subgoals
     ]
 
@@ -134,8 +148,8 @@ def write_subgoals(path: Path, task: str, subgoals: Sequence[Subgoal]) -> None:
 def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
     """Returns the subgoals in a YAML or JSON file, checked as a model's are; there may be 32.
 
-    The file holds a list of name, definition and maybe statements, or a mapping with such a list as
-    `subgoals`.
+    The file holds a list of name, definition and maybe statements and times, or a mapping with such
+    a list as `subgoals`.
 
     Raises:
         UsageError: it can't be read; the message names the field.
@@ -146,7 +160,7 @@ def read_subgoals(path: Path) -> tuple[Subgoal, ...]:
             raise UsageError(f"{path} has no field `subgoals`: a list of name and definition")
         value = value["subgoals"]
     try:
-        return check_subgoals(value, statements=True, most=MOST_WRITTEN)
+        return check_subgoals(value, by_hand=True)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
 

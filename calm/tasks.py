@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from calm.errors import UsageError, unknown
 from calm.plugins import entry_points_of
 from calm.records import Subgoal, Task
-from calm.subgoals import MOST_WRITTEN, check_subgoals
+from calm.subgoals import check_subgoals
 from calm.yaml_files import read_yaml
 
 
@@ -49,7 +49,8 @@ class TaskFile(BaseModel):
     actions: tuple[str, ...] = ()
     """English names of its actions; by default those of its environment."""
     subgoals: tuple[dict[str, Any], ...] = ()
-    """Each a name and a definition; none where a model is to name them."""
+    """Each a name and a definition, and maybe statements and times; none where a model is to name
+    them."""
     legend: str = ""
     """What a screen's characters mean."""
 
@@ -79,7 +80,7 @@ class TaskFile(BaseModel):
 
 def _checked(subgoals: tuple[dict[str, Any], ...]) -> tuple[Subgoal, ...]:
     """Returns the subgoals of a file, of which there may be none."""
-    return check_subgoals(list(subgoals), most=MOST_WRITTEN) if subgoals else ()
+    return check_subgoals(list(subgoals), by_hand=True) if subgoals else ()
 
 
 def installed_tasks() -> Mapping[str, Task]:

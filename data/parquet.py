@@ -231,14 +231,16 @@ def read_labels(path: str | Path) -> list[Label]:
 def task_dict(task: Task) -> dict[str, Any]:
     """Returns a task as plain values, for JSON."""
     statements = {s.name: list(s.statements) for s in task.subgoals if s.statements}
+    times = {s.name: s.times for s in task.subgoals if s.times > 1}
     return {
         "goal": task.goal,
         "subgoals": [[s.name, s.definition] for s in task.subgoals],
         "actions": list(task.actions),
         "legend": task.legend,
         "id": task.id,
-        # Left out where nobody wrote any, so that tasks of before read and compare as they did.
+        # Left out where there are none, so that tasks of before read and compare as they did.
         **({"statements": statements} if statements else {}),
+        **({"times": times} if times else {}),
     }
 
 
@@ -248,7 +250,12 @@ def task_of(value: Mapping[str, Any]) -> Task:
         value["id"],
         value["goal"],
         tuple(
-            Subgoal(name, definition, tuple(value.get("statements", {}).get(name, ())))
+            Subgoal(
+                name,
+                definition,
+                tuple(value.get("statements", {}).get(name, ())),
+                value.get("times", {}).get(name, 1),
+            )
             for name, definition in value["subgoals"]
         ),
         tuple(value["actions"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError
+from calm.records import Subgoal
 from envs.events.stream import EventStream
 from envs.game.engine import make_minihack
 from envs.game.rules import read_rules, rule_keys
@@ -75,18 +76,18 @@ def make_event_stream(task_id: str, batch: Arrays) -> EventStream:
 
 
 def paying_stream(
-    stream: EventStream, status: npt.NDArray[np.int8], n_subgoals: int, once: bool
+    stream: EventStream, status: npt.NDArray[np.int8], subgoals: Sequence[Subgoal], once: bool
 ) -> PayingStream | None:
     """Makes the stream pay from now on and returns it; None if it is one that can't.
 
     Args:
         status: (B,) of the batch's last step, see `envs.stepping.batch.Batch`.
-        n_subgoals: G.
+        subgoals: (G,) those that are judged.
         once: pay each subgoal once an episode, else every time.
     """
     if not isinstance(stream, NativeEventStream):
         return None
-    stream.pay_with(NativeCredit(status, n_subgoals, once))
+    stream.pay_with(NativeCredit(status, [s.times for s in subgoals], once))
     return stream
 
 

@@ -90,6 +90,13 @@ _APPROACHES = [
 APPROACHES: dict[str, Approach] = {_approach(a).name: a for a in _APPROACHES}
 """Every subgoal of getting somewhere, by name."""
 
+KILLS = {
+    "kill a giant rat": "giant rat",
+    "kill the grid bug": "grid bug",
+    "kill the minotaur": "minotaur",
+}
+"""By subgoal of killing a monster that it names, NetHack's name of that monster."""
+
 DEEDS: dict[str, str] = {
     "pick up the key": "The key enters the hero's inventory.",
     "open the locked door": "A door that was closed is open or gone after the step.",
@@ -118,6 +125,21 @@ DEEDS: dict[str, str] = {
     ),
     "float in the air": "The hero begins to levitate.",
     "kill a monster": "The hero kills a monster.",
+    **{name: f"The hero {name.replace('kill', 'kills', 1)}." for name in KILLS},
+    "cross a strip of lava": (
+        "The hero comes past a straight strip of lava through its gap, one strip more than before"
+        " in this episode."
+    ),
+    "take the right one of two branches": (
+        "The hero takes, counted from the north, the first of 2 branches where a blue jelly is"
+        " caged at the start, the second of 2 where a lichen is."
+    ),
+    "take the right one of four branches": (
+        "The hero takes, counted from the north, the first of 4 branches where a blue jelly and a"
+        " red mold are caged at the start, the second where a spotted jelly and a red mold are, the"
+        " third where a blue jelly and a green mold are, the fourth where a spotted jelly and a"
+        " green mold are."
+    ),
 }
 """Every other subgoal: name to definition."""
 
@@ -140,6 +162,16 @@ STATEMENTS: dict[str, tuple[str, ...]] = {
     "cross the water or lava": ("the hero came to the other side of the water or lava",),
     "float in the air": ("the hero is now levitating",),
     "kill a monster": ("the hero killed a monster",),
+    **{name: (f"the hero killed the {kind}",) for name, kind in KILLS.items()},
+    "cross a strip of lava": ("the hero crossed a strip of lava",),
+    "take the right one of two branches": (
+        "the hero took the first branch where a blue jelly is caged or the second where a lichen"
+        " is",
+    ),
+    "take the right one of four branches": (
+        "the hero took branch 1 where blue and red are caged or 2 where spotted and red are or 3"
+        " where blue and green are or 4 where spotted and green are",
+    ),
 }
 """By name of each of these, the clauses that describe a step that achieves it, as descriptions word
 them."""

@@ -45,7 +45,7 @@ TASKS = tuple(f"MiniHack-{name}-v{1 if name.startswith('Sokoban') else 0}" for n
 """Ids of the tasks, in the order of the rows."""
 
 _QUESTS = ("Quest-", "Levitate-", "Freeze-Lava-", "LavaCross-", "WoD-", "CorridorBattle-")
-DESCRIPTIONS = 2
+DESCRIPTIONS = 3
 """Version of its `events` texts, see `envs.events.words.VERSIONS`."""
 STEPS = 300
 """Steps of each task and player from which rows are picked."""

@@ -228,7 +228,10 @@ class Run:
             subgoals = json.loads(path.read_text("utf-8"))
             return tuple(
                 Subgoal(
-                    str(s["name"]), str(s["definition"]), tuple(map(str, s.get("statements", ())))
+                    str(s["name"]),
+                    str(s["definition"]),
+                    tuple(map(str, s.get("statements", ()))),
+                    int(s.get("times", 1)),
                 )
                 for s in subgoals
             )

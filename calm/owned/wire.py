@@ -19,7 +19,7 @@ from calm.endpoint.faults import RowFault
 from calm.records import Judgement, Subgoal, Task, Usage, Verdict
 from calm.store.question import Answer, Context, Reading
 
-PROTOCOL = "2"
+PROTOCOL = "3"
 """Goes up when an owner would misunderstand an older asker, or the other way round."""
 PATH = "/calm-owner"
 MAX_FRAME = 64 << 20
@@ -41,13 +41,16 @@ def dump(value: object) -> str:
 
 
 def subgoals_value(subgoals: Sequence[Subgoal]) -> Json:
-    """Returns subgoals as plain values, statements included."""
-    return [[s.name, s.definition, list(s.statements)] for s in subgoals]
+    """Returns subgoals as plain values, all that they hold."""
+    return [[s.name, s.definition, list(s.statements), s.times] for s in subgoals]
 
 
 def read_subgoals(value: Json) -> tuple[Subgoal, ...]:
     """Returns the subgoals that `subgoals_value` made plain."""
-    return tuple(Subgoal(name, definition, tuple(told)) for name, definition, told in value)
+    return tuple(
+        Subgoal(name, definition, tuple(statements), times)
+        for name, definition, statements, times in value
+    )
 
 
 def context_value(context: Context) -> Json:

@@ -65,7 +65,12 @@ TASKS = pa.schema(
             "subgoals",
             pa.list_(
                 pa.struct(
-                    [("name", pa.string()), ("definition", pa.string()), ("statements", _STRINGS)]
+                    [
+                        ("name", pa.string()),
+                        ("definition", pa.string()),
+                        ("statements", _STRINGS),
+                        ("times", pa.int32()),
+                    ]
                 )
             ),
         ),
@@ -177,7 +182,12 @@ def _task_row(task: Task) -> dict[str, Any]:
         "id": task.id,
         "goal": task.goal,
         "subgoals": [
-            {"name": s.name, "definition": s.definition, "statements": list(s.statements)}
+            {
+                "name": s.name,
+                "definition": s.definition,
+                "statements": list(s.statements),
+                "times": s.times,
+            }
             for s in task.subgoals
         ],
         "actions": list(task.actions),

@@ -70,7 +70,8 @@ class BatchCredit:
         self.source: AchievementSource = make_source(judge, batch, self.subgoals)
         batch.observers.append(self.source)
         self._once, self._potential = mode == "once", mode == "potential"
-        self._credit = Credit(batch.n_envs, len(self.subgoals), mode, gamma)
+        times = [s.times for s in self.subgoals]
+        self._credit = Credit(batch.n_envs, len(times), mode, gamma, times)
         self._in_step: InStepCredit | None = None
         if not self._potential and isinstance(self.source, JudgeSource):
             self._in_step = self.source.pay_in_step(self._once)
@@ -78,7 +79,7 @@ class BatchCredit:
         """Its `unreadable` and `pending` are the numbers of steps so far without an answer."""
         shape = batch.n_envs, len(self.subgoals)
         self.progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
-        """(B, G) 1 where this episode has achieved the subgoal."""
+        """(B, G) the share of each subgoal that this episode has done, in [0, 1]."""
         self.final_progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) the same for the episode that the last step ended, where it ended one."""
         self._none = _read_only(np.zeros(batch.n_envs, np.float32))  # returned again and again
@@ -93,16 +94,15 @@ class BatchCredit:
         if self._in_step is not None:
             return _read_only(self._in_step.credit.copy()) if self._in_step.any else self._none
         achieved = self.source.achieved
-        before = self._credit.progress
         # Most steps achieve nothing, or with `once` nothing new, and end nothing.
         if not self._potential and not self._batch.any_ended:
             count = np.count_nonzero
             fresh = count(achieved)
             if fresh and self._once:
-                fresh = count(achieved > before) or count(achieved < 0)
+                fresh = count(achieved > self._credit.progress) or count(achieved < 0)
             if not fresh:
                 return self._none
-        self.final_progress[:] = before | (achieved == 1)
+        self.final_progress[:] = self._credit.after(achieved)
         credit = self._credit.step(achieved, terminated, truncated)
         self.progress[:] = self._credit.progress
         return _read_only(credit)

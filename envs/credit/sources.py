@@ -86,7 +86,7 @@ class JudgeSource:
         Args:
             once: pay each subgoal once an episode, else every time.
         """
-        self._paying = paying_stream(self.stream, self._status, len(self.annotator.subgoals), once)
+        self._paying = paying_stream(self.stream, self._status, self.annotator.subgoals, once)
         return None if self._paying is None else self._paying.pay
 
     def on_reset(self, rows: Rows) -> None:

@@ -5,8 +5,8 @@ that takes all it walks over is told the name of each thing; where a task has al
 of them do the same. Each such telling multiplies the texts that a judge must be asked about, and
 decides none of them:
 
-- what monsters do, what they throw, noises, and the load; what monster it was, but for one that is
-  killed;
+- what monsters do, what they throw, noises, voices, rust, and the load; what monster it was, but
+  for one that is killed;
 - names of things that are taken or lie here, but for those that a given subgoal names;
 - how an object looks whose kind is not known ("a copper wand" is "a wand"), whether it is cursed,
   and of what monster a corpse is;
@@ -46,6 +46,10 @@ _ASIDE = re.compile(
     r"^It (?:bites|breathes|butts|casts|claws|gazes|hits|just misses|kicks|misses|spits|stings|"
     r"touches)\b"
     r"|^You are (?:almost )?hit by |^You get zapped!$|^[\w' -]+ misses you[.!]$"
+    r"|^Can't open 'rumors' file|^Program in disorder!|^The key named [^:]* whispers: "
+    r"|^You (?:begin praying|finish your prayer|sink like a rock|try to crawl)\b"
+    r"|^The voice of [^:]*: "
+    r"|^Water gets into |^Your [\w' -]+ (?:rusts?|dilutes?)\b|^That was close|^Pheew"
     r"|^You (?:hear (?!a monster behind)|rebalance your load|can barely move|stagger )"
     r"|^(?:Your movements are|Movement is) |^There is a staircase up here\.$"
 )

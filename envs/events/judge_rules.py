@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from envs.events import tables
+from envs.events.landmarks import ORDINALS
 from envs.events.words import NEARNESS, came, named
-from envs.subgoals import APPROACHES, Approach
+from envs.subgoals import APPROACHES, KILLS, Approach
 
 _LIMITS = {
     None: tables.FAR,
@@ -57,11 +58,24 @@ def _approach(approach: Approach) -> tuple[str, ...]:
     )
 
 
+def _branches(count: int, *caged: str) -> tuple[str, ...]:
+    """Returns the patterns of taking the branch that what is caged names, the first one first."""
+    return tuple(
+        rf"^The hero took the {which} of {count} branches\b.* Caged at the start: {animals}\.$"
+        for which, animals in zip(ORDINALS, caged, strict=False)
+    )
+
+
 _DEEDS = {
     "pick up the key": (r"^The key entered the inventory[.:]",),
     "open the locked door": (r"^A closed door is open now\.$",),
     "open a door": (r"^A closed door is open now\.$",),
-    "reach the staircase down": (r"^The episode ended: the hero reached the staircase down\b",),
+    "reach the staircase down": (
+        r"^The episode ended: the hero reached the staircase down\b",
+        # Something lies on it, which the map shows in its place.
+        r'^Message: ".*\bThere is a staircase down here\.[\s\S]*^The hero moved\.$[\s\S]*'
+        r"^The episode ended\.$",
+    ),
     "step into a doorway": (r"^The hero stepped into a doorway\.$",),
     "step into a corridor": (r"^The hero stepped into a corridor\.$",),
     "step into a room": (r"^The hero stepped into a room\.$",),
@@ -81,6 +95,16 @@ _DEEDS = {
     "cross the water or lava": (r"^The hero came to the other side of the water or lava\.$",),
     "float in the air": (r"^The hero is now levitating\.$",),
     "kill a monster": (r"^Experience points rose\.$", r'^Message: ".*\bYou kill '),
+    **{name: (rf'^Message: ".*\bYou kill the {kind}\b',) for name, kind in KILLS.items()},
+    "cross a strip of lava": (r"^The hero crossed a strip of lava\.$",),
+    "take the right one of two branches": _branches(2, "a blue jelly", "a lichen"),
+    "take the right one of four branches": _branches(
+        4,
+        "a blue jelly and a red mold",
+        "a spotted jelly and a red mold",
+        "a blue jelly and a green mold",
+        "a spotted jelly and a green mold",
+    ),
 }
 
 RULES: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -52,6 +52,7 @@ from envs.events.tables import (
     MESSAGE_MULTIPLIERS,
     STATUS_COLUMNS,
 )
+from envs.game import messages
 from envs.game.glyphs import (
     CARRIED,
     CARRIED_KEY,
@@ -116,6 +117,7 @@ class Sight:
 
     def __init__(self, batch: Arrays, action_kinds: npt.NDArray[np.uint8]) -> None:
         self._arrays = batch.arrays
+        self._said = said(batch)
         n = len(batch.arrays["blstats"])
         self._action_kinds = action_kinds
         self.signatures: npt.NDArray[np.uint8] = np.zeros((n, WIDTH), np.uint8)
@@ -365,13 +367,23 @@ class Sight:
 
     def _listen(self) -> npt.NDArray[np.uint64]:
         """Remembers whether the game asks something; returns hashes of all messages, (B,)."""
-        message = self._arrays["message"]
-        hashes: npt.NDArray[np.uint64] = message.view(np.uint64) @ MESSAGE_MULTIPLIERS
         self._asks = self._arrays["internal"][:, 1] != 0
         if self._asks.any():
-            self._pending = message.copy()
-        self._question_hash = hashes
-        return hashes
+            self._pending = self._arrays["message"].copy()
+            self._question_hash = _hashes(self._pending)
+        return _hashes(self._arrays[self._said])
+
+
+def said(batch: Arrays) -> str:
+    """Returns the key of what the game says in a step: all of it, where the batch gathers that."""
+    return messages.KEY if messages.KEY in batch.arrays else "message"
+
+
+def _hashes(texts: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Returns a number for each text (B, 8 n) of at most 512 bytes, equal for equal ones."""
+    words = texts.view(np.uint64)
+    numbers: npt.NDArray[np.uint64] = words @ MESSAGE_MULTIPLIERS[: words.shape[1]]
+    return numbers
 
 
 def _bits(kinds: npt.NDArray[np.intp]) -> tuple[int, int]:

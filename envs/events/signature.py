@@ -18,6 +18,7 @@ HP, GOLD, HUNGER, BURDEN, LEVEL, ARMOR, DEPTH, EXPERIENCE = range(20, 28)
 ENTERED, LEFT = slice(28, 30), slice(30, 32)  # the inventory: bit k, the kind k of `CARRIED`
 GAINED, ENDED = slice(32, 34), slice(34, 36)  # conditions
 ON_FOUNTAIN = 36  # 1: the pushed boulder has come onto a fountain
+LANDMARK, CAGED = 37, 38  # see `envs.events.landmarks`
 MESSAGE, QUESTION = slice(40, 48), slice(48, 56)
 WIDTH = 56
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from calm.errors import UsageError
 from envs.events import signature as layout
-from envs.events.sight import Seeing, Sight
+from envs.events.landmarks import landmarks_of
+from envs.events.sight import Seeing, Sight, said
 from envs.events.words import quote, words
 from envs.game.actions import kind as action_kind
 from envs.observer import Actions, Arrays, Bools, Rows, names_of_actions
@@ -52,6 +53,8 @@ class EventStream:
         self._arrays = batch.arrays
         self._version: int = getattr(batch, "descriptions", 1)
         self._sight = sight(batch, numbers)
+        self._said = said(batch)
+        self._landmarks = landmarks_of(task_id, batch.arrays)
         self.ids: npt.NDArray[np.int64] = np.zeros(len(self._sight.signatures), np.int64)
         """(B,) event of the last step: equal events have equal ids."""
         self.texts: list[str] = []
@@ -63,9 +66,11 @@ class EventStream:
 
     def on_reset(self, rows: Rows) -> None:
         self._sight.on_reset(rows)
+        if self._landmarks is not None:
+            self._landmarks.on_reset(rows)
 
     def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
-        self._sight.on_step(actions, terminated, truncated)
+        self._see(actions, terminated, truncated)
         known = self._by_signature
         signatures = self._sight.signatures.view(f"V{layout.WIDTH}").ravel().tolist()
         ids = [known.get(signature, -1) for signature in signatures]
@@ -75,6 +80,12 @@ class EventStream:
                 for row, i in enumerate(ids)
             ]
         self.ids = np.array(ids, np.int64)
+
+    def _see(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
+        """Fills the signatures of a step that is not looked at elsewhere."""
+        self._sight.on_step(actions, terminated, truncated)
+        if self._landmarks is not None:
+            self._landmarks.on_step(self._sight.signatures)
 
     def _put_into_words(self, row: int, signature: bytes) -> int:
         """Returns the number of the event in `row`, put into words where it is new."""
@@ -96,6 +107,6 @@ class EventStream:
         return number
 
     def _message_in(self, row: int) -> npt.NDArray[Any]:
-        """Returns the game's message after the last step in `row`, (256,) uint8."""
-        message: npt.NDArray[Any] = self._arrays["message"][row]
+        """Returns what the game said in the last step in `row`, (256,) or (512,) uint8."""
+        message: npt.NDArray[Any] = self._arrays[self._said][row]
         return message

@@ -16,8 +16,9 @@ STATUS_COLUMNS: npt.NDArray[np.int64] = np.array(
 
 MESSAGE_MULTIPLIERS: npt.NDArray[np.uint64] = np.random.Generator(
     np.random.PCG64(2409_12798)
-).integers(1, 2**63, size=32, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-"""(32,) uint64, odd: the sum of a message's 32 words times these tells messages apart."""
+).integers(1, 2**63, size=64, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+"""(64,) uint64, odd: the sum of the 32 words of a message, or the 64 of all messages of a step,
+times these tells them apart."""
 
 # How far the nearest thing of a kind is. Distances are the hero's moves (Chebyshev).
 ABSENT, FAR, WITHIN_8, WITHIN_4, WITHIN_2, NEXT_TO, ON, IN_HAND = range(8)

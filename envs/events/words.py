@@ -19,6 +19,7 @@ from calm.errors import UsageError
 from envs.events import signature as layout
 from envs.events import tables
 from envs.events.essentials import action_essentials, kind_essentials, message_essentials
+from envs.events.landmarks import landmark_words
 from envs.game.glyphs import CARRIED, GROUNDS, THINGS
 
 _ARTICLE = {
@@ -165,15 +166,19 @@ def _carried(low_high: npt.NDArray[np.uint8]) -> list[str]:
 
 
 VERSIONS = (1, 2, 3)
-"""Versions of the `events` text, each of which leaves out more.
+"""Versions of the `events` text, the later ones fewer.
 
 The first names the action on the key that answers a question of the game: "Action: fire, answering
 ...", for the key f. The second says "Action: a key, answering ...", since what the key did shows in
 what came of it: a task that has every key of the game as an action then has far fewer texts. The
 third leaves out too what no given subgoal asks about: what went away or out of view, where an open
 door or the staircase up came into view, that the hero carries the key where no door has come
-nearer, lost hit points, the load, that time ran out, and what `envs.events.essentials` says.
+nearer, lost hit points, the load, that time ran out, and what `envs.events.essentials` says. And it
+hears all that the game says in a step (`envs.game.messages`), where the others quote the last of
+it.
 """
+HEARS_ALL = 3
+"""The first version that does."""
 
 
 def check_version(version: int) -> None:
@@ -208,7 +213,9 @@ def words(
             for kinds in (entered, left)
         )
         action, question = action_essentials(action, message), message_essentials(question)
-        message, nothing = message_essentials(message), "Nothing of note changed."
+        # What a dying hero did is not known of the game's state either.
+        died = signature[layout.END] == layout.DIED
+        message, nothing = "" if died else message_essentials(message), "Nothing of note changed."
     flags = int(signature[layout.FLAGS])
     head = [f"Action: {action}."]
     if flags & layout.ASKED:
@@ -253,6 +260,7 @@ def _deeds(signature: npt.NDArray[np.uint8], moves: bool) -> list[str]:
         lines.append("The hero did not move.")
     if flags & layout.CROSSED:
         lines.append("The hero came to the other side of the water or lava.")
+    lines += landmark_words(signature)
     ground = int(signature[layout.GROUND_NOW])
     if ground:
         lines.append(f"The hero stepped into a {GROUNDS[ground]}.")

@@ -47,6 +47,7 @@ with warnings.catch_warnings():
     from minihack.envs.minigrid import MiniGridHack
     from nle import nethack
 
+from envs.game import messages
 from envs.game.boxoban import BoxobanLevels, use_level_files
 from envs.game.goal import ABORTED, DIED, LOST, RUNNING, WON, Goal
 from envs.game.level_compiler import (
@@ -56,6 +57,7 @@ from envs.game.level_compiler import (
     use_level_compiler,
     write_level,
 )
+from envs.game.messages import Messages
 from envs.game.minigrid_levels import SeededLevels, use_minigrid_3
 from envs.game.rules import Rules, read_rules
 
@@ -69,6 +71,8 @@ ENGINE_KEYS: dict[str, tuple[tuple[int, ...], type]] = {
     name: (tuple(desc["shape"]), desc["dtype"]) for name, desc in nethack.OBSERVATION_DESC.items()
 }
 """Shape and dtype of one observation, by nle's key."""
+ROW_KEYS = {**ENGINE_KEYS, messages.KEY: ((messages.BYTES,), np.uint8)}
+"""The same of all that a game can write."""
 
 UNREAD_DESCRIPTIONS: Array = np.zeros(*ENGINE_KEYS["screen_descriptions"])
 """Where games write their descriptions of the screen if nobody reads them. MiniHack always asks for
@@ -221,7 +225,7 @@ class Game:
 
     Args:
         env: from `make_minihack`, never reset; it belongs to this object from here on.
-        rows: by nle key, an array of the shape and dtype in `ENGINE_KEYS`; at least `rule_keys`.
+        rows: by key, an array of the shape and dtype in `ROW_KEYS`; at least `rule_keys`.
         penalty: False leaves MiniHack's penalty for steps without game time out of the reward.
     """
 
@@ -232,11 +236,23 @@ class Game:
         self._nethack = env.nethack._pynethack
         stop_clock(Path(env.nethack.dlpath))
         rows = {"screen_descriptions": UNREAD_DESCRIPTIONS, **rows}
+        said = rows.pop(messages.KEY, None)
         self._nethack.set_buffers(**rows)
         self._rows = rows  # the engine keeps bare pointers
         self._penalty = penalty
         self._steps = 0
+        self._messages = None
+        if said is not None:
+            self._messages = Messages(said, rows["message"], rows["internal"])
         if self.rules.path == "minihack":
+            press = env.nethack.step
+
+            def press_and_hear(key: int) -> Any:
+                pressed = press(key)
+                self._hear()
+                return pressed
+
+            env.nethack.step = press_and_hear
             buffers = tuple(rows[key] for key in env._observation_keys)
             env.nethack._obs = buffers
             # The rows are the observation; and see "where we differ" above.
@@ -263,9 +279,11 @@ class Game:
             GameError: the game never comes to its first move, or its level can't be made.
         """
         self._steps = 0
+        self._begin_to_hear()
         if self.rules.path == "minihack":
             self._env.seed(seed, seed, False)
             self._env.reset()
+            self._hear(ends=True)
             return
         if self._levels:
             write_level(Path(self._env.nethack._vardir), self._levels.compile(seed))
@@ -274,6 +292,8 @@ class Game:
         for _ in range(START_LIMIT):
             if self._state[3]:  # in the move loop
                 self._goal.begin()
+                self._begin_to_hear()
+                self._hear(ends=True)
                 return
             self._press(SPACE)
         raise GameError(f"the game of level seed {seed} does not start: it asks for ever")
@@ -285,9 +305,11 @@ class Game:
             MiniHack's reward, and one of `RUNNING`, `WON`, `LOST`, `DIED`, `ABORTED`.
         """
         rules = self.rules
+        self._begin_to_hear()
         if rules.path == "minihack":
             self._time_penalty = 0.0
             _, reward, _, _, info = self._env.step(action)
+            self._hear(ends=True)
             status = int(info["end_status"])
             if status == WON and reward < 0:
                 status = LOST
@@ -301,6 +323,7 @@ class Game:
             done = self._press(press)
             if self._state[0] == 1 or not rules.allow_all_modes:
                 done = self._known_steps(done)
+        self._hear(ends=True)
         self._steps += 1
         late = self._steps >= rules.max_steps
         reached = not late and self._goal.reached(press)
@@ -321,7 +344,17 @@ class Game:
     def _press(self, key: int) -> bool:
         """Presses one key; returns whether the game is over."""
         self._nethack.step(key)
+        self._hear()
         return bool(self._nethack.done())
+
+    def _begin_to_hear(self) -> None:
+        if self._messages is not None:
+            self._messages.begin()
+
+    def _hear(self, ends: bool = False) -> None:
+        """Notes what the game says, where anybody listens; see `Messages.hear`."""
+        if self._messages is not None:
+            self._messages.hear(ends)
 
     def _known_steps(self, done: bool) -> bool:
         """Confirms --More-- and declines questions that are not the agent's (NLE's method).

@@ -5,6 +5,8 @@ Tables indexed by nle's glyph id, built once from nle's own glyph functions and 
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 from nle import nethack
@@ -110,6 +112,18 @@ def of_class(kind: int) -> tuple[int, ...]:
 
 
 WANDS = of_class(nethack.WAND_CLASS)
+
+
+@cache
+def monster_glyph(name: str) -> int:
+    """Returns the glyph of a kind of monster, such as "giant rat".
+
+    Raises:
+        ValueError: NetHack has none of this name.
+    """
+    names = [nethack.permonst(number).mname for number in range(nethack.NUMMONS)]
+    return int(nethack.GLYPH_MON_OFF) + names.index(name)
+
 
 # Places of the map's symbols (defsym in NetHack's drawing.c), as glyphs.
 _CMAP = nethack.GLYPH_CMAP_OFF

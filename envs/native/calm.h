@@ -14,13 +14,15 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { N_KEYS = 17, N_CROPS = 4, HISTORY = 16, MOST_CONDITIONS = 4, CELLS = 21 * 79 };
+enum { N_KEYS = 18, N_CROPS = 4, HISTORY = 16, MOST_CONDITIONS = 4, CELLS = 21 * 79 };
+enum { MESSAGES = 512 };
 
-/* Order of the pointers in nle_obs. layout.py has the same list. */
+/* Order of the pointers in nle_obs. layout.py has the same list. The last is ours, of MESSAGES bytes;
+ * nle's structure ends before it. See envs/game/messages.py. */
 enum {
     K_GLYPHS, K_CHARS, K_COLORS, K_SPECIALS, K_BLSTATS, K_MESSAGE, K_PROGRAM_STATE, K_INTERNAL,
     K_INV_GLYPHS, K_INV_STRS, K_INV_LETTERS, K_INV_OCLASSES, K_SCREEN_DESCRIPTIONS, K_TTY_CHARS,
-    K_TTY_COLORS, K_TTY_CURSOR, K_MISC
+    K_TTY_COLORS, K_TTY_CURSOR, K_MISC, K_MESSAGES
 };
 
 typedef struct {

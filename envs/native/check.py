@@ -19,7 +19,7 @@ from nle import nethack
 
 from calm.errors import CalmError
 from envs.game.crops import PADDING
-from envs.game.engine import ENGINE_KEYS
+from envs.game.engine import ROW_KEYS
 from envs.native.build import Built
 from envs.stepping.backend import Backend
 
@@ -29,7 +29,7 @@ TASK = "MiniHack-KeyRoom-S5-v0"
 """The task that both paths play."""
 ENVS, STEPS, EPISODE = 2, 80, 8
 """Environments, steps of each, and steps after which they are reset."""
-KEYS = (*ENGINE_KEYS, *(f"{key}_crop" for key in PADDING))
+KEYS = (*ROW_KEYS, *(f"{key}_crop" for key in PADDING))
 """The observation keys that are compared: all."""
 CROP = 9
 """The size of the crops."""

@@ -54,8 +54,9 @@ typedef struct {
     int64_t known, subgoals, once;
     int64_t unreadable, pending;      /* rows so far of which an answer was so */
     const int8_t *answers;            /* known x subgoals: 1 yes, 0 no, -1 unreadable, -2 pending */
+    const float *times;               /* subgoals: how often each is to be done */
     const int8_t *how;                /* n: not 0 where the step ended the episode */
-    float *progress, *final_progress; /* n x subgoals: 1 where the episode has achieved it */
+    float *progress, *final_progress; /* n x subgoals: the share that the episode has done */
     float *credit;                    /* n */
 } calm_pay;
 
@@ -80,8 +81,11 @@ int calm_number_and_pay(const void *table, void *pay)
             pending |= answers[g] == -2;
             if (answers[g] != 1)
                 continue;
-            credit += !p->once || !progress[g];
-            progress[g] = 1;
+            const float times = p->times[g];
+            if (!p->once || progress[g] < 1)
+                credit += 1 / times;
+            const float done = (float) (int) (progress[g] * times + .5f) + 1;
+            progress[g] = done < times ? done / times : 1;
         }
         p->unreadable += unreadable;
         p->pending += pending;

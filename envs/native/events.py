@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from calm.credit import times_array
+from envs.events.landmarks import landmarks_of
 from envs.events.signature import MESSAGE
 from envs.events.stream import EventStream
 from envs.game.engine import Array
@@ -77,7 +80,7 @@ class _PayStructure(ctypes.Structure):
             "known", "subgoals", "once", "unreadable", "pending"
         )),
         *((name, ctypes.c_void_p) for name in (
-            "answers", "how", "progress", "final_progress", "credit"
+            "answers", "times", "how", "progress", "final_progress", "credit"
         )),
     ]  # fmt: skip
 
@@ -87,22 +90,25 @@ class NativeCredit:
 
     Args:
         status: (B,) int8, not 0 where the last step ended the episode; read at every step.
-        n_subgoals: G.
-        once: pay each subgoal once an episode.
+        times: (G,) how often each subgoal is to be done.
+        once: pay each subgoal once an episode, that is as often as it is to be done.
     """
 
-    def __init__(self, status: npt.NDArray[np.int8], n_subgoals: int, once: bool) -> None:
+    def __init__(self, status: npt.NDArray[np.int8], times: Sequence[int], once: bool) -> None:
+        n_subgoals = len(times)
         shape = len(status), n_subgoals
         self.progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
-        """(B, G) 1 where this episode has achieved the subgoal; cleared when it ends."""
+        """(B, G) the share of each subgoal that this episode has done; cleared when it ends."""
         self.final_progress: npt.NDArray[np.float32] = np.zeros(shape, np.float32)
         """(B, G) the same for the episode that the last step ended, where it ended one."""
         self.credit: npt.NDArray[np.float32] = np.zeros(len(status), np.float32)
         """(B,) of the last step; the next one overwrites it."""
         self.any = False
         """Whether the last step paid anything."""
-        self._status = status  # C keeps the bare pointer
+        self._status = status  # C keeps the bare pointers
+        self._times = times_array(times, n_subgoals)
         self._structure = _PayStructure(subgoals=n_subgoals, once=once)
+        self._structure.times = self._times.ctypes.data
         for name in ("progress", "final_progress", "credit"):
             setattr(self._structure, name, getattr(self, name).ctypes.data)
         self._structure.how = status.ctypes.data
@@ -145,7 +151,11 @@ class NativeEventStream(EventStream):
     """
 
     def __init__(self, task_id: str, batch: Arrays, built: Built) -> None:
-        super().__init__(task_id, batch, sight=partial(NativeSight, built=built))
+        # Landmarks are noted here, so that a step can't be looked at elsewhere.
+        may_share = landmarks_of(task_id, batch.arrays) is None
+        super().__init__(
+            task_id, batch, sight=partial(NativeSight, built=built, may_share=may_share)
+        )
         assert isinstance(self._sight, NativeSight)
         self.in_step = self._sight.in_step
         self.pay: NativeCredit | None = None
@@ -171,7 +181,7 @@ class NativeEventStream(EventStream):
 
     def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         if self._header is None:
-            self._sight.on_step(actions, terminated, truncated)
+            self._see(actions, terminated, truncated)
         if self.pay is not None and self._header is not None:
             paid = self._header.paid
             self.pay.any = paid > 0
@@ -204,7 +214,7 @@ class NativeEventStream(EventStream):
             return np.zeros(256, np.uint8)
         # A row that has ended is a new episode by now.
         if self.in_step and self._status[row]:
-            message: Array = self._final["message"][row]
+            message: Array = self._final[self._said][row]
             return message
         return super()._message_in(row)
 

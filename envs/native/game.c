@@ -19,6 +19,8 @@ struct calm_game {
     nle_obs obs;
     nle_settings settings;
     calm_progress progress;
+    int said;       /* bytes of `messages` in this step */
+    char last[256]; /* what was said last in it */
 };
 
 calm_game *calm_open(calm_header *h, int row, char why[256])
@@ -66,6 +68,34 @@ void calm_close(calm_game *g)
 
 /* --- the rules --------------------------------------------------------------------------- */
 
+static void begin_to_hear(calm_game *g)
+{
+    if (!g->obs.keys[K_MESSAGES])
+        return;
+    memset(g->obs.keys[K_MESSAGES], 0, MESSAGES);
+    g->said = 0;
+    g->last[0] = 0;
+}
+
+/* Adds what the game says to `messages`; see envs/game/messages.py, which says the same. */
+static void hear(calm_game *g, bool ends)
+{
+    char *all = g->obs.keys[K_MESSAGES];
+    const char *message = g->obs.keys[K_MESSAGE];
+    const int32_t *internal = g->obs.keys[K_INTERNAL];
+    if (!all || (!ends && (internal[1] || internal[2])))
+        return;
+    const size_t bytes = strnlen(message, sizeof g->last);
+    if (!bytes || (strnlen(g->last, sizeof g->last) == bytes && !memcmp(message, g->last, bytes)))
+        return;
+    memset(g->last, 0, sizeof g->last);
+    memcpy(g->last, message, bytes);
+    if (g->said && g->said < MESSAGES - 1)
+        all[g->said++] = ' ';
+    for (size_t i = 0; i < bytes && g->said < MESSAGES - 1; i++)
+        all[g->said++] = message[i];
+}
+
 /* Whether the game is over; the engine can't be stepped then. */
 static inline bool press(calm_game *g, int key)
 {
@@ -74,6 +104,7 @@ static inline bool press(calm_game *g, int key)
     g->obs.action = key;
     calm_plays(&g->library);
     g->library.step(g->engine, &g->obs);
+    hear(g, false);
     return g->obs.done;
 }
 
@@ -94,6 +125,8 @@ static int start(calm_game *g)
     for (int i = 0; i < START_LIMIT && !g->obs.done; i++) {
         if (state[3]) { /* in the move loop */
             calm_begin_goal(h, &g->progress, g->obs.keys);
+            begin_to_hear(g);
+            hear(g, true);
             return 0;
         }
         press(g, SPACE);
@@ -184,6 +217,7 @@ void calm_step(calm_game *g)
     const int key = h->presses[action];
     const int64_t *blstats = g->obs.keys[K_BLSTATS];
     const int32_t *state = g->obs.keys[K_PROGRAM_STATE];
+    begin_to_hear(g);
     bool done = h->path == PATH_KEYROOM && key == APPLY && open_door(g);
     const int64_t before = blstats[TIME];
     if (!done) {
@@ -191,6 +225,7 @@ void calm_step(calm_game *g)
         if (state[0] == 1 || !h->allow_all_modes)
             done = known_steps(g, done);
     }
+    hear(g, true);
     ++*steps;
     const bool late = *steps >= h->max_steps;
     const bool reached = !late && calm_reached(h, &g->progress, g->obs.keys, key);

@@ -16,14 +16,14 @@ import numpy.typing as npt
 
 from envs.game.conditions import MOST_BYTES, MOST_CONDITIONS
 from envs.game.crops import PADDING
-from envs.game.engine import ENGINE_KEYS
+from envs.game.engine import ROW_KEYS
 
-NLE_ORDER = (
+KEY_ORDER = (
     "glyphs", "chars", "colors", "specials", "blstats", "message", "program_state", "internal",
     "inv_glyphs", "inv_strs", "inv_letters", "inv_oclasses", "screen_descriptions", "tty_chars",
-    "tty_colors", "tty_cursor", "misc",
+    "tty_colors", "tty_cursor", "misc", "messages",
 )  # fmt: skip
-"""Order of the pointers in nle's observation structure; calm.h has the same list."""
+"""Order of the pointers in nle's observation structure, and our own; calm.h has the same list."""
 CROP_ORDER = tuple(PADDING)
 """Order of the maps that are cropped; calm.h has the same."""
 HISTORY = 16
@@ -75,9 +75,9 @@ class Header(ctypes.Structure):
         ("library", ctypes.c_char * 4096),
         ("root", ctypes.c_char * 4096),
         ("options", ctypes.c_char * 32768),
-        ("key", ctypes.c_uint64 * len(NLE_ORDER)),
-        ("key_final", ctypes.c_uint64 * len(NLE_ORDER)),
-        ("row_bytes", ctypes.c_uint64 * len(NLE_ORDER)),
+        ("key", ctypes.c_uint64 * len(KEY_ORDER)),
+        ("key_final", ctypes.c_uint64 * len(KEY_ORDER)),
+        ("row_bytes", ctypes.c_uint64 * len(KEY_ORDER)),
         ("crop_at", ctypes.c_uint64 * len(CROP_ORDER)),
         ("crop_final", ctypes.c_uint64 * len(CROP_ORDER)),
         *((name, ctypes.c_uint64) for name in (
@@ -121,7 +121,7 @@ class Memory:
         final_at: dict[str, int] = {}
         for key in keys:
             base = key.removesuffix("_crop")
-            shape, dtype = ENGINE_KEYS[base]
+            shape, dtype = ROW_KEYS[base]
             shape = (n_envs, *((crop, crop) if base != key else shape))
             key_at[key] = place(f"now {key}", dtype, shape)
             final_at[key] = place(f"final {key}", dtype, shape)
@@ -132,10 +132,10 @@ class Memory:
         self.header = Header.from_buffer(self._map)
         for name, offset in offsets.items():
             setattr(self.header, name, offset)
-        for i, key in enumerate(NLE_ORDER):
+        for i, key in enumerate(KEY_ORDER):
             self.header.key[i] = key_at.get(key, 0)
             self.header.key_final[i] = final_at.get(key, 0)
-            shape, dtype = ENGINE_KEYS[key]
+            shape, dtype = ROW_KEYS[key]
             self.header.row_bytes[i] = int(np.prod(shape)) * np.dtype(dtype).itemsize
         for i, key in enumerate(CROP_ORDER):
             self.header.crop_at[i] = key_at.get(f"{key}_crop", 0)

@@ -139,12 +139,14 @@ static bool changed_cells(calm_sight *s, int e, uint8_t *seen, bool *again)
     return any;
 }
 
-static uint64_t hash(const calm_sight *s, int e)
+static uint64_t hash(const calm_sight *s, const uint8_t *text, int bytes)
 {
-    uint64_t words[MESSAGE / 8], sum = 0;
-    memcpy(words, s->message + e * MESSAGE, MESSAGE);
-    for (int i = 0; i < MESSAGE / 8; i++)
-        sum += words[i] * s->multipliers[i];
+    uint64_t sum = 0;
+    for (int i = 0; i < bytes / 8; i++) {
+        uint64_t word;
+        memcpy(&word, text + 8 * i, 8);
+        sum += word * s->multipliers[i];
+    }
     return sum;
 }
 
@@ -255,10 +257,12 @@ static void over(const calm_sight *s, int e, uint8_t *out)
 static uint64_t listen(calm_sight *s, int e)
 {
     calm_row *r = s->rows + e;
-    const uint64_t heard = r->asked_hash = hash(s, e);
-    if ((r->asked = s->internal[e * INTERNAL + 1] != 0))
-        memcpy(s->asks + e * MESSAGE, s->message + e * MESSAGE, MESSAGE);
-    return heard;
+    const uint8_t *message = s->message + e * MESSAGE;
+    if ((r->asked = s->internal[e * INTERNAL + 1] != 0)) {
+        memcpy(s->asks + e * MESSAGE, message, MESSAGE);
+        r->asked_hash = hash(s, message, MESSAGE);
+    }
+    return hash(s, s->said + e * s->said_bytes, s->said_bytes);
 }
 
 void calm_forget(calm_sight *s, int e)

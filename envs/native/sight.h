@@ -23,7 +23,7 @@ _Static_assert(sizeof(calm_row) == 128, "envs/native/sight.py");
 
 /* envs/native/sight.py has the same structure in ctypes. */
 typedef struct {
-    int32_t n, kinds, width, n_status;
+    int32_t n, said_bytes, kinds, width, n_status;
     /* Columns of a signature, bits of its column `seen`, kinds of things, ways to end. */
     int32_t action_column, seen_column, ground_column, end_column, hp_column;
     int32_t entered_column, left_column, gained_column, ended_column, on_fountain_column;
@@ -41,7 +41,7 @@ typedef struct {
     /* s', the actions, and how the step ended the episode: 0 not, > 0 by itself, < 0 cut. */
     const int16_t *glyphs, *carried;
     const int64_t *blstats, *actions;
-    const uint8_t *message;
+    const uint8_t *message, *said; /* the last of the step, and the last or all, `said_bytes` each */
     const int32_t *internal;
     const int8_t *how;
     /* What was seen before. */

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.events import signature, tables
-from envs.events.sight import Sight
+from envs.events.sight import Sight, said
 from envs.game.engine import Array
 from envs.game.glyphs import (
     CARRIED_KEY,
@@ -95,7 +95,7 @@ _TABLES: dict[str, npt.NDArray[Any]] = {
     "multipliers": tables.MESSAGE_MULTIPLIERS,
     "status_columns": tables.STATUS_COLUMNS,
 }
-_READ = ("glyphs", "inv_glyphs", "blstats", "actions", "message", "internal", "how")
+_READ = ("glyphs", "inv_glyphs", "blstats", "actions", "message", "said", "internal", "how")
 """In the order of sight.h."""
 _STEP: dict[str, tuple[type, tuple[int, ...]]] = {"actions": (np.int64, ()), "how": (np.int8, ())}
 _REMEMBERED: dict[str, tuple[type, tuple[int, ...]]] = {
@@ -117,7 +117,7 @@ class _Structure(ctypes.Structure):
     """`calm_sight` of sight.h, which says what the fields mean."""
 
     _fields_ = [
-        *((name, ctypes.c_int32) for name in ("n", *_NUMBERS)),
+        *((name, ctypes.c_int32) for name in ("n", "said_bytes", *_NUMBERS)),
         *((name, ctypes.c_void_p) for name in (*_TABLES, *_READ, *_REMEMBERED)),
     ]  # fmt: skip
 
@@ -159,6 +159,7 @@ class NativeSight:
         batch: its `arrays` hold `keys`, (B, ...); its backend may look within the step.
         action_kinds: by action index, the number of the action's kind (uint8).
         built: the compiled stepper.
+        may_share: whether it may leave the looking to the backend.
 
     Raises:
         ValueError: the batch's arrays are not contiguous.
@@ -166,11 +167,19 @@ class NativeSight:
 
     keys = Sight.keys
 
-    def __init__(self, batch: Arrays, action_kinds: npt.NDArray[np.uint8], built: Built) -> None:
+    def __init__(
+        self,
+        batch: Arrays,
+        action_kinds: npt.NDArray[np.uint8],
+        built: Built,
+        may_share: bool = True,
+    ) -> None:
         self._library = ctypes.CDLL(str(built.library))
         n = len(batch.arrays["blstats"])
         backend = getattr(batch, "backend", None)
-        buffers = backend.enable_sight() if isinstance(backend, SupportsNativeSight) else None
+        buffers = None
+        if may_share and isinstance(backend, SupportsNativeSight):
+            buffers = backend.enable_sight()
         self.in_step = buffers is not None
         """Whether rows are looked at by the process that steps them, before they are reset."""
         self.header = buffers.header if buffers else None
@@ -184,6 +193,7 @@ class NativeSight:
             places[name][:] = table
         places["action_kinds"][: len(action_kinds)] = action_kinds
         places |= {key: batch.arrays[key] for key in self.keys}
+        places["said"] = batch.arrays[said(batch)]
         for name, (dtype, shape) in _STEP.items():
             own = self._cut(space, dtype, (n, *shape))
             places[name] = getattr(buffers, name) if buffers else own
@@ -194,6 +204,7 @@ class NativeSight:
         self._places = (structure, places)  # C keeps bare pointers
         self._structure = _Structure.from_address(structure.ctypes.data)
         self._structure.n = n
+        self._structure.said_bytes = places["said"].shape[1]
         for name, number in _NUMBERS.items():
             setattr(self._structure, name, number)
         for name, array in places.items():

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import UsageError, unknown
-from envs.events.words import check_version
+from envs.events.words import HEARS_ALL, check_version
+from envs.game import messages
 from envs.game.crops import PADDING
 from envs.game.engine import ENGINE_KEYS, Array
 from envs.game.rules import Rules
@@ -95,6 +96,8 @@ class Batch:
         self._resets_in_step = False
 
         needed = [*self.keys, *extra_keys]
+        if descriptions >= HEARS_ALL:
+            needed.append(messages.KEY)
         needed += [key.removesuffix("_crop") for key in needed if key in CROPS]
         games = Games(task, n_envs, needed, _drawer(self.streams), crop, penalty, options)
         self.backend: Backend = make_backend(games, workers, native)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from envs.game.crops import Crop
-from envs.game.engine import ENGINE_KEYS, Array, Game, make_minihack
+from envs.game.engine import ROW_KEYS, Array, Game, make_minihack
 from envs.observer import Actions, Rows
 from envs.stepping.backend import Games
 
@@ -28,7 +28,7 @@ class PlainBackend:
         self._crops: dict[str, tuple[str, Crop]] = {}
         for key in games.keys:
             base = key.removesuffix("_crop")
-            shape, dtype = ENGINE_KEYS[base]
+            shape, dtype = ROW_KEYS[base]
             if base != key:
                 self._crops[key] = base, Crop(base, n_envs, games.crop, dtype)
                 shape = (games.crop, games.crop)
@@ -41,7 +41,7 @@ class PlainBackend:
         self.level_seed = np.full(n_envs, -1, np.int64)
         self.final_steps = np.zeros(n_envs, np.int32)
         self.final_level_seed = np.full(n_envs, -1, np.int64)
-        engine = [key for key in self.arrays if key in ENGINE_KEYS]
+        engine = [key for key in self.arrays if key in ROW_KEYS]
         self._games: list[Game] = []
         try:
             for i in range(n_envs):

@@ -9,7 +9,6 @@ from typing import Any
 from calm.errors import UsageError, unknown
 from calm.records import Subgoal, Task
 from calm.tasks import full_id, is_task_file, read_task
-from envs.subgoals import SUBGOALS
 from envs.tasks import families
 from envs.tasks.described import TASKS
 from envs.tasks.own import OwnTask, own_task
@@ -60,8 +59,7 @@ def words_of(id: str) -> tuple[str, tuple[Subgoal, ...]] | None:
         return TASKS[id].goal, TASKS[id].subgoals
     if id in BY_ID:
         return BY_ID[id].task.goal, BY_ID[id].task.subgoals
-    words = families.words_of(id)
-    return words and (words[0], tuple(SUBGOALS[name] for name in words[1]))
+    return families.words_of(id)
 
 
 def task_id(name: str) -> str:

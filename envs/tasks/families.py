@@ -3,15 +3,20 @@
 No subgoal is of one family alone: the truth of each, and what the judge `rules` looks for, go by
 the names in `envs.subgoals`. Deeds that MiniHack itself looks for are in `skills`.
 
-What no `events` text shows is no subgoal: in which branch of Memento's corridor the hero is. Its
-cue is in view from the first observation on, so no step achieves seeing it.
+Memento's cue is in view from the first observation on, so that no step achieves seeing it: to take
+the branch that it names is the subgoal.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
+
+from calm.records import Subgoal
+from envs.subgoals import SUBGOALS
 
 _STAIRS = ("stand next to the staircase down", "reach the staircase down")
 _NEAR = ("come within 4 steps of the staircase down", *_STAIRS)
@@ -33,14 +38,15 @@ class _Family(NamedTuple):
 
 _ROOMS = ("step into a doorway", "step into a room", *_FIND)
 _PUSH = ("come within 2 steps of a boulder", "stand next to a boulder", "push a boulder")
+_BUG = (
+    "Kill the grid bug that sleeps at the end of one branch of the corridor, and keep off the"
+    " squeaky boards in the other branches; which monster is caged beside the start says which"
+    " branch it is."
+)
+_MEMENTO = ("stand next to a monster", "kill the grid bug")
 _FAMILIES = (
-    _Family(
-        "Memento(-Short)?-F[24]",
-        "Kill the grid bug that sleeps at the end of one branch of the corridor, and keep off the"
-        " squeaky boards in the other branches; which monster is caged beside the start says which"
-        " branch it is.",
-        ("stand next to a monster", "kill a monster"),
-    ),
+    _Family("Memento(-Short)?-F2", _BUG, ("take the right one of two branches", *_MEMENTO)),
+    _Family("Memento-F4", _BUG, ("take the right one of four branches", *_MEMENTO)),
     _Family(
         "Sokoban[1-4][ab]",
         f"{_REACH} once every pit is filled: push a boulder into each.",
@@ -65,7 +71,7 @@ _FAMILIES = (
     _Family(
         "CorridorBattle(-Dark)?",
         f"{_REACH} in the room at the other end of the corridor, past six giant rats.",
-        ("step into a corridor", "kill a monster", *_FIND),
+        ("step into a corridor", "kill a giant rat", *_FIND),
     ),
     _Family(
         r"MultiRoom-N\d+(-Lava)?-OpenDoor",
@@ -90,7 +96,7 @@ _FAMILIES = (
     _Family(
         r"LavaCrossingS\d+N\d+",
         f"{_REACH} through the gaps in strips of lava, without stepping into it.",
-        _IN_VIEW,
+        ("cross a strip of lava", *_IN_VIEW),
     ),
     _Family(r"SimpleCrossingS\d+N\d+", f"{_REACH} through the gaps in walls.", _IN_VIEW),
     _Family(
@@ -106,12 +112,12 @@ _FAMILIES = (
     _Family(
         "WoD-Easy-(Full|Restricted)",
         "Kill the minotaur with the wand of death in the inventory.",
-        ("kill a monster",),
+        ("kill the minotaur",),
     ),
     _Family(
         "WoD-(Medium|Hard|Pro)-(Full|Restricted)",
         "Kill the minotaur with the wand of death that lies here, and reach the staircase down.",
-        ("pick up a wand", "kill a monster", *_FIND),
+        ("pick up a wand", "kill the minotaur", *_FIND),
     ),
     _Family(
         "Levitate-(Boots|Ring|Potion|Random)-(Full|Restricted|Fixed)",
@@ -141,14 +147,31 @@ _FAMILIES = (
     ),
 )
 
+_STRIPS = {"S9N1": 1, "S9N2": 2, "S9N3": 3, "S11N5": 5, "S19N13": 13, "S19N17": 16}
+_PITS = {"1a": 9, "1b": 10, "2a": 12, "2b": 15, "3a": 10, "3b": 11, "4a": 16, "4b": 18}
+_COUNTED: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        **{f"CorridorBattle{dark}": {"kill a giant rat": 6} for dark in ("", "-Dark")},
+        **{f"LavaCrossing{kind}": {"cross a strip of lava": n} for kind, n in _STRIPS.items()},
+        **{f"Sokoban{level}": {"fill a pit with a boulder": n} for level, n in _PITS.items()},
+        **{
+            f"Boxoban-{kind}": {"push a boulder onto a fountain": 4}
+            for kind in ("Unfiltered", "Medium", "Hard")
+        },
+    }
+)
+"""By name of a task, the subgoals that are to be done more than once, and how often."""
 
-def words_of(id: str) -> tuple[str, tuple[str, ...]] | None:
-    """Returns goal and names of subgoals of a registered id, such as MiniHack-Labyrinth-Big-v0.
+
+def words_of(id: str) -> tuple[str, tuple[Subgoal, ...]] | None:
+    """Returns goal and given subgoals of a registered id, such as MiniHack-Labyrinth-Big-v0.
 
     None where its family is not listed here.
     """
     name = id.removeprefix("MiniHack-").rpartition("-v")[0]
     for family in _FAMILIES:
         if re.fullmatch(family.ids, name):
-            return family.goal, tuple(family.subgoals)
+            counted = _COUNTED.get(name, {})
+            subgoals = (replace(SUBGOALS[s], times=counted.get(s, 1)) for s in family.subgoals)
+            return family.goal, tuple(subgoals)
     return None

@@ -12,7 +12,6 @@ from functools import cache
 
 from calm.errors import UsageError
 from calm.records import Task
-from envs.subgoals import SUBGOALS
 from envs.tasks.described import EVERYTHING, legend_text
 from envs.tasks.families import words_of
 
@@ -45,8 +44,7 @@ def registered(id: str) -> Task:
     finally:
         env.close()
     if words := words_of(id):
-        goal, names = words
-        subgoals = tuple(SUBGOALS[name] for name in names)
+        goal, subgoals = words
         return Task(id, goal, subgoals, rules.actions, legend_text(EVERYTHING))
     goal = f"Do what the MiniHack task {id.removeprefix('MiniHack-').rpartition('-v')[0]} asks for."
     if rules.ends_on_stairs:

@@ -8,7 +8,7 @@ and another object. In the mazes of ExploreMaze the deed, to eat an apple, can b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -222,7 +222,7 @@ SKILLS: Mapping[str, Skill] = MappingProxyType({s.task.id: s for s in _ROOMS})
 
 _MAZE = (
     _step_onto("apple", "where an apple lies"),
-    _EAT,
+    replace(_EAT, times=4),
     SUBGOALS["find the staircase down"],
     SUBGOALS["stand next to the staircase down"],
     SUBGOALS["reach the staircase down"],

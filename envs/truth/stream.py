@@ -37,11 +37,12 @@ from envs.game.glyphs import (
     STAIRCASE_DOWN,
     WANDS,
     WATERS,
+    monster_glyph,
 )
 from envs.observer import Actions, Arrays, Bools, Rows, names_of_actions
-from envs.subgoals import APPROACHES, Approach
+from envs.subgoals import APPROACHES, KILLS, Approach
 from envs.tasks import task
-from envs.truth.crossings import Banks
+from envs.truth.followers import FOLLOWERS
 
 Array = npt.NDArray[Any]
 Deed = Callable[["TruthStream"], Bools]
@@ -69,7 +70,7 @@ _TAKEN_PLACES = ("boulder", "monster")
 """Kinds that are not under the hero where it has come to stand in their place."""
 _FAR = 1000
 """More moves than any map is wide: no such thing is in view."""
-_CROSS = "cross the water or lava"
+
 
 _DIRECTIONS = {  # (dx, dy) by English action
     "move north": (0, -1), "move east": (1, 0), "move south": (0, 1), "move west": (-1, 0),
@@ -113,7 +114,9 @@ class TruthStream:
         self._rows = np.arange(n)
         approaches = [APPROACHES[s.name] for s in self.subgoals if s.name in APPROACHES]
         self._things = tuple(dict.fromkeys(a.thing for a in approaches))
-        self._banks = Banks(n) if any(s.name == _CROSS for s in self.subgoals) else None
+        self._followers = {
+            s.name: FOLLOWERS[s.name](n) for s in self.subgoals if s.name in FOLLOWERS
+        }
         # State before the step.
         self.glyphs: Array = np.zeros((n, *batch.arrays["glyphs"].shape[1:]), np.int16)
         self.inventory: Array = np.full((n, 55), NO_GLYPH, np.int16)
@@ -127,7 +130,6 @@ class TruthStream:
         self.alive: Bools = np.ones(n, np.bool_)
         self.terminated: Bools = np.zeros(n, np.bool_)
         self.ground_before: Array = np.zeros(n, np.int8)
-        self.crossed: Bools = np.zeros(n, np.bool_)
 
     @property
     def now(self) -> Mapping[str, Array]:
@@ -157,8 +159,8 @@ class TruthStream:
         self.ground[rows] = np.where(corridor, 2, 1)
         for thing in self._things:
             self._distances[thing][rows] = self._distance(thing)[rows]
-        if self._banks is not None:
-            self._banks.begin(rows, self._arrays["glyphs"], self._arrays["blstats"])
+        for follower in self._followers.values():
+            follower.begin(rows, self._arrays["glyphs"], self._arrays["blstats"])
 
     def on_step(self, actions: Actions, terminated: Bools, truncated: Bools) -> None:
         del truncated
@@ -172,8 +174,6 @@ class TruthStream:
         self.ground_before = self.ground.copy()
         for number, kinds in ((1, ROOM_FLOORS), (2, CORRIDORS), (3, (DOORWAY, *OPEN_DOORS))):
             self.ground[moved & _among(glyphs, kinds)] = number
-        if self._banks is not None:
-            self.crossed = self._banks.step(now["glyphs"], now["blstats"])
 
         distances: dict[str, Array] = {}
         held = _count(now["inv_glyphs"], (SKELETON_KEY,)) > 0
@@ -190,7 +190,9 @@ class TruthStream:
             distances[thing] = self._distance(thing)
         for column, subgoal in enumerate(self.subgoals):
             approach = APPROACHES.get(subgoal.name)
-            if approach is None:
+            if subgoal.name in self._followers:
+                yes = self._followers[subgoal.name].step(now["glyphs"], now["blstats"])
+            elif approach is None:
                 yes = _DEEDS[subgoal.name](self)
             else:
                 yes = _near(approach, distances[approach.thing], held) & ~_near(
@@ -335,6 +337,24 @@ def _killed(t: TruthStream) -> Bools:
     return np.asarray(t.now["blstats"][:, column] > t.blstats[:, column])
 
 
+def _killed_one(kind: str) -> Deed:
+    """Returns the deed of killing a monster of a kind, such as "giant rat", that was in view.
+
+    It is told by what experience it brings: at least 1 and the square of its level, which may be
+    one less than that of its kind; or less, where the hero rises a level, since no kill brings more
+    than one (NetHack's exper.c and makemon.c).
+    """
+    glyph = monster_glyph(kind)
+    level = max(nethack.permonst(glyph - nethack.GLYPH_MON_OFF).mlevel - 1, 0)
+
+    def deed(t: TruthStream) -> Bools:
+        risen = t.now["blstats"] - t.blstats
+        enough = (risen[:, nethack.NLE_BL_EXP] >= 1 + level**2) | (risen[:, nethack.NLE_BL_XP] > 0)
+        return np.asarray(enough & (t.glyphs == glyph).any((1, 2)))
+
+    return deed
+
+
 _DEEDS: dict[str, Deed] = {
     "pick up the key": _gained((SKELETON_KEY,)),
     "open the locked door": _turned(CLOSED_DOORS, (*OPEN_DOORS, *_BARE)),
@@ -352,11 +372,11 @@ _DEEDS: dict[str, Deed] = {
     "pick up an object": _gained_any,
     "turn lava into solid ground": _turned((LAVA,), _BARE),
     "float in the air": _floats,
-    _CROSS: lambda t: t.crossed,
     "kill a monster": _killed,
+    **{name: _killed_one(kind) for name, kind in KILLS.items()},
 }
 
-_ALL = frozenset((*APPROACHES, *_DEEDS))
+_ALL = frozenset((*APPROACHES, *_DEEDS, *FOLLOWERS))
 """Names of the subgoals whose truth is known."""
 
 

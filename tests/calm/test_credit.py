@@ -35,6 +35,32 @@ def test_once_pays_each_subgoal_once_an_episode() -> None:
     np.testing.assert_array_equal(credit.progress, [[True, True, False], [False, True, False]])
 
 
+def test_a_subgoal_that_is_to_be_done_three_times_pays_a_third_each_time() -> None:
+    for mode, last in (("once", 0), ("every", 1 / 3)):
+        credit = Credit(1, 2, mode, times=[3, 1])
+        paid, shares = [], []
+        for _ in range(4):
+            paid.append(credit.step(answers([1, 0]), NO[:1], NO[:1])[0])
+            shares.append(credit.progress[0, 0])
+        np.testing.assert_allclose(paid, [1 / 3, 1 / 3, 1 / 3, last], rtol=1e-6)
+        np.testing.assert_array_equal(shares, np.float32([1 / 3, 2 / 3, 1, 1]))
+        credit.step(answers([0, 0]), ~NO[:1], NO[:1])
+        assert not credit.progress.any()
+
+
+def test_potential_is_the_mean_share_done() -> None:
+    credit = Credit(1, 2, "potential", gamma=0.5, times=[4, 1])
+    paid = [credit.step(answers(row), NO[:1], NO[:1])[0] for row in ([1, 0], [1, 0], [0, 1])]
+    # Phi: 1/8, 1/4, 3/4.
+    np.testing.assert_allclose(paid, [1 / 16, 1 / 8 - 1 / 8, 3 / 8 - 1 / 4])
+
+
+@pytest.mark.parametrize("times", [[1], [1, 0], [1, 1, 1]])
+def test_times_are_one_number_a_subgoal(times: list[int]) -> None:
+    with pytest.raises(UsageError, match="times must be 2 numbers of at least 1"):
+        Credit(1, 2, times=times)
+
+
 def test_potential_by_hand() -> None:
     credit = Credit(2, 2, "potential", gamma=0.5)
     first = credit.step(answers([1, 0], [1, 1]), NO, NO)
@@ -54,16 +80,20 @@ def test_potential_by_hand() -> None:
     ),
     st.floats(0.0, 1.0),
     st.booleans(),
+    st.lists(st.integers(1, 7), min_size=5, max_size=5),
 )
-def test_potential_telescopes(judged: np.ndarray, gamma: float, terminates: bool) -> None:
+def test_potential_telescopes(
+    judged: np.ndarray, gamma: float, terminates: bool, times: list[int]
+) -> None:
     """sum_t gamma^t F_t = gamma^T Phi(s_T), since Phi(s_0) = 0; and Phi is 0 once terminated."""
     steps, _, n_subgoals = judged.shape
-    credit = Credit(1, n_subgoals, "potential", gamma)
+    credit = Credit(1, n_subgoals, "potential", gamma, times[:n_subgoals])
     total = 0.0
     for t, row in enumerate(judged):
         ended = np.array([terminates and t == steps - 1])
         total += gamma**t * float(credit.step(row, ended, np.array([False]))[0])
-    achieved = (judged == 1).any(axis=0).mean()
+    done = (judged == 1).sum(axis=(0, 1))
+    achieved = np.minimum(done / times[:n_subgoals], 1).mean()
     assert total == pytest.approx(0.0 if terminates else gamma**steps * achieved, abs=1e-5)
 
 

@@ -1,11 +1,12 @@
 """Lists of subgoals: checked, written, edited, read and found by their hash."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from calm.errors import UsageError
-from calm.records import Subgoal, Task
+from calm.records import Subgoal, Task, subgoals_hash
 from calm.store.store import Store
 from calm.subgoals import check_subgoals, find_subgoals, read_subgoals, write_subgoals
 
@@ -68,7 +69,22 @@ def test_statements_are_written_and_read_and_come_from_no_model(tmp_path: Path, 
     ):
         value = [{"name": n, "definition": d, "statements": wrong} for n, d in NAMED]
         with pytest.raises(UsageError, match=f"subgoal 1: .*{reason}"):
-            check_subgoals(value, statements=True)
+            check_subgoals(value, by_hand=True)
+
+
+@pytest.mark.parametrize("name", ["s.yaml", "s.json"])
+def test_how_often_is_written_and_read_and_changes_no_hash(tmp_path: Path, name: str) -> None:
+    counted = (replace(FOUND[0], times=6), FOUND[1])
+    assert counted == FOUND
+    assert subgoals_hash(counted) == subgoals_hash(FOUND)
+    write_subgoals(tmp_path / name, "Room-v0", counted)
+    assert [s.times for s in read_subgoals(tmp_path / name)] == [6, 1]
+    for wrong in (0, 101, 1.5, True, "twice"):
+        value = [{"name": n, "definition": d, "times": wrong} for n, d in NAMED]
+        with pytest.raises(UsageError, match="subgoal 1: times must be a whole number from 1"):
+            check_subgoals(value, by_hand=True)
+        with pytest.raises(UsageError, match="nothing else; it has"):
+            check_subgoals(value)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from envs.native.events import NativeEventStream
 from envs.stepping.backend import Backend, Games
 from envs.stepping.batch import Batch
 from envs.stepping.plain import PlainBackend
+from envs.tasks import task
 
 TASK = "MiniHack-KeyRoom-S5-v0"
 OWN_STEP = {"penalty_mode": "square"}
@@ -93,11 +94,11 @@ def test_streams_of_events_come_from_the_same_choice(monkeypatch: pytest.MonkeyP
     with Batch(TASK, 2, EventStream.keys, workers=0) as batch:
         native = make_event_stream(TASK, batch)
         assert isinstance(native, NativeEventStream)
-        assert paying_stream(native, status, n_subgoals=3, once=True) is native
+        assert paying_stream(native, status, task(TASK).subgoals, once=True) is native
         monkeypatch.setattr(implementations, "built", lambda: None)
         plain = make_event_stream(TASK, batch)
         assert type(plain) is EventStream
-        assert paying_stream(plain, status, n_subgoals=3, once=True) is None
+        assert paying_stream(plain, status, task(TASK).subgoals, once=True) is None
 
 
 def test_only_the_native_path_plays_the_engine_alone() -> None:

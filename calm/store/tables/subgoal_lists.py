@@ -19,13 +19,14 @@ class SubgoalLists:
     def add(self, task: str, subgoals: Sequence[Subgoal], source: str) -> str:
         """Adds a list under its hash, which is returned.
 
-        One that is there stays as it is, but for statements, which name nothing: newer ones count.
+        One that is there stays as it is, but for what names nothing, statements and times: newer
+        ones count.
 
         Args:
             source: who named them, such as `openai:MODEL`.
         """
         name = subgoals_hash(subgoals)
-        stated = any(s.statements for s in subgoals)
+        stated = any(s.statements or s.times > 1 for s in subgoals)
         self._db.execute(
             "INSERT INTO subgoal_sets (hash, task, subgoals, source, created)"
             " VALUES (?, ?, ?, ?, ?)"
@@ -52,15 +53,17 @@ class SubgoalLists:
 
 
 def _dump(subgoals: Sequence[Subgoal]) -> str:
-    """Returns a list as JSON: name and definition of each, and its statements where it has any."""
-    return json.dumps(
-        [[s.name, s.definition, *([list(s.statements)] if s.statements else [])] for s in subgoals]
-    )
+    """Returns a list as JSON: name and definition of each, and what more it has."""
+    rows: list[list[object]] = []
+    for s in subgoals:
+        more = [list(s.statements), s.times] if s.times > 1 else [list(s.statements)]
+        rows.append([s.name, s.definition, *(more if s.statements or s.times > 1 else [])])
+    return json.dumps(rows)
 
 
 def _load(text: str) -> tuple[Subgoal, ...]:
     """Returns the list that `_dump` wrote."""
     return tuple(
-        Subgoal(name, definition, *(tuple(statements) for statements in rest))
-        for name, definition, *rest in json.loads(text)
+        Subgoal(name, definition, tuple(more[0]) if more else (), more[1] if more[1:] else 1)
+        for name, definition, *more in json.loads(text)
     )

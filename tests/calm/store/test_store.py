@@ -110,6 +110,14 @@ def test_a_list_takes_newer_statements_and_loses_none(store: Store) -> None:
         ]
 
 
+def test_how_often_a_subgoal_is_to_be_done_is_kept(store: Store) -> None:
+    once = (Subgoal("fill a pit", "It is filled."), Subgoal("leave", "It is left.", ("so",)))
+    name = store.keep_subgoals("T", once, "me")
+    assert store.keep_subgoals("T", (replace(once[0], times=9), once[1]), "me") == name
+    kept = store.subgoal_sets("T")[name]
+    assert [(s.times, s.statements) for s in kept] == [(9, ()), (1, ("so",))]
+
+
 def test_subgoals_and_cards_are_kept(store: Store) -> None:
     name = store.keep_subgoals("T", CONTEXT.subgoals, "openai:m")
     assert store.subgoal_sets("T") == {name: CONTEXT.subgoals}

@@ -15,7 +15,7 @@ from data.evaluation.prompt_variants import OPTIONS, variants
 from data.evaluation.run import run_evaluation
 from data.parquet import Transitions, read_transitions, write_transitions
 
-TASK = Task("T-v0", "Take it.", (Subgoal("take", "It is taken.", ("it was taken",)),))
+TASK = Task("T-v0", "Take it.", (Subgoal("take", "It is taken.", ("it was taken",), 3),))
 
 
 def row(text: str, took: bool, step: int = 0) -> LabelledTransition:
@@ -130,4 +130,4 @@ def test_statements_of_subgoals_are_kept_with_a_set(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     write_transitions(path, [row("a", True)], {TASK.id: TASK})
     (subgoal,) = read_transitions(path).tasks[TASK.id].subgoals
-    assert subgoal.statements == ("it was taken",)
+    assert (subgoal.statements, subgoal.times) == (("it was taken",), 3)

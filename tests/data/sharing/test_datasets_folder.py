@@ -55,6 +55,7 @@ def test_nothing_of_a_set_is_lost(tmp_path: Path) -> None:
         TASK.legend,
     )
     assert task["subgoals"][0]["statements"] == ["the hero went"]
+    assert [s["times"] for s in task["subgoals"]] == [1, 1]
 
 
 def test_the_card_tells_licence_counts_and_rates(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a batch's achievements pay, against credit worked by hand for two environments."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,10 +23,12 @@ class Source:
     achieved = np.zeros((2, 2), np.int8)
 
 
-def credit_of(mode: CreditMode) -> tuple[BatchCredit, Source, Any]:
+def credit_of(
+    mode: CreditMode, subgoals: Sequence[Subgoal] = SUBGOALS
+) -> tuple[BatchCredit, Source, Any]:
     batch: Any = SimpleNamespace(n_envs=2, task="t", any_ended=False, observers=[])
     source = Source()
-    credit = BatchCredit(batch, lambda _batch, _subgoals: source, SUBGOALS, mode)  # type: ignore[arg-type,return-value]
+    credit = BatchCredit(batch, lambda _batch, _subgoals: source, subgoals, mode)  # type: ignore[arg-type,return-value]
     assert batch.observers == [source]
     return credit, source, batch
 
@@ -37,6 +40,17 @@ def test_repeats_pay_by_the_mode(mode: CreditMode, again: list[float]) -> None:
     assert credit.step(NO, NO).tolist() == [2.0, 0.0]
     assert credit.progress.tolist() == [[1.0, 1.0], [0.0, 0.0]]
     assert credit.step(NO, NO).tolist() == again
+
+
+def test_what_is_to_be_done_twice_pays_half_each_time() -> None:
+    credit, source, batch = credit_of("once", [Subgoal("a", "A.", times=2), SUBGOALS[1]])
+    source.achieved = np.array([[1, 0], [0, 1]], np.int8)
+    assert credit.step(NO, NO).tolist() == [0.5, 1.0]
+    assert credit.progress.tolist() == [[0.5, 0.0], [0.0, 1.0]]
+    batch.any_ended = True
+    assert credit.step(np.array([True, False]), NO).tolist() == [0.5, 0.0]
+    assert credit.final_progress.tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert credit.progress.tolist() == [[0.0, 0.0], [0.0, 1.0]]
 
 
 def test_an_end_keeps_what_the_episode_achieved_and_begins_anew() -> None:

@@ -10,8 +10,9 @@ from nle import nethack
 from envs.events import signature as layout
 from envs.events import tables
 from envs.events.judge_rules import RULES
+from envs.events.landmarks import ANIMALS
 from envs.game.glyphs import CARRIED, GROUNDS, THING, THINGS
-from envs.subgoals import APPROACHES
+from envs.subgoals import APPROACHES, KILLS
 from envs.tasks import skills
 
 MONSTERS = sorted({nethack.permonst(i).mname for i in range(nethack.NUMMONS)})
@@ -71,6 +72,7 @@ def signatures(draw: st.DrawFn) -> np.ndarray:
 _MESSAGES = {
     "fill a pit with a boulder": "With great effort you move the boulder. The boulder fills a pit.",
     "kill a monster": "You kill it!",
+    **{name: f"You kill the {kind}!" for name, kind in KILLS.items()},
     "step onto the apple": "There is a staircase up here. You see here N uncursed apples.",
     "pick up the robe": "You have a little trouble lifting X - a robe.",
     "pick up the dagger": "X - a dart. X - a +N dagger.",
@@ -119,6 +121,11 @@ _ENDS = {
 }
 _GROUNDS = {"step into a doorway": "doorway", "step into a corridor": "corridor",
             "step into a room": "room"}  # fmt: skip
+_LANDMARKS = {
+    "cross a strip of lava": (1, ()),
+    "take the right one of two branches": (3, ("lichen",)),
+    "take the right one of four branches": (6, ("blue jelly", "green mold")),
+}
 _ONTO = {"step onto the altar": "altar", "step onto the sink": "sink"}
 _LEVELS = {None: tables.FAR, 8: tables.WITHIN_8, 4: tables.WITHIN_4, 2: tables.WITHIN_2,
            1: tables.NEXT_TO}  # fmt: skip
@@ -137,6 +144,9 @@ def achieved(name: str) -> tuple[np.ndarray, str, str]:
     if name in _ENTERED:
         mask = 1 << CARRIED.index(_ENTERED[name])
         row[layout.ENTERED] = mask & 255, mask >> 8
+    if name in _LANDMARKS:
+        row[layout.LANDMARK], caged = _LANDMARKS[name]
+        row[layout.CAGED] = sum(1 << ANIMALS.index(animal) for animal in caged)
     if name in _GROUNDS:
         row[layout.GROUND_NOW] = GROUNDS.index(_GROUNDS[name])
     if name in _ONTO:

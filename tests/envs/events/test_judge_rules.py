@@ -78,18 +78,24 @@ def test_a_step_that_achieves_a_subgoal_is_heard_in_every_version(name: str, ver
          "ExploreMaze-Easy", "River-MonsterLava", "CorridorBattle", "MultiRoom-N6-LavaMonsters"))],
 )  # fmt: skip
 def test_the_third_version_loses_nothing_that_a_given_subgoal_needs(task_id: str) -> None:
-    """The judge says of its texts what it says of the first version's."""
-    first, third = (
+    """The judge hears in its texts all that it hears in the first version's; and more, where more
+    was said in a step than the last message tells, of which none is wrong."""
+    rows = [
         list(play(task_id, PLAYERS, episodes=3, seed=5, descriptions=version)) for version in (1, 3)
-    )
+    ]
     judge, given = make_judge("rules"), task(task_id).subgoals
     verdicts = [
-        [one.row(given) for one in judge.judge(task(task_id), given, [r.transition for r in rows])]
-        for rows in (first, third)
+        [
+            one.row(given)
+            for one in judge.judge(task(task_id), given, [r.transition for r in played])
+        ]
+        for played in rows
     ]
-    assert verdicts[0] == verdicts[1]
     assert any(1 in row for row in verdicts[0])
-    texts = [{r.transition.texts["events"] for r in rows} for rows in (first, third)]
+    for row, one, other in zip(rows[1], *verdicts, strict=True):
+        for subgoal, before, now in zip(given, one, other, strict=True):
+            assert now == before or (now == 1 and row.truth[subgoal.name]), row
+    texts = [{r.transition.texts["events"] for r in played} for played in rows]
     assert len(texts[1]) < len(texts[0])
 
 

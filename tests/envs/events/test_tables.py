@@ -34,5 +34,5 @@ def test_a_change_of_level_is_described_where_something_happened() -> None:
 
 
 def test_multipliers_are_odd_so_that_every_word_counts() -> None:
-    assert len(set(tables.MESSAGE_MULTIPLIERS.tolist())) == 32
+    assert len(set(tables.MESSAGE_MULTIPLIERS.tolist())) == 64
     assert (tables.MESSAGE_MULTIPLIERS % 2 == 1).all()

@@ -72,7 +72,7 @@ def test_nothing_is_paid_through_what_is_gone() -> None:
     with Batch(task, 2, Sight.keys, workers=1) as batch:
         stream = NativeEventStream(task, batch, stepper)
         header = stream._header
-        pay = NativeCredit(batch.status, 2, once=True)
+        pay = NativeCredit(batch.status, [1, 1], once=True)
         stream.pay_with(pay)
         batch.observers.append(stream)
         batch.reset()
@@ -91,13 +91,13 @@ def test_pays_what_credit_pays(mode: CreditMode, workers: int) -> None:
     """Whatever is said of the events: yes, no, unreadable or nothing yet."""
     stepper = built()
     assert stepper is not None
-    task, n, subgoals = "MiniHack-KeyRoom-S5-v0", 3, 5
+    task, n, subgoals, times = "MiniHack-KeyRoom-S5-v0", 3, 5, [1, 3, 1, 6, 2]
     rng = np.random.default_rng(3)
     with Batch(task, n, Sight.keys, seed=4, workers=workers) as batch:
         stream = NativeEventStream(task, batch, stepper)
-        pay = NativeCredit(batch.status, subgoals, once=mode == "once")
+        pay = NativeCredit(batch.status, times, once=mode == "once")
         stream.pay_with(pay)
-        credit = Credit(n, subgoals, mode)
+        credit = Credit(n, subgoals, mode, times=times)
         batch.observers.append(stream)
         batch.reset()
         answers = np.zeros((0, subgoals), np.int8)
@@ -116,14 +116,12 @@ def test_pays_what_credit_pays(mode: CreditMode, workers: int) -> None:
                 answers = np.concatenate([answers, drawn.astype(np.int8)])
                 pay.set_answers(answers)
                 assert stream.number()
-            before = credit.progress.copy()
             achieved = answers[stream.ids]
+            after = credit.after(achieved)
             expected = credit.step(achieved, terminated, truncated)
-            assert pay.credit.tolist() == expected.tolist(), f"step {step}"
+            np.testing.assert_allclose(pay.credit, expected, rtol=1e-6, err_msg=f"step {step}")
             assert np.array_equal(pay.progress, credit.progress)
             ended = terminated | truncated
-            assert np.array_equal(
-                pay.final_progress[ended], (before | (achieved == 1))[ended].astype(np.float32)
-            )
+            assert np.array_equal(pay.final_progress[ended], after[ended])
         assert (pay.unreadable, pay.pending) == (credit.unreadable, credit.pending)
         assert min(late, pay.unreadable, pay.pending) > 20

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from envs.game.conditions import Condition
-from envs.game.engine import ENGINE_KEYS, make_minihack
+from envs.game.engine import ROW_KEYS, make_minihack
 from envs.game.goal import ABORTED, DIED, RUNNING, WON, Goal
 from envs.game.rules import Rules, read_rules
 from envs.native.backend import write_rules
 from envs.native.build import built
-from envs.native.layout import NLE_ORDER, Header
+from envs.native.layout import KEY_ORDER, Header
 
 KEYS = (ord("y"), ord("k"), 240)
 PLACES = (3, 5)
@@ -59,8 +59,8 @@ def test_c_and_python_agree_on_every_step() -> None:
     env = make_minihack("MiniHack-Room-5x5-v0")
     room = read_rules(env)
     env.close()
-    rows = {key: np.zeros(*ENGINE_KEYS[key]) for key in NLE_ORDER}
-    keys = (ctypes.c_void_p * len(NLE_ORDER))(*(row.ctypes.data for row in rows.values()))
+    rows = {key: np.zeros(*ROW_KEYS[key]) for key in KEY_ORDER}
+    keys = (ctypes.c_void_p * len(KEY_ORDER))(*(row.ctypes.data for row in rows.values()))
     rng = random.Random(5)
 
     def show() -> None:

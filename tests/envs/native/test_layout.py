@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from envs.game.engine import ENGINE_KEYS
-from envs.native.layout import LINE, NLE_ORDER, Memory
+from envs.native.layout import KEY_ORDER, LINE, Memory
 
 
 def test_arrays_have_their_shapes_and_lie_apart() -> None:
@@ -34,12 +34,12 @@ def test_arrays_have_their_shapes_and_lie_apart() -> None:
 
 def test_the_header_says_where_c_finds_them() -> None:
     memory = Memory(2, 1, ("blstats",), 9, sight=0)
-    header, number = memory.header, NLE_ORDER.index("blstats")
+    header, number = memory.header, KEY_ORDER.index("blstats")
     assert memory.address + header.key[number] == memory.arrays["blstats"].ctypes.data
     assert memory.address + header.key_final[number] == memory.final["blstats"].ctypes.data
     shape, dtype = ENGINE_KEYS["blstats"]
     assert header.row_bytes[number] == np.prod(shape) * np.dtype(dtype).itemsize
-    assert header.key[NLE_ORDER.index("glyphs")] == 0  # not filled
+    assert header.key[KEY_ORDER.index("glyphs")] == 0  # not filled
     memory.rows["reward"][1] = 0.5
     assert np.frombuffer(memory._map, np.float32, 2, header.reward).tolist() == [0.0, 0.5]
     memory.close()

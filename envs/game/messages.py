@@ -1,0 +1,60 @@
+"""Gathers all that the game says in one step: nle's `message` holds what it said last.
+
+A step may press several keys: it confirms each `--More--`, declines questions, and opens KeyRoom's
+door with five. What was said between them is gone from the screen. envs/native/game.c does the same
+in C.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+KEY = "messages"
+"""The key of the array, beside nle's own."""
+BYTES = 512
+"""Its size; what does not fit is cut off, and a zero byte is last."""
+
+
+class Messages:
+    """Writes what a game says in a step into a row of the array `messages`.
+
+    Messages are in their order, with a blank between; one that repeats the last is left out, and so
+    is a question that a key of the same step answers.
+
+    Args:
+        row: (BYTES,) uint8, where to.
+        message: (256,) uint8, nle's.
+        internal: nle's; [1] and [2] are set while the game asks for a character or a line.
+    """
+
+    def __init__(self, row: Array, message: Array, internal: Array) -> None:
+        self._row, self._message, self._internal = row, message, internal.data
+        self._end = 0
+        self._last = b""
+
+    def begin(self) -> None:
+        """Forgets the last step."""
+        self._row[:] = 0
+        self._end, self._last = 0, b""
+
+    def hear(self, ends: bool = False) -> None:
+        """Adds the message that a key has led to.
+
+        Args:
+            ends: the step ends here, so that no key of it answers a question.
+        """
+        if (self._internal[1] or self._internal[2]) and not ends:
+            return
+        message = self._message.tobytes().split(b"\0", 1)[0]
+        if not message or message == self._last:
+            return
+        self._last = message
+        text = (b" " if self._end else b"") + message
+        text = text[: BYTES - 1 - self._end]
+        self._row[self._end : self._end + len(text)] = np.frombuffer(text, np.uint8)
+        self._end += len(text)
