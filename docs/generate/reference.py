@@ -6,8 +6,8 @@ import inspect
 import json
 import re
 import sqlite3
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ from calm import errors
 from calm.asking.form import FORMS
 from calm.asking.prompt import decompose_prompt
 from calm.judges import JUDGES
-from calm.records import MODES, Verdict
+from calm.records import MODES, Subgoal, Verdict
 from calm.store.schema import MIGRATIONS
 from calm.subgoals import LEAST, MOST
 from calm.tasks import TaskFile
@@ -125,15 +125,25 @@ def bonuses() -> str:
 
 def tasks() -> str:
     """Returns the tasks that have a goal in words, with their given subgoals."""
-    groups: dict[tuple[str, tuple[Any, ...]], list[str]] = {}
+    groups: dict[tuple[str, tuple[Subgoal, ...]], list[tuple[str, tuple[Subgoal, ...]]]] = {}
     for id in INSTALLED:
         if words := words_of(id):
-            groups.setdefault(words, []).append(id)
+            groups.setdefault(words, []).append((id, words[1]))
     parts = []
-    for (goal, subgoals), ids in groups.items():
-        parts.append(f"**{goal}**\n\n{', '.join(map(code, ids))}")
-        parts.append(table(("subgoal", "definition"), ((s.name, s.definition) for s in subgoals)))
+    for (goal, subgoals), members in groups.items():
+        parts.append(f"**{goal}**\n\n{', '.join(code(id) for id, _ in members)}")
+        times = (_times(column) for column in zip(*(given for _, given in members), strict=True))
+        rows = ((s.name + n, s.definition) for s, n in zip(subgoals, times, strict=True))
+        parts.append(table(("subgoal", "definition"), rows))
     return "\n\n".join(parts)
+
+
+def _times(subgoals: Sequence[Subgoal]) -> str:
+    """Returns how often a subgoal is to be done, by task; "" where once."""
+    least, most = min(s.times for s in subgoals), max(s.times for s in subgoals)
+    if most == 1:
+        return ""
+    return f" ({most} times)" if least == most else f" ({least} to {most} times, by task)"
 
 
 def names() -> str:

@@ -52,6 +52,7 @@ from envs.events.tables import (
     MESSAGE_MULTIPLIERS,
     STATUS_COLUMNS,
 )
+from envs.events.words import HEARS_ALL
 from envs.game import messages
 from envs.game.glyphs import (
     CARRIED,
@@ -375,8 +376,8 @@ class Sight:
 
 
 def said(batch: Arrays) -> str:
-    """Returns the key of what the game says in a step: all of it, where the batch gathers that."""
-    return messages.KEY if messages.KEY in batch.arrays else "message"
+    """Returns the key of what a batch's texts quote: all that is said in a step, or the last."""
+    return messages.KEY if getattr(batch, "descriptions", 1) >= HEARS_ALL else "message"
 
 
 def _hashes(texts: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:

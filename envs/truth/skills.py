@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from nle import nethack
 
+from envs.game import messages
 from envs.game.goal import WON
 from envs.observer import Actions, Bools, Rows
 from envs.stepping.batch import Batch
@@ -25,10 +26,11 @@ class SkillTruth:
     An observer like `envs.truth.stream.TruthStream`. The first subgoal is achieved when the thing
     enters the inventory (counted there), or the hero comes to stand where the map showed it. The
     deed (the second) is done in the step that MiniHack itself ends as won, or for which it pays
-    where the task goes on.
+    where the task goes on; and where the game says what MiniHack looks for, but before a
+    `--More--`, where MiniHack does not see it.
     """
 
-    keys: tuple[str, ...] = TruthStream.keys
+    keys: tuple[str, ...] = (*TruthStream.keys, messages.KEY)
 
     def __init__(self, skill: Skill, batch: Batch) -> None:
         self._skill, self._batch = skill, batch
@@ -36,6 +38,8 @@ class SkillTruth:
         more = self.subgoals[2:]
         self._stream = TruthStream(skill.task.id, more, batch) if more else None
         self._glyphs = glyphs_of(skill.thing)
+        looked_for = (one for one in batch.rules.conditions if one.kind == "message")
+        self._texts = [text for condition in looked_for for text in condition.texts]
         self._before: tuple[Array, Array, Array] | None = None
         self.achieved: npt.NDArray[np.int8] = np.zeros((batch.n_envs, len(self.subgoals)), np.int8)
         """(B, G) of the last step, in the order of the task's subgoals."""
@@ -58,10 +62,11 @@ class SkillTruth:
         else:
             rows = np.arange(len(at))
             prepared = there[rows, now_at[:, 0], now_at[:, 1]] & (now_at != at).any(1)
-        prepared &= ~terminated | (self._batch.arrays["blstats"][:, nethack.NLE_BL_HP] > 0)
         won = self._batch.status == WON
         deed = won if self._skill.ends else ~won & (self._batch.rewards > PAID)
-        self.achieved[:, :2] = np.stack([prepared, deed], axis=1)
+        deed |= self._says_so()
+        alive = ~terminated | (self._batch.arrays["blstats"][:, nethack.NLE_BL_HP] > 0)
+        self.achieved[:, :2] = np.stack([prepared, deed], axis=1) & alive[:, None]
         if self._stream is not None:
             self._stream.on_step(actions, terminated, truncated)
             self.achieved[:, 2:] = self._stream.achieved
@@ -69,6 +74,11 @@ class SkillTruth:
         hidden = np.zeros_like(there)
         hidden[np.arange(len(at)), now_at[:, 0], now_at[:, 1]] = True
         self._before = (np.where(hidden, there, after[0]), now_at, now_held)
+
+    def _says_so(self) -> Bools:
+        """Returns where the game has said in the step what MiniHack looks for, (B,)."""
+        said = (row.tobytes() for row in self._batch.arrays[messages.KEY])
+        return np.array([any(text in all_of_it for text in self._texts) for all_of_it in said])
 
     def _state(self) -> tuple[Array, Array, Array]:
         """Returns where things are (B, 21, 79), the hero's cell (B, 2), how many it holds (B,)."""
