@@ -60,7 +60,10 @@ class RunOptions:
         ),
     ] = None
     bonus_weight: Annotated[
-        str | None, typer.Option(metavar="NUMBER", help="What a bonus of 1 pays. [0.1]")
+        str | None,
+        typer.Option(
+            metavar="NUMBER", help="What a bonus of 1 pays. [novelty 0.03, rnd 0.003, e3b 0.01]"
+        ),
     ] = None
     encoder: Annotated[
         str | None, typer.Option(help="What sees the map; an unknown name lists them. [cnn]")

@@ -19,6 +19,7 @@ from calm.cli.typed import typed
 from calm.errors import UsageError
 
 if TYPE_CHECKING:
+    from agents.training.config import TrainConfig
     from agents.training.run_folder import Run
 
 
@@ -39,6 +40,13 @@ def train(
     list_settings: Annotated[
         bool, typer.Option("--settings", help="List all settings with what they mean, and end.")
     ] = False,
+    family: Annotated[
+        bool,
+        typer.Option(
+            help="Begin with the settings that serve the task's family, see"
+            " agents/training/settings; a config and options win over them."
+        ),
+    ] = True,
     store: StoreOption = Path("calm.sqlite"),
     base_url: BaseUrl = None,
     as_json: Json = False,
@@ -63,9 +71,8 @@ def train(
         refused = [*settings, *(name for name, value in others.items() if value is not None)]
         runs = _open_runs(resume, settings.pop("steps", None), [s for s in refused if s != "steps"])
     else:
-        runs = _create_runs(
-            settings, options.config, options.seeds or 1, out or Path("runs"), store, base_url
-        )
+        base = _base_config(settings, options.config, family)
+        runs = _create_runs(base, options.seeds or 1, out or Path("runs"), store, base_url)
     console = Console(stderr=True)
     try:
         train_with_progress(runs, LocalProcesses(store, base_url), console=console)
@@ -128,26 +135,30 @@ def _show_settings(as_json: bool) -> None:
         typer.echo(textwrap.indent(textwrap.fill(one.meaning, 76), "    "))
 
 
+def _base_config(settings: dict[str, Any], config: Path | None, family: bool) -> TrainConfig:
+    """Returns the settings of the first seed: the family's, the config's, those that were named."""
+    from agents.training.config import make_config, read_config
+    from agents.training.families import family_of
+
+    if config is None and "task" not in settings:
+        raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
+    values = (read_config(config) if config else {}) | settings
+    base = make_config(values, str(config or "the options"))
+    if base.bonus == "none" and "bonus_weight" in settings:
+        raise UsageError("bonus_weight weighs a bonus, and there is none: name one with --bonus")
+    return make_config(family_of(base.task).settings | values) if family else base
+
+
 def _create_runs(
-    settings: dict[str, Any],
-    config: Path | None,
-    seeds: int,
-    out: Path,
-    store: Path,
-    base_url: str | None,
+    base: TrainConfig, seeds: int, out: Path, store: Path, base_url: str | None
 ) -> list[Run]:
     """Makes a run folder for each seed; all of them or, where one can't be begun, none."""
     from agents.bonus.make import make_bonus
-    from agents.training.config import load_config, make_config
+    from agents.training.config import make_config
     from agents.training.environment import credit_source_of, subgoals_of
     from agents.training.run_folder import Run
     from calm.owned.client import open_store
 
-    if config is None and "task" not in settings:
-        raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
-    base = load_config(config, settings) if config else make_config(settings)
-    if base.bonus == "none" and "bonus_weight" in settings:
-        raise UsageError("bonus_weight weighs a bonus, and there is none: name one with --bonus")
     make_bonus(base.bonus, base.n_steps, base.seed)  # what can't be paid is no run
     configs = [make_config(base.model_dump() | {"seed": base.seed + i}) for i in range(seeds)]
     folders = [out / one.name for one in configs]

@@ -12,14 +12,10 @@ from rich.console import Console
 
 from agents.report.tables import Arm
 from agents.training.config import TrainConfig, make_config
+from agents.training.families import family_of
 from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run
-
-WEIGHT = 0.3
-"""What a subgoal pays; MiniHack pays 1 for the stairs."""
-NOVELTY_WEIGHT = 0.1
-"""What a new event pays, as in the study."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +49,18 @@ class DemoPlan:
 
         The first two differ by the penalty alone. The third is the rival that needs no judge: it is
         paid for what is new in its episode. The last has the judge: its credit, and it observes
-        which subgoals it was told to have achieved.
+        which subgoals it was told to have achieved. All have the settings of the task's family.
         """
-        values = {
+        values: dict[str, Any] = {
             "task": self.task,
             "judge": "none",
             "steps": self.steps,
             "seed": self.seed,
-            "weight": WEIGHT,
             "eval_every": max(1, self.steps // 12),
-            "features_dim": 128,  # enough for one small room, and quick on two cores
         }
-        common = make_config(values | dict(self.settings))
+        values |= dict(self.settings)
+        values = family_of(make_config(values).task).settings | values
+        common, novelty = make_config(values), make_config(values | {"bonus": "novelty"})
         shaped = {"judge": self.judge, "subgoals": subgoals} | self.asking()
         return [
             (
@@ -79,9 +75,9 @@ class DemoPlan:
             ),
             (
                 "paid for novelty",
-                f"1 for the stairs, {NOVELTY_WEIGHT} for each event that is new in its episode;"
-                " nobody judges it",
-                common.model_copy(update={"bonus": "novelty", "bonus_weight": NOVELTY_WEIGHT}),
+                f"1 for the stairs, {novelty.bonus_weight} for each event that is new in its"
+                " episode; nobody judges it",
+                novelty,
             ),
             (
                 f"shaped by {self.judge}",

@@ -38,6 +38,10 @@ MOST_TRANSITIONS = 1 << 20
 """Transitions of one rollout, at most; with the default keys they take half a gigabyte."""
 
 
+TUNED_WEIGHTS = {"novelty": 0.03, "rnd": 0.003, "e3b": 0.01}
+"""The best weight of each bonus on the three tasks of `calm study rivals-tune`."""
+
+
 class TrainConfig(BaseModel):
     """What to train, on what reward, for how long: all that a run needs to be repeated."""
 
@@ -82,9 +86,9 @@ class TrainConfig(BaseModel):
     `events` text that is new in its episode), novelty:message, novelty:cell (where the hero
     stands), novelty:crop (the map around him), novelty:relevant (new events that the judge says
     achieve something); rnd (random network distillation, extra `rnd`), e3b."""
-    bonus_weight: float = Field(default=0.1, ge=0)
-    """What a bonus of 1 pays: a new event of `novelty`, one standard deviation of `rnd` and
-    `e3b`."""
+    bonus_weight: float = Field(default=TUNED_WEIGHTS["novelty"], ge=0)
+    """What a bonus of 1 pays: a new event of `novelty`, one standard deviation of `rnd` and `e3b`.
+    By default the best of those that `calm study rivals-tune` tried: 0.03, 0.003 and 0.01."""
     penalty: bool = False
     """Keep MiniHack's -0.01 for every step in which no game time passes."""
     descriptions: Literal[1, 2, 3] = 1
@@ -193,6 +197,14 @@ class TrainConfig(BaseModel):
         if name not in BONUSES:
             raise ValueError(str(unknown("bonus", name, BONUSES)))
         return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuned_bonus_weight(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        kind = str(values.get("bonus")).partition(":")[0]
+        return {"bonus_weight": TUNED_WEIGHTS.get(kind, TUNED_WEIGHTS["novelty"])} | values
 
     @field_validator("weight", "weight_end", "bonus_weight", mode="before")
     @classmethod
@@ -354,10 +366,19 @@ def load_config(path: Path, overrides: dict[str, Any] | None = None) -> TrainCon
     Raises:
         UsageError: the file is missing, is not YAML, or names a field that is wrong.
     """
+    return make_config(read_config(path) | (overrides or {}), str(path))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Returns the fields and values in a YAML config, unchecked.
+
+    Raises:
+        UsageError: the file is missing, or holds anything else.
+    """
     values = read_yaml(path, "the config")
     if not isinstance(values, dict):
         raise UsageError(f"{path} must hold fields and values, got {type(values).__name__}")
-    return make_config(values | (overrides or {}), str(path))
+    return values
 
 
 def read_settings(pairs: list[str]) -> dict[str, Any]:

@@ -52,7 +52,6 @@ from envs.events.tables import (
     MESSAGE_MULTIPLIERS,
     STATUS_COLUMNS,
 )
-from envs.events.words import HEARS_ALL
 from envs.game import messages
 from envs.game.glyphs import (
     CARRIED,
@@ -377,7 +376,7 @@ class Sight:
 
 def said(batch: Arrays) -> str:
     """Returns the key of what a batch's texts quote: all that is said in a step, or the last."""
-    return messages.KEY if getattr(batch, "descriptions", 1) >= HEARS_ALL else "message"
+    return messages.KEY if messages.KEY in batch.arrays else "message"
 
 
 def _hashes(texts: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:

@@ -12,8 +12,7 @@ from gymnasium import spaces
 from nle.env.base import NLE_SPACE_ITEMS
 
 from calm.errors import UsageError
-from envs.game import messages
-from envs.game.engine import ROW_KEYS, Array
+from envs.game.engine import ENGINE_KEYS, Array
 from envs.game.goal import WON
 from envs.interfaces.history import Window
 from envs.observer import Bools
@@ -169,13 +168,12 @@ class Episodes:
 def _space(batch: Batch, n_subgoals: int) -> spaces.Dict:
     """Returns the space of one environment's observation, with nle's own bounds."""
     bounds = dict(NLE_SPACE_ITEMS)
-    bounds[messages.KEY] = bounds["message"]
     boxes: dict[str, spaces.Space[Array]] = {}
     for key in batch.keys:
         box = bounds.get(base := key.removesuffix("_crop"))
         if box is None:
             raise UsageError(f"{key} is no observation")
-        shape, dtype = batch.arrays[key].shape[1:], ROW_KEYS[base][1]
+        shape, dtype = batch.arrays[key].shape[1:], ENGINE_KEYS[base][1]
         boxes[key] = spaces.Box(int(box.low.min()), int(box.high.max()), shape, dtype)
     if n_subgoals:
         boxes[PROGRESS] = spaces.Box(0.0, 1.0, (n_subgoals,), np.float32)

@@ -16,7 +16,7 @@ from calm.errors import UsageError, unknown
 from envs.events.words import HEARS_ALL, check_version
 from envs.game import messages
 from envs.game.crops import PADDING
-from envs.game.engine import ROW_KEYS, Array
+from envs.game.engine import ENGINE_KEYS, Array
 from envs.game.rules import Rules
 from envs.implementations import make_backend
 from envs.observer import Bools, Observer
@@ -26,7 +26,7 @@ from envs.stepping.backend import Backend, Games, NextSeed
 Rewards = npt.NDArray[np.float32]
 
 CROPS = tuple(f"{key}_crop" for key in PADDING)
-KEYS = (*ROW_KEYS, *CROPS)
+KEYS = (*ENGINE_KEYS, *CROPS)
 """Every observation key on offer."""
 
 

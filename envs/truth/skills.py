@@ -26,11 +26,11 @@ class SkillTruth:
     An observer like `envs.truth.stream.TruthStream`. The first subgoal is achieved when the thing
     enters the inventory (counted there), or the hero comes to stand where the map showed it. The
     deed (the second) is done in the step that MiniHack itself ends as won, or for which it pays
-    where the task goes on; and where the game says what MiniHack looks for, but before a
-    `--More--`, where MiniHack does not see it.
+    where the task goes on. Where the texts hear all that is said in a step, it is done too where
+    the game says what MiniHack looks for before a `--More--`, so that MiniHack does not see it.
     """
 
-    keys: tuple[str, ...] = (*TruthStream.keys, messages.KEY)
+    keys: tuple[str, ...] = TruthStream.keys
 
     def __init__(self, skill: Skill, batch: Batch) -> None:
         self._skill, self._batch = skill, batch
@@ -64,7 +64,8 @@ class SkillTruth:
             prepared = there[rows, now_at[:, 0], now_at[:, 1]] & (now_at != at).any(1)
         won = self._batch.status == WON
         deed = won if self._skill.ends else ~won & (self._batch.rewards > PAID)
-        deed |= self._says_so()
+        if messages.KEY in self._batch.arrays:
+            deed |= self._says_so(self._batch.arrays[messages.KEY])
         alive = ~terminated | (self._batch.arrays["blstats"][:, nethack.NLE_BL_HP] > 0)
         self.achieved[:, :2] = np.stack([prepared, deed], axis=1) & alive[:, None]
         if self._stream is not None:
@@ -75,9 +76,9 @@ class SkillTruth:
         hidden[np.arange(len(at)), now_at[:, 0], now_at[:, 1]] = True
         self._before = (np.where(hidden, there, after[0]), now_at, now_held)
 
-    def _says_so(self) -> Bools:
-        """Returns where the game has said in the step what MiniHack looks for, (B,)."""
-        said = (row.tobytes() for row in self._batch.arrays[messages.KEY])
+    def _says_so(self, said_in_step: Array) -> Bools:
+        """Returns where what was said in the step (B, bytes) has what MiniHack looks for, (B,)."""
+        said = (row.tobytes() for row in said_in_step)
         return np.array([any(text in all_of_it for text in self._texts) for all_of_it in said])
 
     def _state(self) -> tuple[Array, Array, Array]:

@@ -9,7 +9,7 @@ def test_agents_differ_only_in_what_pays_them() -> None:
     plan = DemoPlan(judge="rules", steps=1200, seed=3, settings={"n_envs": 4})
     own, fair, novelty, shaped = (config for _, _, config in plan.arms("given"))
     assert own == fair.model_copy(update={"penalty": True})
-    assert novelty == fair.model_copy(update={"bonus": "novelty", "bonus_weight": 0.1})
+    assert novelty == fair.model_copy(update={"bonus": "novelty", "bonus_weight": 0.03})
     assert shaped == fair.model_copy(update={"judge": "rules", "subgoals": "given"})
     assert (fair.steps, fair.eval_every, fair.seed, fair.n_envs) == (1200, 100, 3, 4)
 

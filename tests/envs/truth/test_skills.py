@@ -181,3 +181,24 @@ def test_the_branch_of_the_trap_is_lost_and_that_of_the_bug_won(seed: int, statu
     assert reward[0] == (1 if up else -1)
     assert ([0, 1, 0] in achieved) == up  # beside the bug
     assert (achieved[-1][2] == 1) == up  # killed
+
+
+@pytest.mark.parametrize(("descriptions", "done"), [(1, 0), (3, 1)])
+def test_a_deed_that_is_said_before_a_more_is_done_where_the_texts_hear_it(
+    descriptions: int, done: int
+) -> None:
+    keys = (*SkillTruth.keys, "message")
+    with Batch("MiniHack-Wear-v0", 1, keys, descriptions=descriptions, native=False) as batch:
+        truth = SkillTruth(SKILLS["MiniHack-Wear-v0"], batch)
+        batch.reset()
+        truth.on_reset(np.arange(1))
+        said = b"You are now wearing a robe. The newt bites!"
+        if "messages" in batch.arrays:
+            batch.arrays["messages"][0, : len(said)] = np.frombuffer(said, np.uint8)
+        running = np.zeros(1, np.bool_)
+        for ended, expected in ((running, done), (~running, done)):
+            truth.on_step(np.zeros(1, np.int64), ended, running)
+            assert truth.achieved.tolist() == [[0, expected]]
+        batch.arrays["blstats"][0, nethack.NLE_BL_HP] = 0  # what a dying hero does is not told
+        truth.on_step(np.zeros(1, np.int64), ~running, running)
+        assert truth.achieved.tolist() == [[0, 0]]
