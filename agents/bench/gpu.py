@@ -116,7 +116,7 @@ def same_update(device: str, size: str = "S") -> Figures:
     Raises:
         CalmError: they differ by more than `TOLERANCE`.
     """
-    from agents.ppo.fast_ppo import FastPPO, Rollout
+    from agents.ppo.fast_ppo import FastPPO
 
     on_cpu = one_contestant.ppo(FastPPO, one_contestant.ours_env(0), size, device="cpu")
     there = one_contestant.ppo(FastPPO, on_cpu.get_env(), size, device=device)
@@ -127,7 +127,7 @@ def same_update(device: str, size: str = "S") -> Figures:
     gradients = []
     for model in (on_cpu, there):
         parameters = list(model.policy.parameters())
-        of, _ = model._gradients(Rollout(model), rows, parameters, 0.2, None)
+        of, _ = model._gradients(model._rollout(), rows, parameters, 0.2, None)
         gradients.append([None if one is None else one.cpu() for one in of])
     on_cpu.get_env().close()
     worst = max(_difference(a, b) for a, b in zip(*gradients, strict=True) if b is not None)

@@ -39,7 +39,7 @@ import numpy.typing as npt
 import torch
 from gymnasium import spaces
 from stable_baselines3 import PPO
-from stable_baselines3.common.buffers import DictRolloutBuffer, RolloutBuffer
+from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.preprocessing import preprocess_obs
 from stable_baselines3.common.utils import explained_variance
@@ -47,10 +47,10 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.network.kernels.minibatch_chunks import CHUNK, Indices, Memory, cut, number_rows, pick
+from agents.network.kernels.minibatch_chunks import CHUNK, Indices, Memory
 from agents.network.kernels.onednn_linear import use_onednn
+from agents.ppo.rollout import Observation, ReusedRolloutBuffer, Rollout
 
-Observation = dict[str, Any]
 Begun = npt.NDArray[np.bool_]
 """(B,) which observations begin an episode."""
 Actor = Callable[[Observation, Begun], npt.NDArray[np.int64]]
@@ -62,25 +62,6 @@ UPDATE_STATISTICS = (
     "clip_fraction",
     "approx_kl",
 )
-
-
-class ReusedRolloutBuffer(DictRolloutBuffer):
-    """SB3's rollout buffer for dictionaries that reuses its memory from one rollout to the next."""
-
-    observations: dict[str, Any]
-    _NAMES = (
-        "actions", "rewards", "returns", "episode_starts", "values", "log_probs", "advantages",
-    )  # fmt: skip
-
-    def reset(self) -> None:
-        """Empties the buffer; arrays that `get` has flattened get their shape back."""
-        if "_arrays" not in self.__dict__:
-            super().reset()
-            self._arrays = {name: getattr(self, name) for name in self._NAMES}
-            self._observation_arrays = self.observations
-        self.__dict__ |= self._arrays
-        self.observations = dict(self._observation_arrays)
-        self.pos, self.full, self.generator_ready = 0, False, False
 
 
 class FastPPO(PPO):
@@ -180,20 +161,37 @@ class FastPPO(PPO):
             self._last_obs = new_obs
             self._last_episode_starts = dones
         rollout_buffer.pos, rollout_buffer.full = n_steps, n_steps == rollout_buffer.buffer_size
-        with torch.inference_mode():
-            if truncated:  # a time limit is no end: the value of what would follow counts
-                steps, rows, last = zip(*truncated, strict=True)
-                stacked = {key: np.stack([one[key] for one in last]) for key in last[0]}
-                values = self._values_after(self._as_tensors(stacked, memories), steps, rows)
-                rollout_buffer.rewards[steps, rows] += self.gamma * values.cpu().numpy()
-            rows = range(env.num_envs)
-            values = self._values_after(
-                self._as_tensors(self._last_obs, memories), [n_steps - 1] * len(rows), rows
-            )
-        rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
+        self._add_what_follows(rollout_buffer, truncated, memories)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _add_what_follows(
+        self,
+        buffer: RolloutBuffer,
+        truncated: Sequence[tuple[int, int, dict[str, Any]]],
+        memories: dict[str, Memory],
+    ) -> None:
+        """Computes a rollout's returns, with the values of what follows its last steps.
+
+        Args:
+            buffer: the rollout, just played.
+            truncated: step, environment and last observation of each episode that was cut. A time
+                limit is no end: the value of what would follow counts.
+            memories: by key, the layers' values of windows met in this rollout.
+        """
+        assert self._last_obs is not None
+        with torch.inference_mode():
+            if truncated:
+                steps, rows, last = zip(*truncated, strict=True)
+                stacked = {key: np.stack([one[key] for one in last]) for key in last[0]}
+                values = self._values_after(self._as_tensors(stacked, memories), steps, rows)
+                buffer.rewards[steps, rows] += self.gamma * values.cpu().numpy()
+            rows = range(buffer.n_envs)
+            values = self._values_after(
+                self._as_tensors(self._last_obs, memories), [buffer.pos - 1] * len(rows), rows
+            )
+        buffer.compute_returns_and_advantage(last_values=values, dones=self._last_episode_starts)
 
     def train(self) -> None:
         """Updates the policy from the rollout, as SB3's PPO does."""
@@ -309,7 +307,7 @@ class FastPPO(PPO):
 
     def _rollout(self) -> Rollout:
         """Returns the rollout in the buffer as tensors."""
-        return Rollout(self)
+        return Rollout(self.rollout_buffer, self.device, self._repeats, self.chunk)
 
     def _of_chunk(self, data: Rollout, rows: Indices) -> tuple[Tensor, Tensor]:
         """Returns logits (M, A) and values (M,) for a chunk's rows (M,) of a rollout."""
@@ -392,41 +390,3 @@ def sampled(logits: Tensor) -> tuple[Tensor, Tensor]:
     scores = F.log_softmax(logits, -1)
     actions = torch.multinomial(scores.exp(), 1)
     return actions, scores.gather(1, actions).flatten()
-
-
-class Rollout:
-    """A full rollout as tensors on the policy's device, one row a transition, step by step."""
-
-    def __init__(self, model: FastPPO) -> None:
-        buffer = model.rollout_buffer
-        self.n_envs, self.n_steps = buffer.n_envs, buffer.buffer_size
-        self.whole, self.chunk = model.device.type != "cpu", model.chunk
-
-        def flat(array: Any) -> Tensor:
-            rows = array.reshape(self.n_steps * self.n_envs, *array.shape[2:])
-            return torch.from_numpy(rows).to(model.device)
-
-        self.stored = {key: flat(array) for key, array in buffer.observations.items()}
-        self.actions = flat(buffer.actions).long()
-        self.values, self.returns = flat(buffer.values), flat(buffer.returns)
-        self.log_probs, self.advantages = flat(buffer.log_probs), flat(buffer.advantages)
-        self.repeats = {
-            key: number_rows(self.stored[key].numpy(), ndim) for key, ndim in model._repeats.items()
-        }
-
-    def minibatches(self, size: int) -> Iterator[Indices]:
-        """Yields random rows, as SB3 draws them: it counts environment by environment."""
-        order = np.random.permutation(self.n_steps * self.n_envs)
-        rows = order % self.n_steps * self.n_envs + order // self.n_steps
-        for start in range(0, len(rows), size):
-            yield rows[start : start + size]
-
-    def chunks(self, rows: Indices) -> list[Indices]:
-        """Cuts the rows of a minibatch, (M,), into chunks; one on a GPU."""
-        if self.whole:
-            return [rows]
-        return cut(rows, next(iter(self.repeats.values()), None), self.chunk)
-
-    def observations(self, rows: Indices) -> Observation:
-        """Returns the observations of some rows (M,) by key, equal ones once where that is done."""
-        return dict(pick(self.stored, rows, self.repeats))

@@ -12,19 +12,21 @@ advantage there is no number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.recurrent.policies import RecurrentMultiInputActorCriticPolicy
+from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
 from agents.network.kernels.minibatch_chunks import Indices
-from agents.ppo.fast_ppo import Begun, FastPPO, Observation, Rollout
+from agents.ppo.fast_ppo import Begun, FastPPO
+from agents.ppo.rollout import Observation, Rollout
 
 
 class FastRecurrentPPO(FastPPO):
@@ -105,7 +107,7 @@ class FastRecurrentPPO(FastPPO):
         return self._heads(latent[0])[1]
 
     def _rollout(self) -> Rollout:
-        return _Stretches(self)
+        return _Stretches(self.rollout_buffer, self.device, self._repeats, self.chunk)
 
     def _of_chunk(self, data: Rollout, rows: Indices) -> tuple[Tensor, Tensor]:
         assert isinstance(data, _Stretches)
@@ -164,9 +166,11 @@ def _without(state: Tensor, begun: Begun) -> Tensor:
 class _Stretches(Rollout):
     """A full rollout, whose minibatches are stretches of play in their order."""
 
-    def __init__(self, model: FastRecurrentPPO) -> None:
-        super().__init__(model)
-        self.starts: Begun = model.rollout_buffer.episode_starts.reshape(-1) > 0
+    def __init__(
+        self, buffer: RolloutBuffer, device: torch.device, repeats: Mapping[str, int], chunk: int
+    ) -> None:
+        super().__init__(buffer, device, repeats, chunk)
+        self.starts: Begun = buffer.episode_starts.reshape(-1) > 0
         """(steps x B,) which rows begin an episode."""
 
     def minibatches(self, size: int) -> Iterator[Indices]:

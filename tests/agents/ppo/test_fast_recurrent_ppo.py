@@ -71,7 +71,8 @@ def test_an_update_sees_what_the_rollout_saw(env: VecEnv) -> None:
 def test_no_piece_goes_beyond_an_episode_or_an_environment(env: VecEnv) -> None:
     """Of 7 steps of 3 environments, the rows are numbered step by step: 0, 3, 6 are the first's."""
     model, _ = ours(env, rollouts=1)
-    data = _Stretches(model)
+    data = model._rollout()
+    assert isinstance(data, _Stretches)
     data.starts = np.zeros(21, np.bool_)
     data.starts[[9, 2]] = True
     first, second, third = (np.arange(0, 21, 3) + i for i in range(3))
@@ -85,7 +86,8 @@ def test_no_piece_goes_beyond_an_episode_or_an_environment(env: VecEnv) -> None:
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_chunks_are_cut_between_pieces(env: VecEnv, chunk: int) -> None:
     model, _ = ours(env, rollouts=1, chunk=chunk)
-    data = _Stretches(model)
+    data = model._rollout()
+    assert isinstance(data, _Stretches)
     rows = next(data.minibatches(19))
     begins = set(data.pieces(rows)[0].tolist())
     chunks = data.chunks(rows)
