@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from envs.truth.crossings import Banks
 from envs.truth.landmarks import CrossedStrips, RightBranch
+from envs.truth.pits import FilledPits
 
 Array = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
@@ -31,6 +32,7 @@ FOLLOWERS: Mapping[str, Callable[[int], Follower]] = MappingProxyType(
     {
         "cross the water or lava": Banks,
         "cross a strip of lava": CrossedStrips,
+        "fill a pit with a boulder": FilledPits,
         "take the right one of two branches": partial(RightBranch, branches=2),
         "take the right one of four branches": partial(RightBranch, branches=4),
     }

@@ -31,7 +31,6 @@ from envs.game.glyphs import (
     LAVA,
     NO_GLYPH,
     OPEN_DOORS,
-    PITS,
     ROOM_FLOORS,
     SKELETON_KEY,
     STAIRCASE_DOWN,
@@ -310,12 +309,6 @@ def _onto_fountain(t: TruthStream) -> Bools:
     return _pushed(t) & _among(before, (FOUNTAIN,)) & _among(after, (BOULDER,))
 
 
-def _filled_pit(t: TruthStream) -> Bools:
-    """Returns where a pushed boulder has made a pit before it into ground, (B,)."""
-    before, after = t.ahead
-    return _pushed(t) & _among(before, PITS) & _among(after, _BARE)
-
-
 def _reached(t: TruthStream) -> Bools:
     """Returns where the hero has come onto the stairs and the episode ended, (B,)."""
     on_stairs = t.now["internal"][:, 4] != 0
@@ -366,7 +359,6 @@ _DEEDS: dict[str, Deed] = {
     "push a boulder": _pushed,
     "fill water or lava with a boulder": _filled,
     "push a boulder onto a fountain": _onto_fountain,
-    "fill a pit with a boulder": _filled_pit,
     "pick up a wand": _gained(WANDS),
     "pick up a horn": _gained(HORNS),
     "pick up an object": _gained_any,

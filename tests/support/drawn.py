@@ -20,6 +20,7 @@ SYMBOLS = {
     "L": CMAP + 34,
     "I": CMAP + 33,
     "0": nethack.GLYPH_OBJ_OFF + 447,
+    "^": CMAP + 52,
     "m": nethack.GLYPH_MON_OFF + 12,
     "@": HERO,
 }
