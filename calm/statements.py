@@ -44,16 +44,17 @@ class Stated:
 
 
 def landmark_lines(
-    transitions: Sequence[Transition], succeeded: Collection[str] = ()
+    transitions: Sequence[Transition], succeeded: Collection[str] = (), times: int = 1
 ) -> tuple[str, ...]:
     """Returns the lines of `events` texts that could tell of a step towards the goal.
 
-    Such a line comes about once in an episode that has it, and in most episodes that succeed; where
-    none succeeded, the first alone is asked.
+    Such a line comes about once in an episode that has it, or as often as a subgoal is to be done,
+    and in most episodes that succeed; where none succeeded, the first alone is asked.
 
     Args:
         transitions: as they were played; episodes are told apart.
         succeeded: episodes that reached the task's goal.
+        times: how often the subgoal that is to be done most often is to be done in an episode.
     """
     steps: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for transition in transitions:
@@ -62,7 +63,7 @@ def landmark_lines(
     reached = {t.episode for t in transitions} & set(succeeded)
 
     def could_be(episodes: Counter[str]) -> bool:
-        seldom = episodes.total() <= MOST_AN_EPISODE * len(episodes)
+        seldom = episodes.total() <= MOST_AN_EPISODE * times * len(episodes)
         return seldom and len(reached & set(episodes)) >= LEAST_SHARE * len(reached)
 
     return tuple(line for line, episodes in steps.items() if could_be(episodes))

@@ -179,7 +179,8 @@ def find_subgoals(spec: str, task: Task, store: SubgoalLists | None = None) -> t
         return read_subgoals(Path(spec))
     lists = {} if store is None else dict(store.subgoal_sets(task.id))
     if task.subgoals:
-        lists.setdefault(subgoals_hash(task.subgoals), task.subgoals)
+        # The task's own: another with the same questions may have to do them more often.
+        lists[subgoals_hash(task.subgoals)] = task.subgoals
     matches = [s for name, s in lists.items() if len(spec) >= 4 and name.startswith(spec)]
     if len(matches) == 1:
         return matches[0]

@@ -154,7 +154,8 @@ def _state(
     """Returns subgoals with the lines that tell of them, of those that play on the way to the goal
     goes by; the store keeps the list with its statements."""
     transitions = [row.transition for row in rows]
-    lines = landmark_lines(transitions, _reached(transitions))
+    most = max(subgoal.times for subgoal in subgoals)
+    lines = landmark_lines(transitions, _reached(transitions), most)
     stated = state_subgoals(task, judge, subgoals, lines, store)
     store.keep_subgoals(task.id, [one.subgoal for one in stated], judge.name)
     return stated

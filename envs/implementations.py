@@ -83,7 +83,7 @@ def paying_stream(
     Args:
         status: (B,) of the batch's last step, see `envs.stepping.batch.Batch`.
         subgoals: (G,) those that are judged.
-        once: pay each subgoal once an episode, else every time.
+        once: pay each subgoal as often as it is to be done in an episode, else every time.
     """
     if not isinstance(stream, NativeEventStream):
         return None

@@ -301,7 +301,7 @@ def moves_of(
             counts = cells.sum((1, 2))
             sums = np.where(cells, importance, 0).sum((1, 2))
             means[name] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    achieved = batch["progress"].cpu().numpy() > 0
+    achieved = batch["progress"].cpu().numpy() >= 1
     subgoals = [subgoal.name for subgoal in subgoals_of_run(run)]
     return by_subgoal.shifts(means, achieved, subgoals, episodes, seed)
 

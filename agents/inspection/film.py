@@ -108,7 +108,7 @@ def _write_panel(
         at: index of the step.
     """
     x, width = place
-    now, first, past = steps[at], reached(steps, at), steps[: at + 1]
+    now, done, past = steps[at], reached(steps, at), steps[: at + 1]
     font, bold = _font("DejaVu Sans", 13), _font("DejaVu Sans:bold", 13)
     y = _GAP
 
@@ -124,7 +124,7 @@ def _write_panel(
     for name in recording.subgoals:
         if name in now.achieved:
             line(f"▶ {name}", _NOW, bold)
-        elif name in first:
+        elif name in done:
             line(f"✓ {name}", _YES)
         else:
             line(f"·  {name}", _DIM)

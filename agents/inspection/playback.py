@@ -59,13 +59,13 @@ def cut(step: Step, rows: slice, columns: slice) -> list[tuple[str, str]]:
     return [(chars[columns], colours[columns]) for chars, colours in pairs]
 
 
-def reached(episode: Sequence[Step], at: int) -> dict[str, int]:
-    """Returns the step at which each subgoal was first judged achieved, up to step `at`."""
-    first: dict[str, int] = {}
+def reached(episode: Sequence[Step], at: int) -> dict[str, list[int]]:
+    """Returns the steps at which each subgoal was judged achieved, up to step `at`."""
+    steps: dict[str, list[int]] = {}
     for step in episode[: at + 1]:
         for name in step.achieved:
-            first.setdefault(name, step.step)
-    return first
+            steps.setdefault(name, []).append(step.step)
+    return steps
 
 
 @dataclass
@@ -155,7 +155,7 @@ def draw(player: Player, width: int = 80) -> RenderableType:
 def _beside(player: Player) -> Iterator[Text]:
     """Yields the lines beside the map: action, rewards, value, subgoals, end."""
     recording, steps = player.recording, player.steps
-    now, first = steps[player.step], reached(steps, player.step)
+    now, done = steps[player.step], reached(steps, player.step)
     past = steps[: player.step + 1]
     yield Text.assemble("action   ", (now.action or "–", "bold"))
     yield Text(f"r_env    {now.r_env:+.2f}   so far {sum(s.r_env for s in past):+.2f}")
@@ -169,8 +169,9 @@ def _beside(player: Player) -> Iterator[Text]:
     for name in recording.subgoals:
         if name in now.achieved:
             yield Text(f"▶ {name}", "bold green")
-        elif name in first:
-            yield Text(f"✓ {name}  (step {first[name]})", "green")
+        elif name in done:
+            times = f", {len(done[name])} times" if done[name][1:] else ""
+            yield Text(f"✓ {name}  (step {done[name][0]}{times})", "green")
         else:
             yield Text(f"· {name}", "dim")
     if now.unanswered:

@@ -6,7 +6,7 @@
 
 Reads whichever of these keys the observation space has: `glyphs` (21, 79) the whole map,
 `glyphs_crop` (h, w) centred on the hero, `message` (256,), `inv_glyphs` (55,), `blstats` (27,),
-`progress` (G,) 1 for each subgoal that this episode has achieved. The encoder `semantics` also
+`progress` (G,) the share of each subgoal that this episode has done. The encoder `semantics` also
 reads what `envs.interfaces.history` adds: `semantics`, `window_crop`, `window_valid`.
 
 With the keys of `agents.training.config` every encoder has 0.58 to 0.68 million weights, most of

@@ -75,7 +75,8 @@ class TrainConfig(BaseModel):
     subgoals: str = "given"
     """Subgoals to judge: given, a YAML file of them, or the start of a stored list's hash."""
     shaping: CreditMode = "once"
-    """every, once (each subgoal pays at most once an episode) or potential."""
+    """every, once (each subgoal pays at most once an episode, or a share each of the times that it
+    is to be done) or potential."""
     weight: float = Field(default=0.3, ge=0)
     """What one subgoal pays; in `potential`, what all of them together do."""
     weight_end: float | None = Field(default=None, ge=0)
@@ -86,7 +87,7 @@ class TrainConfig(BaseModel):
     `events` text that is new in its episode), novelty:message, novelty:cell (where the hero
     stands), novelty:crop (the map around him), novelty:relevant (new events that the judge says
     achieve something); rnd (random network distillation, extra `rnd`), e3b."""
-    bonus_weight: float = Field(default=TUNED_WEIGHTS["novelty"], ge=0)
+    bonus_weight: float = Field(default=0.1, ge=0)
     """What a bonus of 1 pays: a new event of `novelty`, one standard deviation of `rnd` and `e3b`.
     By default the best of those that `calm study rivals-tune` tried: 0.03, 0.003 and 0.01."""
     penalty: bool = False
@@ -204,7 +205,8 @@ class TrainConfig(BaseModel):
         if not isinstance(values, dict):
             return values
         kind = str(values.get("bonus")).partition(":")[0]
-        return {"bonus_weight": TUNED_WEIGHTS.get(kind, TUNED_WEIGHTS["novelty"])} | values
+        tuned = {"bonus_weight": TUNED_WEIGHTS[kind]} if kind in TUNED_WEIGHTS else {}
+        return tuned | values
 
     @field_validator("weight", "weight_end", "bonus_weight", mode="before")
     @classmethod

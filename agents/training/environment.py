@@ -60,9 +60,8 @@ def subgoals_of_run(
     stored = run.subgoals()
     if stored is not None:
         return stored
-    config = run.config
-    subgoals = subgoals_of(config, store, base_url)
-    if subgoals and subgoals != config.described.subgoals:
+    subgoals = subgoals_of(run.config, store, base_url)
+    if subgoals:  # given ones too, which another version of this code may give otherwise
         run.keep_subgoals(subgoals)
     return subgoals
 

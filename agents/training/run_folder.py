@@ -220,7 +220,8 @@ class Run:
         write_file(self.folder / "words.json", json.dumps(plain, indent=1))
 
     def subgoals(self) -> tuple[Subgoal, ...] | None:
-        """Returns the subgoals stored with the run; None where its settings say all of them."""
+        """Returns the subgoals stored with the run; None where it has none, or is an older one with
+        the given ones."""
         path = self.folder / "subgoals.json"
         if not path.exists():
             return None
@@ -237,7 +238,7 @@ class Run:
             )
 
     def keep_subgoals(self, subgoals: Sequence[Subgoal]) -> None:
-        """Stores subgoals that the settings only name."""
+        """Stores subgoals, which the settings only name."""
         write_file(
             self.folder / "subgoals.json", json.dumps([asdict(s) for s in subgoals], indent=1)
         )

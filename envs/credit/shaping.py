@@ -59,7 +59,7 @@ class BatchCredit:
         if isinstance(judge, Annotator):
             if subgoals is not None and tuple(subgoals) != tuple(judge.subgoals):
                 raise UsageError("the annotator judges other subgoals than those given")
-            subgoals = judge.subgoals
+            subgoals = subgoals or judge.subgoals
         elif subgoals is None:
             subgoals = find_task(batch.task).subgoals
         if not subgoals:
@@ -74,7 +74,7 @@ class BatchCredit:
         self._credit = Credit(batch.n_envs, len(times), mode, gamma, times)
         self._in_step: InStepCredit | None = None
         if not self._potential and isinstance(self.source, JudgeSource):
-            self._in_step = self.source.pay_in_step(self._once)
+            self._in_step = self.source.pay_in_step(self._once, self.subgoals)
         self.counts: Credit | InStepCredit = self._in_step or self._credit
         """Its `unreadable` and `pending` are the numbers of steps so far without an answer."""
         shape = batch.n_envs, len(self.subgoals)

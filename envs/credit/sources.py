@@ -78,15 +78,16 @@ class JudgeSource:
             self._achieved = self._answers_by_event[self.stream.ids]
         return self._achieved
 
-    def pay_in_step(self, once: bool) -> InStepCredit | None:
+    def pay_in_step(self, once: bool, subgoals: Sequence[Subgoal]) -> InStepCredit | None:
         """Pays from now on for every step within the step itself.
 
         Returns what pays; None where nothing is compiled, and so nothing is paid here.
 
         Args:
-            once: pay each subgoal once an episode, else every time.
+            once: pay each subgoal as often as it is to be done in an episode, else every time.
+            subgoals: the annotator's, with how often each is to be done.
         """
-        self._paying = paying_stream(self.stream, self._status, self.annotator.subgoals, once)
+        self._paying = paying_stream(self.stream, self._status, subgoals, once)
         return None if self._paying is None else self._paying.pay
 
     def on_reset(self, rows: Rows) -> None:

@@ -5,8 +5,8 @@ that takes all it walks over is told the name of each thing; where a task has al
 of them do the same. Each such telling multiplies the texts that a judge must be asked about, and
 decides none of them:
 
-- what monsters do, what they throw, noises, voices, rust, and the load; what monster it was, but
-  for one that is killed;
+- what monsters do, what they throw, noises, voices, rust, the load, and the welcome; what monster
+  it was, but for those that a given subgoal is to kill;
 - names of things that are taken or lie here, but for those that a given subgoal names;
 - how an object looks whose kind is not known ("a copper wand" is "a wand"), whether it is cursed,
   and of what monster a corpse is;
@@ -21,6 +21,8 @@ from functools import cache
 from typing import NamedTuple
 
 from nle import nethack
+
+from envs.subgoals import KILLS
 
 _KINDS = frozenset(("key", "wand", "horn", "ring", "amulet", "potion", "scroll"))
 """Kinds of `envs.game.glyphs.CARRIED` that given subgoals ask about."""
@@ -48,7 +50,7 @@ _ASIDE = re.compile(
     r"|^You are (?:almost )?hit by |^You get zapped!$|^[\w' -]+ misses you[.!]$"
     r"|^Can't open 'rumors' file|^Program in disorder!|^The key named [^:]* whispers: "
     r"|^You (?:begin praying|finish your prayer|sink like a rock|try to crawl)\b"
-    r"|^The voice of [^:]*: "
+    r"|^The voice of [^:]*: |^Hello Agent, |^You are an? (?:\w+ )+[A-Z]\w+\.$"
     r"|^Water gets into |^Your [\w' -]+ (?:rusts?|dilutes?)\b|^That was close|^Pheew"
     r"|^You (?:hear (?!a monster behind)|rebalance your load|can barely move|stagger )"
     r"|^(?:Your movements are|Movement is) |^There is a staircase up here\.$"
@@ -143,7 +145,9 @@ def _without_names(sentence: str) -> str:
     known = _patterns()
     for pattern in (_CURSED, known.looks, _LABEL, known.corpse):
         sentence = pattern.sub(_noun, sentence)
-    return sentence if _KILLS.match(sentence) else known.monster.sub(r"\1he monster", sentence)
+    if _KILLS.match(sentence) and any(kind in sentence for kind in KILLS.values()):
+        return sentence
+    return known.monster.sub(r"\1he monster", sentence)
 
 
 def _noun(match: re.Match[str]) -> str:

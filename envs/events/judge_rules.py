@@ -95,7 +95,15 @@ _DEEDS = {
     "cross the water or lava": (r"^The hero came to the other side of the water or lava\.$",),
     "float in the air": (r"^The hero is now levitating\.$",),
     "kill a monster": (r"^Experience points rose\.$", r'^Message: ".*\bYou kill '),
-    **{name: (rf'^Message: ".*\bYou kill the {kind}\b',) for name, kind in KILLS.items()},
+    **{
+        name: (
+            rf'^Message: ".*\bYou kill the {kind}\b',
+            # Texts that quote the last message alone may not have it: a kill that names no other.
+            r'\A(?![\s\S]*^Message: ".*\bYou (?:kill|destroy|dissolve) )[\s\S]*'
+            r"^Experience points rose\.$",
+        )
+        for name, kind in KILLS.items()
+    },
     "cross a strip of lava": (r"^The hero crossed a strip of lava\.$",),
     "take the right one of two branches": _branches(2, "a blue jelly", "a lichen"),
     "take the right one of four branches": _branches(

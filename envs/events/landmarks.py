@@ -29,9 +29,11 @@ Signatures = npt.NDArray[np.uint8]
 ANIMALS = ("blue jelly", "spotted jelly", "lichen", "red mold", "green mold")
 """What may be caged in Memento; the bits of CAGED in this order."""
 ORDINALS = ("first", "second", "third", "fourth")
+
+# Values of LANDMARK.
 STRIP = 1
-_BRANCHES = {2: 2, 4: 4}
-"""By how many branches there are, the value of LANDMARK that means the first of them."""
+_FIRST_BRANCH = {2: 2, 4: 4}
+"""By how many branches there are, the value that means the first; the others follow it."""
 
 
 class Landmarks(Protocol):
@@ -96,7 +98,7 @@ class Branches:
         n = len(arrays["blstats"])
         self._branch_of = np.zeros((ROWS, COLUMNS), np.uint8)  # by cell, 0 where there is none
         for number, of_branch in enumerate(rows):
-            self._branch_of[of_branch, fork:] = _BRANCHES[len(rows)] + number
+            self._branch_of[of_branch, fork:] = _FIRST_BRANCH[len(rows)] + number
         self._in: Array = np.zeros(n, np.uint8)
         self._caged: Array = np.zeros(n, np.uint8)
 
@@ -142,9 +144,10 @@ def landmark_words(signature: Signatures) -> list[str]:
         return []
     if value == STRIP:
         return ["The hero crossed a strip of lava."]
-    count = max(n for n, first in _BRANCHES.items() if first <= value)
+    count = max(n for n, first in _FIRST_BRANCH.items() if first <= value)
+    which = ORDINALS[value - _FIRST_BRANCH[count]]
     caged = [f"a {name}" for bit, name in enumerate(ANIMALS) if signature[CAGED] >> bit & 1]
     return [
-        f"The hero took the {ORDINALS[value - _BRANCHES[count]]} of {count} branches, counted from"
-        f" the north. Caged at the start: {' and '.join(caged)}."
+        f"The hero took the {which} of {count} branches, counted from the north."
+        f" Caged at the start: {' and '.join(caged)}."
     ]

@@ -17,6 +17,11 @@ from envs.game.actions import kind as action_kind
 from envs.observer import Actions, Arrays, Bools, Rows, names_of_actions
 
 
+def played(batch: Arrays, task_id: str) -> str:
+    """Returns the id of the environment that a batch plays; a task of one's own has another id."""
+    return str(getattr(batch, "task", task_id))
+
+
 class EventStream:
     """Follows a batch: the event of every step by its number, and the text of each event.
 
@@ -54,7 +59,7 @@ class EventStream:
         self._version: int = getattr(batch, "descriptions", 1)
         self._sight = sight(batch, numbers)
         self._said = said(batch)
-        self._landmarks = landmarks_of(task_id, batch.arrays)
+        self._landmarks = landmarks_of(played(batch, task_id), batch.arrays)
         self.ids: npt.NDArray[np.int64] = np.zeros(len(self._sight.signatures), np.int64)
         """(B,) event of the last step: equal events have equal ids."""
         self.texts: list[str] = []

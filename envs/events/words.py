@@ -2,8 +2,9 @@
 
 It holds the kind of action, the message, what entered or left the inventory, what opened, filled
 or was pushed, how near the hero has come to notable things, what ground it steps on, changes of
-status, and how the episode ended. Never where: no position, no direction, and no letter of the
-inventory. So few different texts arise (hundreds in a million steps of KeyRoom), each judged once.
+status, and how the episode ended. Never where: no position, no direction (but for which branch of
+Memento's corridor, see `envs.events.landmarks`), and no letter of the inventory. So few different
+texts arise (hundreds in a million steps of KeyRoom), each judged once.
 """
 
 from __future__ import annotations
@@ -213,7 +214,7 @@ def words(
             for kinds in (entered, left)
         )
         action, question = action_essentials(action, message), message_essentials(question)
-        # What a dying hero did is not known of the game's state either.
+        # Nothing that a dying hero did is told, since the game's state does not show it either.
         died = signature[layout.END] == layout.DIED
         message, nothing = "" if died else message_essentials(message), "Nothing of note changed."
     flags = int(signature[layout.FLAGS])

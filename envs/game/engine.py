@@ -243,7 +243,7 @@ class Game:
         self._steps = 0
         self._messages = None
         if said is not None:
-            self._messages = Messages(said, rows["message"], rows["internal"])
+            self._messages = Messages(said, rows["message"], rows["internal"], rows["blstats"])
         if self.rules.path == "minihack":
             press = env.nethack.step
 
@@ -279,7 +279,7 @@ class Game:
             GameError: the game never comes to its first move, or its level can't be made.
         """
         self._steps = 0
-        self._begin_to_hear()
+        self._begin_to_hear(episode=True)
         if self.rules.path == "minihack":
             self._env.seed(seed, seed, False)
             self._env.reset()
@@ -292,7 +292,7 @@ class Game:
         for _ in range(START_LIMIT):
             if self._state[3]:  # in the move loop
                 self._goal.begin()
-                self._begin_to_hear()
+                self._begin_to_hear(episode=True)
                 self._hear(ends=True)
                 return
             self._press(SPACE)
@@ -347,9 +347,9 @@ class Game:
         self._hear()
         return bool(self._nethack.done())
 
-    def _begin_to_hear(self) -> None:
+    def _begin_to_hear(self, episode: bool = False) -> None:
         if self._messages is not None:
-            self._messages.begin()
+            self._messages.begin(episode)
 
     def _hear(self, ends: bool = False) -> None:
         """Notes what the game says, where anybody listens; see `Messages.hear`."""

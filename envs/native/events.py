@@ -17,7 +17,7 @@ import numpy.typing as npt
 from calm.credit import times_array
 from envs.events.landmarks import landmarks_of
 from envs.events.signature import MESSAGE
-from envs.events.stream import EventStream
+from envs.events.stream import EventStream, played
 from envs.game.engine import Array
 from envs.native.build import Built
 from envs.native.sight import NativeSight
@@ -152,7 +152,7 @@ class NativeEventStream(EventStream):
 
     def __init__(self, task_id: str, batch: Arrays, built: Built) -> None:
         # Landmarks are noted here, so that a step can't be looked at elsewhere.
-        may_share = landmarks_of(task_id, batch.arrays) is None
+        may_share = landmarks_of(played(batch, task_id), batch.arrays) is None
         super().__init__(
             task_id, batch, sight=partial(NativeSight, built=built, may_share=may_share)
         )

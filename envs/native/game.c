@@ -19,8 +19,10 @@ struct calm_game {
     nle_obs obs;
     nle_settings settings;
     calm_progress progress;
-    int said;       /* bytes of `messages` in this step */
-    char last[256]; /* what was said last in it */
+    int said;         /* bytes of `messages` in this step */
+    char last[256];   /* what was said last in it */
+    char before[256]; /* what was on the screen before it, and when that was */
+    int64_t time;
 };
 
 calm_game *calm_open(calm_header *h, int row, char why[256])
@@ -68,13 +70,21 @@ void calm_close(calm_game *g)
 
 /* --- the rules --------------------------------------------------------------------------- */
 
-static void begin_to_hear(calm_game *g)
+static void begin_to_hear(calm_game *g, bool episode)
 {
     if (!g->obs.keys[K_MESSAGES])
         return;
     memset(g->obs.keys[K_MESSAGES], 0, MESSAGES);
     g->said = 0;
-    g->last[0] = 0;
+    g->last[0] = g->before[0] = 0;
+    if (!episode)
+        memcpy(g->before, g->obs.keys[K_MESSAGE], sizeof g->before);
+    g->time = ((const int64_t *) g->obs.keys[K_BLSTATS])[TIME];
+}
+
+static bool is(const char *message, size_t bytes, const char other[256])
+{
+    return strnlen(other, 256) == bytes && !memcmp(message, other, bytes);
 }
 
 /* Adds what the game says to `messages`; see envs/game/messages.py, which says the same. */
@@ -86,7 +96,10 @@ static void hear(calm_game *g, bool ends)
     if (!all || (!ends && (internal[1] || internal[2])))
         return;
     const size_t bytes = strnlen(message, sizeof g->last);
-    if (!bytes || (strnlen(g->last, sizeof g->last) == bytes && !memcmp(message, g->last, bytes)))
+    if (!bytes || is(message, bytes, g->last))
+        return;
+    const int64_t *blstats = g->obs.keys[K_BLSTATS];
+    if (is(message, bytes, g->before) && blstats[TIME] == g->time)
         return;
     memset(g->last, 0, sizeof g->last);
     memcpy(g->last, message, bytes);
@@ -125,7 +138,7 @@ static int start(calm_game *g)
     for (int i = 0; i < START_LIMIT && !g->obs.done; i++) {
         if (state[3]) { /* in the move loop */
             calm_begin_goal(h, &g->progress, g->obs.keys);
-            begin_to_hear(g);
+            begin_to_hear(g, true);
             hear(g, true);
             return 0;
         }
@@ -217,7 +230,7 @@ void calm_step(calm_game *g)
     const int key = h->presses[action];
     const int64_t *blstats = g->obs.keys[K_BLSTATS];
     const int32_t *state = g->obs.keys[K_PROGRAM_STATE];
-    begin_to_hear(g);
+    begin_to_hear(g, false);
     bool done = h->path == PATH_KEYROOM && key == APPLY && open_door(g);
     const int64_t before = blstats[TIME];
     if (!done) {

@@ -37,7 +37,7 @@ class Times(NamedTuple):
     times: float
     """Mean number of achievements of an episode."""
     repeats: float
-    """Mean number of achievements beyond the first."""
+    """Mean number of achievements beyond as many as are to be done: beyond the first, mostly."""
     false: float | None
     """Mean number of the judge's that the truth denies; None where the truth is not known."""
 
@@ -62,7 +62,9 @@ class Tally:
         task = task or find_task(batch.task)
         known = with_truth(task)
         self.true_names = tuple(s.name for s in known)
-        self.judged_names = tuple(s.name for s in shaping.subgoals) if shaping else ()
+        judged = shaping.subgoals if shaping else ()
+        self.judged_names = tuple(s.name for s in judged)
+        self._due = {s.name: s.times for s in (*known, *judged)}
         self._truth = make_truth(task, batch) if known else None
         self._judge = shaping.source if shaping else None
         # Columns of the judge's subgoals that the truth knows, and the truth's columns of these.
@@ -110,20 +112,23 @@ class Tally:
         if not episodes:
             return []
         true, judged, false = (np.stack(part) for part in zip(*episodes, strict=True))
-        times = [_times("truth", name, true[:, i], None) for i, name in enumerate(self.true_names)]
+        times = [
+            _times("truth", name, true[:, i], None, self._due.get(name, 1))
+            for i, name in enumerate(self.true_names)
+        ]
         for i, name in enumerate(self.judged_names):
             denied = false[:, i] if i in self._judged_columns else None
-            times.append(_times("judge", name, judged[:, i], denied))
+            times.append(_times("judge", name, judged[:, i], denied, self._due[name]))
         return times
 
 
-def _times(source: str, name: str, counts: Counts, false: Counts | None) -> Times:
-    """Returns the means of counts (E,) of one subgoal over E episodes."""
+def _times(source: str, name: str, counts: Counts, false: Counts | None, due: int) -> Times:
+    """Returns the means of counts (E,) over E episodes of a subgoal, to be done `due` times."""
     return Times(
         source,
         name,
         float((counts > 0).mean()),
         float(counts.mean()),
-        float(np.maximum(counts - 1, 0).mean()),
+        float(np.maximum(counts - due, 0).mean()),
         None if false is None else float(false.mean()),
     )

@@ -35,6 +35,8 @@ def test_a_landmark_comes_once_an_episode_and_in_most_that_succeed() -> None:
     # Where nobody succeeds: all but what comes again and again (5 keys in 3 episodes are 1.67).
     more = [*transitions, *play("d", "Key taken.")]
     assert landmark_lines(more) == ("Door passed.", "A bat came.", "Fell.")
+    assert "Moved." not in landmark_lines(transitions, {"a", "b"})
+    assert "Moved." in landmark_lines(transitions, {"a", "b"}, times=100)
 
 
 ODDS = {

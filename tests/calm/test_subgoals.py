@@ -107,3 +107,13 @@ def test_subgoals_are_found_by_given_file_or_hash(tmp_path: Path, task: Task, st
         find_subgoals("ffffffffff", task, store)
     with pytest.raises(UsageError, match="calm decompose"):
         find_subgoals("given", BARE)
+
+
+def test_a_task_has_its_own_times_where_another_asks_the_same(tmp_path: Path) -> None:
+    often, once = (replace(BARE, subgoals=(replace(FOUND[0], times=n), FOUND[1])) for n in (16, 1))
+    name = subgoals_hash(FOUND)
+    with Store(tmp_path / "s.sqlite") as store:
+        store.keep_subgoals(BARE.id, often.subgoals, "me")
+        assert [s.times for s in find_subgoals(name, once, store)] == [1, 1]
+        assert [s.times for s in find_subgoals(name, often, store)] == [16, 1]
+        assert [s.times for s in find_subgoals(name, BARE, store)] == [16, 1]

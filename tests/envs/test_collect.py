@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,3 +117,15 @@ def test_a_player_of_ones_own() -> None:
     assert steps[99].transition.truncated
     assert not steps[99].transition.terminated
     assert steps[-1].provenance["player"] == "scripted"
+
+
+def test_an_own_task_tells_the_landmarks_of_what_it_plays(tmp_path: Path) -> None:
+    file = tmp_path / "lava.yaml"
+    file.write_text(
+        "{id: Lava-v0, goal: Cross., environment: MiniHack-LavaCrossingS9N1-v0, subgoals: ["
+        "{name: cross a strip of lava, definition: Past it.}, {name: go on, definition: On.}]}"
+    )
+    rows = list(play(str(file), "scripted", seed=5))
+    assert (
+        sum("The hero crossed a strip of lava." in r.transition.texts["events"] for r in rows) == 1
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from calm.records import Subgoal, subgoals_hash
 from calm.store.database import Database
@@ -19,19 +20,23 @@ class SubgoalLists:
     def add(self, task: str, subgoals: Sequence[Subgoal], source: str) -> str:
         """Adds a list under its hash, which is returned.
 
-        One that is there stays as it is, but for what names nothing, statements and times: newer
-        ones count.
+        One that is there stays as it is, but for what names nothing: newer times count, and newer
+        statements where there are any.
 
         Args:
             source: who named them, such as `openai:MODEL`.
         """
         name = subgoals_hash(subgoals)
-        stated = any(s.statements or s.times > 1 for s in subgoals)
+        rows = self._db.query("SELECT subgoals FROM subgoal_sets WHERE hash = ?", [name])
+        if rows and not any(s.statements for s in subgoals):
+            pairs = zip(subgoals, _load(rows[0][0]), strict=True)
+            subgoals = [replace(new, statements=old.statements) for new, old in pairs]
         self._db.execute(
             "INSERT INTO subgoal_sets (hash, task, subgoals, source, created)"
             " VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (hash) DO UPDATE SET subgoals = excluded.subgoals WHERE ?",
-            [name, task, _dump(subgoals), source, time.time(), stated],
+            " ON CONFLICT (hash) DO UPDATE SET subgoals = excluded.subgoals"
+            " WHERE subgoals != excluded.subgoals",
+            [name, task, _dump(subgoals), source, time.time()],
         )
         return name
 

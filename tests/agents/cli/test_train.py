@@ -72,7 +72,7 @@ def test_train_then_report(tmp_path: Path) -> None:
         (["train", "KeyRoom-S5", "--bonus", "novlty"], "unknown bonus 'novlty': did you mean"),
         (
             ["train", "KeyRoom-S5", "--bonus", "rnd", "--bonus-weight", "much"],
-            "bonus_weight: expected a finite number, such as 0.03, got 'much'",
+            "bonus_weight: expected a finite number, such as 0.1, got 'much'",
         ),
         (["train", "KeyRoom-S5", "--bonus-weight", "0.3"], "there is none: name one with --bonus"),
         (

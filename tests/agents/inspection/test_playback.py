@@ -83,7 +83,7 @@ def test_says_what_was_reached_before_and_what_has_no_answer() -> None:
     text = text_of(Player(recording(), step=2))
     assert "✓ go east  (step 1)" in text
     assert "no answer about this step" in text
-    assert reached(recording().episodes[0], 3) == {"go east": 1, NASTY: 3}
+    assert reached(recording().episodes[0], 3) == {"go east": [1, 3], NASTY: [3]}
 
 
 def test_in_a_narrow_terminal_the_rest_stands_below_the_map() -> None:

@@ -49,7 +49,7 @@ def test_steps_are_rounded_up_to_whole_rollouts(steps: int, trained: int) -> Non
         ({"n_envs": 4096, "n_steps": 4096}, "16,777,216 transitions.*at most 1,048,576"),
         ({"weight": float("inf")}, "weight: .*finite"),
         ({"weight_end": "none"}, "weight_end: expected a finite number, such as 0.0, got 'none'"),
-        ({"bonus_weight": "nan"}, "bonus_weight: expected a finite number, such as 0.03, got nan"),
+        ({"bonus_weight": "nan"}, "bonus_weight: expected a finite number, such as 0.1, got nan"),
         ({"bonus_weight": "much"}, "bonus_weight: expected a finite number.*got 'much'"),
         ({"bonus_weight": -1}, "bonus_weight: .*greater than or equal to 0"),
         ({"bonus": "novelty:cel"}, "bonus: unknown bonus .*did you mean 'novelty:cell'"),

@@ -1,16 +1,22 @@
 """What a batch's achievements pay, against credit worked by hand for two environments."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from calm.annotation.live import Annotator
 from calm.credit import CreditMode
 from calm.errors import UsageError
+from calm.judges import make_judge
 from calm.records import Subgoal
 from envs.credit.shaping import BatchCredit
+from envs.credit.sources import keys_of
+from envs.stepping.batch import Batch
+from envs.tasks import task
 
 SUBGOALS = [Subgoal("a", "A holds."), Subgoal("b", "B holds.")]
 NO = np.zeros(2, np.bool_)
@@ -91,3 +97,23 @@ def test_what_can_not_pay_is_refused(arguments: dict[str, Any], message: str) ->
     batch: Any = SimpleNamespace(n_envs=2, task="t", any_ended=False, observers=[])
     with pytest.raises(UsageError, match=message):
         BatchCredit(batch, **{"judge": "truth", "subgoals": SUBGOALS} | arguments)
+
+
+def test_how_often_is_the_callers_where_an_annotator_judges() -> None:
+    """In C and in Python alike."""
+    given = task("KeyRoom-S5").subgoals
+    often = [replace(s, times=4) for s in given]
+    annotator = Annotator(make_judge("rules"), task("KeyRoom-S5"))
+    for native in (True, False):
+        with Batch(
+            "MiniHack-KeyRoom-S5-v0", 2, keys_of(annotator), native=native, workers=0
+        ) as batch:
+            credit = BatchCredit(batch, annotator, often)
+            batch.reset()
+            rng = np.random.default_rng(0)
+            paid = []
+            for _ in range(200):
+                _, terminated, truncated = batch.step(rng.integers(8, size=2))
+                paid += credit.step(terminated, truncated).tolist()
+        assert set(paid) >= {0.0, 0.25}
+        assert all(one in (0, 0.25, 0.5, 0.75, 1) for one in paid)

@@ -133,3 +133,13 @@ def test_a_message_is_no_event() -> None:
     """Words inside the game's message don't count as sentences of ours."""
     text = 'Action: move.\nMessage: "The key entered the inventory."\nThe hero moved.'
     assert not any(says(name, text) for name in RULES)
+
+
+def test_a_named_kill_is_told_by_its_name_or_by_experience_that_no_other_kill_explains() -> None:
+    kill, rose = "kill a giant rat", "Experience points rose."
+    assert says(kill, f'Action: move.\nMessage: "You kill the giant rat! It bites!"\n{rose}')
+    assert says(kill, f'Action: move.\nMessage: "The giant rat bites!"\n{rose}')
+    assert says(kill, f"Action: move.\n{rose}")
+    assert not says(kill, f'Action: move.\nMessage: "You kill the newt!"\n{rose}')
+    assert not says(kill, f'Action: move.\nMessage: "You destroy the kobold zombie!"\n{rose}')
+    assert not says(kill, 'Action: move.\nMessage: "The giant rat bites!"\nHit points fell.')

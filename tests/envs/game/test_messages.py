@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from envs.game.messages import BYTES, Messages
+from envs.game.messages import BYTES, TIME, Messages
 from envs.stepping.batch import Batch
 
 
@@ -13,7 +13,8 @@ class Saying:
     def __init__(self) -> None:
         self.row = np.full(BYTES, 7, np.uint8)
         self.message, self.internal = np.zeros(256, np.uint8), np.zeros(9, np.int32)
-        self.messages = Messages(self.row, self.message, self.internal)
+        self.blstats = np.zeros(27, np.int64)
+        self.messages = Messages(self.row, self.message, self.internal, self.blstats)
         self.messages.begin()
 
     def say(self, text: str, ends: bool = False, asks: bool = False) -> str:
@@ -45,6 +46,20 @@ def test_a_question_is_heard_only_where_no_key_of_the_step_answers_it() -> None:
     )
 
 
+def test_what_was_on_the_screen_before_is_heard_again_only_if_time_has_passed() -> None:
+    """A key that does nothing leaves the old message there."""
+    game = Saying()
+    assert game.say("You kill it!", ends=True) == "You kill it!"
+    game.messages.begin()
+    assert game.say("You kill it!", ends=True) == ""
+    assert game.say("It bites!", ends=True) == "It bites!"
+    game.messages.begin()
+    game.blstats[TIME] += 1
+    assert game.say("It bites!", ends=True) == "It bites!"
+    game.messages.begin(episode=True)
+    assert game.say("It bites!", ends=True) == "It bites!"
+
+
 @pytest.mark.parametrize("letters", [255, 254, 3])
 def test_what_does_not_fit_is_cut_off_and_a_zero_is_last(letters: int) -> None:
     game = Saying()
@@ -72,7 +87,9 @@ def test_both_paths_hear_the_same(name: str) -> None:
             heard.append(texts)
     assert heard[0] == heard[1]
     shown = [text.split(b"\0")[0] for text in heard[1][3:]]
-    assert all(text.endswith(last) for text, last in zip(shown, said[-900:], strict=True))
+    assert all(
+        text.endswith(last) or not text for text, last in zip(shown, said[-900:], strict=True)
+    )
     assert any(text != last for text, last in zip(shown, said[-900:], strict=True))
 
 

@@ -1,5 +1,7 @@
 """A tally counts what an episode achieved, more than once too, by the truth and by the judge."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,19 @@ def times_of(tally: Tally, episodes: list, source: str) -> dict[str, tuple[float
         for t in tally.times(episodes)
         if t.source == source
     }
+
+
+def test_what_is_to_be_done_twice_is_repeated_from_the_third_time_on() -> None:
+    env = room()
+    twice = [replace(s, times=2) for s in task("Room-5x5").subgoals]
+    try:
+        tally = Tally(env.batch, None, replace(task("Room-5x5"), subgoals=tuple(twice)))
+        once_more = [*BACK_AND_FORTH[:2], NORTHWEST, SOUTHEAST, *BACK_AND_FORTH[2:]]
+        episodes = play(env, tally, BACK_AND_FORTH, once_more)
+        near = times_of(tally, episodes, "truth")["come within 2 steps of the staircase down"]
+        assert near == (1.0, 2.5, 0.5)
+    finally:
+        env.close()
 
 
 def test_coming_near_twice_is_one_repeat() -> None:
