@@ -36,7 +36,7 @@ def test_every_bonus_has_its_words() -> None:
         (
             {"judge": "rules", "weight": 0.3, "bonus": "e3b"},
             f"the task's own, without its {IDLE}; 0.3 for each subgoal that rules judges achieved,"
-            " once an episode; 0.1 for each deviation of the elliptical episodic bonus",
+            " once an episode; 0.01 for each deviation of the elliptical episodic bonus",
         ),
         (
             {"judge": "rules", "weight": 0.3, "weight_end": 0},

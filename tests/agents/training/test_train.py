@@ -10,7 +10,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from agents.report.page import report_runs
-from agents.training.config import TrainConfig
+from agents.training.config import TUNED_WEIGHTS, TrainConfig
 from agents.training.run_folder import Run
 from agents.training.status import TrainingStatus
 from agents.training.train import train
@@ -76,7 +76,10 @@ def test_reward_credit_and_bonus_are_logged_apart(tmp_path: Path, bonus: str) ->
     run = Run.create(tmp_path / "run", config)
     last = train(run)[-1]
     assert last["return_shaped"] == pytest.approx(
-        last["return_env"] + 0.3 * last["return_credit"] + 0.1 * last["return_bonus"], rel=1e-4
+        last["return_env"]
+        + 0.3 * last["return_credit"]
+        + TUNED_WEIGHTS[bonus] * last["return_bonus"],
+        rel=1e-4,
     )
     assert last["return_bonus"] > 1
     assert run.metrics()[-1] == last
