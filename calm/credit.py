@@ -64,6 +64,8 @@ class Credit:
         self.progress: npt.NDArray[np.float32] = np.zeros((n_envs, n_subgoals), np.float32)
         """(B, G) the share of each subgoal that this episode has done, in [0, 1]; rows are cleared
         when it ends."""
+        self.final_progress = self.progress
+        """(B, G) the same after the last step, before an end cleared it."""
         self.unreadable = 0
         """Steps so far of which an answer could not be read. It pays nothing and is not a "no"."""
         self.pending = 0
@@ -89,7 +91,8 @@ class Credit:
             self.pending += int((achieved == -2).any(axis=1).sum())
         yes = achieved == 1
         before = self.progress
-        after = self.after(achieved)
+        done = np.rint(before * self.times) + yes  # exact: no sum of shares
+        after: npt.NDArray[np.float32] = np.minimum(done / self.times, np.float32(1))
         if self.mode == "every":
             credit = (yes / self.times).sum(axis=1, dtype=np.float32)
         elif self.mode == "once":
@@ -97,14 +100,9 @@ class Credit:
         else:
             share = after.mean(axis=1, dtype=np.float32) * ~terminated
             credit = np.float32(self.gamma) * share - before.mean(axis=1, dtype=np.float32)
+        self.final_progress = after
         self.progress = after * ~(terminated | truncated)[:, None]
         return np.asarray(credit, dtype=np.float32)
-
-    def after(self, achieved: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
-        """Returns `progress` after a step with these answers (B, G), before an end clears it."""
-        done = np.rint(self.progress * self.times) + (achieved == 1)  # exact: no sum of shares
-        share: npt.NDArray[np.float32] = np.minimum(done / self.times, np.float32(1))
-        return share
 
     def reset(self) -> None:
         """Forgets the progress of all environments."""

@@ -86,7 +86,6 @@ class JudgedCredit(
         observation, r_env, terminated, truncated, info = self.env.step(action)
         text = self.describe(self._before, action, observation, terminated, truncated, info)
         achieved = self.annotator.judge_texts([text])
-        after = self.credit.after(achieved)[0]
         credit = float(self.credit.step(achieved, np.array([terminated]), np.array([truncated]))[0])
         self._before = observation
         info = info | {
@@ -94,6 +93,6 @@ class JudgedCredit(
             "credit": credit,
             "weight": self.weight,
             "achieved": achieved[0],
-            "progress": after,
+            "progress": self.credit.final_progress[0],
         }
         return observation, float(r_env) + self.weight * credit, terminated, truncated, info

@@ -13,6 +13,8 @@ from envs.stepping.batch import Batch
 
 BONUSES = ("none", *WAYS, "rnd", "e3b")
 """What `calm train --bonus` takes."""
+TUNED_WEIGHTS = {"novelty": 0.03, "rnd": 0.003, "e3b": 0.01}
+"""The best weight of each bonus on the three tasks of `calm study rivals-tune`."""
 OF_RND = ("torchrl", "tensordict")
 """What `rnd` needs beside what the others do."""
 

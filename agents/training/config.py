@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from agents.bonus.make import BONUSES
+from agents.bonus.make import BONUSES, TUNED_WEIGHTS
 from agents.network.names import ENCODERS, READS
 from calm.annotation.live import Ask
 from calm.asking.form import form_named
@@ -36,10 +36,6 @@ LIST = "`calm train --settings` lists all with what they mean"
 """The end of errors about an unknown setting."""
 MOST_TRANSITIONS = 1 << 20
 """Transitions of one rollout, at most; with the default keys they take half a gigabyte."""
-
-
-TUNED_WEIGHTS = {"novelty": 0.03, "rnd": 0.003, "e3b": 0.01}
-"""The best weight of each bonus on the three tasks of `calm study rivals-tune`."""
 
 
 class TrainConfig(BaseModel):

@@ -102,8 +102,8 @@ class BatchCredit:
                 fresh = count(achieved > self._credit.progress) or count(achieved < 0)
             if not fresh:
                 return self._none
-        self.final_progress[:] = self._credit.after(achieved)
         credit = self._credit.step(achieved, terminated, truncated)
+        self.final_progress[:] = self._credit.final_progress
         self.progress[:] = self._credit.progress
         return _read_only(credit)
 

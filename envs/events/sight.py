@@ -117,7 +117,7 @@ class Sight:
 
     def __init__(self, batch: Arrays, action_kinds: npt.NDArray[np.uint8]) -> None:
         self._arrays = batch.arrays
-        self._said = said(batch)
+        self._message_key = messages.key_of(batch.arrays)
         n = len(batch.arrays["blstats"])
         self._action_kinds = action_kinds
         self.signatures: npt.NDArray[np.uint8] = np.zeros((n, WIDTH), np.uint8)
@@ -371,12 +371,7 @@ class Sight:
         if self._asks.any():
             self._pending = self._arrays["message"].copy()
             self._question_hash = _hashes(self._pending)
-        return _hashes(self._arrays[self._said])
-
-
-def said(batch: Arrays) -> str:
-    """Returns the key of what a batch's texts quote: all that is said in a step, or the last."""
-    return messages.KEY if messages.KEY in batch.arrays else "message"
+        return _hashes(self._arrays[self._message_key])
 
 
 def _hashes(texts: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:

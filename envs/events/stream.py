@@ -11,15 +11,11 @@ import numpy.typing as npt
 from calm.errors import UsageError
 from envs.events import signature as layout
 from envs.events.landmarks import landmarks_of
-from envs.events.sight import Seeing, Sight, said
+from envs.events.sight import Seeing, Sight
 from envs.events.words import quote, words
+from envs.game import messages
 from envs.game.actions import kind as action_kind
 from envs.observer import Actions, Arrays, Bools, Rows, names_of_actions
-
-
-def played(batch: Arrays, task_id: str) -> str:
-    """Returns the id of the environment that a batch plays; a task of one's own has another id."""
-    return str(getattr(batch, "task", task_id))
 
 
 class EventStream:
@@ -57,9 +53,10 @@ class EventStream:
         numbers = np.array([self._kinds.index(name) for name in names], np.uint8)
         self._arrays = batch.arrays
         self._version: int = getattr(batch, "descriptions", 1)
+        # A task of one's own has another id than the environment that plays it.
+        self._landmarks = landmarks_of(getattr(batch, "task", task_id), batch.arrays)
         self._sight = sight(batch, numbers)
-        self._said = said(batch)
-        self._landmarks = landmarks_of(played(batch, task_id), batch.arrays)
+        self._message_key = messages.key_of(batch.arrays)
         self.ids: npt.NDArray[np.int64] = np.zeros(len(self._sight.signatures), np.int64)
         """(B,) event of the last step: equal events have equal ids."""
         self.texts: list[str] = []
@@ -113,5 +110,5 @@ class EventStream:
 
     def _message_in(self, row: int) -> npt.NDArray[Any]:
         """Returns what the game said in the last step in `row`, (256,) or (512,) uint8."""
-        message: npt.NDArray[Any] = self._arrays[self._said][row]
+        message: npt.NDArray[Any] = self._arrays[self._message_key][row]
         return message

@@ -236,14 +236,14 @@ class Game:
         self._nethack = env.nethack._pynethack
         stop_clock(Path(env.nethack.dlpath))
         rows = {"screen_descriptions": UNREAD_DESCRIPTIONS, **rows}
-        said = rows.pop(messages.KEY, None)
+        row = rows.pop(messages.KEY, None)
         self._nethack.set_buffers(**rows)
         self._rows = rows  # the engine keeps bare pointers
         self._penalty = penalty
         self._steps = 0
         self._messages = None
-        if said is not None:
-            self._messages = Messages(said, rows["message"], rows["internal"], rows["blstats"])
+        if row is not None:
+            self._messages = Messages(row, rows["message"], rows["internal"], rows["blstats"])
         if self.rules.path == "minihack":
             press = env.nethack.step
 

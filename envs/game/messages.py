@@ -7,6 +7,7 @@ in C.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ BYTES = 512
 """Its size; what does not fit is cut off, and a zero byte is last."""
 TIME = 20
 """The column of `blstats` that counts the game's time."""
+
+
+def key_of(arrays: Mapping[str, Array]) -> str:
+    """Returns the key of what texts quote: all that is said in a step, where it is gathered."""
+    return KEY if KEY in arrays else "message"
 
 
 class Messages:

@@ -8,16 +8,14 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from calm.credit import times_array
-from envs.events.landmarks import landmarks_of
 from envs.events.signature import MESSAGE
-from envs.events.stream import EventStream, played
+from envs.events.stream import EventStream
 from envs.game.engine import Array
 from envs.native.build import Built
 from envs.native.sight import NativeSight
@@ -151,11 +149,11 @@ class NativeEventStream(EventStream):
     """
 
     def __init__(self, task_id: str, batch: Arrays, built: Built) -> None:
-        # Landmarks are noted here, so that a step can't be looked at elsewhere.
-        may_share = landmarks_of(played(batch, task_id), batch.arrays) is None
-        super().__init__(
-            task_id, batch, sight=partial(NativeSight, built=built, may_share=may_share)
-        )
+        def sight(batch: Arrays, action_kinds: npt.NDArray[np.uint8]) -> NativeSight:
+            # Landmarks are noted here, so that a step can't be looked at elsewhere.
+            return NativeSight(batch, action_kinds, built, may_share=self._landmarks is None)
+
+        super().__init__(task_id, batch, sight=sight)
         assert isinstance(self._sight, NativeSight)
         self.in_step = self._sight.in_step
         self.pay: NativeCredit | None = None
@@ -214,7 +212,7 @@ class NativeEventStream(EventStream):
             return np.zeros(256, np.uint8)
         # A row that has ended is a new episode by now.
         if self.in_step and self._status[row]:
-            message: Array = self._final[self._said][row]
+            message: Array = self._final[self._message_key][row]
             return message
         return super()._message_in(row)
 

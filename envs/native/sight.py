@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from envs.events import signature, tables
-from envs.events.sight import Sight, said
+from envs.events.sight import Sight
+from envs.game import messages
 from envs.game.engine import Array
 from envs.game.glyphs import (
     CARRIED_KEY,
@@ -193,7 +194,7 @@ class NativeSight:
             places[name][:] = table
         places["action_kinds"][: len(action_kinds)] = action_kinds
         places |= {key: batch.arrays[key] for key in self.keys}
-        places["said"] = batch.arrays[said(batch)]
+        places["said"] = batch.arrays[messages.key_of(batch.arrays)]
         for name, (dtype, shape) in _STEP.items():
             own = self._cut(space, dtype, (n, *shape))
             places[name] = getattr(buffers, name) if buffers else own

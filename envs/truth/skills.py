@@ -76,10 +76,10 @@ class SkillTruth:
         hidden[np.arange(len(at)), now_at[:, 0], now_at[:, 1]] = True
         self._before = (np.where(hidden, there, after[0]), now_at, now_held)
 
-    def _says_so(self, said_in_step: Array) -> Bools:
+    def _says_so(self, messages_of_step: Array) -> Bools:
         """Returns where what was said in the step (B, bytes) has what MiniHack looks for, (B,)."""
-        said = (row.tobytes() for row in said_in_step)
-        return np.array([any(text in all_of_it for text in self._texts) for all_of_it in said])
+        texts = (row.tobytes() for row in messages_of_step)
+        return np.array([any(text in all_of_it for text in self._texts) for all_of_it in texts])
 
     def _state(self) -> tuple[Array, Array, Array]:
         """Returns where things are (B, 21, 79), the hero's cell (B, 2), how many it holds (B,)."""

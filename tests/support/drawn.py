@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from nle import nethack
+
+from envs.truth.followers import Follower
 
 CMAP = nethack.GLYPH_CMAP_OFF
 HERO = nethack.GLYPH_MON_OFF + 327
@@ -49,6 +52,20 @@ class Drawn:
                 glyphs[:, y, x] = SYMBOLS[symbol]
                 if symbol == "@":
                     blstats[:, :2] = (x, y)
+
+
+def steps_done(follower: Follower, maps: Sequence[str], depths: Sequence[int] = ()) -> list[int]:
+    """Numbers of the steps, from 1 on, in which the one hero of the maps does what is followed."""
+    drawn = Drawn()
+    glyphs, blstats = drawn.arrays["glyphs"], drawn.arrays["blstats"]
+    drawn.show(maps[0])
+    follower.begin(np.arange(1), glyphs, blstats)
+    steps = []
+    for step, drawing in enumerate(maps[1:], start=1):
+        drawn.show(drawing, depths[step] if depths else 1)
+        if follower.step(glyphs, blstats)[0]:
+            steps.append(step)
+    return steps
 
 
 CROSSINGS: dict[str, tuple[list[str], list[int]]] = {

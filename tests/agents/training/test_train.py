@@ -9,8 +9,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from agents.bonus.make import TUNED_WEIGHTS
 from agents.report.page import report_runs
-from agents.training.config import TUNED_WEIGHTS, TrainConfig
+from agents.training.config import TrainConfig
 from agents.training.run_folder import Run
 from agents.training.status import TrainingStatus
 from agents.training.train import train

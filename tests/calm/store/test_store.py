@@ -114,12 +114,12 @@ def test_how_often_a_subgoal_is_to_be_done_is_kept(store: Store) -> None:
     once = (Subgoal("fill a pit", "It is filled."), Subgoal("leave", "It is left.", ("so",)))
     name = store.keep_subgoals("T", once, "me")
     assert store.keep_subgoals("T", (replace(once[0], times=9), once[1]), "me") == name
-    kept = store.subgoal_sets("T")[name]
-    assert [(s.times, s.statements) for s in kept] == [(9, ()), (1, ("so",))]
+    newest = store.subgoal_sets("T")[name]
+    assert [(s.times, s.statements) for s in newest] == [(9, ()), (1, ("so",))]
     bare = tuple(replace(s, statements=(), times=2) for s in once)
     store.keep_subgoals("T", bare, "me")
-    kept = store.subgoal_sets("T")[name]
-    assert [(s.times, s.statements) for s in kept] == [(2, ()), (2, ("so",))]
+    newest = store.subgoal_sets("T")[name]
+    assert [(s.times, s.statements) for s in newest] == [(2, ()), (2, ("so",))]
 
 
 def test_subgoals_and_cards_are_kept(store: Store) -> None:

@@ -23,14 +23,14 @@ def crossed(maps: list[str]) -> tuple[list[int], list[int]]:
     strips, truth = Strips(drawn.arrays), CrossedStrips(1)
     strips.on_reset(np.arange(1))
     truth.begin(np.arange(1), glyphs, blstats)
-    told, true = [], []
+    events, true = [], []
     for step, drawing in enumerate(maps[1:], start=1):
         drawn.show(drawing)
         signatures = np.zeros((1, WIDTH), np.uint8)
         strips.on_step(signatures)
-        told += [step] * int(signatures[0, LANDMARK])
+        events += [step] * int(signatures[0, LANDMARK])
         true += [step] * int(truth.step(glyphs, blstats)[0])
-    return told, true
+    return events, true
 
 
 LEVEL = "|||||||/|..L..|/|..L..|/|LLLLL|/|..L..|/|..L..|/|||||||"
@@ -79,8 +79,8 @@ def test_events_and_truth_agree_wherever_the_hero_goes(seed: int, count: int) ->
         gap = rng.choice([0, 2, 4, 6])
         inside[(gap, at) if axis else (at, gap)] = "."
     cells = [(0, 0), *rng.integers(size, size=(7, 2)).tolist()]
-    told, true = crossed([walled(inside, *cell) for cell in cells])
-    assert told == true
+    events, true = crossed([walled(inside, *cell) for cell in cells])
+    assert events == true
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_the_compiled_stream_tells_the_same(id: str) -> None:
             stream = make(id, batch)
             batch.observers.append(stream)
             batch.reset()
-            told = []
+            of_stream = []
             for _ in range(400):
                 batch.step(rng.choice([1, 1, 2, 2, 0, 3, 4, 5], size=5))
-                told += [stream.texts[i] for i in stream.ids.tolist()]
-            texts.append(told)
+                of_stream += [stream.texts[i] for i in stream.ids.tolist()]
+            texts.append(of_stream)
     assert texts[0] == texts[1]
     assert any("strip" in text or "branches" in text for text in texts[0])

@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_cut_off_and_a_zero_is_last(letters: int) -> None:
 def test_both_paths_hear_the_same(name: str) -> None:
     """And where a step says but one thing, it is nle's message."""
     heard: list[list[bytes]] = []
-    said = [b""]
+    last_ones = [b""]
     for native in (True, False):
         options = {"seed": 3, "descriptions": 3, "native": native}
         with Batch(f"MiniHack-{name}-v0", 3, ("message",), **options) as batch:  # type: ignore[arg-type]
@@ -83,14 +83,14 @@ def test_both_paths_hear_the_same(name: str) -> None:
             for _ in range(300):
                 batch.step(rng.integers(batch.n_actions, size=3))
                 texts += [bytes(row) for row in batch.reached("messages")]
-                said += [bytes(row).split(b"\0")[0] for row in batch.reached("message")]
+                last_ones += [bytes(row).split(b"\0")[0] for row in batch.reached("message")]
             heard.append(texts)
     assert heard[0] == heard[1]
     shown = [text.split(b"\0")[0] for text in heard[1][3:]]
     assert all(
-        text.endswith(last) or not text for text, last in zip(shown, said[-900:], strict=True)
+        text.endswith(last) or not text for text, last in zip(shown, last_ones[-900:], strict=True)
     )
-    assert any(text != last for text, last in zip(shown, said[-900:], strict=True))
+    assert any(text != last for text, last in zip(shown, last_ones[-900:], strict=True))
 
 
 def test_other_versions_of_the_texts_gather_nothing() -> None:

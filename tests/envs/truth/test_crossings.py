@@ -8,19 +8,11 @@ import pytest
 from envs.events.sight import Sight
 from envs.events.signature import CROSSED, FLAGS
 from envs.truth.crossings import Banks
-from tests.support.drawn import CMAP, CROSSINGS, HERO, Drawn
+from tests.support.drawn import CMAP, CROSSINGS, HERO, Drawn, steps_done
 
 
 def crossings(maps: list[str], depths: tuple[int, ...] = ()) -> list[int]:
-    drawn, banks = Drawn(), Banks(1)
-    drawn.show(maps[0])
-    banks.begin(np.arange(1), drawn.arrays["glyphs"], drawn.arrays["blstats"])
-    crossing_steps = []
-    for step, drawing in enumerate(maps[1:], start=1):
-        drawn.show(drawing, depths[step] if depths else 1)
-        if banks.step(drawn.arrays["glyphs"], drawn.arrays["blstats"])[0]:
-            crossing_steps.append(step)
-    return crossing_steps
+    return steps_done(Banks(1), maps, depths)
 
 
 @pytest.mark.parametrize("what", CROSSINGS)

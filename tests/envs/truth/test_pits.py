@@ -4,21 +4,7 @@ import numpy as np
 import pytest
 
 from envs.truth.pits import FilledPits
-from tests.support.drawn import Drawn
-
-
-def filled(maps: list[str]) -> list[int]:
-    """Numbers of the steps that fill a pit, from 1 on."""
-    drawn, pits = Drawn(), FilledPits(1)
-    glyphs, blstats = drawn.arrays["glyphs"], drawn.arrays["blstats"]
-    drawn.show(maps[0])
-    pits.begin(np.arange(1), glyphs, blstats)
-    steps = []
-    for step, drawing in enumerate(maps[1:], start=1):
-        drawn.show(drawing)
-        if pits.step(glyphs, blstats)[0]:
-            steps.append(step)
-    return steps
+from tests.support.drawn import Drawn, steps_done
 
 
 @pytest.mark.parametrize(
@@ -34,7 +20,7 @@ def filled(maps: list[str]) -> list[int]:
     ],
 )
 def test_filled_pits(maps: list[str], steps: list[int]) -> None:
-    assert filled(maps) == steps
+    assert steps_done(FilledPits(1), maps) == steps
 
 
 def test_an_episode_begins_with_the_pits_of_its_own_map() -> None:

@@ -192,9 +192,9 @@ def test_a_deed_that_is_said_before_a_more_is_done_where_the_texts_hear_it(
         truth = SkillTruth(SKILLS["MiniHack-Wear-v0"], batch)
         batch.reset()
         truth.on_reset(np.arange(1))
-        said = b"You are now wearing a robe. The newt bites!"
+        messages = b"You are now wearing a robe. The newt bites!"
         if "messages" in batch.arrays:
-            batch.arrays["messages"][0, : len(said)] = np.frombuffer(said, np.uint8)
+            batch.arrays["messages"][0, : len(messages)] = np.frombuffer(messages, np.uint8)
         running = np.zeros(1, np.bool_)
         for ended, expected in ((running, done), (~running, done)):
             truth.on_step(np.zeros(1, np.int64), ended, running)
