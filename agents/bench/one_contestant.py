@@ -100,7 +100,7 @@ def learn(model: Any, seconds: float) -> settings.StepsAndSeconds:
     return after - before, end - start
 
 
-def our_model(size: str, threads: int, lstm: int = 0) -> Any:
+def our_model(size: str, threads: int, lstm: int = 0, precision: str = "float32") -> Any:
     """Returns an agent of ours as `agents.training.train` sets it up; `lstm` is its width."""
     import torch
 
@@ -114,12 +114,17 @@ def our_model(size: str, threads: int, lstm: int = 0) -> Any:
     if lstm:
         policy["lstm_hidden_size"] = lstm
     kind = FastRecurrentPPO if lstm else FastPPO
-    return ppo(kind, ours_env(0), size, threads=threads, policy=policy)
+    return ppo(kind, ours_env(0), size, threads=threads, precision=precision, policy=policy)
 
 
 def ours(size: str, seconds: float) -> settings.StepsAndSeconds:
     """Trains as `calm train` trains one agent on all cores."""
     return learn(our_model(size, settings.CORES), seconds)
+
+
+def ours_bfloat16(size: str, seconds: float) -> settings.StepsAndSeconds:
+    """Trains as `calm train --set precision=bfloat16` trains one agent on all cores."""
+    return learn(our_model(size, settings.CORES, precision="bfloat16"), seconds)
 
 
 def ours_one_core(size: str, seconds: float) -> settings.StepsAndSeconds:
@@ -225,6 +230,7 @@ def pufferlib(backend: str) -> Contestant:
 
 CONTESTANTS: dict[str, Contestant] = {
     "ours": ours,
+    "ours, bfloat16": ours_bfloat16,
     "ours, one core": ours_one_core,
     "SB3 DummyVecEnv": sb3("DummyVecEnv"),
     "SB3 SubprocVecEnv": sb3("SubprocVecEnv"),

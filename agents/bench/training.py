@@ -72,13 +72,19 @@ class Contest:
             self.rates.setdefault(key, []).append(rate)
         self.rates = {key: of for key, of in self.rates.items() if key[1] not in self.missing}
 
-    def ratio(self, size: str, family: str) -> float | None:
-        """Returns the median over rounds of ours over theirs, whose faster setup counts."""
+    def ratio(self, size: str, family: str, name: str = "") -> float | None:
+        """Returns the median over rounds of ours over theirs, whose faster setup counts.
+
+        Args:
+            size: of the network.
+            family: of `FAMILIES`.
+            name: of ours; the first by default.
+        """
         theirs = [self.rates[size, name] for name in FAMILIES[family] if (size, name) in self.rates]
         if not theirs:
             return None
         best = max(theirs, key=statistics.median)
-        return ratio(self.rates[size, self.names[0]], best)
+        return ratio(self.rates[size, name or self.names[0]], best)
 
     def hold(self, quick: bool, progress: Say) -> bool:
         """Plays all rounds; returns whether Ctrl-C ended it after some whole ones."""
@@ -129,8 +135,9 @@ def run(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any
     Returns:
         {"bench", "machine", "rows", "ratios", "missing", "stopped"}: rows of {"name", "value",
         "unit", "min", "max"}, the network's size in the name; ratios are ours over theirs:
-        "sb3_528k" and "sb3_small" for the two sizes of the network, "sample_factory" and
-        "pufferlib" the smaller of both sizes; "stopped" where rounds are missing.
+        "sb3_528k" and "sb3_small" for the two sizes of the network, the same with "_bfloat16" for
+        ours in bfloat16, "sample_factory" and "pufferlib" the smaller of both sizes; "stopped"
+        where rounds are missing.
 
     Raises:
         CalmError: our own loop or stable-baselines3's failed.
@@ -138,6 +145,8 @@ def run(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any
     contest = Contest()
     stopped = contest.hold(quick, progress)
     ratios = {f"sb3_{SIZES[size]}": contest.ratio(size, "sb3") for size in SIZES}
+    for size in SIZES:
+        ratios[f"sb3_{SIZES[size]}_bfloat16"] = contest.ratio(size, "sb3", "ours, bfloat16")
     for family in ("sample_factory", "pufferlib"):
         by_size = [contest.ratio(size, family) for size in SIZES]
         ratios[family] = min((r for r in by_size if r is not None), default=None)

@@ -233,7 +233,7 @@ def attended(model: PPO, batch: Observations) -> Tensor | None:
         return None
     with torch.no_grad():
         _, joining = extractor.beside_maps(batch)
-        tokens, mask = part.tokens(*part.cells(batch[CROP]), *joining)
+        tokens, mask = part.tokens(part.cells(batch[CROP]), part.known(batch[CROP]), *joining)
         on_map = look(part.mix.prepared(tokens), mask)[:, part.extra :]
     weights = on_map.unflatten(1, part.grid)
     return weights if part.fine else spread(weights, crops(batch).shape[1:])

@@ -168,11 +168,11 @@ class MapEncoder(nn.Module):
             extra: tokens (batch, extra, WIDE) without a place on the map.
             present: (batch, extra) which of these hold something.
         """
-        cells, known = self.cells(glyphs)
+        cells = self.cells(glyphs)
         if self.fine:
-            cells = torch.relu(self.down(self._mixed(cells, known)))
+            cells = torch.relu(self.down(self._mixed(cells, glyphs)))
         elif self.mix is not None:
-            return self._joined(cells, known, extra, present)
+            return self._joined(cells, self.known(glyphs), extra, present)
         return torch.relu(self.read(cells.flatten(1)))
 
     def marked_cells(self, glyphs: Tensor) -> Tensor:
@@ -180,7 +180,7 @@ class MapEncoder(nn.Module):
 
         (batch, dim + 1, rows, columns): one tensor, so that it can be had once for equal maps.
         """
-        cells, known = self.cells(glyphs)
+        cells, known = self.cells(glyphs), self.known(glyphs)
         return torch.cat([cells, known.unsqueeze(1).to(cells.dtype)], 1)
 
     def joined(self, marked: Tensor, extra: Tensor, present: Tensor) -> Tensor:
@@ -195,18 +195,17 @@ class MapEncoder(nn.Module):
         tokens, mask = self.tokens(cells, known, extra, present)
         return torch.relu(self.read(self.mix(tokens, mask).transpose(1, 2).flatten(1)))
 
-    def cells(self, glyphs: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the mechanism's cells (batch, dim, rows, columns), and which are known.
-
-        The second is (batch, rows, columns) bool.
-        """
-        known = (glyphs != STONE) & (glyphs != NO_GLYPH)
+    def cells(self, glyphs: Tensor) -> Tensor:
+        """Returns the mechanism's cells (batch, dim, rows, columns) of glyphs (batch, h, w)."""
         cells = glyph_conv(glyphs, self.embedding, self.stem, (STONE, NO_GLYPH))
+        return cells if self.fine else torch.relu(self.down(cells))
+
+    def known(self, glyphs: Tensor) -> Tensor:
+        """Returns which cells of `cells` saw a known one, (batch, rows, columns) bool."""
+        known = (glyphs != STONE) & (glyphs != NO_GLYPH)
         if self.stride > 1:
             known = _folded(known)
-        if self.fine:
-            return cells, known
-        return torch.relu(self.down(cells)), _folded(known)
+        return known if self.fine else _folded(known)
 
     def tokens(
         self,
@@ -228,11 +227,11 @@ class MapEncoder(nn.Module):
             return tokens, mask
         return torch.cat([extra, tokens], 1), torch.cat([present, mask], 1)
 
-    def _mixed(self, cells: Tensor, known: Tensor) -> Tensor:
+    def _mixed(self, cells: Tensor, glyphs: Tensor) -> Tensor:
         """Returns cells (batch, dim, rows, columns) after the mechanism, if there is one."""
         if self.mix is None:
             return cells
-        tokens, mask = self.tokens(cells, known)
+        tokens, mask = self.tokens(cells, self.known(glyphs))
         mixed: Tensor = self.mix(tokens, mask).transpose(1, 2).unflatten(2, cells.shape[2:])
         return mixed
 

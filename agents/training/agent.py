@@ -59,6 +59,8 @@ def make_ppo(
         "subgoal_names": [subgoal.name for subgoal in subgoals],
     }
     settings: dict[str, Any] = {
+        "threads": threads,
+        "precision": config.precision,
         "n_steps": config.n_steps,
         "batch_size": config.batch_size,
         "n_epochs": config.n_epochs,
@@ -78,7 +80,7 @@ def make_ppo(
     if not learns:
         settings["policy_kwargs"] |= {"optimizer_class": NoOptimizer, "optimizer_kwargs": {}}
     if config.memory != "lstm":
-        return FastPPO("MultiInputPolicy", env, threads=threads, **settings)
+        return FastPPO("MultiInputPolicy", env, **settings)
     settings["policy_kwargs"] |= {"lstm_hidden_size": config.features_dim}
     settings["values_train_memory"] = config.values_train_memory
-    return FastRecurrentPPO("MultiInputLstmPolicy", env, threads=threads, **settings)
+    return FastRecurrentPPO("MultiInputLstmPolicy", env, **settings)

@@ -195,7 +195,7 @@ def test_a_mechanism_mixes_every_cell_or_every_second_and_starts_as_the_cnn(
     model = extractor(["glyphs_crop"], encoder=encoder, fine=fine)
     part = model.parts["glyphs_crop"]
     observed = observations(["glyphs_crop"], 3)
-    cells, known = part.cells(observed["glyphs_crop"])
+    cells, known = (of(observed["glyphs_crop"]) for of in (part.cells, part.known))
     assert part.grid == tuple(cells.shape[2:]) == ((9, 9) if fine else (5, 5))
     tokens, mask = part.tokens(cells, known)
     change = (part.mix(tokens, mask) - tokens).norm() / tokens.norm()

@@ -23,7 +23,8 @@ def test_a_mechanism_sees_its_grid(
     part = MapEncoder(nn.Embedding(GLYPHS, 4), shape, 8, encoder)
     assert part.grid == grid
     assert part.fine == (encoder in FINE)
-    cells, known = part.cells(torch.full((2, *shape), STONE))
+    glyphs = torch.full((2, *shape), STONE)
+    cells, known = part.cells(glyphs), part.known(glyphs)
     assert cells.shape[2:] == known.shape[1:] == grid
     assert not known.any()
 
@@ -32,10 +33,10 @@ def test_a_cell_is_known_where_it_or_a_neighbour_is() -> None:
     glyphs = torch.full((1, 9, 9), STONE)
     glyphs[0, 4, 4] = 0
     part = MapEncoder(nn.Embedding(GLYPHS, 4), (9, 9), 8, "softmax")
-    _, known = part.cells(glyphs)
+    known = part.known(glyphs)
     assert known[0].nonzero().tolist() == [[2, 2]]  # centred on cell (4, 4)
     glyphs[0, 4, 4], glyphs[0, 3, 3] = STONE, 0
-    _, known = part.cells(glyphs)
+    known = part.known(glyphs)
     assert known[0].nonzero().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
 
 

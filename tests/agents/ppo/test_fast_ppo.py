@@ -13,6 +13,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.network.extractor import NetHackExtractor
+from agents.network.kernels.bfloat16 import Bfloat16Conv2d
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
@@ -149,6 +150,17 @@ def test_stable_baselines_evaluates_it(env: VecEnv) -> None:
     returns, lengths = evaluate_policy(model, env, 6, return_episode_rewards=True)
     assert len(returns) == 6
     assert max(lengths) <= LIMIT
+
+
+def test_in_bfloat16_the_numbers_are_near_and_weights_stay_float32(env: VecEnv) -> None:
+    exact, of_exact = learned(FastPPO, env, rollouts=1)
+    rounded, of_rounded = learned(FastPPO, env, rollouts=1, precision="bfloat16")
+    kinds = {type(layer) for layer in rounded.policy.features_extractor.modules()}
+    assert Bfloat16Conv2d in kinds
+    for name, weight in rounded.policy.state_dict().items():
+        assert weight.dtype == exact.policy.state_dict()[name].dtype
+    first, same = (of.rollouts[0]["values"][0] for of in (of_rounded, of_exact))
+    assert 0 < np.abs(first - same).max() < 2**-6 * np.abs(same).max()
 
 
 def test_a_callback_can_stop_it_and_reads_what_sb3_shows(env: VecEnv) -> None:
