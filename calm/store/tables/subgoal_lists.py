@@ -27,17 +27,18 @@ class SubgoalLists:
             source: who named them, such as `openai:MODEL`.
         """
         name = subgoals_hash(subgoals)
-        rows = self._db.query("SELECT subgoals FROM subgoal_sets WHERE hash = ?", [name])
-        if rows and not any(s.statements for s in subgoals):
-            pairs = zip(subgoals, _load(rows[0][0]), strict=True)
-            subgoals = [replace(new, statements=old.statements) for new, old in pairs]
-        self._db.execute(
-            "INSERT INTO subgoal_sets (hash, task, subgoals, source, created)"
-            " VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (hash) DO UPDATE SET subgoals = excluded.subgoals"
-            " WHERE subgoals != excluded.subgoals",
-            [name, task, _dump(subgoals), source, time.time()],
-        )
+        with self._db.transaction():
+            rows = self._db.query("SELECT subgoals FROM subgoal_sets WHERE hash = ?", [name])
+            if rows and not any(s.statements for s in subgoals):
+                pairs = zip(subgoals, _load(rows[0][0]), strict=True)
+                subgoals = [replace(new, statements=old.statements) for new, old in pairs]
+            self._db.execute(
+                "INSERT INTO subgoal_sets (hash, task, subgoals, source, created)"
+                " VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (hash) DO UPDATE SET subgoals = excluded.subgoals"
+                " WHERE subgoals != excluded.subgoals",
+                [name, task, _dump(subgoals), source, time.time()],
+            )
         return name
 
     def lists(self, task: str | None = None) -> dict[str, tuple[Subgoal, ...]]:
