@@ -82,7 +82,8 @@ class MultiHeadScan(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         y, shared = self._routes(x, mask)
-        fused = (y.sum(3) + y.shape[3] * shared) * self._gate(y, shared)
+        mean = mean_of(y)
+        fused = len(y) * (mean + shared) * self._gate(y, mean, shared)
         out: Tensor = self.out(self.norm(fused.flatten(2)).to(x.dtype))
         return zero_void(out, mask)
 
@@ -91,42 +92,56 @@ class MultiHeadScan(nn.Module):
 
         Means over channels; in [0, 1] with fusion "sigmoid", else 0 or more; 0 at masked cells.
         """
-        return zero_void(self._gate(*self._routes(x, mask)).mean(-1), mask)
+        y, shared = self._routes(x, mask)
+        return zero_void(self._gate(y, mean_of(y), shared).mean(-1), mask)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns how much of each cell passes, (batch, cells): the mean over heads."""
         return self.route_weights(x, mask).mean(-1)
 
-    def _routes(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _routes(self, x: Tensor, mask: Tensor | None) -> tuple[list[Tensor], Tensor]:
         """Returns each route's result at each cell, less what all share, and what they share.
 
-        The first is (batch, cells, heads, 4, size). The second, (batch, cells, heads, size), is the
-        mean of D_k times the cell's own features. It is most of y at the start, when the steps Δ
-        are small, and cv is blind to it, so leaving it in would only cost cv its digits: an error
-        of 1e-3 in float32.
+        The first are four of (batch, cells, heads, size), since elementwise work on one tensor of
+        all, with an axis of four before one of few channels, takes twice as long. The second, of
+        the same shape, is the mean of D_k times the cell's own features. It is most of y at the
+        start, when the steps Δ are small, and cv is blind to it, so leaving it in would only cost
+        cv its digits: an error of 1e-3 in float32.
         """
         batch, cells, _ = x.shape
         parts = self.subspaces(zero_void(x, mask)).view(batch, cells, self.heads, self.size)
         y = self.scan(parts, mask)
         y, parts = (t if t.dtype == torch.float64 else t.float() for t in (y, parts))
         skip = self.scan.skip.mean(1)
-        own = (self.scan.skip - skip.unsqueeze(1)) * parts.unsqueeze(3)
-        return y + own, skip * parts
+        own = (self.scan.skip - skip.unsqueeze(1)).unbind(1)
+        routes = zip(y.unbind(3), own, strict=True)
+        return [route + weight * parts for route, weight in routes], skip * parts
 
-    def _gate(self, y: Tensor, shared: Tensor) -> Tensor:
-        """Returns σ(cv - t), (batch, cells, heads, size), of what `_routes` returns."""
-        mean = y.mean(3)
-        variance = (y - mean.unsqueeze(3)).square().sum(3) / (y.shape[3] - 1)
+    def _gate(self, y: Sequence[Tensor], mean: Tensor, shared: Tensor) -> Tensor:
+        """Returns σ(cv - t), (batch, cells, heads, size).
+
+        Args:
+            y: of each route, as `_routes` returns them.
+            mean: of these.
+            shared: as `_routes` returns it.
+        """
+        squares = functools.reduce(torch.add, ((route - mean).square() for route in y))
+        variance = squares / (len(y) - 1)
         differ = variance > 0
         # The root's slope at 0 is infinite: where all routes agree the gate is given none.
         std = torch.where(differ, variance, 1.0).sqrt() * differ
-        # Pairwise: `amin` over a short axis takes as long as the scan itself.
-        spread = mean - functools.reduce(torch.minimum, y.unbind(3))
+        spread = mean - functools.reduce(torch.minimum, y)
         if self.fusion == "cv-relu":
             return F.relu(std / (spread + 1e-5) - self.threshold)
-        squares = (y + shared.unsqueeze(3)).square().mean(3)
+        # The mean of the squares of y + shared, by its variance and its mean.
+        squares = squares / len(y) + (mean + shared).square()
         floor = 1e-5 + 1e-2 * (squares + 1e-12).sqrt()
         return torch.sigmoid(std / (spread + floor) - self.threshold)
+
+
+def mean_of(routes: Sequence[Tensor]) -> Tensor:
+    """Returns the mean of tensors of one shape."""
+    return functools.reduce(torch.add, routes) / len(routes)
 
 
 class GatedScan(nn.Module):

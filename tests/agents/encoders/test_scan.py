@@ -7,7 +7,7 @@ from torch import Tensor
 
 from agents.encoders.route_scan import RouteScan
 from agents.encoders.routes import scan_routes
-from agents.encoders.scan import Fusion, GatedScan, MultiHeadScan
+from agents.encoders.scan import Fusion, GatedScan, MultiHeadScan, mean_of
 
 
 def scanned(scan: RouteScan, u: Tensor, group: int, route: list[int], skip: set[int]) -> Tensor:
@@ -125,6 +125,12 @@ def test_steps_and_rates_start_as_the_authors() -> None:
     assert (scan.skip == 1).all()
 
 
+def gate_of(mechanism: MultiHeadScan, y: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
+    """Returns the gate of results y (batch, cells, heads, 4, size)."""
+    routes = y.unbind(3)
+    return mechanism._gate(routes, mean_of(routes), shared)
+
+
 @pytest.mark.parametrize(
     ("routes", "cv"), [((0, 1, 1, 1), 2 / 3), ((0, 0, 0, 1), 2.0), ((0, 1, 2, 3), 0.8607)]
 )
@@ -133,13 +139,13 @@ def test_the_gate_by_hand(routes: tuple[int, ...], cv: float) -> None:
     m = MultiHeadScan(4, 2, 2, threshold=0.25)
     y = torch.tensor(routes, dtype=torch.float64).view(1, 1, 1, 4, 1)
     for moved in (y, y + 7, 1e3 * y):
-        assert m._gate(moved, torch.zeros(1)).item() == pytest.approx(cv - 0.25, abs=1e-4)
+        assert gate_of(m, moved, torch.zeros(1)).item() == pytest.approx(cv - 0.25, abs=1e-4)
 
 
 def test_routes_that_agree_are_silent_and_have_no_gradient() -> None:
     m = MultiHeadScan(4, 2, 2, threshold=0.0)
     y = torch.full((1, 1, 1, 4, 1), 3.0, requires_grad=True)
-    gate = m._gate(y, torch.zeros(1))
+    gate = gate_of(m, y, torch.zeros(1))
     gate.backward()
     assert gate.item() == 0
     assert y.grad is not None
@@ -153,7 +159,7 @@ def test_nearly_equal_routes_explode_only_the_papers_gate() -> None:
     for fusion in ("cv-relu", "sigmoid"):
         m = MultiHeadScan(4, 2, 2, fusion=fusion, threshold=0.0)
         z = y.clone().requires_grad_()
-        m._gate(z - 1, torch.ones(1, 1, 1, 1)).backward()
+        gate_of(m, z - 1, torch.ones(1, 1, 1, 1)).backward()
         assert z.grad is not None
         slopes[fusion] = z.grad.abs().max().item()
     assert slopes["cv-relu"] > 1e4
@@ -163,9 +169,9 @@ def test_nearly_equal_routes_explode_only_the_papers_gate() -> None:
 def test_a_threshold_below_two_thirds_silences_nothing() -> None:
     torch.manual_seed(0)
     y = torch.randn(7, 50, 2, 4, 3)
-    assert (MultiHeadScan(4, 2, 2, threshold=0.66)._gate(y, y[..., 0, :]) > 0).all()
+    assert (gate_of(MultiHeadScan(4, 2, 2, threshold=0.66), y, y[..., 0, :]) > 0).all()
     silent = (
-        (MultiHeadScan(4, 2, 2, threshold=1.0)._gate(y, y[..., 0, :]) == 0).float().mean().item()
+        (gate_of(MultiHeadScan(4, 2, 2, threshold=1.0), y, y[..., 0, :]) == 0).float().mean().item()
     )
     assert 0.6 < silent < 0.75  # 67 % of normal numbers
 
