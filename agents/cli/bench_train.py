@@ -27,6 +27,14 @@ def bench_train(
     memory: Annotated[
         bool, typer.Option("--memory", help="Measure agents with an LSTM instead.")
     ] = False,
+    judged: Annotated[
+        bool,
+        typer.Option(
+            "--judged",
+            help="Measure shaped agents instead: ours beside stable-baselines3's PPO in our"
+            " environments.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure training: ours, stable-baselines3, Sample Factory and PufferLib.
@@ -37,10 +45,12 @@ def bench_train(
 
     With --encoder ours alone, as `calm train` trains on KeyRoom-S15: each encoder beside `cnn` and
     `softmax`, by the hero's crop and by the whole level. With --memory an LSTM of ours beside
-    sb3-contrib's, and beside ours without one.
+    sb3-contrib's, and beside ours without one. With --judged ours beside stable-baselines3's on
+    KeyRoom-S15 with credit by `rules`, in the same environments, so that their speed counts for
+    neither.
     """
-    if memory and encoder:
-        raise UsageError("--memory measures no encoders; leave out --encoder, or --memory")
+    if sum((memory, judged, bool(encoder))) > 1:
+        raise UsageError("--encoder, --memory and --judged measure different things; name one")
     if encoder:
         from agents.bench.train_encoders import KEYS
         from agents.bench.train_encoders import run as run_encoders
@@ -51,6 +61,11 @@ def bench_train(
         return
     if only:
         raise UsageError("--map says which map encoders are measured by; name some with --encoder")
+    if judged:
+        from agents.bench.train_judged import run as run_judged
+
+        run_bench(lambda say: run_judged(quick, say), as_json)
+        return
     from agents.bench.training import run, run_memory
 
     run_bench(lambda say: (run_memory if memory else run)(quick, say), as_json)

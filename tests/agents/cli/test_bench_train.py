@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agents.bench import train_encoders, training
+from agents.bench import train_encoders, train_judged, training
 from calm.errors import UsageError
 from tests.support.command_line import calm
 
@@ -37,3 +37,11 @@ def test_encoders_are_measured_by_the_maps_that_are_named(monkeypatch: pytest.Mo
     assert calls == [(["agent"], ["crop", "level"], False), ([], ["level"], True)]
     with pytest.raises(UsageError, match="name some with --encoder"):
         calm("bench", "train", "--map", "crop")
+
+
+def test_shaped_agents_are_measured_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_judged, "run", lambda quick, _say: RESULT | {"quick": quick})
+    assert json.loads(calm("bench", "train", "--judged", "--quick", "--json"))["quick"] is True
+    for other in (["--memory"], ["--encoder", "all"]):
+        with pytest.raises(UsageError, match="measure different things"):
+            calm("bench", "train", "--judged", *other)

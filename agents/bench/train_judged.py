@@ -1,0 +1,96 @@
+"""Measures steps a second of shaped agents: ours beside stable-baselines3's PPO.
+
+Both train on KeyRoom-S15, judged by `rules`, in our environments and with the settings that `calm
+train` begins with there; they differ by who collects and who updates. They take turns, one rollout
+with its update each a round, after one to warm up.
+
+Ratios, ours over theirs in steps a second, larger is better:
+    sb3_judged             ours over stable-baselines3's
+    sb3_judged_bfloat16    the same in bfloat16
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import torch
+from stable_baselines3 import PPO
+
+from agents.bench import settings
+from agents.bench.train_encoders import Contestant, contestant
+from agents.training.agent import make_ppo
+from agents.training.config import TrainConfig, make_config
+from agents.training.environment import credit_source_of, make_env, subgoals_of
+from agents.training.families import family_of
+from calm.bench.harness import Row, Say, machine, ratio, row
+from envs.tasks import task_id
+
+TASK = "KeyRoom-S15"
+
+
+def run(quick: bool = False, progress: Say = lambda text: None, **more: Any) -> dict[str, Any]:
+    """Measures them; returns the report of a bench.
+
+    Args:
+        quick: one round instead of five.
+        progress: called with what is being measured.
+        **more: settings of `TrainConfig`, over those of the task's family.
+    """
+    config = make_config({"task": TASK, **family_of(task_id(TASK)).settings, **more})
+    contestants = {
+        "ours": contestant(config),
+        "ours, bfloat16": contestant(config.model_copy(update={"precision": "bfloat16"})),
+        "SB3": sb3(config),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    try:
+        for turn in range(2 if quick else 6):
+            for name, one in contestants.items():
+                progress(f"{name}, {f'round {turn}' if turn else 'warming up'}")
+                start = time.perf_counter()
+                one.train()
+                if turn:
+                    rates[name].append(one.steps / (time.perf_counter() - start))
+    finally:
+        for one in contestants.values():
+            one.close()
+    rows: list[Row] = [row(name, "steps/s", of) for name, of in rates.items()]
+    ratios = {
+        "sb3_judged": round(ratio(rates["ours"], rates["SB3"]), 2),
+        "sb3_judged_bfloat16": round(ratio(rates["ours, bfloat16"], rates["SB3"]), 2),
+    }
+    return {"bench": "train", "machine": machine(), "rows": rows, "ratios": ratios}
+
+
+def sb3(config: TrainConfig) -> Contestant:
+    """Returns stable-baselines3's PPO with these settings, with a thread for each core."""
+    subgoals = subgoals_of(config)
+    source = credit_source_of(config, subgoals)
+    env = make_env(config, config.n_envs, source, subgoals, split="train", seed=config.seed)
+    ours = make_ppo(config, env, subgoals=subgoals)
+    theirs = PPO(
+        "MultiInputPolicy",
+        env,
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.n_epochs,
+        learning_rate=config.learning_rate,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        ent_coef=config.ent_coef,
+        seed=config.seed,
+        device="cpu",
+        policy_kwargs=ours.policy_kwargs,
+    )
+    steps = config.n_envs * config.n_steps
+
+    def train() -> None:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(settings.CORES)
+        try:
+            theirs.learn(steps, reset_num_timesteps=False)
+        finally:
+            torch.set_num_threads(threads)
+
+    return Contestant(train, steps, env.close)

@@ -1,0 +1,21 @@
+"""Shaped agents of ours beside stable-baselines3's: the same settings, in turns."""
+
+import pytest
+import torch
+
+from agents.bench.train_judged import run
+
+SMALL = {"n_envs": 2, "n_steps": 8, "crop": 5, "features_dim": 16, "minibatches": 2, "n_epochs": 1}
+
+
+def test_ours_is_set_beside_sb3() -> None:
+    threads = torch.get_num_threads()
+    try:
+        report = run(quick=True, **SMALL)
+    finally:
+        torch.set_num_threads(threads)
+    rates = {row["name"]: row["value"] for row in report["rows"]}
+    assert list(rates) == ["ours", "ours, bfloat16", "SB3"]
+    assert set(report["ratios"]) == {"sb3_judged", "sb3_judged_bfloat16"}
+    expected = rates["ours"] / rates["SB3"]
+    assert report["ratios"]["sb3_judged"] == pytest.approx(expected, abs=0.006)
