@@ -23,6 +23,7 @@ RESULTS = ROOT / "agents" / "results"
 STUDIES = {
     "keyroom": "keyroom",
     "keyroom-dark-s15": "keyroom",
+    "keyroom-tune": "keyroom-tune",
     "memory": "memory",
     "message": "message",
     "rivals": "rivals",
