@@ -21,6 +21,7 @@ from docs.generate.includes import section_of
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "agents" / "results"
 STUDIES = {
+    "encoders": "encoders",
     "keyroom": "keyroom",
     "keyroom-dark-s15": "keyroom",
     "keyroom-tune": "keyroom-tune",
