@@ -46,12 +46,18 @@ def test_peers_that_are_not_there_are_left_out_and_named(monkeypatch: pytest.Mon
     def rate(name: str, size: str, seconds: float) -> float:
         if name.startswith(("Sample", "Puffer")):
             raise CalmError("not installed")
-        return {"M": 6.0, "S": 12.0}[size] if name == "ours" else 3.0
+        ours = {"M": 6.0, "S": 12.0}[size]
+        return {"ours": ours, "ours, bfloat16": 1.5 * ours}.get(name, 3.0)
 
     monkeypatch.setattr(bench_train, "measure", rate)
     result = run(quick=True)
     assert result["bench"] == "train"
-    assert result["ratios"] == {"sb3_528k": 2.0, "sb3_small": 4.0}
+    assert result["ratios"] == {
+        "sb3_528k": 2.0,
+        "sb3_small": 4.0,
+        "sb3_528k_bfloat16": 3.0,
+        "sb3_small_bfloat16": 6.0,
+    }
     assert [m.split(":")[0] for m in result["missing"]] == [
         *FAMILIES["sample_factory"],
         *FAMILIES["pufferlib"],
