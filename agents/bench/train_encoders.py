@@ -14,14 +14,20 @@ Ratios, ours over theirs in steps a second, larger is better:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agents.bench import settings
 from agents.network.names import ENCODERS
 from agents.training.config import TrainConfig, make_config
 from calm.bench.harness import Row, Say, machine, ratio, row
 from calm.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from stable_baselines3 import PPO
+
+    from agents.ppo.fast_ppo import FastPPO
 
 MapKind = Literal["crop", "level"]
 KEYS: dict[MapKind, tuple[str, ...]] = {"crop": ("glyphs_crop",), "level": ("glyphs",)}
@@ -66,18 +72,7 @@ def run(
     ratios: dict[str, float] = {}
     for kind in maps:
         contestants = {name: contestant(config_of(name, kind, quick, **more)) for name in names}
-        rates: dict[str, list[float]] = {name: [] for name in names}
-        try:
-            for turn in range(2 if quick else 4):
-                for name, one in contestants.items():
-                    progress(f"{kind}: {name}, {f'round {turn}' if turn else 'warming up'}")
-                    start = time.perf_counter()
-                    one.train()
-                    if turn:
-                        rates[name].append(one.steps / (time.perf_counter() - start))
-        finally:
-            for one in contestants.values():
-                one.close()
+        rates = take_turns(contestants, 1 if quick else 3, partial(_say, progress, kind))
         rows += [row(f"{kind}: {name}", "steps/s", of) for name, of in rates.items()]
         beside = BASELINE[kind]
         ratios |= {
@@ -112,8 +107,46 @@ def _place(encoder: str) -> tuple[int, int]:
     return ENCODERS.index(name), int(channels or 0)
 
 
-def contestant(config: TrainConfig) -> Contestant:
-    """Returns an agent of these settings, on all cores as `calm train` trains one agent."""
+def _say(progress: Say, kind: str, what: str) -> None:
+    """Calls `progress` with what is being measured, and by which map."""
+    progress(f"{kind}: {what}")
+
+
+def take_turns(
+    contestants: Mapping[str, Contestant], rounds: int, say: Say
+) -> dict[str, list[float]]:
+    """Trains contestants in turns, one rollout each a round, and ends them.
+
+    Args:
+        contestants: by name.
+        rounds: that are measured, after one to warm up.
+        say: called with what is being measured.
+
+    Returns:
+        Steps a second in each round, by name.
+    """
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    try:
+        for turn in range(rounds + 1):
+            for name, one in contestants.items():
+                say(f"{name}, {f'round {turn}' if turn else 'warming up'}")
+                start = time.perf_counter()
+                one.train()
+                if turn:
+                    rates[name].append(one.steps / (time.perf_counter() - start))
+    finally:
+        for one in contestants.values():
+            one.close()
+    return rates
+
+
+def contestant(config: TrainConfig, remade: Callable[[FastPPO], PPO] | None = None) -> Contestant:
+    """Returns an agent of these settings, on all cores as `calm train` trains one agent.
+
+    Args:
+        config: the settings.
+        remade: returns another agent in the same environments to train instead.
+    """
     import torch
 
     from agents.ppo.glibc_memory import keep_memory
@@ -125,7 +158,8 @@ def contestant(config: TrainConfig) -> Contestant:
     subgoals = subgoals_of(config)
     source = credit_source_of(config, subgoals)
     env = make_env(config, config.n_envs, source, subgoals, split="train", seed=config.seed)
-    model = make_ppo(config, env, settings.CORES, subgoals)
+    ours = make_ppo(config, env, settings.CORES, subgoals)
+    model = ours if remade is None else remade(ours)
     steps = config.n_envs * config.n_steps
 
     def train() -> None:

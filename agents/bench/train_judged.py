@@ -11,17 +11,15 @@ Ratios, ours over theirs in steps a second, larger is better:
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import torch
 from stable_baselines3 import PPO
 
 from agents.bench import settings
-from agents.bench.train_encoders import Contestant, contestant
-from agents.training.agent import make_ppo
+from agents.bench.train_encoders import Contestant, contestant, take_turns
+from agents.ppo.fast_ppo import FastPPO
 from agents.training.config import TrainConfig, make_config
-from agents.training.environment import credit_source_of, make_env, subgoals_of
 from agents.training.families import family_of
 from calm.bench.harness import Row, Say, machine, ratio, row
 from envs.tasks import task_id
@@ -43,18 +41,7 @@ def run(quick: bool = False, progress: Say = lambda text: None, **more: Any) -> 
         "ours, bfloat16": contestant(config.model_copy(update={"precision": "bfloat16"})),
         "SB3": sb3(config),
     }
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
-    try:
-        for turn in range(2 if quick else 6):
-            for name, one in contestants.items():
-                progress(f"{name}, {f'round {turn}' if turn else 'warming up'}")
-                start = time.perf_counter()
-                one.train()
-                if turn:
-                    rates[name].append(one.steps / (time.perf_counter() - start))
-    finally:
-        for one in contestants.values():
-            one.close()
+    rates = take_turns(contestants, 1 if quick else 5, progress)
     rows: list[Row] = [row(name, "steps/s", of) for name, of in rates.items()]
     ratios = {
         "sb3_judged": round(ratio(rates["ours"], rates["SB3"]), 2),
@@ -65,32 +52,31 @@ def run(quick: bool = False, progress: Say = lambda text: None, **more: Any) -> 
 
 def sb3(config: TrainConfig) -> Contestant:
     """Returns stable-baselines3's PPO with these settings, with a thread for each core."""
-    subgoals = subgoals_of(config)
-    source = credit_source_of(config, subgoals)
-    env = make_env(config, config.n_envs, source, subgoals, split="train", seed=config.seed)
-    ours = make_ppo(config, env, subgoals=subgoals)
-    theirs = PPO(
-        "MultiInputPolicy",
-        env,
-        n_steps=config.n_steps,
-        batch_size=config.batch_size,
-        n_epochs=config.n_epochs,
-        learning_rate=config.learning_rate,
-        gamma=config.gamma,
-        gae_lambda=config.gae_lambda,
-        ent_coef=config.ent_coef,
-        seed=config.seed,
-        device="cpu",
-        policy_kwargs=ours.policy_kwargs,
-    )
-    steps = config.n_envs * config.n_steps
+
+    def remade(ours: FastPPO) -> PPO:
+        return PPO(
+            "MultiInputPolicy",
+            ours.get_env(),
+            n_steps=config.n_steps,
+            batch_size=config.batch_size,
+            n_epochs=config.n_epochs,
+            learning_rate=config.learning_rate,
+            gamma=config.gamma,
+            gae_lambda=config.gae_lambda,
+            ent_coef=config.ent_coef,
+            seed=config.seed,
+            device="cpu",
+            policy_kwargs=ours.policy_kwargs,
+        )
+
+    theirs = contestant(config, remade)
 
     def train() -> None:
         threads = torch.get_num_threads()
         torch.set_num_threads(settings.CORES)
         try:
-            theirs.learn(steps, reset_num_timesteps=False)
+            theirs.train()
         finally:
             torch.set_num_threads(threads)
 
-    return Contestant(train, steps, env.close)
+    return theirs._replace(train=train)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from agents.encoders import MECHANISMS
 
 ENCODERS = ("cnn", *MECHANISMS, "semantics")
@@ -14,3 +16,5 @@ READS = (*MAPS, *JOIN, "progress")
 """Every key that the features extractor reads by itself."""
 GATES = ("all", "judged", "words", "seen", "none")
 """What the gates of `semantics` may be learned from, see `agents.network.history.WindowEncoder`."""
+Precision = Literal["float32", "bfloat16"]
+"""Of the large products, on a CPU, see `agents.network.kernels.bfloat16`."""

@@ -30,10 +30,9 @@ SB3 would pass them; one that has keys in `repeats`, with the axes of one row of
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +47,11 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional as F
 
-from agents.network.kernels.bfloat16 import available as has_bfloat16
 from agents.network.kernels.bfloat16 import use_bfloat16
 from agents.network.kernels.minibatch_chunks import CHUNK, Indices, Memory
 from agents.network.kernels.onednn_linear import use_onednn
+from agents.network.names import Precision
 from agents.ppo.rollout import Observation, ReusedRolloutBuffer, Rollout
-
-log = logging.getLogger(__name__)
 
 Begun = npt.NDArray[np.bool_]
 """(B,) which observations begin an episode."""
@@ -67,9 +64,6 @@ UPDATE_STATISTICS = (
     "clip_fraction",
     "approx_kl",
 )
-
-
-Precision = Literal["float32", "bfloat16"]
 
 
 class FastPPO(PPO):
@@ -122,8 +116,6 @@ class FastPPO(PPO):
         self._repeats: dict[str, int] = dict(repeats)
         if self.is_fast and self.device.type == "cpu":
             if self.precision == "bfloat16":
-                if not has_bfloat16():
-                    log.warning("this processor has no bfloat16, so that it is slower than float32")
                 use_bfloat16(extractor)
             use_onednn(self.policy)
             for layer in extractor.modules():

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from agents.bonus.make import BONUSES, TUNED_WEIGHTS
-from agents.network.names import ENCODERS, READS
+from agents.network.names import ENCODERS, READS, Precision
 from calm.annotation.live import Ask
 from calm.asking.form import form_named
 from calm.credit import CREDIT_MODES, CreditMode
@@ -134,7 +134,7 @@ class TrainConfig(BaseModel):
     """What it falls or rises to, linearly, by the last step; unchanged by default."""
     features_dim: int = Field(default=256, ge=8, le=8192)
     """Width of the features that policy and value share."""
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     """Of the large products of maps, on a CPU. bfloat16 is quicker where the processor has it
     (AVX512-BF16 or AMX), slower elsewhere."""
     eval_every: int = Field(default=40_000, ge=1)

@@ -11,9 +11,13 @@ outputs of the products are rounded to between two and three significant digits.
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+log = logging.getLogger(__name__)
 
 
 def _rounded(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor | None]:
@@ -44,8 +48,10 @@ class Bfloat16Linear(nn.Linear):
 def use_bfloat16(module: nn.Module) -> None:
     """Makes the large convolutions and linear layers inside `module` compute in bfloat16.
 
-    Weights, names and `state_dict` stay as they are.
+    Weights, names and `state_dict` stay as they are. A processor without it is warned of.
     """
+    if not available():
+        log.warning("this processor has no bfloat16, so that it is slower than float32")
     for layer in module.modules():
         if type(layer) is nn.Conv2d and layer.weight.numel() >= LARGE_CONVOLUTION:
             layer.__class__ = Bfloat16Conv2d
