@@ -32,6 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,7 @@ from agents.network.kernels.bfloat16 import use_bfloat16
 from agents.network.kernels.minibatch_chunks import CHUNK, Indices, Memory
 from agents.network.kernels.onednn_linear import use_onednn
 from agents.network.names import Precision
+from agents.ppo.dihedral import Dihedral
 from agents.ppo.rollout import Observation, ReusedRolloutBuffer, Rollout
 
 Begun = npt.NDArray[np.bool_]
@@ -78,6 +80,7 @@ class FastPPO(PPO):
         chunk: transitions in a chunk, about.
         precision: of the large products of the features extractor, on a CPU; bfloat16 is quicker
             where the processor has it, and no longer gives SB3's numbers.
+        augmentation: shows each pass over a rollout in another way; none by default.
         **settings: of SB3's PPO.
     """
 
@@ -93,9 +96,11 @@ class FastPPO(PPO):
         threads: int = 1,
         chunk: int = CHUNK,
         precision: Precision = "float32",
+        augmentation: Dihedral | None = None,
         **settings: Any,
     ) -> None:
         self.threads, self.chunk, self.precision = threads, chunk, precision
+        self.augmentation = augmentation
         self._pool: ThreadPoolExecutor | None = None
         super().__init__(policy, env, **settings)
 
@@ -123,7 +128,7 @@ class FastPPO(PPO):
                     layer.weight.data = layer.weight.data.to(memory_format=torch.channels_last)
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "_pool"]
+        return [*super()._excluded_save_params(), "_pool", "augmentation"]
 
     def collect_rollouts(
         self,
@@ -220,10 +225,11 @@ class FastPPO(PPO):
         stats: list[Tensor] = []
         last_epoch = 0
         stopped = False
-        for _ in range(self.n_epochs):
+        views = repeat(data) if self.augmentation is None else self.augmentation.views(data)
+        for view in islice(views, self.n_epochs):
             last_epoch = len(stats)
-            for rows in data.minibatches(self.batch_size):
-                gradients, stat = self._gradients(data, rows, parameters, clip, clip_vf)
+            for rows in view.minibatches(self.batch_size):
+                gradients, stat = self._gradients(view, rows, parameters, clip, clip_vf)
                 stats.append(stat)
                 if self.target_kl is not None and stat[-1].item() > 1.5 * self.target_kl:
                     stopped = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,17 @@ class Rollout:
         self.repeats = {
             key: number_rows(self.stored[key].numpy(), ndim) for key, ndim in repeats.items()
         }
+
+    def seen_as(self, stored: Observation, actions: Tensor) -> Rollout:
+        """Returns the same transitions with other observations and actions.
+
+        Args:
+            stored: observations by key, (N, ...), of which two are equal where the rollout's are.
+            actions: (N, 1) int64.
+        """
+        view = copy(self)
+        view.stored, view.actions = stored, actions
+        return view
 
     def minibatches(self, size: int) -> Iterator[Indices]:
         """Yields random rows, as SB3 draws them: it counts environment by environment."""

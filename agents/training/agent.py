@@ -10,10 +10,13 @@ from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.network.extractor import NetHackExtractor
+from agents.ppo.dihedral import Dihedral
 from agents.ppo.fast_ppo import FastPPO
 from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
 from agents.training.config import TrainConfig
+from calm.errors import UsageError
 from calm.records import Subgoal
+from envs.interfaces.sb3_vec import Sb3Vec
 
 
 class NoOptimizer:
@@ -47,6 +50,9 @@ def make_ppo(
         subgoals: that the judge answers about, whose words an encoder may read; of an agent whose
             weights are loaded they are in those.
         learns: False for one that plays alone.
+
+    Raises:
+        UsageError: rollouts are to be turned (`augment`) where directions can't be told.
     """
     rate: Any = config.learning_rate
     if config.learning_rate_end is not None:
@@ -77,6 +83,8 @@ def make_ppo(
             "net_arch": [],  # the extractor's joint layer is what policy and value share
         },
     }
+    if learns and config.augment == "dihedral":
+        settings["augmentation"] = _dihedral(env)
     if not learns:
         settings["policy_kwargs"] |= {"optimizer_class": NoOptimizer, "optimizer_kwargs": {}}
     if config.memory != "lstm":
@@ -84,3 +92,22 @@ def make_ppo(
     settings["policy_kwargs"] |= {"lstm_hidden_size": config.features_dim}
     settings["values_train_memory"] = config.values_train_memory
     return FastRecurrentPPO("MultiInputLstmPolicy", env, **settings)
+
+
+def _dihedral(env: VecEnv) -> Dihedral:
+    """Returns what turns and mirrors the rollouts of environments.
+
+    Raises:
+        UsageError: keys that tell directions mean something else too, or one has no image.
+    """
+    assert isinstance(env, Sb3Vec)
+    rules = env.batch.rules
+    if rules.allow_all_yn:
+        raise UsageError(
+            f"augment=dihedral can't be had for {env.batch.task}: the game leaves questions to the"
+            " agent there, and y and n are directions as well as answers; leave it none"
+        )
+    try:
+        return Dihedral(rules.presses)
+    except ValueError as error:
+        raise UsageError(f"augment=dihedral can't be had for {env.batch.task}: {error}") from None

@@ -32,6 +32,8 @@ from envs.tasks import own_task, task_id
 from envs.tasks import task as find_task
 
 Memory = Literal["none", "stack", "lstm"]
+Augment = Literal["none", "dihedral"]
+"""What each pass of an update makes of a rollout."""
 LIST = "`calm train --settings` lists all with what they mean"
 """The end of errors about an unknown setting."""
 MOST_TRANSITIONS = 1 << 20
@@ -120,6 +122,10 @@ class TrainConfig(BaseModel):
     """Parts that a rollout is split into for one epoch."""
     n_epochs: int = Field(default=3, ge=1, le=1000)
     """Passes over a rollout."""
+    augment: Augment = "none"
+    """dihedral: each pass sees the rollout in another of its eight turns and mirror images,
+    directions of actions alike, so that more passes (n_epochs=8) teach more; see
+    `agents.ppo.dihedral`. Only where all that the policy sees of the map are crops."""
     learning_rate: float = Field(default=5e-4, gt=0)
     """Adam's step size."""
     learning_rate_end: float | None = Field(default=None, ge=0)
@@ -268,6 +274,17 @@ class TrainConfig(BaseModel):
             )
         if self.memory == "stack" and "glyphs_crop" not in self.keys:
             raise ValueError("memory=stack keeps crops; add glyphs_crop to the keys")
+        return self
+
+    @model_validator(mode="after")
+    def _what_can_be_turned(self) -> Self:
+        if self.augment == "dihedral" and (
+            "glyphs" in self.keys or "glyphs_crop" not in self.keys or self.memory == "lstm"
+        ):
+            raise ValueError(
+                "augment=dihedral turns crops: keys need glyphs_crop and not glyphs (a level is no"
+                " square), and an lstm remembers the level as it was played"
+            )
         return self
 
     @property

@@ -1,15 +1,17 @@
 """From a run's settings to an agent."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from agents.network.subgoal_words import hashed_words
+from agents.ppo.fast_ppo import FastPPO
 from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
 from agents.training.agent import make_ppo
 from agents.training.callback import RunCallback
-from agents.training.config import TrainConfig
+from agents.training.config import TrainConfig, make_config
 from agents.training.environment import credit_source_of, make_env, subgoals_of
 from agents.training.run_folder import Run
 from agents.training.train import train
@@ -102,3 +104,44 @@ def test_the_words_of_the_judged_subgoals_reach_the_encoder() -> None:
             make_ppo(config.model_copy(update={"encoder_options": {"gate": 1}}), env)
     finally:
         env.close()
+
+
+def turning(task: str, **more: Any) -> FastPPO:
+    """An agent whose rollouts are turned, after two of them."""
+    config = TrainConfig(**SMALL | {"task": task}, n_epochs=9, augment="dihedral", **more)
+    env = make_vec(task, 2, kind="sb3", keys=config.keys, window=config.looks_back, workers=0)
+    try:
+        return make_ppo(config, env).learn(2 * 16)
+    finally:
+        env.close()
+
+
+@pytest.mark.parametrize("more", [{}, {"memory": "stack"}, {"encoder": "agent"}], ids=str)
+def test_rollouts_are_turned_for_every_pass(more: dict[str, Any]) -> None:
+    model = turning("KeyRoom-S5", **more)
+    assert model.augmentation is not None
+    assert (model.is_fast, model._n_updates) == (True, 2 * 9)
+
+
+def test_nothing_is_turned_where_directions_are_answers_too() -> None:
+    with pytest.raises(UsageError, match=r"augment=dihedral .* y and n are directions as well"):
+        turning("LavaCross-Restricted")
+
+
+def test_an_agent_that_only_plays_turns_nothing() -> None:
+    config = TrainConfig(**SMALL, augment="dihedral")
+    env = make_vec("LavaCross-Restricted", 2, kind="sb3", keys=config.keys, workers=0)
+    try:
+        assert make_ppo(config, env, learns=False).augmentation is None
+    finally:
+        env.close()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"keys": ["glyphs", "glyphs_crop"]}, {"keys": ["blstats"]}, {"memory": "lstm"}],
+    ids=str,
+)
+def test_only_crops_can_be_turned(more: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"augment=dihedral turns crops: keys need glyphs_crop"):
+        make_config(SMALL | {"augment": "dihedral"} | more)
