@@ -283,7 +283,7 @@ class TrainConfig(BaseModel):
         ):
             raise ValueError(
                 "augment=dihedral turns crops: keys need glyphs_crop and not glyphs (a level is no"
-                " square), and an lstm remembers the level as it was played"
+                " square), and an lstm remembers the level as it was played; set augment=none"
             )
         return self
 

@@ -93,8 +93,9 @@ def test_reward_credit_and_bonus_are_logged_apart(tmp_path: Path, bonus: str) ->
     assert " + ".join(f"{part:.2f}" for part in parts) in report
 
 
-def test_a_run_with_a_bonus_goes_on_the_same_way_however_often(tmp_path: Path) -> None:
-    config = TrainConfig(**SMALL | {"steps": 512}, judge="none", bonus="e3b")
+@pytest.mark.parametrize("more", [{"bonus": "e3b"}, {"augment": "dihedral"}], ids=str)
+def test_a_run_resumes_the_same_way_however_often(more: dict[str, str], tmp_path: Path) -> None:
+    config = TrainConfig(**SMALL | {"steps": 512} | more, judge="none")
     run = Run.create(tmp_path / "run", config)
     train(run)
     ends = []
@@ -106,7 +107,10 @@ def test_a_run_with_a_bonus_goes_on_the_same_way_however_often(tmp_path: Path) -
     for state in ends:
         del state["training_seconds"], state["eval_seconds"]
     assert same(*ends)
-    assert not same(ends[0]["bonus"], run.load_checkpoint()["bonus"])
+    before = run.load_checkpoint()
+    assert not any(
+        same(ends[0][name], before[name]) for name in ("policy", *more) if name in before
+    )
 
 
 def test_a_noisy_judges_quality_in_this_run_is_in_the_metrics(tmp_path: Path) -> None:
