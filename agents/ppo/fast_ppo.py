@@ -53,19 +53,13 @@ from agents.network.kernels.minibatch_chunks import CHUNK, Indices, Memory
 from agents.network.kernels.onednn_linear import use_onednn
 from agents.network.names import Precision
 from agents.ppo.dihedral import Dihedral
+from agents.ppo.loss import STATISTICS, Coefficients, Played, summed_loss
 from agents.ppo.rollout import Observation, ReusedRolloutBuffer, Rollout
 
 Begun = npt.NDArray[np.bool_]
 """(B,) which observations begin an episode."""
 Actor = Callable[[Observation, Begun], npt.NDArray[np.int64]]
 """From observations by key, (B, ...), and which of them begin an episode, to actions (B,)."""
-UPDATE_STATISTICS = (
-    "policy_gradient_loss",
-    "value_loss",
-    "entropy_loss",
-    "clip_fraction",
-    "approx_kl",
-)
 
 
 class FastPPO(PPO):
@@ -262,36 +256,27 @@ class FastPPO(PPO):
 
         Returns:
             One gradient a parameter, None where the loss does not depend on it, and the minibatch's
-            `UPDATE_STATISTICS` (5,).
+            `STATISTICS` (5,).
         """
         advantages = data.advantages[torch.from_numpy(rows).to(self.device)]
         centre, scale = torch.zeros(()), torch.ones(())
         if self.normalize_advantage and len(rows) > 1:
             centre, scale = advantages.mean(), advantages.std() + 1e-8
+        coefficients = Coefficients(clip, clip_vf, self.vf_coef, self.ent_coef)
         n = len(rows)
 
         def one(chunk: Indices) -> tuple[Sequence[Tensor | None], Tensor]:
             where = torch.from_numpy(chunk).to(self.device)
             logits, values = self._of_chunk(data, chunk)
-            scores = F.log_softmax(logits, -1)
-            log_prob = scores.gather(1, data.actions[where]).flatten()
-            log_ratio = log_prob - data.log_probs[where]
-            ratio = log_ratio.exp()
-            advantage = (data.advantages[where] - centre) / scale
-            clipped = ratio.clamp(1 - clip, 1 + clip)
-            policy_loss = -torch.min(advantage * ratio, advantage * clipped).sum() / n
-            if clip_vf is not None:
-                old = data.values[where]
-                values = old + (values - old).clamp(-clip_vf, clip_vf)
-            value_loss = F.mse_loss(values, data.returns[where], reduction="sum") / n
-            entropy_loss = (scores.exp() * scores).sum() / n
-            loss = policy_loss + self.ent_coef * entropy_loss + self.vf_coef * value_loss
-            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-            with torch.no_grad():
-                outside = ((ratio - 1).abs() > clip).float().sum() / n
-                kl = ((ratio - 1) - log_ratio).sum() / n
-                stat = torch.stack([policy_loss, value_loss, entropy_loss, outside, kl])
-            return gradients, stat
+            played = Played(
+                data.actions[where],
+                data.log_probs[where],
+                (data.advantages[where] - centre) / scale,
+                data.values[where],
+                data.returns[where],
+            )
+            loss, statistics = summed_loss(logits, values, played, coefficients, n)
+            return torch.autograd.grad(loss, parameters, allow_unused=True), statistics
 
         parts = list(self._each(one, data.chunks(rows)))
         # Autograd may hand out one tensor for two parameters, so the sum has its own.
@@ -387,7 +372,7 @@ class FastPPO(PPO):
     def _log(self, stats: Any, last_epoch: int, clip: float, clip_vf: float | None) -> None:
         """Records what SB3 records; `approx_kl` is the last epoch's there too."""
         buffer = self.rollout_buffer
-        for i, name in enumerate(UPDATE_STATISTICS):
+        for i, name in enumerate(STATISTICS):
             of = stats[last_epoch:, i] if name == "approx_kl" else stats[:, i]
             self.logger.record(f"train/{name}", np.mean(of))
         policy, value, entropy = stats[-1, :3]

@@ -12,7 +12,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.network.extractor import NetHackExtractor
-from agents.ppo.fast_ppo import UPDATE_STATISTICS
+from agents.ppo.loss import STATISTICS
 
 LIMIT = 5
 """Steps of an episode: less than a rollout, so that every rollout holds truncated episodes."""
@@ -65,7 +65,7 @@ class Kept(BaseCallback):
 
     def keep(self) -> None:
         values = self.logger.name_to_value
-        names = [*UPDATE_STATISTICS, "loss", "explained_variance"]
+        names = [*STATISTICS, "loss", "explained_variance"]
         if "train/loss" in values:
             self.logs.append({name: float(values[f"train/{name}"]) for name in names})
 
