@@ -87,6 +87,8 @@ def make_vec(
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
         descriptions: version of the `events` text that judges and bonuses read, see
             `envs.events.words.VERSIONS`.
+        stall: steps in a row that pay neither credit nor bonus after which an episode is cut; 0 for
+            any number.
 
     Raises:
         UsageError: a task, key, judge, bonus or kind that there is none of, a value out of range,
@@ -133,6 +135,7 @@ class _Settings:
     options: Mapping[str, Any] | None = None
     workers: int | None = None
     descriptions: int = 1
+    stall: int = 0
 
 
 def _episodes(task: str | Task, n_envs: int, settings: _Settings) -> Episodes:
@@ -186,6 +189,7 @@ def _episodes(task: str | Task, n_envs: int, settings: _Settings) -> Episodes:
             settings.window,
             source,
             settings.bonus_weight,
+            settings.stall,
         )
     except BaseException:
         batch.close()

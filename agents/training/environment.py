@@ -114,6 +114,7 @@ def make_env(
     extra_keys: Sequence[str] = (),
     workers: int | None = 0,
     bonus: bool = False,
+    stall: bool = False,
 ) -> Sb3Vec:
     """Makes the environments that a run's agent is trained in, or plays in on other levels.
 
@@ -126,6 +127,7 @@ def make_env(
         extra_keys: what observers of the batch read and the agent does not.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
         bonus: whether the run's bonus is paid; where nothing is learned it would change nothing.
+        stall: whether episodes that stall are cut, as in training.
     """
     return make_vec(
         config.described,
@@ -147,4 +149,5 @@ def make_env(
         window=config.looks_back,
         workers=workers,
         descriptions=config.descriptions,
+        stall=config.stall if stall else 0,
     )

@@ -298,15 +298,21 @@ class Game:
             self._press(SPACE)
         raise GameError(f"the game of level seed {seed} does not start: it asks for ever")
 
-    def step(self, action: int) -> tuple[float, int]:
+    def step(self, action: int, limit: int | None = None) -> tuple[float, int]:
         """Steps once by an action's index; the rows hold what it led to.
+
+        Args:
+            action: its index.
+            limit: steps after which the episode is cut; by default the task's.
 
         Returns:
             MiniHack's reward, and one of `RUNNING`, `WON`, `LOST`, `DIED`, `ABORTED`.
         """
         rules = self.rules
         self._begin_to_hear()
+        limit = rules.max_steps if limit is None else limit
         if rules.path == "minihack":
+            self._env._max_episode_steps = limit
             self._time_penalty = 0.0
             _, reward, _, _, info = self._env.step(action)
             self._hear(ends=True)
@@ -325,7 +331,7 @@ class Game:
                 done = self._known_steps(done)
         self._hear(ends=True)
         self._steps += 1
-        late = self._steps >= rules.max_steps
+        late = self._steps >= limit
         reached = not late and self._goal.reached(press)
         status = RUNNING
         if done:

@@ -40,6 +40,8 @@ class Episodes:
         window: offer the last so many steps too, see `envs.interfaces.history`; 0 for none.
         bonus: what pays beside reward and credit, if anything does.
         bonus_weight: of the bonus in the reward, a finite number.
+        stall: steps in a row that pay neither credit nor bonus after which an episode is cut; 0 for
+            any number.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Episodes:
         window: int = 0,
         bonus: Bonus | None = None,
         bonus_weight: float = 0.0,
+        stall: int = 0,
     ) -> None:
         if not math.isfinite(bonus_weight):
             raise UsageError(
@@ -76,6 +79,9 @@ class Episodes:
         self.window = Window(batch, window, shaping) if window else None
         if self.window is not None:
             self.space = spaces.Dict({**self.space.spaces, **self.window.spaces()})
+        self.stall = stall
+        self._unpaid = np.zeros(n, np.int64)
+        """(B,) steps since credit or a bonus was paid last in the running episode."""
         self.action_space = spaces.Discrete(batch.n_actions)
 
     def reset(self, seeds: Sequence[int] | None = None) -> None:
@@ -87,6 +93,7 @@ class Episodes:
             self.bonus_source.reset()
         if self.window is not None:
             self.window.reset()
+        self._unpaid[:] = 0
         self.sums[:] = 0
 
     def step(self, actions: npt.ArrayLike) -> tuple[Rewards, Bools, Bools]:
@@ -112,6 +119,12 @@ class Episodes:
             ended = terminated | truncated
             self.final_sums[:, ended] = self.sums[:, ended]
             self.sums[:, ended] = 0
+        if self.stall:
+            self._unpaid += 1
+            self._unpaid[(self.credit > 0) | (self.bonus > 0) | terminated | truncated] = 0
+            # One step less, for an episode ends with the step after.
+            if np.any(stalled := self._unpaid >= self.stall - 1):
+                self.batch.cut(stalled)
         return rewards, terminated, truncated
 
     def parts(self) -> dict[str, Rewards]:

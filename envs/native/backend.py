@@ -60,6 +60,7 @@ class NativeBackend:
         self.reward: npt.NDArray[np.float32] = rows["reward"]
         self.status: npt.NDArray[np.int8] = rows["status"]
         self.steps: npt.NDArray[np.int32] = rows["steps"]
+        self.limit: npt.NDArray[np.int32] = rows["limit"]
         self.level_seed: npt.NDArray[np.int64] = rows["level_seed"]
         self.final_steps: npt.NDArray[np.int32] = rows["final_steps"]
         self.final_level_seed: npt.NDArray[np.int64] = rows["final_level_seed"]

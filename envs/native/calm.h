@@ -89,6 +89,7 @@ typedef struct {
     uint64_t flag;       /* uint8, reset this row */
     uint64_t history;    /* uint8 [HISTORY], last actions as a ring */
     uint64_t steps;      /* int32, steps of this episode */
+    uint64_t limit;      /* int32, steps after which it is cut */
     uint64_t final_steps, final_level_seed; /* of the episode that just ended */
     uint64_t place;      /* int32 by worker: the row it is at, or -1 */
     uint64_t sight;      /* calm_sight, whose pointers are the parent's */

@@ -134,6 +134,7 @@ static int start(calm_game *g)
     g->engine = g->library.start(&g->obs, NULL, &g->settings);
     ((int64_t *) calm_at(h, h->level_seed))[g->row] = (int64_t) seed;
     ((int32_t *) calm_at(h, h->steps))[g->row] = 0;
+    ((int32_t *) calm_at(h, h->limit))[g->row] = h->max_steps;
     const int32_t *state = g->obs.keys[K_PROGRAM_STATE];
     for (int i = 0; i < START_LIMIT && !g->obs.done; i++) {
         if (state[3]) { /* in the move loop */
@@ -240,7 +241,7 @@ void calm_step(calm_game *g)
     }
     hear(g, true);
     ++*steps;
-    const bool late = *steps >= h->max_steps;
+    const bool late = *steps >= ((int32_t *) calm_at(h, h->limit))[row];
     const bool reached = !late && calm_reached(h, &g->progress, g->obs.keys, key);
     /* As in nle, whoever is dead or late does not win. */
     int8_t status = done ? DIED : late ? ABORTED : reached ? WON : RUNNING;

@@ -40,6 +40,7 @@ ROWS: Mapping[str, tuple[type, tuple[int, ...]]] = {
     "flag": (np.uint8, ()),
     "history": (np.uint8, (HISTORY,)),
     "steps": (np.int32, ()),
+    "limit": (np.int32, ()),
     "final_steps": (np.int32, ()),
     "final_level_seed": (np.int64, ()),
 }

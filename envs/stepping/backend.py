@@ -52,6 +52,8 @@ class Backend(Protocol):
     `envs.game.goal`."""
     steps: npt.NDArray[np.int32]
     """(B,) steps of the running episode."""
+    limit: npt.NDArray[np.int32]
+    """(B,) steps after which it is cut: the rules' `max_steps`, until somebody writes another."""
     level_seed: npt.NDArray[np.int64]
     """(B,) of the running episode."""
     final_steps: npt.NDArray[np.int32]

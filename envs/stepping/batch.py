@@ -192,6 +192,13 @@ class Batch:
                 observer.on_reset(ended)
         return self.backend.reward.copy(), terminated, truncated
 
+    def cut(self, rows: Bools) -> None:
+        """Lets the running episodes of some rows, (B,), end with their next step, as at the limit.
+
+        They are truncated then, and no longer, unless the step ends them otherwise.
+        """
+        self.backend.limit[rows] = self.steps[rows] + 1
+
     def reached(self, key: str) -> Array:
         """Returns the observations (B, ...) of a key that the last step led to, where it ended too.
 

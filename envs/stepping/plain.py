@@ -38,6 +38,7 @@ class PlainBackend:
         self.reward = np.zeros(n_envs, np.float32)
         self.status = np.zeros(n_envs, np.int8)
         self.steps = np.zeros(n_envs, np.int32)
+        self.limit = np.zeros(n_envs, np.int32)
         self.level_seed = np.full(n_envs, -1, np.int64)
         self.final_steps = np.zeros(n_envs, np.int32)
         self.final_level_seed = np.full(n_envs, -1, np.int64)
@@ -56,8 +57,9 @@ class PlainBackend:
     def step(self, actions: Actions, reset: bool) -> int:
         if actions.min() < 0 or actions.max() >= len(self.rules.presses):
             return -1
-        for i, (game, action) in enumerate(zip(self._games, actions.tolist(), strict=True)):
-            self.reward[i], self.status[i] = game.step(action)
+        each = zip(self._games, actions.tolist(), self.limit.tolist(), strict=True)
+        for i, (game, action, limit) in enumerate(each):
+            self.reward[i], self.status[i] = game.step(action, limit)
         self.steps += 1
         self._crop()
         ended = np.flatnonzero(self.status)
@@ -75,7 +77,7 @@ class PlainBackend:
             seed = self._next_seed(i) if seeds is None else seeds[n]
             self._games[i].reset(seed)
             self.level_seed[i] = seed
-            self.steps[i] = 0
+            self.steps[i], self.limit[i] = 0, self.rules.max_steps
         self._crop()
 
     def redraw(self, rows: Sequence[int]) -> None:

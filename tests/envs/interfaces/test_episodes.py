@@ -238,3 +238,35 @@ def test_reward_credit_and_bonus_are_three_numbers(judge: Any) -> None:
         assert ended["credit"][i] == sum(c[i] for c in credit)
         assert ended["bonus"][i] == 10.0 * LIMIT / 2
     assert not ended["success"].any()  # whatever is paid
+
+
+def lengths(steps: int, **settings: Any) -> list[int]:
+    """Of the episodes of one environment that end within so many steps."""
+    vec = envs.make_vec(TASK, 1, kind="sb3", workers=0, **settings)
+    try:
+        vec.reset()
+        ended = []
+        for _ in range(steps):
+            *_, dones, infos = vec.step(np.array([8]))  # pick up, where nothing lies
+            if dones[0]:
+                assert infos[0]["TimeLimit.truncated"]
+                ended.append(infos[0]["episode"]["l"])
+        return ended
+    finally:
+        vec.close()
+
+
+def test_an_episode_that_is_paid_nothing_for_so_long_is_cut() -> None:
+    judged = {"judge": Every, "subgoals": SUBGOALS}
+    # Paid in its third step, and once an episode: four unpaid steps follow.
+    assert lengths(20, **judged, stall=4)[0] == 7
+    # The third step of all is the first of the next episode.
+    assert lengths(20, **judged, stall=2) == [2] + 6 * [3]
+    # Paid in every third step, which two unpaid ones come between.
+    assert lengths(20, **judged, stall=3, shaping="every") == []
+    assert lengths(20, **judged, stall=0) == []
+
+
+def test_a_bonus_keeps_an_episode_from_stalling() -> None:
+    assert lengths(20, bonus="novelty:cell", stall=5) == [6, 6, 6]  # the first step's cell is new
+    assert lengths(20, stall=5) == [5, 5, 5, 5]

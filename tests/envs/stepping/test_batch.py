@@ -267,3 +267,29 @@ def test_a_step_limit_of_ones_own(native: bool) -> None:
     with Batch(TASK, 1, options={"max_episode_steps": 3}, workers=0, native=native) as batch:
         batch.reset()
         assert [bool(batch.step([8])[2][0]) for _ in range(6)] == [False, False, True] * 2
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"workers": 1},
+        {"workers": 0},
+        {"native": False},
+        {"native": False, "options": {"penalty_mode": "exp"}},
+    ],
+    ids=str,
+)
+def test_an_episode_that_is_cut_ends_with_its_next_step_and_the_next_one_does_not(
+    how: dict[str, Any],
+) -> None:
+    with Batch(TASK, 3, ("blstats",), **how) as batch:
+        batch.reset()
+        ends = []
+        for step in range(1, 8):
+            if step in (3, 5):
+                batch.cut(np.array([False, True, step == 5]))
+            _, terminated, truncated = batch.step([8, 8, 8])
+            assert not terminated.any()
+            ends += [(step, i, int(batch.final_steps[i])) for i in np.flatnonzero(truncated)]
+        assert ends == [(3, 1, 3), (5, 1, 2), (5, 2, 5)]
+        assert batch.steps.tolist() == [7, 2, 2]
