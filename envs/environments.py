@@ -87,8 +87,8 @@ def make_vec(
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
         descriptions: version of the `events` text that judges and bonuses read, see
             `envs.events.words.VERSIONS`.
-        stall: steps in a row that pay neither credit nor bonus after which an episode is cut; 0 for
-            any number.
+        stall: an episode is cut with the step so many after the last that paid credit or a bonus,
+            or after its beginning; 0 for no such end.
 
     Raises:
         UsageError: a task, key, judge, bonus or kind that there is none of, a value out of range,

@@ -89,8 +89,8 @@ class TrainConfig(BaseModel):
     """What a bonus of 1 pays: a new event of `novelty`, one standard deviation of `rnd` and `e3b`.
     By default the best of those that `calm study rivals-tune` tried: 0.03, 0.003 and 0.01."""
     stall: int = Field(default=0, ge=0)
-    """Steps in a row that pay neither credit nor bonus after which an episode of training is cut,
-    as at the task's limit: an agent that gets nowhere begins another level. 0 for any number."""
+    """An episode of training is cut, as at the task's limit, with the step so many after the last
+    that paid credit or a bonus: an agent that gets nowhere begins another level. 0 for never."""
     penalty: bool = False
     """Keep MiniHack's -0.01 for every step in which no game time passes."""
     descriptions: Literal[1, 2, 3] = 1

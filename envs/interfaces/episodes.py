@@ -40,8 +40,8 @@ class Episodes:
         window: offer the last so many steps too, see `envs.interfaces.history`; 0 for none.
         bonus: what pays beside reward and credit, if anything does.
         bonus_weight: of the bonus in the reward, a finite number.
-        stall: steps in a row that pay neither credit nor bonus after which an episode is cut; 0 for
-            any number.
+        stall: an episode is cut with the step so many after the last that paid credit or a bonus,
+            or after its beginning; 0 for no such end.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Episodes:
         if self.stall:
             self._unpaid += 1
             self._unpaid[(self.credit > 0) | (self.bonus > 0) | terminated | truncated] = 0
-            # One step less, for an episode ends with the step after.
+            # One step less, for what is cut ends with its next step.
             if np.any(stalled := self._unpaid >= self.stall - 1):
                 self.batch.cut(stalled)
         return rewards, terminated, truncated

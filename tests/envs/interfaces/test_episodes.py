@@ -258,15 +258,17 @@ def lengths(steps: int, **settings: Any) -> list[int]:
 
 def test_an_episode_that_is_paid_nothing_for_so_long_is_cut() -> None:
     judged = {"judge": Every, "subgoals": SUBGOALS}
-    # Paid in its third step, and once an episode: four unpaid steps follow.
+    # Paid in its third step, and once an episode: the fourth after that is the last.
     assert lengths(20, **judged, stall=4)[0] == 7
     # The third step of all is the first of the next episode.
     assert lengths(20, **judged, stall=2) == [2] + 6 * [3]
-    # Paid in every third step, which two unpaid ones come between.
-    assert lengths(20, **judged, stall=3, shaping="every") == []
+    # Paid in every third step, which is too late for 3, though it pays.
+    assert lengths(20, **judged, stall=3, shaping="every") == 6 * [3]
+    assert lengths(20, **judged, stall=4, shaping="every") == []
     assert lengths(20, **judged, stall=0) == []
 
 
 def test_a_bonus_keeps_an_episode_from_stalling() -> None:
-    assert lengths(20, bonus="novelty:cell", stall=5) == [6, 6, 6]  # the first step's cell is new
+    # What the game says to the first step is new in each episode.
+    assert lengths(20, bonus="novelty:message", stall=5) == [6, 6, 6]
     assert lengths(20, stall=5) == [5, 5, 5, 5]
