@@ -88,7 +88,7 @@ def make_vec(
         descriptions: version of the `events` text that judges and bonuses read, see
             `envs.events.words.VERSIONS`.
         stall: an episode is cut with the step so many after the last that paid credit or a bonus,
-            or after its beginning; 0 for no such end.
+            or after its beginning; 0 for no such end, and none where nothing could pay.
 
     Raises:
         UsageError: a task, key, judge, bonus or kind that there is none of, a value out of range,

@@ -90,7 +90,8 @@ class TrainConfig(BaseModel):
     By default the best of those that `calm study rivals-tune` tried: 0.03, 0.003 and 0.01."""
     stall: int = Field(default=0, ge=0)
     """An episode of training is cut, as at the task's limit, with the step so many after the last
-    that paid credit or a bonus: an agent that gets nowhere begins another level. 0 for never."""
+    that paid credit or a bonus: an agent that gets nowhere begins another level. 0 for never, and
+    never without a judge or a bonus."""
     penalty: bool = False
     """Keep MiniHack's -0.01 for every step in which no game time passes."""
     descriptions: Literal[1, 2, 3] = 1
@@ -242,15 +243,6 @@ class TrainConfig(BaseModel):
             raise ValueError(
                 "bonus=novelty:relevant pays for new events that a judge says achieve something;"
                 " name a judge (weight=0 pays for nothing else), or take bonus=novelty"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _what_can_stall(self) -> Self:
-        if self.stall and self.judge == "none" and self.bonus == "none":
-            raise ValueError(
-                "stall cuts episodes in which nothing is paid; name a judge or a bonus, or set"
-                " stall=0"
             )
         return self
 

@@ -41,7 +41,7 @@ class Episodes:
         bonus: what pays beside reward and credit, if anything does.
         bonus_weight: of the bonus in the reward, a finite number.
         stall: an episode is cut with the step so many after the last that paid credit or a bonus,
-            or after its beginning; 0 for no such end.
+            or after its beginning; 0 for no such end, and none where nothing could pay.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Episodes:
         self.window = Window(batch, window, shaping) if window else None
         if self.window is not None:
             self.space = spaces.Dict({**self.space.spaces, **self.window.spaces()})
-        self.stall = stall
+        self.stall = stall if shaping is not None or bonus is not None else 0
         self._unpaid = np.zeros(n, np.int64)
         """(B,) steps since credit or a bonus was paid last in the running episode."""
         self.action_space = spaces.Discrete(batch.n_actions)

@@ -54,7 +54,6 @@ def test_steps_are_rounded_up_to_whole_rollouts(steps: int, trained: int) -> Non
         ({"bonus_weight": -1}, "bonus_weight: .*greater than or equal to 0"),
         ({"bonus": "novelty:cel"}, "bonus: unknown bonus .*did you mean 'novelty:cell'"),
         ({"bonus": "novelty:relevant", "judge": "none"}, "name a judge .*or take bonus=novelty"),
-        ({"stall": 9, "judge": "none"}, "stall cuts .* nothing is paid; name a judge or a bonus"),
         ({"stall": -1}, "stall: .*greater than or equal to 0"),
         ({"augment": "flip"}, "augment: .*'none' or 'dihedral'"),
         ({"steps": "many"}, "steps: .*integer"),
