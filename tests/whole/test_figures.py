@@ -25,6 +25,7 @@ STUDIES = {
     "keyroom": "keyroom",
     "keyroom-dark-s15": "keyroom",
     "keyroom-tune": "keyroom-tune",
+    "keyroom-turned": "keyroom-turned",
     "memory": "memory",
     "message": "message",
     "rivals": "rivals",

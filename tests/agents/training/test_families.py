@@ -54,7 +54,7 @@ def test_training_begins_with_the_family_and_what_is_named_wins(tmp_path: Path) 
         return Run.open(next(out.iterdir())).config
 
     with_it = trained()
-    assert (with_it.features_dim, with_it.crop, with_it.ent_coef) == (32, 11, 0.02)
+    assert (with_it.features_dim, with_it.crop, with_it.n_epochs) == (32, 11, 8)
     assert with_it.steps == 64
     without = trained("--no-family")
-    assert without.ent_coef == TrainConfig().ent_coef
+    assert without.n_epochs == TrainConfig().n_epochs
