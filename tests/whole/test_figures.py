@@ -147,15 +147,21 @@ def test_the_readmes_table_of_the_studies_is_theirs() -> None:
 def test_the_readmes_table_of_the_rivals_is_their_studys() -> None:
     _, (header, *rows) = tables_of(readme("does-judged-credit-help"))
     arms = ("fair", "novelty", "rnd", "e3b", "rules", "rules-novelty", "truth")
+    large = {"novelty": "novelty-0.1", "rules": "rules-stall"}
     assert len(header) == 1 + len(arms)
     plan = load_plan("rivals")
     findings = find(plan, list(read_results(RESULTS / "rivals").values())).arms
     assert {row[0].split(", ")[0] for row in rows} == {task for task, _ in findings}
     for task, *cells in rows:
+        task, _ = task.split(", ")
         for arm, cell in zip(arms, cells, strict=True):
-            result = findings[task.split(", ")[0], arm]
-            assert result.seeds == 5
-            assert cell == f"{100 * result.final.value:.0f}", (task, arm)
+            result = findings.get((task, large.get(arm, arm) if task == "KeyRoom-S15" else arm))
+            if cell == "–":
+                assert result is None or result.seeds < 5, (task, arm)
+            else:
+                assert result is not None, (task, arm)
+                assert result.seeds == 5, (task, arm)
+                assert cell == f"{100 * result.final.value:.0f}", (task, arm)
 
 
 def said_of_the_studies() -> str:
