@@ -149,8 +149,9 @@ def test_the_arms_of_the_rivals_differ_in_what_pays_alone(name: str) -> None:
     for room in plan.tasks:
         configs = {arm: plan.config(Cell(room, arm, 0)).model_dump() for arm in plan.arms}
         first, *others = configs.values()
-        for field in set(first) - {"judge", "shaping", "weight", "bonus", "bonus_weight"}:
+        for field in set(first) - {"judge", "shaping", "weight", "bonus", "bonus_weight", "stall"}:
             assert all(c[field] == first[field] for c in others), field
+        assert all((c["stall"] > 0) == arm.endswith("-stall") for arm, c in configs.items())
         bonuses = [make_bonus(c["bonus"], c["n_steps"], c["seed"]) for c in configs.values()]
         assert sum(bonus is not None for bonus in bonuses) >= len(configs) // 2
         assert len({str(sorted(c.items())) for c in configs.values()}) == len(configs)
@@ -160,11 +161,12 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
     """Three weights, and the next smaller one where the least of them was best."""
     rivals, tune = load_plan("rivals"), load_plan("rivals-tune")
     for arm in rivals.arms:
-        family = arm.rsplit("-", 1)[0] if arm in tune.arms else arm
+        base = arm.removesuffix("-stall")
+        family = base.rsplit("-", 1)[0] if base in tune.arms else base
         tried = [one for one in tune.arms if one.rsplit("-", 1)[0] == family]
         if arm == "rules-novelty":
             tried = [one for one in tune.arms if "-novelty-" in one]
-        weights = {"fair": 0, "told": 0, "truth": 0, "novelty": 4, "e3b": 5}.get(arm, 3)
+        weights = {"fair": 0, "told": 0, "truth": 0, "novelty": 4, "e3b": 5}.get(family, 3)
         assert len(tried) == weights, arm
 
 
