@@ -59,6 +59,8 @@ class Episodes:
             raise UsageError(
                 f"bonus_weight must be a finite number, such as 0.1, got {bonus_weight}"
             )
+        if stall < 0:
+            raise UsageError(f"stall counts steps, 0 for no end by it, got {stall}")
         self.batch = batch
         self.shaping = shaping
         self.bonus_source, self.bonus_weight = bonus, bonus_weight

@@ -195,7 +195,7 @@ class Batch:
     def cut(self, rows: Bools) -> None:
         """Lets the running episodes of some rows, (B,), end with their next step, as at the limit.
 
-        They are truncated then, and no longer, unless the step ends them otherwise.
+        That step truncates them, unless it ends them otherwise.
         """
         self.backend.limit[rows] = self.steps[rows] + 1
 

@@ -11,6 +11,7 @@ import pytest
 
 import envs
 from calm.annotation.live import Annotator
+from calm.errors import UsageError
 from calm.judges import make_judge
 from calm.records import Subgoal
 from envs.events.stream import EventStream
@@ -266,6 +267,8 @@ def test_an_episode_that_is_paid_nothing_for_so_long_is_cut() -> None:
     assert lengths(20, **judged, stall=3, shaping="every") == 6 * [3]
     assert lengths(20, **judged, stall=4, shaping="every") == []
     assert lengths(20, **judged, stall=0) == []
+    with pytest.raises(UsageError, match="stall counts steps.*got -1"):
+        lengths(20, **judged, stall=-1)
 
 
 def test_a_bonus_keeps_an_episode_from_stalling() -> None:
