@@ -267,7 +267,7 @@ def test_an_episode_that_is_paid_nothing_for_so_long_is_cut() -> None:
     assert lengths(20, **judged, stall=3, shaping="every") == 6 * [3]
     assert lengths(20, **judged, stall=4, shaping="every") == []
     assert lengths(20, **judged, stall=0) == []
-    with pytest.raises(UsageError, match="stall counts steps.*got -1"):
+    with pytest.raises(UsageError, match=r"stall counts steps.*got -1"):
         lengths(20, **judged, stall=-1)
 
 
