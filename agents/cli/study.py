@@ -69,8 +69,8 @@ def study(
     name: Annotated[
         str,
         typer.Argument(
-            help="Which study: keyroom, keyroom-tune, message, memory, rivals, rivals-tune,"
-            " sixteen, encoders or semantics."
+            help="Which study: keyroom, keyroom-tune, keyroom-turned, message, memory, rivals,"
+            " rivals-tune, sixteen, encoders or semantics."
         ),
     ] = "keyroom",
     cells: CellOptions,
