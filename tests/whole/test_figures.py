@@ -24,6 +24,7 @@ STUDIES = {
     "encoders": "encoders",
     "keyroom": "keyroom",
     "keyroom-dark-s15": "keyroom",
+    "keyroom-dark-s15-turned": "rivals",
     "keyroom-tune": "keyroom-tune",
     "keyroom-turned": "keyroom-turned",
     "memory": "memory",
