@@ -96,9 +96,10 @@ def _download(folder: Path, requirement: str, done: int, size: int, progress: Pr
 def _size_of(folder: Path) -> int:
     """Returns the bytes of the largest file in a folder that someone else is writing to."""
     largest = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            largest = max(largest, path.stat().st_size if path.is_file() else 0)
+    for inner, _, names in os.walk(folder):  # unlike rglob it bears with folders that vanish
+        for name in names:
+            with contextlib.suppress(OSError):
+                largest = max(largest, Path(inner, name).stat().st_size)
     return largest
 
 
