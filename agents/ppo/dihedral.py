@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from nle.nethack import NLE_BL_X, NLE_BL_Y
 from torch import Tensor
 
 from agents.ppo.rollout import Rollout
@@ -24,8 +25,6 @@ from envs.game.symmetries import SYMMETRIES, Symmetry
 
 CROPS = ("glyphs_crop", "window_crop")
 """Observation keys that turn; their last two axes are rows and columns."""
-X, Y = 0, 1
-"""Where `blstats` has the hero's column and row."""
 
 
 class Dihedral:
@@ -68,9 +67,9 @@ class Dihedral:
         if "blstats" in stored:
             status = stored["blstats"].clone()
             if symmetry.flips_columns:
-                status[:, X] = COLUMNS - 1 - status[:, X]
+                status[:, NLE_BL_X] = COLUMNS - 1 - status[:, NLE_BL_X]
             if symmetry.flips_rows:
-                status[:, Y] = ROWS - 1 - status[:, Y]
+                status[:, NLE_BL_Y] = ROWS - 1 - status[:, NLE_BL_Y]
             stored["blstats"] = status
         return rollout.seen_as(stored, actions[rollout.actions])
 

@@ -113,8 +113,7 @@ def make_env(
     seed: int,
     extra_keys: Sequence[str] = (),
     workers: int | None = 0,
-    bonus: bool = False,
-    stall: bool = False,
+    training: bool = False,
 ) -> Sb3Vec:
     """Makes the environments that a run's agent is trained in, or plays in on other levels.
 
@@ -126,8 +125,8 @@ def make_env(
         seed: of the levels.
         extra_keys: what observers of the batch read and the agent does not.
         workers: processes that play the games; 0 plays them in this one, None takes one a core.
-        bonus: whether the run's bonus is paid; where nothing is learned it would change nothing.
-        stall: whether episodes that stall are cut, as in training.
+        training: pay the run's bonus and cut episodes that stall; where nothing is learned the one
+            would change nothing, and the other make other episodes.
     """
     return make_vec(
         config.described,
@@ -144,10 +143,10 @@ def make_env(
         shaping=config.shaping,
         weight=config.weight,
         gamma=config.gamma,
-        bonus=make_bonus(config.bonus, config.n_steps, config.seed) if bonus else None,
+        bonus=make_bonus(config.bonus, config.n_steps, config.seed) if training else None,
         bonus_weight=config.bonus_weight,
         window=config.looks_back,
         workers=workers,
         descriptions=config.descriptions,
-        stall=config.stall if stall else 0,
+        stall=config.stall if training else 0,
     )

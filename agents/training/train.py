@@ -105,7 +105,7 @@ def _train(
     )
     make = partial(make_env, config, source=source, subgoals=subgoals, seed=config.seed)
     with ExitStack() as closing:
-        env = make(n_envs=config.n_envs, split="train", workers=workers, bonus=True, stall=True)
+        env = make(n_envs=config.n_envs, split="train", workers=workers, training=True)
         closing.callback(env.close)
         held_out = make(n_envs=n_eval, split="test", extra_keys=TALLIED, workers=workers)
         closing.callback(held_out.close)

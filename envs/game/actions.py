@@ -88,6 +88,11 @@ def kind(name: str) -> str:
     return " ".join(words[:-1]) if words[-1] in _COMPASS.values() else name
 
 
+DIRECTIONS: Mapping[str, tuple[int, int]] = MappingProxyType({
+    "N": (-1, 0), "E": (0, 1), "S": (1, 0), "W": (0, -1),
+    "NE": (-1, 1), "SE": (1, 1), "SW": (1, -1), "NW": (-1, -1),
+})  # fmt: skip
+"""(dy, dx), rows down and columns to the right, by nle's names, in the order of nle's eight."""
 MOVES: tuple[enum.IntEnum, ...] = tuple(nethack.CompassDirection)
 """The eight directions, MiniHack's navigation tasks."""
 KEYROOM: tuple[enum.IntEnum, ...] = (*MOVES, nethack.Command.PICKUP, nethack.Command.APPLY)

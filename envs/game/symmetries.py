@@ -17,24 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from nle import nethack
 
+from envs.game.actions import DIRECTIONS
 from envs.game.glyphs import CLOSED_DOORS, NO_GLYPH, OPEN_DOORS, WALLS
 
 Direction = tuple[int, int]
 """(dy, dx): rows down, columns to the right."""
 Shape = frozenset[Direction]
 """What a glyph tells of directions, such as where a wall's arms point."""
-
-COMPASS: dict[str, Direction] = {
-    "N": (-1, 0),
-    "NE": (-1, 1),
-    "E": (0, 1),
-    "SE": (1, 1),
-    "S": (1, 0),
-    "SW": (1, -1),
-    "W": (0, -1),
-    "NW": (-1, -1),
-}
-"""By nle's names."""
 
 
 class Symmetry(NamedTuple):
@@ -74,7 +63,7 @@ class Symmetry(NamedTuple):
         index = {key: i for i, key in enumerate(presses)}
         table = np.arange(len(presses))
         for keys in (nethack.CompassDirection, nethack.CompassDirectionLonger):
-            key_to = {COMPASS[key.name]: int(key) for key in keys}
+            key_to = {DIRECTIONS[key.name]: int(key) for key in keys}
             for direction, key in key_to.items():
                 if key in index:
                     image = key_to[self.of(direction)]
@@ -100,7 +89,7 @@ _BRIDGES = nethack.GLYPH_CMAP_OFF + 35
 
 def _shape(*names: str) -> Shape:
     """Returns the directions of nle's names; "" is none of them, the middle."""
-    return frozenset(COMPASS[name] if name else (0, 0) for name in names)
+    return frozenset(DIRECTIONS[name] if name else (0, 0) for name in names)
 
 
 def _directed() -> Iterator[dict[int, Shape]]:

@@ -6,16 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from envs.game.actions import BY_NAME
+from envs.game.actions import BY_NAME, DIRECTIONS, MOVES, english
 from envs.game.glyphs import HORNS
 from envs.players.player import KEYS, Array
 from envs.tasks.skills import BOLT, Skill, glyphs_of
 
-_MOVES = {
-    (-1, 0): "move north", (0, 1): "move east", (1, 0): "move south", (0, -1): "move west",
-    (-1, 1): "move northeast", (1, 1): "move southeast",
-    (1, -1): "move southwest", (-1, -1): "move northwest",
-}  # fmt: skip
+_MOVES = {DIRECTIONS[move.name]: english(move) for move in MOVES}
 _YES = {"pray": "Are you sure you want to pray", "quaff": "Drink from the sink"}
 """By verb, the question to which the deed is to say yes."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from envs.game.actions import DIRECTIONS
 from envs.game.glyphs import (
     CLOSED_DOORS,
     COLUMNS,
@@ -28,7 +29,7 @@ from envs.game.glyphs import (
 
 Cell = tuple[int, int]
 
-MOVES: tuple[Cell, ...] = ((-1, 0), (0, 1), (1, 0), (0, -1), (-1, 1), (1, 1), (1, -1), (-1, -1))
+MOVES: tuple[Cell, ...] = tuple(DIRECTIONS.values())
 """(dy, dx) of north, east, south, west, northeast, southeast, southwest, northwest."""
 
 

@@ -20,6 +20,7 @@ from nle import nethack
 
 from calm.errors import unknown
 from calm.records import Subgoal
+from envs.game.actions import DIRECTIONS, MOVES, english
 from envs.game.glyphs import (
     BOULDER,
     CLOSED_DOORS,
@@ -71,11 +72,8 @@ _FAR = 1000
 """More moves than any map is wide: no such thing is in view."""
 
 
-_DIRECTIONS = {  # (dx, dy) by English action
-    "move north": (0, -1), "move east": (1, 0), "move south": (0, 1), "move west": (-1, 0),
-    "move northeast": (1, -1), "move southeast": (1, 1),
-    "move southwest": (-1, 1), "move northwest": (-1, -1),
-}  # fmt: skip
+_DIRECTIONS = {english(move): DIRECTIONS[move.name][::-1] for move in MOVES}
+"""(dx, dy) by English action."""
 
 
 class TruthStream:

@@ -26,17 +26,17 @@ def statistics(n: int, clip_vf: float | None = None) -> dict[str, float]:
 
 
 def test_the_loss_is_the_papers() -> None:
-    got = statistics(2)
+    of_both = statistics(2)
     policy = -(2.0 * 1 + min(-4.0 * 0.5, -4.0 * 0.8)) / 2  # the second is clipped at 0.8
     value = ((1 - 3) ** 2 + (-1 - 0) ** 2) / 2
     entropy = -(EVEN + 0.75 * log(0.75) + 0.25 * log(0.25)) / 2
-    assert got["policy_gradient_loss"] == pytest.approx(policy)
-    assert got["value_loss"] == pytest.approx(value)
-    assert got["entropy_loss"] == pytest.approx(-entropy)
-    assert got["loss"] == pytest.approx(policy + 0.5 * value - 0.1 * entropy)
-    assert got["clip_fraction"] == 0.5
+    assert of_both["policy_gradient_loss"] == pytest.approx(policy)
+    assert of_both["value_loss"] == pytest.approx(value)
+    assert of_both["entropy_loss"] == pytest.approx(-entropy)
+    assert of_both["loss"] == pytest.approx(policy + 0.5 * value - 0.1 * entropy)
+    assert of_both["clip_fraction"] == 0.5
     # Schulman's estimate of the divergence: r - 1 - log r.
-    assert got["approx_kl"] == pytest.approx((exp(log(0.5)) - 1 - log(0.5)) / 2)
+    assert of_both["approx_kl"] == pytest.approx((exp(log(0.5)) - 1 - log(0.5)) / 2)
 
 
 def test_values_move_no_farther_than_they_may() -> None:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 from nle import nethack
 
+from envs.game.actions import DIRECTIONS
 from envs.game.glyphs import (
     CLOSED_DOORS,
     NO_GLYPH,
@@ -16,7 +17,7 @@ from envs.game.glyphs import (
     STAIRCASE_DOWN,
     WALLS,
 )
-from envs.game.symmetries import COMPASS, SYMMETRIES, Symmetry
+from envs.game.symmetries import SYMMETRIES, Symmetry
 from envs.stepping.batch import Batch
 
 KEYS = "kljhunby"
@@ -78,7 +79,7 @@ def test_glyphs_that_tell_directions_become_each_other() -> None:
 
 
 def test_they_are_a_group() -> None:
-    directions = list(COMPASS.values())
+    directions = list(DIRECTIONS.values())
     maps = [tuple(map(s.of, directions)) for s in SYMMETRIES]
     assert len(set(maps)) == 8
     for first, second in product(SYMMETRIES, repeat=2):
@@ -145,22 +146,22 @@ def crops(symmetry: Symmetry, keys: str) -> list[npt.NDArray[np.int16]]:
         "MiniHack-Navigation-Custom-v0", 1, ("glyphs_crop",), crop=13, options=options, workers=0
     ) as batch:
         batch.reset([1])
-        seen = [batch.arrays["glyphs_crop"][0].copy()]
+        views = [batch.arrays["glyphs_crop"][0].copy()]
         presses = list(batch.rules.presses)
         table = symmetry.actions(presses)
         for key in keys:
             batch.step([table[presses.index(ord(key))]])
-            seen.append(batch.arrays["glyphs_crop"][0].copy())
-    return seen
+            views.append(batch.arrays["glyphs_crop"][0].copy())
+    return views
 
 
 @pytest.fixture(scope="module")
 def as_it_is() -> list[npt.NDArray[np.int16]]:
     """What the hero sees in the level itself."""
-    seen = crops(SYMMETRIES[0], WALK)
-    assert len({crop.tobytes() for crop in seen}) == len(WALK) + 1  # he really moves
-    assert {SKELETON_KEY, STAIRCASE_DOWN, *CLOSED_DOORS[:1]} <= set(seen[0].flatten().tolist())
-    return seen
+    views = crops(SYMMETRIES[0], WALK)
+    assert len({crop.tobytes() for crop in views}) == len(WALK) + 1  # he really moves
+    assert {SKELETON_KEY, STAIRCASE_DOWN, *CLOSED_DOORS[:1]} <= set(views[0].flatten().tolist())
+    return views
 
 
 @pytest.mark.parametrize("symmetry", SYMMETRIES[1:], ids=str)
