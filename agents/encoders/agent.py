@@ -28,6 +28,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.encoders.attend import attend, weights
 from agents.encoders.masking import zero_void
 from agents.encoders.pooling import bins, masked_pool, resizing
 
@@ -96,10 +97,10 @@ class AgentAttention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns x's shape; `mask` (batch, tokens) bool is True where a token is valid."""
         q, k, v, a = self._project(x, mask)
-        gather, hand_out = self._weights(q, k, a, mask)
-        mixed = hand_out.to(v.dtype) @ (gather.to(v.dtype) @ v)
-        merged = mixed.transpose(1, 2).flatten(2) + self._local(v, mask)
-        out: Tensor = self.out(merged)
+        to_agents, from_agents = self._biases()
+        gathered = attend(a, k, v, to_agents, valid=mask)
+        mixed = attend(q, a, gathered, from_agents, asked=mask)
+        out: Tensor = self.out(mixed.flatten(2) + self._local(v.flatten(2), mask))
         return zero_void(out, mask)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -108,7 +109,8 @@ class AgentAttention(nn.Module):
         Rows sum to 1. The second times the first is the attention of token to token.
         """
         q, k, _, a = self._project(x, mask)
-        return self._weights(q, k, a, mask)
+        to_agents, from_agents = self._biases()
+        return weights(a, k, to_agents, mask), weights(q, a, from_agents)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns how much each token is looked at, (batch, tokens) in [0, 1].
@@ -116,38 +118,21 @@ class AgentAttention(nn.Module):
         Means over heads and over the valid tokens that look; 0 at masked tokens.
         """
         gather, hand_out = self.attention(x, mask)
-        weights = hand_out if mask is None else zero_void(hand_out, mask[:, None, :, None])
-        share = weights.sum(2, keepdim=True) / weights.sum((2, 3), keepdim=True).clamp_min(1)
+        if mask is not None:
+            hand_out = zero_void(hand_out, mask[:, None, :, None])
+        share = hand_out.sum(2, keepdim=True) / hand_out.sum((2, 3), keepdim=True).clamp_min(1)
         return zero_void((share @ gather).mean(1).squeeze(1), mask)
 
     def _project(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Returns Q, K, V (batch, heads, N, d) and the agents (batch, heads, n, d)."""
+        """Returns Q, K, V (batch, N, heads, d) and the agents (batch, n, heads, d)."""
         q, k, v = self.qkv(zero_void(x, mask)).chunk(3, dim=-1)
         on_map = None if mask is None else mask[:, self.extra :]
         agents, _ = masked_pool(q[:, self.extra :], self.pool_rows, self.pool_columns, on_map)
-        q, k, v, agents = (
-            t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v, agents)
-        )
+        q, k, v, agents = (t.unflatten(-1, (self.heads, -1)) for t in (q, k, v, agents))
         return q, k, v, agents
 
-    def _weights(
-        self, q: Tensor, k: Tensor, a: Tensor, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Returns the two softmaxes that `attention` describes.
-
-        They are written out: with a bias that learns, torch's fused kernels can't be used.
-        """
-        gather_bias, hand_out_bias = self._biases(mask)
-        a = a * q.shape[-1] ** -0.5
-        # The biases are float32 under autocast, and so then are the logits.
-        gather = (a @ k.transpose(-2, -1)).to(gather_bias.dtype).add_(gather_bias)
-        # Transposed: over a last axis as short as the agents' a softmax takes six times as long.
-        hand_out_bias = hand_out_bias.transpose(-2, -1)
-        hand_out = (a @ q.transpose(-2, -1)).to(hand_out_bias.dtype).add_(hand_out_bias)
-        return gather.softmax(-1), hand_out.softmax(-2).transpose(-2, -1)
-
-    def _biases(self, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Returns B1 (1 or batch, heads, n, N), -inf at masked keys, and B2 (1, heads, N, n)."""
+    def _biases(self) -> tuple[Tensor, Tensor]:
+        """Returns B1 (heads, n, N) and B2 (heads, N, n)."""
         table: Tensor = self.bias_table
         rows, columns = self.resize_rows.to(table), self.resize_columns.to(table)
         with torch.autocast(device_type=table.device.type, enabled=False):
@@ -156,17 +141,11 @@ class AgentAttention(nn.Module):
         table = table.flatten(-2)
         if self.bias_extra is not None:
             table = torch.cat([self.bias_extra, table], dim=-1)
-        gather, hand_out = table.unsqueeze(1)
-        if mask is not None:
-            # Where nothing is valid nothing is masked: the softmax stays finite, and what comes
-            # of it is set to 0 with every other masked token.
-            void = (~mask & mask.any(1, keepdim=True))[:, None, None]
-            gather = gather.masked_fill(void, -torch.inf)
-        return gather, hand_out.transpose(-2, -1)
+        return table[0], table[1].transpose(-2, -1)
 
     def _local(self, v: Tensor, mask: Tensor | None) -> Tensor:
-        """Returns the depth-wise convolution of V, (batch, N, dim), 0 off the map."""
-        v = zero_void(v.transpose(1, 2).flatten(2), mask)  # a bias is no longer 0 at a void cell
+        """Returns the depth-wise convolution of V (batch, N, dim), 0 off the map."""
+        v = zero_void(v, mask)  # a bias is no longer 0 at a void cell
         grid = v[:, self.extra :].unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
         local: Tensor = self.conv(grid).permute(0, 2, 3, 1).flatten(1, 2)
         return F.pad(local, (0, 0, self.extra, 0)) if self.extra else local

@@ -14,9 +14,9 @@ of the pooled means, and get 0.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agents.encoders.attend import attend, weights
 from agents.encoders.masking import zero_void
 from agents.encoders.pooling import bins, masked_pool
 
@@ -44,8 +44,7 @@ class SoftmaxAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         q, k, v, keys = self._project(x, mask)
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=keys)
-        out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        out: Tensor = self.out(attend(q, k, v, valid=keys, asked=mask).flatten(2))
         return zero_void(out, mask)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -54,34 +53,28 @@ class SoftmaxAttention(nn.Module):
         Rows sum to 1.
         """
         q, k, _, keys = self._project(x, mask)
-        scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
-        scores = scores if keys is None else scores.masked_fill(~keys, -torch.inf)
-        weights: Tensor = scores.softmax(-1)
-        return weights
+        return weights(q, k, valid=keys)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns how much each key is looked at, (batch, keys) in [0, 1].
 
         Means over heads and over the valid tokens that look.
         """
-        weights = self.attention(x, mask).mean(1)
+        looked = self.attention(x, mask).mean(1)
         if mask is None:
-            return weights.mean(1)
-        return zero_void(weights, mask).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
+            return looked.mean(1)
+        return zero_void(looked, mask).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
 
     def _project(
         self, x: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """Returns Q, K, V (batch, heads, ..., d) and which keys count, (batch, 1, 1, keys) bool.
+        """Returns Q, K, V (batch, ..., heads, d), and which keys count (batch, keys) bool.
 
         The last is None where all do.
         """
         q, k, v = self.qkv(zero_void(x, mask)).chunk(3, dim=-1)
         k, v, keys = self._keys(k, v, mask)
-        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
-        if keys is not None:
-            # Where no key counts all do: the softmax stays finite, and the result is set to 0.
-            keys = (keys | ~keys.any(1, keepdim=True))[:, None, None]
+        q, k, v = (t.unflatten(-1, (self.heads, -1)) for t in (q, k, v))
         return q, k, v, keys
 
     def _keys(

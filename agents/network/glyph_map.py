@@ -172,27 +172,26 @@ class MapEncoder(nn.Module):
         if self.fine:
             cells = torch.relu(self.down(self._mixed(cells, glyphs)))
         elif self.mix is not None:
-            return self._joined(cells, self.known(glyphs), extra, present)
+            return self._read_mixed(*self.tokens(cells, self.known(glyphs), extra, present))
         return torch.relu(self.read(cells.flatten(1)))
 
     def marked_cells(self, glyphs: Tensor) -> Tensor:
-        """Returns the cells of glyphs (batch, h, w), with 1 for known and 0 for others as the last.
+        """Returns the cells of glyphs (batch, h, w) one after the other, (batch, N, dim + 1).
 
-        (batch, dim + 1, rows, columns): one tensor, so that it can be had once for equal maps.
+        The last feature is 1 for known cells and 0 for others: one tensor, so that it can be had
+        once for equal maps.
         """
-        cells, known = self.cells(glyphs), self.known(glyphs)
-        return torch.cat([cells, known.unsqueeze(1).to(cells.dtype)], 1)
+        cells, mask = self.tokens(self.cells(glyphs), self.known(glyphs))
+        return torch.cat([cells, mask.unsqueeze(2).to(cells.dtype)], 2)
 
     def joined(self, marked: Tensor, extra: Tensor, present: Tensor) -> Tensor:
         """Returns features (batch, out) of `marked_cells` and of tokens, as `forward` does."""
-        return self._joined(marked[:, :-1], marked[:, -1] > 0, extra, present)
+        tokens = torch.cat([extra, marked[..., :-1]], 1)
+        return self._read_mixed(tokens, torch.cat([present, marked[..., -1] > 0], 1))
 
-    def _joined(
-        self, cells: Tensor, known: Tensor, extra: Tensor | None, present: Tensor | None
-    ) -> Tensor:
-        """Returns features (batch, out) of cells mixed with tokens, after both convolutions."""
+    def _read_mixed(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Returns features (batch, out) of tokens (batch, N, dim), mixed by the mechanism first."""
         assert self.mix is not None
-        tokens, mask = self.tokens(cells, known, extra, present)
         return torch.relu(self.read(self.mix(tokens, mask).transpose(1, 2).flatten(1)))
 
     def cells(self, glyphs: Tensor) -> Tensor:

@@ -1,8 +1,7 @@
-"""Computes the selective scan forward and backward on a CPU, in C that is compiled once.
+"""Computes the selective scan forward and backward on a CPU, in C (`selective_scan.c`).
 
-`selective_scan.c` is compiled by the machine's own compiler for each of float and double where it
-is first needed (under a second), for the very processor it runs on, and kept in a cache folder.
-Where it can't be, and where the environment says CALM_NATIVE=0, `plain.py` does the same in torch.
+Where it can't be compiled, and where the environment says CALM_NATIVE=0, `plain.py` does the same
+in torch.
 
 No copy is made to read a tensor: kernels take any strides, and the order in which cells are
 visited is looked up as they go.
@@ -11,27 +10,15 @@ visited is looked up as they go.
 from __future__ import annotations
 
 import ctypes
-import logging
-import subprocess
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from calm.native_build import build, failure, processor_name, why_not
-
-log = logging.getLogger(__name__)
+from agents.encoders.compiled import load, threads_for
 
 SOURCE = Path(__file__).with_name("selective_scan.c")
-FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd")
-BEST_FIRST = (("-march=native", "-fopenmp"), ("-march=native",), ())
-"""Further flags, the first that compile and load. OpenMP's library is not linked: its functions
-are torch's own, already loaded, so that both share one pool of threads."""
-REAL = {torch.float32: "float", torch.float64: "double"}
-WORTH_A_THREAD = 1 << 17
-"""Elements (cells x samples x channels x state) for which a thread pays; about 50 µs of work."""
 
 
 class _Strided(ctypes.Structure):
@@ -61,17 +48,10 @@ class _Job(ctypes.Structure):
 @cache
 def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     """Returns the kernels for a type; None, with one line in the log, where they can't be built."""
-    reason = why_not()
-    for flags in () if reason else BEST_FIRST:
-        try:
-            loaded = ctypes.CDLL(str(_compiled(REAL[dtype], flags)))
-        except (OSError, subprocess.SubprocessError) as error:
-            reason = reason or failure(error)
-        else:
-            loaded.kept_elements.restype = ctypes.c_int64
-            return loaded
-    log.warning("scans run in plain torch, which is slower: no compiled kernel: %s", reason)
-    return None
+    loaded = load(SOURCE, dtype)
+    if loaded is not None:
+        loaded.kept_elements.restype = ctypes.c_int64
+    return loaded
 
 
 def forward(
@@ -152,19 +132,5 @@ def _strided(x: Tensor) -> _Strided:
 
 def _run(job: _Job, u: Tensor, *, backward: bool) -> None:
     work = job.samples * job.cells * job.heads * job.routes * job.size * job.state
-    threads = min(torch.get_num_threads(), 1 + work // WORTH_A_THREAD)
-    if _library(u).run(ctypes.byref(job), int(backward), threads):
+    if _library(u).run(ctypes.byref(job), int(backward), threads_for(work)):
         raise MemoryError("no memory for the selective scan's working space")
-
-
-def _compiled(real: str, flags: Sequence[str]) -> Path:
-    """Compiles the shared library for a C type, where need be; returns its path."""
-    folder = build(
-        f"scan-{real}",
-        SOURCE.parent,
-        {"scan.so": (SOURCE.name,)},
-        flags=(*FLAGS, *flags, f"-DREAL={real}"),
-        libraries=("-lm",),
-        machine=processor_name(),
-    )
-    return folder / "scan.so"

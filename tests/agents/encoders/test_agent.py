@@ -145,8 +145,8 @@ def test_both_softmaxes_are_one_linear_attention() -> None:
     """Two fused attentions, the einsum form and (φ_q φ_kᵀ) V agree; rows sum to 1, rank is n."""
     m = randomised(6, 2, 5, 7, agents=(2, 2))
     x = torch.randn(2, 35, 6, dtype=torch.float64)
-    q, k, v, a = m._project(x, None)
-    gather_bias, hand_out_bias = m._biases(None)
+    q, k, v, a = (tokens.transpose(1, 2) for tokens in m._project(x, None))
+    gather_bias, hand_out_bias = m._biases()
     gather, hand_out = m.attention(x)
     attend = torch.nn.functional.scaled_dot_product_attention
     fused = attend(q, a, attend(a, k, v, attn_mask=gather_bias), attn_mask=hand_out_bias)
@@ -185,17 +185,17 @@ def test_equal_agents_hand_the_same_to_every_token() -> None:
 @pytest.mark.parametrize("kind", [0, 1])
 def test_row_and_column_biases_move_their_row_and_column_alone(kind: int) -> None:
     m = randomised(6, 2, 3, 5, agents=(2, 2))
-    before = m._biases(None)[kind].detach()
+    before = m._biases()[kind].detach()
     with torch.no_grad():
         m.bias_rows[kind, 1, 3, 2] += 1
         m.bias_columns[kind, 0, 1, 4] += 1
-    moved = m._biases(None)[kind].detach() - before  # (1, heads, n, N), or N and n swapped
-    moved = (moved if kind == 0 else moved.transpose(-1, -2))[0].view(2, 4, 3, 5)
+    moved = m._biases()[kind].detach() - before  # (heads, n, N), or N and n swapped
+    moved = (moved if kind == 0 else moved.transpose(-1, -2)).reshape(2, 4, 3, 5)
     expected = torch.zeros(2, 4, 3, 5, dtype=torch.float64)
     expected[1, 3, 2, :] = 1
     expected[0, 1, :, 4] = 1
     assert torch.allclose(moved, expected, atol=1e-12)
-    assert torch.equal(m._biases(None)[1 - kind], m._biases(None)[1 - kind])
+    assert torch.equal(m._biases()[1 - kind], m._biases()[1 - kind])
 
 
 def test_the_two_biases_go_to_the_two_softmaxes() -> None:

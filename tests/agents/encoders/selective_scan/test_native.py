@@ -1,4 +1,4 @@
-"""The compiled kernels: made once, done without where need be, and the same on any threads."""
+"""The compiled scan: done without where need be, and the same on any threads."""
 
 import logging
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from agents.encoders import compiled
 from agents.encoders.selective_scan import native, selective_scan
 
 if native.library(torch.float32) is None:
@@ -29,19 +30,6 @@ def args(batch: int = 3, channels: int = 5, length: int = 7) -> list[Tensor]:
     return [x.requires_grad_() for x in raw]
 
 
-def test_it_is_compiled_once_for_each_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert native.library(torch.float32) is not None
-    (folder,) = (tmp_path / "calm").iterdir()  # and nothing else is left there
-    assert folder.name.startswith("scan-float-")
-    when = folder.stat().st_mtime_ns
-    native.library.cache_clear()
-    native.library(torch.float32)
-    native.library(torch.float64)
-    assert folder.stat().st_mtime_ns == when
-    assert len(list((tmp_path / "calm").iterdir())) == 2
-
-
 def test_without_a_compiler_plain_torch_does_it_and_the_log_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -55,30 +43,8 @@ def test_without_a_compiler_plain_torch_does_it_and_the_log_says_so(
     assert len(caplog.records) == 1
 
 
-def test_a_compiler_without_threads_or_native_code_will_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compiler = tmp_path / "old-cc"
-    compiler.write_text(
-        '#!/bin/sh\nfor a in "$@"; do case $a in -march=*|-fopenmp) exit 1;; esac; done\n'
-        'exec cc "$@"\n'
-    )
-    compiler.chmod(0o755)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("CC", str(compiler))
-    y = selective_scan(*args())
-    assert native.library(torch.float32) is not None
-    monkeypatch.setattr(native, "library", lambda _: None)
-    assert torch.allclose(selective_scan(*args()), y, atol=1e-6)
-
-
-def test_it_can_be_asked_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CALM_NATIVE", "0")
-    assert native.library(torch.float32) is None
-
-
 def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "WORTH_A_THREAD", 1)
+    monkeypatch.setattr(compiled, "WORTH_A_THREAD", 1)
     results = []
     before = torch.get_num_threads()
     try:

@@ -1,0 +1,90 @@
+"""Softmax attention, with a bias for each pair and masks for either side.
+
+    out_i = Σ_j softmax_j(q_i · k_j / √d + b_ij) v_j
+
+Source: Vaswani et al. 2017, arXiv 1706.03762, equation 1.
+
+On a CPU, without autocast, it is C that keeps no weights in memory (`native.py`): of maps as agents
+see them torch's own kernels take many times as long. Elsewhere, and in a program that torch
+compiles, exports or counts, it is torch's operations (`plain.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+
+from agents.encoders.attend import native, plain
+
+
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor | None = None,
+    valid: Tensor | None = None,
+    asked: Tensor | None = None,
+) -> Tensor:
+    """Returns what each query gathers, (batch, queries, heads, size).
+
+    Args:
+        q: queries (batch, queries, heads, size), as a linear layer gives them.
+        k: keys (batch, keys, heads, size).
+        v: values, as the keys.
+        bias: (heads, queries, keys), added to the scores.
+        valid: (batch, keys) bool, which keys count; None for all. Where none does, the result is 0.
+        asked: (batch, queries) bool, which queries count; None for all. Others get 0.
+
+    What stands in rows that don't count changes nothing. Differentiable in q, k, v and bias; once,
+    where C computes it.
+    """
+    if not _suits(q, k, v, bias):
+        return plain.attend(q, k, v, bias, valid, asked)
+    out: Tensor = _Attend.apply(q, k, v, bias, valid, asked)
+    return out
+
+
+def _suits(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> bool:
+    """Returns whether the C kernel does what is asked, here and now."""
+    real = {x.dtype for x in (q, k, v, bias) if x is not None}
+    return (
+        q.is_cpu
+        and len(real) == 1
+        and q.dtype in native.REAL
+        and k.shape[1] <= native.MOST_KEYS
+        and not torch.compiler.is_compiling()
+        and not torch.compiler.is_exporting()
+        and not torch.is_autocast_enabled("cpu")
+        and not is_in_torch_dispatch_mode()
+        and native.library(q.dtype) is not None
+    )
+
+
+class _Attend(torch.autograd.Function):
+    """Computes `attend` in C, and its gradients."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        bias: Tensor | None,
+        valid: Tensor | None,
+        asked: Tensor | None,
+    ) -> Tensor:
+        keep = any(ctx.needs_input_grad)
+        out, kept = native.forward(q, k, v, bias, valid, asked, keep)
+        if keep:
+            ctx.save_for_backward(q, k, v, bias, valid, asked, out, kept)
+        return out
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
+        *of, out, kept = ctx.saved_tensors
+        d_bias = ctx.needs_input_grad[3]
+        return (*native.backward(d_out, *of, out=out, kept=kept, bias_learns=d_bias), None, None)

@@ -1,0 +1,67 @@
+"""Compiles the C kernels of mechanisms for a type of number, once, and loads them.
+
+A kernel's source is compiled by the machine's own compiler for each of float and double where it is
+first needed (a second or two), for the very processor it runs on, and kept in a cache folder.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from calm.native_build import build, failure, processor_name, why_not
+
+log = logging.getLogger(__name__)
+
+FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd")
+BEST_FIRST = (("-march=native", "-fopenmp"), ("-march=native",), ())
+"""Further flags, the first that compile and load. OpenMP's library is not linked: its functions
+are torch's own, already loaded, so that both share one pool of threads."""
+REAL = {torch.float32: "float", torch.float64: "double"}
+SHARED = "../exponential.h"
+"""What every source includes, from its folder."""
+WORTH_A_THREAD = 1 << 17
+"""Exponentials for which a thread pays; about 50 µs of work."""
+
+
+def load(source: Path, dtype: torch.dtype) -> ctypes.CDLL | None:
+    """Returns a source's kernels for a type; None, with one line in the log, where there are none.
+
+    Args:
+        source: in C, with REAL for the type; the log calls it by its name without `.c`.
+        dtype: float32 or float64.
+    """
+    reason = why_not()
+    for flags in () if reason else BEST_FIRST:
+        try:
+            return ctypes.CDLL(str(_compiled(source, REAL[dtype], flags)))
+        except (OSError, subprocess.SubprocessError) as error:
+            reason = reason or failure(error)
+    log.warning(
+        "%s runs in plain torch, which is slower: no compiled kernel: %s", source.stem, reason
+    )
+    return None
+
+
+def threads_for(work: int) -> int:
+    """Returns how many of torch's threads are worth it for a number of exponentials."""
+    return min(torch.get_num_threads(), 1 + work // WORTH_A_THREAD)
+
+
+def _compiled(source: Path, real: str, flags: Sequence[str]) -> Path:
+    """Compiles the shared library for a C type, where need be; returns its path."""
+    folder = build(
+        f"{source.stem}-{real}",
+        source.parent,
+        {f"{source.stem}.so": (source.name,)},
+        flags=(*FLAGS, *flags, f"-DREAL={real}"),
+        headers=(SHARED,),
+        libraries=("-lm",),
+        machine=processor_name(),
+    )
+    return folder / f"{source.stem}.so"
