@@ -7,6 +7,7 @@ policy moves is KL(policy || policy with the cells hidden), in nats.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -104,10 +105,11 @@ def check(
     """
     rng = np.random.default_rng(seed)
     known = known_cells(batch)
-    top, value_top = moved(model, batch, chosen(importance, known, hide, rng))
-    bottom, _ = moved(model, batch, chosen(-importance, known, hide, rng))
+    shown = answers(model, batch)
+    top, value_top = moved(model, batch, chosen(importance, known, hide, rng), shown)
+    bottom, _ = moved(model, batch, chosen(-importance, known, hide, rng), shown)
     draws = [
-        moved(model, batch, chosen(np.zeros_like(importance), known, hide, rng))
+        moved(model, batch, chosen(np.zeros_like(importance), known, hide, rng), shown)
         for _ in range(DRAWS)
     ]
     random = torch.stack([kl for kl, _ in draws]).mean(0)
@@ -153,31 +155,58 @@ def known_cells(batch: Observations) -> Tensor:
 
 
 def occlusion(model: PPO, batch: Observations) -> Tensor:
-    """Returns how far the policy moves when one cell is hidden, in nats, (B, h, w)."""
-    height, width = crops(batch).shape[1:]
+    """Returns how far the policy moves when one cell is hidden, in nats, (B, h, w).
+
+    0 where there is nothing to hide.
+    """
+    known, shown = known_cells(batch), answers(model, batch)
     moves = torch.zeros_like(crops(batch))
-    for row in range(height):
-        for column in range(width):
-            cells = torch.zeros_like(moves, dtype=torch.bool)
-            cells[:, row, column] = True
-            moves[:, row, column] = moved(model, batch, cells)[0]
+    for row, column in known.any(0).nonzero().tolist():
+        rows = known[:, row, column].nonzero().flatten()
+        seen = {key: values[rows] for key, values in batch.items()}
+        cells = torch.zeros_like(known[rows])
+        cells[:, row, column] = True
+        before = Answers(*(values[rows] for values in shown))
+        moves[rows, row, column] = moved(model, seen, cells, before)[0]
     return moves
 
 
-def moved(model: PPO, batch: Observations, cells: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns KL(policy || policy with `cells` (B, h, w) hidden) and |change of value|, (B,)."""
+class Answers(NamedTuple):
+    """What an agent makes of B observations."""
+
+    log_probs: Tensor
+    """Of its actions, (B, A)."""
+    values: Tensor
+    """(B,)."""
+
+
+def answers(model: PPO, batch: Observations) -> Answers:
+    """Returns what an agent makes of observations by key, (B, ...)."""
+    policy = model.policy
+    with torch.no_grad():
+        actor, critic = policy.mlp_extractor(policy.extract_features(batch))
+        logits = policy.action_net(actor)
+        return Answers(logits.log_softmax(-1), policy.value_net(critic).flatten())
+
+
+def moved(model: PPO, batch: Observations, cells: Tensor, before: Answers) -> tuple[Tensor, Tensor]:
+    """Returns KL(policy || policy with `cells` (B, h, w) hidden) and |change of value|, (B,).
+
+    Args:
+        model: the agent.
+        batch: observations by key, (B, ...).
+        cells: which are hidden, bool.
+        before: what the agent makes of the batch with nothing hidden.
+    """
     hidden = dict(batch)
     hidden[CROP] = batch[CROP].masked_fill(cells, STONE)
     if "window_crop" in batch:
         last = batch["window_crop"].clone()
         last[:, -1] = last[:, -1].masked_fill(cells, STONE)
         hidden["window_crop"] = last
-    with torch.no_grad():
-        before = model.policy.get_distribution(batch).distribution
-        after = model.policy.get_distribution(hidden).distribution
-        kl = torch.distributions.kl_divergence(before, after)
-        change = model.policy.predict_values(batch) - model.policy.predict_values(hidden)
-    return kl, change.abs().flatten()
+    after = answers(model, hidden)
+    kl = (before.log_probs.exp() * (before.log_probs - after.log_probs)).sum(1)
+    return kl, (before.values - after.values).abs()
 
 
 def chosen(importance: Importance, known: Tensor, count: int, rng: np.random.Generator) -> Tensor:

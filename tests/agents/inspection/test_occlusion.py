@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from agents.inspection.occlusion import Check, chosen, interval, known_cells, moved, occlusion
+from agents.inspection.occlusion import (
+    Check,
+    answers,
+    chosen,
+    interval,
+    known_cells,
+    moved,
+    occlusion,
+)
 from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig
 from envs import make_vec
@@ -81,14 +89,15 @@ def test_hiding_cells_moves_the_policy_and_hiding_none_does_not() -> None:
     finally:
         env.close()
     none = torch.zeros_like(observations["glyphs_crop"], dtype=torch.bool)
-    assert moved(model, observations, none)[0].tolist() == [0, 0]
-    kl, value = moved(model, observations, ~none)
+    shown = answers(model, observations)
+    assert moved(model, observations, none, shown)[0].tolist() == [0, 0]
+    kl, value = moved(model, observations, ~none, shown)
     assert (kl > 0).all()
     assert (value > 0).all()
     alone = none.clone()
     alone[:, 4, 4] = True
     by_cell = occlusion(model, observations)
-    assert torch.equal(by_cell[:, 4, 4], moved(model, observations, alone)[0])
+    assert torch.equal(by_cell[:, 4, 4], moved(model, observations, alone, shown)[0])
     assert (
         by_cell[~known_cells(observations) & (observations["glyphs_crop"] == 2359)].abs().max() == 0
     )
