@@ -99,7 +99,7 @@ class RunOptions:
         Raises:
             UsageError: a pair of `--set`, thresholds or a class of verdicts that can't be read.
         """
-        from agents.training.config import read_settings
+        from agents.training.config_files import read_settings
         from calm.judges.thresholds import read_thresholds
 
         named: dict[str, Any] = {

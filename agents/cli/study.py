@@ -46,7 +46,7 @@ class CellOptions:
             UsageError: a pair of `--set` that can't be read.
         """
         from agents.study.run import Order
-        from agents.training.config import read_settings
+        from agents.training.config_files import read_settings
 
         settings = read_settings(self.setting or [])
         return Order(

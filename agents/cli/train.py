@@ -137,7 +137,8 @@ def _show_settings(as_json: bool) -> None:
 
 def _base_config(settings: dict[str, Any], config: Path | None, family: bool) -> TrainConfig:
     """Returns the settings of the first seed: the family's, the config's, those that were named."""
-    from agents.training.config import make_config, read_config
+    from agents.training.config import make_config
+    from agents.training.config_files import read_config
     from agents.training.families import family_of
 
     if config is None and "task" not in settings:

@@ -33,7 +33,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from agents.training import folder_lock, policy_file
-from agents.training.config import TrainConfig, load_config, make_config
+from agents.training.config import TrainConfig, make_config
+from agents.training.config_files import load_config
 from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.files import write_file
