@@ -140,12 +140,17 @@ def take_turns(
     return rates
 
 
-def contestant(config: TrainConfig, remade: Callable[[FastPPO], PPO] | None = None) -> Contestant:
+def contestant(
+    config: TrainConfig,
+    remade: Callable[[FastPPO], PPO] | None = None,
+    threads: int = settings.CORES,
+) -> Contestant:
     """Returns an agent of these settings, on all cores as `calm train` trains one agent.
 
     Args:
         config: the settings.
         remade: returns another agent in the same environments to train instead.
+        threads: that its update takes.
     """
     import torch
 
@@ -158,7 +163,7 @@ def contestant(config: TrainConfig, remade: Callable[[FastPPO], PPO] | None = No
     subgoals = subgoals_of(config)
     source = credit_source_of(config, subgoals)
     env = make_env(config, config.n_envs, source, subgoals, split="train", seed=config.seed)
-    ours = make_ppo(config, env, settings.CORES, subgoals)
+    ours = make_ppo(config, env, threads, subgoals)
     model = ours if remade is None else remade(ours)
     steps = config.n_envs * config.n_steps
 

@@ -2,7 +2,9 @@
 
 Both train on KeyRoom-S15, judged by `rules`, in our environments and with the settings that `calm
 train` begins with there; they differ by who collects and who updates. They take turns, one rollout
-with its update each a round, after one to warm up.
+with its update each a round, after one to warm up. Then ours makes one more on one thread, to tell
+where the time goes (`time_shares`), and what its rate would be were there nothing but products of
+matrices to compute.
 
 Ratios, ours over theirs in steps a second, larger is better:
     sb3_judged             ours over stable-baselines3's
@@ -17,6 +19,7 @@ import torch
 from stable_baselines3 import PPO
 
 from agents.bench import settings
+from agents.bench.time_shares import time_shares
 from agents.bench.train_encoders import Contestant, contestant, take_turns
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.config import TrainConfig, make_config
@@ -44,12 +47,28 @@ def run(quick: bool = False, progress: Say = lambda text: None, **more: Any) -> 
         "SB3": sb3(config),
     }
     rates = take_turns(contestants, 1 if quick else 5, progress)
-    rows: list[Row] = [row(name, "steps/s", of) for name, of in rates.items()]
+    shares = shares_of(config)
+    free = [100 * rate / shares["products"] for rate in rates["ours"]]
+    rows: list[Row] = [
+        *(row(name, "steps/s", of) for name, of in rates.items()),
+        *(row(f"ours, time in {kind}", "%", [share]) for kind, share in shares.items()),
+        row("ours, were all but products free", "steps/s", free),
+    ]
     ratios = {
         "sb3_judged": round(ratio(rates["ours"], rates["SB3"]), 2),
         "sb3_judged_bfloat16": round(ratio(rates["ours, bfloat16"], rates["SB3"]), 2),
     }
     return {"bench": "train", "machine": machine(), "rows": rows, "ratios": ratios}
+
+
+def shares_of(config: TrainConfig) -> dict[str, float]:
+    """Returns where the time of ours goes with these settings, as `time_shares` tells."""
+    ours = contestant(config, threads=1)
+    try:
+        ours.train()
+        return time_shares(ours.train)
+    finally:
+        ours.close()
 
 
 def sb3(config: TrainConfig) -> Contestant:

@@ -171,9 +171,17 @@ class GatedScan(nn.Module):
         self.out = nn.Linear(dim, dim)
 
     def forward(self, u: Tensor, mask: Tensor | None = None) -> Tensor:
+        x, z = self._scanned_and_gate(u, mask)
+        out: Tensor = self.out(self.norm(self.mix(x, mask)) * F.silu(z))
+        return zero_void(out, mask)
+
+    def attention_map(self, u: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Returns how much of each cell passes the scan's own gate, (batch, cells)."""
+        return self.mix.attention_map(self._scanned_and_gate(u, mask)[0], mask)
+
+    def _scanned_and_gate(self, u: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Returns what is scanned, and z; both (batch, cells, dim)."""
         # Without a bias what is 0 stays 0, so the convolution sees 0 at masked cells.
         x, z = self.inside(zero_void(u, mask)).chunk(2, dim=-1)
         grid = x.unflatten(1, (self.height, self.width)).permute(0, 3, 1, 2)
-        x = F.silu(self.conv(grid)).permute(0, 2, 3, 1).flatten(1, 2)
-        out: Tensor = self.out(self.norm(self.mix(x, mask)) * F.silu(z))
-        return zero_void(out, mask)
+        return F.silu(self.conv(grid)).permute(0, 2, 3, 1).flatten(1, 2), z

@@ -109,6 +109,19 @@ class PooledSoftmaxAttention(SoftmaxAttention):
         self.register_buffer("pool_rows", bins(height, pool[0]), persistent=False)
         self.register_buffer("pool_columns", bins(width, pool[1]), persistent=False)
 
+    def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Returns how much each cell is looked at, (batch, cells) in [0, 1].
+
+        A bin's weight, the mean over heads and over the valid cells that look, is shared out evenly
+        among its valid cells.
+        """
+        by_bin = super().attention_map(x, mask)
+        _, count = masked_pool(x[..., :1], self.pool_rows, self.pool_columns, mask)
+        share = by_bin / count.squeeze(-1).clamp_min(1)
+        rows, columns = self.pool_rows.to(share), self.pool_columns.to(share)
+        grid = rows.t() @ share.unflatten(1, (len(rows), len(columns))) @ columns
+        return zero_void(grid.flatten(1), mask)
+
     def _keys(
         self, k: Tensor, v: Tensor, mask: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:

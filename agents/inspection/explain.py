@@ -53,14 +53,20 @@ KINDS = (("walls", 1), ("doors", 12), ("bars and trees", 17), ("floor", 19), ("s
 """Dungeon features, by the first of nle's map symbols of that kind (`defsym.h`)."""
 OTHER = ("other features", 27)
 """All dungeon features from this map symbol on."""
+SCANNED = (
+    "How much of what the routes gather passes the gate at each cell: a volume, not a choice among"
+    " cells."
+)
 MEANING = {
     "gaussian": "Gaussian weights are high where a cell's features are typical of the map: of a"
     " room they mark the floor, not what stands on it.",
     "agent": "How much each cell is looked at through the agents, the mean over all cells that"
     " look. What is read out are the cells themselves, of which this is one part.",
-    "scan": "How much of what the routes gather passes the gate at each cell: a volume, not a"
-    " choice among cells.",
+    "scan": SCANNED,
+    "gated-scan": SCANNED,
     "softmax": "How much each cell is looked at, the mean over all cells that look.",
+    "pooled": "How much each cell is looked at through the bin that it is pooled in, the mean over"
+    " all cells that look; cells of one bin share alike.",
 }
 """How to read the mechanism's drawing."""
 

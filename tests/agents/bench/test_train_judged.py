@@ -15,7 +15,12 @@ def test_ours_is_set_beside_sb3() -> None:
     finally:
         torch.set_num_threads(threads)
     rates = {row["name"]: row["value"] for row in report["rows"]}
-    assert list(rates) == ["ours", "ours, bfloat16", "SB3"]
+    assert list(rates)[:3] == ["ours", "ours, bfloat16", "SB3"]
+    shares = [rates[name] for name in rates if name.startswith("ours, time in ")]
+    assert sum(shares) == pytest.approx(100)
+    assert rates["ours, were all but products free"] == pytest.approx(
+        100 * rates["ours"] / rates["ours, time in products"]
+    )
     assert set(report["ratios"]) == {"sb3_judged", "sb3_judged_bfloat16"}
     expected = rates["ours"] / rates["SB3"]
     assert report["ratios"]["sb3_judged"] == pytest.approx(expected, abs=0.006)

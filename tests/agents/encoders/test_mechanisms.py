@@ -120,6 +120,21 @@ def test_masked_cells_change_nothing_and_get_nothing(variant: str) -> None:
 
 
 @every
+def test_where_it_looks_is_told_cell_by_cell(variant: str) -> None:
+    """Whoever draws it needs a number for each cell, and 0 where there is nothing to see."""
+    m = mechanism_of(variant)
+    look = getattr(m.mechanism, "attention_map", None)
+    if look is None:
+        assert variant.startswith(("squeeze", "ss2d"))
+        return
+    x, mask = inputs()
+    for drawn in (look(x), look(x, mask)):
+        assert drawn.shape == (BATCH, CELLS)
+        assert (drawn >= 0).all()
+    assert not look(x, mask)[~mask].any()
+
+
+@every
 @pytest.mark.parametrize("filling", [float("nan"), float("inf"), -float("inf"), 3e38])
 def test_what_is_no_number_in_a_masked_cell_reaches_nothing(variant: str, filling: float) -> None:
     """Not the output, not the gradient of the cells, not that of any weight."""

@@ -96,3 +96,14 @@ def test_weights_sum_to_one_over_keys_that_count(case: str) -> None:
 def test_dim_must_divide_into_heads() -> None:
     with pytest.raises(ValueError, match="dim 5 does not divide into 2 heads"):
         SoftmaxAttention(5, 2)
+
+
+def test_a_pooled_key_is_looked_at_through_its_cells() -> None:
+    """Queries of 0 look at both bins alike; one has two valid cells of its three, one has three."""
+    m = PooledSoftmaxAttention(2, 1, 2, 3, pool=(2, 1)).double()
+    with torch.no_grad():
+        m.qkv.weight.zero_()
+    mask = torch.tensor([[True, False, True, True, True, True]])
+    drawn = m.attention_map(torch.randn(1, 6, 2, dtype=torch.float64), mask)
+    expected = torch.tensor([[1 / 4, 0, 1 / 4, 1 / 6, 1 / 6, 1 / 6]], dtype=torch.float64)
+    assert torch.allclose(drawn, expected)

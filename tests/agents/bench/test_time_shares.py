@@ -1,0 +1,29 @@
+"""Where time goes: products of matrices are told from other operations, and from other code."""
+
+import time
+
+import torch
+
+from agents.bench.time_shares import time_shares
+
+
+def test_kinds_of_work_are_told_apart() -> None:
+    a = torch.rand(600, 600)
+
+    def multiply() -> None:
+        for _ in range(20):
+            a @ a
+
+    def add() -> None:
+        for _ in range(200):
+            a + a
+
+    def wait() -> None:
+        time.sleep(0.2)
+
+    for work, kind in ((multiply, "products"), (add, "torch, other"), (wait, "outside torch")):
+        work()
+        shares = time_shares(work)
+        assert list(shares) == ["products", "torch, other", "outside torch"]
+        assert abs(sum(shares.values()) - 100) < 1e-6
+        assert max(shares, key=shares.__getitem__) == kind
