@@ -24,6 +24,7 @@
 #define EACH_LANE _Pragma("omp simd") for (int j = 0; j < LANES; j++)
 
 typedef REAL lanes[LANES];
+typedef REAL Vector __attribute__((vector_size(LANES * sizeof(REAL)), aligned(sizeof(REAL)), may_alias));
 
 typedef struct {
     REAL *at;
@@ -109,10 +110,58 @@ static void write_steps(const Tensor *x, lanes *from_lanes, const Job *job, cons
         }
 }
 
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define MIX __builtin_shufflevector
+#endif
+#endif
+
+#ifdef MIX
+/* Whether a tile's gates can be moved four of each of its four groups at a time. */
+static inline int by_fours(const Job *job, const Tensor *x, const Tile *tile) {
+    return tile->width == 4 && tile->pieces == 4 && job->state % 4 == 0 && x->inner == 1;
+}
+
+/* Four gates of four groups, to[gate][4 group + lane], of rows[4 group + gate]. */
+static inline void spread_fours(lanes *to, Vector x) {
+    *(Vector *)to[0] = MIX(x, x, 0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+    *(Vector *)to[1] = MIX(x, x, 1, 1, 1, 1, 5, 5, 5, 5, 9, 9, 9, 9, 13, 13, 13, 13);
+    *(Vector *)to[2] = MIX(x, x, 2, 2, 2, 2, 6, 6, 6, 6, 10, 10, 10, 10, 14, 14, 14, 14);
+    *(Vector *)to[3] = MIX(x, x, 3, 3, 3, 3, 7, 7, 7, 7, 11, 11, 11, 11, 15, 15, 15, 15);
+}
+
+/* Sums of neighbours: of the pairs of a, and after them of the pairs of b. */
+static inline Vector pairs(Vector a, Vector b) {
+    return MIX(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+           MIX(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+}
+
+/* The reverse: sums over four lanes, [4 group + gate], of from[gate][4 group + lane]. */
+static inline Vector sum_fours(lanes *from) {
+    Vector a = *(Vector *)from[0], b = *(Vector *)from[1], c = *(Vector *)from[2];
+    Vector x = pairs(pairs(a, b), pairs(c, *(Vector *)from[3])); /* [4 gate + group] */
+    return MIX(x, x, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
+#endif
+
 /* Gates of a span, each group's spread over its channels' lanes: to[t * state + n]. */
 static void read_gates(lanes *to, const Tensor *x, const Job *job, const Tile *tile, int64_t b,
                        int64_t from, int64_t steps) {
     int64_t width = job->size >= LANES ? LANES : tile->width, state = job->state;
+#ifdef MIX
+    if (by_fours(job, x, tile)) {
+        for (int64_t t = 0; t < steps; t++) {
+            const REAL *rows[4];
+            for (int p = 0; p < 4; p++) rows[p] = place(x, job, b, tile->group + p, from + t);
+            for (int64_t n = 0; n < state; n += 4) {
+                lanes gates;
+                for (int p = 0; p < 4; p++) memcpy(gates + 4 * p, rows[p] + n, 4 * sizeof(REAL));
+                spread_fours(to + t * state + n, *(Vector *)gates);
+            }
+        }
+        return;
+    }
+#endif
     for (int64_t t = 0; t < steps; t++)
         for (int64_t p = 0; p < tile->pieces; p++) {
             const REAL *row = place(x, job, b, tile->group + p, from + t);
@@ -129,6 +178,20 @@ static void read_gates(lanes *to, const Tensor *x, const Job *job, const Tile *t
 static void write_gates(const Tensor *x, lanes *from_lanes, const Job *job, const Tile *tile,
                         int64_t b, int64_t from, int64_t steps) {
     int64_t width = job->size >= LANES ? LANES : tile->width, state = job->state;
+#ifdef MIX
+    if (by_fours(job, x, tile)) {
+        for (int64_t t = 0; t < steps; t++) {
+            REAL *rows[4];
+            for (int p = 0; p < 4; p++) rows[p] = place(x, job, b, tile->group + p, from + t);
+            for (int64_t n = 0; n < state; n += 4) {
+                lanes sums;
+                *(Vector *)sums = sum_fours(from_lanes + t * state + n);
+                for (int p = 0; p < 4; p++) memcpy(rows[p] + n, sums + 4 * p, 4 * sizeof(REAL));
+            }
+        }
+        return;
+    }
+#endif
     for (int64_t t = 0; t < steps; t++)
         for (int64_t p = 0; p < tile->pieces; p++) {
             REAL *row = place(x, job, b, tile->group + p, from + t);

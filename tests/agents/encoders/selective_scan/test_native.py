@@ -76,3 +76,24 @@ def test_a_value_that_is_none_stays_none() -> None:
     lost = torch.zeros_like(y, dtype=torch.bool)
     lost[1, 2, 3:] = True
     assert torch.equal(y.isnan(), lost)
+
+
+@pytest.mark.parametrize("state", [4, 8])
+@pytest.mark.parametrize("groups", [4, 6, 8])
+def test_groups_of_four_channels_equal_plain_torch(
+    groups: int, state: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose gates are moved four of each of four groups at a time; of six groups two are left."""
+    torch.manual_seed(0)
+    gate = (2, groups, state, 19)
+    u, delta = torch.randn(2, 4 * groups, 19), torch.rand(2, 4 * groups, 19)
+    of = [u, delta, -torch.rand(4 * groups, state), torch.randn(gate), torch.randn(gate)]
+    of = [x.double().requires_grad_() for x in of]
+    results = []
+    for plainly in (False, True):
+        if plainly:
+            monkeypatch.setattr(native, "library", lambda _: None)
+        y = selective_scan(*of)
+        results.append((y, *torch.autograd.grad(y.square().sum(), of)))
+    for a, b in zip(*results, strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=1e-11 * b.abs().max().item())
