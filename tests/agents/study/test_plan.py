@@ -182,7 +182,7 @@ def test_agents_without_memory_are_the_judged_ones_of_keyroom(room: str) -> None
     [("encoders", ["KeyRoom-S15", "KeyRoom-S15-level"]), ("semantics", ["KeyRoom-S15"])],
 )
 def test_encoders_are_compared_at_equal_weights(name: str, rooms: list[str]) -> None:
-    """Within 1.3 hundredths of the CNN's; `semantics` can't see a whole level."""
+    """Within 1.8 hundredths of the CNN's; `semantics` can't see a whole level."""
     plan = load_plan(name)
     assert plan.by_seconds
     sizes: dict[str, dict[str, int]] = {}
@@ -198,7 +198,7 @@ def test_encoders_are_compared_at_equal_weights(name: str, rooms: list[str]) -> 
     for room, by_arm in sizes.items():
         assert set(by_arm) == set(plan.arms) - ({"semantics"} if "level" in room else set())
         for arm, size in by_arm.items():
-            assert size == pytest.approx(by_arm["cnn"], rel=0.013), (room, arm)
+            assert size == pytest.approx(by_arm["cnn"], rel=0.018), (room, arm)
 
 
 @pytest.mark.parametrize("name", ["encoders", "semantics"])
