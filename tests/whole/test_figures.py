@@ -206,3 +206,37 @@ def test_every_score_said_of_models_is_one_of_theirs() -> None:
     folder = ROOT / "data" / "results" / "models"
     held = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.md")))
     assert [score for score in scores if score not in held] == []
+
+
+def test_where_encoders_look_is_what_was_measured() -> None:
+    """A verdict for each seed, from the intervals that `calm explain --json` gave."""
+    path = RESULTS / "encoders" / "where-they-look.json"
+    measured: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for drawing in json.loads(path.read_text("utf-8")):
+        measured.setdefault((drawing["encoder"], drawing["source"]), []).append(drawing)
+    page = (ROOT / "docs" / "results" / "where-they-look.md").read_text("utf-8")
+    _, *rows = rows_of(page)
+    assert [(row[0], row[1]) for row in rows] == list(measured)
+    for encoder, source, moves, nats, objects in rows:
+        of = measured[encoder, source]
+        checks = [drawing["check"] for drawing in of]
+        assert moves.split(", ") == [
+            said(check["more_low"], check["more_high"], "more", "less") for check in checks
+        ]
+        assert nats.split("; ") == [
+            f"{check['kl_top']:.3f} / {check['kl_random']:.3f}" for check in checks
+        ]
+        picked = [
+            shift["more"]
+            for drawing in of
+            for shift in drawing["by_subgoal"]
+            if (shift["subgoal"], shift["kind"]) == ("pick up an object", "objects")
+        ]
+        assert objects.split(", ") == [
+            said(more["low"], more["high"], "rises", "falls") if more else "–" for more in picked
+        ]
+
+
+def said(low: float, high: float, above: str, below: str) -> str:
+    """Returns the word for an interval above 0, below it, or around it."""
+    return above if low > 0 else below if high < 0 else "level"
