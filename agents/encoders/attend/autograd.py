@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from agents.encoders.attend import native, plain
@@ -35,30 +35,61 @@ def attend(
         k: keys (batch, keys, heads, size).
         v: values, as the keys.
         bias: (heads, queries, keys), added to the scores.
-        valid: (batch, keys) bool, which keys count; None for all. Where none does, the result is 0.
-        asked: (batch, queries) bool, which queries count; None for all. Others get 0.
+        valid: (batch or 1, keys) bool, which keys count; None for all. Where none does, the result
+            is 0.
+        asked: (batch or 1, queries) bool, which queries count; None for all. Others get 0.
 
     What stands in rows that don't count changes nothing. Differentiable in q, k, v and bias; once,
-    where C computes it.
+    and not for batches of gradients, where C computes it.
     """
-    if not _suits(q, k, v, bias):
+    batch = len(q)
+    valid, asked = (None if m is None else m.expand(batch, -1) for m in (valid, asked))
+    if not (_fits(q, k, v, bias, valid, asked) and _suits(q)):
         return plain.attend(q, k, v, bias, valid, asked)
     out: Tensor = _Attend.apply(q, k, v, bias, valid, asked)
     return out
 
 
-def _suits(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> bool:
-    """Returns whether the C kernel does what is asked, here and now."""
-    real = {x.dtype for x in (q, k, v, bias) if x is not None}
+def _fits(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    bias: Tensor | None,
+    valid: Tensor | None,
+    asked: Tensor | None,
+) -> bool:
+    """Returns whether these are what the C kernel reads: memory of this shape and type, and here.
+
+    What would be broadcast is left to torch, as is what torch has an error for.
+    """
+    if q.ndim != 4 or k.ndim != 4 or not q.shape[3]:
+        return False
+    batch, queries, heads, size = q.shape
+    keys = k.shape[1]
+    reals = [(q, q.shape), *((x, (batch, keys, heads, size)) for x in (k, v))]
+    reals += [] if bias is None else [(bias, (heads, queries, keys))]
+    masks = [] if valid is None else [(valid, (batch, keys))]
+    masks += [] if asked is None else [(asked, (batch, queries))]
     return (
-        q.is_cpu
-        and len(real) == 1
-        and q.dtype in native.REAL
-        and k.shape[1] <= native.MOST_KEYS
-        and not torch.compiler.is_compiling()
+        q.dtype in native.REAL
+        and keys <= native.MOST_KEYS
+        and all(x.dtype == q.dtype for x, _ in reals)
+        and all(mask.dtype == torch.bool for mask, _ in masks)
+        and all(
+            type(x) in (Tensor, nn.Parameter) and x.is_cpu and x.shape == shape and not x.is_neg()
+            for x, shape in (*reals, *masks)
+        )
+    )
+
+
+def _suits(q: Tensor) -> bool:
+    """Returns whether the C kernel may be called, here and now."""
+    return (
+        not torch.compiler.is_compiling()
         and not torch.compiler.is_exporting()
         and not torch.is_autocast_enabled("cpu")
         and not is_in_torch_dispatch_mode()
+        and not torch._C._are_functorch_transforms_active()
         and native.library(q.dtype) is not None
     )
 

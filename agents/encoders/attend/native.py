@@ -66,7 +66,7 @@ def forward(
 ) -> tuple[Tensor, Tensor]:
     """Returns `attend` of these, and what `backward` needs (nothing unless `keep`)."""
     call = _Call(q, k, v, bias, valid, asked)
-    out = torch.empty(q.shape, dtype=q.dtype)
+    out = q.new_empty(q.shape)
     batch, queries, heads, _ = q.shape
     kept = q.new_empty((batch, heads, 2, queries) if keep else 0)
     call.job.out = _strided(out)
@@ -98,7 +98,7 @@ def backward(
     """
     call = _Call(q, k, v, bias, valid, asked)
     d_out = d_out if d_out.stride(-1) == 1 else d_out.contiguous()
-    dq, dk, dv = (torch.empty(x.shape, dtype=x.dtype) for x in (q, k, v))
+    dq, dk, dv = (x.new_empty(x.shape) for x in (q, k, v))
     d_bias = None
     if bias is not None and bias_learns:
         d_bias = bias.new_empty(call.job.slices, *bias.shape)

@@ -13,6 +13,7 @@ def attend(
     q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, valid: Tensor | None, asked: Tensor | None
 ) -> Tensor:
     """Returns what each query gathers, (batch, queries, heads, size)."""
+    q, k, v = zero_void(q, asked), zero_void(k, valid), zero_void(v, valid)
     if bias is None:
         q, k, v = (x.transpose(1, 2) for x in (q, k, v))
         keys = None if valid is None else _counting(valid)[:, None, None]

@@ -120,6 +120,13 @@ def test_masked_cells_change_nothing_and_get_nothing(variant: str) -> None:
 
 
 @every
+def test_one_mask_may_be_that_of_all_samples(variant: str) -> None:
+    m = mechanism_of(variant)
+    x, mask = inputs()
+    assert torch.allclose(m(x, mask[:1]), m(x, mask[:1].expand(len(x), -1)), atol=1e-6)
+
+
+@every
 def test_where_it_looks_is_told_cell_by_cell(variant: str) -> None:
     """Whoever draws it needs a number for each cell, and 0 where there is nothing to see."""
     m = mechanism_of(variant)

@@ -68,8 +68,12 @@ def test_float32_is_right_to_rounding(size: int) -> None:
 
 
 @pytest.mark.parametrize("nothing", [torch.nan, torch.inf])
-def test_what_stands_in_rows_that_do_not_count_changes_nothing(nothing: float) -> None:
-    of = leaves(2, 5, 7, 2, 4, True)
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("attend", [attend, plain.attend])
+def test_what_stands_in_rows_that_do_not_count_changes_nothing(
+    attend: Attend, biased: bool, nothing: float
+) -> None:
+    of = leaves(2, 5, 7, 2, 4, biased)
     valid, asked = torch.rand(2, 7) < 0.5, torch.rand(2, 5) < 0.5
     before = results(attend, of, valid, asked)
     with torch.no_grad():
@@ -119,10 +123,74 @@ def test_a_bias_that_does_not_learn_has_no_gradient() -> None:
     assert d_q.shape == q.shape
 
 
+def test_one_mask_may_be_that_of_all_samples() -> None:
+    of = leaves(3, 5, 7, 2, 4, True)
+    valid, asked = torch.rand(1, 7) < 0.5, torch.rand(1, 5) < 0.5
+    one = results(attend, of, valid, asked)
+    each = results(attend, of, valid.expand(3, 7), asked.expand(3, 5))
+    assert all(torch.equal(a, b) for a, b in zip(one, each, strict=True))
+
+
+def strange(how: str) -> tuple[list[Tensor], Tensor | None]:
+    """Arguments that torch broadcasts, or reads otherwise than memory has them."""
+    q, k, v, bias = (x.detach() for x in leaves(3, 5, 7, 2, 4, True))
+    valid = None
+    if how == "one bias of all heads":
+        bias = bias[:1]
+    elif how == "keys of one sample":
+        k, v = k[:1], v[:1]
+    elif how == "keys of one head":
+        k, v = k[:, :, :1], v[:, :, :1]
+    elif how == "lazily negated":
+        q = torch._neg_view(q)
+    elif how == "a mask of numbers":
+        valid = torch.ones(3, 7, dtype=torch.int64)
+    elif how == "values of other samples":
+        v = v[:2]
+    return [q, k, v, bias], valid
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "one bias of all heads",
+        "keys of one sample",
+        "keys of one head",
+        "lazily negated",
+        "a mask of numbers",
+        "values of other samples",
+    ],
+)
+def test_what_c_can_not_read_is_torchs_to_compute_or_to_refuse(how: str) -> None:
+    of, valid = strange(how)
+    try:
+        expected = plain.attend(*of, valid, None)
+    except (RuntimeError, TypeError):
+        with pytest.raises((RuntimeError, TypeError)):
+            attend(*of, valid=valid)
+    else:
+        assert torch.equal(attend(*of, valid=valid), expected)
+
+
+def test_results_are_where_their_arguments_are() -> None:
+    q, k, v = leaves(2, 3, 5, 2, 4, False)
+    with torch.device("meta"):
+        out = attend(q, k, v)
+        gradients = torch.autograd.grad(out.sum(), [q, k, v])
+    assert all(x.is_cpu for x in (out, *gradients))
+
+
+def test_it_may_be_mapped_over_a_batch() -> None:
+    q, k, v, bias = (x.detach() for x in leaves(3, 5, 7, 2, 4, True))
+    each = torch.func.vmap(lambda *of: attend(*(x[None] for x in of), bias)[0])(q, k, v)
+    assert torch.allclose(each, attend(q, k, v, bias), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("how", ["autocast", "many keys", "two types", "exported", "asked not to"])
 def test_elsewhere_torch_computes_it(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     q, k, v = (x.detach().float() for x in leaves(2, 3, 5, 2, 4, False))
-    assert autograd._suits(q, k, v, None)
+    assert autograd._fits(q, k, v, None, None, None)
+    assert autograd._suits(q)
     expected = attend(q, k, v)
 
     def never(*_: object) -> Tensor:
