@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from agents.training.config_files import read_settings
 from calm.bench.harness import run_bench
 from calm.cli.options import Json, Quick
 from calm.errors import UsageError
@@ -35,6 +36,15 @@ def bench_train(
             " environments.",
         ),
     ] = False,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="FIELD=VALUE",
+            help="With --encoder or --judged: a setting of the agents, as in train; of the keys,"
+            " with one --map.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure training: ours, stable-baselines3, Sample Factory and PufferLib.
@@ -47,24 +57,27 @@ def bench_train(
     `softmax`, by the hero's crop and by the whole level. With --memory an LSTM of ours beside
     sb3-contrib's, and beside ours without one. With --judged ours beside stable-baselines3's on
     KeyRoom-S15 with credit by `rules`, in the same environments, so that their speed counts for
-    neither.
+    neither; and where the time of ours goes.
     """
     if sum((memory, judged, bool(encoder))) > 1:
         raise UsageError("--encoder, --memory and --judged measure different things; name one")
+    if setting and not (encoder or judged):
+        raise UsageError("--set is for agents as calm train makes them: with --encoder or --judged")
+    more = read_settings(setting or [])
     if encoder:
         from agents.bench.train_encoders import KEYS
         from agents.bench.train_encoders import run as run_encoders
 
         names = [] if "all" in encoder else encoder
         maps = [kind for kind in KEYS if only in (None, kind)]
-        run_bench(lambda say: run_encoders(names, maps, quick, say), as_json)
+        run_bench(lambda say: run_encoders(names, maps, quick, say, **more), as_json)
         return
     if only:
         raise UsageError("--map says which map encoders are measured by; name some with --encoder")
     if judged:
         from agents.bench.train_judged import run as run_judged
 
-        run_bench(lambda say: run_judged(quick, say), as_json)
+        run_bench(lambda say: run_judged(quick, say, **more), as_json)
         return
     from agents.bench.training import run, run_memory
 

@@ -39,6 +39,17 @@ def test_encoders_are_measured_by_the_maps_that_are_named(monkeypatch: pytest.Mo
         calm("bench", "train", "--map", "crop")
 
 
+def test_agents_may_have_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+    for bench in (train_encoders, train_judged):
+        monkeypatch.setattr(bench, "run", lambda *_, **more: calls.append(more) or RESULT)
+    calm("bench", "train", "--encoder", "agent", "--set", "crop=15", "--set", "keys=[message]")
+    calm("bench", "train", "--judged", "--set", "gamma=0.9")
+    assert calls == [{"crop": 15, "keys": ["message"]}, {"gamma": 0.9}]
+    with pytest.raises(UsageError, match="with --encoder or --judged"):
+        calm("bench", "train", "--memory", "--set", "crop=15")
+
+
 def test_shaped_agents_are_measured_instead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_judged, "run", lambda quick, _say: RESULT | {"quick": quick})
     assert json.loads(calm("bench", "train", "--judged", "--quick", "--json"))["quick"] is True
