@@ -25,6 +25,7 @@ STUDIES = {
     "keyroom": "keyroom",
     "keyroom-dark-s15": "keyroom",
     "keyroom-dark-s15-turned": "rivals",
+    "keyroom-s15-unpaid": "rivals",
     "keyroom-tune": "keyroom-tune",
     "keyroom-turned": "keyroom-turned",
     "memory": "memory",
