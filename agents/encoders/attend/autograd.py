@@ -42,12 +42,12 @@ def attend(
     What stands in rows that don't count changes nothing. Differentiable in q, k, v and bias; once,
     and not for batches of gradients, where C computes it.
     """
-    batch = len(q)
-    valid, asked = (None if m is None else m.expand(batch, -1) for m in (valid, asked))
-    if not (_fits(q, k, v, bias, valid, asked) and _suits(q)):
-        return plain.attend(q, k, v, bias, valid, asked)
-    out: Tensor = _Attend.apply(q, k, v, bias, valid, asked)
-    return out
+    if _suits(q):
+        masks = [None if mask is None else mask.expand(len(q), -1) for mask in (valid, asked)]
+        if _fits(q, k, v, bias, *masks):
+            out: Tensor = _Attend.apply(q, k, v, bias, *masks)
+            return out
+    return plain.attend(q, k, v, bias, valid, asked)
 
 
 def _fits(
@@ -71,8 +71,7 @@ def _fits(
     masks = [] if valid is None else [(valid, (batch, keys))]
     masks += [] if asked is None else [(asked, (batch, queries))]
     return (
-        q.dtype in native.REAL
-        and keys <= native.MOST_KEYS
+        keys <= native.MOST_KEYS
         and all(x.dtype == q.dtype for x, _ in reals)
         and all(mask.dtype == torch.bool for mask, _ in masks)
         and all(
@@ -90,6 +89,7 @@ def _suits(q: Tensor) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and not is_in_torch_dispatch_mode()
         and not torch._C._are_functorch_transforms_active()
+        and q.dtype in native.REAL
         and native.library(q.dtype) is not None
     )
 
