@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from agents.encoders.attend import native, plain
+from agents.encoders.attend.native import Terms
 
 
 def attend(
@@ -44,24 +45,19 @@ def attend(
     """
     if _suits(q):
         masks = [None if mask is None else mask.expand(len(q), -1) for mask in (valid, asked)]
-        if _fits(q, k, v, bias, *masks):
-            out: Tensor = _Attend.apply(q, k, v, bias, *masks)
+        terms = Terms(q, k, v, bias, *masks)
+        if _fits(terms):
+            out: Tensor = _Attend.apply(*terms)
             return out
     return plain.attend(q, k, v, bias, valid, asked)
 
 
-def _fits(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    bias: Tensor | None,
-    valid: Tensor | None,
-    asked: Tensor | None,
-) -> bool:
+def _fits(terms: Terms) -> bool:
     """Returns whether these are what the C kernel reads: memory of this shape and type, and here.
 
     What would be broadcast is left to torch, as is what torch has an error for.
     """
+    q, k, v, bias, valid, asked = terms
     if q.ndim != 4 or k.ndim != 4 or not q.shape[3]:
         return False
     batch, queries, heads, size = q.shape
@@ -98,24 +94,16 @@ class _Attend(torch.autograd.Function):
     """Computes `attend` in C, and its gradients."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        bias: Tensor | None,
-        valid: Tensor | None,
-        asked: Tensor | None,
-    ) -> Tensor:
+    def forward(ctx: Any, *of: Any) -> Tensor:
         keep = any(ctx.needs_input_grad)
-        out, kept = native.forward(q, k, v, bias, valid, asked, keep)
+        out, kept = native.forward(Terms(*of), keep)
         if keep:
-            ctx.save_for_backward(q, k, v, bias, valid, asked, out, kept)
+            ctx.save_for_backward(*of, out, kept)
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         *of, out, kept = ctx.saved_tensors
-        d_bias = ctx.needs_input_grad[3]
-        return (*native.backward(d_out, *of, out=out, kept=kept, bias_learns=d_bias), None, None)
+        gradients = native.backward(d_out, Terms(*of), out, kept, ctx.needs_input_grad[3])
+        return (*gradients, None, None)

@@ -9,18 +9,36 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from agents.encoders.compiled import REAL, load, threads_for
 
-__all__ = ["MOST_KEYS", "REAL", "backward", "forward", "library"]
+__all__ = ["MOST_KEYS", "REAL", "Terms", "backward", "forward", "library"]
 
 SOURCE = Path(__file__).with_name("attend.c")
 MOST_KEYS = 512
 SLICES = 8
 """Parts of a batch that threads may share out, whatever their number."""
+
+
+class Terms(NamedTuple):
+    """Queries, keys and values, with a bias for each pair and which rows count."""
+
+    q: Tensor
+    """(batch, queries, heads, size)."""
+    k: Tensor
+    """(batch, keys, heads, size)."""
+    v: Tensor
+    """As the keys."""
+    bias: Tensor | None
+    """(heads, queries, keys), added to the scores."""
+    valid: Tensor | None
+    """(batch, keys) bool, which keys count; None for all."""
+    asked: Tensor | None
+    """(batch, queries) bool, which queries count; None for all."""
 
 
 class _Strided(ctypes.Structure):
@@ -55,19 +73,12 @@ def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     return load(SOURCE, dtype)
 
 
-def forward(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    bias: Tensor | None,
-    valid: Tensor | None,
-    asked: Tensor | None,
-    keep: bool,
-) -> tuple[Tensor, Tensor]:
+def forward(terms: Terms, keep: bool) -> tuple[Tensor, Tensor]:
     """Returns `attend` of these, and what `backward` needs (nothing unless `keep`)."""
-    call = _Call(q, k, v, bias, valid, asked)
-    out = q.new_empty(q.shape)
+    call = _Call(terms)
+    q = terms.q
     batch, queries, heads, _ = q.shape
+    out = q.new_empty(q.shape)
     kept = q.new_empty((batch, heads, 2, queries) if keep else 0)
     call.job.out = _strided(out)
     call.job.kept = kept.data_ptr() if keep else None
@@ -76,32 +87,22 @@ def forward(
 
 
 def backward(
-    d_out: Tensor,
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    bias: Tensor | None,
-    valid: Tensor | None,
-    asked: Tensor | None,
-    *,
-    out: Tensor,
-    kept: Tensor,
-    bias_learns: bool,
+    d_out: Tensor, terms: Terms, out: Tensor, kept: Tensor, bias_learns: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Returns the gradients of q, k, v and the bias (None unless it learns).
 
     Args:
         d_out: the gradient of `out`.
-        q, k, v, bias, valid, asked: as for `forward`.
+        terms: as for `forward`.
         out, kept: what `forward` has returned.
         bias_learns: whether its gradient is asked.
     """
-    call = _Call(q, k, v, bias, valid, asked)
+    call = _Call(terms)
     d_out = d_out if d_out.stride(-1) == 1 else d_out.contiguous()
-    dq, dk, dv = (x.new_empty(x.shape) for x in (q, k, v))
+    dq, dk, dv = (x.new_empty(x.shape) for x in terms[:3])
     d_bias = None
-    if bias is not None and bias_learns:
-        d_bias = bias.new_empty(call.job.slices, *bias.shape)
+    if terms.bias is not None and bias_learns:
+        d_bias = terms.bias.new_empty(call.job.slices, *terms.bias.shape)
         call.job.d_bias = d_bias.data_ptr()
     call.job.out, call.job.kept = _strided(out), kept.data_ptr()
     call.job.d_out, call.job.dq, call.job.dk, call.job.dv = map(_strided, (d_out, dq, dk, dv))
@@ -112,24 +113,16 @@ def backward(
 class _Call:
     """A job, with the tensors that it points to."""
 
-    def __init__(
-        self,
-        q: Tensor,
-        k: Tensor,
-        v: Tensor,
-        bias: Tensor | None,
-        valid: Tensor | None,
-        asked: Tensor | None,
-    ) -> None:
-        batch, queries, heads, size = q.shape
-        keys = k.shape[1]
-        self.dtype = q.dtype
-        rows = [x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v)]
-        others = [None if x is None else x.contiguous() for x in (asked, valid, bias)]
+    def __init__(self, terms: Terms) -> None:
+        batch, queries, heads, size = terms.q.shape
+        keys = terms.k.shape[1]
+        self.dtype = terms.q.dtype
+        rows = [x if x.stride(-1) == 1 else x.contiguous() for x in terms[:3]]
+        others = [None if x is None else x.contiguous() for x in terms[3:]]
         self.held = [*rows, *others]
         self.job = _Job(batch, heads, queries, keys, size, min(SLICES, max(batch, 1)), size**-0.5)
         self.job.q, self.job.k, self.job.v = map(_strided, rows)
-        self.job.asked, self.job.valid, self.job.bias = (
+        self.job.bias, self.job.valid, self.job.asked = (
             None if x is None else x.data_ptr() for x in others
         )
 

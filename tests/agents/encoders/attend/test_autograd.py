@@ -189,7 +189,7 @@ def test_it_may_be_mapped_over_a_batch() -> None:
 @pytest.mark.parametrize("how", ["autocast", "many keys", "two types", "exported", "asked not to"])
 def test_elsewhere_torch_computes_it(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     q, k, v = (x.detach().float() for x in leaves(2, 3, 5, 2, 4, False))
-    assert autograd._fits(q, k, v, None, None, None)
+    assert autograd._fits(native.Terms(q, k, v, None, None, None))
     assert autograd._suits(q)
     expected = attend(q, k, v)
 
