@@ -20,6 +20,7 @@ __all__ = ["MOST_KEYS", "REAL", "Terms", "backward", "forward", "library"]
 
 SOURCE = Path(__file__).with_name("attend.c")
 MOST_KEYS = 512
+"""Keys beyond which torch's own kernels do it: of 1,659 they take about as long."""
 SLICES = 8
 """Parts of a batch that threads may share out, whatever their number."""
 
