@@ -4,8 +4,9 @@
 
 Source: Vaswani et al. 2017, arXiv 1706.03762, equation 1.
 
-On a CPU, without autocast, it is C that keeps no weights in memory (`native.py`): of maps as agents
-see them torch's own kernels take many times as long. Elsewhere, and in a program that torch
+On a CPU, without autocast, it is C that keeps no weights in memory (`native.py`). For 256 samples
+of 67 tokens, forward and backward on one core, torch's own kernels took three times as long with
+heads of four channels, and as long with heads of sixteen. Elsewhere, and in a program that torch
 compiles, exports or counts, it is torch's operations (`plain.py`).
 """
 
