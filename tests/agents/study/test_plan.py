@@ -146,12 +146,15 @@ def test_a_name_that_is_none_for_a_folder_is_refused(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", ["rivals", "rivals-tune"])
 def test_the_arms_of_the_rivals_differ_in_what_pays_alone(name: str) -> None:
     plan = load_plan(name)
+    judging = {"judge", "form", "thresholds"}
+    paying = {"shaping", "weight", "bonus", "bonus_weight", "stall"}
     for room in plan.tasks:
         configs = {arm: plan.config(Cell(room, arm, 0)).model_dump() for arm in plan.arms}
         first, *others = configs.values()
-        for field in set(first) - {"judge", "shaping", "weight", "bonus", "bonus_weight", "stall"}:
+        for field in set(first) - judging - paying:
             assert all(c[field] == first[field] for c in others), field
         assert all((c["stall"] > 0) == arm.endswith("-stall") for arm, c in configs.items())
+        assert all(bool(c["form"]) == (arm == "model") for arm, c in configs.items())
         bonuses = [make_bonus(c["bonus"], c["n_steps"], c["seed"]) for c in configs.values()]
         assert sum(bonus is not None for bonus in bonuses) >= len(configs) // 2
         assert len({str(sorted(c.items())) for c in configs.values()}) == len(configs)
@@ -166,8 +169,8 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
         tried = [one for one in tune.arms if one.rsplit("-", 1)[0] == family]
         if arm == "rules-novelty":
             tried = [one for one in tune.arms if "-novelty-" in one]
-        weights = {"fair": 0, "told": 0, "truth": 0, "novelty": 4, "e3b": 5}.get(family, 3)
-        assert len(tried) == weights, arm
+        weights = dict.fromkeys(("fair", "told", "truth", "model"), 0) | {"novelty": 4, "e3b": 5}
+        assert len(tried) == weights.get(family, 3), arm
 
 
 @pytest.mark.parametrize("room", ["KeyRoom-S15", "KeyRoom-Dark-S15"])
