@@ -98,8 +98,8 @@ class AgentAttention(nn.Module):
         """Returns x's shape; `mask` (batch, tokens) bool is True where a token is valid."""
         q, k, v, a = self._project(x, mask)
         to_agents, from_agents = self._biases()
-        gathered = attend(a, k, v, to_agents, valid=mask)
-        mixed = attend(q, a, gathered, from_agents, asked=mask)
+        gathered = attend(a, k, v, to_agents, key_mask=mask)
+        mixed = attend(q, a, gathered, from_agents, query_mask=mask)
         out: Tensor = self.out(mixed.flatten(2) + self._local(v.flatten(2), mask))
         return zero_void(out, mask)
 

@@ -44,7 +44,7 @@ class SoftmaxAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         q, k, v, keys = self._project(x, mask)
-        out: Tensor = self.out(attend(q, k, v, valid=keys, asked=mask).flatten(2))
+        out: Tensor = self.out(attend(q, k, v, key_mask=keys, query_mask=mask).flatten(2))
         return zero_void(out, mask)
 
     def attention(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -53,7 +53,7 @@ class SoftmaxAttention(nn.Module):
         Rows sum to 1.
         """
         q, k, _, keys = self._project(x, mask)
-        return weights(q, k, valid=keys)
+        return weights(q, k, key_mask=keys)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns how much each key is looked at, (batch, keys) in [0, 1].

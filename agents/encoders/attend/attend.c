@@ -28,11 +28,11 @@ typedef struct {
 typedef struct {
     int64_t samples, heads, queries, keys, size, slices;
     double scale;
-    const uint8_t *asked; /* (samples, queries): which queries count; NULL for all */
-    const uint8_t *valid; /* (samples, keys): which keys count; NULL for all */
-    const REAL *bias;     /* (heads, queries, keys), or NULL */
+    const uint8_t *query_mask; /* (samples, queries): which queries count; NULL for all */
+    const uint8_t *key_mask;   /* (samples, keys): which keys count; NULL for all */
+    const REAL *bias;          /* (heads, queries, keys), or NULL */
     Tensor q, k, v, out;
-    REAL *kept; /* (samples, heads, 2, queries): largest score, 1 / sum of weights; or NULL */
+    REAL *normalisers; /* (samples, heads, 2, queries): largest score, 1 / sum; or NULL */
     Tensor d_out, dq, dk, dv;
     REAL *d_bias; /* (slices, heads, queries, keys), or NULL */
 } Job;
@@ -45,14 +45,14 @@ typedef __typeof__((Lanes){0} > (Lanes){0}) Mask;
 typedef struct {
     int64_t wide_queries, wide_keys; /* multiples of LANES */
     int64_t counted;
-    int64_t *counting; /* (keys): those that count, in order */
+    int64_t *counting;   /* (keys): those that count, in order */
     REAL *bias_by_key;   /* (keys, wide_queries) */
     REAL *bias_by_query; /* (queries, wide_keys) */
     REAL *d_bias;        /* (keys, wide_queries) */
     REAL *q, *d_out;     /* (queries, size), q times the scale */
     REAL *k, *v;         /* (keys, size) */
     REAL *inner;         /* (wide_queries): of d_out and out */
-    REAL *alive;         /* (wide_keys): 1 where a key counts, else 0 */
+    REAL *key_counts;    /* (wide_keys): 1 where a key counts, else 0 */
     Lanes *scores;       /* (wide_queries or wide_keys): scores, weights, slopes */
 } Room;
 
@@ -75,6 +75,10 @@ INLINE Lanes exponentials(Lanes x) {
 
 INLINE REAL *row_of(const Tensor *x, int64_t b, int64_t token, int64_t head) {
     return x->at + b * x->sample + token * x->token + head * x->head;
+}
+
+INLINE REAL *normalisers_of(const Job *job, int64_t b, int64_t head) {
+    return job->normalisers ? job->normalisers + (b * job->heads + head) * 2 * job->queries : NULL;
 }
 
 INLINE int counts(const uint8_t *mask, int64_t n, int64_t b, int64_t i) {
@@ -104,13 +108,13 @@ INLINE void lay_out(REAL *to, const Tensor *x, const uint8_t *mask, int64_t n, i
 }
 
 INLINE void lay_out_sample(const Job *job, int64_t b, int64_t head, int64_t size, Room *room) {
-    lay_out(room->q, &job->q, job->asked, job->queries, b, head, size, (REAL)job->scale);
-    lay_out(room->k, &job->k, job->valid, job->keys, b, head, size, 1);
-    lay_out(room->v, &job->v, job->valid, job->keys, b, head, size, 1);
+    lay_out(room->q, &job->q, job->query_mask, job->queries, b, head, size, (REAL)job->scale);
+    lay_out(room->k, &job->k, job->key_mask, job->keys, b, head, size, 1);
+    lay_out(room->v, &job->v, job->key_mask, job->keys, b, head, size, 1);
     room->counted = 0;
     for (int64_t j = 0; j < job->keys; j++) {
-        int there = counts(job->valid, job->keys, b, j);
-        room->alive[j] = there;
+        int there = counts(job->key_mask, job->keys, b, j);
+        room->key_counts[j] = there;
         if (there) room->counting[room->counted++] = j;
     }
 }
@@ -154,12 +158,12 @@ INLINE void add(Lanes *sum, Lanes factor, const REAL *row, int64_t size) {
 INLINE void forward_sample(const Job *job, int64_t b, int64_t head, const int64_t size, Room *room,
                            Lanes *work) {
     Lanes *q = work, *o = work + size;
-    REAL *kept = job->kept ? job->kept + (b * job->heads + head) * 2 * job->queries : NULL;
+    REAL *normalisers = normalisers_of(job, b, head);
     lay_out_sample(job, b, head, size, room);
     for (int64_t from = 0; from < job->queries; from += LANES) {
         Lanes top = all(-INFINITY), sum = all(0), share;
         for (int64_t c = 0; c < size; c++) o[c] = all(0);
-        if (room->counted && any_counts(job->asked, from, job->queries, b)) {
+        if (room->counted && any_counts(job->query_mask, from, job->queries, b)) {
             turn_in(q, room->q, from, job->queries, size);
             for (int64_t at = 0; at < room->counted; at++) {
                 int64_t j = room->counting[at];
@@ -177,13 +181,13 @@ INLINE void forward_sample(const Job *job, int64_t b, int64_t head, const int64_
             }
             share = 1 / sum;
             for (int64_t c = 0; c < size; c++) o[c] *= share;
-            if (kept)
+            if (normalisers)
                 for (int64_t i = from; i < job->queries && i < from + LANES; i++) {
-                    kept[i] = top[i - from];
-                    kept[job->queries + i] = share[i - from];
+                    normalisers[i] = top[i - from];
+                    normalisers[job->queries + i] = share[i - from];
                 }
         }
-        turn_out(&job->out, o, job->asked, from, job->queries, b, head, size);
+        turn_out(&job->out, o, job->query_mask, from, job->queries, b, head, size);
     }
 }
 
@@ -191,11 +195,11 @@ INLINE void forward_sample(const Job *job, int64_t b, int64_t head, const int64_
 INLINE void backward_queries(const Job *job, int64_t b, int64_t head, const int64_t size,
                              Room *room, Lanes *work) {
     Lanes *q = work, *d_out = q + size, *dq = d_out + size;
-    const REAL *kept = job->kept + (b * job->heads + head) * 2 * job->queries;
+    const REAL *normalisers = normalisers_of(job, b, head);
     for (int64_t from = 0; from < job->queries; from += LANES) {
         Lanes top = all(0), share = all(0), inner = all(0);
         for (int64_t c = 0; c < size; c++) dq[c] = all(0);
-        if (room->counted && any_counts(job->asked, from, job->queries, b)) {
+        if (room->counted && any_counts(job->query_mask, from, job->queries, b)) {
             turn_in(q, room->q, from, job->queries, size);
             turn_in(d_out, room->d_out, from, job->queries, size);
             for (int64_t i = from; i < job->queries && i < from + LANES; i++) {
@@ -203,8 +207,8 @@ INLINE void backward_queries(const Job *job, int64_t b, int64_t head, const int6
                 REAL total = 0;
                 for (int64_t c = 0; c < size; c++) total += out[c] * room->d_out[i * size + c];
                 inner[i - from] = total;
-                top[i - from] = kept[i];
-                share[i - from] = kept[job->queries + i];
+                top[i - from] = normalisers[i];
+                share[i - from] = normalisers[job->queries + i];
             }
             for (int64_t at = 0; at < room->counted; at++) {
                 int64_t j = room->counting[at];
@@ -225,39 +229,39 @@ INLINE void backward_queries(const Job *job, int64_t b, int64_t head, const int6
             for (int64_t c = 0; c < size; c++) dq[c] *= (REAL)job->scale;
         }
         *lanes(room->inner + from) = inner;
-        turn_out(&job->dq, dq, job->asked, from, job->queries, b, head, size);
+        turn_out(&job->dq, dq, job->query_mask, from, job->queries, b, head, size);
     }
 }
 
 INLINE void backward_keys(const Job *job, int64_t b, int64_t head, const int64_t size, Room *room,
                           Lanes *work) {
     Lanes *k = work, *v = k + size, *dk = v + size, *dv = dk + size;
-    const REAL *kept = job->kept + (b * job->heads + head) * 2 * job->queries;
+    const REAL *normalisers = normalisers_of(job, b, head);
     for (int64_t from = 0; from < job->keys; from += LANES) {
-        Lanes alive = *lanes(room->alive + from);
+        Lanes key_counts = *lanes(room->key_counts + from);
         for (int64_t c = 0; c < size; c++) dk[c] = dv[c] = all(0);
-        if (any_counts(job->valid, from, job->keys, b)) {
+        if (any_counts(job->key_mask, from, job->keys, b)) {
             turn_in(k, room->k, from, job->keys, size);
             turn_in(v, room->v, from, job->keys, size);
             for (int64_t i = 0; i < job->queries; i++) {
-                if (!counts(job->asked, job->queries, b, i)) continue;
+                if (!counts(job->query_mask, job->queries, b, i)) continue;
                 Lanes score = job->bias ? *lanes(room->bias_by_query + i * room->wide_keys + from)
                                         : all(0);
                 /* A key that does not count may have any score, above the largest too. */
-                score = (product(k, room->q + i * size, size, score) - kept[i]) * alive;
-                room->scores[i] = exponentials(score) * kept[job->queries + i] * alive;
+                score = (product(k, room->q + i * size, size, score) - normalisers[i]) * key_counts;
+                room->scores[i] = exponentials(score) * normalisers[job->queries + i] * key_counts;
             }
             for (int64_t i = 0; i < job->queries; i++)
-                if (counts(job->asked, job->queries, b, i))
+                if (counts(job->query_mask, job->queries, b, i))
                     add(dv, room->scores[i], room->d_out + i * size, size);
             for (int64_t i = 0; i < job->queries; i++) {
-                if (!counts(job->asked, job->queries, b, i)) continue;
+                if (!counts(job->query_mask, job->queries, b, i)) continue;
                 Lanes slope = product(v, room->d_out + i * size, size, all(0)) - room->inner[i];
                 add(dk, slope * room->scores[i], room->q + i * size, size);
             }
         }
-        turn_out(&job->dk, dk, job->valid, from, job->keys, b, head, size);
-        turn_out(&job->dv, dv, job->valid, from, job->keys, b, head, size);
+        turn_out(&job->dk, dk, job->key_mask, from, job->keys, b, head, size);
+        turn_out(&job->dv, dv, job->key_mask, from, job->keys, b, head, size);
     }
 }
 
@@ -271,7 +275,7 @@ INLINE void run_samples(const Job *job, int64_t slice, int64_t head, int backwar
             continue;
         }
         lay_out_sample(job, b, head, size, room);
-        lay_out(room->d_out, &job->d_out, job->asked, job->queries, b, head, size, 1);
+        lay_out(room->d_out, &job->d_out, job->query_mask, job->queries, b, head, size, 1);
         backward_queries(job, b, head, size, room, work);
         backward_keys(job, b, head, size, room, work);
     }
@@ -295,7 +299,7 @@ static int run_task(const Job *job, int64_t slice, int64_t head, int backward) {
     room.k = next, next += keys * size;
     room.v = next, next += keys * size;
     room.inner = next, next += queries;
-    room.alive = next, next += keys;
+    room.key_counts = next, next += keys;
     room.bias_by_key = next, next += job->bias ? job->keys * queries : 0;
     room.bias_by_query = next, next += job->bias ? job->queries * keys : 0;
     room.d_bias = next;

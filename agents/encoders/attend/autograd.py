@@ -27,8 +27,8 @@ def attend(
     k: Tensor,
     v: Tensor,
     bias: Tensor | None = None,
-    valid: Tensor | None = None,
-    asked: Tensor | None = None,
+    key_mask: Tensor | None = None,
+    query_mask: Tensor | None = None,
 ) -> Tensor:
     """Returns what each query gathers, (batch, queries, heads, size).
 
@@ -37,20 +37,22 @@ def attend(
         k: keys (batch, keys, heads, size).
         v: values, as the keys.
         bias: (heads, queries, keys), added to the scores.
-        valid: (batch or 1, keys) bool, which keys count; None for all. Where none does, the result
-            is 0.
-        asked: (batch or 1, queries) bool, which queries count; None for all. Others get 0.
+        key_mask: (batch or 1, keys) bool, which keys count; None for all. Where none does, the
+            result is 0.
+        query_mask: (batch or 1, queries) bool, which queries count; None for all. Others get 0.
 
     What stands in rows that don't count changes nothing. Differentiable in q, k, v and bias; once,
     and not for batches of gradients, where C computes it.
     """
     if _suits(q):
-        masks = [None if mask is None else mask.expand(len(q), -1) for mask in (valid, asked)]
+        masks = [
+            None if mask is None else mask.expand(len(q), -1) for mask in (key_mask, query_mask)
+        ]
         terms = Terms(q, k, v, bias, *masks)
         if _fits(terms):
             out: Tensor = _Attend.apply(*terms)
             return out
-    return plain.attend(q, k, v, bias, valid, asked)
+    return plain.attend(q, k, v, bias, key_mask, query_mask)
 
 
 def _fits(terms: Terms) -> bool:
@@ -58,15 +60,15 @@ def _fits(terms: Terms) -> bool:
 
     What would be broadcast is left to torch, as is what torch has an error for.
     """
-    q, k, v, bias, valid, asked = terms
+    q, k, v, bias, key_mask, query_mask = terms
     if q.ndim != 4 or k.ndim != 4 or not q.shape[3]:
         return False
     batch, queries, heads, size = q.shape
     keys = k.shape[1]
     reals = [(q, q.shape), *((x, (batch, keys, heads, size)) for x in (k, v))]
     reals += [] if bias is None else [(bias, (heads, queries, keys))]
-    masks = [] if valid is None else [(valid, (batch, keys))]
-    masks += [] if asked is None else [(asked, (batch, queries))]
+    masks = [] if key_mask is None else [(key_mask, (batch, keys))]
+    masks += [] if query_mask is None else [(query_mask, (batch, queries))]
     return (
         keys <= native.MOST_KEYS
         and all(x.dtype == q.dtype for x, _ in reals)
@@ -96,15 +98,15 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *of: Any) -> Tensor:
-        keep = any(ctx.needs_input_grad)
-        out, kept = native.forward(Terms(*of), keep)
-        if keep:
-            ctx.save_for_backward(*of, out, kept)
+        for_backward = any(ctx.needs_input_grad)
+        out, normalisers = native.forward(Terms(*of), for_backward)
+        if for_backward:
+            ctx.save_for_backward(*of, out, normalisers)
         return out
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
-        *of, out, kept = ctx.saved_tensors
-        gradients = native.backward(d_out, Terms(*of), out, kept, ctx.needs_input_grad[3])
+        *of, out, normalisers = ctx.saved_tensors
+        gradients = native.backward(d_out, Terms(*of), out, normalisers, ctx.needs_input_grad[3])
         return (*gradients, None, None)

@@ -36,9 +36,9 @@ class Terms(NamedTuple):
     """As the keys."""
     bias: Tensor | None
     """(heads, queries, keys), added to the scores."""
-    valid: Tensor | None
+    key_mask: Tensor | None
     """(batch, keys) bool, which keys count; None for all."""
-    asked: Tensor | None
+    query_mask: Tensor | None
     """(batch, queries) bool, which queries count; None for all."""
 
 
@@ -60,9 +60,9 @@ class _Job(ctypes.Structure):
             for name in ("samples", "heads", "queries", "keys", "size", "slices")
         ),
         ("scale", ctypes.c_double),
-        *((name, ctypes.c_void_p) for name in ("asked", "valid", "bias")),
+        *((name, ctypes.c_void_p) for name in ("query_mask", "key_mask", "bias")),
         *((name, _Strided) for name in ("q", "k", "v", "out")),
-        ("kept", ctypes.c_void_p),
+        ("normalisers", ctypes.c_void_p),
         *((name, _Strided) for name in ("d_out", "dq", "dk", "dv")),
         ("d_bias", ctypes.c_void_p),
     )
@@ -74,29 +74,29 @@ def library(dtype: torch.dtype) -> ctypes.CDLL | None:
     return load(SOURCE, dtype)
 
 
-def forward(terms: Terms, keep: bool) -> tuple[Tensor, Tensor]:
-    """Returns `attend` of these, and what `backward` needs (nothing unless `keep`)."""
+def forward(terms: Terms, for_backward: bool) -> tuple[Tensor, Tensor]:
+    """Returns `attend` of these, and what `backward` needs (nothing unless `for_backward`)."""
     call = _Call(terms)
     q = terms.q
     batch, queries, heads, _ = q.shape
     out = q.new_empty(q.shape)
-    kept = q.new_empty((batch, heads, 2, queries) if keep else 0)
+    normalisers = q.new_empty((batch, heads, 2, queries) if for_backward else 0)
     call.job.out = _strided(out)
-    call.job.kept = kept.data_ptr() if keep else None
+    call.job.normalisers = normalisers.data_ptr() if for_backward else None
     call.run(backward=False)
-    return out, kept
+    return out, normalisers
 
 
 def backward(
-    d_out: Tensor, terms: Terms, out: Tensor, kept: Tensor, bias_learns: bool
+    d_out: Tensor, terms: Terms, out: Tensor, normalisers: Tensor, bias_learns: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Returns the gradients of q, k, v and the bias (None unless it learns).
 
     Args:
         d_out: the gradient of `out`.
         terms: as for `forward`.
-        out, kept: what `forward` has returned.
-        bias_learns: whether its gradient is asked.
+        out, normalisers: what `forward` has returned.
+        bias_learns: whether its gradient is wanted.
     """
     call = _Call(terms)
     d_out = d_out if d_out.stride(-1) == 1 else d_out.contiguous()
@@ -105,7 +105,7 @@ def backward(
     if terms.bias is not None and bias_learns:
         d_bias = terms.bias.new_empty(call.job.slices, *terms.bias.shape)
         call.job.d_bias = d_bias.data_ptr()
-    call.job.out, call.job.kept = _strided(out), kept.data_ptr()
+    call.job.out, call.job.normalisers = _strided(out), normalisers.data_ptr()
     call.job.d_out, call.job.dq, call.job.dk, call.job.dv = map(_strided, (d_out, dq, dk, dv))
     call.run(backward=True)
     return dq, dk, dv, None if d_bias is None else d_bias.sum(0)
@@ -123,7 +123,7 @@ class _Call:
         self.held = [*rows, *others]
         self.job = _Job(batch, heads, queries, keys, size, min(SLICES, max(batch, 1)), size**-0.5)
         self.job.q, self.job.k, self.job.v = map(_strided, rows)
-        self.job.bias, self.job.valid, self.job.asked = (
+        self.job.bias, self.job.key_mask, self.job.query_mask = (
             None if x is None else x.data_ptr() for x in others
         )
 

@@ -26,10 +26,10 @@ def leaves(
 
 
 def results(
-    how: Attend, of: list[Tensor], valid: Tensor | None, asked: Tensor | None
+    how: Attend, of: list[Tensor], key_mask: Tensor | None, query_mask: Tensor | None
 ) -> list[Tensor]:
     q, k, v, bias = (*of, None)[:4]
-    out = how(q, k, v, bias, valid, asked)
+    out = how(q, k, v, bias, key_mask, query_mask)
     weight = torch.linspace(-1, 2, out.numel(), dtype=out.dtype).view(out.shape)
     return [out, *torch.autograd.grad((out * weight).sum(), of)]
 
@@ -48,11 +48,13 @@ def test_c_and_torch_agree(
     batch: int, queries: int, keys: int, heads: int, size: int, biased: bool, share: float | None
 ) -> None:
     of = leaves(batch, queries, keys, heads, size, biased)
-    valid = asked = None
+    key_mask = query_mask = None
     if share is not None:
-        valid, asked = torch.rand(batch, keys) < share, torch.rand(batch, queries) < share
+        key_mask, query_mask = torch.rand(batch, keys) < share, torch.rand(batch, queries) < share
     for a, b in zip(
-        results(attend, of, valid, asked), results(plain.attend, of, valid, asked), strict=True
+        results(attend, of, key_mask, query_mask),
+        results(plain.attend, of, key_mask, query_mask),
+        strict=True,
     ):
         assert torch.allclose(a, b, rtol=0, atol=1e-11 * max(1.0, b.abs().max().item()))
 
@@ -74,18 +76,18 @@ def test_what_stands_in_rows_that_do_not_count_changes_nothing(
     attend: Attend, biased: bool, nothing: float
 ) -> None:
     of = leaves(2, 5, 7, 2, 4, biased)
-    valid, asked = torch.rand(2, 7) < 0.5, torch.rand(2, 5) < 0.5
-    before = results(attend, of, valid, asked)
+    key_mask, query_mask = torch.rand(2, 7) < 0.5, torch.rand(2, 5) < 0.5
+    before = results(attend, of, key_mask, query_mask)
     with torch.no_grad():
-        of[0][~asked] = nothing
-        of[1][~valid] = nothing
-        of[2][~valid] = nothing
-    after = results(attend, of, valid, asked)
+        of[0][~query_mask] = nothing
+        of[1][~key_mask] = nothing
+        of[2][~key_mask] = nothing
+    after = results(attend, of, key_mask, query_mask)
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
-    assert not after[0][~asked].any()
-    assert not after[1][~asked].any()
-    assert not after[2][~valid].any()
-    assert not after[3][~valid].any()
+    assert not after[0][~query_mask].any()
+    assert not after[1][~query_mask].any()
+    assert not after[2][~key_mask].any()
+    assert not after[3][~key_mask].any()
 
 
 def test_a_value_that_is_none_stays_none_in_its_own_sample() -> None:
@@ -109,9 +111,9 @@ def test_any_strides_will_do() -> None:
 
 
 def test_gradcheck() -> None:
-    valid = torch.tensor([[True, False, True], [True, True, True]])
+    key_mask = torch.tensor([[True, False, True], [True, True, True]])
     assert torch.autograd.gradcheck(
-        lambda *of: attend(*of, valid=valid), leaves(2, 3, 3, 2, 2, True), fast_mode=True
+        lambda *of: attend(*of, key_mask=key_mask), leaves(2, 3, 3, 2, 2, True), fast_mode=True
     )
 
 
@@ -125,16 +127,16 @@ def test_a_bias_that_does_not_learn_has_no_gradient() -> None:
 
 def test_one_mask_may_be_that_of_all_samples() -> None:
     of = leaves(3, 5, 7, 2, 4, True)
-    valid, asked = torch.rand(1, 7) < 0.5, torch.rand(1, 5) < 0.5
-    one = results(attend, of, valid, asked)
-    each = results(attend, of, valid.expand(3, 7), asked.expand(3, 5))
+    key_mask, query_mask = torch.rand(1, 7) < 0.5, torch.rand(1, 5) < 0.5
+    one = results(attend, of, key_mask, query_mask)
+    each = results(attend, of, key_mask.expand(3, 7), query_mask.expand(3, 5))
     assert all(torch.equal(a, b) for a, b in zip(one, each, strict=True))
 
 
 def strange(how: str) -> tuple[list[Tensor], Tensor | None]:
     """Arguments that torch broadcasts, or reads otherwise than memory has them."""
     q, k, v, bias = (x.detach() for x in leaves(3, 5, 7, 2, 4, True))
-    valid = None
+    key_mask = None
     if how == "one bias of all heads":
         bias = bias[:1]
     elif how == "keys of one sample":
@@ -144,10 +146,10 @@ def strange(how: str) -> tuple[list[Tensor], Tensor | None]:
     elif how == "lazily negated":
         q = torch._neg_view(q)
     elif how == "a mask of numbers":
-        valid = torch.ones(3, 7, dtype=torch.int64)
+        key_mask = torch.ones(3, 7, dtype=torch.int64)
     elif how == "values of other samples":
         v = v[:2]
-    return [q, k, v, bias], valid
+    return [q, k, v, bias], key_mask
 
 
 @pytest.mark.parametrize(
@@ -162,14 +164,14 @@ def strange(how: str) -> tuple[list[Tensor], Tensor | None]:
     ],
 )
 def test_what_c_can_not_read_is_torchs_to_compute_or_to_refuse(how: str) -> None:
-    of, valid = strange(how)
+    of, key_mask = strange(how)
     try:
-        expected = plain.attend(*of, valid, None)
+        expected = plain.attend(*of, key_mask, None)
     except (RuntimeError, TypeError):
         with pytest.raises((RuntimeError, TypeError)):
-            attend(*of, valid=valid)
+            attend(*of, key_mask=key_mask)
     else:
-        assert torch.equal(attend(*of, valid=valid), expected)
+        assert torch.equal(attend(*of, key_mask=key_mask), expected)
 
 
 def test_results_are_where_their_arguments_are() -> None:

@@ -18,9 +18,9 @@ def test_weights_by_hand() -> None:
     assert torch.allclose(plain.weights(Q, K)[0, 0], expected)
     bias = torch.tensor([[[0.0, 0.0], [math.log(7), 0.0]]])
     assert torch.allclose(plain.weights(Q, K, bias)[0, 0, 1], torch.tensor([7 / 8, 1 / 8]))
-    valid = torch.tensor([[False, True]])
-    assert torch.equal(plain.weights(Q, K, bias, valid)[0, 0], torch.tensor([[0.0, 1.0]] * 2))
-    assert torch.allclose(plain.weights(Q, K, None, ~valid & valid)[0, 0], expected)
+    key_mask = torch.tensor([[False, True]])
+    assert torch.equal(plain.weights(Q, K, bias, key_mask)[0, 0], torch.tensor([[0.0, 1.0]] * 2))
+    assert torch.allclose(plain.weights(Q, K, None, ~key_mask & key_mask)[0, 0], expected)
 
 
 def test_scores_are_divided_by_the_root_of_the_channels() -> None:
@@ -36,8 +36,8 @@ def test_attention_by_hand() -> None:
     for added in (None, bias):
         out = plain.attend(Q, K, V, added, None, None)
         assert torch.allclose(out.flatten(), torch.tensor([7.0, 6.0]))
-        asked = torch.tensor([[False, True]])
-        out = plain.attend(Q, K, V, added, None, asked)
+        query_mask = torch.tensor([[False, True]])
+        out = plain.attend(Q, K, V, added, None, query_mask)
         assert torch.allclose(out.flatten(), torch.tensor([0.0, 6.0]))
         out = plain.attend(Q, K, V, added, torch.tensor([[False, True]]), None)
         assert torch.allclose(out.flatten(), torch.tensor([4.0, 4.0]))
