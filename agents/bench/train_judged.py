@@ -13,6 +13,7 @@ Ratios, ours over theirs in steps a second, larger is better:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -71,26 +72,27 @@ def shares_of(config: TrainConfig) -> dict[str, float]:
         ours.close()
 
 
+def sb3_ppo(config: TrainConfig, ours: FastPPO) -> PPO:
+    """Returns stable-baselines3's PPO in our agent's environments, with its network."""
+    return PPO(
+        "MultiInputPolicy",
+        ours.get_env(),
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.n_epochs,
+        learning_rate=config.learning_rate,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        ent_coef=config.ent_coef,
+        seed=config.seed,
+        device="cpu",
+        policy_kwargs=ours.policy_kwargs,
+    )
+
+
 def sb3(config: TrainConfig) -> Contestant:
     """Returns stable-baselines3's PPO with these settings, with a thread for each core."""
-
-    def remade(ours: FastPPO) -> PPO:
-        return PPO(
-            "MultiInputPolicy",
-            ours.get_env(),
-            n_steps=config.n_steps,
-            batch_size=config.batch_size,
-            n_epochs=config.n_epochs,
-            learning_rate=config.learning_rate,
-            gamma=config.gamma,
-            gae_lambda=config.gae_lambda,
-            ent_coef=config.ent_coef,
-            seed=config.seed,
-            device="cpu",
-            policy_kwargs=ours.policy_kwargs,
-        )
-
-    theirs = contestant(config, remade)
+    theirs = contestant(config, partial(sb3_ppo, config))
 
     def train() -> None:
         threads = torch.get_num_threads()

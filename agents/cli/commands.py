@@ -6,6 +6,7 @@ import typer
 
 from agents.cli.bench_encoders import bench_encoders
 from agents.cli.bench_gpu import bench_gpu
+from agents.cli.bench_race import bench_race
 from agents.cli.bench_study import bench_study
 from agents.cli.bench_train import bench_train
 from agents.cli.collect import collect
@@ -38,6 +39,7 @@ def register(app: typer.Typer, groups: Groups) -> None:
     groups("bench").command("encoders")(bench_encoders)
     groups("bench").command("study")(bench_study)
     groups("bench").command("gpu")(bench_gpu)
+    groups("bench").command("race")(bench_race)
     groups("data").command("build")(data_build)
     groups("data").command("export")(data_export)
     groups("hub").command("push")(hub_push)
