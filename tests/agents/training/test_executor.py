@@ -58,6 +58,12 @@ def test_a_failure_is_raised_when_the_others_have_ended(tmp_path: Path) -> None:
     assert executor.ends == [False]
 
 
+def test_the_failure_of_a_run_alone_is_told_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        train_all(runs(tmp_path, 1), Scripted({0: [UsageError("wrong")]}))
+    assert str(error.value) == f"{tmp_path / '0'}: wrong"
+
+
 def test_failures_of_several_kinds_are_one_error_without_a_kind(tmp_path: Path) -> None:
     executor = Scripted({0: [EndpointError("gone")], 1: [UsageError("wrong")]})
     with pytest.raises(CalmError, match=r"gone; .*wrong") as error:
