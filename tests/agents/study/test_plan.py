@@ -146,7 +146,7 @@ def test_a_name_that_is_none_for_a_folder_is_refused(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("name", ["rivals", "rivals-tune"])
 def test_the_arms_of_the_rivals_differ_in_what_pays_alone(name: str) -> None:
     plan = load_plan(name)
-    judging = {"judge", "form", "thresholds"}
+    judging = {"judge", "form", "thresholds", "descriptions"}
     paying = {"shaping", "weight", "bonus", "bonus_weight", "stall"}
     for room in plan.tasks:
         configs = {arm: plan.config(Cell(room, arm, 0)).model_dump() for arm in plan.arms}
