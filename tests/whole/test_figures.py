@@ -148,8 +148,8 @@ def test_the_readmes_table_of_the_studies_is_theirs() -> None:
 
 def test_the_readmes_table_of_the_rivals_is_their_studys() -> None:
     _, (header, *rows) = tables_of(readme("does-judged-credit-help"))
-    arms = ("fair", "novelty", "rnd", "e3b", "rules", "rules-novelty", "truth")
-    large = {"novelty": "novelty-0.1", "rules": "rules-stall"}
+    arms = ("fair", "novelty", "rnd", "e3b", "rules", "model", "rules-novelty", "truth")
+    large = {"novelty": "novelty-0.1"}
     assert len(header) == 1 + len(arms)
     plan = load_plan("rivals")
     findings = find(plan, list(read_results(RESULTS / "rivals").values())).arms
