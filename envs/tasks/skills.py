@@ -61,24 +61,46 @@ class Skill:
     """Whether the deed ends the episode; if not, MiniHack pays for it each time."""
 
 
-def _pick_up(thing: str, a_thing: str) -> Subgoal:
-    """Returns the subgoal of having a thing; `a_thing` begins a sentence."""
-    return Subgoal(f"pick up the {thing}", f"{a_thing} enters the hero's inventory.")
+def _pick_up(thing: str, a_thing: str, described: str = "") -> Subgoal:
+    """Returns the subgoal of having a thing.
+
+    Args:
+        thing: after "the".
+        a_thing: at the beginning of a sentence.
+        described: what descriptions call it there, if anything else.
+    """
+    what = described or a_thing[0].lower() + a_thing[1:]
+    return Subgoal(
+        f"pick up the {thing}",
+        f"{a_thing} enters the hero's inventory.",
+        (f"{what} entered the inventory",),
+    )
 
 
-def _step_onto(thing: str, where: str) -> Subgoal:
-    """Returns the subgoal of standing on a thing; `where` says so after "to stand"."""
+def _step_onto(thing: str, where: str, statement: str) -> Subgoal:
+    """Returns the subgoal of standing on a thing.
+
+    Args:
+        thing: after "the".
+        where: after "to stand".
+        statement: that the hero has come there, as descriptions word it.
+    """
     return Subgoal(
         f"step onto the {thing}",
         f"The hero comes to stand {where}; before, it stood elsewhere.",
+        (statement,),
     )
 
 
 _ALL = actions.SKILLS
-_EAT = Subgoal("eat the apple", "The hero finishes eating the apple.")
+_APPLE = _step_onto("apple", "where an apple lies", "an apple lies where the hero is")
+_EAT = Subgoal(
+    "eat the apple", "The hero finishes eating the apple.", ("the hero has eaten an apple",)
+)
 BOLT = Subgoal(
     "bounce a bolt of cold off a wall",
     "A bolt of cold that the hero has let loose flies and bounces off a wall.",
+    ("the bolt of cold bounces",),
 )
 
 
@@ -126,7 +148,7 @@ _ROOMS = (
     *_room(
         _kinds("Eat"),
         "Eat the apple that lies in the room.",
-        (_step_onto("apple", "where an apple lies"), _EAT),
+        (_APPLE, _EAT),
         "apple",
         "eat",
         _LEGEND,
@@ -135,8 +157,12 @@ _ROOMS = (
         _kinds("Wear"),
         "Wear the robe that lies in the room.",
         (
-            _pick_up("robe", "A robe"),
-            Subgoal("wear the robe", "The hero is now wearing the robe."),
+            _pick_up("robe", "A robe", "a piece of armor"),
+            Subgoal(
+                "wear the robe",
+                "The hero is now wearing the robe.",
+                ("the hero is now wearing a robe",),
+            ),
         ),
         "robe",
         "wear",
@@ -146,8 +172,12 @@ _ROOMS = (
         _kinds("Wield"),
         "Wield the dagger that lies in the room.",
         (
-            _pick_up("dagger", "A dagger"),
-            Subgoal("wield the dagger", "The hero now wields the dagger."),
+            _pick_up("dagger", "A dagger", "a weapon"),
+            Subgoal(
+                "wield the dagger",
+                "The hero now wields the dagger.",
+                ("the dagger is the weapon in hand",),
+            ),
         ),
         "dagger",
         "wield",
@@ -156,7 +186,10 @@ _ROOMS = (
     *_room(
         _kinds("Zap"),
         "Zap the wand that lies in the room.",
-        (_pick_up("wand", "A wand"), Subgoal("zap the wand", "The wand's magic takes effect.")),
+        (
+            _pick_up("wand", "A wand"),
+            Subgoal("zap the wand", "The wand's magic takes effect.", ("the feeling subsides",)),
+        ),
         "wand",
         "zap",
         _LEGEND,
@@ -166,7 +199,11 @@ _ROOMS = (
         "Put on the amulet that lies in the room.",
         (
             _pick_up("amulet", "An amulet"),
-            Subgoal("put on the amulet", "The hero is now wearing the amulet."),
+            Subgoal(
+                "put on the amulet",
+                "The hero is now wearing the amulet.",
+                ("the amulet is being worn",),
+            ),
         ),
         "amulet",
         "put on",
@@ -176,7 +213,11 @@ _ROOMS = (
         "Read the scroll that lies in the room.",
         (
             _pick_up("scroll", "A scroll"),
-            Subgoal("read the scroll", "The hero has read the scroll and finds it blank."),
+            Subgoal(
+                "read the scroll",
+                "The hero has read the scroll and finds it blank.",
+                ("the scroll seems to be blank",),
+            ),
         ),
         "scroll",
         "read",
@@ -185,8 +226,12 @@ _ROOMS = (
         _kinds("Pray"),
         "Pray on the altar that stands in the room.",
         (
-            _step_onto("altar", "on an altar"),
-            Subgoal("pray on the altar", "The hero prays while it stands on the altar."),
+            _step_onto("altar", "on an altar", "the hero came onto an altar"),
+            Subgoal(
+                "pray on the altar",
+                "The hero prays while it stands on the altar.",
+                ("the hero answered whether to pray", "the episode ended"),
+            ),
         ),
         "altar",
         "pray",
@@ -195,8 +240,12 @@ _ROOMS = (
         _kinds("Sink"),
         "Drink from the sink that stands in the room.",
         (
-            _step_onto("sink", "on a sink"),
-            Subgoal("drink from the sink", "The hero drinks from the sink on which it stands."),
+            _step_onto("sink", "on a sink", "the hero came onto a sink"),
+            Subgoal(
+                "drink from the sink",
+                "The hero drinks from the sink on which it stands.",
+                ("the hero answered whether to drink from the sink", "the episode ended"),
+            ),
         ),
         "sink",
         "quaff",
@@ -221,7 +270,7 @@ SKILLS: Mapping[str, Skill] = MappingProxyType({s.task.id: s for s in _ROOMS})
 """The rooms by MiniHack's id."""
 
 _MAZE = (
-    _step_onto("apple", "where an apple lies"),
+    _APPLE,
     replace(_EAT, times=4),
     SUBGOALS["find the staircase down"],
     SUBGOALS["stand next to the staircase down"],
