@@ -34,8 +34,9 @@ from calm.errors import UsageError
 from envs.tasks import task_id
 
 EPISODES = 100
-"""Held-out levels of an evaluation, of which this many are played at once:"""
-HELD_OUT = 50
+"""Held-out levels of an evaluation."""
+AT_ONCE = 50
+"""How many of them are played at once."""
 EPOCHS = 3
 """Passes over a rollout that is not turned: eight of them learn no sooner
 (`agents/results/keyroom-turned`)."""
@@ -79,7 +80,7 @@ def run(
             "stable-baselines3's PPO has no memory and keeps its weights as they begin: leave out"
             " memory=lstm, ent_coef_end and weight_end"
         )
-    rivals = {"ours": (config, False), "SB3": (untwisted(config), True)}
+    rivals = {"ours": (config, False), "SB3": (unaugmented(config), True)}
     finishes: dict[str, list[Finish]] = {name: [] for name in rivals}
     stopped = False
     try:
@@ -96,7 +97,7 @@ def run(
     return report({name: of[:whole] for name, of in finishes.items()}, goal) | {"stopped": stopped}
 
 
-def untwisted(config: TrainConfig) -> TrainConfig:
+def unaugmented(config: TrainConfig) -> TrainConfig:
     """Returns the settings without what stable-baselines3 can't do: turned rollouts."""
     if config.augment == "none":
         return config
@@ -153,7 +154,7 @@ def train(
     subgoals = subgoals_of(config)
     make = partial(make_env, config, source=credit_source_of(config, subgoals), subgoals=subgoals)
     env = make(n_envs=config.n_envs, split="train", seed=config.seed, training=True)
-    held_out = make(n_envs=HELD_OUT, split="test", seed=config.seed)
+    held_out = make(n_envs=AT_ONCE, split="test", seed=config.seed)
     try:
         model: PPO = make_ppo(config, env, settings.CORES, subgoals)
         if theirs:

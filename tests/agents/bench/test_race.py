@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from agents.bench import race
-from agents.bench.race import Finish, report, run, untwisted
+from agents.bench.race import Finish, report, run, unaugmented
 from agents.training.config import TrainConfig
 from calm.errors import UsageError
 
@@ -25,7 +25,7 @@ SMALL = {
 def small_and_tidy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Evaluates on ten levels; holds that torch has its threads back afterwards."""
     monkeypatch.setattr(race, "EPISODES", 10)
-    monkeypatch.setattr(race, "HELD_OUT", 10)
+    monkeypatch.setattr(race, "AT_ONCE", 10)
     before = torch.get_num_threads()
     yield
     assert torch.get_num_threads() == before
@@ -77,10 +77,10 @@ def test_who_is_not_there_is_stopped() -> None:
 
 def test_their_rollouts_are_not_turned_and_have_no_more_passes_for_it() -> None:
     turned = TrainConfig(task="KeyRoom-S15", augment="dihedral", n_epochs=8)
-    theirs = untwisted(turned)
+    theirs = unaugmented(turned)
     assert (theirs.augment, theirs.n_epochs) == ("none", 3)
     plain = TrainConfig(task="KeyRoom-S15", n_epochs=8)
-    assert untwisted(plain) == plain
+    assert unaugmented(plain) == plain
 
 
 def test_what_theirs_lacks_is_refused() -> None:
