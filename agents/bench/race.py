@@ -27,9 +27,9 @@ from agents.ppo.glibc_memory import keep_memory
 from agents.training.agent import make_ppo
 from agents.training.config import TrainConfig, make_config
 from agents.training.environment import credit_source_of, make_env, subgoals_of
-from agents.training.evaluation import measure_success
+from agents.training.evaluation import measure_same
 from agents.training.families import family_of
-from calm.bench.harness import Row, Say, machine, ratio, row
+from calm.bench.harness import Row, Say, machine, ratio, row, said_of
 from calm.errors import UsageError
 from envs.tasks import task_id
 
@@ -86,7 +86,7 @@ def run(
     try:
         for seed in range(seeds):
             for name, (one, theirs) in rivals.items():
-                say = partial(_say, progress, f"{name}, seed {seed}")
+                say = said_of(f"{name}, seed {seed}", progress)
                 one = one.model_copy(update={"seed": seed})
                 finishes[name].append(train(one, theirs, goal, most_steps, say))
     except KeyboardInterrupt:
@@ -196,15 +196,7 @@ class _Watch(BaseCallback):
     def evaluate(self) -> None:
         """Plays the held-out levels, always the same with the same random numbers."""
         self.seconds += time.perf_counter() - self.since
-        with torch.random.fork_rng():
-            torch.manual_seed(self.config.seed)
-            self.held_out.seed(self.config.seed)
-            self.success = measure_success(self.model, self.held_out, EPISODES).rate
+        self.success = measure_same(self.model, self.held_out, EPISODES, self.config.seed).rate
         self.evaluated_at = self.num_timesteps
         self.say(f"{self.num_timesteps:,} steps, {self.seconds:.0f} s, success {self.success:.0%}")
         self.since = time.perf_counter()
-
-
-def _say(progress: Say, who: str, what: str) -> None:
-    """Calls `progress` with who trains, and how far it is."""
-    progress(f"{who}: {what}")

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agents.bench import settings
 from agents.network.names import ENCODERS
 from agents.training.config import TrainConfig, make_config
-from calm.bench.harness import Row, Say, machine, ratio, row
+from calm.bench.harness import Row, Say, machine, ratio, row, said_of
 from calm.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def run(
     ratios: dict[str, float] = {}
     for kind in maps:
         contestants = {name: contestant(config_of(name, kind, quick, **more)) for name in names}
-        rates = take_turns(contestants, 1 if quick else 3, partial(_say, progress, kind))
+        rates = take_turns(contestants, 1 if quick else 3, said_of(kind, progress))
         rows += [row(f"{kind}: {name}", "steps/s", of) for name, of in rates.items()]
         beside = BASELINE[kind]
         ratios |= {
@@ -105,11 +104,6 @@ def _place(encoder: str) -> tuple[int, int]:
     if colon and not channels.isdecimal():
         raise UsageError(f"after {name}: comes the number of channels, as in {name}:16")
     return ENCODERS.index(name), int(channels or 0)
-
-
-def _say(progress: Say, kind: str, what: str) -> None:
-    """Calls `progress` with what is being measured, and by which map."""
-    progress(f"{kind}: {what}")
 
 
 def take_turns(

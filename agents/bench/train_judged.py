@@ -80,7 +80,7 @@ def sb3_ppo(config: TrainConfig, ours: FastPPO) -> PPO:
         n_steps=config.n_steps,
         batch_size=config.batch_size,
         n_epochs=config.n_epochs,
-        learning_rate=config.learning_rate,
+        learning_rate=ours.learning_rate,
         gamma=config.gamma,
         gae_lambda=config.gae_lambda,
         ent_coef=config.ent_coef,

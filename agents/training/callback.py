@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
@@ -15,7 +14,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.training.checkpoint import State, judge_state, snapshot
 from agents.training.config import TrainConfig
 from agents.training.credit_source import CreditSource
-from agents.training.evaluation import Success, measure_success
+from agents.training.evaluation import Success, measure_same
 from agents.training.run_folder import Row, Run
 from agents.training.status import TrainingStatus
 from calm.annotation.live import PENDING, Annotator, Waiting
@@ -230,16 +229,11 @@ class RunCallback(BaseCallback):
             self.run.write_words(examples)
 
     def play_held_out(self, greedy: bool) -> Success:
-        """Returns success on the same levels with the same random numbers every time.
-
-        The random numbers of training are left as they are.
-        """
-        with torch.random.fork_rng():
-            torch.manual_seed(self.config.seed)
-            self.held_out.seed(self.config.seed)
-            return measure_success(
-                self.model, self.held_out, self.config.eval_episodes, self.tally, greedy=greedy
-            )
+        """Returns success on the held-out levels, always the same."""
+        config = self.config
+        return measure_same(
+            self.model, self.held_out, config.eval_episodes, config.seed, self.tally, greedy=greedy
+        )
 
     def remember_state(self) -> None:
         """Snapshots the state before a rollout.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from agents.ppo.fast_ppo import FastPPO
 from data.scoring.metrics import wilson
@@ -96,6 +97,28 @@ def measure_success(
         credit=float(np.mean([e["credit"] for e in ended])),
         subgoals=tally.times(counted) if tally is not None else [],
     )
+
+
+def measure_same(
+    model: BaseAlgorithm,
+    env: VecEnv,
+    episodes: int,
+    seed: int,
+    tally: Tally | None = None,
+    *,
+    greedy: bool = False,
+) -> Success:
+    """Returns `measure_success` on the same levels with the same random numbers every time.
+
+    The random numbers of training are left as they are.
+
+    Args:
+        seed: of levels and actions; the others are `measure_success`'s.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        env.seed(seed)
+        return measure_success(model, env, episodes, tally, greedy=greedy)
 
 
 def _actor(model: BaseAlgorithm, greedy: bool) -> Callable[[Any, Any], Any]:

@@ -97,8 +97,8 @@ class _Failures:
         """Raises a CalmError if runs failed, of the kind that all failures share."""
         if self._messages:
             kind = self._kinds.pop() if len(self._kinds) == 1 else CalmError
-            several = "training failed; " if len(self._runs) > 1 else ""
-            raise kind(several + "; ".join(self._messages))
+            prefix = "training failed; " if len(self._runs) > 1 else ""
+            raise kind(prefix + "; ".join(self._messages))
 
 
 def train_all(

@@ -30,6 +30,11 @@ Bench = Callable[[Say], Mapping[str, Any]]
 """Runs a bench and returns its report."""
 
 
+def said_of(who: str, say: Say) -> Say:
+    """Returns what shows a line with the name before it of whom it is about."""
+    return lambda line: say(f"{who}: {line}")
+
+
 def machine(**more: Any) -> dict[str, Any]:
     """Returns what a bench runs on: processor, cores for this process, load, Python and system.
 

@@ -3,7 +3,10 @@
 import pytest
 import torch
 
-from agents.bench.train_judged import run
+from agents.bench.train_judged import run, sb3_ppo
+from agents.training.agent import make_ppo
+from agents.training.config import make_config
+from agents.training.environment import make_env
 
 SMALL = {"n_envs": 2, "n_steps": 8, "crop": 5, "features_dim": 16, "minibatches": 2, "n_epochs": 1}
 
@@ -24,3 +27,15 @@ def test_ours_is_set_beside_sb3() -> None:
     assert set(report["ratios"]) == {"sb3_judged", "sb3_judged_bfloat16"}
     expected = rates["ours"] / rates["SB3"]
     assert report["ratios"]["sb3_judged"] == pytest.approx(expected, abs=0.006)
+
+
+def test_theirs_has_the_schedule_of_the_learning_rate_too() -> None:
+    config = make_config({"task": "KeyRoom-S5", "learning_rate_end": 0.0, **SMALL})
+    env = make_env(config, 2, None, (), split="train", seed=0)
+    try:
+        ours = make_ppo(config, env)
+        theirs = sb3_ppo(config, ours)
+        for left in (1.0, 0.5, 0.0):
+            assert theirs.lr_schedule(left) == ours.lr_schedule(left) == left * config.learning_rate
+    finally:
+        env.close()

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
-from agents.training.evaluation import Success, measure_success
+from agents.training.evaluation import Success, measure_same, measure_success
 from envs import make_vec
 from envs.truth.tally import Times
 
@@ -25,6 +26,24 @@ def test_success_counts_every_episode_once_and_knows_a_winner() -> None:
     assert success.successes == 6
     assert success.return_env == pytest.approx(1.0)
     assert 0.6 < success.interval[0] < success.interval[1] == 1.0
+
+
+def test_the_same_policy_comes_to_the_same_and_training_is_left_as_it_is() -> None:
+    env = make_vec("Room-Random-5x5", 3, kind="sb3", split="test", keys=("glyphs_crop",))
+
+    class AtRandom:
+        """Draws from torch's random numbers, as a policy does."""
+
+        def predict(self, observation: dict, *_: object, deterministic: bool) -> tuple:
+            return torch.randint(8, (3,)).numpy(), None
+
+    try:
+        before = torch.get_rng_state()
+        first, second = (measure_same(AtRandom(), env, 6, seed=7) for _ in range(2))  # type: ignore[arg-type]
+    finally:
+        env.close()
+    assert first == second
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_success_wants_episodes_that_divide() -> None:

@@ -5,13 +5,19 @@ import sys
 
 import pytest
 
-from calm.bench.harness import Say, machine, ratio, row, run_bench
+from calm.bench.harness import Say, machine, ratio, row, run_bench, said_of
 
 
 def test_a_row_has_the_median_and_both_ends() -> None:
     assert row("ours", "ms", [5.0, 1.0, 2.0], task="KeyRoom") == {
         "name": "ours", "value": 2.0, "unit": "ms", "min": 1.0, "max": 5.0, "task": "KeyRoom",
     }  # fmt: skip
+
+
+def test_a_line_says_whom_it_is_about() -> None:
+    lines: list[str] = []
+    said_of("ours", lines.append)("7 steps")
+    assert lines == ["ours: 7 steps"]
 
 
 def test_a_ratio_is_the_median_over_rounds() -> None:

@@ -59,6 +59,6 @@ def test_a_near_name_is_told() -> None:
 def test_every_given_subgoal_has_a_statement_in_the_words_of_descriptions() -> None:
     """Without one a model is asked about its name, which it is less sure of."""
     described = [id for id in INSTALLED if "Custom" not in id and "Boxoban" not in id]
-    given = [(id, one) for id in described for one in task(id).subgoals]
-    assert len({one.name for _, one in given}) >= 50
-    assert [(id, one.name) for id, one in given if not one.statements] == []
+    subgoals = [(id, one) for id in described for one in task(id).subgoals]
+    assert len({one.name for _, one in subgoals}) >= 50
+    assert [(id, one.name) for id, one in subgoals if not one.statements] == []
