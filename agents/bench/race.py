@@ -2,12 +2,15 @@
 
 Ours trains as `calm train` trains it on the task. Stable-baselines3's PPO has the same network, is
 paid by the same judge in the same environments, and has the same settings but for what it lacks:
-rollouts that are turned, and the passes over them that turning is for. Each has all cores to
-itself, one after the other, once a seed. Evaluations stop the clock.
+rollouts that are turned, and the passes over them that turning is for. Where ours turns them, one
+of ours that does not runs too. Each has all cores to itself, one after the other, once a seed.
+Evaluations stop the clock.
 
 Ratios, larger is better:
     race           stable-baselines3's seconds over ours; left out where ours does not get there
     race_at_least  the same, where stable-baselines3's had not got there when it was stopped
+    unturned, unturned_at_least
+                   the same for ours that turns nothing
 """
 
 from __future__ import annotations
@@ -80,7 +83,10 @@ def run(
             "stable-baselines3's PPO has no memory and keeps its weights as they begin: leave out"
             " memory=lstm, ent_coef_end and weight_end"
         )
-    rivals = {"ours": (config, False), "SB3": (unaugmented(config), True)}
+    plain = unaugmented(config)
+    rivals = {"ours": (config, False), "ours, unturned": (plain, False), "SB3": (plain, True)}
+    if plain == config:
+        del rivals["ours, unturned"]
     finishes: dict[str, list[Finish]] = {name: [] for name in rivals}
     stopped = False
     try:
@@ -108,7 +114,7 @@ def report(finishes: dict[str, list[Finish]], goal: float) -> dict[str, Any]:
     """Returns the report of a race.
 
     Args:
-        finishes: of "ours" and "SB3", one a seed.
+        finishes: one a seed, of "ours", of "ours, unturned" where that ran, and of "SB3".
         goal: success at which an agent is there.
     """
     rows: list[Row] = []
@@ -121,12 +127,14 @@ def report(finishes: dict[str, list[Finish]], goal: float) -> dict[str, Any]:
             for seed, f in enumerate(of)
             if f.success < goal
         ]
-    ours, theirs = (finishes[name] for name in ("ours", "SB3"))
+    theirs = finishes["SB3"]
+    there = "" if all(f.success >= goal for f in theirs) else "_at_least"
     ratios = {}
-    if all(f.success >= goal for f in ours):
-        there = all(f.success >= goal for f in theirs)
-        value = ratio([f.seconds for f in theirs], [f.seconds for f in ours])
-        ratios["race" if there else "race_at_least"] = round(value, 2)
+    for name, key in (("ours", "race"), ("ours, unturned", "unturned")):
+        ours = finishes.get(name, [])
+        if ours and all(f.success >= goal for f in ours):
+            value = ratio([f.seconds for f in theirs], [f.seconds for f in ours])
+            ratios[key + there] = round(value, 2)
     return {
         "bench": "race",
         "machine": machine(),

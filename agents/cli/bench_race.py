@@ -30,8 +30,9 @@ def bench_race(
 
     There is 90 % of 100 levels that it never saw, looked at every 50,000 steps or as the task's
     settings say, while the clock stands. Both have the same network, the same judge (`rules`) and
-    the same environments, each all cores to itself. Leave the machine idle. A seed of KeyRoom-S15
-    took a quarter of an hour on two cores.
+    the same environments, each all cores to itself. Where the task's settings turn rollouts, which
+    stable-baselines3 can't, ours trains once more without. Leave the machine idle. A seed of
+    KeyRoom-S15 took a quarter of an hour on two cores.
     """
     from agents.bench.race import run
 

@@ -46,6 +46,26 @@ def test_the_ratio_is_of_their_seconds_to_ours() -> None:
     }
 
 
+def test_ours_unturned_has_a_ratio_of_its_own() -> None:
+    ours, unturned, theirs = Finish(40.0, 400, 0.9), Finish(20.0, 600, 0.9), Finish(60.0, 600, 0.9)
+    result = report({"ours": [ours], "ours, unturned": [unturned], "SB3": [theirs]}, 0.9)
+    assert result["ratios"] == {"race": 1.5, "unturned": 3.0}
+    late = Finish(60.0, 600, 0.8)
+    result = report({"ours": [late], "ours, unturned": [unturned], "SB3": [late]}, 0.9)
+    assert result["ratios"] == {"unturned_at_least": 3.0}
+
+
+def test_ours_unturned_runs_where_ours_is_turned() -> None:
+    lines: list[str] = []
+    turned = SMALL | {"augment": "dihedral", "n_epochs": 8}
+    run("KeyRoom-S5", 1, 0.9, 16, lines.append, **turned)
+    assert [line.split(":")[0] for line in lines] == [
+        "ours, seed 0",
+        "ours, unturned, seed 0",
+        "SB3, seed 0",
+    ]
+
+
 def test_who_did_not_get_there_is_told() -> None:
     there, late = Finish(10.0, 100, 0.9), Finish(50.0, 999, 0.4)
     result = report({"ours": [there], "SB3": [late]}, 0.9)
