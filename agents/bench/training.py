@@ -15,12 +15,11 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from agents.bench.one_contestant import CONTESTANTS, REMEMBERING
-from calm.bench.harness import Say, machine, ratio, row
+from calm.bench.harness import Say, machine, ratio, row, said_of
 from calm.errors import CalmError
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +90,7 @@ class Contest:
         rounds, seconds = (1, 2.0) if quick else (3, 5.0)
         for number in range(1, rounds + 1):
             try:
-                self.play(seconds, partial(_say, progress, f"round {number} of {rounds}"))
+                self.play(seconds, said_of(f"round {number} of {rounds}", progress))
             except KeyboardInterrupt:
                 if not self.rates:
                     raise
@@ -155,11 +154,6 @@ def run(quick: bool = False, progress: Say = lambda text: None) -> dict[str, Any
         "missing": [f"{name}: {why}" for name, why in contest.missing.items()],
         "stopped": stopped,
     }
-
-
-def _say(progress: Say, where: str, what: str) -> None:
-    """Calls `progress` with what is being measured, and in which round."""
-    progress(f"{where}, {what}")
 
 
 def python_of(name: str) -> Path:
