@@ -12,6 +12,7 @@ from agents.bonus.make import make_bonus
 from agents.network.extractor import NetHackExtractor
 from agents.study.plan import Cell, load_plan
 from agents.training.environment import credit_source_of, make_env, subgoals_of
+from agents.training.families import family_of
 from calm.errors import UsageError
 from calm.judges import asks_model
 from calm.subgoals import read_subgoals
@@ -175,9 +176,26 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
 
 @pytest.mark.parametrize("room", ["KeyRoom-S15", "KeyRoom-Dark-S15"])
 def test_agents_without_memory_are_the_judged_ones_of_keyroom(room: str) -> None:
+    """But for the steps of S15, which turned agents need fewer of."""
     memory = load_plan("memory")
-    assert memory.config(Cell(room, "none", 2)) == PLAN.config(Cell(room, "rules", 2))
-    assert memory.config(Cell(room, "lstm", 2)).memory == "lstm"
+    none = memory.config(Cell(room, "none", 2))
+    rules = PLAN.config(Cell(room, "rules", 2))
+    assert none == rules.model_copy(update={"steps": none.steps})
+    assert memory.config(Cell(room, "lstm", 2)) == none.model_copy(update={"memory": "lstm"})
+
+
+@pytest.mark.parametrize("room", ["KeyRoom-S15", "KeyRoom-Dark-S15"])
+def test_agents_without_memory_that_are_turned_are_those_of_calm_train(room: str) -> None:
+    """But for the rate, which falls, and how long and how often."""
+    memory = load_plan("memory")
+    turned = memory.config(Cell(room, "none-turned", 2))
+    family = family_of(turned.task)
+    for field, value in family.settings.items():
+        if field not in ("steps", "eval_every"):
+            assert getattr(turned, field) == (tuple(value) if field == "keys" else value), field
+    assert turned.learning_rate_end == pytest.approx(turned.learning_rate / 10)
+    stacked = memory.config(Cell(room, "stack-turned", 2))
+    assert stacked == turned.model_copy(update={"memory": "stack", "window": 4})
 
 
 @pytest.mark.parametrize(
