@@ -1,4 +1,4 @@
-"""Compiles the C kernels of mechanisms for a type of number, once, and loads them.
+"""Compiles C kernels for a type of number, once, loads them, and says whether they may be called.
 
 A kernel's source is compiled by the machine's own compiler for each of float and double where it is
 first needed (a second or two), for the very processor it runs on, and kept in a cache folder.
@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from calm.native_build import build, failure, processor_name, why_not
 
@@ -24,22 +26,25 @@ BEST_FIRST = (("-march=native", "-fopenmp"), ("-march=native",), ())
 are torch's own, already loaded, so that both share one pool of threads."""
 REAL = {torch.float32: "float", torch.float64: "double"}
 SHARED = "../exponential.h"
-"""What every source includes, from its folder."""
+"""What mechanisms' sources include, from their folders."""
 WORTH_A_THREAD = 1 << 17
 """Exponentials for which a thread pays; about 50 µs of work."""
 
 
-def load(source: Path, dtype: torch.dtype) -> ctypes.CDLL | None:
+def load(
+    source: Path, dtype: torch.dtype, headers: Sequence[str] = (SHARED,)
+) -> ctypes.CDLL | None:
     """Returns a source's kernels for a type; None, with one line in the log, where there are none.
 
     Args:
         source: in C, with REAL for the type; the log calls it by its name without `.c`.
         dtype: float32 or float64.
+        headers: files that it includes.
     """
     reason = why_not()
     for flags in () if reason else BEST_FIRST:
         try:
-            return ctypes.CDLL(str(_compiled(source, REAL[dtype], flags)))
+            return ctypes.CDLL(str(_compiled(source, REAL[dtype], flags, headers)))
         except (OSError, subprocess.SubprocessError) as error:
             reason = reason or failure(error)
     log.warning(
@@ -53,14 +58,35 @@ def threads_for(work: int) -> int:
     return min(torch.get_num_threads(), 1 + work // WORTH_A_THREAD)
 
 
-def _compiled(source: Path, real: str, flags: Sequence[str]) -> Path:
+def may_call(*tensors: Tensor) -> bool:
+    """Returns whether C may read and write these, here and now.
+
+    They are memory of this machine, all of one type that there is a kernel for, and nobody looks
+    at the operations or replaces them: a compiler, an export, autocast, a count of operations.
+    """
+    dtype = tensors[0].dtype
+    return (
+        not torch.compiler.is_compiling()
+        and not torch.compiler.is_exporting()
+        and not torch.is_autocast_enabled("cpu")
+        and not is_in_torch_dispatch_mode()
+        and not torch._C._are_functorch_transforms_active()
+        and dtype in REAL
+        and all(
+            type(x) in (Tensor, nn.Parameter) and x.is_cpu and x.dtype == dtype and not x.is_neg()
+            for x in tensors
+        )
+    )
+
+
+def _compiled(source: Path, real: str, flags: Sequence[str], headers: Sequence[str]) -> Path:
     """Compiles the shared library for a C type, where need be; returns its path."""
     folder = build(
         f"{source.stem}-{real}",
         source.parent,
         {f"{source.stem}.so": (source.name,)},
         flags=(*FLAGS, *flags, f"-DREAL={real}"),
-        headers=(SHARED,),
+        headers=headers,
         libraries=("-lm",),
         machine=processor_name(),
     )

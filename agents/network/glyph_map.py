@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from agents.encoders import MECHANISMS, make_mechanism
 from agents.network.kernels.glyph_conv import glyph_conv
+from agents.network.kernels.token_widths import narrow, widen
 from agents.network.vector_parts import NO_GLYPH, STONE
 from calm.errors import UsageError
 
@@ -95,11 +96,15 @@ class Mix(nn.Module):
 
     def prepared(self, tokens: Tensor) -> Tensor:
         """Returns the mechanism's input (batch, N, inner) of tokens (batch, N, dim)."""
-        normed: Tensor = self.inside(self.norm(tokens + self.place))
+        if isinstance(self.inside, nn.Linear):
+            return narrow(tokens, self.place, self.norm, self.inside)
+        normed: Tensor = self.norm(tokens + self.place)
         return normed
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        mixed: Tensor = self.outside(self.branch.module(self.prepared(tokens), mask))
+        mixed: Tensor = self.branch.module(self.prepared(tokens), mask)
+        if isinstance(self.outside, nn.Linear):
+            return widen(tokens, mixed, self.outside.weight).transpose(1, 2)
         return tokens + mixed
 
 

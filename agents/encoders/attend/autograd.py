@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
+from torch import Tensor
 
 from agents.encoders.attend import native, plain
 from agents.encoders.attend.native import Terms
+from agents.encoders.compiled import may_call
 
 
 def attend(
@@ -44,7 +44,8 @@ def attend(
     What stands in rows that don't count changes nothing. Differentiable in q, k, v and bias; once,
     and not for batches of gradients, where C computes it.
     """
-    if _suits(q):
+    reals = [x for x in (q, k, v, bias) if x is not None]
+    if may_call(*reals) and native.library(q.dtype) is not None:
         masks = [
             None if mask is None else mask.expand(len(q), -1) for mask in (key_mask, query_mask)
         ]
@@ -56,7 +57,7 @@ def attend(
 
 
 def _fits(terms: Terms) -> bool:
-    """Returns whether these are what the C kernel reads: memory of this shape and type, and here.
+    """Returns whether these have the shapes that the C kernel reads, and masks are masks here.
 
     What would be broadcast is left to torch, as is what torch has an error for.
     """
@@ -65,31 +66,14 @@ def _fits(terms: Terms) -> bool:
         return False
     batch, queries, heads, size = q.shape
     keys = k.shape[1]
-    reals = [(q, q.shape), *((x, (batch, keys, heads, size)) for x in (k, v))]
-    reals += [] if bias is None else [(bias, (heads, queries, keys))]
+    shapes: list[tuple[Tensor, tuple[int, ...]]] = [(x, (batch, keys, heads, size)) for x in (k, v)]
+    shapes += [] if bias is None else [(bias, (heads, queries, keys))]
     masks = [] if key_mask is None else [(key_mask, (batch, keys))]
     masks += [] if query_mask is None else [(query_mask, (batch, queries))]
     return (
         keys <= native.MOST_KEYS
-        and all(x.dtype == q.dtype for x, _ in reals)
-        and all(mask.dtype == torch.bool for mask, _ in masks)
-        and all(
-            type(x) in (Tensor, nn.Parameter) and x.is_cpu and x.shape == shape and not x.is_neg()
-            for x, shape in (*reals, *masks)
-        )
-    )
-
-
-def _suits(q: Tensor) -> bool:
-    """Returns whether the C kernel may be called, here and now."""
-    return (
-        not torch.compiler.is_compiling()
-        and not torch.compiler.is_exporting()
-        and not torch.is_autocast_enabled("cpu")
-        and not is_in_torch_dispatch_mode()
-        and not torch._C._are_functorch_transforms_active()
-        and q.dtype in native.REAL
-        and native.library(q.dtype) is not None
+        and all(x.shape == shape for x, shape in (*shapes, *masks))
+        and all(m.dtype == torch.bool and m.is_cpu and type(m) is Tensor for m, _ in masks)
     )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from agents.encoders.compiled import SHARED, load, threads_for
+from agents.encoders.compiled import SHARED, load, may_call, threads_for
 from calm.native_build import why_not
 
 if why_not() is not None:
@@ -94,3 +95,20 @@ def test_a_thread_is_taken_only_for_work_that_pays() -> None:
         assert [threads_for(n) for n in (0, (1 << 17) - 1, 1 << 17, 1 << 30)] == [1, 1, 2, 3]
     finally:
         torch.set_num_threads(before)
+
+
+def test_only_memory_of_this_machine_and_one_type_is_given_to_c() -> None:
+    x = torch.ones(2)
+    assert may_call(x)
+    assert may_call(x, torch.nn.Parameter(x))
+    assert may_call(x.double())
+    assert not may_call(x, x.double())
+    assert not may_call(x.half())
+    assert not may_call(torch.ones(2, device="meta"))
+    assert not may_call(torch.ones(2, dtype=torch.complex64).conj().imag)  # its sign is put off
+    with torch.autocast("cpu"):
+        assert not may_call(x)
+    with FlopCounterMode(display=False):
+        assert not may_call(x)
+    mapped = torch.func.vmap(lambda one: one * may_call(one))(x)
+    assert mapped.tolist() == [0, 0]

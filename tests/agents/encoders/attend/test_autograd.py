@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from agents.encoders.attend import attend, autograd, native, plain
+from agents.encoders.compiled import may_call
 
 if native.library(torch.float32) is None:
     pytest.skip("no C compiler", allow_module_level=True)
@@ -192,7 +193,7 @@ def test_it_may_be_mapped_over_a_batch() -> None:
 def test_elsewhere_torch_computes_it(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     q, k, v = (x.detach().float() for x in leaves(2, 3, 5, 2, 4, False))
     assert autograd._fits(native.Terms(q, k, v, None, None, None))
-    assert autograd._suits(q)
+    assert may_call(q, k, v)
     expected = attend(q, k, v)
 
     def never(*_: object) -> Tensor:
