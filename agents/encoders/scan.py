@@ -24,19 +24,16 @@ Where we deviate, and why:
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agents.encoders.masking import zero_void
+from agents.encoders.route_attention import Fusion, apart, fuse, gate, mean_of
 from agents.encoders.route_scan import RouteScan
 from agents.encoders.routes import PATTERNS, scan_routes
-
-Fusion = Literal["cv-relu", "sigmoid"]
 
 
 class MultiHeadScan(nn.Module):
@@ -81,9 +78,8 @@ class MultiHeadScan(nn.Module):
         self.out = nn.Linear(self.heads * self.size, dim, bias=False)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        y, shared = self._routes(x, mask)
-        mean = mean_of(y)
-        fused = len(y) * (mean + shared) * self._gate(y, mean, shared)
+        y, parts = self._scanned(x, mask)
+        fused = fuse(y, parts, self.scan.skip, self.fusion, self.threshold)
         out: Tensor = self.out(self.norm(fused.flatten(2)).to(x.dtype))
         return zero_void(out, mask)
 
@@ -92,56 +88,27 @@ class MultiHeadScan(nn.Module):
 
         Means over channels; in [0, 1] with fusion "sigmoid", else 0 or more; 0 at masked cells.
         """
-        y, shared = self._routes(x, mask)
-        return zero_void(self._gate(y, mean_of(y), shared).mean(-1), mask)
+        routes, shared = apart(*self._scanned(x, mask), self.scan.skip)
+        passes = gate(routes, mean_of(routes), shared, self.fusion, self.threshold)
+        return zero_void(passes.mean(-1), mask)
 
     def attention_map(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Returns how much of each cell passes, (batch, cells): the mean over heads."""
         return self.route_weights(x, mask).mean(-1)
 
-    def _routes(self, x: Tensor, mask: Tensor | None) -> tuple[list[Tensor], Tensor]:
-        """Returns each route's result at each cell, less what all share, and what they share.
+    def _scanned(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Returns what the scans give (batch, cells, heads, K, size), and the cells' own features.
 
-        The first are four of (batch, cells, heads, size), since elementwise work on one tensor of
-        all, with an axis of four before one of few channels, takes twice as long. The second, of
-        the same shape, is the mean of D_k times the cell's own features. It is most of y at the
-        start, when the steps Δ are small, and cv is blind to it, so leaving it in would only cost
-        cv its digits: an error of 1e-3 in float32.
+        The second are (batch, cells, heads, size); both are float32 at least.
         """
         batch, cells, _ = x.shape
         parts = self.subspaces(zero_void(x, mask)).view(batch, cells, self.heads, self.size)
         y = self.scan(parts, mask)
-        y, parts = (t if t.dtype == torch.float64 else t.float() for t in (y, parts))
-        skip = self.scan.skip.mean(1)
-        own = (self.scan.skip - skip.unsqueeze(1)).unbind(1)
-        routes = zip(y.unbind(3), own, strict=True)
-        return [route + weight * parts for route, weight in routes], skip * parts
-
-    def _gate(self, y: Sequence[Tensor], mean: Tensor, shared: Tensor) -> Tensor:
-        """Returns σ(cv - t), (batch, cells, heads, size).
-
-        Args:
-            y: of each route, as `_routes` returns them.
-            mean: of these.
-            shared: as `_routes` returns it.
-        """
-        squares = functools.reduce(torch.add, ((route - mean).square() for route in y))
-        variance = squares / (len(y) - 1)
-        differ = variance > 0
-        # The root's slope at 0 is infinite: where all routes agree the gate is given none.
-        std = torch.where(differ, variance, 1.0).sqrt() * differ
-        spread = mean - functools.reduce(torch.minimum, y)
-        if self.fusion == "cv-relu":
-            return F.relu(std / (spread + 1e-5) - self.threshold)
-        # The mean of the squares of y + shared, by its variance and its mean.
-        squares = squares / len(y) + (mean + shared).square()
-        floor = 1e-5 + 1e-2 * (squares + 1e-12).sqrt()
-        return torch.sigmoid(std / (spread + floor) - self.threshold)
+        return _at_least_float32(y), _at_least_float32(parts)
 
 
-def mean_of(routes: Sequence[Tensor]) -> Tensor:
-    """Returns the mean of tensors of one shape."""
-    return functools.reduce(torch.add, routes) / len(routes)
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x if x.dtype == torch.float64 else x.float()
 
 
 class GatedScan(nn.Module):

@@ -5,9 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from agents.encoders.route_attention import Fusion, gate, mean_of
 from agents.encoders.route_scan import RouteScan
 from agents.encoders.routes import scan_routes
-from agents.encoders.scan import Fusion, GatedScan, MultiHeadScan, mean_of
+from agents.encoders.scan import GatedScan, MultiHeadScan
 
 
 def scanned(scan: RouteScan, u: Tensor, group: int, route: list[int], skip: set[int]) -> Tensor:
@@ -128,7 +129,8 @@ def test_steps_and_rates_start_as_the_authors() -> None:
 def gate_of(mechanism: MultiHeadScan, y: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
     """Returns the gate of results y (batch, cells, heads, 4, size)."""
     routes = y.unbind(3)
-    return mechanism._gate(routes, mean_of(routes), shared)
+    fusion, threshold = mechanism.fusion, mechanism.threshold
+    return gate(routes, mean_of(routes), shared, fusion, threshold)
 
 
 @pytest.mark.parametrize(
