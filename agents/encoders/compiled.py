@@ -10,6 +10,7 @@ import ctypes
 import logging
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -51,6 +52,56 @@ def load(
         "%s runs in plain torch, which is slower: no compiled kernel: %s", source.stem, reason
     )
     return None
+
+
+class Kernel:
+    """Kernels of a source of ours, by its function `run(job, what, threads)`.
+
+    Its `Job` has whole numbers first, then doubles, then pointers to numbers of the kernels' type
+    that lie one after the other. It returns 0, or 1 where there is no memory.
+
+    Args:
+        source: in C, with REAL for the type.
+        sizes: names of the job's whole numbers.
+        numbers: names of its doubles.
+        tensors: names of its pointers.
+        headers: files that it includes.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        sizes: Sequence[str],
+        numbers: Sequence[str],
+        tensors: Sequence[str],
+        headers: Sequence[str] = (),
+    ) -> None:
+        kinds = ((sizes, ctypes.c_int64), (numbers, ctypes.c_double), (tensors, ctypes.c_void_p))
+        fields = [(name, kind) for names, kind in kinds for name in names]
+        self._job = type("Job", (ctypes.Structure,), {"_fields_": fields})
+        self.library = cache(lambda dtype: load(source, dtype, headers))
+        """Returns the kernels for a type; None, with one line in the log, where there are none."""
+        self._name = source.stem
+
+    def may_take(self, *tensors: Tensor) -> bool:
+        """Returns whether these may be given to it, here and now."""
+        return may_call(*tensors) and self.library(tensors[0].dtype) is not None
+
+    def run(self, what: int, threads: int, **job: int | float | Tensor) -> None:
+        """Fills in those of the tensors that are results.
+
+        Args:
+            what: the source's own number for what to compute.
+            threads: at most so many do it.
+            job: by name; tensors contiguous, of one type that `may_take`. What is left out is 0,
+                or no tensor.
+        """
+        tensors = [value for value in job.values() if isinstance(value, Tensor)]
+        loaded = self.library(tensors[0].dtype)
+        assert loaded is not None  # the caller has asked
+        values = {n: v.data_ptr() if isinstance(v, Tensor) else v for n, v in job.items()}
+        if loaded.run(ctypes.byref(self._job(**values)), what, threads):
+            raise MemoryError(f"no memory for the working space of {self._name}")
 
 
 def threads_for(work: int) -> int:

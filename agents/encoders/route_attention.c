@@ -2,7 +2,7 @@
    and channel are added up, and let through by how much they differ (route_attention.py has the
    formula).
 
-   Compiled twice by compiled.py, with REAL float and REAL double.
+   Compiled twice, with REAL float and REAL double.
 
    Numbers of one cell lie side by side, and every loop over them is one that compilers turn into
    vectors. A slice of the cells is a task, and tasks are dealt to OpenMP's threads, where there are

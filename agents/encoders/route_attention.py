@@ -13,10 +13,8 @@ makes a hundred, forward and backward; elsewhere it is torch's operations.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,11 +22,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from agents.encoders.compiled import load, may_call, threads_for
+from agents.encoders.compiled import Kernel, threads_for
 
 Fusion = Literal["cv-relu", "sigmoid"]
 
-SOURCE = Path(__file__).with_suffix(".c")
+KERNEL = Kernel(
+    Path(__file__).with_suffix(".c"),
+    sizes=("cells", "width", "slices", "sigmoid"),
+    numbers=("threshold",),
+    tensors=(
+        *("y", "parts", "own", "common", "out"),
+        *("d_out", "dy", "d_parts", "d_own", "d_common"),
+    ),
+    headers=("exponential.h",),
+)
 ROUTES = 4
 SLICES = 8
 """Parts of the cells that threads may share out, whatever their number."""
@@ -103,50 +110,35 @@ def mean_of(routes: Sequence[Tensor]) -> Tensor:
 def _fits(s: Tensor, parts: Tensor, skip: Tensor) -> bool:
     """Returns whether the C code may be called on these, here and now."""
     return (
-        may_call(s, parts, skip)
+        KERNEL.may_take(s, parts, skip)
         and skip.ndim == 3
         and skip.shape[1] == ROUTES
         and s.shape == (*parts.shape[:2], *skip.shape)
         and parts.shape[2:] == (skip.shape[0], skip.shape[2])
-        and library(s.dtype) is not None
     )
 
 
-class _Job(ctypes.Structure):
-    """`Job` of route_attention.c, which says what the fields mean."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("cells", "width", "slices", "sigmoid")),
-        ("threshold", ctypes.c_double),
-        *((name, ctypes.c_void_p) for name in ("y", "parts", "own", "common", "out", "d_out")),
-        *((name, ctypes.c_void_p) for name in ("dy", "d_parts", "d_own", "d_common")),
-    )
-
-
-@cache
-def library(dtype: torch.dtype) -> ctypes.CDLL | None:
-    """Returns the code for a type; None, with one line in the log, where it can't be built."""
-    return load(SOURCE, dtype, headers=("exponential.h",))
-
-
-def _run(back: bool, settings: tuple[Fusion, float], **tensors: Tensor) -> None:
+def _run(back: bool, settings: tuple[Fusion, float], parts: Tensor, **tensors: Tensor) -> None:
     """Fills in those of the tensors that are results.
 
     Args:
         back: compute gradients.
         settings: σ and t.
-        tensors: by the name of the job's field, contiguous; what is left out is NULL.
+        parts: (batch, cells, heads, size).
+        tensors: the other ones of the kernel's job.
     """
-    parts = tensors["parts"]
-    cells, width = parts.shape[0] * parts.shape[1], parts.shape[2] * parts.shape[3]
     fusion, threshold = settings
-    job = _Job(
-        cells, width, SLICES, fusion == "sigmoid", threshold,
-        **{name: tensor.data_ptr() for name, tensor in tensors.items()},
-    )  # fmt: skip
-    loaded = library(parts.dtype)
-    assert loaded is not None  # the caller has asked
-    loaded.run(ctypes.byref(job), int(back), threads_for(parts.numel()))
+    KERNEL.run(
+        int(back),
+        threads_for(parts.numel()),
+        cells=parts.shape[0] * parts.shape[1],
+        width=parts.shape[2] * parts.shape[3],
+        slices=SLICES,
+        sigmoid=fusion == "sigmoid",
+        threshold=threshold,
+        parts=parts,
+        **tensors,
+    )
 
 
 class _Fuse(torch.autograd.Function):

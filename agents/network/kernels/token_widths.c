@@ -1,7 +1,7 @@
 /* Takes tokens of many channels to fewer and back on a CPU, forward and backward, ROWS tokens at a
    time, so that nothing between is written to memory.
 
-   Compiled twice by token_widths.py, with REAL float and REAL double.
+   Compiled twice, with REAL float and REAL double.
 
    Rows lie in working space padded with zeros to whole vectors of LANES channels. A slice of the
    samples is a task, and tasks are dealt to OpenMP's threads, where there are any. How samples are

@@ -10,9 +10,7 @@ them in C (`token_widths.c`); elsewhere it is torch's operations, with the same 
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +18,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agents.encoders.compiled import load, may_call, threads_for
+from agents.encoders.compiled import Kernel, threads_for
 
-SOURCE = Path(__file__).with_name("token_widths.c")
+KERNEL = Kernel(
+    Path(__file__).with_suffix(".c"),
+    sizes=("samples", "tokens", "wide", "narrow", "slices"),
+    numbers=("eps",),
+    tensors=(
+        *("x", "place", "weight", "bias", "y", "moments", "out"),
+        *("d_out", "dy", "dx", "d_place", "d_weight", "d_bias"),
+    ),
+)
 SLICES = 8
 """Parts of a batch that threads may share out, whatever their number."""
 NARROW, NARROW_BACK, WIDEN, WIDEN_BACK = range(4)
@@ -86,51 +92,23 @@ def _fits(
         x.ndim == 3
         and x.shape[2] == wide
         and len(others) == len(shapes)
-        and may_call(x, weight, *others)
-        and library(x.dtype) is not None
+        and KERNEL.may_take(x, weight, *others)
     )
 
 
-class _Job(ctypes.Structure):
-    """`Job` of token_widths.c, which says what the fields mean."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("samples", "tokens", "wide", "narrow", "slices")),
-        ("eps", ctypes.c_double),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("x", "place", "weight", "bias", "y", "moments", "out")
-        ),
-        *(
-            (name, ctypes.c_void_p)
-            for name in ("d_out", "dy", "dx", "d_place", "d_weight", "d_bias")
-        ),
-    )
-
-
-@cache
-def library(dtype: torch.dtype) -> ctypes.CDLL | None:
-    """Returns the code for a type; None, with one line in the log, where it can't be built."""
-    return load(SOURCE, dtype, headers=())
-
-
-def _run(what: int, shape: tuple[int, int, int, int], eps: float = 0.0, **tensors: Tensor) -> None:
+def _run(what: int, shape: tuple[int, int, int, int], **job: float | Tensor) -> None:
     """Fills in those of the tensors that are results.
 
     Args:
         what: `NARROW` and so on.
         shape: samples, tokens, wide, narrow.
-        eps: of the norm.
-        tensors: by the name of the job's field, contiguous; what is left out is NULL.
+        job: the rest of the kernel's.
     """
-    x = next(iter(tensors.values()))
-    job = _Job(*shape, SLICES, eps, **{name: t.data_ptr() for name, t in tensors.items()})
     samples, tokens, wide, few = shape
-    work = samples * tokens * wide * few // PER_EXPONENTIAL
-    loaded = library(x.dtype)
-    assert loaded is not None  # the caller has asked
-    if loaded.run(ctypes.byref(job), what, threads_for(work)):
-        raise MemoryError("no memory for the working space of a mechanism's tokens")
+    threads = threads_for(samples * tokens * wide * few // PER_EXPONENTIAL)
+    KERNEL.run(
+        what, threads, samples=samples, tokens=tokens, wide=wide, narrow=few, slices=SLICES, **job
+    )
 
 
 class _Narrow(torch.autograd.Function):
@@ -147,7 +125,7 @@ class _Narrow(torch.autograd.Function):
         if any(ctx.needs_input_grad):
             tensors["moments"] = moments = x.new_empty(*x.shape[:2], 2)
             ctx.save_for_backward(x, place, weight, moments)
-        _run(NARROW, ctx.shape, eps, **tensors)
+        _run(NARROW, ctx.shape, eps=eps, **tensors)
         return y
 
     @staticmethod

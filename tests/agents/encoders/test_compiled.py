@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from agents.encoders.compiled import SHARED, load, may_call, threads_for
+from agents.encoders.compiled import SHARED, Kernel, load, may_call, threads_for
 from calm.native_build import why_not
 
 if why_not() is not None:
@@ -112,3 +112,30 @@ def test_only_memory_of_this_machine_and_one_type_is_given_to_c() -> None:
         assert not may_call(x)
     mapped = torch.func.vmap(lambda one: one * may_call(one))(x)
     assert mapped.tolist() == [0, 0]
+
+
+SCALED = """
+#include <stdint.h>
+typedef struct { int64_t n; double by; const REAL *x; REAL *out; } Job;
+int run(const Job *job, int what, int threads) {
+    if (what == 7) return 1;
+    for (int64_t i = 0; i < job->n; i++) job->out[i] = job->x[i] * job->by + what + 10 * threads;
+    return job->x == 0;
+}
+"""
+
+
+def test_a_kernel_is_given_its_job_by_names(source: Path) -> None:
+    source.write_text(SCALED)
+    kernel = Kernel(source, ("n",), ("by",), ("x", "out"))
+    for dtype in (torch.float32, torch.float64):
+        x, out = torch.tensor([1.0, 3.0], dtype=dtype), torch.zeros(2, dtype=dtype)
+        assert kernel.may_take(x, out)
+        kernel.run(1, 2, out=out, x=x, n=2, by=0.5)
+        assert out.tolist() == [21.5, 22.5]
+    assert not kernel.may_take(x, out.float())
+    assert not kernel.may_take(x.half())
+    with pytest.raises(MemoryError, match="working space of twice"):
+        kernel.run(7, 1, x=x)
+    with pytest.raises(TypeError):
+        kernel.run(1, 1, x=x, other=2)

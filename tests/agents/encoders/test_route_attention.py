@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from agents.encoders import compiled, route_attention
 from agents.encoders.route_attention import Fusion, fuse
 
-if route_attention.library(torch.float32) is None:
+if route_attention.KERNEL.library(torch.float32) is None:
     pytest.skip("no C compiler", allow_module_level=True)
 
 FUSIONS: tuple[Fusion, ...] = ("cv-relu", "sigmoid")
@@ -104,7 +104,7 @@ def test_elsewhere_torch_computes_it(how: str, monkeypatch: pytest.MonkeyPatch) 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("C was called")
 
-    monkeypatch.setattr(route_attention, "_run", never)
+    monkeypatch.setattr(route_attention.KERNEL, "run", never)
     if how == "autocast":
         with torch.autocast("cpu"):
             out = fuse(s, parts, skip, "sigmoid", 0.5)
@@ -121,6 +121,6 @@ def test_elsewhere_torch_computes_it(how: str, monkeypatch: pytest.MonkeyPatch) 
 
         out = torch.export.export(Module(), (s, parts, skip)).module()(s, parts, skip)
     else:
-        monkeypatch.setattr(route_attention, "library", lambda _: None)
+        monkeypatch.setattr(route_attention.KERNEL, "library", lambda _: None)
         out = fuse(s, parts, skip, "sigmoid", 0.5)
     assert torch.allclose(out, expected, rtol=0, atol=1e-6)

@@ -12,7 +12,7 @@ from agents.encoders import compiled
 from agents.network.kernels import token_widths
 from agents.network.kernels.token_widths import narrow, widen
 
-if token_widths.library(torch.float32) is None:
+if token_widths.KERNEL.library(torch.float32) is None:
     pytest.skip("no C compiler", allow_module_level=True)
 
 Layers = tuple[nn.LayerNorm, nn.Linear, nn.Linear]
@@ -136,7 +136,7 @@ def no_c(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object, **__: object) -> None:
         raise AssertionError("C was called")
 
-    monkeypatch.setattr(token_widths, "_run", never)
+    monkeypatch.setattr(token_widths.KERNEL, "run", never)
 
 
 @pytest.mark.usefixtures("no_c")
@@ -177,7 +177,7 @@ def test_elsewhere_torch_computes_it(how: str, monkeypatch: pytest.MonkeyPatch) 
         module.layers = nn.ModuleList([norm, inside, outside])
         out = torch.export.export(module, (x, place, y)).module()(x, place, y)
     else:
-        monkeypatch.setattr(token_widths, "library", lambda _: None)
+        monkeypatch.setattr(token_widths.KERNEL, "library", lambda _: None)
         out = module(x, place, y)
     for a, b in zip(out, (inside(norm(x + place)), (x + outside(y)).transpose(1, 2)), strict=True):
         assert torch.allclose(a.float(), b, atol=2e-2 if how == "autocast" else 1e-6)
