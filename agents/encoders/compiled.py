@@ -79,6 +79,7 @@ class Kernel:
         kinds = ((sizes, ctypes.c_int64), (numbers, ctypes.c_double), (tensors, ctypes.c_void_p))
         fields = [(name, kind) for names, kind in kinds for name in names]
         self._job = type("Job", (ctypes.Structure,), {"_fields_": fields})
+        self._names = {name for name, _ in fields}
         self.library = cache(lambda dtype: load(source, dtype, headers))
         """Returns the kernels for a type; None, with one line in the log, where there are none."""
         self._name = source.stem
@@ -96,6 +97,8 @@ class Kernel:
             job: by name; tensors contiguous, of one type that `may_take`. What is left out is 0,
                 or no tensor.
         """
+        if unknown := job.keys() - self._names:  # which ctypes would keep beside the job
+            raise TypeError(f"a job of {self._name} has no {', '.join(sorted(unknown))}")
         tensors = [value for value in job.values() if isinstance(value, Tensor)]
         loaded = self.library(tensors[0].dtype)
         assert loaded is not None  # the caller has asked

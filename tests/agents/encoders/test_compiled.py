@@ -137,5 +137,5 @@ def test_a_kernel_is_given_its_job_by_names(source: Path) -> None:
     assert not kernel.may_take(x.half())
     with pytest.raises(MemoryError, match="working space of twice"):
         kernel.run(7, 1, x=x)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="a job of twice has no other"):
         kernel.run(1, 1, x=x, other=2)
