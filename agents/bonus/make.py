@@ -13,8 +13,14 @@ from envs.stepping.batch import Batch
 
 BONUSES = ("none", *WAYS, "rnd", "e3b")
 """What `calm train --bonus` takes."""
-TUNED_WEIGHTS = {"novelty": 0.03, "rnd": 0.003, "e3b": 0.01}
-"""The best weight of each bonus on the three tasks of `calm study rivals-tune`."""
+TUNED_WEIGHTS = {
+    **dict.fromkeys(WAYS, 0.03),
+    "novelty:relevant": 0.3,
+    "rnd": 0.003,
+    "e3b": 0.01,
+}
+"""The best weight of each bonus on the three tasks of `calm study rivals-tune`; of other ways of
+`novelty`, which were not tried there, that of `novelty` itself."""
 OF_RND = ("torchrl", "tensordict")
 """What `rnd` needs beside what the others do."""
 

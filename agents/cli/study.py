@@ -14,6 +14,7 @@ from rich.console import Console
 from agents.cli.where_options import WhereOptions
 from calm.cli.option_record import with_record
 from calm.cli.options import BaseUrl
+from calm.errors import UsageError
 
 if TYPE_CHECKING:
     from agents.study.run import Order
@@ -43,12 +44,17 @@ class CellOptions:
         """Returns these cells as the part of a study to run; see `agents.study.run.Order`.
 
         Raises:
-            UsageError: a pair of `--set` that can't be read.
+            UsageError: a pair of `--set` that can't be read, or sets what tells cells apart.
         """
         from agents.study.run import Order
         from agents.training.config_files import read_settings
 
         settings = read_settings(self.setting or [])
+        if own := settings.keys() & {"task", "seed"}:
+            raise UsageError(
+                f"--set {own.pop()}: cells of a study have tasks and seeds of their own; choose"
+                " tasks by --tasks, seeds by --seeds and --first-seed"
+            )
         return Order(
             seeds=self.seeds,
             first_seed=self.first_seed,

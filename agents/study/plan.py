@@ -131,6 +131,8 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     Raises:
         UsageError: no such study, or a file that is none.
     """
+    if path is not None and not path.is_file():
+        raise UsageError(f"there is no file {path} to read a study's plan from")
     path = path or FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise unknown("study", name, [p.stem for p in FOLDER.glob("*.yaml")])

@@ -86,7 +86,8 @@ class TrainConfig(BaseModel):
     achieve something); rnd (random network distillation, extra `rnd`), e3b."""
     bonus_weight: float = Field(default=0.1, ge=0)
     """What a bonus of 1 pays: a new event of `novelty`, one standard deviation of `rnd` and `e3b`.
-    By default the best of those that `calm study rivals-tune` tried: 0.03, 0.003 and 0.01."""
+    By default the best of those that `calm study rivals-tune` tried: 0.03 of `novelty`, 0.3 of
+    `novelty:relevant`, 0.003 and 0.01."""
     stall: int = Field(default=0, ge=0)
     """An episode of training is cut, as at the task's limit, with the step so many after the last
     that paid credit or a bonus: an agent that gets nowhere begins another level. 0 for never, and
@@ -212,8 +213,8 @@ class TrainConfig(BaseModel):
     def _tuned_bonus_weight(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        kind = str(values.get("bonus")).partition(":")[0]
-        tuned = {"bonus_weight": TUNED_WEIGHTS[kind]} if kind in TUNED_WEIGHTS else {}
+        bonus = str(values.get("bonus"))
+        tuned = {"bonus_weight": TUNED_WEIGHTS[bonus]} if bonus in TUNED_WEIGHTS else {}
         return tuned | values
 
     @field_validator("weight", "weight_end", "bonus_weight", mode="before")

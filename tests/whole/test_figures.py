@@ -29,6 +29,7 @@ STUDIES = {
     "keyroom-tune": "keyroom-tune",
     "keyroom-turned": "keyroom-turned",
     "memory": "memory",
+    "memory-turned": "memory",
     "message": "message",
     "rivals": "rivals",
     "rivals-junk": "rivals",

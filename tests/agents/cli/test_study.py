@@ -25,6 +25,12 @@ def test_options_name_a_part_of_a_study() -> None:
     )
 
 
+@pytest.mark.parametrize("pair", ["task=KeyRoom-S5", "seed=3"])
+def test_what_tells_cells_apart_is_not_set_for_all(pair: str) -> None:
+    with pytest.raises(UsageError, match="by --tasks, seeds by --seeds and --first-seed"):
+        CellOptions(setting=[pair]).order(train=True, replace=False, retries=0, shared=False)
+
+
 def test_help_names_every_study() -> None:
     named = set(re.findall(r"[\w-]+", calm("study", "--help")))
     assert {plan.stem for plan in FOLDER.glob("*.yaml")} <= named
@@ -36,4 +42,6 @@ def test_a_study_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         calm("study", "keyrom")
     with pytest.raises(UsageError, match="unknown arm of the study keyroom 'none'"):
         calm("study", "--arms", "none", "--no-train")
+    with pytest.raises(UsageError, match=r"no file mine\.yaml"):
+        calm("study", "--plan", "mine.yaml")
     assert not list(tmp_path.glob("*.html"))
