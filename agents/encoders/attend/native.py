@@ -14,9 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from agents.encoders.compiled import REAL, load, threads_for
-
-__all__ = ["MOST_KEYS", "REAL", "Terms", "backward", "forward", "library"]
+from agents.encoders.compiled import load, threads_for
 
 SOURCE = Path(__file__).with_name("attend.c")
 MOST_KEYS = 512

@@ -3,9 +3,9 @@
     narrow(x, p) = W (norm(x + p)) + b          norm: a token less its mean, over its deviation
     widen(x, y)  = x + W y, channels first
 
-A mechanism that sees 16 of 64 channels moved its tokens through memory some ten times before and
-after it, as often as all of its own work took. On a CPU, without autocast, each is one pass over
-them in C (`token_widths.c`); elsewhere it is torch's operations, with the same numbers to rounding.
+They are for a mechanism that sees 16 of 64 channels. On a CPU, without autocast, each is one pass
+over the tokens in C (`token_widths.c`); elsewhere it is torch's operations, with the same numbers
+to rounding.
 """
 
 from __future__ import annotations
