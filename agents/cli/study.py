@@ -76,7 +76,7 @@ def study(
         str,
         typer.Argument(
             help="Which study: keyroom, keyroom-tune, keyroom-turned, message, memory, rivals,"
-            " rivals-tune, sixteen, encoders or semantics."
+            " rivals-tune, sixteen, encoders, semantics or forms."
         ),
     ] = "keyroom",
     cells: CellOptions,
