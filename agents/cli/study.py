@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from agents.cli.where_options import WhereOptions
 from calm.cli.option_record import with_record
@@ -115,15 +116,23 @@ def study(
 
     study_name = plan.stem if plan else name
     out = out or Path("runs") / f"study-{study_name}"
-    report = run_study(
-        load_plan(study_name, plan),
-        cells.order(train, replace, where.retries if where.elsewhere else 0, where.worker),
-        out,
-        results=results,
-        executor=where.executor(out, base_url),
-        command=shlex.join(["calm", *sys.argv[1:]]),
-        console=Console(stderr=True),
-    )
+    console = Console(stderr=True)
+    command = shlex.join(["calm", *sys.argv[1:]])
+    try:
+        report = run_study(
+            load_plan(study_name, plan),
+            cells.order(train, replace, where.retries if where.elsewhere else 0, where.worker),
+            out,
+            results=results,
+            executor=where.executor(out, base_url),
+            command=command,
+            console=console,
+        )
+    except KeyboardInterrupt:
+        if (written := out / "report.html").exists():
+            console.print(Text(f"the report of what is finished: {written}"), soft_wrap=True)
+        console.print(Text(f"resume with: {command}"), soft_wrap=True)
+        raise
     typer.echo(str(report))
 
 

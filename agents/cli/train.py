@@ -80,6 +80,10 @@ def train(
         again = [word for run in runs for word in ("--resume", run.folder)]
         console.print(Text(f"resume with: {typed('train', *again)}"), soft_wrap=True)
         raise
+    except UsageError:  # what does not fit each other, leaves no run that would be in the way
+        for run in [] if resume else runs:
+            run.remove_untrained()
+        raise
     rows = []
     for run in runs:
         path = report_runs([run], run.folder / "report.html")
@@ -140,14 +144,22 @@ def _base_config(settings: dict[str, Any], config: Path | None, family: bool) ->
     from agents.training.config import make_config
     from agents.training.config_files import read_config
     from agents.training.families import family_of
+    from agents.training.idle_settings import refuse_idle
 
     if config is None and "task" not in settings:
         raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
     values = (read_config(config) if config else {}) | settings
-    base = make_config(values, str(config or "the options"))
-    if base.bonus == "none" and "bonus_weight" in settings:
-        raise UsageError("bonus_weight weighs a bonus, and there is none: name one with --bonus")
-    return make_config(family_of(base.task).settings | values) if family else base
+    source = str(config or "the options")
+    base = make_config(values, source)
+    if family:
+        one = family_of(base.task)
+        with_family = (
+            f"{source} beside the settings of agents/training/settings/{one.name}.yaml"
+            " (--no-family leaves those out)"
+        )
+        base = make_config(one.settings | values, with_family)
+    refuse_idle(settings, [base])
+    return base
 
 
 def _create_runs(

@@ -137,6 +137,10 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     if not path.is_file():
         raise unknown("study", name, [p.stem for p in FOLDER.glob("*.yaml")])
     read = read_yaml(path, "the study")
+    if missing := [part for part in ("title", "tasks", "arms") if not read.get(part)]:
+        raise UsageError(
+            f"{path} is no study: it lacks {' and '.join(missing)}; see keyroom.yaml in {FOLDER}"
+        )
     try:
         plan = Plan(
             name=name,
@@ -159,8 +163,6 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
             figures={title: list(arms) for title, arms in (read.get("figures") or {}).items()},
             by_seconds=bool(read.get("by_seconds")),
         )
-        if not plan.tasks or not plan.arms:
-            raise ValueError("no task or no arm")
         for cell_name in (*plan.tasks, *plan.arms):
             _check_folder_name(cell_name)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -21,12 +21,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from agents.bonus.make import make_bonus
 from agents.study.page import write_study
 from agents.study.plan import Cell, Plan
 from agents.study.results import INDEX, Result, read_results, result_of, write_results
 from agents.training.config import TrainConfig
 from agents.training.executor import Executor
 from agents.training.folder_lock import owned, owned_in_turn
+from agents.training.idle_settings import refuse_idle
 from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
 from agents.training.run_folder import Run
@@ -133,12 +135,20 @@ def _begun(
     """Returns the runs of the cells that are still to be trained, and says how many there are.
 
     A cell whose run has come to its last step is added to those done.
+
+    Raises:
+        UsageError: a setting of the order changes nothing in any cell, an arm that it names needs a
+            package that is not here, or a cell was begun with other settings.
     """
     cells = plan.cells(order.seeds, order.tasks, order.arms, order.first_seed)
-    if order.train and not order.arms:
-        absent = _absent_models(
-            plan, {cell.arm: cell for cell in cells if cell not in done.results}
-        )
+    configs = {cell: plan.config(cell, order.overrides) for cell in cells}
+    refuse_idle(order.overrides, list(configs.values()))
+    to_do = {cell.arm: config for cell, config in configs.items() if cell not in done.results}
+    if order.train and order.arms:  # a local model may be on the machine that trains them
+        for config in to_do.values():
+            _check_bonus(config)
+    elif order.train:
+        absent = _unavailable(to_do)
         for arm, reason in absent.items():
             console.print(Text(f"Left out is the arm {arm}: {reason}"))
         cells = [cell for cell in cells if cell in done.results or cell.arm not in absent]
@@ -146,7 +156,7 @@ def _begun(
     for cell in cells:
         if cell in done.results:
             continue
-        run = _run(out / "cells" / str(cell), plan.config(cell, order.overrides), order.train)
+        run = _run(out / "cells" / str(cell), configs[cell], order.train)
         if run is not None:
             runs[cell] = run
     finished = {cell: result for cell, run in runs.items() if (result := result_of(run, cell))}
@@ -212,20 +222,26 @@ class DoneCells:
         return index.stat().st_mtime_ns if index.exists() else 0
 
 
-def _absent_models(plan: Plan, cells: Mapping[str, Cell]) -> dict[str, str]:
-    """Returns by arm why the language model that judges it is not on this machine.
+def _check_bonus(config: TrainConfig) -> None:
+    """Raises a UsageError where the bonus needs a package that is not installed."""
+    make_bonus(config.bonus, config.n_steps, config.seed)
+
+
+def _unavailable(configs: Mapping[str, TrainConfig]) -> dict[str, str]:
+    """Returns by arm what it needs and this machine lacks: a local model, or a bonus's package.
 
     Args:
-        cells: one of each arm.
+        configs: of one cell of each arm.
     """
     reasons = {}
-    for arm, cell in cells.items():
-        kind, _, model = teacher_of(plan.config(cell).judge).partition(":")
-        if kind == "local":
-            try:
+    for arm, config in configs.items():
+        kind, _, model = teacher_of(config.judge).partition(":")
+        try:
+            _check_bonus(config)
+            if kind == "local":
                 find_path(model)
-            except UsageError as error:
-                reasons[arm] = str(error)
+        except UsageError as error:
+            reasons[arm] = str(error)
     return reasons
 
 
@@ -279,6 +295,12 @@ def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
     begun_with = run.config
     longer = begun_with.model_copy(update={"steps": planned.steps})
     if longer == planned and begun_with.steps < planned.steps:
+        if planned.has_schedule:
+            raise UsageError(
+                f"{folder} was begun with a schedule to its last step, {begun_with.steps:,}: for"
+                f" {planned.steps:,} steps all of its training would have been another; remove it,"
+                " or name another folder with --out"
+            )
         run.lengthen(planned.steps)
     elif begun_with != planned:
         differing = _differing(begun_with.model_dump(mode="json"), planned)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.network.extractor import NetHackExtractor
@@ -56,7 +56,7 @@ def make_ppo(
     """
     rate: Any = config.learning_rate
     if config.learning_rate_end is not None:
-        rate = LinearSchedule(config.learning_rate, config.learning_rate_end, 1.0)
+        rate = partial(_learning_rate, config)
     extractor = {
         "features_dim": config.features_dim,
         "encoder": config.encoder,
@@ -92,6 +92,11 @@ def make_ppo(
     settings["policy_kwargs"] |= {"lstm_hidden_size": config.features_dim}
     settings["values_train_memory"] = config.values_train_memory
     return FastRecurrentPPO("MultiInputLstmPolicy", env, **settings)
+
+
+def _learning_rate(config: TrainConfig, remaining: float) -> float:
+    """Returns the learning rate where this share of the run's steps remains, in [0, 1]."""
+    return config.scheduled("learning_rate", (1 - remaining) * config.steps)
 
 
 def _dihedral(env: VecEnv) -> Dihedral:

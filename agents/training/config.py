@@ -35,6 +35,8 @@ Augment = Literal["none", "dihedral"]
 """What each pass of an update makes of a rollout."""
 LIST = "`calm train --settings` lists all with what they mean"
 """The end of errors about an unknown setting."""
+SCHEDULED = "learning_rate", "ent_coef", "weight"
+"""Settings that change over training where NAME_end is set."""
 MOST_TRANSITIONS = 1 << 20
 """Transitions of one rollout, at most; with the default keys they take half a gigabyte."""
 
@@ -78,7 +80,8 @@ class TrainConfig(BaseModel):
     """What one subgoal pays; in `potential`, what all of them together do."""
     weight_end: float | None = Field(default=None, ge=0)
     """What that falls or rises to, linearly, by the last step; unchanged by default. At 0 what is
-    best in the end is best by the environment's reward alone."""
+    best in the end is best by the environment's reward alone. Not of `potential`, which keeps what
+    is best only while its weight stays."""
     bonus: str = "none"
     """What pays beside reward and credit, see `envs.bonus` and `agents.bonus`: none; novelty (an
     `events` text that is new in its episode), novelty:message, novelty:cell (where the hero
@@ -91,7 +94,7 @@ class TrainConfig(BaseModel):
     stall: int = Field(default=0, ge=0)
     """An episode of training is cut, as at the task's limit, with the step so many after the last
     that paid credit or a bonus: an agent that gets nowhere begins another level. 0 for never, and
-    never without a judge or a bonus."""
+    never without a judge or a bonus, nor beside rnd and e3b, which pay at every step."""
     penalty: bool = False
     """Keep MiniHack's -0.01 for every step in which no game time passes."""
     descriptions: Literal[1, 2, 3] = 1
@@ -118,6 +121,9 @@ class TrainConfig(BaseModel):
     """Of weights, actions and levels."""
     steps: int = Field(default=300_000, ge=1)
     """Environment steps to train for, rounded up to whole rollouts of n_envs * n_steps."""
+    schedule_steps: int | None = Field(default=None, ge=1)
+    """Steps at which `learning_rate_end`, `ent_coef_end` and `weight_end` are reached; by default
+    the last. A run that is lengthened keeps its own."""
     n_envs: int = Field(default=32, ge=1, le=4096)
     """Environments stepped together."""
     n_steps: int = Field(default=128, ge=2)
@@ -130,9 +136,9 @@ class TrainConfig(BaseModel):
     """dihedral: each pass sees the rollout in another of its eight turns and mirror images,
     directions of actions alike, so that more passes (n_epochs=8) teach more; see
     `agents.ppo.dihedral`. Only where all that the policy sees of the map are crops."""
-    learning_rate: float = Field(default=5e-4, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0, le=1)
     """Adam's step size."""
-    learning_rate_end: float | None = Field(default=None, ge=0)
+    learning_rate_end: float | None = Field(default=None, ge=0, le=1)
     """What it falls or rises to, linearly, by the last step; unchanged by default."""
     gamma: float = Field(default=0.99, ge=0, le=1)
     """Discount, of the agent and of `potential`."""
@@ -189,6 +195,8 @@ class TrainConfig(BaseModel):
     @field_validator("keys")
     @classmethod
     def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if not keys:
+            raise ValueError(f"a policy must see something: name some of {', '.join(READS)}")
         for key in keys:
             if key not in READS:
                 raise ValueError(str(unknown("observation key", key, READS)))
@@ -247,6 +255,15 @@ class TrainConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _potential_that_stays(self) -> Self:
+        if self.shaping == "potential" and self.weight_end is not None:
+            raise ValueError(
+                "shaping=potential keeps what is best only while its weight stays; leave weight_end"
+                " out, or take shaping=once"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _rollout_that_fits(self) -> Self:
         if self.n_envs * self.n_steps > MOST_TRANSITIONS:
             raise ValueError(
@@ -271,23 +288,35 @@ class TrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _what_a_stack_needs(self) -> Self:
-        if self.memory == "stack" and (self.window < 2 or self.encoder == "semantics"):
+        if self.memory != "stack":
+            return self
+        if self.window < 2:
             raise ValueError(
-                "memory=stack keeps the last `window` crops, at least 2, and adds nothing to the"
-                " encoder semantics, which looks back itself"
+                f"memory=stack keeps the last `window` crops, at least 2, got window={self.window};"
+                " set memory=none to see the present one alone"
             )
-        if self.memory == "stack" and "glyphs_crop" not in self.keys:
+        if self.encoder == "semantics":
+            raise ValueError(
+                "memory=stack adds nothing to the encoder semantics, which looks back `window`"
+                " steps itself; set memory=none"
+            )
+        if "glyphs_crop" not in self.keys:
             raise ValueError("memory=stack keeps crops; add glyphs_crop to the keys")
         return self
 
     @model_validator(mode="after")
     def _what_can_be_turned(self) -> Self:
-        if self.augment == "dihedral" and (
-            "glyphs" in self.keys or "glyphs_crop" not in self.keys or self.memory == "lstm"
-        ):
+        if self.augment != "dihedral":
+            return self
+        if "glyphs" in self.keys or "glyphs_crop" not in self.keys:
             raise ValueError(
-                "augment=dihedral turns crops: keys need glyphs_crop and not glyphs (a level is no"
-                " square), and an lstm remembers the level as it was played; set augment=none"
+                "augment=dihedral turns crops, not the level, which is no square: keys need"
+                f" glyphs_crop and not glyphs, got {', '.join(self.keys)}; set augment=none"
+            )
+        if self.memory == "lstm":
+            raise ValueError(
+                "augment=dihedral can't go with memory=lstm, which remembers the level as it was"
+                " played; set augment=none"
             )
         return self
 
@@ -297,11 +326,20 @@ class TrainConfig(BaseModel):
         rollout = self.n_envs * self.n_steps
         return -(-self.steps // rollout) * rollout
 
-    def scheduled(self, name: Literal["weight", "ent_coef"], steps: int) -> float:
+    @property
+    def has_schedule(self) -> bool:
+        """Whether any setting changes over training."""
+        return any(getattr(self, f"{name}_end") is not None for name in SCHEDULED)
+
+    def scheduled(
+        self, name: Literal["learning_rate", "ent_coef", "weight"], steps: float
+    ) -> float:
         """Returns what a setting is after so many steps, on its line to NAME_end if it has one."""
         start: float = getattr(self, name)
         end: float | None = getattr(self, f"{name}_end")
-        return start if end is None else start + min(1.0, steps / self.steps) * (end - start)
+        if end is None:
+            return start
+        return start + min(1.0, steps / (self.schedule_steps or self.steps)) * (end - start)
 
     @property
     def described(self) -> Task:
@@ -361,7 +399,12 @@ def _fault(error: Any) -> str:
         if name not in initials:
             return f"{unknown('setting', name, known)}; {LIST}"
         return f"unknown setting {name!r}: did you mean {initials[name]!r}? {LIST}"
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    if error["type"] == "value_error":  # in words of our own, with the value
+        return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    fault = str(error["msg"]).replace("Input should be", "expected", 1)
+    field = TrainConfig.model_fields.get(name)
+    default = f"; by default it is {field.get_default()!r}" if field else ""
+    return f"{name}: {fault}, got {error['input']!r}{default}"
 
 
 class Setting(NamedTuple):

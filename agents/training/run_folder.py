@@ -20,6 +20,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -127,6 +128,15 @@ class Run:
                     else ", or remove it: nothing has been trained in it yet"
                 )
             )
+
+    def remove_untrained(self) -> None:
+        """Removes the folder if nothing has been trained or put in it, so that it blocks no run.
+
+        For a run whose settings turn out not to fit each other when it is to begin.
+        """
+        own = {"config.yaml", "provenance.json", "subgoals.json", "tensorboard", folder_lock.FILE}
+        if {path.name for path in self.folder.iterdir()} <= own:
+            shutil.rmtree(self.folder)
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -247,9 +257,11 @@ class Run:
     def lengthen(self, steps: int) -> None:
         """Changes the number of steps that the run is trained for; those so far count.
 
+        What changes by a schedule (`learning_rate_end` and the like) keeps its own last step, and
+        stays from there as it is.
+
         Raises:
-            UsageError: more steps are done already, or a setting is scheduled to the last step, so
-                that the steps so far would have been different ones.
+            UsageError: more steps are done already.
         """
         config = self.config
         if steps == config.steps:
@@ -258,13 +270,10 @@ class Run:
             raise UsageError(
                 f"{self.folder} has been trained for {step:,} steps, more than {steps:,}"
             )
-        for name in ("learning_rate_end", "ent_coef_end", "weight_end"):
-            if getattr(config, name) is not None:
-                raise UsageError(
-                    f"{self.folder} has {name}, which is reached at the last step: with another"
-                    " one all of its training would have been another; start a new run"
-                )
-        make_config(config.model_dump() | {"steps": steps}).save(self.folder / "config.yaml")
+        changed: dict[str, Any] = {"steps": steps}
+        if config.has_schedule:
+            changed["schedule_steps"] = config.schedule_steps or config.steps
+        make_config(config.model_dump() | changed).save(self.folder / "config.yaml")
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint by a state of tensors and plain values."""

@@ -76,6 +76,15 @@ def test_train_then_report(tmp_path: Path) -> None:
         ),
         (["train", "KeyRoom-S5", "--bonus-weight", "0.3"], "there is none: name one with --bonus"),
         (
+            ["train", "KeyRoom-S5", "--judge", "none", "--set", "weight=0.1"],
+            "weight would change nothing: it is of judged credit, and there is no judge",
+        ),
+        (["train", "KeyRoom-S5", "--set", "stall=-1"], "got -1; by default it is 0"),
+        (
+            ["train", "KeyRoom-S15", "--memory", "lstm"],
+            "keyroom-large.yaml (--no-family leaves those out) can't be used: config: augment",
+        ),
+        (
             ["train", "KeyRoom-S5", "--judge", "none", "--bonus", "novelty:relevant"],
             "name a judge",
         ),
@@ -128,6 +137,13 @@ def test_a_bonus_without_its_package_is_no_run(
     with pytest.raises(UsageError, match=r"the bonus rnd needs torchrl.*pip install -e '\.\[rnd\]"):
         calm("train", "Room-5x5", "--judge", "none", "--bonus", "rnd")
     assert not (tmp_path / "runs").exists()
+
+
+def test_settings_that_do_not_fit_each_other_leave_no_run_behind(tmp_path: Path) -> None:
+    options = ["Room-5x5", "--judge", "none", *SMALL, "--out", tmp_path / "runs"]
+    with pytest.raises(UsageError, match="the encoder cnn takes no options"):
+        calm("train", *options, "--set", "encoder_options={forms: 1}")
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_of_several_seeds_all_begin_or_none(tmp_path: Path) -> None:

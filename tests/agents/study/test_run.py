@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import subprocess
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -140,7 +141,7 @@ def test_settings_for_one_task_leave_the_cells_of_the_others(results: Path, plan
 def test_a_schedule_to_the_last_step_is_not_lengthened(tmp_path: Path) -> None:
     begun = TrainConfig(steps=128, learning_rate_end=0.0)
     Run.create(tmp_path / "run", begun)
-    with pytest.raises(UsageError, match="learning_rate_end, which is reached at the last step"):
+    with pytest.raises(UsageError, match="was begun with a schedule to its last step, 128"):
         _run(tmp_path / "run", begun.model_copy(update={"steps": 256}), create=True)
 
 
@@ -158,6 +159,23 @@ def test_a_longer_budget_resumes_the_shorter_one(tmp_path: Path, plan: Path) -> 
     assert stored.provenance["resumed_at"] == [128]
     index = json.loads((out / "results" / "cells.json").read_text("utf-8"))
     assert [entry["settings"]["steps"] for entry in index] == [256]
+
+
+def test_a_study_that_is_told_to_stop_reports_what_is_finished(tmp_path: Path, plan: Path) -> None:
+    out = tmp_path / "out"
+    plan.write_text(PLAN.replace("set: {judge: rules}", "set: {judge: rules, steps: 100_000}"))
+    second = Run(out / "cells" / str(SECOND))
+    command = ["-m", "calm", "study", "--plan", plan, "--out", out, "--seeds", 1, "--at-once", 1]
+    with python(*command, stderr=subprocess.PIPE) as process:
+        assert eventually(second.checkpoint_path.exists, 240)
+        process.terminate()
+        said = process.communicate(timeout=240)[1]
+    assert process.returncode == 143, said
+    assert set(read_results(out / "results")) == {FIRST}
+    assert str(FIRST) in (report := out / "report.html").read_text("utf-8")
+    assert f"the report of what is finished: {report}" in said
+    assert f"resume with: calm study --plan {plan} --out {out} --seeds 1 --at-once 1" in said
+    assert second.load_checkpoint()["steps"] < 100_000
 
 
 def test_two_studies_in_one_folder_are_one_too_many(tmp_path: Path, plan: Path) -> None:
@@ -180,3 +198,25 @@ def test_an_arm_whose_model_is_not_here_is_left_out_unless_it_is_named(
     assert set(read_results(tmp_path / "out" / "results")) == {FIRST}
     with pytest.raises(CalmError, match="calm models pull"):
         run_study(load(plan), Order(seeds=1, arms=["rules"]), tmp_path / "out")
+
+
+def test_an_arm_whose_package_is_not_here_is_told_before_any_cell_begins(
+    tmp_path: Path, plan: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.bonus.make.OF_RND", ("no_such_package",))
+    plan.write_text(PLAN.replace("judge: rules", "bonus: rnd"))
+    screen = StringIO()
+    console = Console(file=screen, width=200)
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match="the bonus rnd needs no_such_package"):
+        run_study(load(plan), Order(seeds=1, arms=["fair", "rules"]), out)
+    assert not (out / "cells").exists()
+    run_study(load(plan), Order(seeds=1), out, console=console)
+    assert "Left out is the arm rules: the bonus rnd needs" in screen.getvalue()
+    assert set(read_results(out / "results")) == {FIRST}
+
+
+def test_a_setting_that_changes_nothing_in_any_cell_is_refused(tmp_path: Path, plan: Path) -> None:
+    order = Order(seeds=1, overrides={"bonus_weight": 0.5})
+    with pytest.raises(UsageError, match="bonus_weight would change nothing: it weighs a bonus"):
+        run_study(load(plan), order, tmp_path / "out")

@@ -11,7 +11,7 @@ from agents.ppo.fast_ppo import FastPPO
 from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
 from agents.training.agent import make_ppo
 from agents.training.callback import RunCallback
-from agents.training.config import TrainConfig, make_config
+from agents.training.config import TrainConfig
 from agents.training.environment import credit_source_of, make_env, subgoals_of
 from agents.training.run_folder import Run
 from agents.training.train import train
@@ -35,6 +35,8 @@ def test_a_learning_rate_can_fall() -> None:
     try:
         model = make_ppo(config, env)
         assert [round(model.lr_schedule(left), 9) for left in (1.0, 0.5, 0.0)] == [1e-3, 6e-4, 2e-4]
+        longer = make_ppo(config.model_copy(update={"steps": 80, "schedule_steps": 40}), env)
+        assert [round(longer.lr_schedule(left), 9) for left in (0.75, 0.0)] == [6e-4, 2e-4]
         constant = make_ppo(TrainConfig(**SMALL), env)
         assert constant.lr_schedule(0.3) == TrainConfig().learning_rate
     finally:
@@ -135,13 +137,3 @@ def test_an_agent_that_only_plays_turns_nothing() -> None:
         assert make_ppo(config, env, learns=False).augmentation is None
     finally:
         env.close()
-
-
-@pytest.mark.parametrize(
-    "more",
-    [{"keys": ["glyphs", "glyphs_crop"]}, {"keys": ["blstats"]}, {"memory": "lstm"}],
-    ids=str,
-)
-def test_only_crops_can_be_turned(more: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=r"augment=dihedral turns crops: keys need glyphs_crop"):
-        make_config(SMALL | {"augment": "dihedral"} | more)

@@ -18,6 +18,10 @@ def test_a_scheduled_setting_is_on_its_line_and_another_stays() -> None:
     weights = [round(config.scheduled("weight", steps), 9) for steps in (0, 50, 200, 300)]
     assert weights == [0.3, 0.25, 0.1, 0.1]
     assert config.scheduled("ent_coef", 150) == config.ent_coef
+    assert config.has_schedule
+    assert not TrainConfig().has_schedule
+    longer = TrainConfig(steps=400, schedule_steps=200, weight=0.3, weight_end=0.1)
+    assert [round(longer.scheduled("weight", n), 9) for n in (50, 200, 400)] == [0.25, 0.1, 0.1]
 
 
 @pytest.mark.parametrize(("steps", "trained"), [(1, 512), (512, 512), (513, 1024), (2048, 2048)])
@@ -40,8 +44,18 @@ def test_steps_are_rounded_up_to_whole_rollouts(steps: int, trained: int) -> Non
         ({"bonus_weight": -1}, "bonus_weight: .*greater than or equal to 0"),
         ({"bonus": "novelty:cel"}, "bonus: unknown bonus .*did you mean 'novelty:cell'"),
         ({"bonus": "novelty:relevant", "judge": "none"}, "name a judge .*or take bonus=novelty"),
-        ({"stall": -1}, "stall: .*greater than or equal to 0"),
-        ({"augment": "flip"}, "augment: .*'none' or 'dihedral'"),
+        ({"stall": -1}, "stall: expected greater than or equal to 0, got -1; by default it is 0"),
+        ({"augment": "flip"}, "augment: expected 'none' or 'dihedral', got 'flip'; .*'none'"),
+        ({"learning_rate": 1000}, "learning_rate: expected less .* 1, got 1000; .*0.0005"),
+        ({"keys": []}, "keys: a policy must see something: name some of .*glyphs_crop"),
+        ({"shaping": "potential", "weight_end": 0}, "leave weight_end out, or take shaping=once"),
+        (
+            {"augment": "dihedral", "keys": ["glyphs"]},
+            "need glyphs_crop and not glyphs, got glyphs",
+        ),
+        ({"augment": "dihedral", "keys": ["glyphs", "glyphs_crop"]}, "need glyphs_crop and not"),
+        ({"augment": "dihedral", "keys": ["blstats"]}, "got blstats; set augment=none"),
+        ({"augment": "dihedral", "memory": "lstm"}, "can't go with memory=lstm"),
         ({"steps": "many"}, "steps: .*integer"),
         ({"steps": 0}, "steps: .*greater than or equal to 1"),
         ({"shaping": "twice"}, "shaping: unknown credit mode 'twice'.*every, once, potential"),
@@ -61,8 +75,8 @@ def test_a_broken_field_is_named(values: dict, says: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"memory": "stack", "window": 1}, "at least 2"),
-        ({"memory": "stack", "encoder": "semantics"}, "looks back itself"),
+        ({"memory": "stack", "window": 1}, "at least 2, got window=1"),
+        ({"memory": "stack", "encoder": "semantics"}, "looks back `window` steps itself"),
         ({"memory": "stack", "keys": ("glyphs",)}, "add glyphs_crop"),
         ({"memory": "more"}, "none"),
     ],

@@ -84,9 +84,24 @@ def test_a_run_is_lengthened_where_that_changes_nothing_before(tmp_path: Path) -
     with pytest.raises(UsageError, match="trained for 160 steps, more than 150"):
         run.lengthen(150)
     for name in ("learning_rate_end", "ent_coef_end", "weight_end"):
-        falling = CONFIG.model_copy(update={name: 0.0})
-        with pytest.raises(UsageError, match=f"{name}, which is reached at the last step"):
-            Run.create(tmp_path / name, falling).lengthen(10**6)
+        falling = Run.create(tmp_path / name, CONFIG.model_copy(update={name: 0.0, "steps": 100}))
+        falling.lengthen(200)
+        falling.lengthen(400)
+        assert (falling.config.steps, falling.config.schedule_steps) == (400, 100)
+
+
+def test_an_untrained_run_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CONFIG)
+    (run.folder / "mine.txt").write_text("kept")
+    run.remove_untrained()
+    assert run.config == CONFIG
+    (run.folder / "mine.txt").unlink()
+    run.remove_untrained()
+    assert not run.folder.exists()
+    trained = Run.create(tmp_path / "trained", CONFIG)
+    trained.save_checkpoint({"steps": 1})
+    trained.remove_untrained()
+    assert trained.load_checkpoint() == {"steps": 1}
 
 
 def test_a_runs_own_subgoals_come_back_with_their_statements(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Finds settings that were named and change nothing, such as a weight without a judge.
+
+Whoever names one expects it to do something. Configs of files hold every setting, so that only what
+was named on a command line is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from agents.training.config import TrainConfig
+from calm.errors import UsageError
+
+OF_JUDGE = (
+    *("weight", "weight_end", "shaping", "subgoals", "form", "thresholds"),
+    *("ask", "ask_again", "most_pending", "patience"),
+)
+"""Settings of judged credit."""
+PAYS_ALWAYS = ("rnd", "e3b")
+"""Bonuses that pay at every step, so that no episode goes unpaid for long."""
+
+
+def refuse_idle(named: Collection[str], configs: Sequence[TrainConfig]) -> None:
+    """Raises where a setting that was named changes nothing in any of the runs.
+
+    Args:
+        named: fields of `TrainConfig`.
+        configs: of the runs, at least one.
+
+    Raises:
+        UsageError: which one, why, and what to do.
+    """
+    idle = [_idle(config) for config in configs]
+    for name in named:
+        if all(name in reasons for reasons in idle):
+            raise UsageError(f"{name} would change nothing: {idle[0][name]}")
+
+
+def _idle(config: TrainConfig) -> dict[str, str]:
+    """Returns the settings that change nothing beside the others, with the reason of each."""
+    reasons: dict[str, str] = {}
+    if config.judge == "none":
+        why = (
+            "it is of judged credit, and there is no judge: name one with --judge, or leave it out"
+        )
+        reasons |= dict.fromkeys(OF_JUDGE, why)
+    if config.bonus == "none":
+        reasons["bonus_weight"] = (
+            "it weighs a bonus, and there is none: name one with --bonus, or leave it out"
+        )
+    if config.judge == "none" and config.bonus in ("none", *PAYS_ALWAYS):
+        reasons["stall"] = (
+            "it cuts episodes that are paid nothing for so long, and without a judge "
+            + (
+                "and a bonus nothing pays"
+                if config.bonus == "none"
+                else f"{config.bonus} pays at every step"
+            )
+            + ": name a judge or the bonus novelty, or leave it out"
+        )
+    if not config.looks_back:
+        reasons["window"] = (
+            "nothing looks back: take memory=stack or the encoder semantics, or leave it out"
+        )
+    if config.memory != "lstm":
+        reasons["values_train_memory"] = "it is of memory=lstm: take that, or leave it out"
+    if not config.has_schedule:
+        reasons["schedule_steps"] = (
+            "no setting changes over training: set learning_rate_end, ent_coef_end or weight_end,"
+            " or leave it out"
+        )
+    return reasons

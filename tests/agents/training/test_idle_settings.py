@@ -1,0 +1,40 @@
+"""Settings that were named and would change nothing are refused."""
+
+from typing import Any
+
+import pytest
+
+from agents.training.config import TrainConfig, make_config, settings
+from agents.training.idle_settings import OF_JUDGE, refuse_idle
+from calm.errors import UsageError
+
+WINDOW = {"encoder": "semantics", "window": 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "idle", "at_work"),
+    [
+        *((name, {"judge": "none"}, {"judge": "rules"}) for name in OF_JUDGE),
+        ("bonus_weight", {"bonus": "none"}, {"bonus": "novelty"}),
+        ("stall", {"judge": "none"}, {"judge": "none", "bonus": "novelty"}),
+        ("stall", {"judge": "none", "bonus": "rnd"}, {"bonus": "rnd"}),
+        ("stall", {"judge": "none", "bonus": "e3b"}, {}),
+        ("window", {}, {"memory": "stack"}),
+        ("window", {"memory": "lstm"}, WINDOW),
+        ("values_train_memory", {"memory": "stack"}, {"memory": "lstm"}),
+        ("schedule_steps", {}, {"ent_coef_end": 0.0}),
+    ],
+)
+def test_a_setting_without_what_it_is_of_is_refused(
+    name: str, idle: dict[str, Any], at_work: dict[str, Any]
+) -> None:
+    refuse_idle([name], [make_config(at_work)])
+    with pytest.raises(UsageError, match=f"^{name} would change nothing: .*or leave it out"):
+        refuse_idle([name], [make_config(idle)])
+    refuse_idle([name], [make_config(idle), make_config(at_work)])  # it does something in one
+
+
+def test_every_other_setting_may_be_named() -> None:
+    everywhere = {one.name for one in settings()} - {"bonus_weight", "window"}
+    everywhere -= {"values_train_memory", "schedule_steps"}
+    refuse_idle(everywhere, [TrainConfig()])
