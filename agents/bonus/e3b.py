@@ -14,7 +14,10 @@ episode. Its inverse is kept without inverting, by Sherman and Morrison:
 between them, so that φ holds what the agent controls. As in the authors' runs on MiniHack λ = 0.1
 and the bonus is divided by its running standard deviation; their encoder, a larger one that also
 reads the message and the hero's numbers, is not taken over: here φ sees the map around the hero and
-what is carried.
+what is carried. On the same φ the bonuses of 500 steps of four environments, 45 ends of episodes
+among them, were within 1e-13 of those of the authors' code for MiniHack (facebookresearch/e3b
+edd2cce, minihack/sample-factory, float64). The paper's figures, of 50 million steps with that
+encoder, were not reproduced.
 """
 
 from __future__ import annotations
