@@ -20,6 +20,7 @@ from pydantic import (
 
 from agents.bonus.make import BONUSES, TUNED_WEIGHTS
 from agents.network.names import ENCODERS, READS, Precision
+from agents.training.misfits import misfit
 from calm.annotation.live import Ask
 from calm.asking.form import form_named
 from calm.credit import CREDIT_MODES, CreditMode
@@ -37,8 +38,6 @@ LIST = "`calm train --settings` lists all with what they mean"
 """The end of errors about an unknown setting."""
 SCHEDULED = "learning_rate", "ent_coef", "weight"
 """Settings that change over training where NAME_end is set."""
-MOST_TRANSITIONS = 1 << 20
-"""Transitions of one rollout, at most; with the default keys they take half a gigabyte."""
 
 
 class TrainConfig(BaseModel):
@@ -246,78 +245,9 @@ class TrainConfig(BaseModel):
         return side
 
     @model_validator(mode="after")
-    def _what_relevance_needs(self) -> Self:
-        if self.bonus == "novelty:relevant" and self.judge == "none":
-            raise ValueError(
-                "bonus=novelty:relevant pays for new events that a judge says achieve something;"
-                " name a judge (weight=0 pays for nothing else), or take bonus=novelty"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _potential_that_stays(self) -> Self:
-        if self.shaping == "potential" and self.weight_end is not None:
-            raise ValueError(
-                "shaping=potential keeps what is best only while its weight stays; leave weight_end"
-                " out, or take shaping=once"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _rollout_that_fits(self) -> Self:
-        if self.n_envs * self.n_steps > MOST_TRANSITIONS:
-            raise ValueError(
-                f"a rollout of n_envs x n_steps = {self.n_envs * self.n_steps:,} transitions does"
-                f" not fit into memory; at most {MOST_TRANSITIONS:,}"
-            )
-        if self.memory == "lstm" and 8 * self.n_envs * self.n_steps * self.features_dim > 1 << 30:
-            raise ValueError(
-                "memory=lstm keeps 8 x n_envs x n_steps x features_dim bytes of a rollout, at most"
-                " 1 GiB; take fewer"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _minibatches_of_two(self) -> Self:
-        if self.n_envs * self.n_steps < 2 * self.minibatches:
-            raise ValueError(
-                f"{self.minibatches} minibatches leave fewer than two transitions in each of"
-                f" {self.n_envs * self.n_steps}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _what_a_stack_needs(self) -> Self:
-        if self.memory != "stack":
-            return self
-        if self.window < 2:
-            raise ValueError(
-                f"memory=stack keeps the last `window` crops, at least 2, got window={self.window};"
-                " set memory=none to see the present one alone"
-            )
-        if self.encoder == "semantics":
-            raise ValueError(
-                "memory=stack adds nothing to the encoder semantics, which looks back `window`"
-                " steps itself; set memory=none"
-            )
-        if "glyphs_crop" not in self.keys:
-            raise ValueError("memory=stack keeps crops; add glyphs_crop to the keys")
-        return self
-
-    @model_validator(mode="after")
-    def _what_can_be_turned(self) -> Self:
-        if self.augment != "dihedral":
-            return self
-        if "glyphs" in self.keys or "glyphs_crop" not in self.keys:
-            raise ValueError(
-                "augment=dihedral turns crops, not the level, which is no square: keys need"
-                f" glyphs_crop and not glyphs, got {', '.join(self.keys)}; set augment=none"
-            )
-        if self.memory == "lstm":
-            raise ValueError(
-                "augment=dihedral can't go with memory=lstm, which remembers the level as it was"
-                " played; set augment=none"
-            )
+    def _settings_that_fit(self) -> Self:
+        if fault := misfit(self):
+            raise ValueError(fault)
         return self
 
     @property
