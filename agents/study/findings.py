@@ -51,7 +51,7 @@ class Farming:
     false: float | None
     """Achievements by the judge's answer that the truth denies; None without a judge."""
     credit: float | None
-    """Credit paid, times its weight."""
+    """Credit paid, times its weight at the end of training."""
     for_repeats: float | None
     """The part of it that was paid for repeats; only `every` pays any."""
     by_subgoal: Mapping[str, float]
@@ -255,7 +255,10 @@ def _farming(results: Sequence[Result]) -> Farming | None:
     ]
     judged = false = credit = for_repeats = None
     if all(judge):
-        weight, every = results[0].config["weight"], results[0].config["shaping"] == "every"
+        config = results[0].config
+        weight, every = config["weight"], config["shaping"] == "every"
+        if config.get("weight_end") is not None:
+            weight = config["weight_end"]
         judged = float(np.mean([sum(s["repeats"] for s in seed) for seed in judge]))
         known = [[s["false"] for s in seed if s["false"] is not None] for seed in judge]
         false = float(np.mean([sum(seed) for seed in known])) if all(known) else None

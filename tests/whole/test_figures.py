@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "agents" / "results"
 STUDIES = {
     "encoders": "encoders",
+    "forms": "forms",
     "keyroom": "keyroom",
     "keyroom-dark-s15": "keyroom",
     "keyroom-dark-s15-turned": "rivals",

@@ -50,6 +50,13 @@ def test_farming_is_repeats_that_the_unpaid_do_not_make(tmp_path: Path) -> None:
     assert rules is not None
     assert rules.for_repeats == 0.0
     assert rules.credit == pytest.approx(2.0)
+    falling = [
+        replace(result, config=result.config | {"weight_end": 0.1})
+        for result in study_cells.study(plan)
+    ]
+    ended = find(plan, falling).arms["KeyRoom-S5", "every"].farming
+    assert ended is not None
+    assert ended.credit == pytest.approx(0.4)  # what it pays when training ends
 
 
 def test_an_arm_of_which_some_seeds_got_there_is_told_so(tmp_path: Path) -> None:
