@@ -93,7 +93,8 @@ def run(
         for seed in range(seeds):
             for name, (one, theirs) in rivals.items():
                 say = said_of(f"{name}, seed {seed}", progress)
-                one = one.model_copy(update={"seed": seed})
+                schedule = {"steps": most_steps, "schedule_steps": one.schedule_steps or one.steps}
+                one = one.model_copy(update={"seed": seed, **schedule})
                 finishes[name].append(train(one, theirs, goal, most_steps, say))
     except KeyboardInterrupt:
         stopped = True

@@ -15,6 +15,7 @@ from rich.text import Text
 from agents.cli.where_options import WhereOptions
 from calm.cli.option_record import with_record
 from calm.cli.options import BaseUrl
+from calm.cli.typed import typed
 from calm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def study(
     except KeyboardInterrupt:
         if (written := out / "report.html").exists():
             console.print(Text(f"the report of what is finished: {written}"), soft_wrap=True)
-        console.print(Text(f"resume with: {command}"), soft_wrap=True)
+        console.print(Text(f"resume with: {typed(*sys.argv[1:])}"), soft_wrap=True)
         raise
     typer.echo(str(report))
 

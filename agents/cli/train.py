@@ -80,9 +80,9 @@ def train(
         again = [word for run in runs for word in ("--resume", run.folder)]
         console.print(Text(f"resume with: {typed('train', *again)}"), soft_wrap=True)
         raise
-    except UsageError:  # what does not fit each other, leaves no run that would be in the way
+    except UsageError:  # what does not fit each other leaves no run that would be in the way
         for run in [] if resume else runs:
-            run.remove_untrained()
+            run.take_back()
         raise
     rows = []
     for run in runs:

@@ -295,7 +295,8 @@ def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
     begun_with = run.config
     longer = begun_with.model_copy(update={"steps": planned.steps})
     if longer == planned and begun_with.steps < planned.steps:
-        if planned.has_schedule:
+        to_the_end = planned.has_schedule and planned.schedule_steps is None
+        if to_the_end and run.checkpoint_path.exists():
             raise UsageError(
                 f"{folder} was begun with a schedule to its last step, {begun_with.steps:,}: for"
                 f" {planned.steps:,} steps all of its training would have been another; remove it,"

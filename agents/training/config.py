@@ -79,8 +79,8 @@ class TrainConfig(BaseModel):
     """What one subgoal pays; in `potential`, what all of them together do."""
     weight_end: float | None = Field(default=None, ge=0)
     """What that falls or rises to, linearly, by the last step; unchanged by default. At 0 what is
-    best in the end is best by the environment's reward alone. Not of `potential`, which keeps what
-    is best only while its weight stays."""
+    best in the end is best by the environment's reward alone. Not of `potential`, whose weight
+    stays, for only so does it keep what is best."""
     bonus: str = "none"
     """What pays beside reward and credit, see `envs.bonus` and `agents.bonus`: none; novelty (an
     `events` text that is new in its episode), novelty:message, novelty:cell (where the hero
@@ -194,18 +194,19 @@ class TrainConfig(BaseModel):
     @field_validator("keys")
     @classmethod
     def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        named = [key for key in READS if key != "progress"]
         if not keys:
-            raise ValueError(f"a policy must see something: name some of {', '.join(READS)}")
+            raise ValueError(f"a policy must see something: name some of {', '.join(named)}")
         for key in keys:
-            if key not in READS:
-                raise ValueError(str(unknown("observation key", key, READS)))
+            if key not in named:
+                raise ValueError(str(unknown("observation key", key, named)))
         return keys
 
     @field_validator("shaping", mode="before")
     @classmethod
     def _known_shaping(cls, mode: str) -> str:
         if mode not in CREDIT_MODES:
-            raise ValueError(str(unknown("credit mode", mode, CREDIT_MODES)))
+            raise ValueError(str(unknown("credit mode", str(mode), CREDIT_MODES)))
         return mode
 
     @field_validator("bonus")
@@ -267,7 +268,7 @@ class TrainConfig(BaseModel):
         """Returns what a setting is after so many steps, on its line to NAME_end if it has one."""
         start: float = getattr(self, name)
         end: float | None = getattr(self, f"{name}_end")
-        if end is None:
+        if end is None or (name == "weight" and self.shaping == "potential"):
             return start
         return start + min(1.0, steps / (self.schedule_steps or self.steps)) * (end - start)
 
@@ -332,9 +333,7 @@ def _fault(error: Any) -> str:
     if error["type"] == "value_error":  # in words of our own, with the value
         return f"{name}: {error['msg'].removeprefix('Value error, ')}"
     fault = str(error["msg"]).replace("Input should be", "expected", 1)
-    field = TrainConfig.model_fields.get(name)
-    default = f"; by default it is {field.get_default()!r}" if field else ""
-    return f"{name}: {fault}, got {error['input']!r}{default}"
+    return f"{name}: {fault}, got {error['input']!r}"
 
 
 class Setting(NamedTuple):

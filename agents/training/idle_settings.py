@@ -6,7 +6,8 @@ was named on a command line is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from agents.training.config import TrainConfig
 from calm.errors import UsageError
@@ -20,43 +21,50 @@ PAYS_ALWAYS = ("rnd", "e3b")
 """Bonuses that pay at every step, so that no episode goes unpaid for long."""
 
 
-def refuse_idle(named: Collection[str], configs: Sequence[TrainConfig]) -> None:
+def refuse_idle(named: Mapping[str, Any], configs: Sequence[TrainConfig]) -> None:
     """Raises where a setting that was named changes nothing in any of the runs.
 
+    One that is named as off (0, none, null, false) may be so anywhere.
+
     Args:
-        named: fields of `TrainConfig`.
-        configs: of the runs, at least one.
+        named: values by fields of `TrainConfig`.
+        configs: of the runs; of none nothing is refused.
 
     Raises:
         UsageError: which one, why, and what to do.
     """
     idle = [_idle(config) for config in configs]
-    for name in named:
-        if all(name in reasons for reasons in idle):
-            raise UsageError(f"{name} would change nothing: {idle[0][name]}")
+    for name, value in named.items():
+        off = not value or value == "none"
+        if idle and not off and all(name in reasons for reasons in idle):
+            of_all = " in any of these cells" if len(idle) > 1 else ""
+            raise UsageError(f"{name} would change nothing{of_all}: {idle[0][name]}")
 
 
 def _idle(config: TrainConfig) -> dict[str, str]:
     """Returns the settings that change nothing beside the others, with the reason of each."""
     reasons: dict[str, str] = {}
-    if config.judge == "none":
-        why = (
-            "it is of judged credit, and there is no judge: name one with --judge, or leave it out"
+    if config.shaping == "potential":
+        reasons["weight_end"] = (
+            "the weight of a potential stays, for only so does it keep what is best: take"
+            " shaping=once, or leave it out"
         )
+    if config.judge == "none":
+        why = "it is of judged credit, and there is no judge: name a judge, or leave it out"
         reasons |= dict.fromkeys(OF_JUDGE, why)
     if config.bonus == "none":
         reasons["bonus_weight"] = (
-            "it weighs a bonus, and there is none: name one with --bonus, or leave it out"
+            "it weighs a bonus, and there is none: name a bonus, or leave it out"
         )
-    if config.judge == "none" and config.bonus in ("none", *PAYS_ALWAYS):
+    if config.bonus in PAYS_ALWAYS:
         reasons["stall"] = (
-            "it cuts episodes that are paid nothing for so long, and without a judge "
-            + (
-                "and a bonus nothing pays"
-                if config.bonus == "none"
-                else f"{config.bonus} pays at every step"
-            )
-            + ": name a judge or the bonus novelty, or leave it out"
+            "it cuts episodes that are paid nothing for so long, and"
+            f" {config.bonus} pays at every step: take bonus=novelty, or leave it out"
+        )
+    elif config.judge == config.bonus == "none":
+        reasons["stall"] = (
+            "it cuts episodes that are paid nothing for so long, and nothing pays: name a judge or"
+            " a bonus, or leave it out"
         )
     if not config.looks_back:
         reasons["window"] = (

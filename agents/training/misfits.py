@@ -26,11 +26,6 @@ def _of_pay(config: TrainConfig) -> Iterator[str]:
             "bonus=novelty:relevant pays for new events that a judge says achieve something;"
             " name a judge (weight=0 pays for nothing else), or take bonus=novelty"
         )
-    if config.shaping == "potential" and config.weight_end is not None:
-        yield (
-            "shaping=potential keeps what is best only while its weight stays; leave weight_end"
-            " out, or take shaping=once"
-        )
 
 
 def _of_rollouts(config: TrainConfig) -> Iterator[str]:

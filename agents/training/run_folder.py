@@ -16,11 +16,11 @@ report.html
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -129,14 +129,19 @@ class Run:
                 )
             )
 
-    def remove_untrained(self) -> None:
-        """Removes the folder if nothing has been trained or put in it, so that it blocks no run.
+    def take_back(self) -> None:
+        """Removes the settings if nothing has been trained, so that the folder is free again.
 
-        For a run whose settings turn out not to fit each other when it is to begin.
+        For a run whose settings turn out not to fit each other when it is to begin. What else lies
+        in the folder stays, and so does the whole run where another process owns it.
         """
-        own = {"config.yaml", "provenance.json", "subgoals.json", "tensorboard", folder_lock.FILE}
-        if {path.name for path in self.folder.iterdir()} <= own:
-            shutil.rmtree(self.folder)
+        with contextlib.suppress(UsageError, OSError), folder_lock.owned(self.folder):
+            if self.checkpoint_path.exists() or self.metrics_path.exists():
+                return
+            for name in ("config.yaml", "provenance.json"):
+                (self.folder / name).unlink()
+        with contextlib.suppress(OSError):  # it is not empty, or not a folder of its own
+            self.folder.rmdir()
 
     @classmethod
     def open(cls, folder: Path) -> Run:
@@ -266,13 +271,15 @@ class Run:
         config = self.config
         if steps == config.steps:
             return
-        if self.checkpoint_path.exists() and steps < (step := self.load_checkpoint()["steps"]):
+        begun = self.checkpoint_path.exists()
+        if begun and steps < (step := self.load_checkpoint()["steps"]):
             raise UsageError(
                 f"{self.folder} has been trained for {step:,} steps, more than {steps:,}"
             )
         changed: dict[str, Any] = {"steps": steps}
-        if config.has_schedule:
-            changed["schedule_steps"] = config.schedule_steps or config.steps
+        if config.has_schedule and begun:
+            scheduled = config.schedule_steps or config.steps
+            changed["schedule_steps"] = None if scheduled == steps else scheduled
         make_config(config.model_dump() | changed).save(self.folder / "config.yaml")
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:

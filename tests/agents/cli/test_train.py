@@ -74,12 +74,15 @@ def test_train_then_report(tmp_path: Path) -> None:
             ["train", "KeyRoom-S5", "--bonus", "rnd", "--bonus-weight", "much"],
             "bonus_weight: expected a finite number, such as 0.1, got 'much'",
         ),
-        (["train", "KeyRoom-S5", "--bonus-weight", "0.3"], "there is none: name one with --bonus"),
+        (["train", "KeyRoom-S5", "--bonus-weight", "0.3"], "and there is none: name a bonus"),
         (
             ["train", "KeyRoom-S5", "--judge", "none", "--set", "weight=0.1"],
             "weight would change nothing: it is of judged credit, and there is no judge",
         ),
-        (["train", "KeyRoom-S5", "--set", "stall=-1"], "got -1; by default it is 0"),
+        (
+            ["train", "KeyRoom-S5", "--set", "stall=-1"],
+            "stall: expected greater than or equal to 0, got -1",
+        ),
         (
             ["train", "KeyRoom-S15", "--memory", "lstm"],
             "keyroom-large.yaml (--no-family leaves those out) can't be used: config: augment",
@@ -144,6 +147,7 @@ def test_settings_that_do_not_fit_each_other_leave_no_run_behind(tmp_path: Path)
     with pytest.raises(UsageError, match="the encoder cnn takes no options"):
         calm("train", *options, "--set", "encoder_options={forms: 1}")
     assert not list((tmp_path / "runs").iterdir())
+    calm("train", *options)
 
 
 def test_of_several_seeds_all_begin_or_none(tmp_path: Path) -> None:

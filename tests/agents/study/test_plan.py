@@ -129,8 +129,12 @@ def test_what_is_wrong_in_a_choice_or_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"can't read the study in .*'title' stands twice"):
         load_plan("mine", path)
     path.write_text("title: x\n")
-    with pytest.raises(UsageError, match="is no study"):
+    with pytest.raises(UsageError, match="is no study: it lacks tasks and arms"):
         load_plan("mine", path)
+    for text in ("- a\n", "words\n", ""):
+        path.write_text(text)
+        with pytest.raises(UsageError, match=r"no study|can't read the study"):
+            load_plan("mine", path)
 
 
 @pytest.mark.parametrize(

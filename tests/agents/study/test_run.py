@@ -140,9 +140,17 @@ def test_settings_for_one_task_leave_the_cells_of_the_others(results: Path, plan
 
 def test_a_schedule_to_the_last_step_is_not_lengthened(tmp_path: Path) -> None:
     begun = TrainConfig(steps=128, learning_rate_end=0.0)
-    Run.create(tmp_path / "run", begun)
+    run, longer = Run.create(tmp_path / "run", begun), begun.model_copy(update={"steps": 256})
+    run.save_checkpoint({"steps": 32})
     with pytest.raises(UsageError, match="was begun with a schedule to its last step, 128"):
-        _run(tmp_path / "run", begun.model_copy(update={"steps": 256}), create=True)
+        _run(run.folder, longer, create=True)
+    run.checkpoint_path.unlink()
+    _run(run.folder, longer, create=True)  # nothing of it has been trained
+    assert run.config == longer
+    fixed = Run.create(tmp_path / "fixed", begun.model_copy(update={"schedule_steps": 64}))
+    fixed.save_checkpoint({"steps": 32})
+    _run(fixed.folder, longer.model_copy(update={"schedule_steps": 64}), create=True)
+    assert fixed.config.steps == 256  # its schedule ended before
 
 
 @pytest.mark.slow
@@ -174,7 +182,7 @@ def test_a_study_that_is_told_to_stop_reports_what_is_finished(tmp_path: Path, p
     assert set(read_results(out / "results")) == {FIRST}
     assert str(FIRST) in (report := out / "report.html").read_text("utf-8")
     assert f"the report of what is finished: {report}" in said
-    assert f"resume with: calm study --plan {plan} --out {out} --seeds 1 --at-once 1" in said
+    assert f"study --plan {plan} --out {out} --seeds 1 --at-once 1" in said
     assert second.load_checkpoint()["steps"] < 100_000
 
 
@@ -218,5 +226,8 @@ def test_an_arm_whose_package_is_not_here_is_told_before_any_cell_begins(
 
 def test_a_setting_that_changes_nothing_in_any_cell_is_refused(tmp_path: Path, plan: Path) -> None:
     order = Order(seeds=1, overrides={"bonus_weight": 0.5})
-    with pytest.raises(UsageError, match="bonus_weight would change nothing: it weighs a bonus"):
+    with pytest.raises(
+        UsageError,
+        match="bonus_weight would change nothing in any of these cells: it weighs a bonus",
+    ):
         run_study(load(plan), order, tmp_path / "out")

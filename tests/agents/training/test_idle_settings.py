@@ -15,9 +15,10 @@ WINDOW = {"encoder": "semantics", "window": 5}
     ("name", "idle", "at_work"),
     [
         *((name, {"judge": "none"}, {"judge": "rules"}) for name in OF_JUDGE),
+        ("weight_end", {"shaping": "potential"}, {"shaping": "every"}),
         ("bonus_weight", {"bonus": "none"}, {"bonus": "novelty"}),
         ("stall", {"judge": "none"}, {"judge": "none", "bonus": "novelty"}),
-        ("stall", {"judge": "none", "bonus": "rnd"}, {"bonus": "rnd"}),
+        ("stall", {"bonus": "rnd"}, {"bonus": "novelty"}),
         ("stall", {"judge": "none", "bonus": "e3b"}, {}),
         ("window", {}, {"memory": "stack"}),
         ("window", {"memory": "lstm"}, WINDOW),
@@ -28,13 +29,21 @@ WINDOW = {"encoder": "semantics", "window": 5}
 def test_a_setting_without_what_it_is_of_is_refused(
     name: str, idle: dict[str, Any], at_work: dict[str, Any]
 ) -> None:
-    refuse_idle([name], [make_config(at_work)])
+    refuse_idle({name: 5}, [make_config(at_work)])
     with pytest.raises(UsageError, match=f"^{name} would change nothing: .*or leave it out"):
-        refuse_idle([name], [make_config(idle)])
-    refuse_idle([name], [make_config(idle), make_config(at_work)])  # it does something in one
+        refuse_idle({name: 5}, [make_config(idle)])
+    refuse_idle({name: 5}, [make_config(idle), make_config(at_work)])  # it does something in one
+    with pytest.raises(UsageError, match=f"^{name} would change nothing in any of these cells: "):
+        refuse_idle({name: 5}, [make_config(idle)] * 2)
+    refuse_idle({name: 5}, [])
+
+
+@pytest.mark.parametrize("off", [0, None, "none", False])
+def test_what_is_named_as_off_may_be_so_anywhere(off: object) -> None:
+    refuse_idle({"stall": off, "weight": off}, [make_config({"judge": "none"})])
 
 
 def test_every_other_setting_may_be_named() -> None:
     everywhere = {one.name for one in settings()} - {"bonus_weight", "window"}
     everywhere -= {"values_train_memory", "schedule_steps"}
-    refuse_idle(everywhere, [TrainConfig()])
+    refuse_idle(dict.fromkeys(everywhere, 5), [TrainConfig()])

@@ -16,7 +16,6 @@ from calm.errors import UsageError
         ({"n_envs": 3, "n_steps": 5, "minibatches": 8}, "8 minibatches leave fewer than two"),
         ({"memory": "lstm", "n_envs": 512, "n_steps": 128, "features_dim": 8192}, "most 1 GiB"),
         ({"bonus": "novelty:relevant", "judge": "none"}, "name a judge .*or take bonus=novelty"),
-        ({"shaping": "potential", "weight_end": 0}, "leave weight_end out, or take shaping=once"),
         ({"memory": "stack", "window": 1}, "at least 2, got window=1"),
         ({"memory": "stack", "encoder": "semantics"}, "looks back `window` steps itself"),
         ({"memory": "stack", "keys": ("glyphs",)}, "add glyphs_crop"),

@@ -15,6 +15,7 @@ from agents.training.run_folder import Run, provenance
 from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.records import Subgoal
+from tests.support.owner import owning_process
 from tests.support.processes import line, python
 
 CONFIG = TrainConfig(judge="none", seed=3)
@@ -85,23 +86,45 @@ def test_a_run_is_lengthened_where_that_changes_nothing_before(tmp_path: Path) -
         run.lengthen(150)
     for name in ("learning_rate_end", "ent_coef_end", "weight_end"):
         falling = Run.create(tmp_path / name, CONFIG.model_copy(update={name: 0.0, "steps": 100}))
+        falling.save_checkpoint({"steps": 40})
         falling.lengthen(200)
         falling.lengthen(400)
         assert (falling.config.steps, falling.config.schedule_steps) == (400, 100)
+        falling.lengthen(100)
+        assert (falling.config.steps, falling.config.schedule_steps) == (100, None)
 
 
-def test_an_untrained_run_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_a_schedule_goes_on_to_the_last_step_of_a_run_that_has_not_begun(tmp_path: Path) -> None:
+    falling = CONFIG.model_copy(update={"learning_rate_end": 0.0, "steps": 100})
+    run = Run.create(tmp_path / "run", falling)
+    run.lengthen(200)
+    assert run.config == falling.model_copy(update={"steps": 200})
+
+
+def test_an_untrained_run_is_taken_back_and_nothing_else(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", CONFIG)
     (run.folder / "mine.txt").write_text("kept")
-    run.remove_untrained()
-    assert run.config == CONFIG
+    with owning_process(run.folder):
+        run.take_back()
+    assert run.config == CONFIG  # another process may be about to train it
+    run.take_back()
+    assert [path.name for path in run.folder.iterdir()] == ["mine.txt"]
+    Run.create(run.folder, CONFIG)
     (run.folder / "mine.txt").unlink()
-    run.remove_untrained()
+    run.take_back()
     assert not run.folder.exists()
+    run.take_back()  # it is gone already
     trained = Run.create(tmp_path / "trained", CONFIG)
     trained.save_checkpoint({"steps": 1})
-    trained.remove_untrained()
-    assert trained.load_checkpoint() == {"steps": 1}
+    trained.take_back()
+    assert trained.config == CONFIG
+
+
+def test_a_linked_folder_is_taken_back_too(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    Run.create(tmp_path / "run", CONFIG).take_back()
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_a_runs_own_subgoals_come_back_with_their_statements(tmp_path: Path) -> None:
