@@ -138,8 +138,8 @@ class Run:
         with contextlib.suppress(UsageError, OSError), folder_lock.owned(self.folder):
             if self.checkpoint_path.exists() or self.metrics_path.exists():
                 return
-            for name in ("config.yaml", "provenance.json"):
-                (self.folder / name).unlink()
+            for name in ("config.yaml", "provenance.json", "subgoals.json"):
+                (self.folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # it is not empty, or not a folder of its own
             self.folder.rmdir()
 
