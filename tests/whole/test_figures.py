@@ -33,7 +33,6 @@ STUDIES = {
     "memory-turned": "memory",
     "message": "message",
     "rivals": "rivals",
-    "rivals-junk": "rivals",
     "rivals-tune": "rivals-tune",
     "sixteen": "sixteen",
 }
