@@ -13,7 +13,7 @@ import numpy.typing as npt
 from calm.errors import UsageError
 from calm.records import Subgoal
 from envs.events.stream import EventStream
-from envs.game.engine import make_minihack
+from envs.game.minihack_env import make_minihack
 from envs.game.rules import read_rules, rule_keys
 from envs.native.backend import NativeBackend
 from envs.native.build import Built, built

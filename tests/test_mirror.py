@@ -64,6 +64,8 @@ ELSEWHERE = {
     "agents/bench/settings.py": "tests/agents/bench/test_training.py",
     # Lists of names, tested with the network that reads them.
     "agents/network/names.py": "tests/agents/network/test_extractor.py",
+    # Beside MiniHack's own.
+    "envs/game/engine.py": "tests/whole/test_conformance.py",
 }
 """Modules that are tested in another file, and in which."""
 

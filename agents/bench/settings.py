@@ -27,7 +27,7 @@ StepsAndSeconds = tuple[int, float]
 
 def minihack() -> Any:
     """Makes one MiniHack environment as its documentation does, with the keys of the bench."""
-    from envs.game.engine import make_minihack
+    from envs.game.minihack_env import make_minihack
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

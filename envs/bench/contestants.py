@@ -13,7 +13,7 @@ import numpy as np
 
 from calm.annotation.live import Annotator
 from envs.environments import make_vec
-from envs.game.engine import make_minihack
+from envs.game.minihack_env import make_minihack
 from envs.implementations import engine_alone
 from envs.stepping.batch import Batch
 from envs.tasks import environment_of

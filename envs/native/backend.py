@@ -16,8 +16,9 @@ from nle import nethack
 
 from calm.errors import GameError
 from envs.game.conditions import KINDS, packed
-from envs.game.engine import Array, seeded_levels
+from envs.game.engine import Array
 from envs.game.goal import ABORTED
+from envs.game.minihack_env import seeded_levels
 from envs.game.rules import Rules
 from envs.native.build import Built
 from envs.native.folders import Folder

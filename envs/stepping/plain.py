@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from envs.game.crops import Crop
-from envs.game.engine import ROW_KEYS, Array, Game, make_minihack
+from envs.game.engine import ROW_KEYS, Array, Game
+from envs.game.minihack_env import make_minihack
 from envs.observer import Actions, Rows
 from envs.stepping.backend import Games
 

@@ -48,7 +48,7 @@ def own_task(file: TaskFile) -> OwnTask:
         UsageError: names what is wrong and where: no such environment, a des-file that does not
             compile, an action that NetHack has not or the environment does not take.
     """
-    from envs.game.engine import check_level, make_minihack, minihack_ids
+    from envs.game.minihack_env import check_level, make_minihack, minihack_ids
     from envs.game.rules import read_rules
 
     environment = file.environment or CUSTOM

@@ -18,7 +18,7 @@ from envs.tasks.families import words_of
 
 def registered_ids() -> list[str]:
     """Returns MiniHack's ids in gymnasium's registry."""
-    from envs.game.engine import minihack_ids  # loads MiniHack, which registers them
+    from envs.game.minihack_env import minihack_ids  # loads MiniHack, which registers them
 
     return minihack_ids()
 
@@ -30,7 +30,7 @@ def registered(id: str) -> Task:
     Raises:
         UsageError: MiniHack can't make it: it needs a des-file, or levels that are not here.
     """
-    from envs.game.engine import make_minihack
+    from envs.game.minihack_env import make_minihack
     from envs.game.rules import read_rules
 
     if "-Custom-" in id:

@@ -17,9 +17,10 @@ from nle.nethack import Command, CompassDirection
 
 from docs.generate.minihack_table import surveys
 from envs.game.boxoban import FOLDER
-from envs.game.engine import ENGINE_KEYS, make_minihack
+from envs.game.engine import ENGINE_KEYS
 from envs.game.glyphs import NO_GLYPH
 from envs.game.goal import ABORTED, DIED, LOST, WON
+from envs.game.minihack_env import make_minihack
 from envs.players.make import make_player
 from envs.stepping.batch import Batch
 from envs.tasks import TASKS, OwnTask, task

@@ -3,7 +3,7 @@
 import pytest
 
 from docs.generate.minihack_table import minihack_table, speeds, surveys
-from envs.game.engine import make_minihack
+from envs.game.minihack_env import make_minihack
 from envs.game.rules import read_rules
 from envs.subgoals import SUBGOALS
 from envs.survey import Survey

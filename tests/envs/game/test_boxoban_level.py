@@ -6,9 +6,9 @@ import pytest
 
 from envs.game.boxoban import FOLDER
 from envs.game.boxoban_level import BoxobanLevel
-from envs.game.engine import make_minihack, seeded_levels
 from envs.game.level_code import VERSION_BYTES
 from envs.game.level_compiler import lev_comp
+from envs.game.minihack_env import make_minihack, seeded_levels
 from envs.game.rules import read_rules
 from tests.support.boxoban import LEVELS, ONE_PUSH
 

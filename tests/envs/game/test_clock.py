@@ -12,7 +12,7 @@ import pytest
 from nle import nethack
 
 from envs.game.clock import stop_clock
-from envs.game.engine import make_minihack
+from envs.game.minihack_env import make_minihack
 from envs.stepping.batch import Batch
 
 ANT_HOLE = """LEVEL: "mylevel"

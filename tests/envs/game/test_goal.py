@@ -10,9 +10,10 @@ import pytest
 from nle import nethack
 
 from envs.game.conditions import Condition
-from envs.game.engine import ENGINE_KEYS, make_minihack
+from envs.game.engine import ENGINE_KEYS
 from envs.game.glyphs import ALTAR, SINK
 from envs.game.goal import RUNNING, WON, Goal
+from envs.game.minihack_env import make_minihack
 from envs.game.rules import read_rules
 
 PRAY, YES, NORTH = int(nethack.Command.PRAY), ord("y"), ord("k")

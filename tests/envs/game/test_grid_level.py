@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from envs.game.engine import make_minihack, minihack_ids, seeded_levels
 from envs.game.grid_level import GridLevel
 from envs.game.level_code import VERSION_BYTES
 from envs.game.level_compiler import lev_comp
+from envs.game.minihack_env import make_minihack, minihack_ids, seeded_levels
 from envs.game.rules import read_rules
 
 TASKS = [id for id in minihack_ids() if "MultiRoom" in id or "Crossing" in id]

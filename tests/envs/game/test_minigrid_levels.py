@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from calm.errors import GameError
-from envs.game.engine import make_minihack, seeded_levels
 from envs.game.grids.native import NativeLevels
 from envs.game.minigrid_levels import SeededLevels, grid_source
+from envs.game.minihack_env import make_minihack, seeded_levels
 from envs.game.rules import read_rules
 from envs.stepping.batch import Batch
 

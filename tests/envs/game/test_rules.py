@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from nle.nethack import CompassDirection
 
-from envs.game.engine import ENGINE_KEYS, make_minihack
+from envs.game.engine import ENGINE_KEYS
+from envs.game.minihack_env import make_minihack
 from envs.game.rules import Rules, read_rules, rule_keys
 
 

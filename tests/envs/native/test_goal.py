@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from envs.game.conditions import Condition
-from envs.game.engine import ROW_KEYS, make_minihack
+from envs.game.engine import ROW_KEYS
 from envs.game.goal import ABORTED, DIED, RUNNING, WON, Goal
+from envs.game.minihack_env import make_minihack
 from envs.game.rules import Rules, read_rules
 from envs.native.backend import write_rules
 from envs.native.build import built

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from calm.errors import GameError, UsageError
-from envs.game.engine import Game, make_minihack
+from envs.game.engine import Game
 from envs.game.goal import DIED
+from envs.game.minihack_env import make_minihack
 from envs.game.rules import read_rules
 from envs.stepping.batch import Batch
 

@@ -10,8 +10,9 @@ import pytest
 from minihack.reward_manager import RewardManager
 from nle.nethack import Command
 
-from envs.game.engine import ENGINE_KEYS, make_minihack
+from envs.game.engine import ENGINE_KEYS
 from envs.game.goal import ABORTED, WON
+from envs.game.minihack_env import make_minihack
 from envs.stepping.backend import Games
 from envs.stepping.plain import PlainBackend
 

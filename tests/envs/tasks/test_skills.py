@@ -5,8 +5,8 @@ import re
 import pytest
 from nle import nethack
 
-from envs.game.engine import make_minihack
 from envs.game.glyphs import WANDS
+from envs.game.minihack_env import make_minihack
 from envs.game.rules import read_rules
 from envs.subgoals import SUBGOALS
 from envs.tasks.registered import registered_ids

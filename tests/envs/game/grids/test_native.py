@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from envs.game.engine import make_minihack, minihack_ids, seeded_levels
 from envs.game.grids.native import GridTask, NativeLevels, library
 from envs.game.minigrid_levels import SeededLevels
+from envs.game.minihack_env import make_minihack, minihack_ids, seeded_levels
 from envs.game.rules import read_rules
 
 TASKS = [id for id in minihack_ids() if "MultiRoom" in id or "Crossing" in id]

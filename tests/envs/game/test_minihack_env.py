@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from calm.errors import GameError, UsageError
-from envs.game.engine import check_level, make_minihack
+from envs.game.minihack_env import check_level, make_minihack
 from envs.game.rules import read_rules
 
 ROOM = """MAZE: "mylevel", ' '
