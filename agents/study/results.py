@@ -67,6 +67,13 @@ def result_of(run: Run, cell: Cell) -> Result | None:
     return Result(cell, config.model_dump(mode="json"), provenance, rows)
 
 
+def _rows(path: Path) -> list[Row]:
+    """Returns the rows of a file, opened once: another process may replace it meanwhile."""
+    with pq.ParquetFile(path) as file:
+        rows: list[Row] = file.read().to_pylist()
+        return rows
+
+
 def read_results(folder: Path) -> dict[Cell, Result]:
     """Returns the finished cells in a folder; none where there is no folder.
 
@@ -78,12 +85,12 @@ def read_results(folder: Path) -> dict[Cell, Result]:
     try:
         index = json.loads((folder / INDEX).read_text("utf-8"))
         rows: dict[Cell, list[Row]] = {}
-        for row in pq.read_table(folder / EVALUATIONS).to_pylist():
+        for row in _rows(folder / EVALUATIONS):
             cell = Cell(row.pop("task"), row.pop("arm"), row.pop("seed"))
             row.pop("config")
             rows.setdefault(cell, []).append(row | {"subgoals": []})
         at = {(cell, row["steps"]): row for cell, by_cell in rows.items() for row in by_cell}
-        for row in pq.read_table(folder / SUBGOALS).to_pylist():
+        for row in _rows(folder / SUBGOALS):
             cell = Cell(row.pop("task"), row.pop("arm"), row.pop("seed"))
             if (evaluation := at.get((cell, row.pop("steps")))) is not None:
                 evaluation["subgoals"].append(row)

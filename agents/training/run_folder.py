@@ -187,8 +187,9 @@ class Run:
         """Returns the rows written so far, one an evaluation, oldest first."""
         if not self.metrics_path.exists():
             return []
-        with readable(self.metrics_path):
-            rows: list[Row] = pq.read_table(self.metrics_path).to_pylist()
+        # Opened once, and so read whole while a training process replaces it.
+        with readable(self.metrics_path), pq.ParquetFile(self.metrics_path) as file:
+            rows: list[Row] = file.read().to_pylist()
         return rows
 
     def write_metrics(self, rows: list[Row]) -> None:

@@ -53,7 +53,8 @@ def read_answers(path: Path) -> dict[str, Any]:
     counts: dict[tuple[str, str], Counter[str]] = {}
     try:
         columns = ["judge", "mode", "verdict"]
-        table = pq.read_table(path, columns=columns).group_by(columns)
+        with pq.ParquetFile(path) as file:  # opened once: it may be replaced meanwhile
+            table = file.read(columns=columns).group_by(columns)
         for row in table.aggregate([([], "count_all")]).to_pylist():
             of = counts.setdefault((row["judge"], row["mode"]), Counter())
             of[row["verdict"]] += row["count_all"]

@@ -3,6 +3,7 @@
 import os
 import pickle
 import platform
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,25 @@ def test_a_run_is_lengthened_where_that_changes_nothing_before(tmp_path: Path) -
         assert (falling.config.steps, falling.config.schedule_steps) == (400, 100)
         falling.lengthen(100)
         assert (falling.config.steps, falling.config.schedule_steps) == (100, None)
+
+
+def test_metrics_are_read_whole_while_training_replaces_them(tmp_path: Path) -> None:
+    run, stop = Run(tmp_path), threading.Event()
+    tables = [[{"steps": step, "text": "x" * step} for step in range(n)] for n in (1, 300, 7)]
+    run.write_metrics(tables[0])
+
+    def replace() -> None:
+        while not stop.is_set():
+            for table in tables:
+                run.write_metrics(table)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        assert all(run.metrics() in tables for _ in range(200))
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_a_schedule_goes_on_to_the_last_step_of_a_run_that_has_not_begun(tmp_path: Path) -> None:
