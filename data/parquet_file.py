@@ -36,6 +36,22 @@ COMPRESSION = 12
 Row = TypeVar("Row")
 
 
+def read_whole(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Returns the table in a file of our own, whole even while another process replaces it.
+
+    `pyarrow.parquet.read_table` opens a file twice, and may find two versions of it.
+
+    Args:
+        path: of the file.
+        columns: to read alone; all by default.
+
+    Raises:
+        OSError, pa.ArrowException: it can't be read.
+    """
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=columns)
+
+
 @contextmanager
 def opened(
     path: Path, table: str, schema: pa.Schema

@@ -26,6 +26,7 @@ from agents.training.run_folder import Run
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.records import Screen, Task
+from data.parquet_file import read_whole
 from envs.collect import screen_of
 from envs.events.stream import EventStream
 from envs.game.goal import ABORTED, DIED, LOST, WON
@@ -133,7 +134,7 @@ class Recording:
             UsageError: it can't be read, or holds something else.
         """
         try:
-            table = pq.read_table(path)
+            table = read_whole(path)
             about = json.loads((table.schema.metadata or {})[b"recording"])
             episodes: dict[int, list[Step]] = {}
             for row in table.to_pylist():

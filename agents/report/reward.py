@@ -27,7 +27,7 @@ def reward_in_words(config: TrainConfig) -> str:
     words = f"the task's own, {'with' if config.penalty else 'without'} its {idle}"
     if config.judge != "none":
         weight = f"{config.weight:g}"
-        if config.weight_end is not None and config.shaping != "potential":
+        if config.weight_end is not None:
             weight += f" (in the end {config.weight_end:g})"
         words += f"; {_PAYS[config.shaping].format(weight=weight, judge=config.judge)}"
     if config.bonus != "none":

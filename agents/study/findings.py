@@ -257,7 +257,7 @@ def _farming(results: Sequence[Result]) -> Farming | None:
     if all(judge):
         config = results[0].config
         weight, every = config["weight"], config["shaping"] == "every"
-        if config.get("weight_end") is not None and config["shaping"] != "potential":
+        if config.get("weight_end") is not None:
             weight = config["weight_end"]
         judged = float(np.mean([sum(s["repeats"] for s in seed) for seed in judge]))
         known = [[s["false"] for s in seed if s["false"] is not None] for seed in judge]

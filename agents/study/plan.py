@@ -137,12 +137,8 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     if not path.is_file():
         raise unknown("study", name, [p.stem for p in FOLDER.glob("*.yaml")])
     read = read_yaml(path, "the study")
-    if not isinstance(read, dict):
-        raise UsageError(
-            f"{path} is no study: it needs title, tasks and arms, got {type(read).__name__}; see"
-            f" keyroom.yaml in {FOLDER}"
-        )
-    if missing := [part for part in ("title", "tasks", "arms") if not read.get(part)]:
+    parts = read if isinstance(read, dict) else {}
+    if missing := [part for part in ("title", "tasks", "arms") if not parts.get(part)]:
         raise UsageError(
             f"{path} is no study: it lacks {' and '.join(missing)}; see keyroom.yaml in {FOLDER}"
         )

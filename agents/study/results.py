@@ -22,6 +22,7 @@ from agents.training.config import TrainConfig, make_config
 from agents.training.run_folder import Row, Run
 from calm.errors import UsageError
 from calm.files import write_file
+from data.parquet_file import read_whole
 
 INDEX, EVALUATIONS, SUBGOALS = "cells.json", "cells.parquet", "subgoals.parquet"
 
@@ -67,13 +68,6 @@ def result_of(run: Run, cell: Cell) -> Result | None:
     return Result(cell, config.model_dump(mode="json"), provenance, rows)
 
 
-def _rows(path: Path) -> list[Row]:
-    """Returns the rows of a file, opened once: another process may replace it meanwhile."""
-    with pq.ParquetFile(path) as file:
-        rows: list[Row] = file.read().to_pylist()
-        return rows
-
-
 def read_results(folder: Path) -> dict[Cell, Result]:
     """Returns the finished cells in a folder; none where there is no folder.
 
@@ -85,12 +79,12 @@ def read_results(folder: Path) -> dict[Cell, Result]:
     try:
         index = json.loads((folder / INDEX).read_text("utf-8"))
         rows: dict[Cell, list[Row]] = {}
-        for row in _rows(folder / EVALUATIONS):
+        for row in read_whole(folder / EVALUATIONS).to_pylist():
             cell = Cell(row.pop("task"), row.pop("arm"), row.pop("seed"))
             row.pop("config")
             rows.setdefault(cell, []).append(row | {"subgoals": []})
         at = {(cell, row["steps"]): row for cell, by_cell in rows.items() for row in by_cell}
-        for row in _rows(folder / SUBGOALS):
+        for row in read_whole(folder / SUBGOALS).to_pylist():
             cell = Cell(row.pop("task"), row.pop("arm"), row.pop("seed"))
             if (evaluation := at.get((cell, row.pop("steps")))) is not None:
                 evaluation["subgoals"].append(row)

@@ -209,6 +209,11 @@ class TrainConfig(BaseModel):
             raise ValueError(str(unknown("credit mode", str(mode), CREDIT_MODES)))
         return mode
 
+    @field_validator("weight_end")
+    @classmethod
+    def _a_potential_stays(cls, end: float | None, info: ValidationInfo) -> float | None:
+        return None if info.data.get("shaping") == "potential" else end
+
     @field_validator("bonus")
     @classmethod
     def _known_bonus(cls, name: str) -> str:
@@ -268,7 +273,7 @@ class TrainConfig(BaseModel):
         """Returns what a setting is after so many steps, on its line to NAME_end if it has one."""
         start: float = getattr(self, name)
         end: float | None = getattr(self, f"{name}_end")
-        if end is None or (name == "weight" and self.shaping == "potential"):
+        if end is None:
             return start
         return start + min(1.0, steps / (self.schedule_steps or self.steps)) * (end - start)
 

@@ -40,6 +40,7 @@ from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.records import Judgement, Subgoal, Verdict
+from data.parquet_file import read_whole
 
 if TYPE_CHECKING:
     import torch
@@ -187,9 +188,8 @@ class Run:
         """Returns the rows written so far, one an evaluation, oldest first."""
         if not self.metrics_path.exists():
             return []
-        # Opened once, and so read whole while a training process replaces it.
-        with readable(self.metrics_path), pq.ParquetFile(self.metrics_path) as file:
-            rows: list[Row] = file.read().to_pylist()
+        with readable(self.metrics_path):
+            rows: list[Row] = read_whole(self.metrics_path).to_pylist()
         return rows
 
     def write_metrics(self, rows: list[Row]) -> None:

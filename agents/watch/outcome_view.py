@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
+from data.parquet_file import read_whole
 
 METRICS = ("mcc", "balanced_accuracy", "precision", "recall", "f1", "exact", "unreadable")
 """Of an evaluation's, those that are shown."""
@@ -53,8 +53,7 @@ def read_answers(path: Path) -> dict[str, Any]:
     counts: dict[tuple[str, str], Counter[str]] = {}
     try:
         columns = ["judge", "mode", "verdict"]
-        with pq.ParquetFile(path) as file:  # opened once: it may be replaced meanwhile
-            table = file.read(columns=columns).group_by(columns)
+        table = read_whole(path, columns).group_by(columns)
         for row in table.aggregate([([], "count_all")]).to_pylist():
             of = counts.setdefault((row["judge"], row["mode"]), Counter())
             of[row["verdict"]] += row["count_all"]

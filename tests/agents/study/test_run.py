@@ -177,12 +177,12 @@ def test_a_study_that_is_told_to_stop_reports_what_is_finished(tmp_path: Path, p
     with python(*command, stderr=subprocess.PIPE) as process:
         assert eventually(second.checkpoint_path.exists, 240)
         process.terminate()
-        said = process.communicate(timeout=240)[1]
-    assert process.returncode == 143, said
+        messages = process.communicate(timeout=240)[1]
+    assert process.returncode == 143, messages
     assert set(read_results(out / "results")) == {FIRST}
     assert str(FIRST) in (report := out / "report.html").read_text("utf-8")
-    assert f"the report of what is finished: {report}" in said
-    assert f"study --plan {plan} --out {out} --seeds 1 --at-once 1" in said
+    assert f"the report of what is finished: {report}" in messages
+    assert f"study --plan {plan} --out {out} --seeds 1 --at-once 1" in messages
     assert second.load_checkpoint()["steps"] < 100_000
 
 
