@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from agents.bench import settings
 from agents.network.names import ENCODERS
 from agents.training.config import TrainConfig, make_config
+from agents.training.idle_settings import refuse_idle
 from calm.bench.harness import Row, Say, machine, ratio, row, said_of
 from calm.errors import UsageError, unknown
 
@@ -63,12 +64,14 @@ def run(
         **more: settings of `TrainConfig`, over the bench's.
 
     Raises:
-        UsageError: no such encoder, or it can't see so many channels.
+        UsageError: no such encoder, it can't see so many channels, or a setting that changes
+            nothing was named.
     """
     places = {name: _place(name) for name in ("cnn", "softmax", *(encoders or ENCODERS))}
     names = sorted(places, key=places.__getitem__)
     rows: list[Row] = []
     ratios: dict[str, float] = {}
+    refuse_idle(more, [config_of(name, kind, **more) for kind in maps for name in names])
     for kind in maps:
         contestants = {name: contestant(config_of(name, kind, quick, **more)) for name in names}
         rates = take_turns(contestants, 1 if quick else 3, said_of(kind, progress))
@@ -82,7 +85,7 @@ def run(
     return {"bench": "train", "machine": machine(), "rows": rows, "ratios": ratios}
 
 
-def config_of(encoder: str, kind: MapKind, quick: bool, **more: Any) -> TrainConfig:
+def config_of(encoder: str, kind: MapKind, quick: bool = False, **more: Any) -> TrainConfig:
     """Returns the settings of a contestant: those of `calm train`, but for task and keys."""
     crop = KEYS["crop"] if encoder == "semantics" and kind == "level" else ()
     name, _, channels = encoder.partition(":")

@@ -25,6 +25,7 @@ from agents.bench.train_encoders import Contestant, contestant, take_turns
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.config import TrainConfig, make_config
 from agents.training.families import family_of
+from agents.training.idle_settings import refuse_idle
 from calm.bench.harness import Row, Say, machine, ratio, row
 from envs.tasks import task_id
 
@@ -42,6 +43,7 @@ def run(quick: bool = False, progress: Say = lambda text: None, **more: Any) -> 
         **more: settings of `TrainConfig`, over those of the task's family.
     """
     config = make_config({"task": TASK, **family_of(task_id(TASK)).settings, **ALIKE, **more})
+    refuse_idle(more, [config])
     contestants = {
         "ours": contestant(config),
         "ours, bfloat16": contestant(config.model_copy(update={"precision": "bfloat16"})),

@@ -33,6 +33,7 @@ from agents.report.samples import pick_samples
 from agents.report.tables import Arm, costs_table
 from agents.training.folder_lock import FILE as OWNER
 from agents.training.folder_lock import owned
+from agents.training.idle_settings import refuse_idle
 from agents.training.run_folder import Run
 from calm.cli.waiting import waiting
 from calm.decompose import decompose
@@ -68,7 +69,7 @@ def run_demo(
     # What can't be used is said before anything is done.
     plan, why = with_form(plan)
     make_judge(plan.judge, base_url=base_url, **plan.asking())
-    plan.arms("given")
+    refuse_idle(plan.settings, [config for _, _, config in plan.arms("given")])
     if why:
         console.print(Text(why), soft_wrap=True)
     with ExitStack() as owners:

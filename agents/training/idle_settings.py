@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.training.config import TrainConfig
 from calm.errors import UsageError
+from calm.judges import teacher_of
 
 OF_JUDGE = (
     *("weight", "weight_end", "shaping", "subgoals", "form", "thresholds"),
@@ -37,8 +38,8 @@ def refuse_idle(named: Mapping[str, Any], configs: Sequence[TrainConfig]) -> Non
     for name, value in named.items():
         off = not value or value == "none"
         if idle and not off and all(name in reasons for reasons in idle):
-            of_all = " in any of these cells" if len(idle) > 1 else ""
-            raise UsageError(f"{name} would change nothing{of_all}: {idle[0][name]}")
+            of_all = " in any of these runs" if len(idle) > 1 else ""
+            raise UsageError(f"{name} would change nothing{of_all}: {idle[-1][name]}")
 
 
 def _idle(config: TrainConfig) -> dict[str, str]:
@@ -48,6 +49,13 @@ def _idle(config: TrainConfig) -> dict[str, str]:
         reasons["weight_end"] = (
             "the weight of a potential stays, for only so does it keep what is best: take"
             " shaping=once, or leave it out"
+        )
+    if config.ask != "later":
+        reasons["most_pending"] = "training waits for every answer: take ask=later, or leave it out"
+    if teacher_of(config.judge).partition(":")[0] != "openai":
+        reasons["patience"] = (
+            f"it is of an endpoint that may not answer, and {config.judge} has none: take an"
+            " openai: judge, or leave it out"
         )
     if config.judge == "none":
         why = "it is of judged credit, and there is no judge: name a judge, or leave it out"
@@ -65,6 +73,11 @@ def _idle(config: TrainConfig) -> dict[str, str]:
         reasons["stall"] = (
             "it cuts episodes that are paid nothing for so long, and nothing pays: name a judge or"
             " a bonus, or leave it out"
+        )
+    if "glyphs_crop" not in config.keys:
+        reasons["crop"] = (
+            "the policy sees no crop: add glyphs_crop to the keys (they are"
+            f" {', '.join(config.keys)}), or leave it out"
         )
     if not config.looks_back:
         reasons["window"] = (

@@ -124,6 +124,7 @@ def test_a_damaged_plan_is_named(tmp_path: Path, quiet: Console) -> None:
     [
         ({"judge": "rulez"}, "unknown judge"),
         ({"settings": {"crops": 9}}, "unknown setting 'crops'"),
+        ({"settings": {"window": 8}}, "window would change nothing in any of these runs"),
         ({"form": "lines"}, "rules is none"),
     ],
 )

@@ -228,6 +228,6 @@ def test_a_setting_that_changes_nothing_in_any_cell_is_refused(tmp_path: Path, p
     order = Order(seeds=1, overrides={"bonus_weight": 0.5})
     with pytest.raises(
         UsageError,
-        match="bonus_weight would change nothing in any of these cells: it weighs a bonus",
+        match="bonus_weight would change nothing in any of these runs: it weighs a bonus",
     ):
         run_study(load(plan), order, tmp_path / "out")

@@ -8,13 +8,18 @@ from agents.training.config import TrainConfig, make_config, settings
 from agents.training.idle_settings import OF_JUDGE, refuse_idle
 from calm.errors import UsageError
 
+LATER = {"judge": "openai:any", "ask": "later"}
 WINDOW = {"encoder": "semantics", "window": 5}
 
 
 @pytest.mark.parametrize(
     ("name", "idle", "at_work"),
     [
-        *((name, {"judge": "none"}, {"judge": "rules"}) for name in OF_JUDGE),
+        *((name, {"judge": "none"}, LATER) for name in OF_JUDGE),
+        ("most_pending", {}, {"ask": "later"}),
+        ("patience", {"judge": "rules"}, {"judge": "openai:any"}),
+        ("patience", {"judge": "local:any"}, {"judge": "openai:any"}),
+        ("crop", {"keys": ["glyphs", "blstats"]}, {}),
         ("weight_end", {"shaping": "potential"}, {"shaping": "every"}),
         ("bonus_weight", {"bonus": "none"}, {"bonus": "novelty"}),
         ("stall", {"judge": "none"}, {"judge": "none", "bonus": "novelty"}),
@@ -33,7 +38,7 @@ def test_a_setting_without_what_it_is_of_is_refused(
     with pytest.raises(UsageError, match=f"^{name} would change nothing: .*or leave it out"):
         refuse_idle({name: 5}, [make_config(idle)])
     refuse_idle({name: 5}, [make_config(idle), make_config(at_work)])  # it does something in one
-    with pytest.raises(UsageError, match=f"^{name} would change nothing in any of these cells: "):
+    with pytest.raises(UsageError, match=f"^{name} would change nothing in any of these runs: "):
         refuse_idle({name: 5}, [make_config(idle)] * 2)
     refuse_idle({name: 5}, [])
 
@@ -45,5 +50,5 @@ def test_what_is_named_as_off_may_be_so_anywhere(off: object) -> None:
 
 def test_every_other_setting_may_be_named() -> None:
     everywhere = {one.name for one in settings()} - {"bonus_weight", "window"}
-    everywhere -= {"values_train_memory", "schedule_steps"}
+    everywhere -= {"values_train_memory", "schedule_steps", "most_pending", "patience"}
     refuse_idle(dict.fromkeys(everywhere, 5), [TrainConfig()])
