@@ -17,7 +17,7 @@ from agents.encoders.route_scan import RouteScan
 from agents.network.extractor import NetHackExtractor
 from agents.network.names import ENCODERS
 from agents.network.vector_parts import NO_GLYPH
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 
 SUBGOALS = 7
 """Of KeyRoom; their number sets the width of `progress` and of the semantics."""

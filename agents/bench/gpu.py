@@ -33,7 +33,7 @@ from agents.bench.training import FAMILIES, SIZES, measure
 from agents.encoders import make_mechanism
 from agents.network.extractor import NetHackExtractor
 from agents.network.names import ENCODERS
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 from calm.bench.harness import Row, Say, row
 from calm.errors import CalmError, UsageError
 

@@ -28,10 +28,10 @@ from agents.bench import settings
 from agents.bench.train_judged import sb3_ppo
 from agents.ppo.glibc_memory import keep_memory
 from agents.training.agent import make_ppo
-from agents.training.config import TrainConfig, make_config
 from agents.training.environment import credit_source_of, make_env, subgoals_of
 from agents.training.evaluation import measure_same
-from agents.training.families import family_of
+from agents.training.settings.config import TrainConfig, make_config
+from agents.training.settings.families import family_of
 from calm.bench.harness import Row, Say, machine, ratio, row, said_of
 from calm.errors import UsageError
 from envs.tasks import task_id

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agents.bench import settings
 from agents.network.names import ENCODERS
-from agents.training.config import TrainConfig, make_config
-from agents.training.idle_settings import refuse_idle
+from agents.training.settings.config import TrainConfig, make_config
+from agents.training.settings.idle import refuse_idle
 from calm.bench.harness import Row, Say, machine, ratio, row, said_of
 from calm.errors import UsageError, unknown
 

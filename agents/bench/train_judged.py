@@ -23,9 +23,9 @@ from agents.bench import settings
 from agents.bench.time_shares import time_shares
 from agents.bench.train_encoders import Contestant, contestant, take_turns
 from agents.ppo.fast_ppo import FastPPO
-from agents.training.config import TrainConfig, make_config
-from agents.training.families import family_of
-from agents.training.idle_settings import refuse_idle
+from agents.training.settings.config import TrainConfig, make_config
+from agents.training.settings.families import family_of
+from agents.training.settings.idle import refuse_idle
 from calm.bench.harness import Row, Say, machine, ratio, row
 from envs.tasks import task_id
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from agents.training.config_files import read_settings
+from agents.training.settings.files import read_settings
 from calm.bench.harness import run_bench
 from calm.cli.options import Json, Quick
 from calm.errors import UsageError

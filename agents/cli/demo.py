@@ -65,7 +65,7 @@ def demo(
     """
     from agents.demo.arms import DemoPlan
     from agents.demo.run import run_demo
-    from agents.training.config_files import read_settings
+    from agents.training.settings.files import read_settings
     from calm.judges.thresholds import read_thresholds
 
     settings = read_settings(setting or [])

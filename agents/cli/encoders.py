@@ -28,7 +28,7 @@ def encoders(
     share. Times are of a forward at batch 16 on one core; all take turns.
     """
     from agents.bench.encoder_table import BATCH, table
-    from agents.training.config import make_config
+    from agents.training.settings.config import make_config
 
     values = {"crop": crop, "features_dim": features_dim} | ({"keys": keys} if keys else {})
     entries = table(make_config(values))

@@ -32,7 +32,7 @@ def explain(
     """
     from agents.inspection.explain import explain_run
     from agents.report.page import report_runs
-    from agents.training.run_folder import Run
+    from agents.training.run.folder import Run
 
     explanation = explain_run(run, situations, observations, hide, seed)
     if (opened := Run.open(run)).metrics():

@@ -54,7 +54,7 @@ def replay(
     from agents.inspection.playback import play as play_here
     from agents.inspection.ttyrec import write_ttyrec
     from agents.report.page import report_runs
-    from agents.training.run_folder import Run
+    from agents.training.run.folder import Run
 
     opened = Run.open(run)
     path = opened.folder / recording.FILE

@@ -39,8 +39,8 @@ def report(
     every setting; all in one file. Runs that differ only in their seed share a colour.
     """
     from agents.report.page import report_runs
-    from agents.training.find_runs import find_runs
-    from agents.training.run_folder import Run
+    from agents.training.run.find import find_runs
+    from agents.training.run.folder import Run
 
     opened = [Run.open(folder) for folder in find_runs(runs)]
     if not any(run.metrics() for run in opened):

@@ -16,7 +16,7 @@ class RunOptions:
     """What a run is trained on and for how long; each field is an option of the same name.
 
     What is None, "" or empty was not named: the config file decides then, or the default of
-    `agents.training.config.TrainConfig`, which the help texts have in brackets.
+    `agents.training.settings.config.TrainConfig`, which the help texts have in brackets.
     """
 
     task: Annotated[
@@ -99,7 +99,7 @@ class RunOptions:
         Raises:
             UsageError: a pair of `--set`, thresholds or a class of verdicts that can't be read.
         """
-        from agents.training.config_files import read_settings
+        from agents.training.settings.files import read_settings
         from calm.judges.thresholds import read_thresholds
 
         named: dict[str, Any] = {

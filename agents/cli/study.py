@@ -49,7 +49,7 @@ class CellOptions:
             UsageError: a pair of `--set` that can't be read, or sets what tells cells apart.
         """
         from agents.study.run import Order
-        from agents.training.config_files import read_settings
+        from agents.training.settings.files import read_settings
 
         settings = read_settings(self.setting or [])
         if own := settings.keys() & {"task", "seed"}:

@@ -19,8 +19,8 @@ from calm.cli.typed import typed
 from calm.errors import UsageError
 
 if TYPE_CHECKING:
-    from agents.training.config import TrainConfig
-    from agents.training.run_folder import Run
+    from agents.training.run.folder import Run
+    from agents.training.settings.config import TrainConfig
 
 
 @with_record("options", RunOptions)
@@ -110,8 +110,8 @@ def _open_runs(folders: Sequence[Path], steps: int | None, refused: Sequence[str
     Raises:
         UsageError: other settings were named beside them, or one is being trained.
     """
-    from agents.training.folder_lock import owned
-    from agents.training.run_folder import Run
+    from agents.training.run.folder import Run
+    from agents.training.run.lock import owned
 
     if refused:
         raise UsageError(
@@ -128,7 +128,7 @@ def _open_runs(folders: Sequence[Path], steps: int | None, refused: Sequence[str
 
 def _show_settings(as_json: bool) -> None:
     """Prints all settings with their defaults and meanings."""
-    from agents.training.config import settings
+    from agents.training.settings.config import settings
 
     listed = settings()
     if as_json:
@@ -141,10 +141,10 @@ def _show_settings(as_json: bool) -> None:
 
 def _base_config(settings: dict[str, Any], config: Path | None, family: bool) -> TrainConfig:
     """Returns the settings of the first seed: the family's, the config's, those that were named."""
-    from agents.training.config import make_config
-    from agents.training.config_files import read_config
-    from agents.training.families import family_of
-    from agents.training.idle_settings import refuse_idle
+    from agents.training.settings.config import make_config
+    from agents.training.settings.families import family_of
+    from agents.training.settings.files import read_config
+    from agents.training.settings.idle import refuse_idle
 
     if config is None and "task" not in settings:
         raise UsageError("name a task, such as `calm train KeyRoom-S5`, or a --config")
@@ -167,9 +167,9 @@ def _create_runs(
 ) -> list[Run]:
     """Makes a run folder for each seed; all of them or, where one can't be begun, none."""
     from agents.bonus.make import make_bonus
-    from agents.training.config import make_config
     from agents.training.environment import credit_source_of, subgoals_of
-    from agents.training.run_folder import Run
+    from agents.training.run.folder import Run
+    from agents.training.settings.config import make_config
     from calm.owned.client import open_store
 
     make_bonus(base.bonus, base.n_steps, base.seed)  # what can't be paid is no run

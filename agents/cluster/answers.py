@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.judges import reads_store
 from calm.store.store import Store
 

@@ -22,7 +22,7 @@ from agents.study.results import result_of
 from agents.study.run import DoneCells, Order
 from agents.training.executor import Executor, News, train_all
 from agents.training.parallel import LocalProcesses
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.bench.harness import Say, machine, row
 
 CELLS, QUICK_CELLS = 200, 12

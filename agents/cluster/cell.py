@@ -10,8 +10,8 @@ from pathlib import Path
 
 from agents.cluster.versions import differences, host, versions
 from agents.training.executor import Lost, News
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
 from agents.training.train import train
 from calm import errors
 from calm.errors import CalmError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from agents.training import folder_lock, status
+from agents.training.run import lock, status
 from calm.errors import CalmError
 from calm.files import write_file
 
@@ -14,7 +14,7 @@ Files = dict[str, bytes]
 LAST = "checkpoint.pt"
 """Written after the others: training resumes from it, and then needs what belongs to it."""
 
-OF_A_PROCESS = (folder_lock.FILE, status.FILE)
+OF_A_PROCESS = (lock.FILE, status.FILE)
 """Files about the process that trains the run, which don't travel."""
 
 

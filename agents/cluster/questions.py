@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from calm.judges import asks_model
 from calm.owned.address import (

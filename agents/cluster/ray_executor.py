@@ -26,9 +26,9 @@ from agents.cluster.ray_nodes import selector_without
 from agents.cluster.ray_task import train_on_node
 from agents.cluster.versions import ROOT, differences, versions
 from agents.training.executor import Lost, News
-from agents.training.folder_lock import owned
-from agents.training.run_folder import Run, commit
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run, commit
+from agents.training.run.lock import owned
+from agents.training.run.status import TrainingStatus
 from calm.errors import CalmError, EndpointError, UsageError
 
 EXCLUDED = ("/.git", "/tests", "/docs", "/site", "/runs", "*.parquet", "*.svg", "*.sqlite*")

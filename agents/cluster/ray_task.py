@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 from agents.cluster.answers import store_of_attempt
 from agents.cluster.cell import CellNeeds, Ending, train_cell
 from agents.cluster.folder_files import ChangedFiles, Files, write_files
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
 
 
 class Message(NamedTuple):

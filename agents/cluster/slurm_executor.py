@@ -23,8 +23,8 @@ from agents.cluster.questions import Asking
 from agents.cluster.slurm_job import CellJob, Submission
 from agents.cluster.versions import versions
 from agents.training.executor import Lost, News
-from agents.training.run_folder import Run
-from agents.training.status import StatusReader
+from agents.training.run.folder import Run
+from agents.training.run.status import StatusReader
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.owned.address import ADDRESS, TOKEN

@@ -14,9 +14,9 @@ from typing import Any
 
 from agents.cluster.answers import store_of_attempt
 from agents.cluster.cell import CellNeeds, Ending, train_cell
-from agents.training.folder_lock import forget_dead_owner
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus, remove_status
+from agents.training.run.folder import Run
+from agents.training.run.lock import forget_dead_owner
+from agents.training.run.status import TrainingStatus, remove_status
 from calm.errors import CalmError
 from calm.files import write_file
 

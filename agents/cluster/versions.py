@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from agents.training.run_folder import commit
+from agents.training.run.folder import commit
 
 ROOT = Path(__file__).parents[2]
 """The checkout that this file is of."""

@@ -13,10 +13,10 @@ from agents.cluster.answers import copy_of_answers, store_of_attempt
 from agents.cluster.claims import BEAT_SECONDS, DEAD_SECONDS, Claims
 from agents.cluster.versions import differences, host, versions
 from agents.training.executor import Lost, News
-from agents.training.folder_lock import FolderInUse, forget_dead_owner
 from agents.training.parallel import LocalProcesses
-from agents.training.run_folder import Run
-from agents.training.status import StatusReader, TrainingStatus, remove_status
+from agents.training.run.folder import Run
+from agents.training.run.lock import FolderInUse, forget_dead_owner
+from agents.training.run.status import StatusReader, TrainingStatus, remove_status
 from calm.errors import CalmError, UsageError
 from calm.files import write_file
 from calm.judges import asks_model

@@ -24,7 +24,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from torch import nn
 
-from agents.training.run_folder import provenance
+from agents.training.run.folder import provenance
 from calm.errors import CalmError
 from calm.files import write_file
 from data.scoring.metrics import wilson

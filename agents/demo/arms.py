@@ -11,11 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from agents.report.tables import Arm
-from agents.training.config import TrainConfig, make_config
-from agents.training.families import family_of
 from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig, make_config
+from agents.training.settings.families import family_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DemoPlan:
     seed: int = 0
     task: str = "MiniHack-KeyRoom-S5-v0"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Of the agents, where they differ from the demo's; see `agents.training.config`."""
+    """Of the agents, where they differ from the demo's; see `agents.training.settings.config`."""
     form: str = ""
     """In which a model is asked, see `calm.asking.form`; "" for the judge's own."""
     thresholds: Mapping[str, float] = field(default_factory=dict)

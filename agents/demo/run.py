@@ -31,10 +31,10 @@ from agents.report.curves import Curve, draw_success
 from agents.report.page import Report, Section
 from agents.report.samples import pick_samples
 from agents.report.tables import Arm, costs_table
-from agents.training.folder_lock import FILE as OWNER
-from agents.training.folder_lock import owned
-from agents.training.idle_settings import refuse_idle
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.run.lock import FILE as OWNER
+from agents.training.run.lock import owned
+from agents.training.settings.idle import refuse_idle
 from calm.cli.waiting import waiting
 from calm.decompose import decompose
 from calm.errors import UsageError

@@ -18,7 +18,7 @@ import torch
 
 from agents.inspection.load import trained
 from agents.training.evaluation import Success, measure_success
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError, unknown
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"

@@ -41,7 +41,7 @@ from agents.inspection.occlusion import (
 from agents.network.glyph_map import MapEncoder
 from agents.network.history import WindowEncoder
 from agents.training.environment import subgoals_of_run
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from envs.game.glyphs import GROUPS, STONE, group_of
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from agents.training.run_folder import readable
+from agents.training.run.folder import readable
 from calm.files import write_file
 
 FOLDER = "explain"

@@ -15,7 +15,7 @@ from torch import Tensor
 from agents.training.agent import make_ppo
 from agents.training.credit_source import CreditSource, make_credit_source
 from agents.training.environment import make_env, subgoals_of_run
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.annotation.live import Annotator
 from calm.errors import UsageError
 from calm.judges import reads_store

@@ -22,7 +22,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.inspection.load import trained
 from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from calm.files import write_file
 from calm.records import Screen, Task

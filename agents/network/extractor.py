@@ -9,8 +9,9 @@ Reads whichever of these keys the observation space has: `glyphs` (21, 79) the w
 `progress` (G,) the share of each subgoal that this episode has done. The encoder `semantics` also
 reads what `envs.interfaces.history` adds: `semantics`, `window_crop`, `window_valid`.
 
-With the keys of `agents.training.config` every encoder has 0.58 to 0.68 million weights, most of
-them in the layer that reads the cells out, where a weight costs one multiplication a sample.
+With the keys of `agents.training.settings.config` every encoder has 0.58 to 0.68 million weights,
+most of them in the layer that reads the cells out, where a weight costs one multiplication a
+sample.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from agents.report.svg import to_svg
-from agents.training.run_folder import Row
+from agents.training.run.folder import Row
 
 matplotlib.use("Agg")
 

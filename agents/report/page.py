@@ -23,7 +23,7 @@ from agents.report.tables import (
     label_arms,
     settings_table,
 )
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.cli.typed import typed
 from calm.files import write_file
 from calm.records import Subgoal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 
 _PAYS = {
     "every": "{weight} each time that {judge} judges a subgoal achieved",

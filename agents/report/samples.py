@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from agents.report.tables import Table
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.records import Judgement, LabelledTransition
 from calm.text import clean
 from data.screen.view import screen_html

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.report.reward import reward_in_words
-from agents.training.run_folder import Row, Run
+from agents.training.run.folder import Row, Run
 from calm.errors import UsageError, unknown
 
 

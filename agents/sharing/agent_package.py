@@ -14,9 +14,9 @@ from typing import Any
 
 from agents.inspection.load import trained
 from agents.training.environment import subgoals_of_run
-from agents.training.policy_file import FILE as POLICY
-from agents.training.policy_file import read_policy, write_policy
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.run.policy_file import FILE as POLICY
+from agents.training.run.policy_file import read_policy, write_policy
 from calm.errors import UsageError
 from calm.files import write_file, write_folder
 from calm.hub.package import CARD, Package, describe_folder

@@ -8,7 +8,7 @@ from typing import Any
 from agents.inspection.recording import FILE, Recording, record_run
 from agents.sharing.episodes import Episodes, episodes_of_recording, episodes_of_rows
 from agents.sharing.run_table import write_run_table
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from data.dataset import load
 from data.sharing.datasets_folder import write_datasets_folder

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.inspection.agent import PRETRAINED, pretrained_agents
 from agents.sharing.agent_package import check_agent, write_agent_package
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from calm.files import write_folder
 from calm.hub import transfer

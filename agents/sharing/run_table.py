@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from agents.inspection.recording import Recording
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from calm.files import write_folder
 from data.sharing.card import TAGS, UNKNOWN, card, markdown_table, size_category

@@ -24,7 +24,7 @@ from agents.study.seed_statistics import (
     success_estimate,
 )
 from agents.study.tables import fmt_reached, fmt_share, fmt_steps
-from agents.training.run_folder import Row
+from agents.training.run.folder import Row
 
 NOTE = (
     "Success after as many seconds of training rather than steps: of a task, those in which its"

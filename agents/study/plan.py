@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agents.training.config import TrainConfig, make_config
+from agents.training.settings.config import TrainConfig, make_config
 from calm.errors import UsageError, unknown
 from calm.tasks import is_task_file
 from calm.yaml_files import read_yaml

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from agents.study.plan import Cell
-from agents.training.config import TrainConfig, make_config
-from agents.training.run_folder import Row, Run
+from agents.training.run.folder import Row, Run
+from agents.training.settings.config import TrainConfig, make_config
 from calm.errors import UsageError
 from calm.files import write_file
 from data.parquet_file import read_whole

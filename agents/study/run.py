@@ -25,13 +25,13 @@ from agents.bonus.make import make_bonus
 from agents.study.page import write_study
 from agents.study.plan import Cell, Plan
 from agents.study.results import INDEX, Result, read_results, result_of, write_results
-from agents.training.config import TrainConfig
 from agents.training.executor import Executor
-from agents.training.folder_lock import owned, owned_in_turn
-from agents.training.idle_settings import refuse_idle
 from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.run.lock import owned, owned_in_turn
+from agents.training.settings.config import TrainConfig
+from agents.training.settings.idle import refuse_idle
 from calm.cli.waiting import waiting
 from calm.errors import CalmError, UsageError
 from calm.judges import teacher_of

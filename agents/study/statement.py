@@ -8,7 +8,7 @@ from agents.study.findings import RATE, ArmFindings, Findings, Pair
 from agents.study.plan import Plan
 from agents.study.seed_statistics import LEAST_SEEDS, SURE, least_p
 from agents.study.tables import fmt_number, fmt_share, fmt_steps, pays, task_names
-from agents.training.config import make_config
+from agents.training.settings.config import make_config
 
 UNDOING = ("drop", "close", "untie")
 """Words of actions that undo a deed, so that it can be done again."""

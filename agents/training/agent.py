@@ -13,7 +13,7 @@ from agents.network.extractor import NetHackExtractor
 from agents.ppo.dihedral import Dihedral
 from agents.ppo.fast_ppo import FastPPO
 from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 from calm.errors import UsageError
 from calm.records import Subgoal
 from envs.interfaces.sb3_vec import Sb3Vec

@@ -11,12 +11,12 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.training.checkpoint import State, judge_state, snapshot
-from agents.training.config import TrainConfig
 from agents.training.credit_source import CreditSource
 from agents.training.evaluation import Success, measure_same
-from agents.training.run_folder import Row, Run
-from agents.training.status import TrainingStatus
+from agents.training.run.checkpoint import State, judge_state, snapshot
+from agents.training.run.folder import Row, Run
+from agents.training.run.status import TrainingStatus
+from agents.training.settings.config import TrainConfig
 from calm.annotation.live import PENDING, Annotator, Waiting
 from calm.judges.student import StudentJudge
 from calm.records import Judgement, Usage

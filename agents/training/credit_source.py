@@ -24,7 +24,7 @@ SPECS = ("none", "truth", "noisy:precision=P,recall=R", *JUDGES)
 
 @dataclass(frozen=True)
 class Asking:
-    """How a run asks a judge that is a model; see `agents.training.config.TrainConfig`."""
+    """How a run asks a judge that is a model; see `agents.training.settings.config.TrainConfig`."""
 
     ask: Ask = "wait"
     """`wait` for answers about what is new, or take them `later`, see `calm.annotation.live`."""

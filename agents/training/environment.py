@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.bonus.make import make_bonus
-from agents.training.config import TrainConfig
 from agents.training.credit_source import Asking, CreditSource, make_credit_source
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.decompose import decompose
 from calm.errors import UsageError
 from calm.judges import asks_model, make_judge, teacher_of

@@ -10,7 +10,7 @@ import numpy as np
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 
 

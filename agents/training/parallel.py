@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.training.executor import Lost, News
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
 from agents.training.train import train
 from calm.errors import CalmError
 from calm.owned.client import open_store

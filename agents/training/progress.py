@@ -10,8 +10,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from agents.training.executor import Executor, train_all
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
 from calm.annotation.many import rate_in_words
 
 MOST_BARS = 6

@@ -18,12 +18,12 @@ import torch
 from agents.ppo.glibc_memory import keep_memory
 from agents.training.agent import make_ppo
 from agents.training.callback import Clock, RunCallback
-from agents.training.checkpoint import restore, restore_judge
 from agents.training.environment import credit_source_of, make_env, subgoals_of_run
-from agents.training.folder_lock import owned
 from agents.training.loggers import make_logger
-from agents.training.run_folder import Row, Run
-from agents.training.status import StatusWriter, TrainingStatus, remove_status
+from agents.training.run.checkpoint import restore, restore_judge
+from agents.training.run.folder import Row, Run
+from agents.training.run.lock import owned
+from agents.training.run.status import StatusWriter, TrainingStatus, remove_status
 from calm.annotation.live import Annotator
 from calm.errors import CalmError
 from calm.store.store import Store

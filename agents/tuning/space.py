@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from agents.training.config import TrainConfig, make_config
+from agents.training.settings.config import TrainConfig, make_config
 from calm.errors import UsageError, unknown
 from calm.yaml_files import read_yaml
 

@@ -21,9 +21,9 @@ import optuna
 import yaml
 from optuna.trial import FrozenTrial, TrialState
 
-from agents.training.folder_lock import owned
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.lock import owned
+from agents.training.run.status import TrainingStatus
 from agents.training.train import train
 from agents.tuning.space import Choices, Interval, SearchSpace
 from calm.errors import UsageError

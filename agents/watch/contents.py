@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from agents.training.find_runs import CONFIG, matching, walk
+from agents.training.run.find import CONFIG, matching, walk
 from calm.errors import UsageError
 from calm.store.schema import APPLICATION_ID
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from agents.report.reward import reward_in_words
-from agents.training.config import TrainConfig
-from agents.training.folder_lock import is_owned
-from agents.training.run_folder import Row, Run
-from agents.training.status import TrainingStatus, read_status
+from agents.training.run.folder import Row, Run
+from agents.training.run.lock import is_owned
+from agents.training.run.status import TrainingStatus, read_status
+from agents.training.settings.config import TrainConfig
 from calm.cli.typed import typed
 from calm.errors import CalmError, UsageError
 from calm.records import Judgement

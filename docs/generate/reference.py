@@ -15,13 +15,13 @@ import agents.bonus.e3b
 import agents.bonus.rnd
 import agents.demo.run
 import agents.study.results
-import agents.training.run_folder
+import agents.training.run.folder
 import calm.credit
 import data.dataset
 import envs.bonus.novelty
 from agents.bonus.make import BONUSES
 from agents.encoders import MECHANISMS
-from agents.training.config import settings
+from agents.training.settings.config import settings
 from calm import errors
 from calm.asking.form import FORMS
 from calm.asking.prompt import decompose_prompt
@@ -168,7 +168,7 @@ def file_formats() -> str:
         "Labels (`calm labels export`)": LABELS,
     }
     folders = {
-        "A training run": agents.training.run_folder,
+        "A training run": agents.training.run.folder,
         "A demo": agents.demo.run,
         "A study's results": agents.study.results,
         "A labelled set": data.dataset,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agents.study.results import read_results
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from agents.training.train import train
 from calm.loopback import Loopback
 from calm.store.store import Store

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 
 
 def rows(*successes: float) -> list[dict]:

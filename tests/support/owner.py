@@ -10,7 +10,7 @@ from tests.support.processes import line, python
 HOLD = """
 import sys
 from pathlib import Path
-from agents.training.folder_lock import owned
+from agents.training.run.lock import owned
 with owned(Path(sys.argv[1])):
     print("owned", flush=True)
     sys.stdin.readline()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 
 SMALL = {

@@ -12,7 +12,7 @@ from agents.network.extractor import NetHackExtractor
 from agents.network.history import WINDOW_KEYS
 from agents.network.names import ENCODERS
 from agents.training.agent import make_ppo
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 from envs import make_vec
 from envs.interfaces.sb3_vec import Sb3Vec
 

@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import numpy as np
 import pytest
 
-from agents.training.config import TrainConfig, make_config
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
+from agents.training.settings.config import TrainConfig, make_config
 from agents.training.train import train
 from calm.annotation.live import Annotator
 from calm.endpoint import client

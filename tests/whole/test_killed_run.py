@@ -6,8 +6,8 @@ import signal
 from itertools import pairwise
 from pathlib import Path
 
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from tests.support.processes import eventually
 from tests.support.states import same

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from calm.loopback import Loopback
 from calm.loopback.answers import prompt_of

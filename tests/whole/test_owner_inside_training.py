@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.loopback import Loopback
 from calm.store.store import Store

@@ -6,8 +6,8 @@ import pytest
 
 from agents.study.plan import Cell
 from agents.study.results import read_results
-from agents.training.config import make_config
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import make_config
 from agents.training.train import train
 from calm.store.store import Store
 from data.store_export import import_store

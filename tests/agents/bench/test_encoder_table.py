@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from agents.bench.encoder_table import flops, observation_space
 from agents.encoders.route_scan import RouteScan
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 
 
 class OneLayer(nn.Module):

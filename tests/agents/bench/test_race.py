@@ -7,7 +7,7 @@ import torch
 
 from agents.bench import race
 from agents.bench.race import Finish, report, run, unaugmented
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 from calm.errors import UsageError
 
 SMALL = {

@@ -5,8 +5,8 @@ import torch
 
 from agents.bench.train_judged import run, sb3_ppo
 from agents.training.agent import make_ppo
-from agents.training.config import make_config
 from agents.training.environment import make_env
+from agents.training.settings.config import make_config
 
 SMALL = {"n_envs": 2, "n_steps": 8, "crop": 5, "features_dim": 16, "minibatches": 2, "n_epochs": 1}
 

@@ -12,7 +12,7 @@ import envs
 from agents.bonus.e3b import E3B
 from agents.bonus.learned import LearnedBonus
 from agents.bonus.make import make_bonus
-from agents.training.checkpoint import _copied
+from agents.training.run.checkpoint import _copied
 from tests.support.states import same
 
 LEARNED = ("rnd", "e3b")

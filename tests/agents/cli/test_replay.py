@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agents.report.page import report_runs
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from tests.support.command_line import calm
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.training.config import make_config
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import make_config
 from calm.errors import UsageError
 from tests.support.command_line import calm
 from tests.support.kitchen import calm as main

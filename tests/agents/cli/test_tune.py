@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from agents.training.config_files import load_config
+from agents.training.settings.files import load_config
 from tests.support.command_line import calm
 
 SPACE = """

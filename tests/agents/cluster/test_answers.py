@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agents.cluster.answers import copy_of_answers, reads_answers, store_of_attempt
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.store.store import Store
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from agents.cluster.cell import CellNeeds, Ending, ending_of, train_cell
 from agents.cluster.versions import host, versions
-from agents.training.config import TrainConfig
 from agents.training.executor import Lost
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.errors import BudgetError, CalmError
 
 

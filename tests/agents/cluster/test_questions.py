@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agents.cluster.questions import Asking
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.errors import UsageError
 from calm.owned.address import ADDRESS, CERTIFICATE, TOKEN, TOKEN_FILE
 from calm.owned.client import open_store

@@ -19,7 +19,7 @@ from agents.study.plan import Cell, load_plan
 from agents.study.results import read_results
 from agents.study.run import Order, run_study
 from agents.training.executor import Lost
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from agents.training.train import train
 from calm.errors import EndpointError, UsageError
 from tests.support.processes import eventually, python

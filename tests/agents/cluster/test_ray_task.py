@@ -9,9 +9,9 @@ from agents.cluster.cell import CellNeeds, Ending
 from agents.cluster.folder_files import ChangedFiles, write_files
 from agents.cluster.ray_task import Message, TravellingRun, train_in_task
 from agents.cluster.versions import versions
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 
 CONFIG = TrainConfig(

@@ -15,9 +15,9 @@ from agents.cluster.questions import Asking
 from agents.cluster.slurm_executor import SlurmExecutor
 from agents.cluster.slurm_job import Submission
 from agents.study.results import read_results
-from agents.training.config import TrainConfig
 from agents.training.executor import train_all
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.errors import UsageError
 from calm.owned.address import ADDRESS, TOKEN
 from tests.support.processes import eventually, python

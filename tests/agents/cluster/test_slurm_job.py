@@ -7,10 +7,10 @@ import pytest
 from agents.cluster.cell import CellNeeds
 from agents.cluster.slurm_job import SUPERSEDED, CellJob, Submission
 from agents.cluster.versions import versions
-from agents.training.config import TrainConfig
 from agents.training.executor import Lost
-from agents.training.run_folder import Run
-from agents.training.status import FILE
+from agents.training.run.folder import Run
+from agents.training.run.status import FILE
+from agents.training.settings.config import TrainConfig
 
 pytest.importorskip("submitit")
 

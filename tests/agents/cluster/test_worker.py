@@ -12,11 +12,11 @@ from agents.cluster.worker import Worker
 from agents.study.plan import load_plan
 from agents.study.results import read_results
 from agents.study.run import Order, run_study
-from agents.training.config import TrainConfig
 from agents.training.executor import Lost, train_all
-from agents.training.folder_lock import FolderInUse
 from agents.training.parallel import LocalProcesses
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.run.lock import FolderInUse
+from agents.training.settings.config import TrainConfig
 from calm.errors import CalmError, UsageError
 from tests.support.processes import eventually, python
 from tests.support.tiny_study import PLAN

@@ -8,8 +8,8 @@ import pytest
 from agents import load_agent
 from agents.inspection.agent import agent_folder, pretrained_agents
 from agents.sharing.agent_package import write_agent_package
-from agents.training.policy_file import write_policy
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.run.policy_file import write_policy
 from calm.errors import UsageError
 from calm.files import sha256_of
 from calm.hub.package import FILE, read_description

@@ -12,8 +12,8 @@ from agents.inspection.explain import attended, by_kind, explain_run, spread, st
 from agents.inspection.occlusion import known_cells
 from agents.report.page import report_runs
 from agents.training.agent import make_ppo
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.errors import UsageError
 from envs import make_vec

@@ -7,9 +7,9 @@ import pytest
 from agents.inspection.explain import recorded
 from agents.inspection.load import SavedJudge, recalled_source, trained
 from agents.inspection.recording import record_run
-from agents.training.config import TrainConfig
 from agents.training.environment import subgoals_of
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.annotation.live import Annotator
 from calm.records import Subgoal

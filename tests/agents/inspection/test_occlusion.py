@@ -16,7 +16,7 @@ from agents.inspection.occlusion import (
     occlusion,
 )
 from agents.training.agent import make_ppo
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 from envs import make_vec
 
 SMALL = {"n_envs": 2, "n_steps": 32, "features_dim": 16}

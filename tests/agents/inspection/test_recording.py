@@ -12,10 +12,10 @@ import torch
 
 from agents.inspection.recording import Recording, latest, record_run
 from agents.training.agent import make_ppo
-from agents.training.config import TrainConfig
 from agents.training.credit_source import make_credit_source
 from agents.training.environment import make_env, subgoals_of_run
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.errors import UsageError
 from envs.events.judge_rules import RULES

@@ -16,7 +16,7 @@ from agents.network.extractor import NetHackExtractor
 from agents.network.kernels.bfloat16 import Bfloat16Conv2d
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.agent import make_ppo
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 from envs import make_vec
 from tests.agents.ppo.walk import LIMIT, Kept, assert_the_same, kept_of_learning, settings
 

@@ -4,7 +4,7 @@ import pytest
 
 from agents.bonus.make import BONUSES
 from agents.report.reward import reward_in_words
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 
 IDLE = "-0.01 for every step in which no game time passes"
 

@@ -12,8 +12,8 @@ from agents.report.tables import (
     settings_table,
     steps_to,
 )
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.errors import UsageError
 from tests.support.measured_runs import rows, run
 

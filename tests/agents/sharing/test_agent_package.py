@@ -7,8 +7,8 @@ import pytest
 
 from agents import load_agent
 from agents.sharing.agent_package import check_agent, write_agent_package
-from agents.training.policy_file import FILE
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.run.policy_file import FILE
 from calm.errors import UsageError
 
 

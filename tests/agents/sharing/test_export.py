@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from agents.sharing.export import export_minari, export_tables
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from data.parquet import read_transitions
 from tests.support.command_line import calm, run_calm

@@ -7,7 +7,7 @@ import pytest
 
 from agents import load_agent
 from agents.sharing.hub import kind_of, pull_package, push_source
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 from calm.errors import UsageError
 from calm.store.store import Store
 from data.dataset import load

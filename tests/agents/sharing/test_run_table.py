@@ -8,7 +8,7 @@ import yaml
 
 from agents.inspection.recording import record_run
 from agents.sharing.run_table import STEPS, write_run_table
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
 
 
 def test_every_frame_is_a_row_and_the_card_tells_of_the_agent(run: Run, tmp_path: Path) -> None:

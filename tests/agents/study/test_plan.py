@@ -12,7 +12,7 @@ from agents.bonus.make import make_bonus
 from agents.network.extractor import NetHackExtractor
 from agents.study.plan import Cell, load_plan
 from agents.training.environment import credit_source_of, make_env, subgoals_of
-from agents.training.families import family_of
+from agents.training.settings.families import family_of
 from calm.errors import UsageError
 from calm.judges import asks_model
 from calm.subgoals import read_subgoals

@@ -14,8 +14,8 @@ from rich.console import Console
 from agents.study.plan import Cell, Plan, load_plan
 from agents.study.results import read_results
 from agents.study.run import Order, _fitting, _run, run_study
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.errors import CalmError, UsageError
 from tests.support.owner import owning_process
 from tests.support.processes import eventually, python, running

@@ -11,9 +11,9 @@ from agents.ppo.fast_ppo import FastPPO
 from agents.ppo.fast_recurrent_ppo import FastRecurrentPPO
 from agents.training.agent import make_ppo
 from agents.training.callback import RunCallback
-from agents.training.config import TrainConfig
 from agents.training.environment import credit_source_of, make_env, subgoals_of
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.errors import UsageError
 from envs import make_vec

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agents.training.config import make_config
 from agents.training.credit_source import Asking, make_credit_source
+from agents.training.settings.config import make_config
 from calm.annotation.live import Annotator
 from calm.errors import UsageError
 from calm.loopback import Loopback

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from agents.inspection.recording import record_run
-from agents.training.config import TrainConfig
 from agents.training.environment import make_env, subgoals_of_run
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.errors import UsageError
 from calm.records import Subgoal, subgoals_hash

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agents.training.executor import Lost, News, train_all
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
 from calm.errors import CalmError, EndpointError, UsageError
 
 STATUS = TrainingStatus(100, 400, 50.0, None, 3)

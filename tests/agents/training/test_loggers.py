@@ -9,10 +9,10 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer import event_file_writer
 
-from agents.training.config import TrainConfig
 from agents.training.loggers import make_logger
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.errors import UsageError
 

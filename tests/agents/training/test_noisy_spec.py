@@ -2,9 +2,9 @@
 
 import pytest
 
-from agents.training.config import TrainConfig
 from agents.training.credit_source import make_credit_source
 from agents.training.noisy_spec import parse_noisy
+from agents.training.settings.config import TrainConfig
 from calm.errors import UsageError
 from data.evaluation.paper import paper_table
 from envs.credit.noisy import NoisyTruth

@@ -14,8 +14,8 @@ import pytest
 
 from agents.training.executor import train_all
 from agents.training.parallel import STOPS, LocalProcesses, _interrupt_once
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
 from calm.errors import CalmError
 
 

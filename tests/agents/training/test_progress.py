@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from agents.training import progress
-from agents.training.config import TrainConfig
 from agents.training.parallel import LocalProcesses
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
+from agents.training.settings.config import TrainConfig
 
 
 def output_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int) -> tuple[str, list[int]]:

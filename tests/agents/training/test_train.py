@@ -11,9 +11,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from agents.bonus.make import TUNED_WEIGHTS
 from agents.report.page import report_runs
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus
+from agents.training.run.folder import Run
+from agents.training.run.status import TrainingStatus
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.errors import CalmError, UsageError
 from envs.interfaces.sb3_vec import Sb3Vec

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from agents.training.config_files import load_config
+from agents.training.settings.files import load_config
 from agents.tuning.space import SearchSpace
 from agents.tuning.tune import DATABASE, Search, Trial, TuningStatus, write_best
 from calm.errors import UsageError

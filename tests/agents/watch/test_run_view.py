@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from agents.training.folder_lock import owned
-from agents.training.run_folder import Run
-from agents.training.status import TrainingStatus, write_status
+from agents.training.run.folder import Run
+from agents.training.run.lock import owned
+from agents.training.run.status import TrainingStatus, write_status
 from agents.watch.run_view import RunView
 from calm.records import Judgement, Verdict
 from tests.support.measured_runs import rows, run

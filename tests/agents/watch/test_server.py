@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.training.status import TrainingStatus
+from agents.training.run.status import TrainingStatus
 from agents.watch.server import application
 from agents.watch.truths import KnownTruths
 from agents.watch.watching import Watching

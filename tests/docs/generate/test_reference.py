@@ -1,6 +1,6 @@
 """What is generated is all that the code has, and says what the code says."""
 
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 from calm.asking.prompt import JudgePrompt
 from calm.records import Verdict
 from calm.store.store import Store

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.training.find_runs import find_runs, runs_in
+from agents.training.run.find import find_runs, runs_in
 from calm.errors import UsageError
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from agents.training.config import TrainConfig, make_config, settings
+from agents.training.settings.config import TrainConfig, make_config, settings
 from calm.errors import UsageError
 
 
@@ -68,7 +68,7 @@ def test_a_broken_field_is_named(values: dict, says: str) -> None:
 
 
 def test_reading_settings_loads_no_torch() -> None:
-    code = "import sys, agents.training.config; assert 'torch' not in sys.modules, 'torch'"
+    code = "import sys, agents.training.settings.config; assert 'torch' not in sys.modules, 'torch'"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

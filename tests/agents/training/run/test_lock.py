@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.training import folder_lock
-from agents.training.folder_lock import FILE, is_owned, owned, owned_in_turn
+from agents.training.run import lock
+from agents.training.run.lock import FILE, is_owned, owned, owned_in_turn
 from calm.errors import UsageError
 from tests.support.owner import owning_process
 
@@ -61,7 +61,7 @@ def test_only_an_owner_is_waited_for_and_not_a_place_that_can_t_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setattr(folder_lock.time, "sleep", lambda _: pytest.fail("waits"))
+    monkeypatch.setattr(lock.time, "sleep", lambda _: pytest.fail("waits"))
     with pytest.raises(UsageError, match="can't be used"), owned_in_turn(tmp_path / "file"):
         pytest.fail("owned")
 

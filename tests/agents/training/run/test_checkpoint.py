@@ -9,9 +9,9 @@ import torch
 
 from agents.bonus.make import make_bonus
 from agents.training.agent import make_ppo
-from agents.training.checkpoint import restore, snapshot
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
+from agents.training.run.checkpoint import restore, snapshot
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig
 from calm.errors import UsageError
 from envs import make_vec
 from envs.credit.noisy import NoisyTruth

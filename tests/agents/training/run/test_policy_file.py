@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from agents.training.policy_file import FORMAT, read_policy, write_policy
+from agents.training.run.policy_file import FORMAT, read_policy, write_policy
 from calm.errors import UsageError
 
 SHARED = torch.arange(6, dtype=torch.float32).reshape(2, 3) / 7

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from agents.training.config import TrainConfig, make_config, settings
-from agents.training.idle_settings import OF_JUDGE, refuse_idle
+from agents.training.settings.config import TrainConfig, make_config, settings
+from agents.training.settings.idle import OF_JUDGE, refuse_idle
 from calm.errors import UsageError
 
 LATER = {"judge": "openai:any", "ask": "later"}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from agents.training.config import TrainConfig, make_config
-from agents.training.misfits import misfit
+from agents.training.settings.config import TrainConfig, make_config
+from agents.training.settings.misfits import misfit
 from calm.errors import UsageError
 
 

@@ -33,9 +33,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from agents.training import folder_lock, policy_file
-from agents.training.config import TrainConfig, make_config
-from agents.training.config_files import load_config
+from agents.training.run import lock, policy_file
+from agents.training.settings.config import TrainConfig, make_config
+from agents.training.settings.files import load_config
 from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.files import write_file
@@ -125,7 +125,7 @@ class Run:
                 " name another folder with --out"
                 + (
                     ""
-                    if begun or (folder / folder_lock.FILE).exists()
+                    if begun or (folder / lock.FILE).exists()
                     else ", or remove it: nothing has been trained in it yet"
                 )
             )
@@ -136,7 +136,7 @@ class Run:
         For a run whose settings turn out not to fit each other when it is to begin. What else lies
         in the folder stays, and so does the whole run where another process owns it.
         """
-        with contextlib.suppress(UsageError, OSError), folder_lock.owned(self.folder):
+        with contextlib.suppress(UsageError, OSError), lock.owned(self.folder):
             if self.checkpoint_path.exists() or self.metrics_path.exists():
                 return
             for name in ("config.yaml", "provenance.json", "subgoals.json"):

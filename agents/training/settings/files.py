@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from agents.training.config import TrainConfig, make_config
+from agents.training.settings.config import TrainConfig, make_config
 from calm.errors import UsageError
 from calm.yaml_files import load_yaml, read_yaml
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agents.training.config import TrainConfig
+    from agents.training.settings.config import TrainConfig
 
 MOST_TRANSITIONS = 1 << 20
 """Transitions of one rollout, at most; with the default keys they take half a gigabyte."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from agents.training.config import TrainConfig
-from agents.training.folder_lock import owned
-from agents.training.run_folder import Run, provenance
+from agents.training.run.folder import Run, provenance
+from agents.training.run.lock import owned
+from agents.training.settings.config import TrainConfig
 from calm.bench.harness import processor
 from calm.errors import UsageError
 from calm.records import Subgoal

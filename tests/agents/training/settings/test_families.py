@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.training.config import TrainConfig, make_config
-from agents.training.families import Family, families, family_of
-from agents.training.run_folder import Run
+from agents.training.run.folder import Run
+from agents.training.settings.config import TrainConfig, make_config
+from agents.training.settings.families import Family, families, family_of
 from envs.tasks import INSTALLED
 from tests.support.command_line import calm
 

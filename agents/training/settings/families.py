@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from calm.yaml_files import read_yaml
 
-FOLDER = Path(__file__).parent / "settings"
+FOLDER = Path(__file__).parent
 _REST = "others"
 """The family of tasks that no other file names."""
 
@@ -24,7 +24,7 @@ class Family(NamedTuple):
     tasks: tuple[str, ...]
     """Short names of its tasks, or patterns of them such as `Freeze-*`."""
     settings: dict[str, Any]
-    """By field of `agents.training.config.TrainConfig`."""
+    """By field of `agents.training.settings.config.TrainConfig`."""
 
 
 def families() -> list[Family]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from agents.training.config import TrainConfig
-from agents.training.config_files import load_config, read_settings
+from agents.training.settings.config import TrainConfig
+from agents.training.settings.files import load_config, read_settings
 from calm.errors import UsageError
 
 

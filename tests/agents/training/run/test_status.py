@@ -3,9 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from agents.training.config import TrainConfig
-from agents.training.run_folder import Run
-from agents.training.status import (
+from agents.training.run.folder import Run
+from agents.training.run.status import (
     StatusReader,
     StatusWriter,
     TrainingStatus,
@@ -13,6 +12,7 @@ from agents.training.status import (
     remove_status,
     write_status,
 )
+from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 
 STATUS = TrainingStatus(100, 400, 50.0, None, 3)

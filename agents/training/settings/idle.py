@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agents.training.config import TrainConfig
+from agents.training.settings.config import TrainConfig
 from calm.errors import UsageError
 from calm.judges import teacher_of
 
