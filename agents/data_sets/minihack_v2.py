@@ -14,7 +14,7 @@ from pathlib import Path
 from agents.data_sets.picking import EPISODES, Part, Picker
 from calm.records import LabelledTransition
 from envs.collect import play
-from envs.game.boxoban import FOLDER
+from envs.game.levels.boxoban import FOLDER
 from envs.tasks import task as find_task
 
 BOXOBAN = Path(__file__).parent / "boxoban"

@@ -31,7 +31,7 @@ from envs.game import messages
 from envs.game.clock import stop_clock
 from envs.game.glyphs import CLOSED_DOORS, SKELETON_KEY
 from envs.game.goal import ABORTED, DIED, LOST, RUNNING, WON, Goal
-from envs.game.level_compiler import write_level
+from envs.game.levels.compiler import write_level
 from envs.game.messages import Messages
 from envs.game.minihack_env import seeded_levels
 from envs.game.rules import read_rules

@@ -25,9 +25,9 @@ with warnings.catch_warnings():
     from minihack.envs.keyroom import MiniHackKeyDoor
     from minihack.envs.minigrid import MiniGridHack
 
-from envs.game.boxoban import BoxobanLevels, use_level_files
-from envs.game.level_compiler import Levels, lev_comp, take_level_out, use_level_compiler
-from envs.game.minigrid_levels import SeededLevels, use_minigrid_3
+from envs.game.levels.boxoban import BoxobanLevels, use_level_files
+from envs.game.levels.compiler import Levels, lev_comp, take_level_out, use_level_compiler
+from envs.game.levels.minigrid import SeededLevels, use_minigrid_3
 from envs.game.rules import Rules, read_rules
 
 use_level_compiler(minihack.base)

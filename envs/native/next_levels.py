@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calm.errors import GameError
-from envs.game.level_compiler import Levels, write_level
+from envs.game.levels.compiler import Levels, write_level
 from envs.stepping.backend import NextSeed
 
 

@@ -16,10 +16,10 @@ from nle.env.base import NLE_SPACE_ITEMS
 from nle.nethack import Command, CompassDirection
 
 from docs.generate.minihack_table import surveys
-from envs.game.boxoban import FOLDER
 from envs.game.engine import ENGINE_KEYS
 from envs.game.glyphs import NO_GLYPH
 from envs.game.goal import ABORTED, DIED, LOST, WON
+from envs.game.levels.boxoban import FOLDER
 from envs.game.minihack_env import make_minihack
 from envs.players.make import make_player
 from envs.stepping.batch import Batch

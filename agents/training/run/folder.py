@@ -56,7 +56,7 @@ def commit() -> str:
     """
     if sent := os.environ.get("CALM_COMMIT"):
         return sent
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     git = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         described = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()

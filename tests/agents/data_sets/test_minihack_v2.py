@@ -9,7 +9,7 @@ import pytest
 from agents.data_sets.minihack_v2 import TASKS, play_task, players_of
 from calm.records import LabelledTransition
 from data.dataset import load
-from envs.game.boxoban import FOLDER
+from envs.game.levels.boxoban import FOLDER
 from envs.tasks import task_id
 
 

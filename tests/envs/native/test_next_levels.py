@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from calm.errors import GameError
-from envs.game.level_compiler import LEVEL
+from envs.game.levels.compiler import LEVEL
 from envs.native.next_levels import NextLevels
 
 

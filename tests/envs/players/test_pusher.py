@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from envs.collect import play
-from envs.game.boxoban import FOLDER
+from envs.game.levels.boxoban import FOLDER
 from tests.support.boxoban import ONE_PUSH, SOUTH, TWO_BOXES, write_levels
 
 

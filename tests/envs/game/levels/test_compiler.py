@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from calm.errors import GameError
-from envs.game.level_compiler import lev_comp
+from envs.game.levels.compiler import lev_comp
 from envs.stepping.batch import Batch
 
 

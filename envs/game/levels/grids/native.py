@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from calm.native_build import build, failure, why_not
-from envs.game.level_code import DOORS
+from envs.game.levels.code import DOORS
 
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from envs.game.boxoban import FOLDER
-from envs.game.boxoban_level import BoxobanLevel
-from envs.game.level_code import VERSION_BYTES
-from envs.game.level_compiler import lev_comp
+from envs.game.levels.boxoban import FOLDER
+from envs.game.levels.boxoban_level import BoxobanLevel
+from envs.game.levels.code import VERSION_BYTES
+from envs.game.levels.compiler import lev_comp
 from envs.game.minihack_env import make_minihack, seeded_levels
 from envs.game.rules import read_rules
 from tests.support.boxoban import LEVELS, ONE_PUSH
 
-OWN = Path(__file__).parents[3] / "agents" / "data_sets" / "boxoban"
+OWN = Path(__file__).parents[4] / "agents" / "data_sets" / "boxoban"
 FLAGS = ("noteleport", "premapped")
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import gymnasium
 
 from calm.errors import GameError
-from envs.game.grid_level import GridLevel, read_grid
-from envs.game.grids.native import NativeLevels, library, read_task
-from envs.game.level_code import CheckedCompiler
+from envs.game.levels.code import CheckedCompiler
+from envs.game.levels.grid_level import GridLevel, read_grid
+from envs.game.levels.grids.native import NativeLevels, library, read_task
 
 log = logging.getLogger(__name__)
 

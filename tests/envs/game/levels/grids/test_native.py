@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from envs.game.grids.native import GridTask, NativeLevels, library
-from envs.game.minigrid_levels import SeededLevels
+from envs.game.levels.grids.native import GridTask, NativeLevels, library
+from envs.game.levels.minigrid import SeededLevels
 from envs.game.minihack_env import make_minihack, minihack_ids, seeded_levels
 from envs.game.rules import read_rules
 

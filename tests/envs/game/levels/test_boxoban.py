@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from calm.errors import UsageError
-from envs.game.boxoban import FOLDER, pick, read_levels
 from envs.game.goal import WON
+from envs.game.levels.boxoban import FOLDER, pick, read_levels
 from envs.stepping.batch import Batch
 from tests.support.boxoban import LEVELS, ONE_PUSH, SOUTH, TWO_BOXES, write_levels
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from envs.game.grid_level import GridLevel
-from envs.game.level_code import VERSION_BYTES
-from envs.game.level_compiler import lev_comp
+from envs.game.levels.code import VERSION_BYTES
+from envs.game.levels.compiler import lev_comp
+from envs.game.levels.grid_level import GridLevel
 from envs.game.minihack_env import make_minihack, minihack_ids, seeded_levels
 from envs.game.rules import read_rules
 

@@ -13,7 +13,7 @@ from functools import reduce
 from operator import or_
 from typing import Protocol
 
-from envs.game.level_compiler import lev_comp
+from envs.game.levels.compiler import lev_comp
 
 Position = tuple[int, int]
 """Column and row, from 0, on the map as it is written."""

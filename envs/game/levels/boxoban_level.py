@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envs.game.level_code import LevelCode, Position
+from envs.game.levels.code import LevelCode, Position
 
 _MINIHACK = str.maketrans({"#": "F", " ": ".", "@": ".", "$": "."})
 """MiniHack's characters for Boxoban's: iron bars for walls, and floor under what stands on it."""
@@ -21,7 +21,7 @@ class BoxobanLevel:
     lines: tuple[str, ...]
     """In Boxoban's characters: `#` wall, `@` player, `$` box, `.` target."""
     flags: tuple[str, ...]
-    """Keys of `envs.game.level_code.FLAGS`."""
+    """Keys of `envs.game.levels.code.FLAGS`."""
 
     @property
     def rows(self) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from envs.game.level_code import LevelCode, Position
+from envs.game.levels.code import LevelCode, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class GridLevel:
     """Of the staircase down; None leaves it to the game."""
     doors: tuple[Position, ...]
     door_state: str
-    """A key of `envs.game.level_code.DOORS`."""
+    """A key of `envs.game.levels.code.DOORS`."""
     monsters: int
     traps: int
 

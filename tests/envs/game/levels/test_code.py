@@ -2,8 +2,8 @@
 
 import pytest
 
-from envs.game.level_code import FLAGS, VERSION_BYTES, CheckedCompiler, LevelCode
-from envs.game.level_compiler import lev_comp
+from envs.game.levels.code import FLAGS, VERSION_BYTES, CheckedCompiler, LevelCode
+from envs.game.levels.compiler import lev_comp
 
 
 class Room:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from calm.errors import UsageError
-from envs.game.boxoban_level import BoxobanLevel
-from envs.game.level_code import CheckedCompiler
+from envs.game.levels.boxoban_level import BoxobanLevel
+from envs.game.levels.code import CheckedCompiler
 
 FOLDER = "CALM_BOXOBAN"
 """The environment variable that names the folder of levels."""

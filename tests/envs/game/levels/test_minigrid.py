@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from calm.errors import GameError
-from envs.game.grids.native import NativeLevels
-from envs.game.minigrid_levels import SeededLevels, grid_source
+from envs.game.levels.grids.native import NativeLevels
+from envs.game.levels.minigrid import SeededLevels, grid_source
 from envs.game.minihack_env import make_minihack, seeded_levels
 from envs.game.rules import read_rules
 from envs.stepping.batch import Batch
@@ -227,7 +227,7 @@ def test_minigrid_draws_levels_where_ours_would_differ(
 
 def test_minigrid_draws_levels_where_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = levels_of(ROOMS).compile(3)
-    monkeypatch.setattr("envs.game.minigrid_levels.library", lambda: None)
+    monkeypatch.setattr("envs.game.levels.minigrid.library", lambda: None)
     levels = levels_of(ROOMS)
     assert levels._native is None
     assert levels.compile(3) == ours
@@ -257,7 +257,7 @@ def test_levels_are_compiled_by_nethack_where_ours_would_differ(
     levels = seeded_levels(env, read_rules(env))
     assert levels is not None
     ours = levels.compile(3)
-    monkeypatch.setattr("envs.game.grid_level.GridLevel.encode", lambda self, version: b"")
+    monkeypatch.setattr("envs.game.levels.grid_level.GridLevel.encode", lambda self, version: b"")
     others = seeded_levels(env, read_rules(env))
     assert others is not None
     assert others.compile(3) == ours
