@@ -52,7 +52,7 @@ def _idle(config: TrainConfig) -> dict[str, str]:
         )
     if config.ask != "later":
         reasons["most_pending"] = "training waits for every answer: take ask=later, or leave it out"
-    if teacher_of(config.judge).partition(":")[0] != "openai":
+    if not teacher_of(config.judge).startswith("openai:"):
         reasons["patience"] = (
             f"it is of an endpoint that may not answer, and {config.judge} has none: take an"
             " openai: judge, or leave it out"
