@@ -2,7 +2,9 @@
 
 An arm whose network costs more makes fewer steps in the same time, which a comparison by steps does
 not show. The time of a task is that in which its quickest cell made all of its steps, so that every
-cell has been trained for so long. It counts collecting and updates, not evaluations.
+cell has been trained for so long. It counts collecting and updates, not evaluations, and is the
+processor's time of the cell's process, which other work on the machine lengthens little; of a task
+with a cell that was trained before that was recorded, it is the wall clock's.
 """
 
 from __future__ import annotations
@@ -29,8 +31,9 @@ from agents.training.run.folder import Row
 NOTE = (
     "Success after as many seconds of training rather than steps: of a task, those in which its"
     " quickest cell made all of its steps, without evaluations; between evaluations it is"
-    " interpolated. Seconds compare only where all cells were trained on one kind of machine, as"
-    " many at once."
+    " interpolated. They are the processor's, in which waiting for a model does not count, or the"
+    " wall clock's where the table says so, and compare only where all cells were trained on one"
+    " kind of machine."
 )
 
 
@@ -41,6 +44,8 @@ class TimedArm(NamedTuple):
     arm: str
     seconds: float
     """The task's time."""
+    clock: str
+    """The column of a cell's rows that it is read from: "cpu_seconds" or "seconds"."""
     steps: Values
     """(S,) steps that each seed had made by then."""
     finals: Values
@@ -64,39 +69,46 @@ class EqualTime(NamedTuple):
 
 def at_equal_time(plan: Plan, findings: Findings) -> EqualTime:
     """Returns the arms and the planned comparisons of a study's findings at equal time."""
-    seconds = {
-        task: min(r.rows[-1]["seconds"] for one in findings.of(task) for r in one.results)
-        for task in findings.tasks
-    }
-    arms = {
-        key: _timed(key, [r.rows for r in one.results], seconds[one.task], one.episodes)
-        for key, one in findings.arms.items()
-    }
+    arms = {}
+    for task in findings.tasks:
+        trained = {one.arm: [r.rows for r in one.results] for one in findings.of(task)}
+        rows = [row for seeds in trained.values() for seed in seeds for row in seed]
+        kept = all(row.get("cpu_seconds") is not None for row in rows)
+        clock = "cpu_seconds" if kept else "seconds"
+        seconds = min(seed[-1][clock] for seeds in trained.values() for seed in seeds)
+        for one in findings.of(task):
+            key = (task, one.arm)
+            arms[key] = _timed(key, trained[one.arm], seconds, clock, one.episodes)
     return EqualTime(arms, planned_pairs(plan, arms))
 
 
 def _timed(
-    key: tuple[str, str], seeds: Sequence[Sequence[Row]], seconds: float, episodes: int
+    key: tuple[str, str],
+    seeds: Sequence[Sequence[Row]],
+    seconds: float,
+    clock: str,
+    episodes: int,
 ) -> TimedArm:
-    """Returns an arm after so many seconds, from the evaluations of its seeds."""
+    """Returns an arm after so many seconds of a clock, from the evaluations of its seeds."""
 
     def by_then(name: str) -> Values:
         return np.array(
-            [np.interp(seconds, _column(rows, "seconds"), _column(rows, name)) for rows in seeds]
+            [np.interp(seconds, _column(rows, clock), _column(rows, name)) for rows in seeds]
         )
 
     areas = []
     for rows in seeds:
-        at, success = _column(rows, "seconds"), _column(rows, "success")
-        clock = np.array([0.0, *at[(at > 0) & (at < seconds)], seconds])
-        areas.append(area(clock, np.interp(clock, at, success)))
+        at, success = _column(rows, clock), _column(rows, "success")
+        times = np.array([0.0, *at[(at > 0) & (at < seconds)], seconds])
+        areas.append(area(times, np.interp(times, at, success)))
     soonest = [
-        next((row["seconds"] for row in rows if row["success"] >= RATE), np.inf) for rows in seeds
+        next((row[clock] for row in rows if row["success"] >= RATE), np.inf) for rows in seeds
     ]
     when = [at if at <= seconds else None for at in soonest]
     return TimedArm(
         *key,
         seconds,
+        clock,
         by_then("steps"),
         by_then("success"),
         np.array(areas),
@@ -117,7 +129,7 @@ def equal_time_table(plan: Plan, timed: EqualTime) -> Table:
             one.task,
             plan.arms[one.arm].label,
             len(one.finals),
-            fmt_seconds(one.seconds),
+            fmt_seconds(one.seconds) + (" by the wall clock" if one.clock == "seconds" else ""),
             fmt_steps(float(one.steps.mean())),
             fmt_share(success_estimate(one.finals, one.episodes)),
             fmt_share(iqm_estimate([one.areas])),

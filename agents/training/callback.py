@@ -32,6 +32,8 @@ class Clock:
 
     training: float = 0.0
     """Of collection and update."""
+    training_cpu: float = 0.0
+    """The same by the processor: other work on the machine lengthens it little."""
     evaluating: float = 0.0
     """Of evaluations."""
 
@@ -67,7 +69,7 @@ class RunCallback(BaseCallback):
         self.tally = tally
         self.rows = rows
         self.on_progress = on_progress
-        self.since = time.perf_counter()
+        self.start_clock()
         self.usage_before = Usage()
         """The judge's usage before the run was last started."""
         self.resume_state: State = {}
@@ -82,7 +84,7 @@ class RunCallback(BaseCallback):
         return self.training_env.episodes.shaping
 
     def _on_training_start(self) -> None:
-        self.since = time.perf_counter()
+        self.start_clock()
         self.last_checkpoint_step = self.num_timesteps
         self.remember_state()
 
@@ -108,11 +110,15 @@ class RunCallback(BaseCallback):
                 self.logger.record(f"calm/{name}", value)
         self.report()
 
+    def start_clock(self) -> None:
+        """Begins a span of time, of training or of an evaluation."""
+        self.since, self.cpu_since = time.perf_counter(), time.process_time()
+
     def stop_clock(self) -> None:
-        """Adds the time since the last call to that of training."""
-        now = time.perf_counter()
-        self.clock.training += now - self.since
-        self.since = now
+        """Adds the span to that of training and begins the next."""
+        self.clock.training += time.perf_counter() - self.since
+        self.clock.training_cpu += time.process_time() - self.cpu_since
+        self.start_clock()
 
     def recent(self) -> Row:
         """Returns means over the last episodes of training, and counts of the judge's questions."""
@@ -190,7 +196,7 @@ class RunCallback(BaseCallback):
         greedy = self.play_held_out(greedy=True) if last or self.config.eval_greedy else None
         low, high = sampled.interval
         self.clock.evaluating += time.perf_counter() - self.since
-        self.since = time.perf_counter()
+        self.start_clock()
         self.remember_state()  # whatever ends the run while files are written keeps this
         self.rows.append(
             {
@@ -207,6 +213,7 @@ class RunCallback(BaseCallback):
                 "judged_repeats": sampled.repeats("judge"),
                 "subgoals": [t._asdict() for t in sampled.subgoals],
                 "seconds": self.clock.training,
+                "cpu_seconds": self.clock.training_cpu,
                 "eval_seconds": self.clock.evaluating,
             }
             | self.recent()
@@ -244,6 +251,7 @@ class RunCallback(BaseCallback):
         assert isinstance(self.training_env, Sb3Vec)
         self.resume_state = snapshot(self.model, self.training_env) | {
             "training_seconds": self.clock.training,
+            "training_cpu_seconds": self.clock.training_cpu,
             "eval_seconds": self.clock.evaluating,
             "judge": judge_state(self.annotator) if self.annotator else None,
         }

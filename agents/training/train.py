@@ -123,6 +123,8 @@ def _train(
         callback = RunCallback(run, held_out, tally, source, clock, rows, on_progress)
         if state:
             clock.training, clock.evaluating = state["training_seconds"], state["eval_seconds"]
+            # A checkpoint written before the processor's time was kept has none.
+            clock.training_cpu = state.get("training_cpu_seconds", clock.training)
             if annotator and state["judge"]:
                 callback.usage_before = restore_judge(annotator, state["judge"])
             restore(model, env, state)

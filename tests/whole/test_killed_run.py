@@ -53,16 +53,17 @@ def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 
     copy = Run.open(Path(shutil.copytree(run.folder, tmp_path / "copy")))
     rows, again = train(run, resume=True), train(copy, resume=True)
-    timed = ("seconds", "eval_seconds")
+    timed = ("seconds", "cpu_seconds", "eval_seconds")
     assert [{k: v for k, v in r.items() if k not in timed} for r in rows] == [
         {k: v for k, v in r.items() if k not in timed} for r in again
     ]
     assert [r["steps"] for r in rows] == [0, 256, 512, 768, 1024]
-    assert all(a["seconds"] < b["seconds"] for a, b in pairwise(rows))
+    for clock in ("seconds", "cpu_seconds"):
+        assert all(a[clock] < b[clock] for a, b in pairwise(rows))
     assert rows[-1]["asked"] >= len(state["judge"]["texts"]) > 0
     assert rows[-1]["success_greedy"] is not None
     assert run.resumed_at[-1] == state["steps"]
     last, other = run.load_checkpoint(), copy.load_checkpoint()
     assert last["steps"] == 1024
-    clock = ("training_seconds", "eval_seconds", "judge")
+    clock = ("training_seconds", "training_cpu_seconds", "eval_seconds", "judge")
     assert same(*({k: v for k, v in s.items() if k not in clock} for s in (last, other)))

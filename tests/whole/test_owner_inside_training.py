@@ -23,8 +23,8 @@ CONFIG = TrainConfig(
     eval_episodes=2,
     features_dim=16,
 )
-TIMES = ("seconds", "eval_seconds")
-CLOCKS = ("training_seconds", "eval_seconds")
+TIMES = ("seconds", "cpu_seconds", "eval_seconds")
+CLOCKS = ("training_seconds", "training_cpu_seconds", "eval_seconds")
 
 
 def test_rows_and_checkpoints_are_the_same_but_for_times(

@@ -39,7 +39,7 @@ arms:
   two: {label: two, reward: 1 for the stairs, set: {judge: rules}}
 compare: [[two, one]]
 """
-TIMES = ("seconds", "eval_seconds")
+TIMES = ("seconds", "cpu_seconds", "eval_seconds")
 SECONDS = 1500  # that a study may take where other work has most of the processor
 
 

@@ -24,7 +24,7 @@ CONFIG = TrainConfig(
     features_dim=16,
     checkpoint_every=64,
 )
-TIMES = ("seconds", "eval_seconds")
+TIMES = ("seconds", "cpu_seconds", "eval_seconds")
 
 
 class List(list[Message]):

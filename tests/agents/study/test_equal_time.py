@@ -51,6 +51,18 @@ def test_what_was_reached_in_the_time_is_told_in_seconds(tmp_path: Path) -> None
     assert timed.arms["KeyRoom-S5", "rules"].reached[:5] == (3, 3, 4, 4, 4)
 
 
+def test_the_processors_time_is_taken_where_every_cell_has_it(tmp_path: Path) -> None:
+    plan, results = slow_rules(tmp_path)
+    for result in results:  # the processor made no difference between them
+        for row in result.rows:
+            row["cpu_seconds"] = row["steps"] / 50
+    rules = at_equal_time(plan, find(plan, results)).arms["KeyRoom-S5", "rules"]
+    assert (rules.clock, rules.seconds, rules.steps.tolist()) == ("cpu_seconds", 8, [400] * 3)
+    del results[0].rows[0]["cpu_seconds"]
+    rules = at_equal_time(plan, find(plan, results)).arms["KeyRoom-S5", "rules"]
+    assert (rules.clock, rules.seconds, rules.steps.tolist()) == ("seconds", 5, [150] * 3)
+
+
 def test_pairs_are_compared_over_the_time(tmp_path: Path) -> None:
     (pair,) = at_equal_time(*found(tmp_path)).pairs
     assert (pair.first, pair.second, pair.task) == ("rules", "fair", "KeyRoom-S5")
@@ -63,8 +75,8 @@ def test_the_table_has_a_row_an_arm(tmp_path: Path) -> None:
     plan, findings = found(tmp_path)
     table = equal_time_table(plan, at_equal_time(plan, findings))
     assert [tuple(map(str, row[:5])) for row in table.rows] == [
-        ("KeyRoom-S5", "unshaped", "3", "5 s", "400"),
-        ("KeyRoom-S5", "rules", "3", "5 s", "150"),
+        ("KeyRoom-S5", "unshaped", "3", "5 s by the wall clock", "400"),
+        ("KeyRoom-S5", "rules", "3", "5 s by the wall clock", "150"),
     ]
     assert [row[-2:] for row in table.rows] == [
         ("> 5 s, in none of 3", "0 10 20"),
