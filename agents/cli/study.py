@@ -19,7 +19,7 @@ from calm.cli.typed import typed
 from calm.errors import UsageError
 
 if TYPE_CHECKING:
-    from agents.study.run import Order
+    from agents.study.order import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class CellOptions:
     ] = None
 
     def order(self, train: bool, replace: bool, retries: int, shared: bool) -> Order:
-        """Returns these cells as the part of a study to run; see `agents.study.run.Order`.
+        """Returns these cells as the part of a study to run; see `agents.study.order.Order`.
 
         Raises:
             UsageError: a pair of `--set` that can't be read, or sets what tells cells apart.
         """
-        from agents.study.run import Order
+        from agents.study.order import Order
         from agents.training.settings.files import read_settings
 
         settings = read_settings(self.setting or [])

@@ -17,9 +17,10 @@ from typing import Any
 from agents.cluster.cell import CellNeeds
 from agents.cluster.questions import Asking
 from agents.cluster.ray_executor import RayExecutor
+from agents.study.done_cells import DoneCells
+from agents.study.order import Order
 from agents.study.plan import ArmPlan, Plan
 from agents.study.results import result_of
-from agents.study.run import DoneCells, Order
 from agents.training.executor import Executor, News, train_all
 from agents.training.parallel import LocalProcesses
 from agents.training.run.folder import Run

@@ -29,8 +29,19 @@ STYLES: Sequence[tuple[str, Any]] = (
     ("#cc79a7", (0, (5, 1.5))),
     ("#e69f00", (0, (3, 1, 1, 1))),
     ("#56b4e9", (0, (3, 1, 1, 1))),
+    ("#332288", "solid"),
+    ("#882255", (0, (1, 1))),
+    ("#999933", "solid"),
+    ("#44aa99", (0, (1, 1))),
+    ("#661100", "solid"),
+    ("#aa4499", (0, (5, 1, 1, 1))),
+    ("#b8a53a", (0, (5, 1.5))),
+    ("#0072b2", (0, (1, 1))),
+    ("#d55e00", (0, (5, 1, 1, 1))),
+    ("#111111", (0, (3, 1.5))),
+    ("#009e73", "solid"),
 )
-"""Colour and line of the plan's arms, in its order."""
+"""Colour and line of the plan's arms, in its order; as many as the largest plan that draws all."""
 
 NARROW = 4.2
 """Inches; on a telephone of 390 pixels its letters keep about nine tenths of their size."""

@@ -95,13 +95,16 @@ def readme_table(plan: Plan, findings: Findings) -> str:
 
 
 def _figures(plan: Plan, findings: Findings) -> dict[str, str]:
-    """Returns the SVG of each figure by the name of its file, wide and narrow."""
+    """Returns the SVG of each figure by the name of its file, wide and narrow.
+
+    Arms are drawn in the plan's groups; where no group has an arm with results, in one of all.
+    """
     trained = {arm for _, arm in findings.arms}
     groups = {
         title: [a for a in arms if a in trained]
-        for title, arms in (plan.figures or {"agents": list(plan.arms)}).items()
+        for title, arms in plan.figures.items()
         if trained & set(arms)
-    }
+    } or {"agents": [a for a in plan.arms if a in trained]}
     return {
         f"{name}{'-narrow' if narrow else ''}": draw(narrow)
         for narrow in (False, True)

@@ -10,56 +10,30 @@ of cells that were begun.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from agents.bonus.make import make_bonus
+from agents.study.done_cells import DoneCells, differing
+from agents.study.order import Order
 from agents.study.page import write_study
 from agents.study.plan import Cell, Plan
-from agents.study.results import INDEX, Result, read_results, result_of, write_results
+from agents.study.results import result_of
 from agents.training.executor import Executor
 from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
 from agents.training.run.folder import Run
 from agents.training.run.lock import owned, owned_in_turn
 from agents.training.settings.config import TrainConfig
-from agents.training.settings.idle import refuse_idle
 from calm.cli.waiting import waiting
 from calm.errors import CalmError, UsageError
 from calm.judges import teacher_of
 from calm.local.weights import find_path
-
-
-@dataclass(frozen=True)
-class Order:
-    """What part of a study to run, and how."""
-
-    seeds: int = 5
-    """Of each task and arm."""
-    first_seed: int = 0
-    """The seeds count up from it."""
-    tasks: Sequence[str] = ()
-    """Empty for all."""
-    arms: Sequence[str] = ()
-    """Empty for all but those whose judge is a local model that is not here."""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of all cells, instead of the plan's."""
-    retries: int = 0
-    """How often in a row a cell may be lost, as with its machine, without a later checkpoint."""
-    shared: bool = False
-    """Whether other processes train cells in the same folder, see `agents.cluster.worker`."""
-    train: bool = True
-    """False writes the report of the finished cells alone."""
-    replace: bool = False
-    """Leave out finished cells that were trained with other settings than the plan's."""
 
 
 def run_study(
@@ -140,9 +114,8 @@ def _begun(
         UsageError: a setting of the order changes nothing in any cell, an arm that it names needs a
             package that is not here, or a cell was begun with other settings.
     """
-    cells = plan.cells(order.seeds, order.tasks, order.arms, order.first_seed)
-    configs = {cell: plan.config(cell, order.overrides) for cell in cells}
-    refuse_idle(order.overrides, list(configs.values()))
+    configs = order.configs(plan)
+    cells = list(configs)
     to_do = {cell.arm: config for cell, config in configs.items() if cell not in done.results}
     if order.train and order.arms:  # a local model may be on the machine that trains them
         for config in to_do.values():
@@ -171,57 +144,6 @@ def _begun(
     return runs
 
 
-class DoneCells:
-    """The finished cells of a study, and the folder of their results, which others may add to.
-
-    Args:
-        plan, order: of the study.
-        folder: of the results.
-
-    Raises:
-        UsageError: some have other settings than those planned, and the order does not leave them
-            out.
-    """
-
-    def __init__(self, plan: Plan, order: Order, folder: Path) -> None:
-        self._plan, self._order, self._folder = plan, order, folder
-        self.results = _finished(plan, order, folder)
-        """By cell."""
-        self._written = len(self.results)
-        self._stamp = self._stamp_now()
-        self._next_write = 0.0
-
-    def add(self, results: Mapping[Cell, Result]) -> None:
-        """Adds finished cells, and writes them unless that would take a tenth of the time.
-
-        What is not written is not lost with a kill: it is read from the runs' folders again.
-        """
-        self.results |= results
-        if results and not self._order.shared and time.monotonic() >= self._next_write:
-            self.write()
-
-    def write(self) -> bool:
-        """Writes all results, those that others have added too; returns whether any is new."""
-        start = time.monotonic()
-        if (stamp := self._stamp_now()) != self._stamp:
-            written, _ = _fitting(self._plan, self._order, self._folder)
-            self.results = written | self.results
-            self._written = len(written)
-        if len(self.results) == self._written:
-            self._stamp = stamp
-            return False
-        write_results(self._folder, self.results.values())
-        self._written, self._stamp = len(self.results), self._stamp_now()
-        end = time.monotonic()
-        self._next_write = end + 10 * (end - start)
-        return True
-
-    def _stamp_now(self) -> int:
-        """Returns when the results were last written by anybody, 0 where there are none."""
-        index = self._folder / INDEX
-        return index.stat().st_mtime_ns if index.exists() else 0
-
-
 def _check_bonus(config: TrainConfig) -> None:
     """Raises a UsageError where the bonus needs a package that is not installed."""
     make_bonus(config.bonus, config.n_steps, config.seed)
@@ -243,42 +165,6 @@ def _unavailable(configs: Mapping[str, TrainConfig]) -> dict[str, str]:
         except UsageError as error:
             reasons[arm] = str(error)
     return reasons
-
-
-def _finished(plan: Plan, order: Order, folder: Path) -> dict[Cell, Result]:
-    """Returns finished cells, all with the planned settings: else arms could not be compared.
-
-    Raises:
-        UsageError: some have others, and the order does not leave them out.
-    """
-    done_cells, others = _fitting(plan, order, folder)
-    if others and not order.replace:
-        raise UsageError(
-            f"{folder} keeps cells trained with other settings than those planned:"
-            f" {_few(others)}; name another folder with --results, or leave these out with"
-            " --replace"
-        )
-    return done_cells
-
-
-def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result], list[str]]:
-    """Returns finished cells with the settings planned, and what differs in the others, in words.
-
-    An order's settings hold for all cells of its tasks, so that budgets stay equal on a task.
-    """
-    done_cells = {}
-    others = []
-    for cell, result in read_results(folder).items():
-        if cell.task not in plan.tasks or cell.arm not in plan.arms:
-            others.append(f"{cell} (not in the plan)")
-            continue
-        ordered = not order.tasks or cell.task in order.tasks
-        planned = plan.config(cell, order.overrides if ordered else None)
-        if result.fits(planned):
-            done_cells[cell] = result
-        else:
-            others.append(f"{cell} ({_differing(result.config, planned)})")
-    return done_cells, others
 
 
 def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
@@ -304,26 +190,9 @@ def _run(folder: Path, planned: TrainConfig, create: bool) -> Run | None:
             )
         run.lengthen(planned.steps)
     elif begun_with != planned:
-        differing = _differing(begun_with.model_dump(mode="json"), planned)
+        differences = differing(begun_with.model_dump(mode="json"), planned)
         raise UsageError(
-            f"{folder} was begun with other settings than those planned ({differing}); remove it,"
+            f"{folder} was begun with other settings than those planned ({differences}); remove it,"
             " or name another folder with --out"
         )
     return run
-
-
-def _differing(begun_with: Mapping[str, Any], planned: TrainConfig) -> str:
-    """Returns the settings that differ, with both values, in words."""
-    values = planned.model_dump(mode="json")
-    return ", ".join(
-        f"{name}: {begun_with.get(name)}, now {value}"
-        for name, value in values.items()
-        if name in begun_with and begun_with[name] != value
-    )
-
-
-def _few(names: Iterable[str], most: int = 5) -> str:
-    """Returns the first names, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - most} more" if len(listed) > most else ""
-    return "; ".join(listed[:most]) + more

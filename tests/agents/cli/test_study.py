@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from agents.cli.study import CellOptions
+from agents.study.order import Order
 from agents.study.plan import FOLDER
-from agents.study.run import Order
 from calm.errors import UsageError
 from tests.support.command_line import calm
 

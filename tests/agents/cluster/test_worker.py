@@ -9,9 +9,10 @@ from agents.cluster import worker as worker_module
 from agents.cluster.claims import Claims, State
 from agents.cluster.versions import versions
 from agents.cluster.worker import Worker
+from agents.study.order import Order
 from agents.study.plan import load_plan
 from agents.study.results import read_results
-from agents.study.run import Order, run_study
+from agents.study.run import run_study
 from agents.training.executor import Lost, train_all
 from agents.training.parallel import LocalProcesses
 from agents.training.run.folder import Run
@@ -179,7 +180,8 @@ import sys
 from pathlib import Path
 from agents.cluster.worker import Worker
 from agents.study.plan import load_plan
-from agents.study.run import Order, run_study
+from agents.study.order import Order
+from agents.study.run import run_study
 
 plan, out = map(Path, sys.argv[1:])
 worker = Worker(out / "claims", out / "store.sqlite", at_once=1, dead_seconds=10, beat_seconds=1)

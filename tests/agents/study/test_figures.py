@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from agents.study.figures import STYLES, _count, style
+from agents.study.plan import FOLDER, load_plan
 from tests.support import study_cells
 
 
@@ -10,6 +13,13 @@ def test_an_arm_has_one_style_and_no_other_arm_has_it(tmp_path: Path) -> None:
     plan = study_cells.plan(tmp_path)
     assert [style(plan, arm) for arm in plan.arms] == list(STYLES[:3])
     assert len(set(map(str, STYLES))) == len(STYLES)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.yaml")))
+def test_no_two_arms_of_a_panel_look_alike(name: str) -> None:
+    plan = load_plan(name)
+    for title, arms in plan.figures.items():
+        assert len({str(style(plan, arm)) for arm in arms}) == len(arms), title
 
 
 def test_steps_on_an_axis_are_short() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_all_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
     assert [row["success at the end"] for row in rows if row["agent"] == "rules"] == [
         "94 % [92, 96]"
     ]
+
+
+def test_arms_that_no_figure_of_the_plan_has_are_drawn_together(tmp_path: Path) -> None:
+    plan = replace(study_cells.plan(tmp_path), figures={"one": ["every"]})
+    some = [r for r in study_cells.study(plan) if r.cell.arm != "every"]
+    write_study(plan, some, tmp_path / "results", tmp_path / "report.html")
+    drawn = (tmp_path / "results" / "success.svg").read_text("utf-8")
+    assert all(label in drawn for label in ("agents", "unshaped", "rules"))
 
 
 def test_the_summary_has_arms_against_tasks(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def test_agents_without_memory_that_are_turned_are_those_of_calm_train(room: str
 
 @pytest.mark.parametrize(
     ("name", "rooms"),
-    [("encoders", ["KeyRoom-S15", "KeyRoom-S15-level"]), ("semantics", ["KeyRoom-S15"])],
+    [("encoders", ["KeyRoom-S15", "KeyRoom-S5-level"]), ("semantics", ["KeyRoom-S15"])],
 )
 def test_encoders_are_compared_at_equal_weights(name: str, rooms: list[str]) -> None:
     """Within 1.8 hundredths of the CNN's; `semantics` can't see a whole level."""
@@ -238,8 +238,8 @@ def test_the_arms_of_the_encoders_differ_in_what_sees_alone(name: str) -> None:
 
 def test_a_room_may_stand_in_a_plan_twice() -> None:
     plan = load_plan("encoders")
-    level = plan.config(Cell("KeyRoom-S15-level", "agent", 1))
-    assert (level.task, level.keys[0]) == ("MiniHack-KeyRoom-S15-v0", "glyphs")
+    level = plan.config(Cell("KeyRoom-S5-level", "agent", 1))
+    assert (level.task, level.keys[0]) == ("MiniHack-KeyRoom-S5-v0", "glyphs")
 
 
 def test_an_arm_may_leave_a_task_out(tmp_path: Path) -> None:

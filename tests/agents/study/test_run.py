@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from agents.study.order import Order
 from agents.study.plan import Cell, Plan, load_plan
 from agents.study.results import read_results
-from agents.study.run import Order, _fitting, _run, run_study
+from agents.study.run import _run, run_study
 from agents.training.run.folder import Run
 from agents.training.settings.config import TrainConfig
 from calm.errors import CalmError, UsageError
@@ -129,15 +130,6 @@ def test_a_run_begun_with_other_settings_is_not_resumed(
         run_study(load(plan), changed, finished, results=tmp_path / "no results")
 
 
-def test_settings_for_one_task_leave_the_cells_of_the_others(results: Path, plan: Path) -> None:
-    of_s15 = Order(tasks=["KeyRoom-S15"], overrides={"gamma": 0.9}, train=False)
-    plan.write_text(PLAN.replace("KeyRoom-S5: {}", "KeyRoom-S5: {}\n  KeyRoom-S15: {}"))
-    fitting, others = _fitting(load(plan), of_s15, results)
-    assert (set(fitting), others) == ({FIRST, SECOND}, [])
-    fitting, others = _fitting(load(plan), replace(of_s15, tasks=[]), results)
-    assert (set(fitting), len(others)) == (set(), 2)
-
-
 def test_a_schedule_to_the_last_step_is_not_lengthened(tmp_path: Path) -> None:
     begun = TrainConfig(steps=128, learning_rate_end=0.0)
     run, longer = Run.create(tmp_path / "run", begun), begun.model_copy(update={"steps": 256})
@@ -222,12 +214,3 @@ def test_an_arm_whose_package_is_not_here_is_told_before_any_cell_begins(
     run_study(load(plan), Order(seeds=1), out, console=console)
     assert "Left out is the arm rules: the bonus rnd needs" in screen.getvalue()
     assert set(read_results(out / "results")) == {FIRST}
-
-
-def test_a_setting_that_changes_nothing_in_any_cell_is_refused(tmp_path: Path, plan: Path) -> None:
-    order = Order(seeds=1, overrides={"bonus_weight": 0.5})
-    with pytest.raises(
-        UsageError,
-        match="bonus_weight would change nothing in any of these runs: it weighs a bonus",
-    ):
-        run_study(load(plan), order, tmp_path / "out")
