@@ -118,6 +118,8 @@ def study(
     study_name = plan.stem if plan else name
     out = out or Path("runs") / f"study-{study_name}"
     console = Console(stderr=True)
+    written = out / "report.html"
+    before = written.stat().st_mtime_ns if written.exists() else 0
     command = shlex.join(["calm", *sys.argv[1:]])
     try:
         report = run_study(
@@ -130,7 +132,7 @@ def study(
             console=console,
         )
     except KeyboardInterrupt:
-        if (written := out / "report.html").exists():
+        if written.exists() and written.stat().st_mtime_ns != before:
             console.print(Text(f"the report of what is finished: {written}"), soft_wrap=True)
         console.print(Text(f"resume with: {typed(*sys.argv[1:])}"), soft_wrap=True)
         raise

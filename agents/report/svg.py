@@ -22,6 +22,10 @@ DARK: Mapping[str, str] = {
     "#8a8a8a": "#9d9d9a",
     "#0072b2": "#3d8fd1",
     "#d55e00": "#f0762b",
+    "#332288": "#8f82e6",
+    "#882255": "#d4648f",
+    "#661100": "#cc7d63",
+    "#aa4499": "#d684c6",
 }
 """What a colour of ours becomes on a dark ground; others stay, being light enough."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from agents.study.order import Order
 from agents.study.plan import Cell, Plan
 from agents.study.results import INDEX, Result, read_results, write_results
-from agents.training.settings.config import TrainConfig
+from agents.training.settings.config import TrainConfig, make_config
 from calm.errors import UsageError
 
 
@@ -106,11 +106,14 @@ def _fitting(plan: Plan, order: Order, folder: Path) -> tuple[dict[Cell, Result]
 
 def differing(begun_with: Mapping[str, Any], planned: TrainConfig) -> str:
     """Returns the settings that differ, with both values, in words."""
-    values = planned.model_dump(mode="json")
+    try:  # what was not a setting then had the value that is now the default
+        before = make_config(dict(begun_with)).model_dump(mode="json")
+    except UsageError as error:
+        return str(error)
     return ", ".join(
-        f"{name}: {begun_with.get(name)}, now {value}"
-        for name, value in values.items()
-        if name in begun_with and begun_with[name] != value
+        f"{name}: {before[name]}, now {value}"
+        for name, value in planned.model_dump(mode="json").items()
+        if before[name] != value
     )
 
 

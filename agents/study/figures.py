@@ -7,6 +7,7 @@ can tell apart (Okabe and Ito 2008) and that prints in grey.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from matplotlib.ticker import FuncFormatter
 from agents.report.svg import to_svg
 from agents.study.findings import ArmFindings, Findings
 from agents.study.plan import Plan
-from agents.study.seed_statistics import Band, iqm_band
+from agents.study.seed_statistics import Band, Values, iqm_band
 
 STYLES: Sequence[tuple[str, Any]] = (
     ("#8a8a8a", (0, (1, 1))),
@@ -116,60 +117,70 @@ def _panels(
         limits: of that axis; None for matplotlib's.
     """
     tasks = findings.tasks
+    legends = [
+        sum(1 + _words(text).count("\n") for text in (title, *(plan.arms[a].label for a in arms)))
+        for title, arms in groups.items()
+    ]
+    """Lines of each."""
     if narrow:
-        size = (NARROW, 2.3 * len(groups) * len(tasks) + 0.2 * sum(map(len, groups.values())))
-    else:
-        size = (2.5 * len(tasks) + 2.2, 2.35 * len(groups))
-    figure = Figure(figsize=size, layout="constrained")
-    if narrow:
+        size = (NARROW, 2.3 * len(groups) * len(tasks) + 0.2 * sum(legends))
+        figure = Figure(figsize=size, layout="constrained")
         column = figure.subplots(len(groups) * len(tasks), 1, squeeze=False)
         grid = column.reshape(len(groups), len(tasks))
     else:
-        grid = figure.subplots(len(groups), len(tasks), squeeze=False, sharey="row", sharex="col")
+        heights = [max(2.35, 0.17 * (lines + 2)) for lines in legends]
+        figure = Figure(figsize=(2.5 * len(tasks) + 2.2, sum(heights)), layout="constrained")
+        grid = figure.subplots(
+            len(groups), len(tasks), squeeze=False, sharey="row", sharex="col",
+            height_ratios=heights,
+        )  # fmt: skip
     for r, (title, arms) in enumerate(groups.items()):
+        drawn: dict[str, Any] = {}
         for c, task in enumerate(tasks):
             axes = grid[r, c]
             for arm in arms:
                 if (task, arm) in findings.arms:
                     one = findings.arms[task, arm]
-                    _line(axes, plan, one, band(one))
+                    if (curve := band(one)) is not None:
+                        drawn[arm] = _line(axes, style(plan, arm), one.steps, curve)
             _dress(axes)
             if limits:
                 axes.set_ylim(*limits)
             if narrow or r == 0:
-                axes.set_title(task, fontsize=9)
+                axes.set_title(_words(task, 28), fontsize=9)
             if narrow or r == len(groups) - 1:
                 axes.set_xlabel("environment steps", fontsize=8)
             if narrow or c == 0:
                 axes.set_ylabel(what, fontsize=8)
-        _legend(grid[r], plan, title, arms, narrow)
+        lines = {plan.arms[arm].label: drawn[arm] for arm in arms if arm in drawn}
+        _legend(grid[r, -1], title, lines, narrow)
     return to_svg(figure, "calm-narrow" if narrow else "calm")
 
 
-def _legend(row: Any, plan: Plan, title: str, arms: Sequence[str], narrow: bool) -> None:
-    """Adds the legend of a group of arms: beside its last panel, or below it."""
-    handles: dict[str, Any] = {}
-    for axes in row:
-        lines, labels = axes.get_legend_handles_labels()
-        handles |= dict(zip(labels, lines, strict=True))
-    names = [plan.arms[a].label for a in arms if plan.arms[a].label in handles]
-    place = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.3)} if narrow else {
+def _words(text: str, width: int = 40) -> str:
+    """Returns a text for a figure: in short lines, a dollar sign being one, and no formula."""
+    return fill(text, width).replace("$", r"\$")
+
+
+def _legend(last: Axes, title: str, lines: Mapping[str, Any], narrow: bool) -> None:
+    """Adds the legend of a group of arms, lines by label: beside its last panel, or below it."""
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.3)} if narrow else {
         "loc": "center left", "bbox_to_anchor": (1.03, 0.5)
     }  # fmt: skip
-    row[-1].legend(
-        [handles[name] for name in names], names, title=title, alignment="left", frameon=False,
-        fontsize=7.5, title_fontsize=8, handlelength=2.6, **place,
+    legend = last.legend(
+        list(lines.values()), ["label"] * len(lines), title=_words(title), alignment="left",
+        frameon=False, fontsize=7.5, title_fontsize=8, handlelength=2.6, **place,
     )  # fmt: skip
+    for text, label in zip(legend.get_texts(), lines, strict=True):
+        text.set_text(_words(label))  # matplotlib would leave out one that begins with _
 
 
-def _line(axes: Axes, plan: Plan, arm: ArmFindings, curve: Band | None) -> None:
-    """Draws an arm's curve with its interval, if there is one."""
-    if curve is None:
-        return
-    colour, dashes = style(plan, arm.arm)
-    label = plan.arms[arm.arm].label
-    axes.plot(arm.steps, curve.value, color=colour, linestyle=dashes, linewidth=1.5, label=label)
-    axes.fill_between(arm.steps, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
+def _line(axes: Axes, style: tuple[str, Any], steps: Values, curve: Band) -> Any:
+    """Draws an arm's curve with its interval and returns the line."""
+    colour, dashes = style
+    (line,) = axes.plot(steps, curve.value, color=colour, linestyle=dashes, linewidth=1.5)
+    axes.fill_between(steps, curve.low, curve.high, color=colour, alpha=0.16, linewidth=0)
+    return line
 
 
 def draw_finals(plan: Plan, findings: Findings, narrow: bool = False) -> str:
@@ -198,8 +209,8 @@ def draw_finals(plan: Plan, findings: Findings, narrow: bool = False) -> str:
             axes.plot([value], [y], "|", color=colour, markersize=11, markeredgewidth=2)
         _dress(axes, steps=False)
         axes.set_xlim(-0.03, 1.03)
-        axes.set_title(task, fontsize=9)
-        axes.set_yticks(range(len(arms)), [plan.arms[a].label for a in arms], fontsize=8)
+        axes.set_title(_words(task, 24), fontsize=9)
+        axes.set_yticks(range(len(arms)), [_words(plan.arms[a].label) for a in arms], fontsize=8)
         axes.set_ylim(len(arms) - 0.5, -0.5)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.0f} %"))
     return to_svg(figure, "calm-narrow" if narrow else "calm")

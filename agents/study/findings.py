@@ -40,12 +40,12 @@ class Farming:
 
     length: float
     """Steps of an episode."""
-    approaches: float
-    """Repeats of subgoals of getting somewhere, by the truth."""
-    deeds: float
-    """Repeats of all other subgoals, by the truth."""
-    per_hundred: Estimate
-    """All of these per 100 steps, IQM over seeds."""
+    approaches: float | None
+    """Repeats of subgoals of getting somewhere, by the truth; None where it is not known."""
+    deeds: float | None
+    """Repeats of all other subgoals, by the truth; None likewise."""
+    per_hundred: Estimate | None
+    """All of these per 100 steps, IQM over seeds; None likewise."""
     judged: float | None
     """Repeats by the judge; None without one."""
     false: float | None
@@ -55,7 +55,9 @@ class Farming:
     for_repeats: float | None
     """The part of it that was paid for repeats; only `every` pays any."""
     by_subgoal: Mapping[str, float]
-    """Repeats by the truth."""
+    """Repeats by the truth, of the subgoals of which it is known."""
+    by_truth: bool
+    """Whether the truth of all subgoals is known."""
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,8 @@ def _farming(results: Sequence[Result]) -> Farming | None:
         return None
     true = [{s["subgoal"]: s for s in row["subgoals"] if s["source"] == "truth"} for row in last]
     judge = [[s for s in row["subgoals"] if s["source"] == "judge"] for row in last]
-    names = list(true[0])
+    known = all(true)
+    names = list(true[0]) if known else []
     by_subgoal = {n: float(np.mean([seed[n]["repeats"] for seed in true])) for n in names}
     length = [row["test_length"] for row in last]
     rates = [
@@ -260,18 +263,19 @@ def _farming(results: Sequence[Result]) -> Farming | None:
         if config.get("weight_end") is not None:
             weight = config["weight_end"]
         judged = float(np.mean([sum(s["repeats"] for s in seed) for seed in judge]))
-        known = [[s["false"] for s in seed if s["false"] is not None] for seed in judge]
-        false = float(np.mean([sum(seed) for seed in known])) if all(known) else None
+        wrong = [[s["false"] for s in seed if s["false"] is not None] for seed in judge]
+        false = float(np.mean([sum(seed) for seed in wrong])) if all(wrong) else None
         credit = weight * float(np.mean([row["test_credit"] for row in last]))
         for_repeats = weight * judged if every else 0.0
     return Farming(
         length=float(np.mean(length)),
-        approaches=sum(v for n, v in by_subgoal.items() if n in APPROACHES),
-        deeds=sum(v for n, v in by_subgoal.items() if n not in APPROACHES),
-        per_hundred=iqm_estimate([np.array(rates)]),
+        approaches=sum(v for n, v in by_subgoal.items() if n in APPROACHES) if known else None,
+        deeds=sum(v for n, v in by_subgoal.items() if n not in APPROACHES) if known else None,
+        per_hundred=iqm_estimate([np.array(rates)]) if known else None,
         judged=judged,
         false=false,
         credit=credit,
         for_repeats=for_repeats,
         by_subgoal=by_subgoal,
+        by_truth=known and all(s["subgoal"] in by_subgoal for seed in judge for s in seed),
     )

@@ -29,6 +29,7 @@ from agents.study.tables import (
     markdown,
     origin_table,
     settings_table,
+    some_cells,
     subgoal_table,
     success_table,
     summary_table,
@@ -151,7 +152,7 @@ def _origins(results: Sequence[Result]) -> list[str]:
     for r in results:
         groups.setdefault((r.provenance["commit"], r.provenance["machine"]), []).append(r)
     return [
-        f"{len(cells)} cells at commit {commit} on {machine}, started"
+        f"{some_cells(cells)} at commit {commit} on {machine}, started"
         f" {min(c.provenance['started'] for c in cells)} to"
         f" {max(c.provenance['started'] for c in cells)}"
         for (commit, machine), cells in groups.items()

@@ -19,6 +19,10 @@ FOLDER = Path(__file__).parent / "plans"
 """Of the studies that have a name."""
 
 
+PARTS = ("title", "all", "tasks", "arms", "compare", "figures", "by_seconds")
+"""What a plan may have; names that begin with x- are left to YAML's anchors."""
+PARTS_OF_AN_ARM = ("label", "reward", "set", "not_on")
+
 MOST_BYTES = 200
 """Of the name of a task or an arm, which file systems take with an ending."""
 
@@ -142,30 +146,27 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
         raise UsageError(
             f"{path} is no study: it lacks {' and '.join(missing)}; see keyroom.yaml in {FOLDER}"
         )
+    _refuse_unknown("part of a study", parts, PARTS)
     try:
         plan = Plan(
             name=name,
-            title=str(read["title"]),
+            title=_text(read["title"], "the title"),
             common=dict(read.get("all") or {}),
             tasks={
                 task: _task_settings(values or {}, path.parent)
                 for task, values in read["tasks"].items()
             },
-            arms={
-                arm: ArmPlan(
-                    values["label"],
-                    values["reward"],
-                    dict(values["set"]),
-                    list(values.get("not_on") or ()),
-                )
-                for arm, values in read["arms"].items()
+            arms={arm: _arm(arm, values) for arm, values in read["arms"].items()},
+            compare=[_pair(pair) for pair in read.get("compare") or ()],
+            figures={
+                _text(title, "the title of a figure"): _names(arms, f"the figure {title!r}")
+                for title, arms in (read.get("figures") or {}).items()
             },
-            compare=[(first, second) for first, second in read.get("compare") or ()],
-            figures={title: list(arms) for title, arms in (read.get("figures") or {}).items()},
             by_seconds=bool(read.get("by_seconds")),
         )
         for cell_name in (*plan.tasks, *plan.arms):
             _check_folder_name(cell_name)
+        _check_settings(plan)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(
             f"{path} is no study: {type(error).__name__}: {error}; it needs title, tasks and arms,"
@@ -180,6 +181,66 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     for cell in plan.cells(1):
         plan.config(cell)
     return plan
+
+
+def _arm(name: str, values: Mapping[str, Any]) -> ArmPlan:
+    """Returns an arm as the file has it; raises ValueError, KeyError or TypeError for another."""
+    if not isinstance(values, Mapping):
+        raise ValueError(f"the arm {name} is to have a label, a reward and settings")
+    _refuse_unknown(f"part of the arm {name}", values, PARTS_OF_AN_ARM)
+    return ArmPlan(
+        _text(values["label"], f"the label of {name}"),
+        _text(values["reward"], f"the reward of {name}"),
+        dict(values["set"] or {}),
+        _names(values.get("not_on") or [], f"not_on of {name}"),
+    )
+
+
+def _pair(names: object) -> tuple[str, str]:
+    """Returns two arms to compare; raises ValueError where they are not two names."""
+    first, second = _names(names, "each pair of compare")
+    return first, second
+
+
+def _names(value: object, what: str) -> list[str]:
+    """Returns a list of names; raises ValueError where it is none."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{what} is to be a list of names, as [fair, rules], not {value!r}")
+    return value
+
+
+def _text(value: object, what: str) -> str:
+    """Returns words in one line; raises ValueError where there are none."""
+    words = "" if value is None or isinstance(value, list | dict) else " ".join(str(value).split())
+    if not words:
+        raise ValueError(f"{what} is to be some words, not {value!r}")
+    return words
+
+
+def _refuse_unknown(kind: str, parts: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raises a UsageError for a name that means nothing, which else would go unnoticed."""
+    for name in map(str, parts):
+        if name not in known and not name.startswith("x-"):
+            raise unknown(kind, name, known)
+
+
+def _check_settings(plan: Plan) -> None:
+    """Raises ValueError where two arms have one label, or settings say what tells cells apart."""
+    labels = [arm.label for arm in plan.arms.values()]
+    if twice := {label for label in labels if labels.count(label) > 1}:
+        raise ValueError(
+            f"two arms have the label {twice.pop()!r}, by which tables tell them apart"
+        )
+    for where, settings, own in (
+        ("all", plan.common, ("task", "seed")),
+        *((f"the task {name}", values, ("seed",)) for name, values in plan.tasks.items()),
+        *((f"the arm {name}", arm.settings, ("task", "seed")) for name, arm in plan.arms.items()),
+    ):
+        if found := settings.keys() & set(own):
+            raise ValueError(
+                f"{where} sets {found.pop()}, which each cell has of its own: name tasks under"
+                " tasks, and choose seeds by --seeds and --first-seed"
+            )
 
 
 def _check_folder_name(name: object) -> None:

@@ -24,6 +24,8 @@ from calm.errors import UsageError
 from calm.files import write_file
 from data.parquet_file import read_whole
 
+ORIGIN = ("commit", "machine", "started")
+"""What the page says of where a cell comes from."""
 INDEX, EVALUATIONS, SUBGOALS = "cells.json", "cells.parquet", "subgoals.parquet"
 
 
@@ -91,6 +93,11 @@ def read_results(folder: Path) -> dict[Cell, Result]:
         by_cell = {}
         for entry in index:
             cell = Cell(entry["task"], entry["arm"], entry["seed"])
+            origin = entry["provenance"]
+            if not isinstance(entry["settings"], dict):
+                raise ValueError(f"the settings of {cell} are {entry['settings']!r}")
+            if not all(isinstance(origin[name], str) for name in ORIGIN):
+                raise ValueError(f"where {cell} comes from is {origin!r}")
             by_cell[cell] = Result(cell, entry["settings"], entry["provenance"], rows[cell])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(

@@ -24,6 +24,7 @@ from agents.study.order import Order
 from agents.study.page import write_study
 from agents.study.plan import Cell, Plan
 from agents.study.results import result_of
+from agents.study.tables import some_cells
 from agents.training.executor import Executor
 from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
@@ -72,6 +73,8 @@ def run_study(
             in_turn = partial(owned_in_turn, out)
         elif order.train:
             whole.enter_context(owned(out))
+        if order.train:
+            _make_folder(results)
         with in_turn():
             done = DoneCells(plan, order, results)
             runs = _begun(plan, order, out, done, console)
@@ -101,6 +104,20 @@ def run_study(
     if not done.results:
         raise CalmError(f"no cell of {plan.name} is finished yet, so there is nothing to report")
     return report
+
+
+def _make_folder(results: Path) -> None:
+    """Makes the folder of the results, before anything is trained that could not be kept there.
+
+    Raises:
+        UsageError: it can't be made.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{results} can't be a folder of results ({error.strerror}); name another by --results"
+        ) from None
 
 
 def _begun(
@@ -137,9 +154,9 @@ def _begun(
     done.write()
     runs = {cell: run for cell, run in runs.items() if cell not in finished}
     console.print(
-        Text(f"{len(cells)} cells: {len(cells) - len(runs)} done, {len(runs)} to train.")
+        Text(f"{some_cells(cells)}: {len(cells) - len(runs)} done, {len(runs)} to train.")
         if order.train
-        else Text(f"{len(cells)} cells, {sum(c in done.results for c in cells)} done.")
+        else Text(f"{some_cells(cells)}, {sum(c in done.results for c in cells)} done.")
     )
     return runs
 

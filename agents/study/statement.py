@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agents.study.findings import RATE, ArmFindings, Findings, Pair
 from agents.study.plan import Plan
 from agents.study.seed_statistics import LEAST_SEEDS, SURE, least_p
-from agents.study.tables import fmt_number, fmt_share, fmt_steps, pays, task_names
+from agents.study.tables import fmt_budget, fmt_number, fmt_share, fmt_steps, pays, task_names
 from agents.training.settings.config import make_config
 
 UNDOING = ("drop", "close", "untie")
@@ -25,6 +25,8 @@ def caveat(findings: Findings) -> str:
         )
     least = least_p([(fewest, fewest)])
     taken = "" if least <= SURE else ", which is then taken for a verdict"
+    if fewest < LEAST_SEEDS:
+        taken = ", so that nothing is said of who does better"
     return (
         f"The fewest seeds of an arm are {fewest}. An interval is drawn from the seeds alone (2,000"
         f" bootstrap draws), so with {fewest} it shows how far they lie apart and covers less than"
@@ -53,10 +55,7 @@ def _levels(plan: Plan, arms: Sequence[ArmFindings]) -> str:
     """Returns a sentence on the success of all arms of a task, the best first."""
     ranked = sorted(arms, key=lambda a: -a.final.value)
     levels = "; ".join(f"{_name(plan, a.arm)} {fmt_share(a.final)}" for a in ranked)
-    return (
-        f"Success on unseen levels after {fmt_steps(arms[0].reached.budget)} steps, IQM over seeds:"
-        f" {levels}."
-    )
+    return f"Success on unseen levels after {fmt_budget(arms)} steps, IQM over seeds: {levels}."
 
 
 def _soonest(plan: Plan, arms: Sequence[ArmFindings]) -> str:
@@ -104,8 +103,13 @@ def _pair(plan: Plan, findings: Findings, pair: Pair) -> str:
     else:
         comparison = f"{first} is {than[sooner]} {second} on the way and {better} at the end"
     line = f"{comparison} ({chance})."
-    if _pays(plan, pair.first) and not _pays(plan, pair.second) and pair.task:
-        finals = [findings.arms[pair.task, arm].final.value for arm in (pair.first, pair.second)]
+    assert pair.task is not None
+    sides = [findings.arms[pair.task, arm] for arm in (pair.first, pair.second)]
+    if len({side.reached.budget for side in sides}) > 1:
+        steps = " and ".join(fmt_steps(side.reached.budget) for side in sides)
+        line += f" They were trained for {steps} steps."
+    if _pays(sides[0]) and not _pays(sides[1]):
+        finals = [side.final.value for side in sides]
         if "ahead" not in (sooner, better):
             harm = ", and does harm" if "behind" in (sooner, better) else ""
             line += f" Here this credit adds nothing that these seeds can show{harm}."
@@ -123,9 +127,9 @@ def _name(plan: Plan, arm: str) -> str:
     return f"“{plan.arms[arm].label}”"
 
 
-def _pays(plan: Plan, arm: str) -> bool:
-    """Returns whether an arm is paid credit."""
-    return pays({"judge": "rules", "weight": 1.0, **plan.common, **plan.arms[arm].settings})
+def _pays(arm: ArmFindings) -> bool:
+    """Returns whether an arm was paid credit."""
+    return pays(arm.results[0].config)
 
 
 def _never_met(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
@@ -140,28 +144,25 @@ def _never_met(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
 
 def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
     """Returns sentences on whether arms that are paid for repeats make more than unpaid ones."""
-    counted = [a for a in arms if a.farming is not None]
+    counted = [(a, a.farming, a.farming.per_hundred) for a in arms if a.farming]
+    known = [(a, f, rate) for a, f, rate in counted if rate is not None]
     lines = []
-    unpaid = [a for a in counted if not a.farming or not a.farming.for_repeats]
-    for one in counted:
-        f = one.farming
-        if f is None or one.results[0].config["shaping"] != "every" or f.credit is None:
+    for one, f, rate in known:
+        if one.results[0].config["shaping"] != "every" or f.credit is None:
             continue
-        if one.seeds < LEAST_SEEDS:
-            continue
-        others = [(a, a.farming.per_hundred) for a in unpaid if a.farming]
-        if not others:
+        others = [(a, r) for a, farming, r in known if not farming.for_repeats and a is not one]
+        if one.seeds < LEAST_SEEDS or not others or not _pays(one):
             continue
         most, its = max(others, key=lambda pair: pair[1].value)
         label, other = _name(plan, one.arm), _name(plan, most.arm)
-        farms = f.per_hundred.low > max(e.high for _, e in others)
+        farms = rate.low > max(e.high for _, e in others)
         lines.append(
             f"{label} {'farms' if farms else 'is not seen to farm'}: it repeats a subgoal"
-            f" {fmt_number(f.per_hundred)} times in 100 steps, and the most that any arm repeats"
+            f" {fmt_number(rate)} times in 100 steps, and the most that any arm repeats"
             f" unpaid is {fmt_number(its)} ({other}); {f.for_repeats or 0:.2f} of the"
             f" {f.credit:.2f} credit of an episode was paid for repeats."
         )
-    if counted and not any(a.farming.deeds for a in counted if a.farming):
+    if counted and all(f.by_truth and not f.deeds for _, f, _ in counted):
         line = "No deed (taking, opening, arriving) was repeated by any arm."
         actions = " ".join(make_config(dict(arms[0].results[0].config)).described.actions)
         if not any(word in actions for word in UNDOING):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from statistics import fmean
 from typing import Any
 
 from agents.report.tables import Table, in_questions, plain
-from agents.study.findings import Findings, Pair
+from agents.study.findings import ArmFindings, Findings, Pair
 from agents.study.plan import Plan
 from agents.study.results import Result
 from agents.study.seed_statistics import Comparison, Reached
@@ -22,6 +22,17 @@ def fmt_share(e: Estimate) -> str:
 def fmt_number(e: Estimate) -> str:
     """Formats a number with its interval: 0.83 [0.52, 1.00]."""
     return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
+
+
+def some_cells(cells: Sized) -> str:
+    """Formats a number of cells: 1 cell, 3 cells."""
+    return f"{len(cells)} cell" + ("" if len(cells) == 1 else "s")
+
+
+def fmt_budget(arms: Sequence[ArmFindings]) -> str:
+    """Formats the steps that arms were trained for: 400k, or 400k to 20M where they differ."""
+    least, most = (choose(arm.reached.budget for arm in arms) for choose in (min, max))
+    return fmt_steps(least) + ("" if least == most else f" to {fmt_steps(most)}")
 
 
 def fmt_steps(steps: float) -> str:
@@ -57,7 +68,8 @@ def markdown(table: Table) -> str:
     """Returns a table as GitHub's markdown."""
 
     def line(cells: Sequence[object]) -> str:
-        return "| " + " | ".join(str(c).replace("|", "\\|") for c in cells) + " |"
+        escaped = (str(c).replace("|", "\\|").replace("<", "&lt;") for c in cells)
+        return "| " + " | ".join(escaped) + " |"
 
     rule = line(["---"] * len(table.columns))
     return "\n".join([line(table.columns), rule, *map(line, table.rows)]) + "\n"
@@ -111,7 +123,7 @@ def summary_table(plan: Plan, findings: Findings) -> Table:
 
     most = {task: max(one.seeds for one in findings.of(task)) for task in findings.tasks}
     heads = [
-        f"{task}, {fmt_steps(findings.of(task)[0].reached.budget)} steps, {_seeds(most[task])}"
+        f"{task}, {fmt_budget(findings.of(task))} steps, {_seeds(most[task])}"
         for task in findings.tasks
     ]
     rows = [[plan.arms[a].label, *(cell(t, a) for t in findings.tasks)] for a in arms]
@@ -205,7 +217,7 @@ def farming_table(plan: Plan, findings: Findings) -> Table:
                 f"{f.length:.0f}",
                 number(f.approaches),
                 number(f.deeds),
-                fmt_number(f.per_hundred),
+                "–" if f.per_hundred is None else fmt_number(f.per_hundred),
                 number(f.judged),
                 number(f.false),
                 number(f.credit),

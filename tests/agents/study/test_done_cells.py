@@ -1,5 +1,6 @@
 """Finished cells count where they were trained as planned, and none that others wrote is lost."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,16 @@ def test_settings_for_one_task_leave_the_cells_of_the_others(tmp_path: Path) -> 
         DoneCells(plan, Order(overrides=changed), tmp_path / "results")
     left_out = DoneCells(plan, Order(overrides=changed, replace=True), tmp_path / "results")
     assert left_out.results == {}
+
+
+def test_what_was_no_setting_yet_had_its_default(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    first = study_cells.study(plan)[0]
+    older = {name: value for name, value in first.config.items() if name != "stall"}
+    write_results(tmp_path / "results", [replace(first, config=older)])
+    assert len(DoneCells(plan, Order(), tmp_path / "results").results) == 1
+    with pytest.raises(UsageError, match=r"fair/seed0 \(stall: 0, now 100\)"):
+        DoneCells(plan, Order(overrides={"stall": 100}), tmp_path / "results")
 
 
 def test_what_others_wrote_meanwhile_is_kept(tmp_path: Path) -> None:

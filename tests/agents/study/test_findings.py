@@ -59,6 +59,25 @@ def test_farming_is_repeats_that_the_unpaid_do_not_make(tmp_path: Path) -> None:
     assert ended.credit == pytest.approx(0.4)  # what it pays when training ends
 
 
+def test_where_no_truth_is_known_nothing_is_said_by_it(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    results = study_cells.study(plan)
+    for result in results:
+        for row in result.rows:
+            row["subgoals"] = [s for s in row["subgoals"] if s["source"] == "judge"]
+    findings = find(plan, results)
+    every = findings.arms["KeyRoom-S5", "every"].farming
+    assert every is not None
+    assert (every.approaches, every.deeds, every.per_hundred) == (None, None, None)
+    assert every.for_repeats == pytest.approx(3.0)  # by the judge
+    assert findings.arms["KeyRoom-S5", "fair"].farming is None
+    text = "\n".join(statement(plan, findings)["KeyRoom-S5"])
+    assert "farm" not in text
+    assert "repeated" not in text
+    (row,) = [r for r in farming_table(plan, findings).rows if r[1] == "every"]
+    assert row[5:9] == ("–", "–", "–", "10.00")
+
+
 def test_an_arm_of_which_some_seeds_got_there_is_told_so(tmp_path: Path) -> None:
     plan = study_cells.plan(tmp_path)
     some = [study_cells.result(plan, "rules", s, 0, 0, 0, 0.95 * (s == 1)) for s in range(3)]

@@ -138,6 +138,57 @@ def test_what_is_wrong_in_a_choice_or_a_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("figure: {x: [a]}", "unknown part of a study 'figure': did you mean 'figures'"),
+        ("figures: {x: a}", r"the figure 'x' is to be a list of names.*not 'a'"),
+        ("figures: {x: [[a]]}", "is to be a list of names"),
+        ("compare: [[1, 2]]", "each pair of compare is to be a list of names"),
+        ("compare: [a]", "each pair of compare is to be a list of names"),
+        ("all: {seed: 4}", "all sets seed, which each cell has of its own"),
+    ],
+)
+def test_a_part_that_is_no_such_part_is_refused(more: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    arm = "{a: {label: A, reward: r, set: {judge: none}}}"
+    path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{}}}}\narms: {arm}\n{more}\n")
+    with pytest.raises(UsageError, match=message):
+        load_plan("mine", path)
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ("{label: [A], reward: r, set: {judge: none}}", r"the label of b is to be some words"),
+        ("{label: ' ', reward: r, set: {judge: none}}", r"the label of b is to be some words"),
+        ("{label: A, reward: r, set: {judge: none}}", "two arms have the label 'A'"),
+        ("{label: B, reward: r, set: {}, not-on: [x]}", "unknown part of the arm b 'not-on'"),
+        ("{label: B, reward: r, set: {}, not_on: KeyRoom-S5}", "not_on of b is to be a list"),
+        ("{label: B, reward: r, set: {task: KeyRoom-S15}}", "the arm b sets task"),
+        ("B", "the arm b is to have a label, a reward and settings"),
+    ],
+)
+def test_an_arm_that_tables_could_not_show_is_refused(
+    arm: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    first = "{label: A, reward: r, set: {judge: none}}"
+    path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{}}}}\narms: {{a: {first}, b: {arm}}}\n")
+    with pytest.raises(UsageError, match=message):
+        load_plan("mine", path)
+
+
+def test_words_are_read_as_words(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "x-none: &none {judge: none}\ntitle: |\n  two\n  lines\ntasks: {KeyRoom-S5: {}}\n"
+        "arms: {a: {label: 0.5, reward: r, set: *none}}\nfigures: {1: [a]}\n"
+    )
+    plan = load_plan("mine", path)
+    assert (plan.title, plan.arms["a"].label, plan.figures) == ("two lines", "0.5", {"1": ["a"]})
+
+
+@pytest.mark.parametrize(
     "name", ["../../up", "a/b", ".hidden", '"a\\u001b[2J"', '" "', "7", "x" * 201]
 )
 def test_a_name_that_is_none_for_a_folder_is_refused(name: str, tmp_path: Path) -> None:
@@ -174,7 +225,11 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
         tried = [one for one in tune.arms if one.rsplit("-", 1)[0] == family]
         if arm == "rules-novelty":
             tried = [one for one in tune.arms if "-novelty-" in one]
-        weights = dict.fromkeys(("fair", "told", "truth", "model"), 0) | {"novelty": 4, "cell": 4, "e3b": 5}
+        weights = dict.fromkeys(("fair", "told", "truth", "model"), 0) | {
+            "novelty": 4,
+            "cell": 4,
+            "e3b": 5,
+        }
         assert len(tried) == weights.get(family, 3), arm
 
 

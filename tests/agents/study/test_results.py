@@ -1,5 +1,6 @@
 """Finished cells come back from their files as they were."""
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -49,6 +50,14 @@ def test_no_folder_is_no_results_and_a_broken_one_is_named(tmp_path: Path) -> No
     assert read_results(tmp_path / "none") == {}
     plan = study_cells.plan(tmp_path)
     write_results(tmp_path, study_cells.study(plan))
+    index = tmp_path / "cells.json"
+    whole = json.loads(index.read_text())
+    for name, wrong in (("settings", None), ("provenance", None), ("provenance", {"commit": 1})):
+        index.write_text(json.dumps([whole[0] | {name: wrong}]))
+        with pytest.raises(UsageError, match="can't be read"):
+            read_results(tmp_path)
+    index.write_text(json.dumps(whole))
+    assert len(read_results(tmp_path)) == 9
     (tmp_path / "cells.parquet").write_bytes(b"half")
     with pytest.raises(UsageError, match="can't be read"):
         read_results(tmp_path)

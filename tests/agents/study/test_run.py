@@ -104,6 +104,15 @@ def results(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished / "results", tmp_path / "results"))
 
 
+def test_results_that_can_not_be_kept_are_told_before_any_cell_begins(
+    tmp_path: Path, plan: Path
+) -> None:
+    (tmp_path / "afile").write_text("x")
+    with pytest.raises(UsageError, match=r"afile can't be a folder of results .*by --results"):
+        run_study(load(plan), Order(seeds=1), tmp_path / "out", results=tmp_path / "afile")
+    assert not (tmp_path / "out" / "cells").exists()
+
+
 def test_elsewhere_nothing_is_trained_again(results: Path, tmp_path: Path, plan: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     run_study(load(plan), Order(seeds=1), elsewhere, results=results)

@@ -1,8 +1,10 @@
 """What a study's statement says of results worked by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from agents.study.findings import find
+from agents.study.page import readme_table
 from agents.study.statement import caveat, statement
 from tests.support import study_cells
 
@@ -38,6 +40,37 @@ def test_few_seeds_are_told_to_be_few(tmp_path: Path) -> None:
         study_cells.result(plan, arm, 0, 0, 0.1, near=n) for arm, n in (("fair", 1), ("every", 9))
     ]
     assert "farm" not in "\n".join(statement(plan, find(plan, farming))["KeyRoom-S5"])
+
+
+def test_two_seeds_give_no_verdict_and_are_said_to_give_none(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    two = [r for r in study_cells.study(plan) if r.cell.seed < 2]
+    findings = find(plan, two)
+    assert "below 0.33, so that nothing is said of who does better." in caveat(findings)
+    assert "too few seeds for a verdict, 2 and 2" in "\n".join(
+        statement(plan, findings)["KeyRoom-S5"]
+    )
+
+
+def test_unlike_budgets_are_told(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    results = [
+        replace(r, config=r.config | {"steps": 4000}) if r.cell.arm == "rules" else r
+        for r in study_cells.study(plan)
+    ]
+    findings = find(plan, results)
+    text = "\n".join(statement(plan, findings)["KeyRoom-S5"])
+    assert "Success on unseen levels after 400 to 4,000 steps" in text
+    assert "They were trained for 4,000 and 400 steps." in text
+    assert "KeyRoom-S5, 400 to 4,000 steps, 3 seeds" in readme_table(plan, findings)
+
+
+def test_an_arm_that_its_task_pays_nothing_has_no_credit_to_speak_of(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    unpaid = [replace(r, config=r.config | {"weight": 0.0}) for r in study_cells.study(plan)]
+    text = "\n".join(statement(plan, find(plan, unpaid))["KeyRoom-S5"])
+    assert "this credit" not in text
+    assert "farm" not in text
 
 
 def test_a_subgoal_that_a_judge_never_confirmed_is_warned_of(tmp_path: Path) -> None:

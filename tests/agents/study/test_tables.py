@@ -44,8 +44,8 @@ def test_what_was_not_reached_lies_beyond_the_budget(
 
 
 def test_a_table_in_markdown_escapes_what_would_end_a_cell() -> None:
-    table = markdown(Table(("a", "b"), [("x|y", 2)]))
-    assert table == "| a | b |\n| --- | --- |\n| x\\|y | 2 |\n"
+    table = markdown(Table(("a", "b"), [("x|y", "<a>")]))
+    assert table == "| a | b |\n| --- | --- |\n| x\\|y | &lt;a> |\n"
 
 
 def test_a_judge_without_weight_pays_nothing() -> None:
