@@ -14,13 +14,15 @@ from envs.stepping.batch import Batch
 BONUSES = ("none", *WAYS, "rnd", "e3b")
 """What `calm train --bonus` takes."""
 TUNED_WEIGHTS = {
-    **dict.fromkeys(WAYS, 0.03),
+    "novelty": 0.03,
+    "novelty:message": 0.1,
+    "novelty:cell": 0.01,
+    "novelty:crop": 0.03,
     "novelty:relevant": 0.3,
     "rnd": 0.003,
     "e3b": 0.01,
 }
-"""The best weight of each bonus on the three tasks of `calm study rivals-tune`; of other ways of
-`novelty`, which were not tried there, that of `novelty` itself."""
+"""The best weight of each bonus on the three tasks of `calm study rivals-tune`."""
 OF_RND = ("torchrl", "tensordict")
 """What `rnd` needs beside what the others do."""
 

@@ -88,8 +88,9 @@ class TrainConfig(BaseModel):
     achieve something); rnd (random network distillation, extra `rnd`), e3b."""
     bonus_weight: float = Field(default=0.1, ge=0)
     """What a bonus of 1 pays: a new event of `novelty`, one standard deviation of `rnd` and `e3b`.
-    By default the best of those that `calm study rivals-tune` tried: 0.03 of `novelty` (untried of
-    its other kinds), 0.3 of `novelty:relevant`, 0.003 and 0.01. On S15 0.1 of `novelty` was."""
+    By default the best of those that `calm study rivals-tune` tried: 0.03 of `novelty` and of
+    crops, 0.1 of messages, 0.01 of cells, 0.3 of relevant events, 0.003 of rnd and 0.01 of e3b. On
+    S15 0.1 of `novelty` was."""
     stall: int = Field(default=0, ge=0)
     """An episode of training is cut, as at the task's limit, with the step so many after the last
     that paid credit or a bonus: an agent that gets nowhere begins another level. 0 for never, and

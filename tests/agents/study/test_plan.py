@@ -228,6 +228,7 @@ def test_every_arm_of_the_rivals_that_has_a_weight_is_tuned_by_the_same_budget()
         weights = dict.fromkeys(("fair", "told", "truth", "model"), 0) | {
             "novelty": 4,
             "cell": 4,
+            "novelty-v3": 4,
             "e3b": 5,
         }
         assert len(tried) == weights.get(family, 3), arm

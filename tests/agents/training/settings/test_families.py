@@ -35,7 +35,7 @@ def test_settings_of_a_family_are_settings(family: Family) -> None:
 
 @pytest.mark.parametrize(
     ("bonus", "weight"),
-    [("novelty", 0.03), ("novelty:cell", 0.03), ("rnd", 0.003), ("e3b", 0.01), ("none", 0.1)],
+    [("novelty", 0.03), ("novelty:cell", 0.01), ("rnd", 0.003), ("e3b", 0.01), ("none", 0.1)],
 )
 def test_a_bonus_has_its_tuned_weight_if_none_is_named(bonus: str, weight: float) -> None:
     assert make_config({"bonus": bonus}).bonus_weight == weight
