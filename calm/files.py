@@ -123,7 +123,7 @@ def write_folder(path: str | Path, fill: Callable[[Path], object]) -> None:
         _flush(parent)
 
 
-def check_writable(path: str | Path, option: str = "--out") -> None:
+def check_writable(path: str | Path, option: str = "--out", named: str = "file") -> None:
     """Makes the folder of a file that is to be written later, and tries to write there.
 
     The trial is gone at once, and a file that is there already is not touched.
@@ -131,12 +131,13 @@ def check_writable(path: str | Path, option: str = "--out") -> None:
     Args:
         path: the file.
         option: of the command line, that names it.
+        named: what the option names: the file, or the "folder" that it will lie in.
 
     Raises:
         UsageError: it is a folder, or can't be written; better said before the work.
     """
     path = Path(path)
-    with _explained(path, f"name another file with {option}"):
+    with _explained(path, f"name another {named} with {option}"):
         if path.is_dir():
             raise UsageError(f"can't write {path}: it is a folder; name a file with {option}")
         target = _target(path)

@@ -73,8 +73,8 @@ def at_equal_time(plan: Plan, findings: Findings) -> EqualTime:
     for task in findings.tasks:
         trained = {one.arm: [r.rows for r in one.results] for one in findings.of(task)}
         rows = [row for seeds in trained.values() for seed in seeds for row in seed]
-        kept = all(row.get("cpu_seconds") is not None for row in rows)
-        clock = "cpu_seconds" if kept else "seconds"
+        without = any(row.get("cpu_seconds") is None for row in rows)
+        clock = "seconds" if without else "cpu_seconds"
         seconds = min(seed[-1][clock] for seeds in trained.values() for seed in seeds)
         for one in findings.of(task):
             key = (task, one.arm)

@@ -26,10 +26,10 @@ from agents.study.tables import (
     comparison_table,
     cost_table,
     farming_table,
+    fmt_count,
     markdown,
     origin_table,
     settings_table,
-    some_cells,
     subgoal_table,
     success_table,
     summary_table,
@@ -152,7 +152,7 @@ def _origins(results: Sequence[Result]) -> list[str]:
     for r in results:
         groups.setdefault((r.provenance["commit"], r.provenance["machine"]), []).append(r)
     return [
-        f"{some_cells(cells)} at commit {commit} on {machine}, started"
+        f"{fmt_count(len(cells), 'cell')} at commit {commit} on {machine}, started"
         f" {min(c.provenance['started'] for c in cells)} to"
         f" {max(c.provenance['started'] for c in cells)}"
         for (commit, machine), cells in groups.items()

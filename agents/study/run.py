@@ -23,8 +23,8 @@ from agents.study.done_cells import DoneCells, differing
 from agents.study.order import Order
 from agents.study.page import write_study
 from agents.study.plan import Cell, Plan
-from agents.study.results import result_of
-from agents.study.tables import some_cells
+from agents.study.results import INDEX, result_of
+from agents.study.tables import fmt_count
 from agents.training.executor import Executor
 from agents.training.parallel import LocalProcesses
 from agents.training.progress import train_with_progress
@@ -33,6 +33,7 @@ from agents.training.run.lock import owned, owned_in_turn
 from agents.training.settings.config import TrainConfig
 from calm.cli.waiting import waiting
 from calm.errors import CalmError, UsageError
+from calm.files import check_writable
 from calm.judges import teacher_of
 from calm.local.weights import find_path
 
@@ -73,8 +74,8 @@ def run_study(
             in_turn = partial(owned_in_turn, out)
         elif order.train:
             whole.enter_context(owned(out))
-        if order.train:
-            _make_folder(results)
+        if order.train:  # what could not be kept is better said before the work
+            check_writable(results / INDEX, "--results", "folder")
         with in_turn():
             done = DoneCells(plan, order, results)
             runs = _begun(plan, order, out, done, console)
@@ -104,20 +105,6 @@ def run_study(
     if not done.results:
         raise CalmError(f"no cell of {plan.name} is finished yet, so there is nothing to report")
     return report
-
-
-def _make_folder(results: Path) -> None:
-    """Makes the folder of the results, before anything is trained that could not be kept there.
-
-    Raises:
-        UsageError: it can't be made.
-    """
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"{results} can't be a folder of results ({error.strerror}); name another by --results"
-        ) from None
 
 
 def _begun(
@@ -154,9 +141,11 @@ def _begun(
     done.write()
     runs = {cell: run for cell, run in runs.items() if cell not in finished}
     console.print(
-        Text(f"{some_cells(cells)}: {len(cells) - len(runs)} done, {len(runs)} to train.")
+        Text(
+            f"{fmt_count(len(cells), 'cell')}: {len(cells) - len(runs)} done, {len(runs)} to train."
+        )
         if order.train
-        else Text(f"{some_cells(cells)}, {sum(c in done.results for c in cells)} done.")
+        else Text(f"{fmt_count(len(cells), 'cell')}, {sum(c in done.results for c in cells)} done.")
     )
     return runs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -24,9 +24,9 @@ def fmt_number(e: Estimate) -> str:
     return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
 
 
-def some_cells(cells: Sized) -> str:
-    """Formats a number of cells: 1 cell, 3 cells."""
-    return f"{len(cells)} cell" + ("" if len(cells) == 1 else "s")
+def fmt_count(n: int, noun: str) -> str:
+    """Formats a number of things: 1 seed, 3 seeds."""
+    return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
 def fmt_budget(arms: Sequence[ArmFindings]) -> str:
@@ -118,12 +118,12 @@ def summary_table(plan: Plan, findings: Findings) -> Table:
         one = findings.arms.get((task, arm))
         if one is None:
             return "–"
-        fewer = "" if one.seeds == most[task] else f" ({_seeds(one.seeds)})"
+        fewer = "" if one.seeds == most[task] else f" ({fmt_count(one.seeds, 'seed')})"
         return f"{fmt_share(one.final)}; {fmt_soonest(one.reached)}{fewer}"
 
     most = {task: max(one.seeds for one in findings.of(task)) for task in findings.tasks}
     heads = [
-        f"{task}, {fmt_budget(findings.of(task))} steps, {_seeds(most[task])}"
+        f"{task}, {fmt_budget(findings.of(task))} steps, {fmt_count(most[task], 'seed')}"
         for task in findings.tasks
     ]
     rows = [[plan.arms[a].label, *(cell(t, a) for t in findings.tasks)] for a in arms]
@@ -133,11 +133,6 @@ def summary_table(plan: Plan, findings: Findings) -> Table:
             whole = findings.whole(arm)
             row.append("–" if whole is None else fmt_share(whole))
     return Table(("agent", *heads), rows)
-
-
-def _seeds(n: int) -> str:
-    """Formats a number of seeds: 1 seed, 3 seeds."""
-    return f"{n} seed" + ("" if n == 1 else "s")
 
 
 def _percent(share: float | None) -> str:

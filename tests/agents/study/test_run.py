@@ -108,7 +108,9 @@ def test_results_that_can_not_be_kept_are_told_before_any_cell_begins(
     tmp_path: Path, plan: Path
 ) -> None:
     (tmp_path / "afile").write_text("x")
-    with pytest.raises(UsageError, match=r"afile can't be a folder of results .*by --results"):
+    with pytest.raises(
+        UsageError, match=r"can't write .*afile.*name another folder with --results"
+    ):
         run_study(load(plan), Order(seeds=1), tmp_path / "out", results=tmp_path / "afile")
     assert not (tmp_path / "out" / "cells").exists()
 
