@@ -63,8 +63,9 @@ def shifts(
             continue
         for kind, values in by_kind.items():
             rng = np.random.default_rng(seed)
-            sides = [_drawn(values, ~after, episodes, rng), _drawn(values, after, episodes, rng)]
-            before, later = (_estimate(side) for side in sides)
+            before, later = (
+                interval_of_mean(values, side, episodes, rng) for side in (~after, after)
+            )
             more = None
             if before is not None and later is not None:
                 rng = np.random.default_rng(seed)
@@ -124,23 +125,28 @@ def _sums(
     return sums, np.bincount(of[chosen], minlength=count).astype(np.int64)
 
 
-def _drawn(
+def interval_of_mean(
     values: Values,
     which: npt.NDArray[np.bool_],
     episodes: npt.NDArray[np.int64],
     rng: np.random.Generator,
-) -> Values | None:
-    """Returns the mean of the chosen values and then that of each draw of episodes.
+) -> Estimate | None:
+    """Returns the mean of the chosen values with its interval, episodes drawn with replacement.
 
     None where they are of fewer than `LEAST_EPISODES` episodes.
+
+    Args:
+        values: (B,); NaNs are left out.
+        which: (B,), those chosen.
+        episodes: (B,), which episode a value is of.
+        rng: of the draws.
     """
     sums, counts = _sums(values, which, episodes)
     sums, counts = sums[counts > 0], counts[counts > 0]
     if len(counts) < LEAST_EPISODES:
         return None
     draws = rng.integers(len(counts), size=(RESAMPLES, len(counts)))
-    means = sums[draws].sum(1) / counts[draws].sum(1)
-    return np.concatenate([[sums.sum() / counts.sum()], means])
+    return _estimate(sums.sum() / counts.sum(), sums[draws].sum(1) / counts[draws].sum(1))
 
 
 def _difference(
@@ -161,14 +167,10 @@ def _difference(
         for sums, counts in ((later, n_later_drawn), (before, n_before_drawn))
     ]
     whole = later.sum() / n_later.sum() - before.sum() / n_before.sum()
-    estimate = _estimate(np.concatenate([[whole], means[0] - means[1]]))
-    assert estimate is not None
-    return estimate
+    return _estimate(whole, means[0] - means[1])
 
 
-def _estimate(drawn: Values | None) -> Estimate | None:
-    """Returns the first value with the 95 % interval of those after it."""
-    if drawn is None:
-        return None
-    low, high = np.quantile(drawn[1:], [0.025, 0.975])
-    return Estimate(float(drawn[0]), float(low), float(high))
+def _estimate(value: float, draws: Values) -> Estimate:
+    """Returns a value with the 95 % interval of its draws."""
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Estimate(float(value), float(low), float(high))

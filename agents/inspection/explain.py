@@ -7,7 +7,8 @@ that cell alone is hidden.
 
 Both are checked alike (`agents.inspection.occlusion`): hiding the cells drawn as most important
 must move the policy more than hiding as many random known cells, or the drawing means nothing.
-Where there is a judge, `agents.inspection.by_subgoal` tells how importance moves with its subgoals.
+Where there is a judge, `agents.inspection.by_stage` tells what is important between its subgoals,
+and `agents.inspection.by_subgoal` how importance moves with each.
 """
 
 from __future__ import annotations
@@ -24,9 +25,16 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from agents.inspection import by_subgoal
-from agents.inspection.by_subgoal import Shift
-from agents.inspection.explain_page import clear, draw_situation, draw_time, write_page
+from agents.inspection import by_stage, by_subgoal
+from agents.inspection.by_stage import Stage, stages
+from agents.inspection.by_subgoal import Shift, Values, shifts
+from agents.inspection.explain_page import (
+    clear,
+    draw_situation,
+    draw_stages,
+    draw_time,
+    write_page,
+)
 from agents.inspection.load import trained
 from agents.inspection.occlusion import (
     CROP,
@@ -82,6 +90,8 @@ class Drawing:
     """Importance (0 to 1 in each observation) by kind of cell: mean over its cells."""
     by_subgoal: list[Shift]
     """How importance moves when a subgoal is achieved; none without a judge."""
+    by_stage: list[Stage]
+    """What is important while a subgoal is the furthest achieved; none without a judge."""
 
     def lines(self) -> list[str]:
         """Returns the check and the importance by kind of cell as text."""
@@ -89,6 +99,7 @@ class Drawing:
         return [
             *self.check.lines(),
             f"importance by kind of cell: {kinds}",
+            *by_stage.lines(self.by_stage),
             *by_subgoal.lines(self.by_subgoal),
         ]
 
@@ -112,6 +123,9 @@ class Explanation:
             for shift in values["by_subgoal"]:
                 for name in ("before", "after", "more"):
                     shift[name] = shift[name] and shift[name]._asdict()
+            for stage in values["by_stage"]:
+                of = stage["importance"]
+                stage["importance"] = {kind: one and one._asdict() for kind, one in of.items()}
         return importances
 
     def lines(self) -> list[str]:
@@ -154,6 +168,7 @@ def explain_run(
         importances["mechanism"] = stretched(weights, known_cells(batch))
     importances["occlusion"] = stretched(occlusion(model, batch), known_cells(batch))
 
+    names = [subgoal.name for subgoal in subgoals_of_run(run)] if "progress" in batch else []
     out = clear(folder)
     examples = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
     drawings, files = [], []
@@ -165,8 +180,15 @@ def explain_run(
             files.append(draw_situation(at, chars[i], importance[i], f"{source}, observation {i}"))
         checked = check(model, batch, importance, episodes, hide, seed)
         kinds = by_kind(importance, crops(batch))
-        moves = moves_of(run, batch, importance, episodes, seed)
-        drawings.append(Drawing(source, checked, kinds, moves))
+        moves, found = [], []
+        if "progress" in batch:
+            means = means_by_kind(importance, crops(batch))
+            achieved = batch["progress"].cpu().numpy() >= 1
+            moves = shifts(means, achieved, names, episodes, seed)
+            found = stages(means, achieved, names, episodes, seed)
+            title = f"{source}, by the furthest subgoal achieved"
+            files.append(draw_stages(out / f"{source}-stages.png", found, title))
+        drawings.append(Drawing(source, checked, kinds, moves, found))
     if run.config.encoder == "semantics" and (gates := step_gates(model, batch)) is not None:
         files.append(draw_time(out / "steps.png", gates))
     explanation = Explanation(
@@ -281,25 +303,14 @@ def step_gates(model: PPO, batch: Observations) -> npt.NDArray[np.float32] | Non
     return mean
 
 
-def moves_of(
-    run: Run,
-    batch: Observations,
-    importance: Importance,
-    episodes: npt.NDArray[np.int64],
-    seed: int,
-) -> list[Shift]:
-    """Returns how the importance of kinds of cells moves with the run's subgoals.
+def means_by_kind(importance: Importance, glyphs: Tensor) -> dict[str, Values]:
+    """Returns the mean importance (B,) of an observation's cells of each kind, NaN where none is.
 
     Args:
-        run: whose judge says what was achieved; without one nothing is returned.
-        batch: observations by key, (B, ...).
-        importance: of their cells, (B, h, w).
-        episodes: (B,), which episode an observation is of.
-        seed: of the bootstrap.
+        importance: of the cells, (B, h, w).
+        glyphs: of the game, (B, h, w).
     """
-    if "progress" not in batch:
-        return []
-    kinds, names = kinds_of(crops(batch))
+    kinds, names = kinds_of(glyphs)
     means = {}
     for i, name in names.items():
         cells = kinds == i
@@ -307,9 +318,7 @@ def moves_of(
             counts = cells.sum((1, 2))
             sums = np.where(cells, importance, 0).sum((1, 2))
             means[name] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    achieved = batch["progress"].cpu().numpy() >= 1
-    subgoals = [subgoal.name for subgoal in subgoals_of_run(run)]
-    return by_subgoal.shifts(means, achieved, subgoals, episodes, seed)
+    return means
 
 
 def by_kind(importance: Importance, glyphs: Tensor) -> dict[str, float]:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import base64
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from agents.inspection.by_stage import Stage
 from agents.training.run.folder import readable
 from calm.files import write_file
 
@@ -64,6 +67,37 @@ def draw_time(path: Path, gates: npt.NDArray[Any]) -> Path:
     axes.tick_params(colors=INK)
     for spine in axes.spines.values():
         spine.set_color(INK)
+    _write(path, figure)
+    return path
+
+
+def draw_stages(path: Path, stages: Sequence[Stage], title: str) -> Path:
+    """Draws the importance of each kind of cell at each stage as PNG: a row for each stage.
+
+    In a cell of the table: importance in [0, 1], and its interval.
+    """
+    kinds = list(dict.fromkeys(kind for stage in stages for kind in stage.importance))
+    told = [[stage.importance.get(kind) for kind in kinds] for stage in stages]
+    values = np.array([[np.nan if one is None else one.value for one in row] for row in told])
+    size = 3.6 + 0.8 * len(kinds), 0.9 + 0.42 * len(stages)
+    figure = Figure(figsize=size, dpi=80, layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(values, cmap="viridis", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.argwhere(~np.isnan(values)):
+        one = told[row][column]
+        assert one is not None
+        text = f"{one.value:.2f}\n[{one.low:.2f}, {one.high:.2f}]"
+        colour = "black" if one.value > 0.6 else "white"
+        axes.text(column, row, text, color=colour, ha="center", va="center", fontsize=6.5)
+    axes.set_xticks(range(len(kinds)), kinds, fontsize=8, color=INK)
+    names = [textwrap.shorten(stage.furthest, 80, placeholder="…") for stage in stages]
+    lines = [textwrap.fill(name, 42) for name in names]
+    axes.set_yticks(range(len(stages)), lines, fontsize=8, color=INK)
+    for label in axes.get_yticklabels():
+        label.set_parse_math(False)
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.set_title(title, fontsize=9, color=INK)
     _write(path, figure)
     return path
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from agents.inspection.by_stage import NONE_YET
 from agents.inspection.explain import attended, by_kind, explain_run, spread, stretched
 from agents.inspection.occlusion import known_cells
 from agents.report.page import report_runs
@@ -83,7 +84,13 @@ def test_importance_is_followed_through_the_judges_subgoals(tmp_path: Path) -> N
             for side in ("before", "after"):
                 if shift[side] is not None:
                     assert 0 <= shift[side]["low"] <= shift[side]["high"] <= 1
+        assert drawing.by_stage[0].furthest == NONE_YET
+        assert {stage.furthest for stage in drawing.by_stage[1:]} <= names
+        assert sum(stage.observations for stage in drawing.by_stage) == 160
+        assert (run.folder / "explain" / f"{drawing.source}-stages.png").stat().st_size > 1000
+    json.dumps(explanation.to_dict())
     page = (run.folder / "explain.html").read_text("utf-8")
+    assert explanation.drawings[0].by_stage[0].line() in page
     assert f"importance when “{explanation.drawings[0].by_subgoal[0].subgoal}” was achieved" in page
 
 
