@@ -292,6 +292,15 @@ def test_the_arms_of_the_encoders_differ_in_what_sees_alone(name: str) -> None:
             assert all(c[field] == configs[0][field] for c in configs), field
 
 
+@pytest.mark.parametrize("room", ["KeyRoom-S15", "KeyRoom-Dark-S15"])
+@pytest.mark.parametrize(("arm", "of_encoders"), [("cnn", "cnn"), ("all", "semantics")])
+def test_two_arms_of_the_semantics_are_those_of_the_encoders(
+    room: str, arm: str, of_encoders: str
+) -> None:
+    config = load_plan("semantics").config(Cell(room, arm, 10))
+    assert config == load_plan("encoders").config(Cell(room, of_encoders, 10))
+
+
 def test_a_room_may_stand_in_a_plan_twice() -> None:
     plan = load_plan("encoders")
     level = plan.config(Cell("KeyRoom-S5-level", "agent", 1))
