@@ -112,7 +112,7 @@ def study(
     that --results names. Writes report.html, and with the results tables, figures and a README.
     On more machines than this one: --ray, --slurm or --worker. Results are those of one machine.
     """
-    from agents.study.plan import load_plan
+    from agents.study.plans.load import load_plan
     from agents.study.run import run_study
 
     study_name = plan.stem if plan else name

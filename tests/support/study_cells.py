@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from agents.study.plan import Cell, Plan, load_plan
+from agents.study.plan import Cell, Plan
+from agents.study.plans.load import load_plan
 from agents.study.results import Result
 
 PLAN = """

@@ -14,7 +14,7 @@ import pytest
 
 from agents.study.findings import find
 from agents.study.page import readme_table
-from agents.study.plan import load_plan
+from agents.study.plans.load import load_plan
 from agents.study.results import read_results
 from docs.generate.includes import section_of
 

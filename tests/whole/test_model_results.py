@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.study.plan import load_plan
+from agents.study.plans.load import load_plan
 from calm.judges.stored import ReplayJudge
 from calm.judges.thresholds import read_thresholds
 from calm.local.registry import MODELS

@@ -7,7 +7,7 @@ import pytest
 
 from agents.cli.study import CellOptions
 from agents.study.order import Order
-from agents.study.plan import FOLDER
+from agents.study.plans.load import FOLDER
 from calm.errors import UsageError
 from tests.support.command_line import calm
 

@@ -16,7 +16,8 @@ from agents.cluster.questions import Asking
 from agents.cluster.ray_executor import RayExecutor, _check_answers
 from agents.cluster.ray_task import Message
 from agents.study.order import Order
-from agents.study.plan import Cell, load_plan
+from agents.study.plan import Cell
+from agents.study.plans.load import load_plan
 from agents.study.results import read_results
 from agents.study.run import run_study
 from agents.training.executor import Lost

@@ -10,7 +10,7 @@ from agents.cluster.claims import Claims, State
 from agents.cluster.versions import versions
 from agents.cluster.worker import Worker
 from agents.study.order import Order
-from agents.study.plan import load_plan
+from agents.study.plans.load import load_plan
 from agents.study.results import read_results
 from agents.study.run import run_study
 from agents.training.executor import Lost, train_all
@@ -179,7 +179,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from agents.cluster.worker import Worker
-from agents.study.plan import load_plan
+from agents.study.plans.load import load_plan
 from agents.study.order import Order
 from agents.study.run import run_study
 

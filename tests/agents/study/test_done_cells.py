@@ -7,7 +7,8 @@ import pytest
 
 from agents.study.done_cells import DoneCells
 from agents.study.order import Order
-from agents.study.plan import Cell, load_plan
+from agents.study.plan import Cell
+from agents.study.plans.load import load_plan
 from agents.study.results import read_results, write_results
 from calm.errors import UsageError
 from tests.support import study_cells

@@ -8,7 +8,7 @@ import pytest
 
 from agents.study.figures import STYLES, _count, draw_curves, draw_finals, style
 from agents.study.findings import find
-from agents.study.plan import FOLDER, load_plan
+from agents.study.plans.load import FOLDER, load_plan
 from tests.support import study_cells
 
 

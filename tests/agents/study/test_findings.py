@@ -7,7 +7,7 @@ import pytest
 
 from agents.study.findings import find
 from agents.study.page import readme_table
-from agents.study.plan import load_plan
+from agents.study.plans.load import load_plan
 from agents.study.statement import statement
 from agents.study.tables import farming_table
 from tests.support import study_cells

@@ -1,6 +1,5 @@
 """The plan of the study: what its arms differ in, and the paper's rows it names."""
 
-import shutil
 from math import sqrt
 from pathlib import Path
 
@@ -10,7 +9,8 @@ from gymnasium.spaces import Dict
 from agents.bench.encoder_table import observation_space
 from agents.bonus.make import make_bonus
 from agents.network.extractor import NetHackExtractor
-from agents.study.plan import Cell, load_plan
+from agents.study.plan import Cell
+from agents.study.plans.load import load_plan
 from agents.training.environment import credit_source_of, make_env, subgoals_of
 from agents.training.settings.families import family_of
 from calm.errors import UsageError
@@ -111,92 +111,11 @@ def test_the_noisy_arms_are_the_paper_s_best_and_worst() -> None:
         assert PLAN.config(Cell("KeyRoom-S5", arm, 0)).judge == spec
 
 
-def test_what_is_wrong_in_a_choice_or_a_file_is_named(tmp_path: Path) -> None:
+def test_a_choice_that_is_none_is_named() -> None:
     with pytest.raises(UsageError, match="did you mean 'KeyRoom-S5'"):
         PLAN.cells(1, tasks=["KeyRoom-S4"])
     with pytest.raises(UsageError, match="unknown arm of the study keyroom 'rule'"):
         PLAN.cells(1, arms=["rule"])
-    with pytest.raises(UsageError, match="unknown study 'keyrom'"):
-        load_plan("keyrom")
-    path = tmp_path / "mine.yaml"
-    arm = "{a: {label: A, reward: r, set: {judge: none}}}"
-    path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{stepz: 3}}}}\narms: {arm}\n")
-    with pytest.raises(
-        UsageError, match="of KeyRoom-S5/a/seed0 can't be used: unknown setting 'stepz'"
-    ):
-        load_plan("mine", path)
-    path.write_text("title: x\ntitle: y\n")
-    with pytest.raises(UsageError, match=r"can't read the study in .*'title' stands twice"):
-        load_plan("mine", path)
-    path.write_text("title: x\n")
-    with pytest.raises(UsageError, match="is no study: it lacks tasks and arms"):
-        load_plan("mine", path)
-    for text in ("- a\n", "words\n", ""):
-        path.write_text(text)
-        with pytest.raises(UsageError, match=r"no study|can't read the study"):
-            load_plan("mine", path)
-
-
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        ("figure: {x: [a]}", "unknown part of a study 'figure': did you mean 'figures'"),
-        ("figures: {x: a}", r"the figure 'x' is to be a list of names.*not 'a'"),
-        ("figures: {x: [[a]]}", "is to be a list of names"),
-        ("compare: [[1, 2]]", "each pair of compare is to be a list of names"),
-        ("compare: [a]", "each pair of compare is to be a list of names"),
-        ("all: {seed: 4}", "all sets seed, which each cell has of its own"),
-    ],
-)
-def test_a_part_that_is_no_such_part_is_refused(more: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    arm = "{a: {label: A, reward: r, set: {judge: none}}}"
-    path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{}}}}\narms: {arm}\n{more}\n")
-    with pytest.raises(UsageError, match=message):
-        load_plan("mine", path)
-
-
-@pytest.mark.parametrize(
-    ("arm", "message"),
-    [
-        ("{label: [A], reward: r, set: {judge: none}}", r"the label of b is to be some words"),
-        ("{label: ' ', reward: r, set: {judge: none}}", r"the label of b is to be some words"),
-        ("{label: A, reward: r, set: {judge: none}}", "two arms have the label 'A'"),
-        ("{label: B, reward: r, set: {}, not-on: [x]}", "unknown part of the arm b 'not-on'"),
-        ("{label: B, reward: r, set: {}, not_on: KeyRoom-S5}", "not_on of b is to be a list"),
-        ("{label: B, reward: r, set: {task: KeyRoom-S15}}", "the arm b sets task"),
-        ("B", "the arm b is to have a label, a reward and settings"),
-    ],
-)
-def test_an_arm_that_tables_could_not_show_is_refused(
-    arm: str, message: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "mine.yaml"
-    first = "{label: A, reward: r, set: {judge: none}}"
-    path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{}}}}\narms: {{a: {first}, b: {arm}}}\n")
-    with pytest.raises(UsageError, match=message):
-        load_plan("mine", path)
-
-
-def test_words_are_read_as_words(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text(
-        "x-none: &none {judge: none}\ntitle: |\n  two\n  lines\ntasks: {KeyRoom-S5: {}}\n"
-        "arms: {a: {label: 0.5, reward: r, set: *none}}\nfigures: {1: [a]}\n"
-    )
-    plan = load_plan("mine", path)
-    assert (plan.title, plan.arms["a"].label, plan.figures) == ("two lines", "0.5", {"1": ["a"]})
-
-
-@pytest.mark.parametrize(
-    "name", ["../../up", "a/b", ".hidden", '"a\\u001b[2J"', '" "', "7", "x" * 201]
-)
-def test_a_name_that_is_none_for_a_folder_is_refused(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    arm = "{label: A, reward: r, set: {judge: none}}"
-    path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{}}}}\narms:\n  {name}: {arm}\n")
-    with pytest.raises(UsageError, match="text that a folder can have"):
-        load_plan("mine", path)
 
 
 @pytest.mark.parametrize("name", ["rivals", "rivals-tune"])
@@ -305,35 +224,6 @@ def test_a_room_may_stand_in_a_plan_twice() -> None:
     plan = load_plan("encoders")
     level = plan.config(Cell("KeyRoom-S5-level", "agent", 1))
     assert (level.task, level.keys[0]) == ("MiniHack-KeyRoom-S5-v0", "glyphs")
-
-
-def test_an_arm_may_leave_a_task_out(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    text = (
-        "title: x\ntasks: {KeyRoom-S5: {}, KeyRoom-S15: {}}\narms:\n"
-        "  a: {label: A, reward: r, set: {judge: none}, not_on: [KeyRoom-S15]}\n"
-        "  b: {label: B, reward: r, set: {judge: rules}}\n"
-    )
-    path.write_text(text)
-    cells = [str(cell) for cell in load_plan("mine", path).cells(1)]
-    assert cells == ["KeyRoom-S5/a/seed0", "KeyRoom-S5/b/seed0", "KeyRoom-S15/b/seed0"]
-    path.write_text(text.replace("[KeyRoom-S15]", "[KeyRoom-S51]"))
-    with pytest.raises(UsageError, match="unknown task of the study mine 'KeyRoom-S51'"):
-        load_plan("mine", path)
-
-
-def test_a_task_of_a_plan_may_be_a_file_beside_it(tmp_path: Path) -> None:
-    for name in ("keyroom-s15-junk.yaml", "keyroom-s15-junk.des"):
-        shutil.copy((ROOT / JUNK).with_name(name), tmp_path)
-    path = tmp_path / "mine.yaml"
-    path.write_text(
-        "title: x\ntasks: {Junk: {task: keyroom-s15-junk.yaml, crop: 15}}\n"
-        "arms: {a: {label: A, reward: r, set: {judge: rules}}}\n"
-    )
-    plan = load_plan("mine", path)
-    config = plan.config(Cell("Junk", "a", 2), {"task": "KeyRoom-S5"})
-    assert (config.task, config.crop, config.seed) == ("KeyRoom-S15-Junk-v0", 15, 2)
-    assert config.described.id == config.task
 
 
 def test_the_room_with_junk_has_the_rooms_own_subgoals() -> None:

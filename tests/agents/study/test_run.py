@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from agents.study.order import Order
-from agents.study.plan import Cell, Plan, load_plan
+from agents.study.plan import Cell, Plan
+from agents.study.plans.load import load_plan
 from agents.study.results import read_results
 from agents.study.run import _run, run_study
 from agents.training.run.folder import Run
