@@ -123,7 +123,9 @@ def write_folder(path: str | Path, fill: Callable[[Path], object]) -> None:
         _flush(parent)
 
 
-def check_writable(path: str | Path, option: str = "--out", named: str = "file") -> None:
+def check_writable(
+    path: str | Path, option: str = "--out", named: str = "file", cure: str = ""
+) -> None:
     """Makes the folder of a file that is to be written later, and tries to write there.
 
     The trial is gone at once, and a file that is there already is not touched.
@@ -132,14 +134,16 @@ def check_writable(path: str | Path, option: str = "--out", named: str = "file")
         path: the file.
         option: of the command line, that names it.
         named: what the option names: the file, or the "folder" that it will lie in.
+        cure: what to do instead, where no option names the file.
 
     Raises:
         UsageError: it is a folder, or can't be written; better said before the work.
     """
     path = Path(path)
-    with _explained(path, f"name another {named} with {option}"):
+    with _explained(path, cure or f"name another {named} with {option}"):
         if path.is_dir():
-            raise UsageError(f"can't write {path}: it is a folder; name a file with {option}")
+            cure = cure or f"name a file with {option}"
+            raise UsageError(f"can't write {path}: it is a folder; {cure}")
         target = _target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with _partial(target) as partial:

@@ -27,8 +27,9 @@ def explain(
 
     Plays held-out levels with the run's policy and draws a few situations, the mean over all, and
     importance by kind of cell: as the encoder's mechanism tells it, and as hiding each cell alone
-    shows it. PNGs, one HTML file in the run's folder, and in its report. The check of each: how far
-    the policy moves when the top cells are hidden, against as many random known cells.
+    shows it; of an agent with a judge also by stage, the furthest subgoal achieved. PNGs, one HTML
+    file in the run's folder, and in its report. The check of each: how far the policy moves when
+    the top cells are hidden, against as many random known cells.
     """
     from agents.inspection.explain import explain_run
     from agents.report.page import report_runs

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from calm.cli.options import Json
+from calm.files import check_writable
 
 
 def replay(
@@ -58,6 +59,10 @@ def replay(
 
     opened = Run.open(run)
     path = opened.folder / recording.FILE
+    opened.check_writable(recording.FILE, replay_page.FILE)
+    for option, wanted in (("--gif", gif), ("--mp4", mp4), ("--ttyrec", ttyrec)):
+        if wanted is not None:
+            check_writable(wanted, option)
     latest = recording.latest(opened, path, episodes, seed, again)
     page = replay_page.write_page(latest, opened.folder / replay_page.FILE, opened.config.name)
     shown = latest if only is None else latest.only(only)

@@ -75,12 +75,12 @@ class CellOptions:
 def study(
     *,
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="Which study: keyroom, keyroom-tune, keyroom-turned, message, memory, rivals,"
             " rivals-tune, sixteen, encoders, semantics or forms."
         ),
-    ] = "keyroom",
+    ] = None,
     cells: CellOptions,
     plan: Annotated[
         Path | None,
@@ -112,10 +112,16 @@ def study(
     that --results names. Writes report.html, and with the results tables, figures and a README.
     On more machines than this one: --ray, --slurm or --worker. Results are those of one machine.
     """
-    from agents.study.plans.load import load_plan
+    from agents.study.plans.load import FOLDER, load_plan
     from agents.study.run import run_study
 
     study_name = plan.stem if plan else name
+    if study_name is None:
+        known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+        raise UsageError(
+            f"name a study, or give a plan of your own with --plan; the studies are {known}; a short"
+            " part of one: calm study keyroom --tasks KeyRoom-S5 --arms rules --seeds 1"
+        )
     out = out or Path("runs") / f"study-{study_name}"
     console = Console(stderr=True)
     written = out / "report.html"

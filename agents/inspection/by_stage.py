@@ -1,11 +1,13 @@
 """Tells what is important at each stage of an episode: the key, then the door, then the stairs.
 
 An observation's stage is the furthest subgoal that its episode had achieved by then, in the order
-of the task's list. For each stage and each kind of cell: the mean importance of such cells, with
-its interval, a bootstrap over episodes.
+of the task's list; where that order is not the order of play, a stage holds observations that lack
+an earlier subgoal, and says how many. For each stage and each kind of cell: the mean importance of
+such cells, with its interval, a bootstrap over episodes.
 
 Importance is told within each observation, 0 to 1, so that when what matters most leaves sight, as
-a key does that is taken, the rest rises.
+a key does that is taken, the rest rises, and that in an observation in which nothing matters much
+something has 1. How far hiding the strongest cell alone moves the policy stands beside.
 """
 
 from __future__ import annotations
@@ -16,11 +18,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agents.inspection.by_subgoal import Values, interval_of_mean
+from agents.inspection.by_subgoal import Values, fmt, interval_of_mean
 from data.scoring.metrics import Estimate
 
 NONE_YET = "none yet"
 """The stage before any subgoal is achieved."""
+HOW = (
+    "By stage, the furthest subgoal achieved in the order of the task's list: importance of each"
+    " kind of cell, from 0 to 1 over the cells of each observation by itself, mean over its cells"
+    " in sight, with 95 % intervals over episodes. “few”: in sight in too few episodes. Strongest:"
+    " nats that the policy moves when the cell that matters most is hidden, the median."
+)
 
 
 @dataclass(frozen=True)
@@ -30,22 +38,19 @@ class Stage:
     furthest: str
     """That subgoal, or `NONE_YET`."""
     observations: int
+    episodes: int
+    """That these are of."""
+    skipped: float
+    """Share of these whose episode had not achieved every subgoal that stands before."""
+    strongest: float
+    """Nats that hiding the cell that matters most moves the policy, the median of these."""
     importance: dict[str, Estimate | None]
-    """By kind of cell, 0 to 1; None where the kind was in sight in too few episodes."""
-
-    def line(self) -> str:
-        """Returns the stage as text, the most important kind first."""
-        told = {kind: one for kind, one in self.importance.items() if one is not None}
-        kinds = sorted(told, key=lambda kind: -told[kind].value)
-        parts = (
-            f"{kind} {told[kind].value:.2f} [{told[kind].low:.2f}, {told[kind].high:.2f}]"
-            for kind in kinds
-        )
-        return f"{self.furthest} ({self.observations}): {', '.join(parts)}"
+    """By kind of cell in sight, 0 to 1; None where it was in sight in too few episodes."""
 
 
 def stages(
     by_kind: Mapping[str, Values],
+    strongest: Values,
     achieved: npt.NDArray[np.bool_],
     names: Sequence[str],
     episodes: npt.NDArray[np.int64],
@@ -56,6 +61,7 @@ def stages(
     Args:
         by_kind: mean importance (B,) of an observation's cells of each kind; NaN where none is in
             sight.
+        strongest: nats that hiding an observation's strongest cell moves the policy, (B,).
         achieved: (B, G), which subgoals the episode had achieved by then.
         names: of the subgoals, in the order of the task.
         episodes: (B,), which episode an observation is of.
@@ -63,21 +69,64 @@ def stages(
     """
     order = np.arange(1, len(names) + 1)
     furthest = (achieved * order).max(1, initial=0)
+    lacking = achieved.sum(1) < furthest
     found = []
     for i, name in enumerate((NONE_YET, *names)):
         inside = furthest == i
-        if inside.any():
-            importance = {
-                kind: interval_of_mean(values, inside, episodes, np.random.default_rng(seed))
-                for kind, values in by_kind.items()
-            }
-            found.append(Stage(name, int(inside.sum()), importance))
+        if not inside.any():
+            continue
+        importance = {
+            kind: interval_of_mean(values, inside, episodes, np.random.default_rng(seed))
+            for kind, values in by_kind.items()
+            if not np.isnan(values[inside]).all()
+        }
+        stage = Stage(
+            name,
+            observations=int(inside.sum()),
+            episodes=len(np.unique(episodes[inside])),
+            skipped=float(lacking[inside].mean()),
+            strongest=float(np.median(strongest[inside])),
+            importance=importance,
+        )
+        found.append(stage)
     return found
 
 
 def lines(found: Sequence[Stage]) -> list[str]:
-    """Returns a line for each stage under one that says what they tell; none without stages."""
-    if not found:
-        return []
-    told = "importance by kind while a subgoal is the furthest achieved (in how many observations):"
-    return [told, *(stage.line() for stage in found)]
+    """Returns a line for each stage under one that says how to read them; none without stages."""
+    return [HOW, *map(_line, found)] if found else []
+
+
+def _line(stage: Stage) -> str:
+    """Returns a stage as text, the most important kind first."""
+    told = {kind: one for kind, one in stage.importance.items() if one is not None}
+    kinds = sorted(told, key=lambda kind: -told[kind].value)
+    few = [kind for kind, one in stage.importance.items() if one is None]
+    parts = [f"{kind} {fmt(told[kind])}" for kind in kinds]
+    parts += [f"few of {', '.join(few)}"] if few else []
+    lacking = f", {stage.skipped:.0%} without an earlier one" if stage.skipped else ""
+    return (
+        f"{stage.furthest} ({stage.observations} observations of {stage.episodes} episodes"
+        f"{lacking}; strongest {stage.strongest:.3g}): {', '.join(parts)}"
+    )
+
+
+def rows(found: Sequence[Stage]) -> tuple[list[str], list[list[str]]]:
+    """Returns the stages as a table: the names of its columns, and a row of cells for each."""
+    kinds = list(dict.fromkeys(kind for stage in found for kind in stage.importance))
+    columns = ["furthest subgoal achieved", "observations", "episodes"]
+    columns += ["without an earlier one", "strongest, nats", *kinds]
+    cells = []
+    for stage in found:
+        counts = [f"{stage.observations}", f"{stage.episodes}", f"{stage.skipped:.0%}"]
+        of = [_cell(stage, kind) for kind in kinds]
+        cells.append([stage.furthest, *counts, f"{stage.strongest:.3g}", *of])
+    return columns, cells
+
+
+def _cell(stage: Stage, kind: str) -> str:
+    """Returns the importance of a kind at a stage: – where it was not in sight."""
+    if kind not in stage.importance:
+        return "–"
+    one = stage.importance[kind]
+    return "few" if one is None else fmt(one)

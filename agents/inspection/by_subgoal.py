@@ -3,7 +3,8 @@
 For each subgoal and each kind of cell: the mean importance of such cells in observations before the
 episode achieved the subgoal and after it, each with its interval, and what after has more than
 before. Intervals are bootstraps over episodes, since the observations of one are alike. A kind that
-is in sight on one side alone, as a key is that has been taken, has no difference.
+is in sight on one side alone, as a key is that has been taken, or in too few episodes of one, has
+no difference.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from data.scoring.metrics import RESAMPLES, Estimate
 
 Values = npt.NDArray[np.float64]
-LEAST_EPISODES = 2
+LEAST_EPISODES = 5
 """On a side, for an interval."""
 
 
@@ -77,17 +78,17 @@ def shifts(
 
 def lines(moves: Sequence[Shift]) -> list[str]:
     """Returns a line for each subgoal: what moved, then what shows no difference."""
-    texts = []
+    texts, few = [], f"in sight in fewer than {LEAST_EPISODES} episodes"
     for name in dict.fromkeys(one.subgoal for one in moves):
         of = [one for one in moves if one.subgoal == name]
         parts = [_moved(one) for one in of if one.moved]
         parts += [
-            f"{one.kind} {_fmt(one.before)} before, not in sight after"
+            f"{one.kind} {fmt(one.before)} before, {few} after"
             for one in of
             if one.before is not None and one.after is None
         ]
         parts += [
-            f"{one.kind} {_fmt(one.after)} after, not in sight before"
+            f"{one.kind} {fmt(one.after)} after, {few} before"
             for one in of
             if one.after is not None and one.before is None
         ]
@@ -108,9 +109,8 @@ def _moved(one: Shift) -> str:
     )
 
 
-def _fmt(estimate: Estimate | None) -> str:
+def fmt(estimate: Estimate) -> str:
     """Formats an importance with its interval: 0.40 [0.31, 0.52]."""
-    assert estimate is not None
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 

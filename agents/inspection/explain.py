@@ -13,8 +13,8 @@ and `agents.inspection.by_subgoal` how importance moves with each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,12 @@ from agents.inspection import by_stage, by_subgoal
 from agents.inspection.by_stage import Stage, stages
 from agents.inspection.by_subgoal import Shift, Values, shifts
 from agents.inspection.explain_page import (
-    clear,
-    draw_situation,
-    draw_stages,
-    draw_time,
+    FOLDER,
+    PAGE,
+    SUMMARY,
+    PageTable,
+    image,
+    time_image,
     write_page,
 )
 from agents.inspection.load import trained
@@ -93,13 +95,17 @@ class Drawing:
     by_stage: list[Stage]
     """What is important while a subgoal is the furthest achieved; none without a judge."""
 
-    def lines(self) -> list[str]:
-        """Returns the check and the importance by kind of cell as text."""
+    def lines(self, tabled: bool = False) -> list[str]:
+        """Returns the check and the importance by kind of cell as text.
+
+        Args:
+            tabled: whether the stages stand in a table elsewhere.
+        """
         kinds = ", ".join(f"{name} {value:.2f}" for name, value in self.by_kind.items())
         return [
             *self.check.lines(),
             f"importance by kind of cell: {kinds}",
-            *by_stage.lines(self.by_stage),
+            *by_stage.lines(self.by_stage)[: 1 if tabled else None],
             *by_subgoal.lines(self.by_subgoal),
         ]
 
@@ -128,15 +134,15 @@ class Explanation:
                 stage["importance"] = {kind: one and one._asdict() for kind, one in of.items()}
         return importances
 
-    def lines(self) -> list[str]:
-        """Returns the summary as text."""
+    def lines(self, tabled: bool = False) -> list[str]:
+        """Returns the summary as text; `tabled` as of a drawing."""
         lines = []
         for drawing in self.drawings:
             by = "its mechanism" if drawing.source == "mechanism" else drawing.source
             lines.append(f"{self.encoder}, importance by {by}:")
             if drawing.source == "mechanism" and self.encoder in MEANING:
                 lines.append(MEANING[self.encoder])
-            lines += drawing.lines()
+            lines += drawing.lines(tabled)
         return lines
 
 
@@ -162,40 +168,65 @@ def explain_run(
             f"hiding {hide} cells leaves nothing of a crop of {run.config.crop} x"
             f" {run.config.crop}; name fewer with --hide"
         )
+    run.check_writable(PAGE, f"{FOLDER}/{SUMMARY}")
     model, batch, chars, episodes = recorded(run, observations, seed)
     importances: dict[str, Importance] = {}
     if (weights := attended(model, batch)) is not None:
         importances["mechanism"] = stretched(weights, known_cells(batch))
-    importances["occlusion"] = stretched(occlusion(model, batch), known_cells(batch))
+    moves = occlusion(model, batch)
+    importances["occlusion"] = stretched(moves, known_cells(batch))
 
-    names = [subgoal.name for subgoal in subgoals_of_run(run)] if "progress" in batch else []
-    out = clear(folder)
-    examples = np.linspace(0, len(chars) - 1, min(situations, len(chars))).astype(int)
-    drawings, files = [], []
+    drawings = []
     for source, importance in importances.items():
-        title = f"{source}, mean over all"
-        files.append(draw_situation(out / f"{source}-mean.png", None, importance.mean(0), title))
-        for n, i in enumerate(examples):
-            at = out / f"{source}-{n}.png"
-            files.append(draw_situation(at, chars[i], importance[i], f"{source}, observation {i}"))
         checked = check(model, batch, importance, episodes, hide, seed)
-        kinds = by_kind(importance, crops(batch))
-        moves, found = [], []
+        drawing = Drawing(source, checked, by_kind(importance, crops(batch)), [], [])
         if "progress" in batch:
+            names = [subgoal.name for subgoal in subgoals_of_run(run)]
             means = means_by_kind(importance, crops(batch))
             achieved = batch["progress"].cpu().numpy() >= 1
-            moves = shifts(means, achieved, names, episodes, seed)
-            found = stages(means, achieved, names, episodes, seed)
-            title = f"{source}, by the furthest subgoal achieved"
-            files.append(draw_stages(out / f"{source}-stages.png", found, title))
-        drawings.append(Drawing(source, checked, kinds, moves, found))
+            strongest = moves.double().flatten(1).amax(1).cpu().numpy()
+            drawing = replace(
+                drawing,
+                by_subgoal=shifts(means, achieved, names, episodes, seed),
+                by_stage=stages(means, strongest, achieved, names, episodes, seed),
+            )
+        drawings.append(drawing)
+
+    images = situations_of(importances, chars, situations)
     if run.config.encoder == "semantics" and (gates := step_gates(model, batch)) is not None:
-        files.append(draw_time(out / "steps.png", gates))
+        images["steps"] = time_image(gates)
     explanation = Explanation(
-        str(folder), run.config.encoder, drawings, [*map(str, files), str(folder / "explain.html")]
+        str(folder),
+        run.config.encoder,
+        drawings,
+        [*(str(folder / FOLDER / f"{name}.png") for name in images), str(folder / PAGE)],
     )
-    write_page(folder, explanation.lines(), files)
+    tables = [
+        PageTable(f"{drawing.source}, by stage", *by_stage.rows(drawing.by_stage))
+        for drawing in drawings
+        if drawing.by_stage
+    ]
+    write_page(folder, explanation.lines(tabled=True), images, tables)
     return explanation
+
+
+def situations_of(
+    importances: Mapping[str, Importance], chars: npt.NDArray[np.uint8], count: int
+) -> dict[str, bytes]:
+    """Returns PNGs of each source's mean and of some observations alike, by name.
+
+    Args:
+        importances: of the cells (B, h, w), by source.
+        chars: the crops' characters, (B, h, w).
+        count: of the observations that are drawn.
+    """
+    images = {}
+    examples = np.linspace(0, len(chars) - 1, min(count, len(chars))).astype(int)
+    for source, importance in importances.items():
+        images[f"{source}-mean"] = image(None, importance.mean(0), f"{source}, mean over all")
+        for n, i in enumerate(examples):
+            images[f"{source}-{n}"] = image(chars[i], importance[i], f"{source}, observation {i}")
+    return images
 
 
 def recorded(

@@ -60,6 +60,12 @@ class Check:
     @property
     def verdict(self) -> str:
         """What the check shows about the drawing, in words."""
+        if self.more_low > 0 and self.kl_bottom > self.kl_top:
+            return (
+                "the cells drawn as important do matter more to the policy than random ones, and"
+                " those drawn as least important MORE STILL: do not read the drawing as what the"
+                " agent acts on"
+            )
         if self.more_low > 0:
             return "the cells drawn as important do matter more to the policy than random ones"
         if self.more_high < 0:
@@ -75,12 +81,12 @@ class Check:
     def lines(self) -> list[str]:
         """Returns the check as text."""
         return [
-            f"hiding the {self.hidden} top cells moves the policy by KL {self.kl_top:.4f}, random"
-            f" ones by {self.kl_random:.4f}, the {self.hidden} lowest by {self.kl_bottom:.4f}"
-            f" (top less random {self.more:+.4f}, 95 % [{self.more_low:+.4f},"
-            f" {self.more_high:+.4f}] over {self.episodes} episodes; more in {self.higher:.0%} of"
-            f" {self.observations} observations), and the value by {self.value_top:.4f} against"
-            f" {self.value_random:.4f}",
+            f"hiding the {self.hidden} top cells moves the policy by KL {self.kl_top:.3g}, random"
+            f" ones by {self.kl_random:.3g}, the {self.hidden} lowest by {self.kl_bottom:.3g}"
+            f" (top less random {self.more:+.3g}, 95 % [{self.more_low:+.3g},"
+            f" {self.more_high:+.3g}] over {self.episodes} episodes; more in {self.higher:.0%} of"
+            f" {self.observations} observations), and the value by {self.value_top:.3g} against"
+            f" {self.value_random:.3g}",
             self.verdict,
         ]
 

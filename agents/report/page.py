@@ -123,7 +123,7 @@ def report_runs(runs: Sequence[Run], path: Path, labels: Sequence[str] = ()) -> 
         *(
             section
             for run, title in titled
-            for section in (explained(run, title), replayed(run, title, path.parent))
+            for section in (*explained(run, title), replayed(run, title, path.parent))
         ),
         closer(titled),
     ]
@@ -180,12 +180,15 @@ def started_with(runs: Sequence[Run]) -> dict[str, str]:
     }
 
 
-def explained(run: Run, title: str) -> Section | None:
-    """Returns a section on where the agent looks; None if `calm explain` has not drawn it."""
+def explained(run: Run, title: str) -> list[Section]:
+    """Returns sections on where the agent looks; none if `calm explain` has not drawn it."""
     if (drawings := drawn(run.folder)) is None:
-        return None
-    lines, figure = drawings
-    return Section(f"Where {title} looks", lines, figure)
+        return []
+    tables = [
+        Section(f"Where {title} looks: {name}", table=Table(columns, rows))
+        for name, columns, rows in drawings.tables
+    ]
+    return [Section(f"Where {title} looks", drawings.lines, drawings.images), *tables]
 
 
 def replayed(run: Run, title: str, beside: Path) -> Section | None:

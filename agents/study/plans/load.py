@@ -47,18 +47,18 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
         plan = Plan(
             name=name,
             title=_text(read["title"], "the title"),
-            common=dict(read.get("all") or {}),
+            common=_mapping(read.get("all") or {}, "all"),
             tasks={
-                task: _task_settings(values or {}, path.parent)
-                for task, values in read["tasks"].items()
+                task: _task_settings(_mapping(values or {}, f"the task {task}"), path.parent)
+                for task, values in _mapping(read["tasks"], "tasks").items()
             },
-            arms={arm: _arm(arm, values) for arm, values in read["arms"].items()},
+            arms={arm: _arm(arm, values) for arm, values in _mapping(read["arms"], "arms").items()},
             compare=[_pair(pair) for pair in read.get("compare") or ()],
             figures={
                 _text(title, "the title of a figure"): _names(arms, f"the figure {title!r}")
-                for title, arms in (read.get("figures") or {}).items()
+                for title, arms in _mapping(read.get("figures") or {}, "figures").items()
             },
-            by_seconds=bool(read.get("by_seconds")),
+            by_seconds=_truth(read.get("by_seconds", False), "by_seconds"),
         )
         for cell_name in (*plan.tasks, *plan.arms):
             _check_folder_name(cell_name)
@@ -74,7 +74,10 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
     for task in {task for planned in plan.arms.values() for task in planned.not_on}:
         if task not in plan.tasks:
             raise unknown(f"task of the study {name}", task, plan.tasks)
-    for cell in plan.cells(1):
+    cells = plan.cells(1)
+    if not cells:
+        raise UsageError(f"{path} has nothing to train: every arm is not_on every task")
+    for cell in cells:
         plan.config(cell)
     return plan
 
@@ -87,7 +90,7 @@ def _arm(name: str, values: Mapping[str, Any]) -> ArmPlan:
     return ArmPlan(
         _text(values["label"], f"the label of {name}"),
         _text(values["reward"], f"the reward of {name}"),
-        dict(values["set"] or {}),
+        _mapping(values["set"] or {}, f"set of {name}"),
         _names(values.get("not_on") or [], f"not_on of {name}"),
     )
 
@@ -96,6 +99,20 @@ def _pair(names: object) -> tuple[str, str]:
     """Returns two arms to compare; raises ValueError where they are not two names."""
     first, second = _names(names, "each pair of compare")
     return first, second
+
+
+def _mapping(value: object, what: str) -> dict[Any, Any]:
+    """Returns a mapping; raises ValueError where it is none."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{what} is to be names with values, as {{crop: 15}}, not {value!r}")
+    return dict(value)
+
+
+def _truth(value: object, what: str) -> bool:
+    """Returns true or false; raises ValueError for anything else."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{what} is to be true or false, not {value!r}")
+    return value
 
 
 def _names(value: object, what: str) -> list[str]:
@@ -151,6 +168,8 @@ def _check_folder_name(name: object) -> None:
 
 def _task_settings(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Returns a task's settings; the path of a file that describes it counts from the plan's."""
+    if "task" in values and not isinstance(values["task"], str):
+        raise ValueError(f"task is to be an id or a file, not {values['task']!r}")
     if is_task_file(values.get("task", "")):
         return {**values, "task": str(folder / values["task"])}
     return dict(values)

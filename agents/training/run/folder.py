@@ -38,7 +38,7 @@ from agents.training.settings.config import TrainConfig, make_config
 from agents.training.settings.files import load_config
 from calm.bench.harness import processor
 from calm.errors import UsageError
-from calm.files import write_file
+from calm.files import check_writable, write_file
 from calm.records import Judgement, Subgoal, Verdict
 from data.parquet_file import read_whole
 
@@ -154,6 +154,12 @@ class Run:
         if not (folder / "config.yaml").is_file():
             raise UsageError(f"{folder} holds no run (no config.yaml in it)")
         return cls(folder)
+
+    def check_writable(self, *names: str) -> None:
+        """Tries to write files of these names in the folder; raises a UsageError where it can't."""
+        for name in names:
+            cure = "make the run's folder writable, or copy it to another place"
+            check_writable(self.folder / name, cure=cure)
 
     @property
     def config(self) -> TrainConfig:

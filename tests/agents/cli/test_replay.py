@@ -33,6 +33,16 @@ def test_without_a_terminal_it_prints_the_frames(run: Run) -> None:
     assert "episode 1" not in calm("replay", run.folder, "--no-play")
 
 
+def test_what_cannot_be_written_is_told_before_the_play(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="name another file with --gif"):
+        calm("replay", run.folder, "--again", "--gif", tmp_path / "file" / "a.gif")
+    assert not (run.folder / "episodes.parquet").exists()
+    (run.folder / "replay.html").mkdir()
+    with pytest.raises(UsageError, match=r"replay\.html: it is a folder; make the run's folder"):
+        calm("replay", run.folder)
+
+
 def test_films_are_written_where_they_are_wanted(run: Run, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("a.gif", "a.mp4", "a.ttyrec")]
     wanted = [word for file in files for word in (f"--{file.suffix[1:]}", file)]

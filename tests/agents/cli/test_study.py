@@ -41,7 +41,9 @@ def test_a_study_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(UsageError, match="unknown study 'keyrom': did you mean 'keyroom'"):
         calm("study", "keyrom")
     with pytest.raises(UsageError, match="unknown arm of the study keyroom 'none'"):
-        calm("study", "--arms", "none", "--no-train")
+        calm("study", "keyroom", "--arms", "none", "--no-train")
+    with pytest.raises(UsageError, match="name a study, .* the studies are encoders, forms,"):
+        calm("study", "--seeds", "1")
     with pytest.raises(UsageError, match=r"no file mine\.yaml"):
         calm("study", "--plan", "mine.yaml")
     assert not list(tmp_path.glob("*.html"))

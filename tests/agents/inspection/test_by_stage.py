@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from agents.inspection.by_stage import NONE_YET, Stage, lines, stages
+from agents.inspection import by_subgoal
+from agents.inspection.by_stage import HOW, NONE_YET, Stage, lines, rows, stages
 from data.scoring.metrics import Estimate
 
 NAN = float("nan")
@@ -11,42 +12,66 @@ EPISODES = np.array([0, 0, 0, 1, 1, 1])
 NAMES = ["take the key", "open the door"]
 ACHIEVED = np.array([[0, 0], [1, 0], [1, 1], [0, 0], [1, 0], [1, 1]], bool)
 """Two episodes that take the key and then open the door."""
+MOVES = np.array([0.1, 0.2, 0.5, 0.3, 0.4, 0.7])
+
+
+@pytest.fixture(autouse=True)
+def two_episodes_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_subgoal, "LEAST_EPISODES", 2)
 
 
 def of(values: list[float], achieved: np.ndarray = ACHIEVED) -> list[Stage]:
-    return stages({"doors": np.array(values)}, achieved, NAMES, EPISODES)
+    return stages({"doors": np.array(values)}, MOVES, achieved, NAMES, EPISODES)
 
 
 def test_each_stage_has_the_mean_of_its_observations_alone() -> None:
     before, taken, opened = of([0.2, 0.8, 0.1, 0.4, 0.6, 0.1])
     assert [one.furthest for one in (before, taken, opened)] == [NONE_YET, *NAMES]
-    assert [one.observations for one in (before, taken, opened)] == [2, 2, 2]
+    assert [(one.observations, one.episodes) for one in (before, taken, opened)] == [(2, 2)] * 3
     # Draws of two episodes: both the first, both the second, or one of each.
     assert before.importance["doors"] == pytest.approx((0.3, 0.2, 0.4))
     assert taken.importance["doors"] == pytest.approx((0.7, 0.6, 0.8))
     assert opened.importance["doors"] == pytest.approx((0.1, 0.1, 0.1))
+    assert [one.strongest for one in (before, taken, opened)] == pytest.approx([0.2, 0.3, 0.6])
+    assert [one.skipped for one in (before, taken, opened)] == [0, 0, 0]
 
 
-def test_the_furthest_counts_where_an_earlier_one_was_skipped() -> None:
-    skipped = np.array([[0, 1]] * 6, bool)
-    (only,) = of([0.5] * 6, skipped)
-    assert (only.furthest, only.observations) == ("open the door", 6)
+def test_where_an_earlier_subgoal_was_skipped_the_stage_says_so() -> None:
+    half = np.array([[0, 1], [1, 1]] * 3, bool)
+    (only,) = of([0.5] * 6, half)
+    assert (only.furthest, only.observations, only.skipped) == ("open the door", 6, 0.5)
 
 
-def test_a_kind_in_sight_in_one_episode_has_no_importance() -> None:
-    before, taken, _ = of([NAN, 0.8, 0.1, 0.4, 0.6, 0.1])
-    assert before.importance["doors"] is None
+def test_a_kind_out_of_sight_is_told_from_one_in_sight_in_too_few_episodes() -> None:
+    before, taken, opened = of([NAN, 0.8, NAN, 0.4, 0.6, NAN])
+    assert before.importance == {"doors": None}
     assert taken.importance["doors"] is not None
+    assert opened.importance == {}
 
 
 def test_without_subgoals_all_is_one_stage() -> None:
-    (only,) = stages({"floor": np.full(6, 0.5)}, np.zeros((6, 0), bool), [], EPISODES)
-    assert (only.furthest, only.observations) == (NONE_YET, 6)
+    floor = {"floor": np.full(6, 0.5)}
+    (only,) = stages(floor, MOVES, np.zeros((6, 0), bool), [], EPISODES)
+    assert (only.furthest, only.observations, only.episodes) == (NONE_YET, 6, 2)
 
 
-def test_a_line_names_the_most_important_kind_first_and_none_out_of_sight() -> None:
+def test_stages_are_told_in_lines_and_rows() -> None:
     importance = {"floor": Estimate(0.1, 0.0, 0.2), "doors": Estimate(0.5, 0.4, 0.6), "key": None}
-    title, line = lines([Stage("take the key", 7, importance)])
-    assert title.startswith("importance by kind")
+    found = [
+        Stage(NONE_YET, 7, 3, 0.0, 0.25, importance),
+        Stage("open", 4, 2, 0.5, 1e-4, {"doors": Estimate(0.5, 0.4, 0.6)}),
+    ]
     assert lines([]) == []
-    assert line == "take the key (7): doors 0.50 [0.40, 0.60], floor 0.10 [0.00, 0.20]"
+    assert lines(found) == [
+        HOW,
+        "none yet (7 observations of 3 episodes; strongest 0.25): doors 0.50 [0.40, 0.60], floor"
+        " 0.10 [0.00, 0.20], few of key",
+        "open (4 observations of 2 episodes, 50% without an earlier one; strongest 0.0001): doors"
+        " 0.50 [0.40, 0.60]",
+    ]
+    columns, cells = rows(found)
+    assert columns[-4:] == ["strongest, nats", "floor", "doors", "key"]
+    assert cells == [
+        [NONE_YET, "7", "3", "0%", "0.25", "0.10 [0.00, 0.20]", "0.50 [0.40, 0.60]", "few"],
+        ["open", "4", "2", "50%", "0.0001", "–", "0.50 [0.40, 0.60]", "–"],
+    ]

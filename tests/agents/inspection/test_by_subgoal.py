@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from agents.inspection import by_subgoal
 from agents.inspection.by_subgoal import Shift, lines, shifts
 from data.scoring.metrics import Estimate
 
@@ -10,6 +11,11 @@ NAN = float("nan")
 EPISODES = np.array([0, 0, 0, 1, 1, 1])
 TAKEN = np.array([[0], [0], [1], [0], [1], [1]], bool)
 """Achieved in the third observation of the first episode and in the second of the other."""
+
+
+@pytest.fixture(autouse=True)
+def two_episodes_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_subgoal, "LEAST_EPISODES", 2)
 
 
 def of(values: list[float]) -> list[Shift]:
@@ -63,6 +69,7 @@ def test_lines_tell_what_moved_and_what_did_not() -> None:
     ]
     assert lines(moves) == [
         "importance when “take” was achieved: doors from 0.25 to 0.75 (+0.50, 95 % [+0.40, +0.60]);"
-        " tools 0.50 [0.40, 0.60] before, not in sight after; stairs 0.50 [0.40, 0.60] after, not"
-        " in sight before; no difference shown of floor"
+        " tools 0.50 [0.40, 0.60] before, in sight in fewer than 2 episodes after; stairs 0.50"
+        " [0.40, 0.60] after, in sight in fewer than 2 episodes before; no difference shown of"
+        " floor"
     ]

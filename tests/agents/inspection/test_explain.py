@@ -1,6 +1,7 @@
 """Drawings of where an agent looks, and the check that they mean something."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -87,11 +88,28 @@ def test_importance_is_followed_through_the_judges_subgoals(tmp_path: Path) -> N
         assert drawing.by_stage[0].furthest == NONE_YET
         assert {stage.furthest for stage in drawing.by_stage[1:]} <= names
         assert sum(stage.observations for stage in drawing.by_stage) == 160
-        assert (run.folder / "explain" / f"{drawing.source}-stages.png").stat().st_size > 1000
     json.dumps(explanation.to_dict())
     page = (run.folder / "explain.html").read_text("utf-8")
-    assert explanation.drawings[0].by_stage[0].line() in page
+    assert "occlusion, by stage</h2>" in page
+    assert f"<td>{NONE_YET}</td><td>" in page
+    report = report_runs([run], run.folder / "report.html").read_text("utf-8")
+    assert "looks: occlusion, by stage</h2>" in report
     assert f"importance when “{explanation.drawings[0].by_subgoal[0].subgoal}” was achieved" in page
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", judge="none", **SMALL))
+    run.folder.chmod(0o500)
+    with pytest.raises(UsageError, match="make the run's folder writable"):
+        explain_run(run.folder)
+
+
+def test_a_page_in_the_way_is_told_before_the_work(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", judge="none", **SMALL))
+    (run.folder / "explain.html").mkdir()
+    with pytest.raises(UsageError, match=r"explain\.html: it is a folder; make the run's folder"):
+        explain_run(run.folder)
 
 
 def test_a_run_that_is_not_drawn_has_no_drawings_in_its_report(tmp_path: Path) -> None:

@@ -80,6 +80,16 @@ def test_the_verdict_follows_the_interval(low: float, high: float, words: str) -
     assert result.lines()[-1] == result.verdict
 
 
+def test_where_the_least_important_cells_matter_most_the_drawing_is_not_to_be_read() -> None:
+    upside_down = replace(CHECK, kl_bottom=0.75)
+    assert "those drawn as least important MORE STILL" in upside_down.verdict
+
+
+def test_a_small_effect_is_not_printed_as_none() -> None:
+    small = replace(CHECK, more=1.5e-7, more_low=1.25e-8, more_high=2.5e-7)
+    assert "+1.5e-07, 95 % [+1.25e-08, +2.5e-07]" in small.lines()[0]
+
+
 def test_hiding_cells_moves_the_policy_and_hiding_none_does_not() -> None:
     config = TrainConfig(task="Room-5x5", keys=("glyphs_crop",), **SMALL)
     env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)

@@ -44,6 +44,9 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path: Path) -> None:
         ("compare: [[1, 2]]", "each pair of compare is to be a list of names"),
         ("compare: [a]", "each pair of compare is to be a list of names"),
         ("all: {seed: 4}", "all sets seed, which each cell has of its own"),
+        ("all: [1]", r"all is to be names with values, as {crop: 15}, not \[1\]"),
+        ("figures: [a]", "figures is to be names with values"),
+        ("by_seconds: perhaps", "by_seconds is to be true or false, not 'perhaps'"),
     ],
 )
 def test_a_part_that_is_no_such_part_is_refused(more: str, message: str, tmp_path: Path) -> None:
@@ -63,6 +66,7 @@ def test_a_part_that_is_no_such_part_is_refused(more: str, message: str, tmp_pat
         ("{label: B, reward: r, set: {}, not-on: [x]}", "unknown part of the arm b 'not-on'"),
         ("{label: B, reward: r, set: {}, not_on: KeyRoom-S5}", "not_on of b is to be a list"),
         ("{label: B, reward: r, set: {task: KeyRoom-S15}}", "the arm b sets task"),
+        ("{label: B, reward: r, set: [1]}", "set of b is to be names with values"),
         ("B", "the arm b is to have a label, a reward and settings"),
     ],
 )
@@ -72,6 +76,29 @@ def test_an_arm_that_tables_could_not_show_is_refused(
     path = tmp_path / "mine.yaml"
     first = "{label: A, reward: r, set: {judge: none}}"
     path.write_text(f"title: x\ntasks: {{KeyRoom-S5: {{}}}}\narms: {{a: {first}, b: {arm}}}\n")
+    with pytest.raises(UsageError, match=message):
+        load_plan("mine", path)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "arms", "message"),
+    [
+        ("[KeyRoom-S5]", "{a: {label: A, reward: r, set: {}}}", "tasks is to be names with values"),
+        ("{KeyRoom-S5: 3}", "{a: {label: A, reward: r, set: {}}}", "the task KeyRoom-S5 is to be"),
+        ("{k: {task: 7}}", "{a: {label: A, reward: r, set: {}}}", "task is to be an id or a file"),
+        ("{KeyRoom-S5: {}}", "[a]", "arms is to be names with values"),
+        (
+            "{KeyRoom-S5: {}}",
+            "{a: {label: A, reward: r, set: {}, not_on: [KeyRoom-S5]}}",
+            "has nothing to train: every arm is not_on every task",
+        ),
+    ],
+)
+def test_tasks_and_arms_of_another_shape_are_refused(
+    tasks: str, arms: str, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"title: x\ntasks: {tasks}\narms: {arms}\n")
     with pytest.raises(UsageError, match=message):
         load_plan("mine", path)
 
