@@ -119,8 +119,8 @@ def study(
     if study_name is None:
         known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml")))
         raise UsageError(
-            f"name a study, or give a plan of your own with --plan; the studies are {known}; a short"
-            " part of one: calm study keyroom --tasks KeyRoom-S5 --arms rules --seeds 1"
+            f"name a study, or give a plan of your own with --plan; the studies are {known}; a"
+            " short part of one: calm study keyroom --tasks KeyRoom-S5 --arms rules --seeds 1"
         )
     out = out or Path("runs") / f"study-{study_name}"
     console = Console(stderr=True)

@@ -42,7 +42,7 @@ def test_a_study_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         calm("study", "keyrom")
     with pytest.raises(UsageError, match="unknown arm of the study keyroom 'none'"):
         calm("study", "keyroom", "--arms", "none", "--no-train")
-    with pytest.raises(UsageError, match="name a study, .* the studies are encoders, forms,"):
+    with pytest.raises(UsageError, match=r"name a study, .* the studies are encoders, forms,"):
         calm("study", "--seeds", "1")
     with pytest.raises(UsageError, match=r"no file mine\.yaml"):
         calm("study", "--plan", "mine.yaml")
