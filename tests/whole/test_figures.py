@@ -186,21 +186,32 @@ def test_every_score_said_of_models_is_one_of_theirs() -> None:
     assert [score for score in scores if score not in held] == []
 
 
-def test_where_encoders_look_is_what_was_measured() -> None:
-    """A verdict for each seed, from the intervals that `calm explain --json` gave."""
-    path = RESULTS / "encoders" / "where-they-look.json"
-    measured: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for drawing in json.loads(path.read_text("utf-8")):
-        measured.setdefault((drawing["encoder"], drawing["source"]), []).append(drawing)
+def measured_looks(name: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Returns the drawings that `calm explain --json` gave, by encoder and source."""
+    by_row: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for drawing in json.loads((RESULTS / "encoders" / name).read_text("utf-8")):
+        by_row.setdefault((drawing["encoder"], drawing["source"]), []).append(drawing)
+    return by_row
+
+
+def look_rows(task: str) -> list[list[str]]:
+    """Returns the rows of a task's table of where encoders look, without its header."""
     page = (ROOT / "docs" / "results" / "where-they-look.md").read_text("utf-8")
-    _, *rows = rows_of(page)
+    return rows_of(section_of(page, task))[1:]
+
+
+def moves(check: dict[str, Any]) -> str:
+    """Returns whether hiding the top cells moves the policy more than hiding random ones."""
+    return said(check["more_low"], check["more_high"], "more", "less")
+
+
+def test_where_encoders_look_on_lavacross_is_what_was_measured() -> None:
+    measured, rows = measured_looks("where-they-look.json"), look_rows("lavacross")
     assert [(row[0], row[1]) for row in rows] == list(measured)
-    for encoder, source, moves, nats, objects in rows:
+    for encoder, source, more, nats, objects in rows:
         of = measured[encoder, source]
         checks = [drawing["check"] for drawing in of]
-        assert moves.split(", ") == [
-            said(check["more_low"], check["more_high"], "more", "less") for check in checks
-        ]
+        assert more.split(", ") == [moves(check) for check in checks]
         assert nats.split("; ") == [
             f"{check['kl_top']:.3f} / {check['kl_random']:.3f}" for check in checks
         ]
@@ -213,6 +224,38 @@ def test_where_encoders_look_is_what_was_measured() -> None:
         assert objects.split(", ") == [
             said(more["low"], more["high"], "rises", "falls") if more else "–" for more in picked
         ]
+
+
+STAGES = (
+    "come within 2 steps of the key",
+    "come within 2 steps of the locked door with the key",
+    "come within 4 steps of the staircase down",
+)
+
+
+def test_where_encoders_look_on_s15_is_what_was_measured() -> None:
+    measured = measured_looks("where-they-look-s15.json")
+    rows = look_rows("keyroom-s15-from-the-key-to-the-door-to-the-stairs")
+    assert [(row[0], row[1]) for row in rows] == list(measured)
+    for encoder, source, more, nats, *of_kinds in rows:
+        (drawing,) = measured[encoder, source]
+        check = drawing["check"]
+        assert more == moves(check)
+        hidden = (check[f"kl_{which}"] for which in ("top", "random", "bottom"))
+        assert nats == " / ".join(f"{kl:.3f}" for kl in hidden)
+        stages = {stage["furthest"]: stage["importance"] for stage in drawing["by_stage"]}
+        kinds = {"objects": STAGES[:1], "doors": STAGES, "stairs": STAGES}
+        assert of_kinds == [
+            " / ".join(importance_of(stages.get(stage, {}), kind) for stage in at)
+            for kind, at in kinds.items()
+        ]
+
+
+def importance_of(importance: dict[str, Any], kind: str) -> str:
+    """Returns a kind's importance at a stage: – out of sight, few in too few episodes."""
+    if kind not in importance:
+        return "–"
+    return f"{importance[kind]['value']:.2f}" if importance[kind] else "few"
 
 
 def said(low: float, high: float, above: str, below: str) -> str:
