@@ -150,9 +150,13 @@ class Findings:
         return [arm for (name, _), arm in self.arms.items() if name == task]
 
     def whole(self, arm: str) -> Estimate | None:
-        """Returns the IQM of an arm's final success over all tasks; None if it lacks one."""
+        """Returns the IQM of an arm's final success over all tasks.
+
+        None if it lacks a task, or has more seeds on one than on another: a task that all agents
+        finish would then count for more where it has more of the seeds.
+        """
         on_tasks = [self.arms[t, arm] for t in self.tasks if (t, arm) in self.arms]
-        if len(on_tasks) < len(self.tasks):
+        if len(on_tasks) < len(self.tasks) or len({one.seeds for one in on_tasks}) > 1:
             return None
         return iqm_estimate([one.finals for one in on_tasks])
 

@@ -122,5 +122,6 @@ def test_over_all_tasks_only_where_an_arm_has_all(tmp_path: Path) -> None:
     less = find(plan, [r for r in other if r.cell.seed] + study)
     assert "94 % [94, 96]; 300 (2 seeds)" not in readme_table(plan, less)  # all there have two
     assert "KeyRoom-S15, 400 steps, 2 seeds" in readme_table(plan, less)
+    assert less.whole("rules") is None  # three seeds on the other task
     mixed = find(plan, [*study, *other[:3], *other[4:]])
     assert "; 300 (2 seeds)" in readme_table(plan, mixed)
