@@ -75,5 +75,5 @@ def _of_turning(config: TrainConfig) -> Iterator[str]:
     if config.memory == "lstm":
         yield (
             "augment=dihedral can't go with memory=lstm, which remembers the level as it was"
-            " played; set augment=none"
+            " played; set augment=none, and n_epochs=3, since many passes want turning"
         )
