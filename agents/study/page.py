@@ -40,9 +40,9 @@ HOW = (
     "Success is the share of levels finished that training never saw, on the environment's own"
     " reward. IQM: mean over the middle half of the seeds (of three, their mean); in brackets 95 %"
     " intervals by bootstrap over seeds, or Wilson's over all episodes where all seeds agree; over"
-    " all tasks the IQM of all their seeds, drawn within each task, where an arm has as many on each."
-    " Actions are sampled, as in training. An agent with a judge also observes which subgoals it was"
-    " told to have achieved in the episode, on unseen levels too."
+    " all tasks the IQM of all their seeds, drawn within each task, where an arm has as many on"
+    " each. Actions are sampled, as in training. An agent with a judge also observes which subgoals"
+    " it was told to have achieved in the episode, on unseen levels too."
 )
 BETTER = (
     "The chance that a seed of the first does better than one of the second (a tie counts half), on"
