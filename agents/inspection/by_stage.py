@@ -92,9 +92,16 @@ def stages(
     return found
 
 
-def lines(found: Sequence[Stage]) -> list[str]:
-    """Returns a line for each stage under one that says how to read them; none without stages."""
-    return [HOW, *map(_line, found)] if found else []
+def lines(found: Sequence[Stage], tabled: bool = False) -> list[str]:
+    """Returns a line for each stage under one that says how to read them; none without stages.
+
+    Args:
+        found: the stages.
+        tabled: whether they stand in a table elsewhere, so that the first line is enough.
+    """
+    if not found:
+        return []
+    return [HOW] if tabled else [HOW, *map(_line, found)]
 
 
 def _line(stage: Stage) -> str:

@@ -14,7 +14,7 @@ and `agents.inspection.by_subgoal` how importance moves with each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ class Drawing:
         return [
             *self.check.lines(),
             f"importance by kind of cell: {kinds}",
-            *by_stage.lines(self.by_stage)[: 1 if tabled else None],
+            *by_stage.lines(self.by_stage, tabled),
             *by_subgoal.lines(self.by_subgoal),
         ]
 
@@ -179,18 +179,17 @@ def explain_run(
     drawings = []
     for source, importance in importances.items():
         checked = check(model, batch, importance, episodes, hide, seed)
-        drawing = Drawing(source, checked, by_kind(importance, crops(batch)), [], [])
+        shifted: list[Shift] = []
+        found: list[Stage] = []
         if "progress" in batch:
             names = [subgoal.name for subgoal in subgoals_of_run(run)]
             means = means_by_kind(importance, crops(batch))
             achieved = batch["progress"].cpu().numpy() >= 1
             strongest = moves.double().flatten(1).amax(1).cpu().numpy()
-            drawing = replace(
-                drawing,
-                by_subgoal=shifts(means, achieved, names, episodes, seed),
-                by_stage=stages(means, strongest, achieved, names, episodes, seed),
-            )
-        drawings.append(drawing)
+            shifted = shifts(means, achieved, names, episodes, seed)
+            found = stages(means, strongest, achieved, names, episodes, seed)
+        kinds = by_kind(importance, crops(batch))
+        drawings.append(Drawing(source, checked, kinds, shifted, found))
 
     images = situations_of(importances, chars, situations)
     if run.config.encoder == "semantics" and (gates := step_gates(model, batch)) is not None:

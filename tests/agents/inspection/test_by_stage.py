@@ -61,7 +61,8 @@ def test_stages_are_told_in_lines_and_rows() -> None:
         Stage(NONE_YET, 7, 3, 0.0, 0.25, importance),
         Stage("open", 4, 2, 0.5, 1e-4, {"doors": Estimate(0.5, 0.4, 0.6)}),
     ]
-    assert lines([]) == []
+    assert lines([]) == lines([], tabled=True) == []
+    assert lines(found, tabled=True) == [HOW]
     assert lines(found) == [
         HOW,
         "none yet (7 observations of 3 episodes; strongest 0.25): doors 0.50 [0.40, 0.60], floor"
