@@ -140,10 +140,10 @@ def check_writable(
         UsageError: it is a folder, or can't be written; better said before the work.
     """
     path = Path(path)
-    with _explained(path, cure or f"name another {named} with {option}"):
+    way_out = cure or f"name another {named} with {option}"
+    with _explained(path, way_out):
         if path.is_dir():
-            cure = cure or f"name a file with {option}"
-            raise UsageError(f"can't write {path}: it is a folder; {cure}")
+            raise UsageError(f"can't write {path}: it is a folder; {way_out}")
         target = _target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with _partial(target) as partial:

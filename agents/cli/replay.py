@@ -59,7 +59,7 @@ def replay(
 
     opened = Run.open(run)
     path = opened.folder / recording.FILE
-    opened.check_writable(recording.FILE, replay_page.FILE)
+    opened.check_writable(recording.FILE, replay_page.FILE, "report.html")
     for option, wanted in (("--gif", gif), ("--mp4", mp4), ("--ttyrec", ttyrec)):
         if wanted is not None:
             check_writable(wanted, option)

@@ -110,7 +110,7 @@ def _line(stage: Stage) -> str:
     kinds = sorted(told, key=lambda kind: -told[kind].value)
     few = [kind for kind, one in stage.importance.items() if one is None]
     parts = [f"{kind} {fmt(told[kind])}" for kind in kinds]
-    parts += [f"few of {', '.join(few)}"] if few else []
+    parts += [f"too few episodes with {', '.join(few)}"] if few else []
     lacking = f", {stage.skipped:.0%} without an earlier one" if stage.skipped else ""
     return (
         f"{stage.furthest} ({stage.observations} observations of {stage.episodes} episodes"

@@ -168,7 +168,7 @@ def explain_run(
             f"hiding {hide} cells leaves nothing of a crop of {run.config.crop} x"
             f" {run.config.crop}; name fewer with --hide"
         )
-    run.check_writable(PAGE, f"{FOLDER}/{SUMMARY}")
+    run.check_writable(PAGE, f"{FOLDER}/{SUMMARY}", "report.html")
     model, batch, chars, episodes = recorded(run, observations, seed)
     importances: dict[str, Importance] = {}
     if (weights := attended(model, batch)) is not None:
@@ -176,16 +176,16 @@ def explain_run(
     moves = occlusion(model, batch)
     importances["occlusion"] = stretched(moves, known_cells(batch))
 
+    names = [subgoal.name for subgoal in subgoals_of_run(run)] if "progress" in batch else []
+    strongest = moves.double().flatten(1).amax(1).cpu().numpy()
     drawings = []
     for source, importance in importances.items():
         checked = check(model, batch, importance, episodes, hide, seed)
         shifted: list[Shift] = []
         found: list[Stage] = []
-        if "progress" in batch:
-            names = [subgoal.name for subgoal in subgoals_of_run(run)]
+        if names:
             means = means_by_kind(importance, crops(batch))
             achieved = batch["progress"].cpu().numpy() >= 1
-            strongest = moves.double().flatten(1).amax(1).cpu().numpy()
             shifted = shifts(means, achieved, names, episodes, seed)
             found = stages(means, strongest, achieved, names, episodes, seed)
         kinds = by_kind(importance, crops(batch))

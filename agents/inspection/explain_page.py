@@ -96,7 +96,8 @@ def write_page(
 ) -> Path:
     """Writes the drawings into a run's folder, and one HTML file that holds all; returns its path.
 
-    What was drawn there before stays until all is there, and goes then.
+    What was drawn there before stays until all is drawn anew; files are then replaced one after the
+    other, the summary last, and those that are no more are removed.
 
     Args:
         folder: of the run.

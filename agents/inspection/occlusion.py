@@ -60,11 +60,10 @@ class Check:
     @property
     def verdict(self) -> str:
         """What the check shows about the drawing, in words."""
-        if self.more_low > 0 and self.kl_bottom > self.kl_top:
+        if self.kl_bottom > self.kl_top:
             return (
-                "the cells drawn as important do matter more to the policy than random ones, and"
-                " those drawn as least important MORE STILL: do not read the drawing as what the"
-                " agent acts on"
+                "the cells drawn as LEAST important matter more to the policy than those drawn as"
+                " most important: do not read the drawing as what the agent acts on"
             )
         if self.more_low > 0:
             return "the cells drawn as important do matter more to the policy than random ones"

@@ -47,16 +47,16 @@ def load_plan(name: str, path: Path | None = None) -> Plan:
         plan = Plan(
             name=name,
             title=_text(read["title"], "the title"),
-            common=_mapping(read.get("all") or {}, "all"),
+            common=_mapping(read.get("all"), "all"),
             tasks={
-                task: _task_settings(_mapping(values or {}, f"the task {task}"), path.parent)
+                task: _task_settings(_mapping(values, f"the task {task}"), path.parent)
                 for task, values in _mapping(read["tasks"], "tasks").items()
             },
             arms={arm: _arm(arm, values) for arm, values in _mapping(read["arms"], "arms").items()},
-            compare=[_pair(pair) for pair in read.get("compare") or ()],
+            compare=[_pair(pair) for pair in _list(read.get("compare"), "compare")],
             figures={
                 _text(title, "the title of a figure"): _names(arms, f"the figure {title!r}")
-                for title, arms in _mapping(read.get("figures") or {}, "figures").items()
+                for title, arms in _mapping(read.get("figures"), "figures").items()
             },
             by_seconds=_truth(read.get("by_seconds", False), "by_seconds"),
         )
@@ -90,8 +90,8 @@ def _arm(name: str, values: Mapping[str, Any]) -> ArmPlan:
     return ArmPlan(
         _text(values["label"], f"the label of {name}"),
         _text(values["reward"], f"the reward of {name}"),
-        _mapping(values["set"] or {}, f"set of {name}"),
-        _names(values.get("not_on") or [], f"not_on of {name}"),
+        _mapping(values["set"], f"set of {name}"),
+        _names(_list(values.get("not_on"), f"not_on of {name}"), f"not_on of {name}"),
     )
 
 
@@ -102,10 +102,17 @@ def _pair(names: object) -> tuple[str, str]:
 
 
 def _mapping(value: object, what: str) -> dict[Any, Any]:
-    """Returns a mapping; raises ValueError where it is none."""
-    if not isinstance(value, Mapping):
+    """Returns a mapping, empty for None; raises ValueError where it is none."""
+    if value is not None and not isinstance(value, Mapping):
         raise ValueError(f"{what} is to be names with values, as {{crop: 15}}, not {value!r}")
-    return dict(value)
+    return dict(value or {})
+
+
+def _list(value: object, what: str) -> list[Any]:
+    """Returns a list, empty for None; raises ValueError where it is none."""
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{what} is to be a list, not {value!r}")
+    return value or []
 
 
 def _truth(value: object, what: str) -> bool:

@@ -157,8 +157,8 @@ class Run:
 
     def check_writable(self, *names: str) -> None:
         """Tries to write files of these names in the folder; raises a UsageError where it can't."""
+        cure = "make the run's folder writable, or copy it to another place"
         for name in names:
-            cure = "make the run's folder writable, or copy it to another place"
             check_writable(self.folder / name, cure=cure)
 
     @property

@@ -66,7 +66,7 @@ def test_stages_are_told_in_lines_and_rows() -> None:
     assert lines(found) == [
         HOW,
         "none yet (7 observations of 3 episodes; strongest 0.25): doors 0.50 [0.40, 0.60], floor"
-        " 0.10 [0.00, 0.20], few of key",
+        " 0.10 [0.00, 0.20], too few episodes with key",
         "open (4 observations of 2 episodes, 50% without an earlier one; strongest 0.0001): doors"
         " 0.50 [0.40, 0.60]",
     ]

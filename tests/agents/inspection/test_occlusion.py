@@ -82,7 +82,8 @@ def test_the_verdict_follows_the_interval(low: float, high: float, words: str) -
 
 def test_where_the_least_important_cells_matter_most_the_drawing_is_not_to_be_read() -> None:
     upside_down = replace(CHECK, kl_bottom=0.75)
-    assert "those drawn as least important MORE STILL" in upside_down.verdict
+    assert "drawn as LEAST important matter more" in upside_down.verdict
+    assert "LEAST" in replace(upside_down, more_low=-0.1).verdict
 
 
 def test_a_small_effect_is_not_printed_as_none() -> None:
