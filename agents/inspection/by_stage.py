@@ -16,9 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.inspection.by_subgoal import Values, fmt, interval_of_mean
+from agents.inspection.by_subgoal import Progress, Values, fmt, interval_of_mean
 from data.scoring.metrics import Estimate
 
 NONE_YET = "none yet"
@@ -49,12 +48,7 @@ class Stage:
 
 
 def stages(
-    by_kind: Mapping[str, Values],
-    strongest: Values,
-    achieved: npt.NDArray[np.bool_],
-    names: Sequence[str],
-    episodes: npt.NDArray[np.int64],
-    seed: int = 0,
+    by_kind: Mapping[str, Values], strongest: Values, progress: Progress, seed: int = 0
 ) -> list[Stage]:
     """Returns the stages that some of B observations are in, in the order of the subgoals.
 
@@ -62,54 +56,52 @@ def stages(
         by_kind: mean importance (B,) of an observation's cells of each kind; NaN where none is in
             sight.
         strongest: nats that hiding an observation's strongest cell moves the policy, (B,).
-        achieved: (B, G), which subgoals the episode had achieved by then.
-        names: of the subgoals, in the order of the task.
-        episodes: (B,), which episode an observation is of.
+        progress: of these observations.
         seed: of the bootstrap.
     """
-    order = np.arange(1, len(names) + 1)
-    furthest = (achieved * order).max(1, initial=0)
-    lacking = achieved.sum(1) < furthest
-    found = []
-    for i, name in enumerate((NONE_YET, *names)):
+    order = np.arange(1, len(progress.names) + 1)
+    furthest = (progress.achieved * order).max(1, initial=0)
+    lacking = progress.achieved.sum(1) < furthest
+    reached = []
+    for i, name in enumerate((NONE_YET, *progress.names)):
         inside = furthest == i
         if not inside.any():
             continue
         importance = {
-            kind: interval_of_mean(values, inside, episodes, np.random.default_rng(seed))
+            kind: interval_of_mean(values, inside, progress.episodes, np.random.default_rng(seed))
             for kind, values in by_kind.items()
             if not np.isnan(values[inside]).all()
         }
         stage = Stage(
             name,
             observations=int(inside.sum()),
-            episodes=len(np.unique(episodes[inside])),
+            episodes=len(np.unique(progress.episodes[inside])),
             skipped=float(lacking[inside].mean()),
             strongest=float(np.median(strongest[inside])),
             importance=importance,
         )
-        found.append(stage)
-    return found
+        reached.append(stage)
+    return reached
 
 
-def lines(found: Sequence[Stage], tabled: bool = False) -> list[str]:
+def lines(reached: Sequence[Stage], tabled: bool = False) -> list[str]:
     """Returns a line for each stage under one that says how to read them; none without stages.
 
     Args:
-        found: the stages.
+        reached: the stages, in the order of the subgoals.
         tabled: whether they stand in a table elsewhere, so that the first line is enough.
     """
-    if not found:
+    if not reached:
         return []
-    return [HOW] if tabled else [HOW, *map(_line, found)]
+    return [HOW] if tabled else [HOW, *map(_line, reached)]
 
 
 def _line(stage: Stage) -> str:
     """Returns a stage as text, the most important kind first."""
-    told = {kind: one for kind, one in stage.importance.items() if one is not None}
-    kinds = sorted(told, key=lambda kind: -told[kind].value)
+    enough = {kind: one for kind, one in stage.importance.items() if one is not None}
+    kinds = sorted(enough, key=lambda kind: -enough[kind].value)
     few = [kind for kind, one in stage.importance.items() if one is None]
-    parts = [f"{kind} {fmt(told[kind])}" for kind in kinds]
+    parts = [f"{kind} {fmt(enough[kind])}" for kind in kinds]
     parts += [f"too few episodes with {', '.join(few)}"] if few else []
     lacking = f", {stage.skipped:.0%} without an earlier one" if stage.skipped else ""
     return (
@@ -118,13 +110,13 @@ def _line(stage: Stage) -> str:
     )
 
 
-def rows(found: Sequence[Stage]) -> tuple[list[str], list[list[str]]]:
+def rows(reached: Sequence[Stage]) -> tuple[list[str], list[list[str]]]:
     """Returns the stages as a table: the names of its columns, and a row of cells for each."""
-    kinds = list(dict.fromkeys(kind for stage in found for kind in stage.importance))
+    kinds = list(dict.fromkeys(kind for stage in reached for kind in stage.importance))
     columns = ["furthest subgoal achieved", "observations", "episodes"]
     columns += ["without an earlier one", "strongest, nats", *kinds]
     cells = []
-    for stage in found:
+    for stage in reached:
         counts = [f"{stage.observations}", f"{stage.episodes}", f"{stage.skipped:.0%}"]
         of = [_cell(stage, kind) for kind in kinds]
         cells.append([stage.furthest, *counts, f"{stage.strongest:.3g}", *of])

@@ -23,6 +23,18 @@ LEAST_EPISODES = 5
 
 
 @dataclass(frozen=True)
+class Progress:
+    """Which subgoals the episodes of B observations had achieved by then."""
+
+    names: Sequence[str]
+    """Of the G subgoals, in the order of the task's list."""
+    achieved: npt.NDArray[np.bool_]
+    """(B, G)."""
+    episodes: npt.NDArray[np.int64]
+    """(B,), which episode an observation is of."""
+
+
+@dataclass(frozen=True)
 class Shift:
     """The importance of one kind of cell before and after one subgoal, 0 to 1."""
 
@@ -41,25 +53,18 @@ class Shift:
         return self.more is not None and (self.more.low > 0 or self.more.high < 0)
 
 
-def shifts(
-    by_kind: Mapping[str, Values],
-    achieved: npt.NDArray[np.bool_],
-    names: Sequence[str],
-    episodes: npt.NDArray[np.int64],
-    seed: int = 0,
-) -> list[Shift]:
+def shifts(by_kind: Mapping[str, Values], progress: Progress, seed: int = 0) -> list[Shift]:
     """Returns a shift for each subgoal that was achieved in some of B observations, and each kind.
 
     Args:
         by_kind: mean importance (B,) of an observation's cells of each kind; NaN where none is in
             sight.
-        achieved: (B, G), which subgoals the episode had achieved by then.
-        names: of the subgoals.
-        episodes: (B,), which episode an observation is of.
+        progress: of these observations.
         seed: of the bootstrap.
     """
     moves = []
-    for name, after in zip(names, achieved.T, strict=True):
+    episodes = progress.episodes
+    for name, after in zip(progress.names, progress.achieved.T, strict=True):
         if not after.any() or after.all():
             continue
         for kind, values in by_kind.items():

@@ -15,11 +15,11 @@ import torch
 from stable_baselines3 import PPO
 from torch import Tensor
 
+from agents.inspection.importance import Importance
 from agents.network.vector_parts import NO_GLYPH, STONE
 from data.scoring.metrics import RESAMPLES
 
 Observations = dict[str, Tensor]
-Importance = npt.NDArray[np.float64]
 CROP = "glyphs_crop"
 DRAWS = 8
 """Sets of random cells for each observation; their mean is what the top cells are held against."""

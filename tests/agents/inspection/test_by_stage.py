@@ -5,6 +5,7 @@ import pytest
 
 from agents.inspection import by_subgoal
 from agents.inspection.by_stage import HOW, NONE_YET, Stage, lines, rows, stages
+from agents.inspection.by_subgoal import Progress
 from data.scoring.metrics import Estimate
 
 NAN = float("nan")
@@ -21,7 +22,7 @@ def two_episodes_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of(values: list[float], achieved: np.ndarray = ACHIEVED) -> list[Stage]:
-    return stages({"doors": np.array(values)}, MOVES, achieved, NAMES, EPISODES)
+    return stages({"doors": np.array(values)}, MOVES, Progress(NAMES, achieved, EPISODES))
 
 
 def test_each_stage_has_the_mean_of_its_observations_alone() -> None:
@@ -51,7 +52,7 @@ def test_a_kind_out_of_sight_is_told_from_one_in_sight_in_too_few_episodes() -> 
 
 def test_without_subgoals_all_is_one_stage() -> None:
     floor = {"floor": np.full(6, 0.5)}
-    (only,) = stages(floor, MOVES, np.zeros((6, 0), bool), [], EPISODES)
+    (only,) = stages(floor, MOVES, Progress([], np.zeros((6, 0), bool), EPISODES))
     assert (only.furthest, only.observations, only.episodes) == (NONE_YET, 6, 2)
 
 

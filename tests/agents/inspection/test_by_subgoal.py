@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agents.inspection import by_subgoal
-from agents.inspection.by_subgoal import Shift, lines, shifts
+from agents.inspection.by_subgoal import Progress, Shift, lines, shifts
 from data.scoring.metrics import Estimate
 
 NAN = float("nan")
@@ -19,7 +19,7 @@ def two_episodes_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of(values: list[float]) -> list[Shift]:
-    return shifts({"doors": np.array(values)}, TAKEN, ["take the key"], EPISODES)
+    return shifts({"doors": np.array(values)}, Progress(["take the key"], TAKEN, EPISODES))
 
 
 def test_what_is_as_important_in_every_episode_moves_for_sure() -> None:
@@ -56,7 +56,7 @@ def test_one_episode_is_too_few() -> None:
 def test_a_subgoal_that_all_or_none_have_achieved_is_left_out() -> None:
     values = {"doors": np.arange(6.0)}
     for achieved in (np.ones((6, 1), bool), np.zeros((6, 1), bool)):
-        assert shifts(values, achieved, ["take the key"], EPISODES) == []
+        assert shifts(values, Progress(["take the key"], achieved, EPISODES)) == []
 
 
 def test_lines_tell_what_moved_and_what_did_not() -> None:

@@ -5,20 +5,15 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from agents.inspection.by_stage import NONE_YET
-from agents.inspection.explain import attended, by_kind, explain_run, spread, stretched
-from agents.inspection.occlusion import known_cells
+from agents.inspection.explain import explain_run
 from agents.report.page import report_runs
-from agents.training.agent import make_ppo
 from agents.training.run.folder import Run
 from agents.training.settings.config import TrainConfig
 from agents.training.train import train
 from calm.errors import UsageError
-from envs import make_vec
 
 SMALL = {
     "steps": 64,
@@ -116,50 +111,6 @@ def test_a_run_that_is_not_drawn_has_no_drawings_in_its_report(tmp_path: Path) -
     run = Run.create(tmp_path / "run", TrainConfig(task="Room-5x5", judge="none", **SMALL))
     report = report_runs([run], tmp_path / "report.html").read_text("utf-8")
     assert not re.search(r">Where [^<]* looks<", report)
-
-
-def test_importance_is_stretched_over_what_is_known() -> None:
-    config = TrainConfig(task="Room-5x5", encoder="gaussian", keys=("glyphs_crop",), **SMALL)
-    env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)
-    try:
-        model = make_ppo(config, env)
-        observations = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
-    finally:
-        env.close()
-    weights = attended(model, observations)
-    assert weights is not None
-    known = known_cells(observations)
-    importance = stretched(weights, known)
-    assert (importance[~known.numpy()] == 0).all()
-    for one, cells in zip(importance, known.numpy(), strict=True):
-        assert (one[cells].min(), one[cells].max()) == (0, 1)
-
-
-def test_importance_is_stretched_by_hand() -> None:
-    weights = torch.tensor([[[2.0, 4.0, 3.0]], [[5.0, 5.0, 5.0]], [[2.0, 4.0, 3.0]]])
-    known = torch.ones(3, 1, 3, dtype=torch.bool)
-    known[2, 0, 1] = False
-    assert stretched(weights, known).tolist() == [[[0, 1, 0.5]], [[0, 0, 0]], [[0, 0, 1]]]
-
-
-def test_a_cell_between_two_tokens_gets_the_mean_of_both() -> None:
-    tokens = torch.tensor([[[1.0, 3.0, 7.0], [5.0, 9.0, 11.0]]])
-    cells = spread(tokens, (3, 5))
-    assert cells[0].tolist() == [[1, 2, 3, 5, 7], [3, 4.5, 6, 7.5, 9], [5, 7, 9, 10, 11]]
-    assert spread(tokens, (4, 6))[0, 3].tolist() == [5, 7, 9, 10, 11, 11]  # the last has one token
-
-
-def test_importance_by_kind_of_cell() -> None:
-    floor, stairs, wall, stone, jackal = 2378, 2383, 2360, 2359, 12
-    glyphs = torch.tensor([[[jackal, wall, stone], [floor, 333.0, stairs], [floor, floor, floor]]])
-    importance = np.array([[[0.25, 0.5, 0], [1.0, 0.75, 0.125], [0, 0, 0]]])
-    assert by_kind(importance, glyphs) == {
-        "hero": 0.75,
-        "walls": 0.5,
-        "monsters": 0.25,
-        "floor": 0.25,
-        "stairs": 0.125,
-    }
 
 
 def test_an_agent_without_a_crop_is_refused(tmp_path: Path) -> None:
