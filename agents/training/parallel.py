@@ -21,6 +21,7 @@ from agents.training.run.folder import Run
 from agents.training.run.status import TrainingStatus
 from agents.training.train import train
 from calm.errors import CalmError
+from calm.interrupts import raise_swallowed_again
 from calm.owned.client import open_store
 
 STOPS = {signal.SIGINT, signal.SIGTERM}
@@ -56,6 +57,7 @@ def _interrupt_once() -> None:
 
     for number in STOPS:
         signal.signal(number, interrupt)
+    raise_swallowed_again()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
 
 

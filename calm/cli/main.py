@@ -7,11 +7,9 @@ Typer app and its groups and adds its commands, so this layer imports none above
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +22,7 @@ from calm.cli import loading
 from calm.cli.groups import Groups
 from calm.errors import INTERRUPTED, TERMINATED, CalmError, UsageError, unknown
 from calm.extras import advice_on_missing
+from calm.interrupts import raise_swallowed_again, treat_sigterm_as_ctrl_c
 from calm.plugins import entry_points_of
 from calm.text import clean
 
@@ -102,7 +101,8 @@ def main() -> None:
     signals: list[int] = []
     try:
         loading.raise_at_a_signal()
-        _treat_sigterm_as_ctrl_c(signals)
+        treat_sigterm_as_ctrl_c(signals)
+        raise_swallowed_again()
         build()(standalone_mode=True)
     except CalmError as error:
         _say(str(error))
@@ -135,44 +135,6 @@ def _print_anywhere() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # tests put other objects there
             stream.reconfigure(errors="replace")
-
-
-def _treat_sigterm_as_ctrl_c(signals: list[int]) -> None:
-    """Makes SIGTERM, as `kill` and job schedulers send it, stop this process as Ctrl-C would.
-
-    Args:
-        signals: gets the signal's number once it has come.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signals.append(number)
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a script's `calm ... &` has it
-            raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)
-
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, stop)
-        _leave_sigterm_to_forked_children()
-
-
-def _leave_sigterm_to_forked_children() -> None:
-    """Lets SIGTERM end a forked child at once: its parent ends it so, and nobody reads its words.
-
-    The signal is held back over the fork, so that none is lost between two ways to treat it.
-    """
-    masks: list[set[int | signal.Signals]] = []
-
-    def before() -> None:
-        masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))
-
-    def after() -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
-
-    def in_child() -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        after()
-
-    os.register_at_fork(before=before, after_in_parent=after, after_in_child=in_child)
 
 
 def _end_interrupted(signals: list[int]) -> None:

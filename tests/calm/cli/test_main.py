@@ -117,28 +117,6 @@ def test_sigterm_ends_what_a_script_runs_in_the_background(folder: Path) -> None
     assert "interrupted; everything done so far is kept" in errors
 
 
-def test_a_forked_child_ends_by_sigterm_in_silence_and_leaves_the_parent(tmp_path: Path) -> None:
-    code = """
-import os, signal
-from calm.cli import main
-main._treat_sigterm_as_ctrl_c([])
-ends = set()
-for _ in range(50):  # at once after the fork, so at many moments
-    child = os.fork()
-    if not child:
-        while True:
-            signal.pause()
-    os.kill(child, signal.SIGTERM)
-    os.kill(child, signal.SIGTERM)
-    ends.add(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-print(ends)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "{-15}\n", "")
-
-
 def test_what_is_not_installed_is_named_with_the_extra_that_brings_it(tmp_path: Path) -> None:
     done = run("label", "--as", "me", cwd=tmp_path, hidden=("starlette", "uvicorn"))
     assert done.returncode == 2
