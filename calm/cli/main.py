@@ -112,6 +112,10 @@ def main() -> None:
             raise
         _say(advice)
         sys.exit(UsageError.exit_code)
+    except ImportError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # as pybind11's modules raise it
+            raise
+        _end_interrupted(signals)
     except OSError as error:
         named = error.filename is not None
         _say(f"can't use {error.filename}: {error.strerror}" if named else str(error))

@@ -143,3 +143,22 @@ def test_a_warning_is_one_line_without_its_place_in_the_code(folder: Path) -> No
     (line,) = printed.getvalue().splitlines()
     assert line.startswith("calm: warning: it is ")
     assert line.isprintable()
+
+
+def test_an_interrupt_that_an_extension_module_turns_into_its_own_error_is_one(
+    tmp_path: Path,
+) -> None:
+    code = """
+from calm.cli import main
+
+def build():
+    raise ImportError("initialization failed") from KeyboardInterrupt()
+
+main.build = build
+main.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "calm: interrupted; everything done so far is kept.\n"
