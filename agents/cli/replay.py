@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from calm.cli.options import Json
 from calm.files import check_writable
+
+if TYPE_CHECKING:
+    from agents.inspection.recording import Step
 
 
 def replay(
@@ -77,18 +81,8 @@ def replay(
         report_runs([opened], opened.folder / "report.html")
     console = Console(highlight=False)
     if as_json:
-        summaries = [
-            {
-                "level_seed": steps[0].level_seed,
-                "steps": len(steps) - 1,
-                "end": steps[-1].end,
-                "r_env": sum(s.r_env for s in steps),
-                "credit": sum(s.credit for s in steps),
-            }
-            for steps in latest.episodes
-        ]
-        summary = {"page": str(page), "recording": str(path), "files": files, "episodes": summaries}
-        typer.echo(json.dumps(summary))
+        summary = {"page": str(page), "recording": str(path), "files": files}
+        typer.echo(json.dumps(summary | {"episodes": [_summary(one) for one in latest.episodes]}))
         return
     if play and console.is_terminal and sys.stdin.isatty():
         with keyboard() as read:
@@ -99,3 +93,14 @@ def replay(
     for file in files:
         typer.echo(file)
     typer.echo(f"{len(latest.episodes)} episodes, to be played in a browser: {page}")
+
+
+def _summary(steps: Sequence[Step]) -> dict[str, Any]:
+    """Returns an episode's level, length, end and sums of reward and credit."""
+    return {
+        "level_seed": steps[0].level_seed,
+        "steps": len(steps) - 1,
+        "end": steps[-1].end,
+        "r_env": sum(step.r_env for step in steps),
+        "credit": sum(step.credit for step in steps),
+    }
