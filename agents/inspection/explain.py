@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from agents.inspection import by_stage, by_subgoal
 from agents.inspection.by_stage import Stage, stages
@@ -34,15 +33,16 @@ from agents.inspection.explain_page import (
     time_image,
     write_page,
 )
-from agents.inspection.importance import Importance, by_kind, means_by_kind, stretched
+from agents.inspection.importance import Importance, by_kind, kinds_of, means_by_kind, stretched
 from agents.inspection.mechanism import MEANING, attended, step_gates
-from agents.inspection.observed import observed
+from agents.inspection.observed import Observed, observed
 from agents.inspection.occlusion import (
     Check,
     Observations,
     check,
-    crops,
     known_cells,
+    map_key,
+    maps,
     occlusion,
 )
 from agents.training.environment import subgoals_of_run
@@ -128,17 +128,19 @@ def explain_run(
         seed: of the levels and of the random cells.
 
     Raises:
-        UsageError: no run, no checkpoint, an agent that does not see the crop, or that crop has
-            no more than `hide` cells.
+        UsageError: no run, no checkpoint, an agent that sees no map, or a crop of no more than
+            `hide` cells.
     """
     run = Run.open(folder)
-    if hide >= run.config.crop**2:
+    side = run.config.crop
+    if map_key(run.config.keys) == "glyphs_crop" and hide >= side**2:
         raise UsageError(
-            f"hiding {hide} cells leaves nothing of a crop of {run.config.crop} x"
-            f" {run.config.crop}; name fewer with --hide"
+            f"hiding {hide} cells leaves nothing of a crop of {side} x {side}; name fewer with"
+            " --hide"
         )
     run.check_writable(PAGE, f"{FOLDER}/{SUMMARY}", "report.html")
-    model, batch, chars, episodes = observed(run, observations, seed)
+    model, seen = observed(run, observations, seed)
+    batch, episodes = seen.batch, seen.episodes
     importances: dict[str, Importance] = {}
     if (weights := attended(model, batch)) is not None:
         importances["mechanism"] = stretched(weights, known_cells(batch))
@@ -147,17 +149,18 @@ def explain_run(
 
     progress = progress_of(run, batch, episodes)
     strongest = moves.double().flatten(1).amax(1).cpu().numpy()
+    kinds = kinds_of(maps(batch), seen.hero)
     drawings = [
         Drawing(
             source,
             check(model, batch, importance, episodes, hide, seed),
-            by_kind(importance, crops(batch)),
-            *through_subgoals(importance, crops(batch), strongest, progress, seed),
+            by_kind(importance, kinds),
+            *through_subgoals(means_by_kind(importance, kinds), strongest, progress, seed),
         )
         for source, importance in importances.items()
     ]
 
-    images = situations_of(importances, chars, situations)
+    images = situations_of(importances, seen, situations)
     if run.config.encoder == "semantics" and (gates := step_gates(model, batch)) is not None:
         images["steps"] = time_image(gates)
     explanation = Explanation(
@@ -190,40 +193,36 @@ def progress_of(run: Run, batch: Observations, episodes: npt.NDArray[np.int64]) 
 
 
 def through_subgoals(
-    importance: Importance,
-    glyphs: Tensor,
-    strongest: Values,
-    progress: Progress | None,
-    seed: int,
+    means: Mapping[str, Values], strongest: Values, progress: Progress | None, seed: int
 ) -> tuple[list[Shift], list[Stage]]:
     """Returns how importance moves with each subgoal, and what is important at each stage.
 
     Args:
-        importance: of the cells, (B, h, w).
-        glyphs: of the game, (B, h, w).
+        means: importance (B,) of an observation's cells of each kind, as `means_by_kind` has it.
         strongest: nats that hiding an observation's strongest cell moves the policy, (B,).
         progress: None returns neither.
         seed: of the bootstraps.
     """
     if progress is None:
         return [], []
-    means = means_by_kind(importance, glyphs)
     return shifts(means, progress, seed), stages(means, strongest, progress, seed)
 
 
 def situations_of(
-    importances: Mapping[str, Importance], chars: npt.NDArray[np.uint8], count: int
+    importances: Mapping[str, Importance], seen: Observed, count: int
 ) -> dict[str, bytes]:
     """Returns PNGs of each source's mean and of some observations alike, by name.
 
     Args:
         importances: of the cells (B, h, w), by source.
-        chars: the crops' characters, (B, h, w).
-        count: of the observations that are drawn.
+        seen: the observations.
+        count: of those that are drawn.
     """
     images = {}
+    chars = seen.chars[:, *seen.frame]
     examples = np.linspace(0, len(chars) - 1, min(count, len(chars))).astype(int)
-    for source, importance in importances.items():
+    for source, whole in importances.items():
+        importance = whole[:, *seen.frame]
         images[f"{source}-mean"] = image(None, importance.mean(0), f"{source}, mean over all")
         for n, i in enumerate(examples):
             images[f"{source}-{n}"] = image(chars[i], importance[i], f"{source}, observation {i}")

@@ -27,10 +27,12 @@ SUMMARY = "summary.json"
 PAGE = "explain.html"
 """In a run's folder."""
 HOW = (
-    "Brighter cells count for more, from 0 to 1 over the known cells of each drawing; the hero is"
-    " in the middle. The first drawing of each kind is the mean over all observations, relative to"
-    " the hero."
+    "Brighter cells count for more, from 0 to 1 over the known cells of each drawing. The first"
+    " drawing of each kind is the mean over all observations: of crops relative to the hero, who is"
+    " in the middle, of whole levels cell by cell, as far as any was seen."
 )
+CELL = 0.17
+"""Inches of a drawn cell."""
 TEMPLATE = Path(__file__).parent / "templates" / "explain.html.j2"
 INK = "#7d7d7a"
 """Of titles and axes: as plain on white as on the page's dark ground."""
@@ -54,8 +56,9 @@ class Drawn(NamedTuple):
 
 
 def image(chars: npt.NDArray[Any] | None, importance: npt.NDArray[Any], title: str) -> bytes:
-    """Returns a crop (h, w) as PNG: importance in [0, 1] as colour, the game's characters on it."""
-    figure = Figure(figsize=(2.6, 2.8), dpi=80, layout="constrained")
+    """Returns a map (h, w) as PNG: importance in [0, 1] as colour, the game's characters on it."""
+    height, width = (CELL * size for size in importance.shape)
+    figure = Figure(figsize=(max(2.6, width), max(2.8, height + 0.2)), dpi=80, layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(importance, cmap="viridis", vmin=0, vmax=1)
     if chars is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -19,7 +21,7 @@ OTHER = ("other features", 27)
 
 
 def stretched(weights: Tensor, known: Tensor) -> Importance:
-    """Returns weights (B, h, w) stretched to [0, 1] over each crop's known cells, 0 elsewhere."""
+    """Returns weights (B, h, w) stretched to [0, 1] over each map's known cells, 0 elsewhere."""
     low = weights.masked_fill(~known, torch.inf).amin((1, 2), keepdim=True)
     high = weights.masked_fill(~known, -torch.inf).amax((1, 2), keepdim=True)
     whole = (weights - low) / (high - low).clamp_min(1e-12)
@@ -27,39 +29,21 @@ def stretched(weights: Tensor, known: Tensor) -> Importance:
     return importance
 
 
-def means_by_kind(importance: Importance, glyphs: Tensor) -> dict[str, Values]:
-    """Returns the mean importance (B,) of an observation's cells of each kind, NaN where none is.
+class Kinds(NamedTuple):
+    """What kind of thing each cell of B observations shows."""
+
+    cells: npt.NDArray[np.int64]
+    """Number of the kind, (B, h, w)."""
+    names: dict[int, str]
+    """By number."""
+
+
+def kinds_of(glyphs: Tensor, hero: npt.NDArray[np.int64] | None) -> Kinds:
+    """Returns the kind of each cell: nle's groups of glyphs, dungeon features told apart, the hero.
 
     Args:
-        importance: of the cells, (B, h, w).
         glyphs: of the game, (B, h, w).
-    """
-    kinds, names = kinds_of(glyphs)
-    means = {}
-    for i, name in names.items():
-        cells = kinds == i
-        if cells.any():
-            counts = cells.sum((1, 2))
-            sums = np.where(cells, importance, 0).sum((1, 2))
-            means[name] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-    return means
-
-
-def by_kind(importance: Importance, glyphs: Tensor) -> dict[str, float]:
-    """Returns the mean importance of the cells of each kind that was in sight, largest first."""
-    kinds, names = kinds_of(glyphs)
-    importances = {
-        name: float(importance[kinds == i].mean())
-        for i, name in names.items()
-        if (kinds == i).any()
-    }
-    return dict(sorted(importances.items(), key=lambda item: -item[1]))
-
-
-def kinds_of(glyphs: Tensor) -> tuple[npt.NDArray[np.int64], dict[int, str]]:
-    """Returns the kind of each cell (B, h, w), and the kinds' names.
-
-    Kinds are nle's groups of glyphs, dungeon features told apart, and the hero, in the middle.
+        hero: his row and column, (B, 2); None counts him among the monsters, as the game draws him.
     """
     ids = glyphs.long().cpu().numpy()
     kinds = group_of(ids)
@@ -68,6 +52,34 @@ def kinds_of(glyphs: Tensor) -> tuple[npt.NDArray[np.int64], dict[int, str]]:
     starts = [first for _, first in (*KINDS, OTHER)]
     finer = np.searchsorted(starts, ids - STONE, "right") - 1
     kinds = np.where(kinds == ground, len(names) + 1 + finer, kinds)
-    kinds[:, ids.shape[1] // 2, ids.shape[2] // 2] = -1
+    if hero is not None:
+        kinds[np.arange(len(kinds)), hero[:, 0], hero[:, 1]] = -1
     names += ["", *(name for name, _ in (*KINDS, OTHER))]
-    return kinds, {-1: "hero"} | {i: name for i, name in enumerate(names) if name}
+    return Kinds(kinds, {-1: "hero"} | {i: name for i, name in enumerate(names) if name})
+
+
+def means_by_kind(importance: Importance, kinds: Kinds) -> dict[str, Values]:
+    """Returns the mean importance (B,) of an observation's cells of each kind, NaN where none is.
+
+    Args:
+        importance: of the cells, (B, h, w).
+        kinds: of the same.
+    """
+    means = {}
+    for i, name in kinds.names.items():
+        cells = kinds.cells == i
+        if cells.any():
+            counts = cells.sum((1, 2))
+            sums = np.where(cells, importance, 0).sum((1, 2))
+            means[name] = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return means
+
+
+def by_kind(importance: Importance, kinds: Kinds) -> dict[str, float]:
+    """Returns the mean importance of the cells of each kind that was in sight, largest first."""
+    importances = {
+        name: float(importance[kinds.cells == i].mean())
+        for i, name in kinds.names.items()
+        if (kinds.cells == i).any()
+    }
+    return dict(sorted(importances.items(), key=lambda item: -item[1]))

@@ -14,7 +14,7 @@ import torch
 from stable_baselines3 import PPO
 from torch import Tensor
 
-from agents.inspection.occlusion import CROP, Observations, crops
+from agents.inspection.occlusion import Observations, map_key, maps
 from agents.network.glyph_map import MapEncoder
 from agents.network.history import WindowEncoder
 
@@ -40,10 +40,12 @@ def attended(model: PPO, batch: Observations) -> Tensor | None:
     """Returns the mechanism's weight of each cell, (B, h, w); None where it has no weights.
 
     For Gaussian attention its weights, of which `stretched` makes the Importance Factor. Of a
-    mechanism on every second cell, a cell between two tokens gets the mean of both.
+    mechanism on every second cell, or on every fourth as of a whole level, a cell between two
+    tokens gets the mean of both.
     """
     extractor = model.policy.features_extractor
-    part = dict(extractor.parts.items()).get(CROP)
+    key = map_key(batch)
+    part = dict(extractor.parts.items()).get(key)
     if not isinstance(part, MapEncoder) or part.mix is None:
         return None
     look: Callable[[Tensor, Tensor], Tensor] | None
@@ -52,10 +54,18 @@ def attended(model: PPO, batch: Observations) -> Tensor | None:
         return None
     with torch.no_grad():
         _, joining = extractor.beside_maps(batch)
-        tokens, mask = part.tokens(part.cells(batch[CROP]), part.known(batch[CROP]), *joining)
+        tokens, mask = part.tokens(part.cells(batch[key]), part.known(batch[key]), *joining)
         on_map = look(part.mix.prepared(tokens), mask)[:, part.extra :]
     weights = on_map.unflatten(1, part.grid)
-    return weights if part.fine else spread(weights, crops(batch).shape[1:])
+    cells = maps(batch).shape[1:]
+    if not part.fine:
+        weights = spread(weights, halved(cells) if part.stride == 2 else cells)
+    return spread(weights, cells) if part.stride == 2 else weights
+
+
+def halved(shape: Sequence[int]) -> list[int]:
+    """Returns the rows and columns of every second cell of a map."""
+    return [-(-size // 2) for size in shape]
 
 
 def spread(weights: Tensor, shape: Sequence[int]) -> Tensor:

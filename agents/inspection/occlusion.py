@@ -6,6 +6,7 @@ policy moves is KL(policy || policy with the cells hidden), in nats.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,10 +18,12 @@ from torch import Tensor
 
 from agents.inspection.importance import Importance
 from agents.network.vector_parts import NO_GLYPH, STONE
+from calm.errors import UsageError
 from data.scoring.metrics import RESAMPLES
 
 Observations = dict[str, Tensor]
-CROP = "glyphs_crop"
+MAPS = ("glyphs_crop", "glyphs")
+"""Observation keys of the map whose cells are hidden; of an agent that sees both the crop's."""
 DRAWS = 8
 """Sets of random cells for each observation; their mean is what the top cells are held against."""
 
@@ -148,14 +151,26 @@ def interval(
     return float(low), float(high)
 
 
-def crops(batch: Observations) -> Tensor:
-    """Returns the crops that the policy acts on, (B, h, w)."""
-    return batch["window_crop"][:, -1] if "window_crop" in batch else batch[CROP]
+def map_key(keys: Container[str]) -> str:
+    """Returns which of an agent's observation keys holds the map whose cells are hidden.
+
+    Raises:
+        UsageError: none does.
+    """
+    for key in MAPS:
+        if key in keys:
+            return key
+    raise UsageError(f"the agent sees no map: none of its keys is {' or '.join(MAPS)}")
+
+
+def maps(batch: Observations) -> Tensor:
+    """Returns the glyphs of the maps that the policy acts on, (B, h, w)."""
+    return batch["window_crop"][:, -1] if "window_crop" in batch else batch[map_key(batch)]
 
 
 def known_cells(batch: Observations) -> Tensor:
     """Returns which cells are neither stone nor beyond the map, (B, h, w) bool."""
-    glyphs = crops(batch)
+    glyphs = maps(batch)
     return (glyphs != STONE) & (glyphs != NO_GLYPH)
 
 
@@ -165,7 +180,7 @@ def occlusion(model: PPO, batch: Observations) -> Tensor:
     0 where there is nothing to hide.
     """
     known, shown = known_cells(batch), answers(model, batch)
-    moves = torch.zeros_like(crops(batch))
+    moves = torch.zeros_like(maps(batch))
     for row, column in known.any(0).nonzero().tolist():
         rows = known[:, row, column].nonzero().flatten()
         seen = {key: values[rows] for key, values in batch.items()}
@@ -204,7 +219,8 @@ def moved(model: PPO, batch: Observations, cells: Tensor, before: Answers) -> tu
         before: what the agent makes of the batch with nothing hidden.
     """
     hidden = dict(batch)
-    hidden[CROP] = batch[CROP].masked_fill(cells, STONE)
+    key = map_key(batch)
+    hidden[key] = batch[key].masked_fill(cells, STONE)
     if "window_crop" in batch:
         last = batch["window_crop"].clone()
         last[:, -1] = last[:, -1].masked_fill(cells, STONE)

@@ -113,9 +113,23 @@ def test_a_run_that_is_not_drawn_has_no_drawings_in_its_report(tmp_path: Path) -
     assert not re.search(r">Where [^<]* looks<", report)
 
 
-def test_an_agent_without_a_crop_is_refused(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "r", TrainConfig(task="Room-5x5", keys=("glyphs",), **SMALL))
-    with pytest.raises(UsageError, match="glyphs_crop"):
+@pytest.mark.parametrize("encoder", ["agent", "gaussian"])  # every fourth cell, every second
+def test_an_agent_that_sees_the_whole_level_is_drawn(encoder: str, tmp_path: Path) -> None:
+    keys = ("glyphs", "inv_glyphs", "blstats")
+    config = TrainConfig(task="Room-5x5", judge="none", encoder=encoder, keys=keys, **SMALL)
+    run = Run.create(tmp_path / "run", config)
+    train(run)
+    explanation = explain_run(run.folder, situations=1, observations=16, hide=3)
+    assert [drawing.source for drawing in explanation.drawings] == ["mechanism", "occlusion"]
+    for drawing in explanation.drawings:
+        assert {"hero", "floor"} <= set(drawing.by_kind)
+        assert drawing.check.kl_top >= 0
+    assert explanation.drawings[1].check.kl_top >= explanation.drawings[1].check.kl_bottom
+
+
+def test_an_agent_without_a_map_is_refused(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "r", TrainConfig(task="Room-5x5", keys=("blstats",), **SMALL))
+    with pytest.raises(UsageError, match="sees no map: none of its keys is glyphs_crop or glyphs"):
         explain_run(run.folder)
 
 

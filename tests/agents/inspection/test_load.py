@@ -38,7 +38,7 @@ def run(tmp_path: Path) -> Run:
 def test_an_agent_is_shown_the_progress_that_the_run_was_told_of(run: Run) -> None:
     events = {step.event for episode in record_run(run, 2).episodes for step in episode[1:]}
     run.write_judged({event: ["wander"] for event in events})
-    progress = observed(run, 32, seed=0)[1]["progress"]
+    progress = observed(run, 32, seed=0)[1].batch["progress"]
     wandered, yawned = progress.amax(0).tolist()
     assert (wandered, yawned) == (1, 0)
 
