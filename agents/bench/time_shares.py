@@ -2,7 +2,7 @@
 
 Products are matrix products and convolutions with their gradients, computed by oneDNN or MKL: what
 is left when all else has become free. From one rollout and its update on one thread, by torch's
-profiler, which makes small operations dearer, and so the products' share too small. The first times
+profiler, which makes small operations dearer, and so the products' part too small. The first times
 that it looks, memory is fetched from the system anew, which counts as the products' time.
 """
 
@@ -30,11 +30,11 @@ WARMING_UP = 2
 """Looks that are not counted: of 24,000, 30,000 and 2,000 page faults in the first three."""
 
 
-def time_shares(train: Callable[[], None]) -> dict[str, float]:
-    """Returns shares of the time by kind of work, in percent.
+def time_spent(train: Callable[[], None]) -> dict[str, float]:
+    """Returns the seconds that a rollout and its update take, by kind of work.
 
     `products`; `torch, other`: all other operations of torch; `outside torch`: environments,
-    judging, Python. They sum to 100.
+    judging, kernels of our own, Python.
 
     Args:
         train: makes a rollout and its update, all on the calling thread; called several times.
@@ -52,6 +52,4 @@ def time_shares(train: Callable[[], None]) -> dict[str, float]:
         else:
             other += operation.self_cpu_time_total / 1e6
     outside = max(0.0, whole - products - other)
-    total = products + other + outside
-    spent = {"products": products, "torch, other": other, "outside torch": outside}
-    return {kind: 100 * seconds / total for kind, seconds in spent.items()}
+    return {"products": products, "torch, other": other, "outside torch": outside}

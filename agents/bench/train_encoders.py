@@ -2,13 +2,14 @@
 
 Rollout and update as `calm train` does them, on KeyRoom-S15 judged by `rules`, with the hero's crop
 or with the whole level for a map. All encoders of a map take turns, one rollout each a round, after
-one to warm up.
+one to warm up. Then each makes one more on one thread, to tell where its time goes (`time_spent`).
 
 An encoder is named as in `calm train`, or with the channels that its mechanism sees: `agent:16`.
 
 Ratios, ours over theirs in steps a second, larger is better:
     crop_NAME     an encoder over `cnn` on the crop
     level_NAME    an encoder over `softmax` on the whole level
+    MAP_NAME_compiled    an encoder whose mechanism torch.compile compiles, over itself as it is
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from agents.bench import settings
+from agents.bench.time_shares import time_spent
+from agents.encoders import MECHANISMS
 from agents.network.names import ENCODERS
 from agents.training.settings.config import TrainConfig, make_config
 from agents.training.settings.idle import refuse_idle
@@ -52,6 +55,7 @@ def run(
     maps: Sequence[MapKind] = ("crop", "level"),
     quick: bool = False,
     progress: Say = lambda text: None,
+    compiled: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
     """Measures encoders, and what they are compared with; returns the report of a bench.
@@ -61,6 +65,8 @@ def run(
         maps: kinds of map.
         quick: one round of a quarter of the steps instead of three.
         progress: called with what is being measured.
+        compiled: also have torch.compile compile each mechanism; the first rollout of one then
+            takes a minute or two.
         **more: settings of `TrainConfig`, over the bench's.
 
     Raises:
@@ -73,16 +79,60 @@ def run(
     ratios: dict[str, float] = {}
     refuse_idle(more, [config_of(name, kind, **more) for kind in maps for name in names])
     for kind in maps:
-        contestants = {name: contestant(config_of(name, kind, quick, **more)) for name in names}
+        configs = {name: config_of(name, kind, quick, **more) for name in names}
+        contestants = {name: contestant(config) for name, config in configs.items()}
+        if compiled:
+            mixing = {name: config for name, config in configs.items() if _mixes(config)}
+            contestants |= {
+                f"{name}, compiled": contestant(config, with_compiled_mechanism)
+                for name, config in mixing.items()
+            }
         rates = take_turns(contestants, 1 if quick else 3, said_of(kind, progress))
         rows += [row(f"{kind}: {name}", "steps/s", of) for name, of in rates.items()]
+        for name, config in configs.items():
+            progress(f"{kind}: {name}, where its time goes")
+            rows += [
+                row(f"{kind}: {name}, {work}", "µs/step", [1e6 * seconds / _steps(config)])
+                for work, seconds in spent_by(config).items()
+            ]
         beside = BASELINE[kind]
-        ratios |= {
-            f"{kind}_{name}": round(ratio(of, rates[beside]), 2)
-            for name, of in rates.items()
-            if name != beside
-        }
+        for name, of in rates.items():
+            plain, comma, _ = name.partition(", ")
+            if comma:
+                ratios[f"{kind}_{plain}_compiled"] = round(ratio(of, rates[plain]), 2)
+            elif name != beside:
+                ratios[f"{kind}_{name}"] = round(ratio(of, rates[beside]), 2)
     return {"bench": "train", "machine": machine(), "rows": rows, "ratios": ratios}
+
+
+def spent_by(config: TrainConfig) -> dict[str, float]:
+    """Returns the seconds of a rollout and its update of ours on one thread, by kind of work."""
+    ours = contestant(config, threads=1)
+    try:
+        ours.train()
+        return time_spent(ours.train)
+    finally:
+        ours.close()
+
+
+def with_compiled_mechanism(model: FastPPO) -> FastPPO:
+    """Returns an agent the mechanism of whose maps torch.compile compiles when it first runs."""
+    from agents.network.glyph_map import MapEncoder
+
+    for part in model.policy.features_extractor.parts.values():
+        if isinstance(part, MapEncoder) and part.mix is not None:
+            part.mix.compile(dynamic=True)  # equal maps come once, so that batches differ in size
+    return model
+
+
+def _mixes(config: TrainConfig) -> bool:
+    """Tells whether a mechanism mixes the cells of the map."""
+    return config.encoder in MECHANISMS
+
+
+def _steps(config: TrainConfig) -> int:
+    """Returns the steps of a rollout."""
+    return config.n_envs * config.n_steps
 
 
 def config_of(encoder: str, kind: MapKind, quick: bool = False, **more: Any) -> TrainConfig:
@@ -162,7 +212,7 @@ def contestant(
     env = make_env(config, config.n_envs, source, subgoals, split="train", seed=config.seed)
     ours = make_ppo(config, env, threads, subgoals)
     model = ours if remade is None else remade(ours)
-    steps = config.n_envs * config.n_steps
+    steps = _steps(config)
 
     def train() -> None:
         model.learn(steps, reset_num_timesteps=False)

@@ -3,7 +3,7 @@
 Both train on KeyRoom-S15, judged by `rules`, in our environments and with the settings that `calm
 train` begins with there; they differ by who collects and who updates. They take turns, one rollout
 with its update each a round, after one to warm up. Then ours makes one more on one thread, to tell
-where the time goes (`time_shares`), and what its rate would be were there nothing but products of
+where the time goes (`time_spent`), and what its rate would be were there nothing but products of
 matrices to compute.
 
 Ratios, ours over theirs in steps a second, larger is better:
@@ -20,8 +20,7 @@ import torch
 from stable_baselines3 import PPO
 
 from agents.bench import settings
-from agents.bench.time_shares import time_shares
-from agents.bench.train_encoders import Contestant, contestant, take_turns
+from agents.bench.train_encoders import Contestant, contestant, spent_by, take_turns
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.settings.config import TrainConfig, make_config
 from agents.training.settings.families import family_of
@@ -50,7 +49,9 @@ def run(quick: bool = False, progress: Say = lambda text: None, **more: Any) -> 
         "SB3": sb3(config),
     }
     rates = take_turns(contestants, 1 if quick else 5, progress)
-    shares = shares_of(config)
+    spent = spent_by(config)
+    whole = sum(spent.values())
+    shares = {kind: 100 * seconds / whole for kind, seconds in spent.items()}
     free = [100 * rate / shares["products"] for rate in rates["ours"]]
     rows: list[Row] = [
         *(row(name, "steps/s", of) for name, of in rates.items()),
@@ -62,16 +63,6 @@ def run(quick: bool = False, progress: Say = lambda text: None, **more: Any) -> 
         "sb3_judged_bfloat16": round(ratio(rates["ours, bfloat16"], rates["SB3"]), 2),
     }
     return {"bench": "train", "machine": machine(), "rows": rows, "ratios": ratios}
-
-
-def shares_of(config: TrainConfig) -> dict[str, float]:
-    """Returns where the time of ours goes with these settings, as `time_shares` tells."""
-    ours = contestant(config, threads=1)
-    try:
-        ours.train()
-        return time_shares(ours.train)
-    finally:
-        ours.close()
 
 
 def sb3_ppo(config: TrainConfig, ours: FastPPO) -> PPO:

@@ -25,6 +25,14 @@ def bench_train(
         Literal["crop", "level"] | None,
         typer.Option("--map", help="With --encoder: one map. [both]"),
     ] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile",
+            help="With --encoder: also with each mechanism compiled by torch.compile, which takes a"
+            " minute or two each.",
+        ),
+    ] = False,
     memory: Annotated[
         bool, typer.Option("--memory", help="Measure agents with an LSTM instead.")
     ] = False,
@@ -54,10 +62,10 @@ def bench_train(
     alone and our update alone say what is left to gain. `make bench-peers` installs the peers.
 
     With --encoder ours alone, as `calm train` trains on KeyRoom-S15: each encoder beside `cnn` and
-    `softmax`, by the hero's crop and by the whole level. With --memory an LSTM of ours beside
-    sb3-contrib's, and beside ours without one. With --judged ours beside stable-baselines3's on
-    KeyRoom-S15 with credit by `rules`, in the same environments, so that their speed counts for
-    neither; and where the time of ours goes.
+    `softmax`, by the hero's crop and by the whole level, and where the time of each goes. With
+    --memory an LSTM of ours beside sb3-contrib's, and beside ours without one. With --judged ours
+    beside stable-baselines3's on KeyRoom-S15 with credit by `rules`, in the same environments, so
+    that their speed counts for neither; and where the time of ours goes.
     """
     if sum((memory, judged, bool(encoder))) > 1:
         raise UsageError("--encoder, --memory and --judged measure different things; name one")
@@ -70,10 +78,12 @@ def bench_train(
 
         names = [] if "all" in encoder else encoder
         maps = [kind for kind in KEYS if only in (None, kind)]
-        run_bench(lambda say: run_encoders(names, maps, quick, say, **more), as_json)
+        run_bench(lambda say: run_encoders(names, maps, quick, say, compiled, **more), as_json)
         return
     if only:
         raise UsageError("--map says which map encoders are measured by; name some with --encoder")
+    if compiled:
+        raise UsageError("--compile compiles the mechanisms of encoders; name some with --encoder")
     if judged:
         from agents.bench.train_judged import run as run_judged
 

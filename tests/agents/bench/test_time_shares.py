@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from agents.bench.time_shares import time_shares
+from agents.bench.time_shares import time_spent
 
 
 def test_kinds_of_work_are_told_apart() -> None:
@@ -23,7 +23,7 @@ def test_kinds_of_work_are_told_apart() -> None:
 
     for work, kind in ((multiply, "products"), (add, "torch, other"), (wait, "outside torch")):
         work()
-        shares = time_shares(work)
-        assert list(shares) == ["products", "torch, other", "outside torch"]
-        assert abs(sum(shares.values()) - 100) < 1e-6
-        assert max(shares, key=shares.__getitem__) == kind
+        spent = time_spent(work)
+        assert list(spent) == ["products", "torch, other", "outside torch"]
+        assert max(spent, key=spent.__getitem__) == kind
+        assert min(spent.values()) >= 0

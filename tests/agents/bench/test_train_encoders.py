@@ -12,8 +12,13 @@ SMALL = {"n_envs": 2, "n_steps": 8, "crop": 5, "features_dim": 16, "minibatches"
 def test_an_encoder_is_set_beside_the_cnn_and_full_attention() -> None:
     report = run(["gaussian"], ("crop",), quick=True, **SMALL)
     rows = {row["name"]: row for row in report["rows"]}
-    assert list(rows) == ["crop: cnn", "crop: gaussian", "crop: softmax"]
-    assert {row["unit"] for row in rows.values()} == {"steps/s"}
+    names = ["crop: cnn", "crop: gaussian", "crop: softmax"]
+    assert list(rows)[:3] == names
+    assert {rows[name]["unit"] for name in names} == {"steps/s"}
+    for name in names:
+        spent = [rows[f"{name}, {work}"] for work in ("products", "torch, other", "outside torch")]
+        assert {row["unit"] for row in spent} == {"µs/step"}
+        assert all(row["value"] >= 0 for row in spent)
     ours, cnn = rows["crop: gaussian"]["value"], rows["crop: cnn"]["value"]
     assert set(report["ratios"]) == {"crop_gaussian", "crop_softmax"}
     assert report["ratios"]["crop_gaussian"] == pytest.approx(ours / cnn, abs=0.006)
@@ -29,7 +34,8 @@ def test_a_level_is_compared_with_full_attention() -> None:
 @pytest.mark.parametrize("kind", BASELINE)
 def test_every_encoder_trains_by_both_maps(kind: str) -> None:
     report = run([], (kind,), quick=True, **SMALL)  # type: ignore[arg-type]
-    assert [row["name"] for row in report["rows"]] == [f"{kind}: {name}" for name in ENCODERS]
+    rates = [row["name"] for row in report["rows"] if row["unit"] == "steps/s"]
+    assert rates == [f"{kind}: {name}" for name in ENCODERS]
 
 
 def test_the_window_of_semantics_needs_crops() -> None:
@@ -40,9 +46,19 @@ def test_the_window_of_semantics_needs_crops() -> None:
 
 def test_an_encoder_may_see_fewer_channels() -> None:
     report = run(["agent:8", "agent"], ("crop",), quick=True, **SMALL)
-    names = [row["name"] for row in report["rows"]]
+    names = [row["name"] for row in report["rows"] if row["unit"] == "steps/s"]
     assert names == ["crop: cnn", "crop: agent", "crop: agent:8", "crop: softmax"]
     assert config_of("agent:8", "crop", quick=True).encoder_options == {"channels": 8}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # its compiler's own
+def test_a_compiled_mechanism_is_set_beside_itself() -> None:
+    report = run(["gaussian"], ("crop",), quick=True, compiled=True, **SMALL)
+    rates = {row["name"]: row["value"] for row in report["rows"] if row["unit"] == "steps/s"}
+    assert list(rates)[3:] == ["crop: gaussian, compiled", "crop: softmax, compiled"]
+    ours = rates["crop: gaussian, compiled"] / rates["crop: gaussian"]
+    assert report["ratios"]["crop_gaussian_compiled"] == pytest.approx(ours, abs=0.006)
 
 
 @pytest.mark.parametrize(

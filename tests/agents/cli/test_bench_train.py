@@ -37,6 +37,8 @@ def test_encoders_are_measured_by_the_maps_that_are_named(monkeypatch: pytest.Mo
     assert calls == [(["agent"], ["crop", "level"], False), ([], ["level"], True)]
     with pytest.raises(UsageError, match="name some with --encoder"):
         calm("bench", "train", "--map", "crop")
+    with pytest.raises(UsageError, match="name some with --encoder"):
+        calm("bench", "train", "--compile")
 
 
 def test_agents_may_have_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
