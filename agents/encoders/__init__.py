@@ -18,6 +18,8 @@ mechanisms share lies beside them: masks, pooling, routes over a map, scans alon
 from __future__ import annotations
 
 from importlib import import_module
+from math import isfinite
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from calm.errors import UsageError, unknown
@@ -95,6 +97,9 @@ MECHANISMS: dict[str, Mechanism] = {
 }
 
 
+_SIZES = ("dim", "height", "width", "extra_tokens")
+"""What `make_mechanism` is given of every mechanism, whether or not its class asks for it."""
+
 _HOMES = {entry.name: f"{__name__}.{entry.module}" for entry in MECHANISMS.values()} | {
     "ClassSemanticsAttention": f"{__name__}.semantics",
     "from_authors": f"{__name__}.authors",
@@ -128,22 +133,59 @@ def make_mechanism(
         **options: of its class, over the defaults of `MECHANISMS`.
 
     Raises:
-        UsageError: no mechanism has this name, extra tokens cannot join it, or it does not take
-            the options.
+        UsageError: no mechanism has this name, extra tokens cannot join it, or it can't be made
+            with these sizes and options.
     """
-    if name not in MECHANISMS:
-        raise unknown("mechanism", name, MECHANISMS)
+    if str(name) not in MECHANISMS:
+        raise unknown("mechanism", str(name), MECHANISMS)
     from agents.encoders.scaled import Scaled
 
     entry = MECHANISMS[name]
     if extra_tokens and not entry.joins:
         raise UsageError(f"{name} mixes the cells of a map; tokens without a place can't join it")
     kind = getattr(import_module(f"agents.encoders.{entry.module}"), entry.name)
-    size = {"height": height, "width": width} if entry.sized else {}
+    size = {"height": height, "width": width}
+    taken = {**(size if entry.sized else {}), **entry.defaults, **options}
     if entry.sized and extra_tokens:
-        size["extra_tokens"] = extra_tokens
+        taken["extra_tokens"] = extra_tokens
     try:
-        mechanism = kind(dim, **size, **{**entry.defaults, **options})
-    except (TypeError, ValueError, LookupError) as error:
-        raise UsageError(f"{name} can't be made with the options {options}: {error}") from error
+        _check_sizes(kind, {"dim": dim, **size, "extra_tokens": extra_tokens, **taken})
+        mechanism = kind(dim, **taken)
+    except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
+        given = {"dim": dim, **size, **options}
+        raise UsageError(f"{name} can't be made with the options {given}: {error}") from error
     return Scaled(mechanism, dim)
+
+
+def _check_sizes(kind: type, given: dict[str, Any]) -> None:
+    """Checks that what a mechanism's constructor takes as numbers can be the sizes of something.
+
+    Torch makes empty or broken layers of many numbers that can't, which fail when they are used.
+
+    Args:
+        kind: the class, whose annotations tell what each option is.
+        given: by name, the map's sizes and the options.
+
+    Raises:
+        ValueError: one is below its least, not finite, or no number.
+    """
+    from inspect import signature
+
+    options = signature(kind, eval_str=True).parameters
+    kinds = dict.fromkeys(_SIZES, int) | {n: option.annotation for n, option in options.items()}
+    for name, value in given.items():
+        of, least = kinds.get(name), 0 if name == "extra_tokens" else 1
+        if of is int and not _is_count(value, least):
+            raise ValueError(f"{name} is a whole number, {least} or more, not {value!r}")
+        if of == tuple[int, int] and not _is_grid(value):
+            raise ValueError(f"{name} is two whole numbers, 1 or more, not {value!r}")
+        if of is float and not (isinstance(value, Real) and isfinite(value)):
+            raise ValueError(f"{name} is a finite number, not {value!r}")
+
+
+def _is_count(value: object, least: int = 1) -> bool:
+    return isinstance(value, Integral) and int(value) >= least
+
+
+def _is_grid(value: object) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2 and all(map(_is_count, value))

@@ -16,10 +16,14 @@ this package, and whoever loads a file of theirs minds its licence. Whose module
     GatedScan                  MHS-VM's `VSSGate`; the last layer, which it lacks, passes all on
     SS2D                       VMamba's and VM-UNet's `SS2D`
     SoftmaxAttention           `torch.nn.MultiheadAttention`, or `qkv` and `proj` as in timm's ViT
+    PooledSoftmaxAttention     as SoftmaxAttention, which it equals on a grid as fine as the map
+
+Every name under the prefix is read, or refused: what ours leaves unread, theirs computes with.
 
 Options that no state dict tells are the caller's to give to our constructor: the number of heads of
 an attention; the agents' grid; of "softmax" `rescale=False`; a scan's fusion ("cv-relu" is theirs),
-threshold, and routes ("C", "X", "S" and, for four heads, "Z", in this order).
+threshold, and routes ("C", "X", "S" and, for four heads, "Z", in this order). Nor does one tell of
+torch's `add_zero_attn`, which ours does not have.
 """
 
 from __future__ import annotations
@@ -38,6 +42,28 @@ from calm.errors import UsageError
 
 Weights = Mapping[str, Tensor]
 
+HARMLESS = ("relative_position_index",)
+"""Buffers that may stay unread: of no effect without a weight, which would be refused."""
+
+ALIASES = {"x_ssproj_W": "x_ssproj.weight", "scanning.seq2seq_engine.": "mambaeng."}
+"""Parts of names under which MHS-VM's modules hold a weight once more, and its first name."""
+
+QKV_BIASES = ("qkv.bias", "q.bias", "kv.bias", "in_proj_bias")
+"""What ours reads if it was made with `qkv_bias`."""
+
+
+class _Noted(dict[str, Tensor]):
+    """Notes which weights have been read."""
+
+    def __init__(self, weights: Weights) -> None:
+        super().__init__(weights)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Tensor:
+        weight = super().__getitem__(name)
+        self.read.add(name)
+        return weight
+
 
 def from_authors(mechanism: nn.Module, weights: Weights, prefix: str = "") -> dict[str, Tensor]:
     """Returns the state dict of a mechanism of ours that computes what the authors' module does.
@@ -46,22 +72,27 @@ def from_authors(mechanism: nn.Module, weights: Weights, prefix: str = "") -> di
         mechanism: one of ours, of the same sizes; of what `make_mechanism` returns, its
             `mechanism`.
         weights: the state dict of the authors' module, or of a whole model of theirs.
-        prefix: what names of the module begin with in it.
+        prefix: what names of the module begin with in it, and no others do.
 
     Raises:
-        UsageError: a name is absent, a shape is another one, or the module computes what ours
-            does not.
+        UsageError: a name is absent, a shape is another one, a weight would stay unread, or the
+            module computes what ours does not.
     """
-    theirs = {
-        name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)
-    }
+    theirs = _Noted({n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)})
     try:
         ours = _reader(mechanism)(mechanism, theirs)
     except KeyError as error:
         raise UsageError(
-            f"no weight is named {prefix}{error.args[0]}, which {type(mechanism).__name__} needs;"
-            f" names that begin with {prefix!r}: {', '.join(sorted(theirs)) or 'none'}"
+            f"no weight is named {prefix}{error.args[0]}, which {type(mechanism).__name__} needs"
+            f"{_bias_hint(error.args[0], 'False')}; names that begin with {prefix!r}:"
+            f" {', '.join(sorted(theirs)) or 'none'}"
         ) from None
+    except (IndexError, RuntimeError) as error:  # an axis is missing, or sizes do not go together
+        raise UsageError(
+            f"the shapes of the authors' weights do not fit this {type(mechanism).__name__}"
+            f" ({error}); make it with the same sizes"
+        ) from error
+    _refuse_unread(mechanism, theirs, prefix)
     for name, expected in mechanism.state_dict().items():
         if ours[name].shape != expected.shape:
             raise UsageError(
@@ -70,6 +101,36 @@ def from_authors(mechanism: nn.Module, weights: Weights, prefix: str = "") -> di
                 " sizes"
             )
     return ours
+
+
+def _refuse_unread(mechanism: nn.Module, theirs: _Noted, prefix: str) -> None:
+    """Checks that every weight was read, so that the mechanism computes what theirs did.
+
+    Raises:
+        UsageError: one was not, and is neither harmless nor a second name of one that was.
+    """
+    unread = sorted(n for n in theirs.keys() - theirs.read if not _changes_nothing(n, theirs))
+    if unread:
+        raise UsageError(
+            f"{type(mechanism).__name__} has no place for {', '.join(prefix + n for n in unread)},"
+            f" without which it would compute something else; it takes"
+            f" {', '.join(sorted(theirs.read))}. Give the prefix of the module alone, and make ours"
+            f" with the options of theirs{_bias_hint(unread[0], 'True')}; a weight that"
+            " has no effect may be left out of the state dict"
+        )
+
+
+def _changes_nothing(name: str, theirs: _Noted) -> bool:
+    """Returns whether a weight may stay unread: a harmless one, or one read by its first name."""
+    first = name
+    for alias, part in ALIASES.items():
+        first = first.replace(alias, part)
+    return name in HARMLESS or (first in theirs.read and torch.equal(theirs[first], theirs[name]))
+
+
+def _bias_hint(name: str, given: str) -> str:
+    """Returns what to do about a bias of Q, K and V that one side has and the other lacks."""
+    return f" (make it with qkv_bias={given})" if name in QKV_BIASES else ""
 
 
 def _reader(mechanism: nn.Module) -> Callable[[nn.Module, Weights], dict[str, Tensor]]:
@@ -150,24 +211,22 @@ def _gaussian(ours: GaussianAdaptiveAttention, theirs: Weights) -> dict[str, Ten
     return {"offset": offsets, "raw_width": raw}
 
 
-def _scan(ours: MultiHeadScan, theirs: Weights) -> dict[str, Tensor]:
-    patterns = "CXSZ"[: ours.heads]
-    heads = [f"scanhead_{pattern}.mambaeng." for pattern in patterns]
+def _scan(ours: MultiHeadScan, theirs: Weights, prefix: str = "") -> dict[str, Tensor]:
+    heads = [f"{prefix}scanhead_{pattern}.mambaeng." for pattern in "CXSZ"[: ours.heads]]
     return {
-        "subspaces.weight": theirs["x_ssproj.weight"],
-        "norm.weight": theirs["cat_norm.weight"],
-        "norm.bias": theirs["cat_norm.bias"],
-        "out.weight": theirs["y_proj.weight"],
+        "subspaces.weight": theirs[f"{prefix}x_ssproj.weight"],
+        "norm.weight": theirs[f"{prefix}cat_norm.weight"],
+        "norm.bias": theirs[f"{prefix}cat_norm.bias"],
+        "out.weight": theirs[f"{prefix}y_proj.weight"],
     } | _routes(ours.scan.size, theirs, heads)
 
 
 def _gated_scan(ours: GatedScan, theirs: Weights) -> dict[str, Tensor]:
-    inner = {n.removeprefix("mhs."): w for n, w in theirs.items() if n.startswith("mhs.")}
     weight = theirs["out_norm.weight"]
     return _entry(theirs) | {
         "out.weight": torch.eye(len(weight), dtype=weight.dtype, device=weight.device),
         "out.bias": torch.zeros_like(weight),
-        **{f"mix.{name}": w for name, w in _scan(ours.mix, inner).items()},
+        **{f"mix.{name}": w for name, w in _scan(ours.mix, theirs, "mhs.").items()},
     }
 
 
@@ -210,9 +269,14 @@ def _routes(size: int, theirs: Weights, heads: list[str]) -> dict[str, Tensor]:
 
 
 def _softmax(ours: SoftmaxAttention, theirs: Weights) -> dict[str, Tensor]:
-    torchs = "in_proj_weight" in theirs
+    torchs = "out_proj.weight" in theirs
     inside, outside = ("in_proj_", "out_proj.") if torchs else ("qkv.", "proj.")
-    state = {f"out.{kind}": theirs[f"{outside}{kind}"] for kind in ("weight", "bias")}
+    state = {"out.weight": theirs[f"{outside}weight"]}
+    if torchs and not {"in_proj_bias", "out_proj.bias"} & theirs.keys():
+        # Torch's module has both or, made with bias=False, neither; then adding 0 is the same.
+        state["out.bias"] = torch.zeros_like(state["out.weight"][:, 0])
+    else:
+        state["out.bias"] = theirs[f"{outside}bias"]
     for kind in ("weight", "bias") if ours.qkv.bias is not None else ("weight",):
         state[f"qkv.{kind}"] = theirs[f"{inside}{kind}"]
     return state

@@ -37,6 +37,9 @@ class RouteScan(nn.Module):
         size: channels of a head.
         state: numbers of h in each channel.
         rank: width of δ; a sixteenth of `size` by default, as in Mamba.
+
+    Raises:
+        ValueError: there is no head, or a size is below 1.
     """
 
     def __init__(self, routes: Tensor, size: int, state: int = 16, rank: int | None = None) -> None:
@@ -44,6 +47,12 @@ class RouteScan(nn.Module):
         self.heads, self.per_head, _ = routes.shape
         self.size, self.state = size, state
         self.rank = rank if rank is not None else math.ceil(size / 16)
+        if min(self.heads, size, state, self.rank) < 1:
+            raise ValueError(
+                f"a scan of {self.heads} heads can't have {size} channels, {state} states and rank"
+                f" {self.rank} in each: give it at least one of each, and so at least as many"
+                " channels as heads"
+            )
         groups = self.heads * self.per_head
         self.register_buffer("order", routes.contiguous(), persistent=False)
         self.register_buffer("back", routes.argsort(dim=-1), persistent=False)

@@ -13,6 +13,8 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from agents.encoders import (
+    MECHANISMS,
+    SS2D,
     AgentAttention,
     ClassSemanticsAttention,
     GatedScan,
@@ -20,6 +22,7 @@ from agents.encoders import (
     MultiHeadScan,
     PooledSoftmaxAttention,
     SoftmaxAttention,
+    SqueezeExcitation,
 )
 
 DIM, TRAINED_ON = 32, 1400
@@ -87,6 +90,7 @@ MIXES: dict[str, tuple[Callable[[], nn.Module], int, float]] = {
     "semantics": (lambda: ClassSemanticsAttention(8, DIM, 8), 5, 0.01),
     "scan": (lambda: MultiHeadScan(DIM, 8, 8, ("C", "S"), 2, "sigmoid"), 4, 0.02),
     "gated scan": (lambda: GatedScan(DIM, 8, 8, ("C", "S"), 2), 2, 0.02),
+    "ss2d": (lambda: SS2D(DIM, 8, 8, 1, 2), 2, 0.02),
     "softmax": (lambda: SoftmaxAttention(DIM, 4), 6, 0.01),
     "pooled": (lambda: PooledSoftmaxAttention(DIM, 4, 8, 8, (3, 3)), 4, 0.01),
 }
@@ -97,5 +101,12 @@ def test_it_classifies_digits(name: str) -> None:
     assert share_right(*MIXES[name]) > 0.5
 
 
-def test_without_a_mechanism_the_network_guesses() -> None:
-    assert share_right(nn.Identity, epochs=9, learning_rate=0.1) < 0.2
+@pytest.mark.parametrize("mix", [nn.Identity, lambda: SqueezeExcitation(DIM)], ids=["none", "se"])
+def test_what_only_sees_how_much_ink_there_is_guesses(mix: Callable[[], nn.Module]) -> None:
+    """Means over the map are all that no mechanism, or squeeze-and-excitation, makes use of."""
+    assert share_right(mix, epochs=9, learning_rate=0.1) < 0.2
+
+
+def test_every_mechanism_is_tried() -> None:
+    tried = {type(make()).__name__ for make, _, _ in MIXES.values()}
+    assert {entry.name for entry in MECHANISMS.values()} - tried == {"SqueezeExcitation"}

@@ -17,6 +17,7 @@ from agents.encoders import (
     GatedScan,
     GaussianAdaptiveAttention,
     MultiHeadScan,
+    PooledSoftmaxAttention,
     SoftmaxAttention,
     SqueezeExcitation,
     from_authors,
@@ -211,16 +212,21 @@ def mhsm_shapes(dim: int, patterns: str) -> dict[str, tuple[int, ...]]:
     size = dim // len(patterns)
     inner = size * len(patterns)
     shapes: dict[str, tuple[int, ...]] = {
-        "x_ssproj_W": (inner, dim),
         "x_ssproj.weight": (inner, dim),
         "cat_norm.weight": (inner,),
         "cat_norm.bias": (inner,),
         "y_proj.weight": (dim, inner),
     }
     for p in patterns:
-        for part in ("mambaeng", "scanning.seq2seq_engine"):  # one module under two names
-            shapes |= {f"scanhead_{p}.{part}.{n}": s for n, s in engine_shapes(size).items()}
+        shapes |= {f"scanhead_{p}.mambaeng.{n}": s for n, s in engine_shapes(size).items()}
     return shapes
+
+
+def under_both_names(w: Weights) -> Weights:
+    """As their state dict is: one weight and one module of each head are in it twice."""
+    names = {"mambaeng.": "scanning.seq2seq_engine.", "x_ssproj.weight": "x_ssproj_W"}
+    again = {name.replace(a, b): w[name] for name in w for a, b in names.items() if a in name}
+    return w | again
 
 
 def mhsm_formula(w: Weights, x: Tensor, patterns: str, threshold: float) -> Tensor:
@@ -240,7 +246,7 @@ def mhsm_formula(w: Weights, x: Tensor, patterns: str, threshold: float) -> Tens
 
 @pytest.mark.parametrize(("dim", "patterns"), [(8, "CXSZ"), (7, "CXS")])
 def test_multi_head_scan(dim: int, patterns: str) -> None:
-    w, x = drawn(mhsm_shapes(dim, patterns)), tokens(HIGH * WIDE, dim)
+    w, x = under_both_names(drawn(mhsm_shapes(dim, patterns))), tokens(HIGH * WIDE, dim)
     ours = loaded(MultiHeadScan(dim, HIGH, WIDE, tuple(patterns), STATE, threshold=0.4), w)
     expected = mhsm_formula(w, x, patterns, 0.4)
     assert torch.allclose(ours(x), expected, rtol=0, atol=1e-11)
@@ -269,10 +275,8 @@ def normed(w: Weights, y: Tensor) -> Tensor:
 
 
 def test_the_gated_block() -> None:
-    w = drawn(
-        around_shapes(8, 8) | {f"mhs.{name}": s for name, s in mhsm_shapes(8, "CXSZ").items()}
-    )
-    x = tokens(HIGH * WIDE, 8)
+    inside = {f"mhs.{name}": shape for name, shape in mhsm_shapes(8, "CXSZ").items()}
+    w, x = under_both_names(drawn(around_shapes(8, 8) | inside)), tokens(HIGH * WIDE, 8)
     u, gate = entered(w, x)
     inner = {name.removeprefix("mhs."): weight for name, weight in w.items()}
     expected = normed(w, mhsm_formula(inner, u, "CXSZ", 0.5)) * gate
@@ -299,10 +303,20 @@ def test_ss2d(expand: int) -> None:
 @pytest.mark.parametrize("bias", [False, True])
 def test_torchs_multi_head_attention(bias: bool) -> None:
     theirs = nn.MultiheadAttention(DIM, HEADS, bias=bias, batch_first=True).double()
-    weights = theirs.state_dict() | ({} if bias else {"out_proj.bias": torch.zeros(DIM)})
+    for weight in theirs.parameters():
+        nn.init.normal_(weight, std=0.5)  # biases are 0 at first, which would hide a lost one
     x = tokens(7, DIM)
-    ours = loaded(SoftmaxAttention(DIM, HEADS, qkv_bias=bias), weights)
+    ours = loaded(SoftmaxAttention(DIM, HEADS, qkv_bias=bias), theirs.state_dict())
     assert torch.allclose(ours(x), theirs(x, x, x)[0], rtol=0, atol=1e-13)
+
+
+def test_pooled_keys_on_a_grid_as_fine_as_the_map() -> None:
+    theirs = nn.MultiheadAttention(DIM, HEADS, batch_first=True).double()
+    x = tokens(SIDE * SIDE, DIM)
+    ours = PooledSoftmaxAttention(DIM, HEADS, SIDE, SIDE, (SIDE, SIDE))
+    assert torch.allclose(
+        loaded(ours, theirs.state_dict())(x), theirs(x, x, x)[0], rtol=0, atol=1e-13
+    )
 
 
 def test_a_vision_transformers_names() -> None:
@@ -317,6 +331,118 @@ def test_a_vision_transformers_names() -> None:
     x = tokens(7, DIM)
     ours = loaded(SoftmaxAttention(DIM, HEADS), weights)
     assert torch.allclose(ours(x), theirs(x, x, x)[0], rtol=0, atol=1e-13)
+
+
+VIT: Weights = drawn(
+    {
+        "qkv.weight": (3 * DIM, DIM),
+        "qkv.bias": (3 * DIM,),
+        "proj.weight": (DIM, DIM),
+        "proj.bias": (DIM,),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["q_norm.weight", "k_norm.weight", "norm.weight", "relative_position_bias_table", "bias_k"],
+)
+def test_a_weight_that_would_stay_unread_is_refused(name: str) -> None:
+    weights = {f"attn.{n}": w for n, w in (VIT | {name: torch.ones(DIM)}).items()}
+    told = f"no place for attn.{name}, .* takes proj.bias, proj.weight, qkv.bias, qkv.weight"
+    with pytest.raises(UsageError, match=told):
+        from_authors(SoftmaxAttention(DIM, HEADS), weights, "attn.")
+
+
+def test_what_torchs_options_add_is_refused() -> None:
+    ours = SoftmaxAttention(DIM, HEADS)
+    with pytest.raises(UsageError, match="no place for bias_k, bias_v"):
+        from_authors(ours, nn.MultiheadAttention(DIM, HEADS, add_bias_kv=True).state_dict())
+    other_keys = nn.MultiheadAttention(DIM, HEADS, kdim=4, vdim=4)
+    with pytest.raises(UsageError, match="named in_proj_weight"):
+        from_authors(ours, other_keys.state_dict())
+
+
+def test_a_bias_that_one_side_lacks_is_told_with_the_way_out() -> None:
+    plain = SoftmaxAttention(DIM, HEADS, qkv_bias=False)
+    with pytest.raises(UsageError, match=r"no place for qkv.bias.*make it with qkv_bias=True"):
+        from_authors(plain, VIT)
+    torchs = nn.MultiheadAttention(DIM, HEADS, bias=False).state_dict()
+    with pytest.raises(UsageError, match=r"named in_proj_bias.*make it with qkv_bias=False"):
+        from_authors(SoftmaxAttention(DIM, HEADS), torchs)
+
+
+def test_a_last_bias_is_0_only_where_torchs_module_has_none() -> None:
+    torchs = nn.MultiheadAttention(DIM, HEADS).state_dict()
+    del torchs["out_proj.bias"]
+    with pytest.raises(UsageError, match=r"named out_proj\.bias"):
+        from_authors(SoftmaxAttention(DIM, HEADS), torchs)
+
+
+def test_a_buffer_that_changes_nothing_may_stay_unread() -> None:
+    index = {"relative_position_index": torch.zeros(2, 2, dtype=torch.int64)}
+    assert from_authors(SoftmaxAttention(DIM, HEADS), VIT | index)
+
+
+def gate_weights(heads: int) -> Weights:
+    one = {"c": torch.full((1, DIM), 2.0), "mean_offset": torch.zeros(1, DIM)}
+    return {f"daams.{i}.{name}": w for i in range(heads) for name, w in one.items()}
+
+
+SS2D_SHAPES = around_shapes(5, 10) | engine_shapes(10) | {"out_proj.weight": (5, 10)}
+
+
+@pytest.mark.parametrize(
+    ("ours", "weights", "unread"),
+    [
+        (AgentAttention(DIM, HEADS, SIDE, SIDE, (2, 2)), agent_weights(cls=True), "ac_bias"),
+        (GaussianAdaptiveAttention(DIM, 2), gate_weights(3), r"daams\.2\.c"),
+        (MultiHeadScan(8, HIGH, WIDE, "CXS", STATE), drawn(mhsm_shapes(8, "CXSZ")), "scanhead_Z"),
+        (
+            SS2D(5, HIGH, WIDE, 2, STATE),
+            drawn(SS2D_SHAPES | {"in_proj.bias": (20,)}),
+            r"in_proj\.bias",
+        ),
+        (
+            GatedScan(8, HIGH, WIDE, state=STATE),
+            drawn(
+                around_shapes(8, 8)
+                | {f"mhs.{name}": s for name, s in mhsm_shapes(8, "CXSZ").items()}
+                | {"mhs.y_proj.bias": (8,)}
+            ),
+            r"mhs\.y_proj\.bias",
+        ),
+    ],
+    ids=["agent", "gaussian", "scan", "ss2d", "gated scan"],
+)
+def test_every_mapper_refuses_what_it_leaves_unread(
+    ours: nn.Module, weights: Weights, unread: str
+) -> None:
+    with pytest.raises(UsageError, match=f"{type(ours).__name__} has no place for {unread}"):
+        from_authors(ours, weights)
+
+
+def test_a_second_name_with_other_numbers_is_refused() -> None:
+    w = under_both_names(drawn(mhsm_shapes(8, "CXSZ")))
+    w["x_ssproj_W"] = w["x_ssproj_W"] + 1
+    with pytest.raises(UsageError, match="no place for x_ssproj_W"):
+        from_authors(MultiHeadScan(8, HIGH, WIDE, "CXSZ", STATE), w)
+
+
+@pytest.mark.parametrize(
+    ("ours", "weights"),
+    [
+        (SS2D(3, HIGH, WIDE, 2, STATE), drawn(SS2D_SHAPES)),
+        (
+            AgentAttention(DIM, HEADS, SIDE, SIDE, (2, 2)),
+            agent_weights(cls=False) | {"ah_bias": torch.ones(HEADS)},
+        ),
+    ],
+    ids=["sizes", "axes"],
+)
+def test_shapes_that_do_not_go_together_are_told(ours: nn.Module, weights: Weights) -> None:
+    with pytest.raises(UsageError, match="the shapes of the authors' weights do not fit this"):
+        from_authors(ours, weights)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """What every mechanism of `agents.encoders` must hold to be trained by PPO, whatever it does."""
 
 import copy
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from agents import encoders
 from agents.encoders import MECHANISMS, make_mechanism
 from calm.errors import UsageError
 
@@ -71,6 +75,61 @@ def test_an_unknown_name_lists_the_valid_ones() -> None:
 def test_options_that_it_does_not_take_are_named(options: dict) -> None:
     with pytest.raises(UsageError, match="agent can't be made with the options"):
         make_mechanism("agent", DIM, HEIGHT, WIDTH, **options)
+
+
+NO_COUNTS: list[Any] = [0, -1, 2.5, "x", None]
+NO_GRIDS: list[Any] = [(0, 2), (-1, 2), (3,), (2, 2, 2), (1.5, 2), "ab", 3, None]
+REFUSED: dict[str, dict[str, list[Any]]] = {
+    "agent": {"heads": NO_COUNTS, "agents": NO_GRIDS},
+    "gaussian": {"heads": NO_COUNTS, "gaussians": NO_COUNTS, "form": ["no", None, []]},
+    "scan": {
+        "routes": [(), "CQ", ("C",) * 9, None, 3, [["C"]]],
+        "state": NO_COUNTS,
+        "fusion": ["no", None, []],
+        "threshold": [None, "x", float("nan"), float("inf")],
+    },
+    "softmax": {"heads": NO_COUNTS},
+    "pooled": {"heads": NO_COUNTS, "pool": NO_GRIDS},
+    "squeeze": {"reduction": NO_COUNTS},
+    "ss2d": {"expand": NO_COUNTS, "state": NO_COUNTS},
+}
+REFUSED["gated-scan"] = REFUSED["scan"]
+
+
+SIZES = {"dim": [*NO_COUNTS, 2**70], "height": NO_COUNTS, "width": NO_COUNTS}
+WRONG = [
+    pytest.param(name, {option: value}, id=f"{name}, {option}={value!r}")
+    for name in MECHANISMS
+    for option, values in (SIZES | REFUSED[name] | {"extra_tokens": [-1, 2.5, "x", None]}).items()
+    for value in values
+]
+
+
+# Torch says so when it makes a layer without channels, before a scan refuses to be without any.
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors is a no-op")
+@pytest.mark.parametrize(("name", "wrong"), WRONG)
+def test_what_it_cannot_be_made_with_is_a_usage_error(name: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"{name} (can't be made with|mixes the cells)"):
+        make_mechanism(name, **{"dim": 8, "height": 3, "width": 3, **wrong})
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors is a no-op")
+@pytest.mark.parametrize("name", ["scan", "gated-scan"])
+def test_a_scan_of_fewer_channels_than_heads_says_so(name: str) -> None:
+    with pytest.raises(UsageError, match="at least as many channels as heads"):
+        make_mechanism(name, 3, 3, 3)
+    assert make_mechanism(name, 4, 3, 3)(torch.ones(1, 9, 4)).shape == (1, 9, 4)
+
+
+def test_a_name_that_is_no_string_is_unknown() -> None:
+    for name in (None, ["agent"], 3):
+        with pytest.raises(UsageError, match="unknown mechanism"):
+            make_mechanism(name, DIM, HEIGHT, WIDTH)  # type: ignore[arg-type]
+
+
+def test_whole_numbers_of_numpy_and_lists_of_json_will_do() -> None:
+    made = make_mechanism("agent", np.int64(8), 3, 3, heads=np.int32(2), agents=[2, 2])
+    assert made(torch.ones(1, 9, 8)).shape == (1, 9, 8)
 
 
 @pytest.mark.parametrize("name", MECHANISMS)
@@ -360,10 +419,41 @@ def test_the_list_is_imported_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.slow
-def test_each_mechanism_is_imported_alone() -> None:
-    code = (
-        "import sys, agents.encoders.agent; others = 'gaussian', 'scan', 'softmax', 'semantics';"
-        "assert not [o for o in others if f'agents.encoders.{o}' in sys.modules]"
+CLASSES = sorted({entry.name for entry in MECHANISMS.values()} | {"ClassSemanticsAttention"})
+HEAVY = {"nle", "minihack", "stable_baselines3", "gymnasium", "pyarrow", "pandas"}
+FORKS = """
+import json, os, sys, torch._dynamo
+import agents.encoders as encoders
+for name in sys.argv[1:]:
+    if os.fork() == 0:  # each in a process of its own, that has torch already
+        before = set(sys.modules)
+        getattr(encoders, name)
+        print(json.dumps([name, sorted(set(sys.modules) - before)]), flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0, name
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, set[str]]:
+    """By each class, the modules besides torch's that are loaded with it."""
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS, *CLASSES], check=True, capture_output=True, text=True
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    return {name: set(modules) for name, modules in map(json.loads, done.stdout.splitlines())}
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_each_mechanism_is_imported_alone(name: str, imported: dict[str, set[str]]) -> None:
+    homes = {getattr(encoders, other).__module__ for other in CLASSES}
+    mine = getattr(encoders, name).__module__
+    assert imported[name] & homes == {mine}
+    assert not {module.partition(".")[0] for module in imported[name]} & HEAVY
+    assert not {module for module in imported[name] if module.startswith("envs")}
+
+
+@pytest.mark.parametrize("name", [*CLASSES, "from_authors", "make_mechanism"])
+def test_it_is_in_the_reference(name: str) -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/library.md").read_text("utf-8")
+    home = getattr(encoders, name).__module__
+    assert f"::: {home}.{name}\n" in page
