@@ -12,16 +12,16 @@ from calm.cli.options import Json
 
 def bench_gpu(
     part: Annotated[
-        Literal["agents", "encoders"] | None, typer.Option(help="One of the two parts.")
+        Literal["encoders", "agents"] | None, typer.Option(help="One of the two parts.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check and measure on one GPU: the scan, training, every encoder.
+    """Check and measure on one GPU: the scan, every encoder, training.
 
-    First that the numbers are the processor's, then how fast they come: `agents` (made for 8
-    minutes) has the scan in Triton and PPO beside stable-baselines3's on the same card,
-    `encoders` (for 6) a training step of each, and agent attention beside torch's flash attention,
-    compiled and not.
+    First that the numbers are the processor's, then how fast they come: `encoders` (made for 6
+    minutes) has the scan in Triton beside plain torch, a training step of each encoder, and agent
+    attention beside torch's flash attention, compiled and not; `agents` (for 8) has PPO beside
+    stable-baselines3's on the same card.
     """
     from agents.bench.gpu import SECONDS, run
 
