@@ -28,6 +28,20 @@ ABOUT = {
     "semantics": "channels and steps of a window gated by what was judged and seen",
 } | {name: entry.about for name, entry in MECHANISMS.items()}
 
+MARKING = {
+    "agent": "4 of 6",
+    "gaussian": "1 of 6",
+    "scan": "2 of 6",
+    "gated-scan": "1 of 5",
+    "softmax": "4 of 6",
+    "pooled": "0 of 5",
+}
+"""In how many agents of the study of encoders the mechanism's own weights mark what matters.
+
+Hiding the cells that they mark most moves the policy more than hiding random ones, and no less than
+hiding those that they mark least (docs/results/where-they-look.md).
+"""
+
 
 class Entry(NamedTuple):
     """One encoder's figures."""
@@ -35,6 +49,8 @@ class Entry(NamedTuple):
     name: str
     about: str
     """What it does, in a few words."""
+    marking: str | None
+    """Of `MARKING`; None where no agent's weights of cells were looked at."""
     parameters: int
     """Numbers that are trained."""
     mflops: float
@@ -111,6 +127,7 @@ def table(config: TrainConfig | None = None, rounds: int = 60, seed: int = 0) ->
         Entry(
             name,
             ABOUT[name],
+            MARKING.get(name),
             sum(p.numel() for p in model.parameters()),
             flops(model, inputs[name]) / BATCH / 1e6,
             statistics.median(times[name]),

@@ -25,7 +25,10 @@ def encoders(
     """List the encoders: size, arithmetic and measured time of each.
 
     A whole encoder each: everything between an observation and the features that policy and value
-    share. Times are of a forward at batch 16 on one core; all take turns.
+    share. Times are of a forward at batch 16 on one core; all take turns. "weights mark": in how
+    many agents of the study of encoders the mechanism's own weights mark cells that matter to the
+    policy, by the check of calm explain; – where there are none, or no agent was looked at. Where
+    it is few, read its drawing as what it computes, and occlusion for what the agent acts on.
     """
     from agents.bench.encoder_table import BATCH, table
     from agents.training.settings.config import make_config
@@ -38,7 +41,13 @@ def encoders(
         )
         return
     listing = Table(
-        "encoder", "parameters", "MFLOP", f"ms at batch {BATCH}", "of the CNN's", "what it does"
+        "encoder",
+        "parameters",
+        "MFLOP",
+        f"ms at batch {BATCH}",
+        "of the CNN's",
+        "weights mark",
+        "what it does",
     )
     for entry in entries:
         cells = (
@@ -47,6 +56,7 @@ def encoders(
             f"{entry.mflops:.2f}",
             f"{entry.ms:.2f}",
             f"{entry.times_cnn:.1f} x",
+            entry.marking or "–",
             entry.about,
         )
         listing.add_row(*map(Text, cells))

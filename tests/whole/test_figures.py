@@ -6,12 +6,14 @@ that the cited results hold: a result that is made anew takes its documents alon
 
 import json
 import re
+import statistics
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.bench.encoder_table import MARKING
 from agents.study.findings import find
 from agents.study.page import readme_table
 from agents.study.plans.load import load_plan
@@ -34,6 +36,7 @@ STUDIES = {
     "message": "message",
     "rivals": "rivals",
     "rivals-tune": "rivals-tune",
+    "semantics": "semantics",
     "sixteen": "sixteen",
 }
 """By folder of results, the plan."""
@@ -186,6 +189,20 @@ def test_every_score_said_of_models_is_one_of_theirs() -> None:
     assert [score for score in scores if score not in held] == []
 
 
+def test_the_readmes_table_of_encoders_is_the_studys() -> None:
+    page = (RESULTS / "encoders" / "README.md").read_text("utf-8")
+    labels = {arm.label: name for name, arm in load_plan("encoders").arms.items()}
+    measured: dict[str, dict[str, str]] = {}
+    for section, time, success in (("success", 3, 4), ("success-at-equal-time", 3, 5)):
+        for row in rows_of(section_of(page, section))[1:]:
+            seeds = "" if row[2] == "3" else "†"
+            percent = row[success].partition(" %")[0] + seeds
+            amount = re.sub(r"k$", "k steps", row[time].removesuffix(" by the wall clock"))
+            measured.setdefault(f"{row[0]}, {amount}", {})[labels[row[1]]] = percent
+    header, *rows = rows_of(readme("encoders"))
+    assert {row[0]: dict(zip(header[1:], row[1:], strict=True)) for row in rows} == measured
+
+
 def measured_looks(name: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Returns the drawings that `calm explain --json` gave, by encoder and source."""
     by_row: dict[tuple[str, str], list[dict[str, Any]]] = {}
@@ -215,15 +232,18 @@ def test_where_encoders_look_on_lavacross_is_what_was_measured() -> None:
         assert nats.split("; ") == [
             f"{check['kl_top']:.3f} / {check['kl_random']:.3f}" for check in checks
         ]
-        picked = [
-            shift["more"]
-            for drawing in of
-            for shift in drawing["by_subgoal"]
-            if (shift["subgoal"], shift["kind"]) == ("pick up an object", "objects")
-        ]
-        assert objects.split(", ") == [
-            said(more["low"], more["high"], "rises", "falls") if more else "–" for more in picked
-        ]
+        assert objects.split(", ") == moved(of, "pick up an object", "objects")
+
+
+def moved(drawings: list[dict[str, Any]], subgoal: str, kind: str) -> list[str]:
+    """Returns how each drawing's importance of a kind moves once a subgoal is achieved."""
+    shifts = [
+        shift["more"]
+        for drawing in drawings
+        for shift in drawing["by_subgoal"]
+        if (shift["subgoal"], shift["kind"]) == (subgoal, kind)
+    ]
+    return [said(more["low"], more["high"], "rises", "falls") if more else "–" for more in shifts]
 
 
 STAGES = (
@@ -238,25 +258,46 @@ def test_where_encoders_look_on_s15_is_what_was_measured() -> None:
     measured = measured_looks("where-they-look-s15.json")
     rows = look_rows("keyroom-s15-the-key-the-door-the-stairs")
     assert [(row[0], row[1]) for row in rows] == list(measured)
-    for encoder, source, more, nats, *of_kinds in rows:
-        (drawing,) = measured[encoder, source]
-        check = drawing["check"]
-        assert more == moves(check)
-        hidden = (check[f"kl_{which}"] for which in ("top", "random", "bottom"))
-        assert nats == " / ".join(f"{kl:.3f}" for kl in hidden)
-        stages = {stage["furthest"]: stage["importance"] for stage in drawing["by_stage"]}
+    for encoder, source, more, nats, *of_kinds, doors in rows:
+        of = measured[encoder, source]
+        checks = [drawing["check"] for drawing in of]
+        assert more.split(", ") == [moves(check) for check in checks]
+        assert doors.split(", ") == moved(of, "pick up the key", "doors")
+        assert nats.split("; ") == [
+            " / ".join(f"{check[f'kl_{which}']:.2f}" for which in ("top", "random", "bottom"))
+            for check in checks
+        ]
         kinds = {"objects": STAGES[:2], "doors": STAGES, "stairs": STAGES}
         assert of_kinds == [
-            " / ".join(importance_of(stages.get(stage, {}), kind) for stage in at)
-            for kind, at in kinds.items()
+            " / ".join(importance_of(of, stage, kind) for stage in at) for kind, at in kinds.items()
         ]
 
 
-def importance_of(importance: dict[str, Any], kind: str) -> str:
-    """Returns a kind's importance at a stage: – out of sight, few in too few episodes."""
-    if kind not in importance:
-        return "–"
-    return f"{importance[kind]['value']:.2f}" if importance[kind] else "few"
+def test_how_many_agents_weights_mark_what_matters_is_what_was_measured() -> None:
+    by_encoder: dict[str, list[bool]] = {}
+    for name in ("where-they-look.json", "where-they-look-s15.json"):
+        for (encoder, source), drawings in measured_looks(name).items():
+            if source == "mechanism":
+                checks = [drawing["check"] for drawing in drawings]
+                by_encoder.setdefault(encoder, []).extend(
+                    check["more_low"] > 0 and check["kl_top"] >= check["kl_bottom"]
+                    for check in checks
+                )
+    assert {e: f"{sum(marks)} of {len(marks)}" for e, marks in by_encoder.items()} == MARKING
+
+
+def importance_of(drawings: list[dict[str, Any]], furthest: str, kind: str) -> str:
+    """Returns a kind's importance at a stage, the median of the drawings that have one.
+
+    – where it is out of sight in all, few where it is in sight in too few episodes of each.
+    """
+    stages = [stage for drawing in drawings for stage in drawing["by_stage"]]
+    at = [stage["importance"] for stage in stages if stage["furthest"] == furthest]
+    in_sight = [importance[kind] for importance in at if kind in importance]
+    values = [one["value"] for one in in_sight if one]
+    if values:
+        return f"{statistics.median(values):.2f}"
+    return "few" if in_sight else "–"
 
 
 def said(low: float, high: float, above: str, below: str) -> str:

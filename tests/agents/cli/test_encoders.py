@@ -27,7 +27,7 @@ def test_every_encoder_is_listed_with_its_size_arithmetic_and_time() -> None:
 
 
 def test_the_table_is_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = encoder_table.Entry("cnn", "convolutions alone", 577_884, 1.73, 0.7, 0.6, 1.0)
+    entry = encoder_table.Entry("cnn", "convolutions alone", None, 577_884, 1.73, 0.7, 0.6, 1.0)
     monkeypatch.setattr(encoder_table, "table", lambda _: [entry])
     output = calm("encoders")
     assert "577,884" in output
