@@ -56,7 +56,7 @@ def raise_swallowed_again() -> None:
     reference, such as the import system has for each module, Python prints what is raised, drops
     it, and the work would run on as if nobody had asked it to stop. The main thread calls this.
     """
-    told = sys.unraisablehook
+    hook_before = sys.unraisablehook
 
     def again(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -66,6 +66,6 @@ def raise_swallowed_again() -> None:
             signal.signal(signal.SIGALRM, again)
             signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
         else:
-            told(unraisable)
+            hook_before(unraisable)
 
     sys.unraisablehook = hook

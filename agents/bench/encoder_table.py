@@ -89,6 +89,29 @@ def observation_space(config: TrainConfig, encoder: str) -> spaces.Dict:
     return spaces.Dict(spaces_by_key | (looked_back if encoder == "semantics" else {}))
 
 
+def extractor_and_observations(
+    config: TrainConfig, encoder: str, batch: int, seed: int = 0
+) -> tuple[NetHackExtractor, dict[str, Tensor]]:
+    """Returns a new extractor with an encoder, and random observations (batch, ...) in float32.
+
+    Args:
+        config: whose sizes they have.
+        encoder: one of `ENCODERS`.
+        batch: number of observations.
+        seed: of weights and observations.
+    """
+    torch.manual_seed(seed)
+    space = observation_space(config, encoder)
+    space.seed(seed)
+    extractor = NetHackExtractor(space, config.features_dim, encoder)
+    samples = [space.sample() for _ in range(batch)]
+    observations = {
+        key: torch.as_tensor(np.stack([one[key] for one in samples])).float()
+        for key in space.spaces
+    }
+    return extractor, observations
+
+
 def table(config: TrainConfig | None = None, rounds: int = 60, seed: int = 0) -> list[Entry]:
     """Measures every encoder in turns on this machine's CPU, one thread; returns a row each.
 
@@ -105,14 +128,7 @@ def table(config: TrainConfig | None = None, rounds: int = 60, seed: int = 0) ->
     try:
         models, inputs = {}, {}
         for name in ENCODERS:
-            torch.manual_seed(seed)
-            space = observation_space(config, name)
-            space.seed(seed)
-            models[name] = NetHackExtractor(space, config.features_dim, name)
-            drawn = [space.sample() for _ in range(BATCH)]
-            inputs[name] = {
-                k: torch.as_tensor(np.stack([d[k] for d in drawn])).float() for k in space.spaces
-            }
+            models[name], inputs[name] = extractor_and_observations(config, name, BATCH, seed)
         times: dict[str, list[float]] = {name: [] for name in models}
         with torch.no_grad():
             for turn in range(rounds + 3):

@@ -36,10 +36,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from agents.bench import encoder_table, one_contestant, scan, settings, timing
+from agents.bench import one_contestant, scan, settings, timing
+from agents.bench.encoder_table import extractor_and_observations
 from agents.bench.training import FAMILIES, SIZES, measure
 from agents.encoders import make_mechanism
-from agents.network.extractor import NetHackExtractor
 from agents.network.names import ENCODERS
 from agents.training.settings.config import TrainConfig
 from calm.bench.harness import Row, Say, row
@@ -319,9 +319,9 @@ def same_steps(view: str, device: str, batch: int = 8) -> Figures:
     Raises:
         CalmError: one differs by more than `TOLERANCE`.
     """
-    rows = []
+    rows, config = [], TrainConfig(keys=KEYS[view])
     for name in ENCODERS:
-        extractor, observations = _on_the_processor(name, view, batch)
+        extractor, observations = extractor_and_observations(config, name, batch)
         there = copy.deepcopy(extractor).to(device)
         with _without_tf32():
             found = _outcome(there, {key: x.to(device) for key, x in observations.items()})
@@ -343,9 +343,9 @@ def _outcome(extractor: nn.Module, observations: Mapping[str, Tensor]) -> dict[s
 
 def training_steps(view: str, device: str, batch: int = 256) -> Figures:
     """Measures forward and backward of every encoder's whole extractor on random observations."""
-    runs = {}
+    runs, config = {}, TrainConfig(keys=KEYS[view])
     for name in ENCODERS:
-        extractor, observations = _on_the_processor(name, view, batch)
+        extractor, observations = extractor_and_observations(config, name, batch)
         leaves = [p for p in extractor.to(device).parameters() if p.requires_grad]
         there = {key: x.to(device) for key, x in observations.items()}
         runs[name] = _step(extractor, leaves, there)
@@ -354,20 +354,6 @@ def training_steps(view: str, device: str, batch: int = 256) -> Figures:
         timing.as_row(f"{name} by {view}, training step, {batch}", of, batch=batch)
         for name, of in timings.items()
     ], {}
-
-
-def _on_the_processor(name: str, view: str, batch: int) -> tuple[nn.Module, dict[str, Tensor]]:
-    """Returns a new extractor with an encoder, and random observations (batch, ...) in float32."""
-    config = TrainConfig(keys=KEYS[view])
-    torch.manual_seed(0)
-    space = encoder_table.observation_space(config, name)
-    space.seed(0)
-    extractor = NetHackExtractor(space, config.features_dim, name)
-    drawn = [space.sample() for _ in range(batch)]
-    observations = {
-        key: torch.as_tensor(np.stack([one[key] for one in drawn])).float() for key in space.spaces
-    }
-    return extractor, observations
 
 
 def _step(

@@ -154,8 +154,8 @@ def _recurrence_along(
 def _errors(ours: Scan, exact: Scan, args: Sequence[Tensor], device: str) -> dict[str, float]:
     """Returns the differences of ours in float32 there from the exact one in float64 here."""
     expected = _with_gradients(exact, [x.double() for x in args])
-    found = _with_gradients(ours, [x.to(device) for x in args])
-    differences = (difference(*pair) for pair in zip(found, expected, strict=True))
+    ours_there = _with_gradients(ours, [x.to(device) for x in args])
+    differences = (difference(*pair) for pair in zip(ours_there, expected, strict=True))
     return dict(zip(RESULTS, differences, strict=True))
 
 

@@ -81,31 +81,33 @@ def run(
     for kind in maps:
         configs = {name: config_of(name, kind, quick, **more) for name in names}
         contestants = {name: contestant(config) for name, config in configs.items()}
-        if compiled:
-            mixing = {name: config for name, config in configs.items() if _mixes(config)}
-            contestants |= {
-                f"{name}, compiled": contestant(config, with_compiled_mechanism)
-                for name, config in mixing.items()
-            }
+        mixing = [name for name in names if compiled and configs[name].encoder in MECHANISMS]
+        contestants |= {
+            f"{name}, compiled": contestant(configs[name], with_compiled_mechanism)
+            for name in mixing
+        }
         rates = take_turns(contestants, 1 if quick else 3, said_of(kind, progress))
         rows += [row(f"{kind}: {name}", "steps/s", of) for name, of in rates.items()]
         for name, config in configs.items():
             progress(f"{kind}: {name}, where its time goes")
             rows += [
                 row(f"{kind}: {name}, {work}", "µs/step", [1e6 * seconds / _steps(config)])
-                for work, seconds in spent_by(config).items()
+                for work, seconds in seconds_by_work(config).items()
             ]
         beside = BASELINE[kind]
-        for name, of in rates.items():
-            plain, comma, _ = name.partition(", ")
-            if comma:
-                ratios[f"{kind}_{plain}_compiled"] = round(ratio(of, rates[plain]), 2)
-            elif name != beside:
-                ratios[f"{kind}_{name}"] = round(ratio(of, rates[beside]), 2)
+        ratios |= {
+            f"{kind}_{name}": round(ratio(rates[name], rates[beside]), 2)
+            for name in names
+            if name != beside
+        }
+        ratios |= {
+            f"{kind}_{name}_compiled": round(ratio(rates[f"{name}, compiled"], rates[name]), 2)
+            for name in mixing
+        }
     return {"bench": "train", "machine": machine(), "rows": rows, "ratios": ratios}
 
 
-def spent_by(config: TrainConfig) -> dict[str, float]:
+def seconds_by_work(config: TrainConfig) -> dict[str, float]:
     """Returns the seconds of a rollout and its update of ours on one thread, by kind of work."""
     ours = contestant(config, threads=1)
     try:
@@ -123,11 +125,6 @@ def with_compiled_mechanism(model: FastPPO) -> FastPPO:
         if isinstance(part, MapEncoder) and part.mix is not None:
             part.mix.compile(dynamic=True)  # equal maps come once, so that batches differ in size
     return model
-
-
-def _mixes(config: TrainConfig) -> bool:
-    """Tells whether a mechanism mixes the cells of the map."""
-    return config.encoder in MECHANISMS
 
 
 def _steps(config: TrainConfig) -> int:

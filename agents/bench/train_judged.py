@@ -20,7 +20,7 @@ import torch
 from stable_baselines3 import PPO
 
 from agents.bench import settings
-from agents.bench.train_encoders import Contestant, contestant, spent_by, take_turns
+from agents.bench.train_encoders import Contestant, contestant, seconds_by_work, take_turns
 from agents.ppo.fast_ppo import FastPPO
 from agents.training.settings.config import TrainConfig, make_config
 from agents.training.settings.families import family_of
@@ -49,9 +49,9 @@ def run(quick: bool = False, progress: Say = lambda text: None, **more: Any) -> 
         "SB3": sb3(config),
     }
     rates = take_turns(contestants, 1 if quick else 5, progress)
-    spent = spent_by(config)
-    whole = sum(spent.values())
-    shares = {kind: 100 * seconds / whole for kind, seconds in spent.items()}
+    seconds_by = seconds_by_work(config)
+    whole = sum(seconds_by.values())
+    shares = {kind: 100 * seconds / whole for kind, seconds in seconds_by.items()}
     free = [100 * rate / shares["products"] for rate in rates["ours"]]
     rows: list[Row] = [
         *(row(name, "steps/s", of) for name, of in rates.items()),

@@ -31,7 +31,7 @@ def explain(
     file in the run's folder, and in its report. The check of each: how far the policy moves when
     the top cells are hidden, against as many random known cells.
     """
-    from agents.inspection.explain import explain_run
+    from agents.inspection.saliency.explain import explain_run
     from agents.report.page import report_runs
     from agents.training.run.folder import Run
 

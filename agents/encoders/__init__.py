@@ -152,8 +152,10 @@ def make_mechanism(
         _check_sizes(kind, {"dim": dim, **size, "extra_tokens": extra_tokens, **taken})
         mechanism = kind(dim, **taken)
     except (TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
-        given = {"dim": dim, **size, **options}
-        raise UsageError(f"{name} can't be made with the options {given}: {error}") from error
+        sizes_and_options = {"dim": dim, **size, **options}
+        raise UsageError(
+            f"{name} can't be made with the options {sizes_and_options}: {error}"
+        ) from error
     return Scaled(mechanism, dim)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from agents.inspection.explain_page import drawn
+from agents.inspection.saliency.explain_page import drawn
 from agents.report.curves import Curve, draw_panels, draw_success, subgoal_panels
 from agents.report.samples import Sample, samples_of_run
 from agents.report.tables import (

@@ -23,7 +23,7 @@ def test_kinds_of_work_are_told_apart() -> None:
 
     for work, kind in ((multiply, "products"), (add, "torch, other"), (wait, "outside torch")):
         work()
-        spent = time_spent(work)
-        assert list(spent) == ["products", "torch, other", "outside torch"]
-        assert max(spent, key=spent.__getitem__) == kind
-        assert min(spent.values()) >= 0
+        seconds = time_spent(work)
+        assert list(seconds) == ["products", "torch, other", "outside torch"]
+        assert max(seconds, key=seconds.__getitem__) == kind
+        assert min(seconds.values()) >= 0

@@ -16,9 +16,9 @@ def test_an_encoder_is_set_beside_the_cnn_and_full_attention() -> None:
     assert list(rows)[:3] == names
     assert {rows[name]["unit"] for name in names} == {"steps/s"}
     for name in names:
-        spent = [rows[f"{name}, {work}"] for work in ("products", "torch, other", "outside torch")]
-        assert {row["unit"] for row in spent} == {"µs/step"}
-        assert all(row["value"] >= 0 for row in spent)
+        times = [rows[f"{name}, {work}"] for work in ("products", "torch, other", "outside torch")]
+        assert {row["unit"] for row in times} == {"µs/step"}
+        assert all(row["value"] >= 0 for row in times)
     ours, cnn = rows["crop: gaussian"]["value"], rows["crop: cnn"]["value"]
     assert set(report["ratios"]) == {"crop_gaussian", "crop_softmax"}
     assert report["ratios"]["crop_gaussian"] == pytest.approx(ours / cnn, abs=0.006)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.inspection import explain
-from agents.inspection.explain import Explanation
+from agents.inspection.saliency import explain
+from agents.inspection.saliency.explain import Explanation
 from tests.support import measured_runs
 from tests.support.command_line import calm
 

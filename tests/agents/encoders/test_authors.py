@@ -349,8 +349,8 @@ VIT: Weights = drawn(
 )
 def test_a_weight_that_would_stay_unread_is_refused(name: str) -> None:
     weights = {f"attn.{n}": w for n, w in (VIT | {name: torch.ones(DIM)}).items()}
-    told = f"no place for attn.{name}, .* takes proj.bias, proj.weight, qkv.bias, qkv.weight"
-    with pytest.raises(UsageError, match=told):
+    message = f"no place for attn.{name}, .* takes proj.bias, proj.weight, qkv.bias, qkv.weight"
+    with pytest.raises(UsageError, match=message):
         from_authors(SoftmaxAttention(DIM, HEADS), weights, "attn.")
 
 

@@ -128,8 +128,8 @@ def test_a_name_that_is_no_string_is_unknown() -> None:
 
 
 def test_whole_numbers_of_numpy_and_lists_of_json_will_do() -> None:
-    made = make_mechanism("agent", np.int64(8), 3, 3, heads=np.int32(2), agents=[2, 2])
-    assert made(torch.ones(1, 9, 8)).shape == (1, 9, 8)
+    mechanism = make_mechanism("agent", np.int64(8), 3, 3, heads=np.int32(2), agents=[2, 2])
+    assert mechanism(torch.ones(1, 9, 8)).shape == (1, 9, 8)
 
 
 @pytest.mark.parametrize("name", MECHANISMS)

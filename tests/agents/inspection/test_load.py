@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agents.inspection.load import SavedJudge, recalled_source, trained
-from agents.inspection.observed import observed
 from agents.inspection.recording import record_run
+from agents.inspection.saliency.observed import observed
 from agents.training.environment import subgoals_of
 from agents.training.run.folder import Run
 from agents.training.settings.config import TrainConfig

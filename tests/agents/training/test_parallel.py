@@ -19,7 +19,10 @@ from agents.training.run.status import TrainingStatus
 from calm.errors import CalmError
 
 
-def test_a_second_ctrl_c_does_not_end_what_the_first_one_began() -> None:
+def test_a_second_ctrl_c_does_not_end_what_the_first_one_began(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # and put back
     before = {number: signal.getsignal(number) for number in STOPS}
     saved = []
     try:

@@ -5,10 +5,10 @@ gathering, Gaussian weights, the gates of the scan's routes, softmax rows); enco
 weights have none. What the agent acts on is measured by occlusion: how far the policy moves when
 that cell alone is hidden.
 
-Both are checked alike (`agents.inspection.occlusion`): hiding the cells drawn as most important
-must move the policy more than hiding as many random known cells, or the drawing means nothing.
-Where there is a judge, `agents.inspection.by_stage` tells what is important between its subgoals,
-and `agents.inspection.by_subgoal` how importance moves with each.
+Both are checked alike (`occlusion`): hiding the cells drawn as most important must move the policy
+more than hiding as many random known cells, or the drawing means nothing. Where there is a judge,
+`by_stage` tells what is important between its subgoals, and `by_subgoal` how importance moves with
+each.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.inspection import by_stage, by_subgoal
-from agents.inspection.by_stage import Stage, stages
-from agents.inspection.by_subgoal import Progress, Shift, Values, shifts
-from agents.inspection.explain_page import (
+from agents.inspection.saliency import by_stage, by_subgoal
+from agents.inspection.saliency.by_stage import Stage, stages
+from agents.inspection.saliency.by_subgoal import Progress, Shift, Values, shifts
+from agents.inspection.saliency.explain_page import (
     FOLDER,
     PAGE,
     SUMMARY,
@@ -33,10 +33,17 @@ from agents.inspection.explain_page import (
     time_image,
     write_page,
 )
-from agents.inspection.importance import Importance, by_kind, kinds_of, means_by_kind, stretched
-from agents.inspection.mechanism import MEANING, attended, step_gates
-from agents.inspection.observed import Observed, observed
-from agents.inspection.occlusion import (
+from agents.inspection.saliency.importance import (
+    Importance,
+    by_kind,
+    kinds_of,
+    means_by_kind,
+    stretched,
+)
+from agents.inspection.saliency.mechanism import MEANING, attended, step_gates
+from agents.inspection.saliency.observed import Observed, observed
+from agents.inspection.saliency.occlusion import (
+    CROP,
     Check,
     Observations,
     check,
@@ -133,7 +140,7 @@ def explain_run(
     """
     run = Run.open(folder)
     side = run.config.crop
-    if map_key(run.config.keys) == "glyphs_crop" and hide >= side**2:
+    if map_key(run.config.keys) == CROP and hide >= side**2:
         raise UsageError(
             f"hiding {hide} cells leaves nothing of a crop of {side} x {side}; name fewer with"
             " --hide"
@@ -141,11 +148,14 @@ def explain_run(
     run.check_writable(PAGE, f"{FOLDER}/{SUMMARY}", "report.html")
     model, seen = observed(run, observations, seed)
     batch, episodes = seen.batch, seen.episodes
-    importances: dict[str, Importance] = {}
-    if (weights := attended(model, batch)) is not None:
-        importances["mechanism"] = stretched(weights, known_cells(batch))
     moves = occlusion(model, batch)
-    importances["occlusion"] = stretched(moves, known_cells(batch))
+    sources = {"mechanism": attended(model, batch), "occlusion": moves}
+    known = known_cells(batch)
+    importances = {
+        source: stretched(weights, known)
+        for source, weights in sources.items()
+        if weights is not None
+    }
 
     progress = progress_of(run, batch, episodes)
     strongest = moves.double().flatten(1).amax(1).cpu().numpy()

@@ -2,12 +2,11 @@
 
 import torch
 
-from agents.inspection.importance import stretched
-from agents.inspection.mechanism import attended, spread
-from agents.inspection.occlusion import known_cells
-from agents.training.agent import make_ppo
+from agents.inspection.saliency.importance import stretched
+from agents.inspection.saliency.mechanism import attended, spread
+from agents.inspection.saliency.occlusion import known_cells
 from agents.training.settings.config import TrainConfig
-from envs import make_vec
+from tests.support.untrained import agent_and_crops
 
 
 def test_weights_are_of_each_cell_and_stretched_over_what_is_known() -> None:
@@ -19,12 +18,7 @@ def test_weights_are_of_each_cell_and_stretched_over_what_is_known() -> None:
         n_steps=32,
         features_dim=16,
     )
-    env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)
-    try:
-        model = make_ppo(config, env)
-        observations = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
-    finally:
-        env.close()
+    model, observations = agent_and_crops(config)
     weights = attended(model, observations)
     assert weights is not None
     known = known_cells(observations)

@@ -1,6 +1,6 @@
 """Has a run's own agent play held-out levels, and keeps what it observed.
 
-`agents.inspection.explain` asks of these observations where the agent looks.
+`agents.inspection.saliency.explain` asks of these observations where the agent looks.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.inspection.load import trained
-from agents.inspection.occlusion import Observations, map_key
+from agents.inspection.saliency.occlusion import CROP, Observations, map_key
 from agents.training.run.folder import Run
 from calm.errors import UsageError
 
@@ -35,7 +35,7 @@ class Observed(NamedTuple):
     @property
     def hero(self) -> npt.NDArray[np.int64] | None:
         """The hero's row and column on the map, (B, 2); None of a level without `blstats`."""
-        if map_key(self.batch) == "glyphs_crop":
+        if map_key(self.batch) == CROP:
             middle = [size // 2 for size in self.chars.shape[1:]]
             return np.tile(np.array(middle, np.int64), (len(self.chars), 1))
         if "blstats" not in self.batch:
@@ -47,7 +47,7 @@ class Observed(NamedTuple):
         """Rows and columns to draw: of a crop all, of levels those in which something was seen."""
         height, width = self.chars.shape[1:]
         shown = np.any(self.chars > ord(" "), axis=0, keepdims=True)[0]
-        if map_key(self.batch) == "glyphs_crop" or not shown.any():
+        if map_key(self.batch) == CROP or not shown.any():
             return slice(height), slice(width)
         rows, columns = np.flatnonzero(shown.any(1)), np.flatnonzero(shown.any(0))
         return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -16,13 +16,13 @@ import torch
 from stable_baselines3 import PPO
 from torch import Tensor
 
-from agents.inspection.importance import Importance
+from agents.inspection.saliency.importance import Importance
 from agents.network.vector_parts import NO_GLYPH, STONE
 from calm.errors import UsageError
 from data.scoring.metrics import RESAMPLES
 
 Observations = dict[str, Tensor]
-MAPS = ("glyphs_crop", "glyphs")
+CROP, LEVEL = "glyphs_crop", "glyphs"
 """Observation keys of the map whose cells are hidden; of an agent that sees both the crop's."""
 DRAWS = 8
 """Sets of random cells for each observation; their mean is what the top cells are held against."""
@@ -157,10 +157,10 @@ def map_key(keys: Container[str]) -> str:
     Raises:
         UsageError: none does.
     """
-    for key in MAPS:
+    for key in (CROP, LEVEL):
         if key in keys:
             return key
-    raise UsageError(f"the agent sees no map: none of its keys is {' or '.join(MAPS)}")
+    raise UsageError(f"the agent sees no map: none of its keys is {CROP} or {LEVEL}")
 
 
 def maps(batch: Observations) -> Tensor:

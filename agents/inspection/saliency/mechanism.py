@@ -14,7 +14,7 @@ import torch
 from stable_baselines3 import PPO
 from torch import Tensor
 
-from agents.inspection.occlusion import Observations, map_key, maps
+from agents.inspection.saliency.occlusion import Observations, map_key, maps
 from agents.network.glyph_map import MapEncoder
 from agents.network.history import WindowEncoder
 

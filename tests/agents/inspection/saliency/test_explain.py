@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.inspection.by_stage import NONE_YET
-from agents.inspection.explain import explain_run
+from agents.inspection.saliency.by_stage import NONE_YET
+from agents.inspection.saliency.explain import explain_run
 from agents.report.page import report_runs
 from agents.training.run.folder import Run
 from agents.training.settings.config import TrainConfig

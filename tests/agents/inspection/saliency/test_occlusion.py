@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.inspection.occlusion import (
+from agents.inspection.saliency.occlusion import (
     Check,
     answers,
     chosen,
@@ -15,9 +15,8 @@ from agents.inspection.occlusion import (
     moved,
     occlusion,
 )
-from agents.training.agent import make_ppo
 from agents.training.settings.config import TrainConfig
-from envs import make_vec
+from tests.support.untrained import agent_and_crops
 
 SMALL = {"n_envs": 2, "n_steps": 32, "features_dim": 16}
 CHECK = Check(
@@ -93,12 +92,7 @@ def test_a_small_effect_is_not_printed_as_none() -> None:
 
 def test_hiding_cells_moves_the_policy_and_hiding_none_does_not() -> None:
     config = TrainConfig(task="Room-5x5", keys=("glyphs_crop",), **SMALL)
-    env = make_vec("Room-5x5", 2, kind="sb3", keys=config.keys, workers=0)
-    try:
-        model = make_ppo(config, env)
-        observations = {"glyphs_crop": torch.as_tensor(env.reset()["glyphs_crop"]).float()}
-    finally:
-        env.close()
+    model, observations = agent_and_crops(config)
     none = torch.zeros_like(observations["glyphs_crop"], dtype=torch.bool)
     shown = answers(model, observations)
     assert moved(model, observations, none, shown)[0].tolist() == [0, 0]

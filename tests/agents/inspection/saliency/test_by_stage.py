@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from agents.inspection import by_subgoal
-from agents.inspection.by_stage import HOW, NONE_YET, Stage, lines, rows, stages
-from agents.inspection.by_subgoal import Progress
+from agents.inspection.saliency import by_subgoal
+from agents.inspection.saliency.by_stage import HOW, NONE_YET, Stage, lines, rows, stages
+from agents.inspection.saliency.by_subgoal import Progress
 from data.scoring.metrics import Estimate
 
 NAN = float("nan")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from agents.inspection.by_subgoal import Values
+from agents.inspection.saliency.by_subgoal import Values
 from envs.game.glyphs import GROUPS, STONE, group_of
 
 Importance = npt.NDArray[np.float64]

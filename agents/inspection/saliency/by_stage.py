@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.inspection.by_subgoal import Progress, Values, fmt, interval_of_mean
+from agents.inspection.saliency.by_subgoal import Progress, Values, fmt, interval_of_mean
 from data.scoring.metrics import Estimate
 
 NONE_YET = "none yet"

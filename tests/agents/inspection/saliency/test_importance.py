@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from agents.inspection.importance import by_kind, kinds_of, means_by_kind, stretched
+from agents.inspection.saliency.importance import by_kind, kinds_of, means_by_kind, stretched
 
 
 def test_importance_is_stretched_by_hand() -> None:

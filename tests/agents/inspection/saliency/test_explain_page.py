@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from agents.inspection.explain_page import HOW, PageTable, drawn, image, time_image, write_page
+from agents.inspection.saliency.explain_page import (
+    HOW,
+    PageTable,
+    drawn,
+    image,
+    time_image,
+    write_page,
+)
 from calm import files
 from calm.errors import UsageError
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from agents.inspection import by_subgoal
-from agents.inspection.by_subgoal import Progress, Shift, lines, shifts
+from agents.inspection.saliency import by_subgoal
+from agents.inspection.saliency.by_subgoal import Progress, Shift, lines, shifts
 from data.scoring.metrics import Estimate
 
 NAN = float("nan")

@@ -7,7 +7,7 @@ from gymnasium import Env, spaces
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from agents.inspection.observed import Observed, play
+from agents.inspection.saliency.observed import Observed, play
 
 CHARS = "chars_crop"
 

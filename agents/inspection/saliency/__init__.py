@@ -1,0 +1,1 @@
+"""Tells where a trained agent looks, and checks whether that means something."""
