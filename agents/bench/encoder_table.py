@@ -29,14 +29,14 @@ ABOUT = {
 } | {name: entry.about for name, entry in MECHANISMS.items()}
 
 MARKING = {
-    "agent": "4 of 6",
-    "gaussian": "1 of 6",
-    "scan": "2 of 6",
-    "gated-scan": "1 of 5",
-    "softmax": "4 of 6",
-    "pooled": "0 of 5",
+    "agent": (4, 6),
+    "gaussian": (1, 6),
+    "scan": (2, 6),
+    "gated-scan": (1, 5),
+    "softmax": (4, 6),
+    "pooled": (0, 5),
 }
-"""In how many agents of the study of encoders the mechanism's own weights mark what matters.
+"""In how many agents of the study, of how many, a mechanism's own weights mark what matters.
 
 Hiding the cells that they mark most moves the policy more than hiding random ones, and no less than
 hiding those that they mark least (docs/results/where-they-look.md).
@@ -49,8 +49,8 @@ class Entry(NamedTuple):
     name: str
     about: str
     """What it does, in a few words."""
-    marking: str | None
-    """Of `MARKING`; None where no agent's weights of cells were looked at."""
+    weights: str | None
+    """What the mechanism's own weights say of what the policy acts on, by `weights_say`."""
     parameters: int
     """Numbers that are trained."""
     mflops: float
@@ -63,6 +63,18 @@ class Entry(NamedTuple):
     times_cnn: float
     """The forward's time over the CNN's: the median of the ratio over rounds, in which all took
     turns."""
+
+
+def weights_say(encoder: str) -> str | None:
+    """Returns in words what a mechanism's own weights say of what the policy acts on, by `MARKING`.
+
+    None where the mechanism weighs no cells, or no agent of it was looked at.
+    """
+    if encoder not in MARKING:
+        return None
+    marking, looked_at = MARKING[encoder]
+    says = "nothing" if marking == 0 else "little" if 2 * marking < looked_at else "much"
+    return f"weights say {says}: they mark what matters in {marking} of {looked_at} agents"
 
 
 BATCH = 16
@@ -143,7 +155,7 @@ def table(config: TrainConfig | None = None, rounds: int = 60, seed: int = 0) ->
         Entry(
             name,
             ABOUT[name],
-            MARKING.get(name),
+            weights_say(name),
             sum(p.numel() for p in model.parameters()),
             flops(model, inputs[name]) / BATCH / 1e6,
             statistics.median(times[name]),

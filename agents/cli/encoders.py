@@ -25,10 +25,10 @@ def encoders(
     """List the encoders: size, arithmetic and measured time of each.
 
     A whole encoder each: everything between an observation and the features that policy and value
-    share. Times are of a forward at batch 16 on one core; all take turns. "weights mark": in how
-    many agents of the study of encoders the mechanism's own weights mark cells that matter to the
-    policy, by the check of calm explain; – where there are none, or no agent was looked at. Where
-    it is few, read its drawing as what it computes, and occlusion for what the agent acts on.
+    share. Times (ms) are of a forward at batch 16 on one core; all take turns. What the weights
+    say: in how many agents of the study of encoders the mechanism's own weights mark cells that
+    matter to the policy, by the check of calm explain. Where that is little or nothing, read their
+    drawing as what the mechanism computes, and occlusion for what the agent acts on.
     """
     from agents.bench.encoder_table import BATCH, table
     from agents.training.settings.config import make_config
@@ -40,15 +40,10 @@ def encoders(
             json.dumps({"batch": BATCH, "encoders": [e._asdict() for e in entries]}, indent=2)
         )
         return
-    listing = Table(
-        "encoder",
-        "parameters",
-        "MFLOP",
-        f"ms at batch {BATCH}",
-        "of the CNN's",
-        "weights mark",
-        "what it does",
-    )
+    listing = Table("encoder", box=None)
+    for title in ("parameters", "MFLOP", "ms", "of the CNN's"):
+        listing.add_column(title, justify="right")
+    listing.add_column("what it does, and what its own weights say")
     for entry in entries:
         cells = (
             entry.name,
@@ -56,8 +51,7 @@ def encoders(
             f"{entry.mflops:.2f}",
             f"{entry.ms:.2f}",
             f"{entry.times_cnn:.1f} x",
-            entry.marking or "–",
-            entry.about,
+            "; ".join(filter(None, (entry.about, entry.weights))),
         )
         listing.add_row(*map(Text, cells))
     Console(highlight=False).print(listing)

@@ -283,7 +283,7 @@ def test_how_many_agents_weights_mark_what_matters_is_what_was_measured() -> Non
                     check["more_low"] > 0 and check["kl_top"] >= check["kl_bottom"]
                     for check in checks
                 )
-    assert {e: f"{sum(marks)} of {len(marks)}" for e, marks in by_encoder.items()} == MARKING
+    assert {e: (sum(marks), len(marks)) for e, marks in by_encoder.items()} == MARKING
 
 
 def importance_of(drawings: list[dict[str, Any]], furthest: str, kind: str) -> str:

@@ -34,6 +34,17 @@ def test_the_table_is_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "1.0 x" in output
 
 
+def test_what_weights_say_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"agent": (3, 5), "scan": (2, 5), "pooled": (0, 5)}
+    monkeypatch.setattr(encoder_table, "MARKING", counts)
+    assert {name: encoder_table.weights_say(name) for name in (*counts, "cnn")} == {
+        "agent": "weights say much: they mark what matters in 3 of 5 agents",
+        "scan": "weights say little: they mark what matters in 2 of 5 agents",
+        "pooled": "weights say nothing: they mark what matters in 0 of 5 agents",
+        "cnn": None,
+    }
+
+
 def test_bench_encoders_prints_rows_ratios_and_what_was_left_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
