@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agents.bench.encoder_table import MARKING
-from agents.study.findings import find
+from agents.study.findings import Findings, find
 from agents.study.page import readme_table
 from agents.study.plans.load import load_plan
 from agents.study.results import read_results
@@ -85,6 +85,12 @@ def study_pages() -> list[str]:
 
 
 @cache
+def findings_of(folder: str) -> Findings:
+    """Returns what the committed cells of a study show."""
+    return find(load_plan(STUDIES[folder]), list(read_results(RESULTS / folder).values()))
+
+
+@cache
 def outcome() -> dict[str, Any]:
     """Returns what the committed demo came to."""
     value: dict[str, Any] = json.loads((RESULTS / "demo" / "outcome.json").read_text("utf-8"))
@@ -116,11 +122,8 @@ def test_the_demo_says_how_much_was_asked_and_on_which_machine() -> None:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_studys_page_shows_the_table_of_its_cells(name: str) -> None:
-    folder = RESULTS / name
-    results = list(read_results(folder).values())
-    plan = load_plan(STUDIES[name])
-    table = readme_table(plan, find(plan, results))
-    assert table.strip() in (folder / "README.md").read_text("utf-8")
+    table = readme_table(load_plan(STUDIES[name]), findings_of(name))
+    assert table.strip() in (RESULTS / name / "README.md").read_text("utf-8")
 
 
 def test_the_readmes_table_of_the_rivals_is_their_studys() -> None:
@@ -131,8 +134,7 @@ def test_the_readmes_table_of_the_rivals_is_their_studys() -> None:
         "KeyRoom-S15-Junk": {"novelty": "novelty-0.1"},
     }
     assert len(header) == 1 + len(arms)
-    plan = load_plan("rivals")
-    findings = find(plan, list(read_results(RESULTS / "rivals").values())).arms
+    findings = findings_of("rivals").arms
     assert {row[0].split(", ")[0] for row in rows} == {task for task, _ in findings}
     for task, *cells in rows:
         task, _ = task.split(", ")

@@ -36,7 +36,13 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["own", "registered"])
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param(True, id="own"),
+        pytest.param(False, id="registered", marks=[pytest.mark.slow]),
+    ],
+)
 def test_from_play_to_a_trained_agent(own: bool, tmp_path: Path) -> None:
     task = str(write_own_task(tmp_path) if own else write_own_task(tmp_path, PRAYER))
     name = "Cellar-v0" if own else "MiniHack-Pray-v0"

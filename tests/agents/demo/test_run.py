@@ -142,6 +142,7 @@ def test_two_demos_in_one_folder_are_one_too_many(tmp_path: Path, quiet: Console
         run_demo(plan, tmp_path, base_url=None, fresh=True, console=quiet)
 
 
+@pytest.mark.slow  # that training asks through an owner: tests/whole/test_owner_inside_training.py
 def test_the_demo_asks_through_the_owner_that_the_environment_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
