@@ -3,8 +3,9 @@
 An arm whose network costs more makes fewer steps in the same time, which a comparison by steps does
 not show. The time of a task is that in which its quickest cell made all of its steps, so that every
 cell has been trained for so long. It counts collecting and updates, not evaluations, and is the
-processor's time of the cell's process, which other work on the machine lengthens little; of a task
-with a cell that was trained before that was recorded, it is the wall clock's.
+processor's time of the cell's process, which other work on the machine lengthens too, but less than
+the wall clock's (in the study of encoders by up to a fifth for the same work); of a task with a
+cell that was trained before that was recorded, it is the wall clock's.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class TimedArm(NamedTuple):
     arm: str
     seconds: float
     """The task's time."""
+    machines: int
+    """Kinds of machine that the task's cells were trained on; of more than one no time compares."""
     clock: str
     """The column of a cell's rows that it is read from: "cpu_seconds" or "seconds"."""
     steps: Values
@@ -71,6 +74,8 @@ def at_equal_time(plan: Plan, findings: Findings) -> EqualTime:
     """Returns the arms and the planned comparisons of a study's findings at equal time."""
     arms = {}
     for task in findings.tasks:
+        results = [result for one in findings.of(task) for result in one.results]
+        machines = len({result.provenance["machine"] for result in results})
         trained = {one.arm: [r.rows for r in one.results] for one in findings.of(task)}
         rows = [row for seeds in trained.values() for seed in seeds for row in seed]
         without = any(row.get("cpu_seconds") is None for row in rows)
@@ -78,7 +83,7 @@ def at_equal_time(plan: Plan, findings: Findings) -> EqualTime:
         seconds = min(seed[-1][clock] for seeds in trained.values() for seed in seeds)
         for one in findings.of(task):
             key = (task, one.arm)
-            arms[key] = _timed(key, trained[one.arm], seconds, clock, one.episodes)
+            arms[key] = _timed(key, trained[one.arm], seconds, machines, clock, one.episodes)
     return EqualTime(arms, planned_pairs(plan, arms))
 
 
@@ -86,6 +91,7 @@ def _timed(
     key: tuple[str, str],
     seeds: Sequence[Sequence[Row]],
     seconds: float,
+    machines: int,
     clock: str,
     episodes: int,
 ) -> TimedArm:
@@ -108,6 +114,7 @@ def _timed(
     return TimedArm(
         *key,
         seconds,
+        machines,
         clock,
         by_then("steps"),
         by_then("success"),
@@ -129,7 +136,7 @@ def equal_time_table(plan: Plan, timed: EqualTime) -> Table:
             one.task,
             plan.arms[one.arm].label,
             len(one.finals),
-            fmt_seconds(one.seconds) + (" by the wall clock" if one.clock == "seconds" else ""),
+            _time_of(one),
             fmt_steps(float(one.steps.mean())),
             fmt_share(success_estimate(one.finals, one.episodes)),
             fmt_share(iqm_estimate([one.areas])),
@@ -152,6 +159,14 @@ def equal_time_table(plan: Plan, timed: EqualTime) -> Table:
         ),
         rows,
     )
+
+
+def _time_of(one: TimedArm) -> str:
+    """Returns an arm's time, with what it must be read with."""
+    time = fmt_seconds(one.seconds)
+    if one.clock == "seconds":
+        time += " by the wall clock"
+    return f"{time}, on {one.machines} kinds of machine" if one.machines > 1 else time
 
 
 def fmt_seconds(seconds: float) -> str:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from agents.report.page import Report, Section
 from agents.report.tables import Table
-from agents.study.equal_time import NOTE, at_equal_time, equal_time_table
+from agents.study.equal_time import NOTE, EqualTime, at_equal_time, equal_time_table
 from agents.study.figures import draw_curves, draw_finals, draw_repeats
 from agents.study.findings import Findings, find
 from agents.study.plan import Plan
@@ -81,13 +81,14 @@ def write_study(
         command: the command line of the study, for its reader.
     """
     findings = find(plan, results)
+    timed = at_equal_time(plan, findings) if plan.by_seconds else None
     figures = _figures(plan, findings)
     for name, svg in figures.items():
         _write(folder / f"{name}.svg", svg)
     _write(folder / "summary.md", readme_table(plan, findings))
     _write(folder / "success.csv", _csv(success_table(plan, findings)))
-    _write(folder / "README.md", _readme(plan, findings, results, command))
-    _report(plan, findings, results, figures, command).write(report)
+    _write(folder / "README.md", _readme(plan, findings, timed, results, command))
+    _report(plan, findings, timed, results, figures, command).write(report)
 
 
 def readme_table(plan: Plan, findings: Findings) -> str:
@@ -162,6 +163,7 @@ def _origins(results: Sequence[Result]) -> list[str]:
 def _readme(
     plan: Plan,
     findings: Findings,
+    timed: EqualTime | None,
     results: Sequence[Result],
     command: str,
 ) -> str:
@@ -173,12 +175,12 @@ def _readme(
         SUMMARY,
         "",
     ]
-    for task, sentences in statement(plan, findings).items():
+    for task, sentences in statement(plan, findings, timed).items():
         lines += [f"## {task}", "", *(f"- {s}" for s in sentences), ""]
     lines += ["## Success", "", markdown(success_table(plan, findings))]
     lines += [_picture("final", "Success at the end"), ""]
     lines += ["## Who does better", "", BETTER, "", markdown(comparison_table(plan, findings))]
-    for heading, text, table in _by_seconds(plan, findings):
+    for heading, text, table in _by_seconds(plan, findings, timed):
         lines += [f"## {heading}", "", text, "", markdown(table)]
     lines += ["## Repeated subgoals", "", REPEATS, "", markdown(farming_table(plan, findings))]
     lines += [_picture("repeats", "Repeated subgoals"), ""]
@@ -192,11 +194,12 @@ def _readme(
     return "\n".join(lines)
 
 
-def _by_seconds(plan: Plan, findings: Findings) -> list[tuple[str, str, Table]]:
+def _by_seconds(
+    plan: Plan, findings: Findings, timed: EqualTime | None
+) -> list[tuple[str, str, Table]]:
     """Returns heading, text and table of each section at equal time; none unless planned."""
-    if not plan.by_seconds:
+    if timed is None:
         return []
-    timed = at_equal_time(plan, findings)
     better = comparison_table(plan, findings, timed.pairs, "the time")
     return [
         ("Success at equal time", NOTE, equal_time_table(plan, timed)),
@@ -207,6 +210,7 @@ def _by_seconds(plan: Plan, findings: Findings) -> list[tuple[str, str, Table]]:
 def _report(
     plan: Plan,
     findings: Findings,
+    timed: EqualTime | None,
     results: Sequence[Result],
     figures: dict[str, str],
     command: str,
@@ -214,7 +218,7 @@ def _report(
     """Returns the study's report, section by section."""
     statements = [
         Section(f"What it shows: {task}", sentences)
-        for task, sentences in statement(plan, findings).items()
+        for task, sentences in statement(plan, findings, timed).items()
     ]
     sections = [
         Section(
@@ -234,7 +238,7 @@ def _report(
         Section("Who does better", [BETTER], table=comparison_table(plan, findings)),
         *(
             Section(heading, [text], table=table)
-            for heading, text, table in _by_seconds(plan, findings)
+            for heading, text, table in _by_seconds(plan, findings, timed)
         ),
         Section(
             "Reward hacking: repeated subgoals",

@@ -218,11 +218,14 @@ def least_p(seeds: Sequence[tuple[int, int]]) -> float:
 
 
 def area(steps: npt.ArrayLike, success: npt.ArrayLike) -> float:
-    """Returns the mean success over the budget, in [0, 1]: the area under the curve."""
+    """Returns the mean success over the budget, in [0, 1]: the area under the curve.
+
+    To twelve digits, so that areas that are equal but for rounding are a tie.
+    """
     x, y = np.asarray(steps, float), np.asarray(success, float)
     if len(x) < 2:
         return float(y.mean())
-    return float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum() / (x[-1] - x[0]))
+    return round(float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum() / (x[-1] - x[0])), 12)
 
 
 class Reached(NamedTuple):

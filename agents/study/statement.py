@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.study.equal_time import EqualTime
 from agents.study.findings import RATE, ArmFindings, Findings, Pair
 from agents.study.plan import Plan
 from agents.study.seed_statistics import LEAST_SEEDS, SURE, least_p
@@ -23,29 +24,52 @@ def caveat(findings: Findings) -> str:
             "Some arms have one seed: the interval of their success is that of its episodes alone,"
             f" others are points, and whatever is said of them may be luck. {unadjusted}"
         )
-    least = least_p([(fewest, fewest)])
+    compared = {pair.by_area.seeds for pair in findings.pairs if pair.task is not None}
+    judged = [seeds for seeds in compared if min(seeds) >= LEAST_SEEDS]
+    n, m = max(judged, key=lambda seeds: least_p([seeds]), default=(fewest, fewest))
+    least = least_p([(n, m)])
     taken = "" if least <= SURE else ", which is then taken for a verdict"
-    if fewest < LEAST_SEEDS:
+    if not judged and fewest < LEAST_SEEDS:
         taken = ", so that nothing is said of who does better"
+    elif len(judged) < len(compared):
+        taken += f"; of fewer than {LEAST_SEEDS} nothing is said of who does better"
     return (
         f"The fewest seeds of an arm are {fewest}. An interval is drawn from the seeds alone (2,000"
         f" bootstrap draws), so with {fewest} it shows how far they lie apart and covers less than"
-        f" the 95 % of its name; {fewest} seeds against {fewest} can't give a p below"
-        f" {least:.2g}{taken}. {unadjusted}"
+        f" the 95 % of its name; {n} seeds against {m} can't give a p below {least:.2g}{taken}."
+        f" {unadjusted}"
     )
 
 
-def statement(plan: Plan, findings: Findings) -> dict[str, list[str]]:
-    """Returns sentences by task; those about several are under "Several tasks together"."""
+def statement(
+    plan: Plan, findings: Findings, timed: EqualTime | None = None
+) -> dict[str, list[str]]:
+    """Returns sentences by task; those about several are under "Several tasks together".
+
+    Args:
+        plan: of the study.
+        findings: what it shows.
+        timed: what it shows at equal time; None where that is not planned.
+    """
+    at_time = {(p.first, p.second, p.task): p for p in timed.pairs} if timed else {}
     by_task: dict[str, list[str]] = {}
     for task in findings.tasks:
         arms = findings.of(task)
         lines = [_levels(plan, arms), _soonest(plan, arms)]
-        lines += [_pair(plan, findings, p) for p in findings.pairs if p.task == task]
+        for pair in findings.pairs:
+            if pair.task == task:
+                lines.append(_pair(plan, findings, pair))
+                if other := at_time.get((pair.first, pair.second, task)):
+                    lines.append(f"At equal time: {_compared(plan, other, 'the time')}.")
         by_task[task] = [
             line for line in (*lines, *_farming(plan, arms), *_never_met(plan, arms)) if line
         ]
-    whole = [_over_tasks(plan, findings, p) for p in findings.pairs if p.task is None]
+    whole = []
+    for pair in findings.pairs:
+        if pair.task is None:
+            whole.append(_over_tasks(plan, findings, pair, "the steps"))
+            if other := at_time.get((pair.first, pair.second, None)):
+                whole.append(f"At equal time: {_over_tasks(plan, findings, other, 'the time')}")
     if whole:
         by_task["Several tasks together"] = whole
     return by_task
@@ -79,19 +103,19 @@ def _soonest(plan: Plan, arms: Sequence[ArmFindings]) -> str:
     return " ".join(sentences)
 
 
-def _pair(plan: Plan, findings: Findings, pair: Pair) -> str:
-    """Returns sentences on how two arms compare on a task."""
+def _compared(plan: Plan, pair: Pair, over: str) -> str:
+    """Returns how two arms compare on a task over "the steps" or "the time"; no full stop."""
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     sooner, better = pair.by_area.verdict, pair.by_final.verdict
     area, end = pair.by_area, pair.by_final
     chance = (
-        f"P(better) {fmt_number(area.probability)} over the steps, p = {area.p:.2g};"
+        f"P(better) {fmt_number(area.probability)} over {over}, p = {area.p:.2g};"
         f" {fmt_number(end.probability)} at the end, p = {end.p:.2g}"
     )
     than = {"ahead": "ahead of", "behind": "behind"}
     if "too few" in (sooner, better):
         seeds = " and ".join(map(str, area.seeds))
-        return f"{first} and {second}: too few seeds for a verdict, {seeds} ({chance})."
+        return f"{first} and {second}: too few seeds for a verdict, {seeds} ({chance})"
     if sooner == better == "tie":
         comparison = f"{first} and {second}: a tie, no difference shown on the way or at the end"
     elif better == "tie":
@@ -102,7 +126,15 @@ def _pair(plan: Plan, findings: Findings, pair: Pair) -> str:
         comparison = f"{first} is {than[sooner]} {second}, on the way and at the end"
     else:
         comparison = f"{first} is {than[sooner]} {second} on the way and {better} at the end"
-    line = f"{comparison} ({chance})."
+    return f"{comparison} ({chance})"
+
+
+def _pair(plan: Plan, findings: Findings, pair: Pair) -> str:
+    """Returns sentences on how two arms compare on a task."""
+    line = f"{_compared(plan, pair, 'the steps')}."
+    sooner, better = pair.by_area.verdict, pair.by_final.verdict
+    if "too few" in (sooner, better):
+        return line
     assert pair.task is not None
     sides = [findings.arms[pair.task, arm] for arm in (pair.first, pair.second)]
     if len({side.reached.budget for side in sides}) > 1:
@@ -174,14 +206,14 @@ def _farming(plan: Plan, arms: Sequence[ArmFindings]) -> list[str]:
     return lines
 
 
-def _over_tasks(plan: Plan, findings: Findings, pair: Pair) -> str:
-    """Returns a sentence on how two arms compare over several tasks."""
+def _over_tasks(plan: Plan, findings: Findings, pair: Pair, over: str) -> str:
+    """Returns a sentence on how two arms compare over tasks and "the steps" or "the time"."""
     first, second = _name(plan, pair.first), _name(plan, pair.second)
     verdict = {"ahead": "ahead of", "behind": "behind", "tie": "not told apart from"}
     if pair.by_area.verdict == "too few":
         return f"{first} and {second}: too few seeds on some tasks for a verdict over all."
     return (
-        f"{first} is {verdict[pair.by_area.verdict]} {second} over the steps"
+        f"{first} is {verdict[pair.by_area.verdict]} {second} over {over}"
         f" ({task_names(findings, pair)}): P(better) {fmt_number(pair.by_area.probability)}, p ="
         f" {pair.by_area.p:.2g}."
     )

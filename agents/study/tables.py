@@ -296,7 +296,7 @@ def cost_table(plan: Plan, findings: Findings) -> Table:
             "cost",
             "precision heard",
             "recall heard",
-            "steps/s",
+            "steps/s by the wall clock",
             "hours, all seeds",
         ),
         rows,
@@ -337,8 +337,27 @@ def origin_table(results: Sequence[Result]) -> Table:
         resumed = ", ".join(f"{s:,}" for s in p.get("resumed_at", ())) or "–"
         hours = (p.get("training_seconds", 0.0) + p.get("eval_seconds", 0.0)) / 3600
         rows.append(
-            (str(r.cell), r.hash, p["commit"], p["machine"], p["started"], resumed, f"{hours:.2f}")
+            (
+                str(r.cell),
+                r.hash,
+                p["commit"],
+                p["machine"],
+                p.get("threads", "unknown"),
+                p["started"],
+                resumed,
+                f"{hours:.2f}",
+            )
         )
     return Table(
-        ("cell", "settings", "commit", "machine", "started", "resumed at steps", "hours"), rows
+        (
+            "cell",
+            "settings",
+            "commit",
+            "machine",
+            "threads of updates",
+            "started",
+            "resumed at steps",
+            "hours",
+        ),
+        rows,
     )

@@ -33,7 +33,7 @@ class Clock:
     training: float = 0.0
     """Of collection and update."""
     training_cpu: float = 0.0
-    """The same by the processor: other work on the machine lengthens it little."""
+    """The same by the processor: other work on the machine lengthens it less."""
     evaluating: float = 0.0
     """Of evaluations."""
 

@@ -93,7 +93,7 @@ def _train(
     state = run.load_checkpoint() if resume else None
     rows = [r for r in run.metrics() if r["steps"] <= state["steps"]] if state else []
     if not resume:
-        run.note_started()
+        run.note_started(threads)
     subgoals = subgoals_of_run(run, store, base_url)
     source = credit_source_of(config, subgoals, store, base_url)
     annotator = source if isinstance(source, Annotator) else None

@@ -173,9 +173,14 @@ class Run:
             values = json.loads(path.read_text("utf-8"))
             return {str(k): str(v) for k, v in values.items()}
 
-    def note_started(self) -> None:
-        """Records versions, commit, machine and time of the start; again after waiting its turn."""
-        write_file(self.folder / "provenance.json", json.dumps(provenance(), indent=2))
+    def note_started(self, threads: int | None = None) -> None:
+        """Records versions, commit, machine and time of the start; again after waiting its turn.
+
+        Args:
+            threads: that compute an update, on which its time depends; None where not yet known.
+        """
+        values = provenance() | ({} if threads is None else {"threads": str(threads)})
+        write_file(self.folder / "provenance.json", json.dumps(values, indent=2))
 
     @property
     def resumed_at(self) -> list[int]:

@@ -84,6 +84,14 @@ def test_the_table_has_a_row_an_arm(tmp_path: Path) -> None:
     ]
 
 
+def test_times_of_several_kinds_of_machine_are_said_to_be(tmp_path: Path) -> None:
+    plan, results = slow_rules(tmp_path)
+    results[0] = replace(results[0], provenance={**results[0].provenance, "machine": "another"})
+    findings = find(plan, results)
+    table = equal_time_table(plan, at_equal_time(plan, findings))
+    assert {row[3] for row in table.rows} == {"5 s by the wall clock, on 2 kinds of machine"}
+
+
 def test_only_a_plan_that_asks_for_it_has_the_table(tmp_path: Path) -> None:
     plan, results = slow_rules(tmp_path)
     for wanted in (True, False):

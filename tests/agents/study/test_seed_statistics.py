@@ -150,6 +150,12 @@ def test_the_area_is_the_mean_over_the_budget() -> None:
     assert area([100], [0.3]) == pytest.approx(0.3)
 
 
+def test_equal_areas_are_equal_however_their_sum_is_rounded() -> None:
+    steps = [0, 1, 2, 3, 4]
+    one, other = [0, 0.1, 0.2, 0.3, 0], [0, 0.3, 0.2, 0.1, 0]
+    assert area(steps, one) == area(steps, other)
+
+
 def test_seeds_that_never_got_there_are_censored() -> None:
     estimate = reached([300, None, 100], 1000)
     assert (estimate.n, estimate.of, estimate.median, estimate.least, estimate.most) == (

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from agents.study.equal_time import at_equal_time
 from agents.study.findings import find
 from agents.study.page import readme_table
 from agents.study.statement import caveat, statement
@@ -50,6 +51,34 @@ def test_two_seeds_give_no_verdict_and_are_said_to_give_none(tmp_path: Path) -> 
     assert "too few seeds for a verdict, 2 and 2" in "\n".join(
         statement(plan, findings)["KeyRoom-S5"]
     )
+
+
+def test_the_least_p_is_that_of_the_pairs_that_are_compared(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    # `every` has two seeds: its pair is of 2 against 3, `rules` and `unshaped` are 3 against 3.
+    results = [r for r in study_cells.study(plan) if (r.cell.arm, r.cell.seed) != ("every", 2)]
+    text = caveat(find(plan, results))
+    assert "The fewest seeds of an arm are 2." in text
+    assert (
+        "3 seeds against 3 can't give a p below 0.1, which is then taken for a verdict; of" in text
+    )
+    assert "of fewer than 3 nothing is said of who does better." in text
+
+
+def test_what_holds_at_equal_time_is_said_beside_what_holds_by_steps(tmp_path: Path) -> None:
+    plan = study_cells.plan(tmp_path)
+    results = study_cells.study(plan)[:6]
+    for result in results[3:]:  # `rules` takes four times as long
+        for row in result.rows:
+            row["seconds"] *= 4
+    findings = find(plan, results)
+    lines = statement(plan, findings, at_equal_time(plan, findings))["KeyRoom-S5"]
+    (by_steps,) = (line for line in lines if line.startswith("“rules” is ahead"))
+    assert by_steps.startswith("“rules” is ahead of “unshaped”, on the way and at the end")
+    # After 5 s `rules` has just made 25 steps: 0 beside 0, .1 and .2.
+    (by_time,) = (line for line in lines if line.startswith("At equal time"))
+    assert by_time.startswith("At equal time: “rules” and “unshaped”: a tie")
+    assert "over the time, p = " in by_time
 
 
 def test_unlike_budgets_are_told(tmp_path: Path) -> None:

@@ -202,6 +202,13 @@ def test_a_result_names_the_processor_that_made_it() -> None:
     assert machine.endswith(f"{os.cpu_count()} cores, {platform.system()}")
 
 
+def test_it_is_kept_how_many_threads_computed_the_updates(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    assert "threads" not in run.started_with
+    run.note_started(3)
+    assert run.started_with["threads"] == "3"
+
+
 def test_metrics_are_read_without_loading_torch_or_openai() -> None:
     """`calm watch` and `calm report` need no seconds and no 300 MB for them."""
     code = "import sys, agents.report.page, agents.watch.server; print({*sys.modules})"
