@@ -68,7 +68,8 @@ class Entry(NamedTuple):
 def weights_say(encoder: str) -> str | None:
     """Returns in words what a mechanism's own weights say of what the policy acts on, by `MARKING`.
 
-    None where the mechanism weighs no cells, or no agent of it was looked at.
+    They say much where they mark it in half of the agents or more, nothing where in none. None
+    where the mechanism weighs no cells, or no agent of it was looked at.
     """
     if encoder not in MARKING:
         return None

@@ -162,7 +162,7 @@ def equal_time_table(plan: Plan, timed: EqualTime) -> Table:
 
 
 def _time_of(one: TimedArm) -> str:
-    """Returns an arm's time, with what it must be read with."""
+    """Returns a task's time in words, and what limits how far it compares: its clock, machines."""
     time = fmt_seconds(one.seconds)
     if one.clock == "seconds":
         time += " by the wall clock"
