@@ -51,27 +51,37 @@ def statement(
         findings: what it shows.
         timed: what it shows at equal time; None where that is not planned.
     """
-    at_time = {(p.first, p.second, p.task): p for p in timed.pairs} if timed else {}
+    pairs = _pairs(plan, findings, timed)
     by_task: dict[str, list[str]] = {}
     for task in findings.tasks:
         arms = findings.of(task)
-        lines = [_levels(plan, arms), _soonest(plan, arms)]
-        for pair in findings.pairs:
-            if pair.task == task:
-                lines.append(_pair(plan, findings, pair))
-                if other := at_time.get((pair.first, pair.second, task)):
-                    lines.append(f"At equal time: {_compared(plan, other, 'the time')}.")
+        lines = [_levels(plan, arms), _soonest(plan, arms), *pairs.get(task, ())]
         by_task[task] = [
             line for line in (*lines, *_farming(plan, arms), *_never_met(plan, arms)) if line
         ]
-    whole = []
-    for pair in findings.pairs:
-        if pair.task is None:
-            whole.append(_over_tasks(plan, findings, pair, "the steps"))
-            if other := at_time.get((pair.first, pair.second, None)):
-                whole.append(f"At equal time: {_over_tasks(plan, findings, other, 'the time')}")
-    if whole:
-        by_task["Several tasks together"] = whole
+    if None in pairs:
+        by_task["Several tasks together"] = pairs[None]
+    return by_task
+
+
+def _pairs(plan: Plan, findings: Findings, timed: EqualTime | None) -> dict[str | None, list[str]]:
+    """Returns sentences on the planned pairs by task, of each that at equal time after the other.
+
+    Those on pairs over several tasks are under None.
+    """
+    # Both hold the pairs of the same arms, in the plan's order.
+    at_time = timed.pairs if timed else [None] * len(findings.pairs)
+    by_task: dict[str | None, list[str]] = {}
+    for by_steps, by_time in zip(findings.pairs, at_time, strict=True):
+        lines = by_task.setdefault(by_steps.task, [])
+        if by_steps.task is None:
+            lines.append(_over_tasks(plan, findings, by_steps, "the steps"))
+            if by_time:
+                lines.append(f"At equal time: {_over_tasks(plan, findings, by_time, 'the time')}")
+        else:
+            lines.append(_pair(plan, findings, by_steps))
+            if by_time:
+                lines.append(f"At equal time: {_compared(plan, by_time, 'the time')}.")
     return by_task
 
 
